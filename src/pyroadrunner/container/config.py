@@ -1,0 +1,20 @@
+"""The ``endure`` section: how the container stops."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyroadrunner.config.values import Duration
+
+
+class EndureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``endure``."""
+
+    grace_period: Duration = 30.0
+    """Time for running requests when the server stops; seconds."""
+    log_level: str = "error"
+    """Accepted: the container logs through ``logs``."""
+    print_graph: bool = False
+    """Print the plugins and their needs as Graphviz at start."""
+    watchdog_sec: int = 0
+    """systemd watchdog interval in seconds; 0 = off."""

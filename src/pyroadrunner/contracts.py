@@ -1,0 +1,137 @@
+"""The Protocols plugins meet through. No plugin imports another: it names one of these in its constructor and the
+container supplies whoever keeps the promise.
+
+A plugin class is found by entry point (group ``pyroadrunner.plugins``, name = its section of ``.rr.yaml``). Its
+constructor is read by annotation:
+
+- a ``msgspec.Struct`` type: the plugin's own checked section (the entry point of the same name in
+  ``pyroadrunner.sections``),
+- a Protocol of this module: the one plugin that has it (``ServerPlugin`` is a ``PoolFactory``),
+- ``Sequence[SomeProtocol]``: a live view on every constructed plugin that has it (``rpc`` gets all ``HasRpc``),
+- ``Effective``: the whole checked config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.payload import Payload, Reply
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Return once ready. Raise :class:`pyroadrunner.errors.RoadRunnerError` to refuse in words: `rr serve` then
+        stops what was started, prints the text and exits 1."""
+
+    async def stop(self, grace: float) -> None:
+        """Stop taking work, finish what runs within ``grace`` seconds, let go of everything. Never raises for a
+        peer's fault."""
+
+
+class WorkerPool(Protocol):
+    """A named pool of workers. All async: a pool may one day live in another process."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+        """Run one request on a free worker.
+
+        Args:
+            payload: what the worker gets; context and body must not both be empty.
+            label: method and path, shown by ``rr workers -i`` while the request runs; built into text only when asked.
+
+        Raises:
+            workers.errors.QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed.
+        """
+
+    async def workers(self) -> list[WorkerInfo]: ...
+
+    async def reset(self) -> None:
+        """Rolling: new workers are ready before old ones drain; no request fails. On failure the old ones stay."""
+
+    async def add_worker(self) -> None: ...
+
+    async def remove_worker(self) -> None: ...
+
+    async def destroy(self, grace: float) -> None:
+        """Refuse new requests, wait up to ``grace`` seconds for running ones, stop every worker."""
+
+
+class PoolFactory(Protocol):
+    """Who makes pools: the ``server`` plugin, since it knows the command, the relay and the environment."""
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+        """Start ``config.num_workers`` workers and return their pool.
+
+        Args:
+            name: how the pool is named to users, e.g. ``http`` or ``http.slow``.
+            env: extra environment for the workers (``RR_MODE``...), over ``server.env``.
+
+        Raises:
+            workers.errors.WorkerStartError: the command could not be started, or did not say hello in time.
+        """
+
+
+@runtime_checkable
+class HasPools(Protocol):
+    """A plugin whose work is done by workers; ``informer`` lists them, ``resetter`` resets them."""
+
+    name: str
+
+    def pools(self) -> Mapping[str, WorkerPool]:
+        """Its pools by name; the first is the default one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcMethod:
+    """One method of a plugin's RPC service, called as ``<plugin name>.<Method>``.
+
+    Attributes:
+        call: gets the decoded argument, returns what is encoded as the answer. A
+            :class:`~pyroadrunner.errors.RoadRunnerError` becomes an error frame with its text.
+        argument: type (msgspec) of the argument for JSON and msgpack. An empty body gives ``argument()``.
+        message: protobuf class of the request where the method is protobuf-typed, else ``None``; then ``argument`` is
+            not used: every codec is decoded into the message.
+    """
+
+    call: Callable[[Any], Awaitable[Any]]
+    argument: type = bool
+    message: type | None = None
+
+
+@runtime_checkable
+class HasRpc(Protocol):
+    """A plugin that answers RPC calls."""
+
+    name: str
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        """Method name (without the service prefix) to its handler; read once, when ``rpc`` starts."""
+
+
+class Effective(Protocol):
+    """The configuration the server runs with, for those who show it (``rpc.Config``)."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+__all__ = [
+    "Effective",
+    "HasPools",
+    "HasRpc",
+    "Plugin",
+    "PoolFactory",
+    "RpcMethod",
+    "Sequence",
+    "WorkerPool",
+]

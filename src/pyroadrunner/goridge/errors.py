@@ -1,0 +1,32 @@
+"""What can go wrong between the server and a worker on the wire. Frames first, then the relay that carries them."""
+
+from pyroadrunner.errors import RoadRunnerError
+
+
+class FrameError(RoadRunnerError):
+    """A frame that is not one. Split by who broke the rule."""
+
+
+class LocalFrameError(FrameError):
+    """We tried to build a frame the protocol cannot carry: our bug."""
+
+
+class RemoteFrameError(FrameError):
+    """The peer sent bytes that are no frame. ``garbage`` holds what arrived (bounded)."""
+
+    def __init__(self, reason: str, garbage: bytes = b"") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.garbage = garbage
+
+
+class RelayError(RoadRunnerError):
+    """The relay to a peer failed: cut, refused, or never came up."""
+
+
+class RelayClosed(RelayError):
+    """The peer closed its side; ``mid_frame`` says whether it did so inside a frame."""
+
+    def __init__(self, *, mid_frame: bool) -> None:
+        super().__init__("unexpected EOF" if mid_frame else "EOF")
+        self.mid_frame = mid_frame

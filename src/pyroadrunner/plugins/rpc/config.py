@@ -1,0 +1,12 @@
+"""The ``rpc`` section."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``rpc``: where workers and ``rr`` commands reach the running server."""
+
+    listen: str = "tcp://127.0.0.1:6001"
+    """``tcp://host:port`` or ``unix://path``. Loopback by default: whoever reaches it steers the server."""
