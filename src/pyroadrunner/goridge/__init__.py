@@ -1,0 +1,1 @@
+"""The wire between the server, its workers and its RPC clients: frames, and the relays that carry them."""
