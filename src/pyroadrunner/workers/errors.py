@@ -1,0 +1,137 @@
+"""What a door can be told instead of an answer. Data on the exception, the text made from it."""
+
+from __future__ import annotations
+
+from pyroadrunner.errors import RoadRunnerError
+
+# Texts are RoadRunner's where a client may see or match them (spec: pool errors; roadrunner-server/pool).
+STDOUT_HELP = "https://docs.roadrunner.dev/error-codes/stdout-crc"
+ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
+
+
+class PoolError(RoadRunnerError):
+    """A request that got no answer from a worker. ``retry_after`` is seconds to wait before asking again, or ``None``
+    where waiting does not help."""
+
+    retry_after: int | None = None
+
+
+class QueueFull(PoolError):
+    """As many requests wait or run as ``max_queue_size`` allows; refused at once."""
+
+    retry_after = 1
+
+    def __init__(self, pool: str, limit: int) -> None:
+        super().__init__("static_pool_exec: QueueSize: max queue size reached")
+        self.pool = pool
+        self.limit = limit
+
+
+class NoFreeWorker(PoolError):
+    """No worker became free within ``allocate_timeout``."""
+
+    retry_after = 1
+
+    def __init__(self, pool: str, waited: float) -> None:
+        super().__init__("static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec")
+        self.pool = pool
+        self.waited = waited
+
+
+class PoolClosed(PoolError):
+    """The pool stops; it takes no more requests."""
+
+    retry_after = 1
+
+    def __init__(self, pool: str) -> None:
+        super().__init__("static_pool_exec: Workers watcher stopped:\n\tstatic_pool_exec:\n\tworker_watcher_get_free_worker")
+        self.pool = pool
+
+
+class WorkerError(PoolError):
+    """A worker failed on this request; ``pid`` names it."""
+
+    def __init__(self, text: str, pid: int) -> None:
+        super().__init__(text)
+        self.pid = pid
+
+
+class WorkerFailed(WorkerError):
+    """The worker answered with an error frame: its own words, and it lives on (RoadRunner's "soft job error")."""
+
+    def __init__(self, text: str, pid: int) -> None:
+        super().__init__(f"sync_worker_receive_frame: SoftJobError: {text}", pid)
+        self.text = text
+
+
+class BadReply(WorkerError):
+    """The worker's answer is a frame, but not an answer (no or several options, context longer than the payload)."""
+
+
+class ExecTimeout(WorkerError):
+    """The request ran longer than ``exec_ttl``; its worker was killed."""
+
+    def __init__(self, pid: int, limit: float) -> None:
+        super().__init__("worker_exec_with_timeout: ExecTTL: context deadline exceeded", pid)
+        self.limit = limit
+
+
+class WorkerCrashed(WorkerError):
+    """The worker went away in the middle of the request.
+
+    Attributes:
+        exit_status: exit code, negative signal number, or ``None`` if it could not be learned.
+        stderr: its last lines.
+        garbage: text it wrote to stdout where a frame was due, or "".
+    """
+
+    def __init__(self, pid: int, cause: str, exit_status: int | None, stderr: str, garbage: str) -> None:
+        if garbage:
+            cause = (
+                "validation failed on the message sent to STDOUT, "
+                f"see: {STDOUT_HELP}, invalid message: {garbage}"
+            )
+        super().__init__(f"sync_worker_receive_frame: Network: {cause}", pid)
+        self.exit_status = exit_status
+        self.stderr = stderr
+        self.garbage = garbage
+
+
+class WorkerStartError(PoolError):
+    """A worker did not come up.
+
+    Attributes:
+        command: what was run.
+        exit_status: how it ended, ``None`` if it was still running (and was killed).
+        stderr: its last lines.
+    """
+
+    def __init__(self, command: list[str], reason: str, exit_status: int | None = None, stderr: str = "") -> None:
+        text = f"WorkerAllocate: {reason}\n  command: {' '.join(command)}"
+        if exit_status is not None:
+            text += f"\n  ended:   {describe_exit(exit_status)}"
+        if stderr:
+            text += "\n  stderr:  " + stderr.rstrip("\n").replace("\n", "\n           ")
+        super().__init__(text)
+        self.command = command
+        self.reason = reason
+        self.exit_status = exit_status
+        self.stderr = stderr
+
+
+def describe_exit(status: int | None) -> str:
+    """``exit code 7``, ``signal SIGKILL``: how a process ended, in words.
+
+    Args:
+        status: as :attr:`subprocess.Popen.returncode`: exit code, or the negative number of a signal.
+    """
+    if status is None:
+        return "still running"
+    if status >= 0:
+        return f"exit code {status}"
+    import signal
+
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

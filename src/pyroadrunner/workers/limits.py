@@ -1,0 +1,50 @@
+"""A worker's figures -> keep it or retire it, and why. Pure: the clock and the dice are arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyroadrunner.workers.config import SupervisorConfig
+from pyroadrunner.workers.state import State
+
+MEGABYTE = 1 << 20
+JITTER_PERCENT = 15  # exclusive: RoadRunner draws 0..14
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known of a worker at one moment.
+
+    Attributes:
+        age: seconds since it was started.
+        idle: seconds since its last request ended; ``None`` while one runs, or before its first.
+        memory: resident bytes.
+    """
+
+    age: float
+    idle: float | None
+    memory: int
+
+
+def verdict(figures: Figures, limits: SupervisorConfig) -> State | None:
+    """Which limit the worker has reached, in RoadRunner's order (ttl, memory, idle), or ``None`` to keep it."""
+    if limits.ttl and figures.age >= limits.ttl:
+        return State.TTL_REACHED
+    if limits.max_worker_memory and figures.memory >= limits.max_worker_memory * MEGABYTE:
+        return State.MAX_MEMORY_REACHED
+    if limits.idle_ttl and figures.idle is not None and figures.idle >= limits.idle_ttl:
+        return State.IDLE_TTL_REACHED
+    return None
+
+
+def job_limit(max_jobs: int, roll: int) -> int:
+    """This worker's own ``max_jobs``: up to 14 % more, so that workers started together do not all end together.
+
+    Args:
+        max_jobs: the configured limit; 0 = none.
+        roll: a random integer; its remainder by 15 is the percentage added.
+
+    Returns:
+        the limit, 0 = none.
+    """
+    return max_jobs + max_jobs * (roll % JITTER_PERCENT) // 100
