@@ -1,0 +1,73 @@
+"""``$VAR`` in values. Pure: the environment is an argument.
+
+The table is RoadRunner's (rpc-cli-config.md, section 1.3), which is Go's ``os.Expand`` and ``:-``, with one defect
+mended: there a single ``:-`` in a value makes every plain ``$VAR`` beside it blank the whole value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyroadrunner.config.keys import Layer
+from pyroadrunner.config.origin import KeyPath
+
+_REFERENCE = re.compile(
+    r"""\$(?:
+        \{(?P<braced>[^}]*)\}
+      | (?P<unclosed>\{)
+      | (?P<special>[*\#$@!?\-0-9])     # one-character names: nothing sets them, so they are empty
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    )""",
+    re.VERBOSE,
+)
+
+# A reference that gives nothing on every machine, so it is hardly meant: `pa$$word`, `${VAR:=x}`, `${VAR-x}`.
+_LOST = re.compile(r"\$(?:\{(?![A-Za-z_][A-Za-z0-9_]*(?::-|\}))|[*\#$@!?\-0-9])")
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """``text`` with its references replaced; what is unset becomes empty. There is no way to escape a ``$``.
+
+    ``${VAR:-default}`` gives the default when the variable is unset or empty. A ``$`` that no name follows stays.
+    """
+
+    def value(reference: re.Match[str]) -> str:
+        name = reference["braced"] if reference["braced"] is not None else reference["name"]
+        if name is None:  # special or unclosed
+            return ""
+        name, has_default, default = name.partition(":-")
+        found = env.get(name, "")
+        return default if has_default and not found else found
+
+    return _REFERENCE.sub(value, text) if "$" in text else text
+
+
+def loses_text(text: str) -> bool:
+    """Whether a reference in ``text`` can only ever give nothing, such as ``$$`` or ``${VAR:=x}``."""
+    return "$" in text and _LOST.search(text) is not None
+
+
+def expand_layer(layer: Layer, env: Mapping[str, str]) -> None:
+    """Expand, in place, every string that is a map's value or a direct element of a list; note the original in its
+    origin.
+
+    Keys stay, and so do maps and lists inside lists, as in RoadRunner; elements of a list that are not strings are kept
+    (RoadRunner drops them).
+    """
+
+    def expanded(value: Any, path: KeyPath) -> Any:
+        if isinstance(value, str):
+            if "$" not in value:
+                return value
+            layer.origins[path] = replace(layer.origins[path], template=value)
+            return expand(value, env)
+        if isinstance(value, dict):
+            return {key: expanded(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [expanded(item, (*path, i)) if isinstance(item, str) else item for i, item in enumerate(value)]
+        return value
+
+    layer.data = expanded(layer.data, ())
