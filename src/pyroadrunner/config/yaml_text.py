@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from yaml.cyaml import CBaseLoader
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pyroadrunner.config.origin import KeyPath
@@ -19,6 +20,7 @@ from pyroadrunner.config.values import parse_whole
 
 _PLAIN = "!plain"  # what the resolver below calls a scalar without quotes and without a tag
 _TAG = "tag:yaml.org,2002:"
+_DEEPEST = 100  # maps and lists inside each other
 _TYPED = frozenset({_PLAIN, f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"})
 
 _CONSTANTS: dict[str, Any] = {
@@ -55,19 +57,32 @@ def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
     Raises:
         TextFault: not YAML, a key set twice in one map, or an anchor that contains itself.
     """
-    composer = _Composer(text)
     try:
-        node = composer.get_single_node()
+        _refuse_depth(text)
+        node = _Composer(text).get_single_node()
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         problem = " ".join(part for part in (wrong.problem, wrong.context) if part)
+        if mark and wrong.context_mark and wrong.context_mark.line != mark.line:
+            problem += f" that starts on line {wrong.context_mark.line + 1}"
         raise TextFault(problem, *((mark.line + 1, mark.column + 1) if mark else ())) from wrong
     except yaml.YAMLError as wrong:
         raise TextFault(str(wrong)) from wrong
-    finally:
-        composer.dispose()
     reader = _NodeReader()
     return (None if node is None else reader.read(node, ())), reader.lines
+
+
+def _refuse_depth(text: str) -> None:
+    """The C composer recurses without a bound and ends the process on a file of brackets; its events do not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=CBaseLoader):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                raise TextFault("maps or lists are nested too deep", mark.line + 1 if mark else None)
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
 
 
 def read_plain(text: str) -> Any:

@@ -1,0 +1,1 @@
+"""``rr config check``, ``show`` and ``schema``."""

@@ -1,0 +1,115 @@
+"""What ``rr config`` prints, drawn from plain data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pyroadrunner.config.effective import Leaf
+from pyroadrunner.config.errors import Fault
+from pyroadrunner.config.origin import KeyPath, dotted
+from pyroadrunner.config.yaml_text import read_plain
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-][A-Za-z0-9_./:@%+*-]*", re.ASCII)  # needs no quotes, inside a list neither
+_OLD_BOOLS = frozenset({"y", "n", "yes", "no", "on", "off"})  # strings for us, not for every reader of YAML
+_COMMENT_COLUMN = 44  # where the origins start, unless a value is longer
+
+
+def faults_text(faults: Sequence[Fault], warnings: Sequence[Fault], sections: int) -> str:
+    """Each fault on a line, then each warning, then the sum."""
+    lines = [str(fault) for fault in faults] + [f"warning: {warning}" for warning in warnings]
+    counted = [_count(len(faults), "fault")] if faults else [_count(sections, "section"), "no faults"]
+    counted += [_count(len(warnings), "warning")] if warnings else []
+    return "\n".join([*lines, ", ".join(counted)])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def faults_json(faults: Sequence[Fault], warnings: Sequence[Fault], sections: Iterable[str]) -> str:
+    """The same for machines. Values are left out: they may be secrets."""
+    data = {
+        "ok": not faults,
+        "sections": list(sections),
+        "faults": [_fault_data(fault) for fault in faults],
+        "warnings": [_fault_data(warning) for warning in warnings],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _fault_data(fault: Fault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind,
+        "path": fault.path,
+        "message": fault.message,
+        "expected": fault.expected,
+        "hint": fault.hint,
+        "source": fault.origin.source if fault.origin else None,
+        "line": fault.origin.line if fault.origin else None,
+    }
+
+
+def show_yaml(leaves: Sequence[Leaf]) -> str:
+    """The effective config as YAML; behind each value, where it comes from."""
+    lines: list[str] = []
+    open_keys: KeyPath = ()
+    for leaf in _grouped(leaves):
+        parents = leaf.path[:-1]
+        shared = _shared(open_keys, parents)
+        for depth in range(shared, len(parents)):
+            lines.append(f"{'  ' * depth}{_scalar(str(parents[depth]))}:")
+        open_keys = parents
+        text = f"{'  ' * len(parents)}{_scalar(str(leaf.path[-1]))}: {_value(leaf.value)}"
+        lines.append(f"{text.ljust(_COMMENT_COLUMN)} # {leaf.source}")
+    return "\n".join(lines)
+
+
+def show_json(leaves: Sequence[Leaf]) -> str:
+    """``config``: the effective config; ``origins``: dotted key to where it comes from."""
+    config: dict[str, Any] = {}
+    for leaf in leaves:
+        holder = config
+        for part in leaf.path[:-1]:
+            holder = holder.setdefault(str(part), {})
+        holder[str(leaf.path[-1])] = leaf.value
+    data = {"config": config, "origins": {dotted(leaf.path): leaf.source for leaf in leaves}}
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _grouped(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """The leaves, those of one map together, in the order in which their maps first appear."""
+    first: dict[KeyPath, int] = {}
+    for position, leaf in enumerate(leaves):
+        for length in range(1, len(leaf.path) + 1):
+            first.setdefault(leaf.path[:length], position)
+    return sorted(leaves, key=lambda leaf: [first[leaf.path[: n + 1]] for n in range(len(leaf.path))])
+
+
+def _shared(one: KeyPath, other: KeyPath) -> int:
+    length = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(str(key))}: {_value(item)}" for key, item in value.items()) + "}"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        # Quoted whenever the plain text would be read back as anything but this string.
+        plain = _PLAIN.fullmatch(value) and not value.endswith(":") and value.lower() not in _OLD_BOOLS
+        if plain and read_plain(value) == value:
+            return value
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    return json.dumps(value)

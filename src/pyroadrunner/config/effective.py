@@ -1,0 +1,105 @@
+"""The config as the server sees it: every value, the defaults too, and where each comes from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.config.check import Checked
+from pyroadrunner.config.durations import format_duration
+from pyroadrunner.config.known import ALWAYS_ON
+from pyroadrunner.config.origin import KeyPath
+from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.config.secrets import is_secret, masked
+from pyroadrunner.config.section import fields_of, plain_type
+from pyroadrunner.config.values import Unreadable, to_map
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """One value: a scalar, a list, or an empty map. ``source`` is ``.rr.yaml:12``, ``-o http.address``, ``default``."""
+
+    path: KeyPath
+    value: Any
+    source: str
+
+
+def effective(
+    raw: RawConfig, checked: Checked, models: Mapping[str, type[msgspec.Struct]], *, reveal: bool = False
+) -> list[Leaf]:
+    """Every value of every present section, and of those that run without one, in the order of the file.
+
+    A section with a fault, or without a model, is shown as it is written. Durations are in their usual notation.
+
+    Args:
+        reveal: whether secrets are shown; else they are ``***``.
+    """
+    view = _View(raw, reveal)
+    leaves: list[Leaf] = []
+    for name, data in raw.data.items():
+        section = checked.sections.get(name)
+        if section is not None:
+            leaves += view.struct(section, data, (name,))
+        elif data is not None:
+            leaves += view.plain(data, (name,))
+    for name in ALWAYS_ON:
+        if name in models and not raw.present(name):
+            leaves += view.struct(models[name](), {}, (name,))
+    return leaves
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    raw: RawConfig
+    reveal: bool
+
+    def struct(self, made: msgspec.Struct, data: Any, path: KeyPath) -> Iterator[Leaf]:
+        given = _given(data)
+        fields = fields_of(type(made))
+        for key, field in fields.items():
+            here = (*path, key)
+            value = getattr(made, field.name)
+            written = given.get(key)
+            if isinstance(value, msgspec.Struct):
+                yield from self.struct(value, written, here)
+            elif written is None:
+                yield self._leaf(here, _plain(value, field.type), DEFAULT)
+            else:
+                yield from self.plain(_plain(value, field.type), here)
+        for key, value in given.items():
+            if key not in fields:
+                yield from self.plain(value, (*path, key), note=", unknown key")
+
+    def plain(self, value: Any, path: KeyPath, note: str = "") -> Iterator[Leaf]:
+        if isinstance(value, dict) and value:
+            for key, item in value.items():
+                yield from self.plain(item, (*path, key), note)
+        else:
+            yield self._leaf(path, value, self._source(path) + note)
+
+    def _source(self, path: KeyPath) -> str:
+        origin = self.raw.origin(path)
+        known = origin.template and (self.reveal or not is_secret(path)) and origin.template.isprintable()
+        return f"{origin} from {masked(origin.template, ())}" if known else str(origin)
+
+    def _leaf(self, path: KeyPath, value: Any, source: str) -> Leaf:
+        return Leaf(path=path, value=value if self.reveal else masked(value, path), source=source)
+
+
+def _given(data: Any) -> dict[str, Any]:
+    try:
+        return to_map(data)
+    except Unreadable:  # nothing was written here
+        return {}
+
+
+def _plain(value: Any, kind: msgspec.inspect.Type) -> Any:
+    _, notes = plain_type(kind)
+    if notes.get("rr") == "duration" and value is not None:
+        return format_duration(value)
+    return msgspec.to_builtins(value)

@@ -1,0 +1,169 @@
+"""The JSON Schema of ``.rr.yaml``, made from the models, so that editors complete and check it.
+
+A value that holds ``$`` is accepted everywhere, since its variable may give anything. The descriptions are the
+docstrings below the fields: they are read from the models' source, as Python does not keep them.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from pyroadrunner.config.durations import format_duration
+from pyroadrunner.config.known import KNOWN_SECTIONS
+from pyroadrunner.config.section import fields_of, plain_type
+
+Schema = dict[str, Any]
+
+_VARIABLE = {"$ref": "#/$defs/variable"}
+_DEFINITIONS: dict[str, Schema] = {
+    "variable": {"type": "string", "pattern": r"\$", "description": "Text with $NAME, ${NAME} or ${NAME:-default}."},
+    "duration": {
+        "description": 'A duration: "30s", "1m30s", "500ms". A bare integer is nanoseconds.',
+        "anyOf": [
+            {"type": "string", "pattern": "^[-+]?(0|([0-9]*(\\.[0-9]*)?(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$"},
+            {"type": "integer", "minimum": 0, "x-rr-unit": "ns"},
+            _VARIABLE,
+        ],
+        "x-rr-unit": "s",
+    },
+    "scalar": {"type": ["string", "number", "boolean", "null"]},
+    "command": {
+        "description": "A command: one string, split as a shell does, or a list of arguments.",
+        "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"$ref": "#/$defs/scalar"}}],
+    },
+    "list": {
+        "description": "A list, or one string with commas.",
+        "anyOf": [{"type": "array", "items": {"$ref": "#/$defs/scalar"}}, {"$ref": "#/$defs/scalar"}],
+    },
+    "map": {
+        "description": "A map of scalars, or a list of such maps.",
+        "anyOf": [
+            {"type": ["object", "null"], "additionalProperties": {"$ref": "#/$defs/scalar"}},
+            {"type": "array", "items": {"type": "object", "additionalProperties": {"$ref": "#/$defs/scalar"}}},
+        ],
+    },
+}
+_OWN: dict[str, Schema] = {
+    "version": {"type": "string", "description": 'Version of the format: "3".'},
+    "include": {
+        "description": "Files whose sections replace the ones here; paths from the folder worked in.",
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+    },
+    "envfile": {"type": "string", "description": "A dotenv file, read with the flag -e."},
+}
+
+
+def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
+    """The schema (draft 2020-12) of a config with these sections; those not built yet are open objects."""
+    properties = dict(_OWN)
+    for name in sorted({*models, *KNOWN_SECTIONS}):
+        if name in models:
+            properties[name] = _struct(models[name])
+        else:
+            note = f"{name}: {KNOWN_SECTIONS[name]}. Known, but not part of this version."
+            properties[name] = {"type": ["object", "null"], "description": note}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": ".rr.yaml",
+        "type": "object",
+        "required": ["version"],
+        "properties": properties,
+        "patternProperties": {"^x-": {"description": "Yours: a place for YAML anchors."}},
+        "additionalProperties": False,
+        "$defs": _DEFINITIONS,
+    }
+
+
+def _struct(model: type[msgspec.Struct]) -> Schema:
+    texts = _descriptions(model)
+    properties: Schema = {}
+    for key, field in fields_of(model).items():
+        schema = _type(field.type)
+        _, notes = plain_type(field.type)
+        unbuilt = f"Not part of this version: {notes['rr_unbuilt']}" if "rr_unbuilt" in notes else ""
+        text = " ".join(part for part in (texts.get(field.name, ""), unbuilt) if part)
+        if text:
+            schema["description"] = text
+        default = _default(field)
+        if default is not None:
+            schema["default"] = default
+        properties[key] = schema
+    schema = {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+    required = [key for key, field in fields_of(model).items() if field.required]
+    return {**schema, "required": required} if required else schema
+
+
+def _type(kind: inspect.Type) -> Schema:
+    plain, notes = plain_type(kind)
+    if "rr" in notes:
+        return {"$ref": f"#/$defs/{notes['rr']}"}
+    if isinstance(plain, inspect.StructType):
+        return _struct(plain.cls)
+    if isinstance(plain, inspect.BoolType):
+        return {"anyOf": [{"type": "boolean"}, _VARIABLE]}
+    if isinstance(plain, inspect.IntType | inspect.FloatType):
+        number = {"type": "integer" if isinstance(plain, inspect.IntType) else "number", **dict(_limits(plain))}
+        return {"anyOf": [number, _VARIABLE]}
+    if isinstance(plain, inspect.StrType):
+        if plain.pattern:
+            return {"anyOf": [{"type": "string", "pattern": plain.pattern}, _VARIABLE]}
+        return {"$ref": "#/$defs/scalar"}
+    if isinstance(plain, inspect.LiteralType):
+        return {"anyOf": [{"enum": list(plain.values)}, _VARIABLE]}
+    if isinstance(plain, inspect.ListType):
+        return {"type": "array", "items": _type(plain.item_type)}
+    if isinstance(plain, inspect.DictType):
+        return {"type": ["object", "null"], "additionalProperties": _type(plain.value_type)}
+    if isinstance(plain, inspect.UnionType):
+        return {"anyOf": [_type(option) for option in plain.types]}
+    return {"type": "null"} if isinstance(plain, inspect.NoneType) else {}
+
+
+def _limits(kind: inspect.IntType | inspect.FloatType) -> Iterator[tuple[str, float]]:
+    limits = {"minimum": kind.ge, "maximum": kind.le, "exclusiveMinimum": kind.gt, "exclusiveMaximum": kind.lt}
+    return ((name, limit) for name, limit in limits.items() if limit is not None)
+
+
+def _default(field: inspect.Field) -> Any:
+    """The default as one would write it; ``None`` when there is nothing worth saying."""
+    value = field.default_factory() if callable(field.default_factory) else field.default
+    if value in (None, "", msgspec.NODEFAULT, [], {}) and value is not False and value != 0:
+        return None
+    _, notes = plain_type(field.type)
+    if notes.get("rr") == "duration":
+        return format_duration(value)
+    return None if isinstance(value, msgspec.Struct) else msgspec.to_builtins(value)
+
+
+def _descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
+    """The docstring below each field, one line each; those of base classes too."""
+    texts: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if issubclass(cls, msgspec.Struct) and cls is not msgspec.Struct:
+            texts |= _module_descriptions(cls.__module__).get(cls.__qualname__, {})
+    return texts
+
+
+@cache
+def _module_descriptions(module: str) -> dict[str, dict[str, str]]:
+    file = getattr(sys.modules[module], "__file__", None)
+    if not file or not file.endswith(".py"):  # compiled, or typed at a prompt: no source, no descriptions
+        return {}
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return {node.name: dict(_field_texts(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _field_texts(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in zip(node.body, node.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            text = below.value.value if isinstance(below.value, ast.Constant) else None
+            if isinstance(text, str):
+                yield field.target.id, " ".join(text.split()).replace("``", "`")
