@@ -209,9 +209,7 @@ class SectionReader:
                 return option
         options = [str(option) for option in kind.values]
         hint = suggest(text, options)
-        return self._note(
-            path, f"{shown(value)} is none of its values", value, expected=" or ".join(options), hint=hint
-        )
+        return self._note(path, f"is {shown(value)}", value, expected=" or ".join(options), hint=hint)
 
     def _list(self, kind: inspect.ListType, value: Any, path: KeyPath) -> Any:
         items = value if isinstance(value, list) else [value]

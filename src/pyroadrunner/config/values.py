@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from pyroadrunner.config.durations import parse_duration
+from pyroadrunner.config.secrets import masked
 from pyroadrunner.config.words import split_command
 
 # Seconds. "10s", "1m30s", "500ms"; a bare integer is nanoseconds, as in RoadRunner.
@@ -60,12 +61,15 @@ _LONGEST_WHOLE = 70  # digits: a binary int64 with room; more would be refused a
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: scalars shortened, anything larger by what it is."""
+    """A value as a message quotes it: scalars shortened, no password of a URL, anything larger by what it is."""
     if isinstance(value, Mapping):
         return "a map"
     if isinstance(value, list):
         return "a list"
-    text = f'"{value}"' if isinstance(value, str) else to_string(value)
+    text: str = masked(to_string(value), ())
+    if isinstance(value, str):
+        # One line in every log and terminal, whatever a variable held.
+        text = f'"{text if text.isprintable() else text.encode("unicode_escape").decode()}"'
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -86,7 +90,7 @@ def to_int(value: object) -> int:
     elif isinstance(value, str):
         number = parse_whole(value or "0")
     if number is None or not -(2**63) <= number < 2**64:
-        raise Unreadable(f"{shown(value)} is not a whole number", expected="a whole number")
+        raise Unreadable(f"is {shown(value)}", expected="a whole number")
     return number
 
 
@@ -100,7 +104,7 @@ def to_float(value: object) -> float:
             whole = parse_whole(value) if isinstance(value, str) else None
             number = math.nan if whole is None else float(whole)
     if not math.isfinite(number):
-        raise Unreadable(f"{shown(value)} is not a number", expected="a number")
+        raise Unreadable(f"is {shown(value)}", expected="a number")
     return number
 
 
@@ -112,9 +116,7 @@ def to_bool(value: object) -> bool:
         return _BOOLS[value]
     meant = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false"}
     word = meant.get(value.lower()) if isinstance(value, str) else None
-    raise Unreadable(
-        f"{shown(value)} is not true or false", expected="true or false", hint=f"write {word}" if word else ""
-    )
+    raise Unreadable(f"is {shown(value)}", expected="true or false", hint=f"write {word}" if word else "")
 
 
 def to_string(value: object) -> str:
@@ -132,14 +134,14 @@ def to_string(value: object) -> str:
         return str(value) if value.bit_length() <= 4096 else f"{value:#x}"
     if isinstance(value, str):
         return value
-    raise Unreadable(f"{shown(value)} is not a string", expected="a string")
+    raise Unreadable(f"is {shown(value)}", expected="a string")
 
 
 def to_duration(value: object) -> float:
     """Seconds, of ``"1m30s"`` or of a bare integer in nanoseconds."""
     expected = 'a duration such as "30s", "1m30s", "500ms"'
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Unreadable(f"{shown(value)} is not a duration", expected=expected)
+        raise Unreadable(f"is {shown(value)}", expected=expected)
     if isinstance(value, str):
         try:
             seconds = parse_duration(value)
@@ -148,7 +150,7 @@ def to_duration(value: object) -> float:
     elif isinstance(value, float) and not value.is_integer():
         raise Unreadable(f"{shown(value)} has no unit", expected=expected, hint=f'write "{value}s" for seconds')
     elif abs(value) >= 2**63:
-        raise Unreadable("is longer than 292 years", expected=expected)
+        raise Unreadable(f"is {shown(value)} nanoseconds, longer than 292 years", expected=expected)
     else:
         seconds = value / 1_000_000_000
     if seconds < 0:
@@ -172,7 +174,7 @@ def to_command(value: object) -> list[str]:
     if len(words) != 1:
         return [to_string(word) for word in words]
     if not isinstance(words[0], str):
-        raise Unreadable(f"{shown(value)} is not a command", expected=expected)
+        raise Unreadable(f"is {shown(value)}", expected=expected)
     try:
         return split_command(words[0])
     except ValueError as wrong:
@@ -185,7 +187,7 @@ def to_map(value: object) -> dict[str, Any]:
         return dict(value)
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         return {key: item for part in value for key, item in part.items()}
-    raise Unreadable(f"{shown(value)} is not a map", expected="a map")
+    raise Unreadable(f"is {shown(value)}", expected="a map")
 
 
 def to_string_map(value: object) -> dict[str, str]:

@@ -67,7 +67,7 @@ def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
             problem += f" that starts on line {wrong.context_mark.line + 1}"
         raise TextFault(problem, *((mark.line + 1, mark.column + 1) if mark else ())) from wrong
     except yaml.YAMLError as wrong:
-        raise TextFault(str(wrong)) from wrong
+        raise TextFault(" ".join(str(wrong).split())) from wrong
     reader = _NodeReader()
     return (None if node is None else reader.read(node, ())), reader.lines
 

@@ -117,6 +117,8 @@ def test_yes_and_no_are_strings_and_the_hint_says_what_to_write(word: str, meant
 
 def test_a_message_quotes_scalars_shortly_and_never_what_is_in_a_map() -> None:
     assert values.shown("a") == '"a"'
+    assert values.shown("a\nb\udc80") == r'"a\nb\udc80"'
+    assert values.shown("amqp://guest:pw@host") == '"amqp://guest:***@host"'
     assert values.shown({"password": "x"}) == "a map"
     assert values.shown(["x"]) == "a list"
     assert len(values.shown("x" * 500)) == 60

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyroadrunner.config.yaml_text import TextFault, parse_yaml
 
@@ -105,3 +107,13 @@ def test_what_is_broken_is_named_with_its_line(text: str, line: int, problem: st
 
 def test_an_empty_document_is_none() -> None:
     assert parse_yaml("# nothing\n") == (None, {})
+
+
+@given(st.text() | st.text(alphabet="ab:-[]{}&*!|>'\"#?,<~0.x \n\t", max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    problem = ""
+    try:
+        parse_yaml(text)
+    except TextFault as wrong:
+        problem = wrong.problem
+    assert len(problem.splitlines()) <= 1

@@ -12,7 +12,7 @@ from pyroadrunner.config.errors import Fault
 from pyroadrunner.config.origin import KeyPath, dotted
 from pyroadrunner.config.yaml_text import read_plain
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./+-][A-Za-z0-9_./:@%+*-]*", re.ASCII)  # needs no quotes, inside a list neither
+_PLAIN = re.compile(r"[A-Za-z0-9_./+][A-Za-z0-9_./:@%+*-]*", re.ASCII)  # needs no quotes, inside a list neither
 _OLD_BOOLS = frozenset({"y", "n", "yes", "no", "on", "off"})  # strings for us, not for every reader of YAML
 _COMMENT_COLUMN = 44  # where the origins start, unless a value is longer
 
@@ -37,7 +37,7 @@ def faults_json(faults: Sequence[Fault], warnings: Sequence[Fault], sections: It
         "faults": [_fault_data(fault) for fault in faults],
         "warnings": [_fault_data(warning) for warning in warnings],
     }
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2)
 
 
 def _fault_data(fault: Fault) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def show_json(leaves: Sequence[Leaf]) -> str:
             holder = holder.setdefault(str(part), {})
         holder[str(leaf.path[-1])] = leaf.value
     data = {"config": config, "origins": {dotted(leaf.path): leaf.source for leaf in leaves}}
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2)
 
 
 def _grouped(leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -111,5 +111,6 @@ def _scalar(value: Any) -> str:
         plain = _PLAIN.fullmatch(value) and not value.endswith(":") and value.lower() not in _OLD_BOOLS
         if plain and read_plain(value) == value:
             return value
-        return json.dumps(value, ensure_ascii=not value.isprintable())
+        # YAML knows no surrogate pairs, which is how JSON escapes what lies beyond 16 bits.
+        return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
     return json.dumps(value)
