@@ -16,19 +16,23 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from pyroadrunner.config.durations import format_duration
+from pyroadrunner.config.durations import NANOSECONDS, format_duration
 from pyroadrunner.config.known import KNOWN_SECTIONS
 from pyroadrunner.config.section import fields_of, plain_type
 
 Schema = dict[str, Any]
 
+_DURATION = rf"^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)({'|'.join(NANOSECONDS)}))+)$"
 _VARIABLE = {"$ref": "#/$defs/variable"}
 _DEFINITIONS: dict[str, Schema] = {
     "variable": {"type": "string", "pattern": r"\$", "description": "Text with $NAME, ${NAME} or ${NAME:-default}."},
     "duration": {
         "description": 'A duration: "30s", "1m30s", "500ms". A bare integer is nanoseconds.',
         "anyOf": [
-            {"type": "string", "pattern": "^[-+]?(0|([0-9]*(\\.[0-9]*)?(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$"},
+            {
+                "type": "string",
+            {"type": "string", "pattern": _DURATION},
+            },
             {"type": "integer", "minimum": 0, "x-rr-unit": "ns"},
             _VARIABLE,
         ],

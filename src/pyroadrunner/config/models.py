@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 import msgspec
 
+from pyroadrunner.config.errors import Fault, fail
+
 GROUP = "pyroadrunner.sections"
 
 
@@ -17,12 +19,24 @@ def section_models(entries: Iterable[EntryPoint] | None = None) -> dict[str, typ
         entries: where to look; ``None`` = the entry points of the group ``pyroadrunner.sections``.
 
     Raises:
-        TypeError: an entry point names something that is no ``msgspec.Struct`` class.
+        ConfigError: an installed package names a model that can't be loaded or is no ``msgspec.Struct`` class.
     """
     models: dict[str, type[msgspec.Struct]] = {}
+    faults: list[Fault] = []
     for entry in entry_points(group=GROUP) if entries is None else entries:
-        model = entry.load()
-        if not (isinstance(model, type) and issubclass(model, msgspec.Struct)):
-            raise TypeError(f"entry point {entry.name} of {GROUP} is no msgspec.Struct: {entry.value}")
-        models[entry.name] = model
+        try:
+            model = entry.load()
+        except (ImportError, AttributeError) as wrong:
+            faults.append(_broken(entry, f"can't be loaded: {wrong}"))
+            continue
+        if isinstance(model, type) and issubclass(model, msgspec.Struct):
+            models[entry.name] = model
+        else:
+            faults.append(_broken(entry, "is no msgspec.Struct"))
+    fail(faults)
     return models
+
+
+def _broken(entry: EntryPoint, problem: str) -> Fault:
+    package = entry.dist.name if entry.dist else "the package it is from"
+    return Fault(path=entry.name, message=f"its model {entry.value} {problem}", hint=f"install {package} again")

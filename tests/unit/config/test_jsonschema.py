@@ -86,7 +86,7 @@ def test_sections_that_are_not_built_are_open() -> None:
     assert "not part of this version" in jobs["description"]
 
 
-@pytest.mark.parametrize("text", ["0", "10s", "1h2m3s", "1.5s", ".5s", "-2m", "7\u00b5s", "60", "1d", "s5", "5 s", ""])
+@pytest.mark.parametrize("text", ["0", "10s", "1h2m3s", "1.5s", ".5s", "-2m", "7\u00b5s", "60", "1d", "s", "5 s", ""])
 def test_the_pattern_of_durations_agrees_with_the_parser(text: str) -> None:
     pattern = json_schema({})["$defs"]["duration"]["anyOf"][0]["pattern"]
     try:

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.models import GROUP, section_models
 from pyroadrunner.plugins.rpc.config import RpcConfig
 
@@ -18,7 +19,18 @@ def test_a_section_has_the_model_its_entry_point_names() -> None:
     assert section_models([entry("pyroadrunner.plugins.rpc.config:RpcConfig")]) == {"rpc": RpcConfig}
 
 
-@pytest.mark.parametrize("value", ["pyroadrunner.config.models:GROUP", "pyroadrunner.config.errors:Fault"])
-def test_what_is_no_struct_is_refused(value: str) -> None:
-    with pytest.raises(TypeError, match=r"entry point rpc .* is no msgspec\.Struct"):
-        section_models([entry(value)])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("pyroadrunner.config.models:GROUP", "is no msgspec.Struct"),
+        ("pyroadrunner.config.errors:Fault", "is no msgspec.Struct"),
+        ("pyroadrunner.config.models:Nope", "can't be loaded"),
+        ("pyroadrunner.config.nope:Nope", "can't be loaded"),
+    ],
+)
+def test_all_models_that_can_not_be_used_are_refused(value: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        section_models([entry(value), entry("pyroadrunner.plugins.rpc.config:RpcConfig"), entry(value)])
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"rpc: its model {value} {problem}")

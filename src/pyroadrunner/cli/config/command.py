@@ -46,8 +46,8 @@ def show(options: LoadOptions, *, as_json: bool, reveal: bool) -> int:
     Returns:
         0, or 1 when the config has faults.
     """
-    models = section_models()
     try:
+        models = section_models()
         raw = load(replace(options, require_version=False))
     except ConfigError as wrong:
         print(wrong, file=sys.stderr)
