@@ -29,10 +29,7 @@ _DEFINITIONS: dict[str, Schema] = {
     "duration": {
         "description": 'A duration: "30s", "1m30s", "500ms". A bare integer is nanoseconds.',
         "anyOf": [
-            {
-                "type": "string",
             {"type": "string", "pattern": _DURATION},
-            },
             {"type": "integer", "minimum": 0, "x-rr-unit": "ns"},
             _VARIABLE,
         ],
