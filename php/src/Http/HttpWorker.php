@@ -1,0 +1,106 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PyRoadRunner\Http;
+
+use PyRoadRunner\Goridge\Frame;
+use PyRoadRunner\Worker;
+
+/** HTTP requests and answers over a worker. */
+final class HttpWorker
+{
+    private const HEAD_JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
+    private const NO_PROTOBUF = 'this worker reads request contexts in JSON, the server sends protobuf: '
+        . 'set "codec: json" in the http section of .rr.yaml';
+
+    public function __construct(public readonly Worker $worker)
+    {
+    }
+
+    /** The HTTP worker of the server that started this process. */
+    public static function create(): self
+    {
+        return new self(Worker::create());
+    }
+
+    /**
+     * Waits for the next request; null when it is time to exit. A context that cannot be read is answered with an
+     * error, and the wait goes on.
+     */
+    public function waitRequest(): ?Request
+    {
+        while (($payload = $this->worker->waitPayload()) !== null) {
+            if ($payload->codec & Frame::PROTO) {
+                fwrite(STDERR, self::NO_PROTOBUF . "\n");
+                $this->worker->error(self::NO_PROTOBUF);
+                continue;
+            }
+            try {
+                return Request::fromContext($payload->context, $payload->body);
+            } catch (\JsonException|\UnexpectedValueException $e) {
+                $this->worker->error('cannot read the request: ' . $e->getMessage());
+            }
+        }
+
+        return null;
+    }
+
+    /**
+     * Answers the request. A body that is not a string is streamed; it is dropped when the client goes away. What it
+     * throws before its first piece can still be answered with an error; later the client's connection is cut.
+     *
+     * @param string|iterable<string>             $body
+     * @param array<string, string|list<string>> $headers
+     *
+     * @throws \JsonException a header cannot be encoded
+     */
+    public function respond(int $status, string|iterable $body = '', array $headers = []): void
+    {
+        $head = self::head($status, $headers);
+        if (\is_string($body)) {
+            $this->worker->respond($body, $head);
+
+            return;
+        }
+        foreach ($body as $piece) {
+            if ($piece === '') {
+                continue;
+            }
+            if (!$this->worker->stream($piece, $head)) {
+                return;
+            }
+            $head = ''; // the head travels once, with the first piece
+        }
+        $this->worker->respond('', $head);
+    }
+
+    /**
+     * Sends 103 Early Hints ahead of the answer. Its headers are repeated in the answer by the server.
+     *
+     * @param array<string, string|list<string>> $headers usually Link
+     */
+    public function respondEarlyHints(array $headers): void
+    {
+        $this->worker->stream('', self::head(103, $headers));
+    }
+
+    /** Answers that the request failed: status 500, and the text in the server's log. */
+    public function error(string $text): void
+    {
+        $this->worker->error($text);
+    }
+
+    /** @param array<string, string|list<string>> $headers */
+    private static function head(int $status, array $headers): string
+    {
+        if ($headers === []) {
+            return '{"status":' . $status . ',"headers":{}}';
+        }
+        foreach ($headers as $name => $values) {
+            $headers[$name] = \is_array($values) ? $values : [$values];
+        }
+
+        return json_encode(['status' => $status, 'headers' => (object) $headers], self::HEAD_JSON);
+    }
+}

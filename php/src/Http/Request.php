@@ -1,0 +1,99 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PyRoadRunner\Http;
+
+/** One HTTP request, as the server understood it. */
+final class Request
+{
+    /**
+     * @param string                           $remoteAddr address of the client, without port
+     * @param string                           $protocol   "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0"
+     * @param string                           $uri        absolute, as it was asked for
+     * @param array<string, list<string>>      $headers    names as in "Content-Type"; without Host
+     * @param array<string, string>            $cookies    decoded
+     * @param array<mixed>                     $query      rawQuery by PHP's rules
+     * @param string                           $rawQuery   what follows the "?", undecoded
+     * @param array<mixed>|null                $parsed     fields of a form; null when the request is none
+     * @param string                           $body       the raw body; of a form: its fields as JSON
+     * @param array<UploadedFile|array<mixed>> $uploads    files by field name, nested as the names say
+     * @param array<string, string>            $attributes set by the server's middleware
+     */
+    public function __construct(
+        public readonly string $remoteAddr,
+        public readonly string $protocol,
+        public readonly string $method,
+        public readonly string $uri,
+        public readonly array $headers = [],
+        public readonly array $cookies = [],
+        public readonly array $query = [],
+        public readonly string $rawQuery = '',
+        public readonly ?array $parsed = null,
+        public readonly string $body = '',
+        public readonly array $uploads = [],
+        public readonly array $attributes = [],
+    ) {
+    }
+
+    /**
+     * Reads the context of a request, in JSON.
+     *
+     * @throws \JsonException       the context or a form's body is no JSON
+     * @throws \UnexpectedValueException the context lacks what every request has
+     */
+    public static function fromContext(string $context, string $body): self
+    {
+        $head = json_decode($context, true, 512, JSON_THROW_ON_ERROR);
+        if (!isset($head['remoteAddr'], $head['protocol'], $head['method'], $head['uri'])) {
+            throw new \UnexpectedValueException('the context of the request is incomplete');
+        }
+        $rawQuery = $head['rawQuery'] ?? '';
+        $query = [];
+        if ($rawQuery !== '') {
+            parse_str($rawQuery, $query);
+        }
+        $parsed = null;
+        if ($head['parsed'] ?? false) {
+            $parsed = $body === '' ? [] : json_decode($body, true, 512, JSON_THROW_ON_ERROR);
+        }
+
+        return new self(
+            $head['remoteAddr'],
+            $head['protocol'],
+            $head['method'],
+            $head['uri'],
+            $head['headers'] ?? [],
+            $head['cookies'] ?? [],
+            $query,
+            $rawQuery,
+            $parsed,
+            $body,
+            empty($head['uploads']) ? [] : UploadedFile::fromTree($head['uploads']),
+            $head['attributes'] ?? [],
+        );
+    }
+
+    /** The values of a header joined with ", ", whatever the case of its name; '' when it was not sent. */
+    public function header(string $name): string
+    {
+        // The server writes names as in "Content-Type", so the first look nearly always finds it.
+        $values = $this->headers[ucwords(strtolower($name), '-')] ?? null;
+        if ($values === null) {
+            $values = array_change_key_case($this->headers)[strtolower($name)] ?? [];
+        }
+
+        return implode(', ', $values);
+    }
+
+    /** The path of the uri, still percent-encoded, "/" at least. */
+    public function path(): string
+    {
+        $start = strpos($this->uri, '/', (int) strpos($this->uri, '://') + 3);
+        if ($start === false) {
+            return '/';
+        }
+
+        return substr($this->uri, $start, strcspn($this->uri, '?', $start));
+    }
+}

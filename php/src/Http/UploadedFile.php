@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PyRoadRunner\Http;
+
+/** A file that came with a request. The server removes it after the answer unless it was moved away. */
+final class UploadedFile
+{
+    /**
+     * @param string $name    the client's name for it, without any folder
+     * @param string $mime    the client's word for its type, or ''
+     * @param int    $error   one of PHP's UPLOAD_ERR_* constants
+     * @param string $tmpName where it lies now; '' on error
+     */
+    public function __construct(
+        public readonly string $name,
+        public readonly string $mime,
+        public readonly int $size,
+        public readonly int $error,
+        public readonly string $tmpName,
+    ) {
+    }
+
+    /** @throws \RuntimeException the upload failed, or the target cannot be written */
+    public function moveTo(string $path): void
+    {
+        if ($this->error !== UPLOAD_ERR_OK || !@rename($this->tmpName, $path)) {
+            throw new \RuntimeException("cannot move upload \"{$this->name}\" (error {$this->error}) to {$path}");
+        }
+    }
+
+    /** @throws \RuntimeException the upload failed or was moved away */
+    public function contents(): string
+    {
+        $bytes = $this->error === UPLOAD_ERR_OK ? @file_get_contents($this->tmpName) : false;
+        if ($bytes === false) {
+            throw new \RuntimeException("cannot read upload \"{$this->name}\" (error {$this->error})");
+        }
+
+        return $bytes;
+    }
+
+    /**
+     * The server's tree of uploads with each file in it turned into an object.
+     *
+     * @param array<mixed> $tree
+     *
+     * @return array<UploadedFile|array<mixed>>
+     */
+    public static function fromTree(array $tree): array
+    {
+        $files = [];
+        foreach ($tree as $key => $node) {
+            // A file has a text under "tmpName"; a field that happens to be called so has a list or a tree there.
+            $files[$key] = \is_string($node['tmpName'] ?? null)
+                ? new self($node['name'], $node['mime'], $node['size'], $node['error'], $node['tmpName'])
+                : self::fromTree($node);
+        }
+
+        return $files;
+    }
+}
