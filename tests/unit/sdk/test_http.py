@@ -1,0 +1,145 @@
+"""The HTTP loop: what a handler returns or raises becomes frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pyroadrunner.goridge.frame import STOP_STREAM, STOP_WORKER, Flag, Frame, Stream
+from pyroadrunner.sdk.http import HttpWorker, Request, Response, serve
+from support.contexts import context
+from support.peer import Rig
+
+HEAD = b'{"status":200,"headers":{}}'
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., list[Frame]]]:
+    """Serve these requests and then stop; the frames of the answers."""
+    rig = Rig()
+
+    def run(handler: Callable[[Request], Any], *requests: bytes, flags: int = Flag.JSON) -> list[Frame]:
+        for each in requests:
+            rig.server.request(each, flags=flags)
+        rig.server.send(STOP_WORKER)
+        serve(handler, HttpWorker(rig.worker))
+        rig.relay.close()
+        frames = []
+        while (frame := rig.server.receive()) is not None:
+            frames.append(frame)
+        return frames
+
+    yield run
+    rig.server.close()
+
+
+def answer(body: bytes, head: bytes = HEAD, stream: int = 0) -> Frame:
+    return Frame(Flag.JSON, head + body, (len(head),), stream)
+
+
+@pytest.mark.parametrize("returned", ["héllo", "héllo".encode(), (200, {}, "héllo"), Response(body="héllo")])
+def test_every_shape_of_an_answer_is_sent(run: Callable[..., list[Frame]], returned: object) -> None:
+    assert run(lambda _: returned, context()) == [answer("héllo".encode())]
+
+
+def test_status_and_headers_travel_in_the_head(run: Callable[..., list[Frame]]) -> None:
+    frames = run(lambda _: (404, {"X-A": ["1", "2"]}, b"no"), context())
+    assert frames == [answer(b"no", b'{"status":404,"headers":{"X-A":["1","2"]}}')]
+
+
+def test_an_iterable_is_streamed_and_its_empty_pieces_are_not(run: Callable[..., list[Frame]]) -> None:
+    frames = run(lambda _: Response(body=iter([b"", b"a", b"", b"b"])), context())
+    assert frames == [answer(b"a", stream=Stream.STREAM), answer(b"b", b"", Stream.STREAM), answer(b"", b"")]
+
+
+def test_an_empty_stream_is_an_empty_answer_with_its_head(run: Callable[..., list[Frame]]) -> None:
+    assert run(lambda _: Response(body=iter([])), context()) == [answer(b"")]
+
+
+def test_what_a_handler_raises_is_an_error_and_the_worker_lives_on(run: Callable[..., list[Frame]]) -> None:
+    def handler(request: Request) -> str:
+        if request.path == "/bad":
+            raise ValueError("no such thing")
+        return "fine"
+
+    bad, good = run(handler, context("/bad"), context("/good"))
+    assert bad.flags == Flag.ERROR
+    assert b"Traceback" in bad.payload
+    assert bad.payload.endswith(b"ValueError: no such thing\n")
+    assert good == answer(b"fine")
+
+
+def test_a_stream_that_fails_halfway_ends_with_an_error(run: Callable[..., list[Frame]]) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"a"
+        raise ValueError("halfway")
+
+    first, last = run(lambda _: Response(body=pieces()), context())
+    assert first == answer(b"a", stream=Stream.STREAM)
+    assert last.flags == Flag.ERROR
+
+
+def test_a_stream_that_nobody_wants_any_more_is_closed() -> None:
+    rig = Rig()
+    seen: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b"a"
+            rig.server.send(STOP_STREAM + STOP_WORKER)
+            yield b"b"
+            seen.append("went on")
+        finally:
+            seen.append("closed")
+
+    rig.server.request(context())
+    serve(lambda _: Response(body=pieces()), HttpWorker(rig.worker))
+    assert seen == ["closed"]
+    assert rig.bits(2) == [Stream.STREAM, 0]
+    rig.close()
+
+
+def test_early_hints_go_ahead_of_the_answer() -> None:
+    rig = Rig()
+    http = HttpWorker(rig.worker)
+    rig.server.request(context())
+    assert http.receive() is not None
+    http.respond_early_hints({"Link": "</a.css>"})
+    http.respond(200, "hello")
+    hints = b'{"status":103,"headers":{"Link":["</a.css>"]}}'
+    assert rig.server.receive() == answer(b"", hints, Stream.STREAM)
+    assert rig.server.receive() == answer(b"hello")
+    rig.close()
+
+
+def test_a_handler_that_returns_nothing_is_told_so(run: Callable[..., list[Frame]]) -> None:
+    (frame,) = run(lambda _: None, context())
+    assert frame.flags == Flag.ERROR
+    assert b"returned NoneType" in frame.payload
+
+
+def test_a_context_that_cannot_be_read_is_an_error_and_the_worker_lives_on(run: Callable[..., list[Frame]]) -> None:
+    bad, good = run(lambda _: "fine", b"{not json", context())
+    assert bad.payload.startswith(b"cannot read the request: ")
+    assert good == answer(b"fine")
+
+
+def test_protobuf_is_declined_in_words(run: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]) -> None:
+    (frame,) = run(lambda _: "never", b"\x0a\x01x", flags=Flag.PROTO)
+    assert frame.flags == Flag.ERROR
+    assert b"codec: json" in frame.payload
+    assert "codec: json" in capsys.readouterr().err
+
+
+def test_a_server_that_has_gone_ends_the_loop_quietly() -> None:
+    rig = Rig()
+
+    def handler(_: Request) -> str:
+        rig.server.close()
+        return "anyone?"
+
+    rig.server.request(context())
+    serve(handler, HttpWorker(rig.worker))
+    rig.relay.close()
