@@ -49,10 +49,10 @@ final class Worker
      */
     public function waitPayload(): ?Payload
     {
-        if (ob_get_level() === 0) {
+        if (\ob_get_level() === 0) {
             StrayOutput::toStderr(); // the application closed every output buffer, ours too
         }
-        while (($frame = array_shift($this->early) ?? $this->relay->receive()) !== null) {
+        while (($frame = \array_shift($this->early) ?? $this->relay->receive()) !== null) {
             if ($frame->flags & Frame::CONTROL) {
                 if (!$this->control($frame->payload)) {
                     return null;
@@ -67,7 +67,7 @@ final class Worker
                 $this->awaitsPong = $this->abandoned = false;
                 $this->awaitsAnswer = true;
 
-                return new Payload(substr($frame->payload, 0, $size), substr($frame->payload, $size), $this->codec);
+                return new Payload(\substr($frame->payload, 0, $size), \substr($frame->payload, $size), $this->codec);
             }
         }
 
@@ -120,7 +120,7 @@ final class Worker
     public function error(string $text): void
     {
         if ($this->abandoned || !$this->awaitsAnswer) {
-            fwrite(STDERR, $text . "\n");
+            \fwrite(STDERR, $text . "\n");
 
             return;
         }
@@ -137,14 +137,14 @@ final class Worker
     /** Whether this was answered: false when the process is to end. */
     private function control(string $payload): bool
     {
-        $order = json_decode($payload, true);
+        $order = \json_decode($payload, true);
         if (!empty($order['stop'])) {
             return false;
         }
         if (empty($order['pid'])) {
             throw new FrameException("unknown control frame: {$payload}");
         }
-        $this->relay->send(Frame::encode(Frame::CONTROL, '{"pid":' . getmypid() . '}'));
+        $this->relay->send(Frame::encode(Frame::CONTROL, '{"pid":' . \getmypid() . '}'));
 
         return true;
     }

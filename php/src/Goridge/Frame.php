@@ -55,17 +55,17 @@ final class Frame
         if ($count > self::MAX_OPTIONS) {
             throw new FrameException("a frame carries at most 10 options, not {$count}");
         }
-        $head = pack('CCV', 0x13 + $count, $flags, \strlen($payload));
+        $head = \pack('CCV', 0x13 + $count, $flags, \strlen($payload));
 
-        return $head . pack('Vv', crc32($head), $stream) . pack('V*', ...$options) . $payload;
+        return $head . \pack('Vv', \crc32($head), $stream) . \pack('V*', ...$options) . $payload;
     }
 
     /** The bytes of a worker's request or answer: one option, the length of the context. The hot path. */
     public static function encodePayload(string $context, string $body, int $flags, int $stream = 0): string
     {
         $size = \strlen($context);
-        $head = pack('CCV', 0x14, $flags, $size + \strlen($body));
+        $head = \pack('CCV', 0x14, $flags, $size + \strlen($body));
 
-        return $head . pack('VvV', crc32($head), $stream, $size) . $context . $body;
+        return $head . \pack('VvV', \crc32($head), $stream, $size) . $context . $body;
     }
 }

@@ -16,15 +16,15 @@ class StreamRelay implements Relay
      */
     public function __construct(private $in, private $out)
     {
-        stream_set_chunk_size($in, self::CHUNK_BYTES);
+        \stream_set_chunk_size($in, self::CHUNK_BYTES);
     }
 
     public function send(string $frame): void
     {
-        $written = @fwrite($this->out, $frame);
+        $written = @\fwrite($this->out, $frame);
         $size = \strlen($frame);
         while ($written !== $size) {
-            $more = $written === false ? false : @fwrite($this->out, substr($frame, $written));
+            $more = $written === false ? false : @\fwrite($this->out, \substr($frame, $written));
             if ($more === false || $more === 0) {
                 throw new RelayException('the server has closed the relay');
             }
@@ -35,23 +35,23 @@ class StreamRelay implements Relay
     public function receive(): ?Frame
     {
         // PHP's stream buffer is on: one read(2) fetches header and rest of a small frame, the second fread is a copy.
-        $head = fread($this->in, Frame::HEADER_SIZE);
+        $head = \fread($this->in, Frame::HEADER_SIZE);
         if ($head === false || \strlen($head) !== Frame::HEADER_SIZE) {
             $head = $this->readOn((string) $head, Frame::HEADER_SIZE);
             if ($head === '') {
                 return null;
             }
         }
-        $field = unpack('Cfirst/Cflags/Vlength/Vcrc/Cstream', $head);
+        $field = \unpack('Cfirst/Cflags/Vlength/Vcrc/Cstream', $head);
         $words = $field['first'] - 0x13;
-        if ($words < 0 || $words > Frame::MAX_OPTIONS || $field['crc'] !== crc32(substr($head, 0, 6))) {
-            throw new FrameException('not a frame: ' . bin2hex($head));
+        if ($words < 0 || $words > Frame::MAX_OPTIONS || $field['crc'] !== \crc32(\substr($head, 0, 6))) {
+            throw new FrameException('not a frame: ' . \bin2hex($head));
         }
         $size = $field['length'] + 4 * $words;
         if ($size === 0) {
             return new Frame($field['flags'], '', [], $field['stream']);
         }
-        $rest = fread($this->in, $size);
+        $rest = \fread($this->in, $size);
         if ($rest === false || \strlen($rest) !== $size) {
             $rest = $this->readOn((string) $rest, $size);
             if ($rest === '') {
@@ -61,9 +61,9 @@ class StreamRelay implements Relay
         if ($words === 0) {
             return new Frame($field['flags'], $rest, [], $field['stream']);
         }
-        $options = array_values(unpack("V{$words}", $rest));
+        $options = \array_values(\unpack("V{$words}", $rest));
 
-        return new Frame($field['flags'], substr($rest, 4 * $words), $options, $field['stream']);
+        return new Frame($field['flags'], \substr($rest, 4 * $words), $options, $field['stream']);
     }
 
     public function isReadable(): bool
@@ -71,7 +71,7 @@ class StreamRelay implements Relay
         $read = [$this->in];
         $write = $except = null;
 
-        return @stream_select($read, $write, $except, 0) > 0;
+        return @\stream_select($read, $write, $except, 0) > 0;
     }
 
     public function wantsPing(): bool
@@ -85,9 +85,9 @@ class StreamRelay implements Relay
         $pieces = [$bytes];
         $have = \strlen($bytes);
         while ($have < $size) {
-            $piece = fread($this->in, $size - $have);
+            $piece = \fread($this->in, $size - $have);
             if ($piece === false || $piece === '') {
-                if (!feof($this->in)) {
+                if (!\feof($this->in)) {
                     continue; // a signal or a socket's timeout: nothing is lost, wait on
                 }
                 if ($have === 0) {
@@ -99,6 +99,6 @@ class StreamRelay implements Relay
             $have += \strlen($piece);
         }
 
-        return implode('', $pieces);
+        return \implode('', $pieces);
     }
 }

@@ -32,7 +32,7 @@ final class HttpWorker
     {
         while (($payload = $this->worker->waitPayload()) !== null) {
             if ($payload->codec & Frame::PROTO) {
-                fwrite(STDERR, self::NO_PROTOBUF . "\n");
+                \fwrite(STDERR, self::NO_PROTOBUF . "\n");
                 $this->worker->error(self::NO_PROTOBUF);
                 continue;
             }
@@ -101,6 +101,6 @@ final class HttpWorker
             $headers[$name] = \is_array($values) ? $values : [$values];
         }
 
-        return json_encode(['status' => $status, 'headers' => (object) $headers], self::HEAD_JSON);
+        return \json_encode(['status' => $status, 'headers' => (object) $headers], self::HEAD_JSON);
     }
 }

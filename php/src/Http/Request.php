@@ -44,18 +44,18 @@ final class Request
      */
     public static function fromContext(string $context, string $body): self
     {
-        $head = json_decode($context, true, 512, JSON_THROW_ON_ERROR);
+        $head = \json_decode($context, true, 512, JSON_THROW_ON_ERROR);
         if (!isset($head['remoteAddr'], $head['protocol'], $head['method'], $head['uri'])) {
             throw new \UnexpectedValueException('the context of the request is incomplete');
         }
         $rawQuery = $head['rawQuery'] ?? '';
         $query = [];
         if ($rawQuery !== '') {
-            parse_str($rawQuery, $query);
+            \parse_str($rawQuery, $query);
         }
         $parsed = null;
         if ($head['parsed'] ?? false) {
-            $parsed = $body === '' ? [] : json_decode($body, true, 512, JSON_THROW_ON_ERROR);
+            $parsed = $body === '' ? [] : \json_decode($body, true, 512, JSON_THROW_ON_ERROR);
         }
 
         return new self(
@@ -78,22 +78,22 @@ final class Request
     public function header(string $name): string
     {
         // The server writes names as in "Content-Type", so the first look nearly always finds it.
-        $values = $this->headers[ucwords(strtolower($name), '-')] ?? null;
+        $values = $this->headers[\ucwords(\strtolower($name), '-')] ?? null;
         if ($values === null) {
-            $values = array_change_key_case($this->headers)[strtolower($name)] ?? [];
+            $values = \array_change_key_case($this->headers)[\strtolower($name)] ?? [];
         }
 
-        return implode(', ', $values);
+        return \implode(', ', $values);
     }
 
     /** The path of the uri, still percent-encoded, "/" at least. */
     public function path(): string
     {
-        $start = strpos($this->uri, '/', (int) strpos($this->uri, '://') + 3);
+        $start = \strpos($this->uri, '/', (int) \strpos($this->uri, '://') + 3);
         if ($start === false) {
             return '/';
         }
 
-        return substr($this->uri, $start, strcspn($this->uri, '?', $start));
+        return \substr($this->uri, $start, \strcspn($this->uri, '?', $start));
     }
 }
