@@ -24,7 +24,10 @@ from pyroadrunner.workers.payload import Payload, Reply
 
 @runtime_checkable
 class Plugin(Protocol):
-    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``."""
+    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``.
+
+    Plugins start after those they were given in their constructor; among the free ones a higher class attribute
+    ``weight: int`` (RoadRunner's word; absent = 0) goes first. They stop in reverse."""
 
     name: str
 
@@ -35,6 +38,15 @@ class Plugin(Protocol):
     async def stop(self, grace: float) -> None:
         """Stop taking work, finish what runs within ``grace`` seconds, let go of everything. Never raises for a
         peer's fault."""
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """A plugin with work of its own between ``start`` and ``stop``."""
+
+    async def run(self) -> None:
+        """Work until :meth:`Plugin.stop` is called, then return. Started after every plugin has started; an exception
+        ends the whole server: an ordered stop, the text on stderr, exit code 1."""
 
 
 class WorkerPool(Protocol):
@@ -132,6 +144,7 @@ __all__ = [
     "Plugin",
     "PoolFactory",
     "RpcMethod",
+    "Runs",
     "Sequence",
     "WorkerPool",
 ]
