@@ -30,3 +30,7 @@ class RelayClosed(RelayError):
     def __init__(self, *, mid_frame: bool) -> None:
         super().__init__("unexpected EOF" if mid_frame else "EOF")
         self.mid_frame = mid_frame
+
+
+class HandshakeError(RelayError):
+    """The peer's first frame does not say who it is."""

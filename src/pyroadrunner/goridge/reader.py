@@ -1,9 +1,9 @@
 """Bytes so far -> frames, or "need more". Pure and incremental: pieces may be cut anywhere.
 
 Theory of operation. Almost always a chunk from the relay is exactly one small frame, so ``feed`` first tries to cut
-frames straight out of the chunk. Only what is left over is kept: while a header is incomplete in ``_rest``, and once the
-length of a frame is known in ``_pieces``, which are joined once when the frame is complete (a 100 MB answer is copied
-once, not once per read).
+frames straight out of the chunk. Only what is left over is kept: while a header is incomplete in ``_rest``, and once
+the length of a frame is known in ``_pieces``, which are joined once when the frame is complete (a 100 MB answer is
+copied once, not once per read).
 
 A peer that writes text to its stdout is found out at its first byte (no frame starts with anything but ``0x1?``), not
 after the number of bytes its low nibble happens to ask for.
@@ -31,10 +31,10 @@ class FrameReader:
             of that size is kept.
     """
 
-    __slots__ = ("_have", "_max_payload", "_need", "_pieces", "_rest")
+    __slots__ = ("_have", "_need", "_pieces", "_rest", "max_payload")
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
-        self._max_payload = max_payload
+        self.max_payload = max_payload
         self._rest = b""  # less than a frame, length unknown yet or known but small
         self._pieces: list[bytes] = []  # of a frame whose total length ``_need`` is known
         self._have = 0
@@ -77,8 +77,8 @@ class FrameReader:
             _, flags, length, crc, stream, _ = _HEADER(data, at)
             if crc32(data[at : at + 6]) != crc:
                 raise RemoteFrameError("checksum of the frame header does not match", data[at:])
-            if length > self._max_payload:
-                raise RemoteFrameError(f"frame of {length} bytes exceeds the limit of {self._max_payload}", data[at:])
+            if length > self.max_payload:
+                raise RemoteFrameError(f"frame of {length} bytes exceeds the limit of {self.max_payload}", data[at:])
             start = at + (first & 0x0F) * 4
             stop = start + length
             if stop > end:

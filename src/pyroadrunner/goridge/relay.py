@@ -2,44 +2,131 @@
 
 The same class serves both: ``pipes.py`` and ``sockets.py`` only differ in where the transports come from. It is driven
 by callbacks, not by ``await receive()``: a task switch per frame would cost more than the frame.
+
+Nothing is lost between two owners (who says hello, then who runs requests): while nobody listens, the relay keeps what
+comes, stops reading after the first frame of it, and gives it to the next owner.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
-from pyroadrunner.goridge.errors import FrameError, RelayClosed, RemoteFrameError
+from pyroadrunner.goridge.errors import FrameError, HandshakeError, RelayClosed, RelayError, RemoteFrameError
 from pyroadrunner.goridge.frame import Frame
+from pyroadrunner.goridge.handshake import hello_pid, hello_request
 from pyroadrunner.goridge.reader import FrameReader
 
 MAX_GARBAGE = 8192  # bytes of undecodable text kept for the log
+
+OnFrame = Callable[[Frame], None]
+OnLost = Callable[[FrameError | RelayError], None]
 
 
 class Relay(asyncio.Protocol):
     """Frames to and from one peer.
 
     Attributes:
-        on_frame: called with each frame.
-        on_lost: called once with why no frame will come any more: :class:`RelayClosed`, or :class:`RemoteFrameError`
-            when the peer wrote something else; then the rest it writes is collected in :attr:`garbage` until it closes.
         garbage: what arrived instead of a frame (bounded by ``MAX_GARBAGE``).
     """
 
     def __init__(self, max_payload: int) -> None:
-        self.on_frame: Callable[[Frame], None] = _drop_frame
-        self.on_lost: Callable[[FrameError | RelayClosed], None] = _drop_error
         self.garbage = b""
         self._frames = FrameReader(max_payload)
         self._source: asyncio.ReadTransport | None = None
         self._sink: asyncio.WriteTransport | None = None
         self._lost = False
         self._broken = False
+        self._paused = False
+        self._early: list[Frame] = []
+        self._early_loss: FrameError | RelayError | None = None
+        self._on_frame: OnFrame = self._keep_frame
+        self._on_lost: OnLost = self._keep_loss
 
     def __repr__(self) -> str:
-        state = "lost" if self._lost else "broken" if self._broken else "open"
-        return f"Relay({state}, {self._frames!r})"
+        state = "lost" if self._lost else "broken" if self._broken else "paused" if self._paused else "open"
+        return f"{type(self).__name__}({state}, {self._frames!r})"
+
+    # -- who listens ---------------------------------------------------------------------------------------------------
+
+    @property
+    def on_frame(self) -> OnFrame:
+        """Called with each frame. Setting it brings what came while nobody listened, on the loop's next turn."""
+        return self._on_frame
+
+    @on_frame.setter
+    def on_frame(self, callback: OnFrame) -> None:
+        self._on_frame = callback
+        self._bring_early()
+
+    @property
+    def on_lost(self) -> OnLost:
+        """Called once with why no frame will come any more: :class:`RelayClosed`, or :class:`RemoteFrameError` when
+        the peer wrote something else; then the rest it writes is collected in :attr:`garbage` until it closes."""
+        return self._on_lost
+
+    @on_lost.setter
+    def on_lost(self, callback: OnLost) -> None:
+        self._on_lost = callback
+        self._bring_early()
+
+    def hold(self) -> None:
+        """Keep what comes until ``on_frame`` and ``on_lost`` are set again."""
+        self._on_frame, self._on_lost = self._keep_frame, self._keep_loss
+
+    def greet(self, pid: int) -> asyncio.Future[int]:
+        """Ask the peer who it is; afterwards the relay holds what comes.
+
+        Args:
+            pid: the server's own.
+
+        Returns:
+            done with the peer's pid; or with a :class:`HandshakeError`, :class:`RelayClosed`,
+            :class:`RemoteFrameError`. It never times out by itself.
+        """
+        hello: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def answered(frame: Frame) -> None:
+            self.hold()
+            if not hello.done():
+                try:
+                    hello.set_result(hello_pid(frame))
+                except HandshakeError as error:
+                    hello.set_exception(error)
+
+        def lost(error: FrameError | RelayError) -> None:
+            self.hold()
+            if not hello.done():
+                hello.set_exception(error)
+
+        self.on_frame, self.on_lost = answered, lost
+        self.send(hello_request(pid))
+        return hello
+
+    def _keep_frame(self, frame: Frame) -> None:
+        self._early.append(frame)
+        if not self._paused:
+            self.pause()
+
+    def _keep_loss(self, error: FrameError | RelayError) -> None:
+        self._early_loss = error
+
+    def _bring_early(self) -> None:
+        if self._early or self._early_loss is not None:
+            asyncio.get_running_loop().call_soon(self._deliver_early)
+
+    def _deliver_early(self) -> None:
+        early, self._early = self._early, []
+        loss, self._early_loss = self._early_loss, None
+        if early:
+            self.resume()
+        for frame in early:
+            self._on_frame(frame)
+        if loss is not None:
+            self._on_lost(loss)
+
+    # -- the two directions --------------------------------------------------------------------------------------------
 
     @property
     def lost(self) -> bool:
@@ -63,26 +150,33 @@ class Relay(asyncio.Protocol):
         """Bytes of ours that the peer never read; 0 where that cannot be known (sockets)."""
         return 0
 
+    def limit_payload(self, max_payload: int) -> None:
+        """From the next chunk on, take frames of up to this many bytes."""
+        self._frames.max_payload = max_payload
+
     def pause(self) -> None:
-        """Stop reading: the peer blocks once the relay's buffer is full. Idempotent."""
-        if self._source is not None and not self._lost:
+        """Stop reading: the peer blocks once the relay's buffer is full, and its end is not noticed. Idempotent."""
+        if not self._paused and self._source is not None and not self._source.is_closing():
+            self._paused = True
             self._source.pause_reading()
 
     def resume(self) -> None:
         """Read on. Idempotent."""
-        if self._source is not None and not self._lost:
-            self._source.resume_reading()
+        if self._paused:
+            self._paused = False
+            if self._source is not None and not self._source.is_closing():
+                self._source.resume_reading()
 
     def close(self) -> None:
         """Close both directions; ``on_lost`` is not called. Idempotent."""
         self._lost = True
-        self.on_frame, self.on_lost = _drop_frame, _drop_error
+        self.on_frame, self.on_lost = _drop_frame, _drop_loss
         if self._sink is not None:
             self._sink.abort()
-        if self._source is not None and self._source is not self._sink:
+        if self._source is not None:
             self._source.close()
 
-    # asyncio.Protocol
+    # -- asyncio.Protocol ----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._source = cast("asyncio.ReadTransport", transport)
@@ -96,10 +190,10 @@ class Relay(asyncio.Protocol):
         except RemoteFrameError as error:
             self._broken = True
             self.garbage = error.garbage[:MAX_GARBAGE]
-            self.on_lost(error)
+            self._on_lost(error)
             return
         for frame in frames:
-            self.on_frame(frame)
+            self._on_frame(frame)
 
     def eof_received(self) -> bool:
         return False
@@ -111,12 +205,12 @@ class Relay(asyncio.Protocol):
         if self._sink is not None:
             self._sink.abort()
         if not self._broken:
-            self.on_lost(RelayClosed(mid_frame=self._frames.buffered > 0))
+            self._on_lost(RelayClosed(mid_frame=self._frames.buffered > 0))
 
 
 def _drop_frame(_frame: Frame) -> None:
     """A frame nobody waits for."""
 
 
-def _drop_error(_error: Any) -> None:
+def _drop_loss(_error: FrameError | RelayError) -> None:
     """A relay nobody looks at any more."""
