@@ -118,6 +118,19 @@ def encode_payload(context: bytes, body: bytes, flags: int, stream: int = 0) -> 
     return b"".join((head, _TAIL_ONE_OPTION(crc32(head), stream, size), context, body))
 
 
+def encode_head(context: bytes, body_size: int, flags: int) -> bytes:
+    """Build the frame of :func:`encode_payload` without its body, which the caller sends after it, uncopied.
+
+    Raises:
+        LocalFrameError: context and body together exceed 32 bits of length.
+    """
+    size = len(context)
+    if size + body_size > MAX_PAYLOAD:
+        raise LocalFrameError(f"a frame carries at most {MAX_PAYLOAD} bytes, not {size + body_size}")
+    head = _HEAD(VERSION << 4 | 4, flags, size + body_size)
+    return b"".join((head, _TAIL_ONE_OPTION(crc32(head), 0, size), context))
+
+
 # The frames that never change.
 STOP_WORKER = encode(Flag.CONTROL | Flag.JSON, b'{"stop":true}')
 STOP_STREAM = encode(0, stream=Stream.STOP)
