@@ -17,6 +17,8 @@ from enum import IntFlag
 from struct import Struct
 from zlib import crc32
 
+import msgspec
+
 from pyroadrunner.goridge.errors import LocalFrameError
 
 VERSION = 1
@@ -50,35 +52,20 @@ class Stream(IntFlag):
     PONG = 0x08  # server
 
 
-class Frame:
-    """One frame, decoded.
+class Frame(msgspec.Struct, gc=False):
+    """One frame, decoded. Compared by value.
 
     Attributes:
         flags: byte 1, plain int (compare with :class:`Flag`); unknown bits are kept.
-        stream: byte 10, plain int (compare with :class:`Stream`).
-        options: the u32 options.
         payload: everything after header and options.
+        options: the u32 options.
+        stream: byte 10, plain int (compare with :class:`Stream`).
     """
 
-    __slots__ = ("flags", "options", "payload", "stream")
-
-    def __init__(self, flags: int, payload: bytes = b"", options: tuple[int, ...] = (), stream: int = 0) -> None:
-        self.flags = flags
-        self.stream = stream
-        self.options = options
-        self.payload = payload
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Frame):
-            return NotImplemented
-        return (self.flags, self.stream, self.options, self.payload) == (
-            other.flags,
-            other.stream,
-            other.options,
-            other.payload,
-        )
-
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and mutable
+    flags: int
+    payload: bytes = b""
+    options: tuple[int, ...] = ()
+    stream: int = 0
 
     def __repr__(self) -> str:
         kind = Flag(self.flags).name or hex(self.flags)

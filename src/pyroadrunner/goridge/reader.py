@@ -1,9 +1,9 @@
 """Bytes so far -> frames, or "need more". Pure and incremental: pieces may be cut anywhere.
 
 Theory of operation. Almost always a chunk from the relay is exactly one small frame, so ``feed`` first tries to cut
-frames straight out of the chunk. Only what is left over is kept: while a header is incomplete in ``_rest``, and once
-the length of a frame is known in ``_pieces``, which are joined once when the frame is complete (a 100 MB answer is
-copied once, not once per read).
+frames straight out of the chunk. Only what is left over is kept: an incomplete header (with its options) in ``_rest``;
+after that the frame waits in ``_open`` for its payload, whose pieces are joined once when the last one is there (a
+100 MB answer is copied once, not once per read).
 
 A peer that writes text to its stdout is found out at its first byte (no frame starts with anything but ``0x1?``), not
 after the number of bytes its low nibble happens to ask for.
@@ -26,77 +26,90 @@ _NO_OPTIONS: tuple[int, ...] = ()
 class FrameReader:
     """Cuts one peer's byte stream into frames. After a :class:`RemoteFrameError` it must not be fed again.
 
-    Args:
+    Attributes:
         max_payload: largest payload accepted, bytes; a header that announces more is an error at once, before anything
-            of that size is kept.
+            of that size is kept. May be changed between two feeds.
+        completed: the frames that the :meth:`feed` which raised had completed before the fault.
     """
 
-    __slots__ = ("_have", "_need", "_pieces", "_rest", "max_payload")
+    __slots__ = ("_missing", "_open", "_pieces", "_rest", "_size", "completed", "max_payload")
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
         self.max_payload = max_payload
-        self._rest = b""  # less than a frame, length unknown yet or known but small
-        self._pieces: list[bytes] = []  # of a frame whose total length ``_need`` is known
-        self._have = 0
-        self._need = 0
+        self.completed: list[Frame] = []
+        self._rest = b""  # of a header that is not complete
+        self._open: Frame | None = None  # its payload is not complete: ``_missing`` bytes are still to come
+        self._pieces: list[bytes] = []
+        self._size = 0  # bytes of ``_open`` up to its payload, and of ``_pieces``
+        self._missing = 0
 
     def __repr__(self) -> str:
-        return f"FrameReader(buffered={self.buffered} B, need={self._need} B)"
+        return f"FrameReader(buffered={self.buffered} B, missing={self._missing} B)"
 
     @property
     def buffered(self) -> int:
-        """Bytes kept of a frame that is not complete; 0 at a frame boundary."""
-        return len(self._rest) + self._have
+        """Bytes of a frame that is not complete; 0 at a frame boundary."""
+        return len(self._rest) + self._size
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived, return the frames it completes, in order.
 
         Raises:
-            RemoteFrameError: the bytes are no frame; ``garbage`` is the undecodable rest of what was fed.
+            RemoteFrameError: the bytes are no frame, or one larger than ``max_payload``; ``garbage`` is the undecodable
+                rest of what was fed. Frames before it are in :attr:`completed`.
         """
-        if self._need:
-            self._pieces.append(data)
-            self._have += len(data)
-            if self._have < self._need:
-                return []
-            data = b"".join(self._pieces)
-            self._pieces = []
-            self._have = self._need = 0
+        frames: list[Frame] = []
+        at = 0
+        if self._open is not None:
+            at = self._missing
+            if len(data) < at:
+                self._pieces.append(data)
+                self._size += len(data)
+                self._missing -= len(data)
+                return frames
+            frames.append(self._close(self._open, data[:at]))
         elif self._rest:
             data = self._rest + data
             self._rest = b""
-        frames: list[Frame] = []
-        at = 0
         end = len(data)
         while at < end:
             first = data[at]
             if first not in _FIRST_BYTES:
+                self.completed = frames
                 raise RemoteFrameError("not a frame", data[at:])
-            if end - at < HEADER_SIZE:
-                break
-            _, flags, length, crc, stream, _ = _HEADER(data, at)
-            if crc32(data[at : at + 6]) != crc:
-                raise RemoteFrameError("checksum of the frame header does not match", data[at:])
-            if length > self.max_payload:
-                raise RemoteFrameError(f"frame of {length} bytes exceeds the limit of {self.max_payload}", data[at:])
             start = at + (first & 0x0F) * 4
-            stop = start + length
-            if stop > end:
-                if at == 0:
-                    self._pieces = [data]
-                else:
-                    self._pieces = [data[at:]]
-                self._have = end - at
-                self._need = stop - at
+            if end - at >= HEADER_SIZE:
+                _, flags, length, crc, stream, _ = _HEADER(data, at)
+                if crc32(data[at : at + 6]) != crc:
+                    self.completed = frames
+                    raise RemoteFrameError("checksum of the frame header does not match", data[at:])
+                if length > self.max_payload:
+                    self.completed = frames
+                    raise RemoteFrameError(f"frame of {length} bytes exceeds the limit of {self.max_payload}")
+            if start > end:
+                self._rest = data[at:]
                 return frames
             if first == 0x14:
                 options: tuple[int, ...] = _WORD(data, at + HEADER_SIZE)
-            elif start == at + HEADER_SIZE:
+            elif first == 0x13:
                 options = _NO_OPTIONS
             else:
                 options = tuple(_WORD(data, i)[0] for i in range(at + HEADER_SIZE, start, 4))
+            stop = start + length
+            if stop > end:
+                self._open = Frame(flags, b"", options, stream)
+                self._pieces = [data[start:]]
+                self._size = end - at
+                self._missing = stop - end
+                return frames
             frames.append(Frame(flags, data[start:stop], options, stream))
             at = stop
-        if at < end:
-            self._rest = data[at:] if at else data
         return frames
+
+    def _close(self, frame: Frame, last: bytes) -> Frame:
+        self._pieces.append(last)
+        frame.payload = b"".join(self._pieces)
+        self._open = None
+        self._pieces = []
+        self._size = self._missing = 0
+        return frame

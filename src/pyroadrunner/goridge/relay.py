@@ -183,13 +183,16 @@ class Relay(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._broken:
-            self.garbage = (self.garbage + data)[:MAX_GARBAGE]
+            if 0 < len(self.garbage) < MAX_GARBAGE:  # none: it began as a frame, what follows is no text
+                self.garbage = (self.garbage + data)[:MAX_GARBAGE]
             return
         try:
             frames = self._frames.feed(data)
         except RemoteFrameError as error:
             self._broken = True
             self.garbage = error.garbage[:MAX_GARBAGE]
+            for frame in self._frames.completed:
+                self._on_frame(frame)
             self._on_lost(error)
             return
         for frame in frames:
