@@ -8,10 +8,14 @@ import contextlib
 import fcntl
 import os
 import termios
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from pyroadrunner.goridge.relay import Relay
 
 _PIPE_BYTES = 1 << 18  # wanted capacity: a 100 KB answer in one go; Linux only, refused silently past the user's quota
+
+T = TypeVar("T")
 
 
 class PipeRelay(Relay):
@@ -41,28 +45,60 @@ class PipeRelay(Relay):
 
 
 class PipePair:
-    """The four ends of a child's stdin and stdout before it is started."""
+    """The four ends of a child's stdin and stdout before it is started.
+
+    Attributes:
+        child_stdin, child_stdout: descriptors for the child; the others are ours.
+    """
 
     def __init__(self) -> None:
-        self.child_stdin, self.stdin = os.pipe()
-        self.stdout, self.child_stdout = os.pipe()
-        for end in (self.stdin, self.stdout):
+        self.child_stdin, self._stdin = os.pipe()
+        try:
+            self._stdout, self.child_stdout = os.pipe()
+        except OSError:  # out of descriptors
+            os.close(self.child_stdin)
+            os.close(self._stdin)
+            raise
+        for end in (self._stdin, self._stdout):
             _widen(end)
 
     async def connect(self, max_payload: int) -> PipeRelay:
-        """Put our ends on the event loop; the child's stdout end is closed here, it belongs to the child now."""
-        loop = asyncio.get_running_loop()
+        """Put our ends on the event loop; from here on the relay closes them. The child's stdout end is closed here:
+        it belongs to the child now. Safe to cancel."""
         os.close(self.child_stdout)
         relay = PipeRelay(max_payload, self.child_stdin)
-        sink, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(self.stdin, "wb", 0))
-        relay.attach_sink(sink)
-        await loop.connect_read_pipe(lambda: relay, os.fdopen(self.stdout, "rb", 0))
+        await undivided(self._join(relay), relay.close)
         return relay
+
+    async def _join(self, relay: PipeRelay) -> None:
+        loop = asyncio.get_running_loop()
+        stdin, stdout = os.fdopen(self._stdin, "wb", 0), os.fdopen(self._stdout, "rb", 0)
+        sink, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
+        relay.attach_sink(sink)
+        await loop.connect_read_pipe(lambda: relay, stdout)
 
     def close(self) -> None:
         """Close all four ends: the child was not started."""
-        for end in (self.child_stdin, self.stdin, self.stdout, self.child_stdout):
+        for end in (self.child_stdin, self._stdin, self._stdout, self.child_stdout):
             os.close(end)
+
+
+async def undivided(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:
+    """Await ``connect_read_pipe`` or ``connect_write_pipe``, which then always run to their end.
+
+    uvloop (seen with 0.23), cancelled in the middle of them, closes the descriptor and leaves the file object open;
+    that one closes the same number again later, when it may be somebody else's. So a cancelled caller leaves at once,
+    and what was connected is closed when it is there.
+
+    Args:
+        close: called after a cancelled, or failed, connect.
+    """
+    task = asyncio.ensure_future(connecting)
+    try:
+        return await asyncio.shield(task)
+    except BaseException:
+        task.add_done_callback(lambda _: close())
+        raise
 
 
 def _widen(pipe: int) -> None:
