@@ -9,7 +9,9 @@ import fcntl
 import os
 import termios
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
+
+import uvloop
 
 from pyroadrunner.goridge.relay import Relay
 
@@ -72,7 +74,7 @@ class PipePair:
 
     async def _join(self, relay: PipeRelay) -> None:
         loop = asyncio.get_running_loop()
-        stdin, stdout = os.fdopen(self._stdin, "wb", 0), os.fdopen(self._stdout, "rb", 0)
+        stdin, stdout = pipe_file(self._stdin, "wb"), pipe_file(self._stdout, "rb")
         sink, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
         relay.attach_sink(sink)
         await loop.connect_read_pipe(lambda: relay, stdout)
@@ -81,6 +83,16 @@ class PipePair:
         """Close all four ends: the child was not started."""
         for end in (self.child_stdin, self._stdin, self._stdout, self.child_stdout):
             os.close(end)
+
+
+def pipe_file(descriptor: int, mode: str) -> IO[bytes]:
+    """The file object ``connect_read_pipe`` and ``connect_write_pipe`` want; their transport closes it.
+
+    uvloop (seen with 0.23) closes the descriptor itself and then the file object, which closes the same number again:
+    in between another thread may have been given it. There the file does not own its descriptor.
+    """
+    owns = not isinstance(asyncio.get_running_loop(), uvloop.Loop)
+    return open(descriptor, mode, buffering=0, closefd=owns)
 
 
 async def undivided(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:

@@ -44,8 +44,32 @@ class PoolClosed(PoolError):
     retry_after = 1
 
     def __init__(self, pool: str) -> None:
-        super().__init__("static_pool_exec: Workers watcher stopped:\n\tstatic_pool_exec:\n\tworker_watcher_get_free_worker")
+        super().__init__(
+            "static_pool_exec: Workers watcher stopped:\n\tstatic_pool_exec:\n\tworker_watcher_get_free_worker"
+        )
         self.pool = pool
+
+
+class EmptyPayload(PoolError):
+    """A request with neither context nor body: a worker would take it for the order to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("static_pool_exec: payload can not be empty")
+
+
+class TooManyWorkers(PoolError):
+    """The pool has as many workers as a pool may have."""
+
+    def __init__(self) -> None:
+        super().__init__("WorkerAllocate: container is full, maximum number of workers reached")
+
+
+class WorkerRefused(PoolError):
+    """Worker after worker handed the request back unanswered."""
+
+    def __init__(self, attempts: int) -> None:
+        super().__init__(f'{attempts} workers in a row handed the request back ({{"stop":true}}) or ended before it')
+        self.attempts = attempts
 
 
 class WorkerError(PoolError):
@@ -87,10 +111,7 @@ class WorkerCrashed(WorkerError):
 
     def __init__(self, pid: int, cause: str, exit_status: int | None, stderr: str, garbage: str) -> None:
         if garbage:
-            cause = (
-                "validation failed on the message sent to STDOUT, "
-                f"see: {STDOUT_HELP}, invalid message: {garbage}"
-            )
+            cause = f"validation failed on the message sent to STDOUT, see: {STDOUT_HELP}, invalid message: {garbage}"
         super().__init__(f"sync_worker_receive_frame: Network: {cause}", pid)
         self.exit_status = exit_status
         self.stderr = stderr

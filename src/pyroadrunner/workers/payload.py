@@ -65,6 +65,9 @@ class ReplyStream(Protocol):
     async def abort(self) -> None:
         """The reader has gone: tell the worker to stop (STOP frame), drain what is left. Idempotent."""
 
+    def drop(self) -> None:
+        """The same where nobody can wait."""
+
 
 class Reply(Chunk):
     """A worker's answer: the first frame and, when it streams, the rest.

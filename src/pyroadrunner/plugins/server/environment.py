@@ -1,0 +1,34 @@
+"""The environment of workers. Pure. (goridge-and-workers.md, section 5)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyroadrunner.config.expand import expand
+from pyroadrunner.version import ROADRUNNER_VERSION
+
+
+def worker_environment(
+    base: Mapping[str, str], *, relay: str, rpc: str, server: Mapping[str, str], plugin: Mapping[str, str]
+) -> dict[str, str]:
+    """A worker's environment. Later wins: ``base``, RR_RELAY, RR_RPC, ``server``, RR_VERSION, ``plugin``.
+
+    Args:
+        base: the server's own environment; ``$NAME`` in ``server`` values stands for its variables.
+        relay: ``server.relay`` as it is written.
+        rpc: ``rpc.listen`` as it is written; empty = there is no RPC, and no RR_RPC.
+        server: ``server.env``; names are upper-cased, since the config lower-cases them.
+        plugin: what the plugin adds (``RR_MODE``); names are upper-cased.
+    """
+    env = {**base, "RR_RELAY": relay}
+    if rpc:
+        env["RR_RPC"] = rpc
+    env |= own_environment(server, base)
+    env["RR_VERSION"] = ROADRUNNER_VERSION
+    env |= {name.upper(): value for name, value in plugin.items()}
+    return env
+
+
+def own_environment(values: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
+    """An ``env:`` map of the config as variables: names upper-cased, ``$NAME`` in values expanded."""
+    return {name.upper(): expand(value, base) for name, value in values.items()}

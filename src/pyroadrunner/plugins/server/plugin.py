@@ -1,0 +1,79 @@
+"""Gives other plugins their pools: it knows the command, the relay and the environment of workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pyroadrunner.contracts import Effective, WorkerPool
+from pyroadrunner.goridge.sockets import SocketListener
+from pyroadrunner.plugins.server.config import ServerConfig
+from pyroadrunner.plugins.server.environment import own_environment, worker_environment
+from pyroadrunner.plugins.server.on_init import run_on_init
+from pyroadrunner.workers.children import AS_SERVER, Identity
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.debug_pool import DebugPool
+from pyroadrunner.workers.pool import Pool
+from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
+
+
+class ServerPlugin:
+    """The ``server`` section; keeps the promises of ``contracts.PoolFactory``."""
+
+    name = "server"
+
+    def __init__(self, config: ServerConfig, effective: Effective) -> None:
+        self._config = config
+        self._effective = effective
+        self._identity = AS_SERVER
+        self._listener: SocketListener | None = None
+
+    async def start(self) -> None:
+        """Open the relay's socket, run ``on_init``.
+
+        Raises:
+            RelayError: the relay's address is wrong or taken.
+            UnknownUser, OnInitFailed.
+        """
+        self._identity = Identity.of(self._config.user, self._config.group)
+        if self._config.relay not in ("", "pipes"):
+            uid, gid = self._identity.uid, self._identity.gid
+            self._listener = SocketListener(
+                self._config.relay, MAX_ANSWER, uid=-1 if uid is None else uid, gid=-1 if gid is None else gid
+            )
+            await self._listener.start()
+        on_init = self._config.on_init
+        if on_init is not None:
+            await run_on_init(on_init, {**own_environment(on_init.env, os.environ), **os.environ})
+
+    async def stop(self, grace: float) -> None:
+        """The pools are stopped by the plugins they were made for."""
+        if self._listener is not None:
+            await self._listener.close()
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+        spawner = Spawner(
+            config.command or self._config.command,
+            worker_environment(
+                os.environ,
+                relay=self._config.relay or "pipes",
+                rpc=self._rpc(),
+                server=self._config.env,
+                plugin=env,
+            ),
+            timeout=config.allocate_timeout,
+            identity=self._identity,
+            listener=self._listener,
+        )
+        if config.debug:
+            return DebugPool(name, config, spawner)
+        pool = Pool(name, config, spawner)
+        await pool.start()
+        return pool
+
+    def _rpc(self) -> str:
+        """``rpc.listen`` as the workers are told it; empty when there is no ``rpc`` section."""
+        section = self._effective.as_dict().get("rpc")
+        if not isinstance(section, dict):
+            return ""
+        return str(section.get("listen") or "tcp://127.0.0.1:6001")

@@ -1,0 +1,176 @@
+"""Child processes of the server: start one in a group of its own, learn how it ended, kill the group.
+
+Not asyncio's subprocesses: uvloop's cannot set user, group and process group without running Python between fork and
+exec. ``subprocess`` can (in C), and the exit is noticed through a pidfd on the event loop; where the system has none
+(macOS), by a thread that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import os
+import pwd
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyroadrunner.errors import RoadRunnerError
+
+_ours: set[int] = set()
+
+
+def is_ours(pid: int) -> bool:
+    """Whether somebody here waits for this child's exit status. As PID 1 the server reaps all others."""
+    return pid in _ours
+
+
+class UnknownUser(RoadRunnerError):
+    """``user`` or ``group`` names nobody on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a child runs as: ids, resolved once. ``None`` = as the server."""
+
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, user: str, group: str) -> Identity:
+        """The ids behind the names in a config; numbers are taken as they are.
+
+        A user brings all groups it is a member of (RoadRunner drops the supplementary ones, and ignores ``group``).
+
+        Raises:
+            UnknownUser: no such user or group.
+        """
+        uid = gid = None
+        groups: tuple[int, ...] | None = None
+        if user:
+            uid, name, gid = _user(user)
+            groups = () if gid is None else tuple(os.getgrouplist(name, gid))
+        if group:
+            gid = _group(group)
+        return cls(uid, gid, groups)
+
+
+AS_SERVER = Identity()
+
+
+def _user(user: str) -> tuple[int, str, int | None]:
+    try:
+        entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except KeyError:
+        if user.isdecimal():
+            return int(user), "", None
+        raise UnknownUser(f"there is no user `{user}` on this machine") from None
+    return entry.pw_uid, entry.pw_name, entry.pw_gid
+
+
+def _group(group: str) -> int:
+    if group.isdecimal():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise UnknownUser(f"there is no group `{group}` on this machine") from None
+
+
+class Child:
+    """One running child.
+
+    Attributes:
+        pid: its process id, and that of its group.
+        exited: done with how it ended: exit code, or the negative number of a signal. Shield it when waiting.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self.pid = process.pid
+        self.exited: asyncio.Future[int] = self._loop.create_future()
+        _ours.add(self.pid)
+        self._watch()
+
+    def __repr__(self) -> str:
+        return f"Child(pid={self.pid}, {self.exited.result() if self.exited.done() else 'running'})"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the child and all it started; nothing once it is gone."""
+        if not self.exited.done():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group. Idempotent."""
+        self.signal(signal.SIGKILL)
+
+    async def wait(self, timeout: float | None = None) -> int | None:
+        """How it ended; ``None`` when it still runs after ``timeout`` seconds. Safe to cancel."""
+        await asyncio.wait([self.exited], timeout=timeout)
+        return self.exited.result() if self.exited.done() else None
+
+    def _watch(self) -> None:
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):  # kernels before 5.3, or a seccomp filter
+                pidfd = os.pidfd_open(self.pid)
+                self._loop.add_reader(pidfd, self._at_pidfd, pidfd)
+                return
+        threading.Thread(target=self._wait_in_thread, name=f"wait-{self.pid}", daemon=True).start()
+
+    def _at_pidfd(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        self._ended(self._process.wait())
+
+    def _wait_in_thread(self) -> None:
+        status = self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody asks any more
+            self._loop.call_soon_threadsafe(self._ended, status)
+
+    def _ended(self, status: int) -> None:
+        # What it left behind in its group (a shell's children, a daemon that lost its parent) holds our pipes open.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        _ours.discard(self.pid)
+        if not self.exited.done():
+            self.exited.set_result(status)
+
+
+def start_child(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+    stderr: int = subprocess.DEVNULL,
+    identity: Identity = AS_SERVER,
+) -> Child:
+    """Run a command in a process group of its own, so that signals of the terminal do not reach it.
+
+    Args:
+        command: program and arguments; the program is looked up in the PATH of ``env``.
+        env: its whole environment.
+        stdin, stdout, stderr: descriptors it gets; the caller keeps and closes its own copies.
+        identity: who it runs as.
+
+    Raises:
+        OSError: the program is not there or must not be run, or the user must not be changed.
+    """
+    process = subprocess.Popen(
+        list(command),
+        env=dict(env),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        process_group=0,
+        user=identity.uid,
+        group=identity.gid,
+        extra_groups=list(identity.groups) if identity.groups is not None else None,
+    )
+    return Child(process)

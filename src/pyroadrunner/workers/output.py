@@ -1,0 +1,103 @@
+"""What a child writes to stderr: line by line to whoever logs it, the last lines kept for error messages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from pyroadrunner.goridge.pipes import pipe_file, undivided
+
+MAX_LINE = 64 * 1024  # bytes; a longer line is cut into several
+_TAIL_LINES = 10
+_TAIL_LINE = 500  # characters of a line in an error message
+_PARTIAL_AFTER = 0.1  # seconds a line without its end is waited for: a prompt, a progress bar
+_FLOOD = 64 * 1024  # bytes in one read: whoever writes that much at once is slowed down ...
+_FLOOD_PAUSE = 0.01  # ... to one read per this many seconds, so that its logging cannot starve the requests
+
+
+class OutputReader(asyncio.Protocol):
+    """Reads what one child writes, until its pipe is closed by all who have it.
+
+    Attributes:
+        closed: done once nothing more can come.
+
+    Args:
+        on_line: called with each line, without its end, otherwise as it was written (invalid UTF-8 replaced).
+    """
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_line = on_line
+        self._rest = b""
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._transport: asyncio.ReadTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def open(self) -> int:
+        """Make the pipe and read it. Returns the end the child writes to: close it once the child has it."""
+        ours, childs = os.pipe()
+        connecting = asyncio.get_running_loop().connect_read_pipe(lambda: self, pipe_file(ours, "rb"))
+        try:
+            await undivided(connecting, self.close)
+        except BaseException:
+            os.close(childs)
+            raise
+        return childs
+
+    def tail(self) -> str:
+        """The last lines, for an error message."""
+        lines = [*self._tail, self._rest.decode(errors="replace")] if self._rest else list(self._tail)
+        return "\n".join(line[:_TAIL_LINE] for line in lines)
+
+    def close(self) -> None:
+        """Stop reading. Idempotent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.ReadTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._emit(line)
+        while len(self._rest) >= MAX_LINE:
+            self._emit(self._rest[:MAX_LINE])
+            self._rest = self._rest[MAX_LINE:]
+        loop = asyncio.get_running_loop()
+        if self._rest:
+            self._timer = loop.call_later(_PARTIAL_AFTER, self._flush)
+        if len(data) >= _FLOOD and self._transport is not None:
+            self._transport.pause_reading()
+            loop.call_later(_FLOOD_PAUSE, self._read_on)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self._emit(rest)
+
+    def _emit(self, line: bytes) -> None:
+        text = line.removesuffix(b"\r").decode(errors="replace")
+        if text:
+            self._tail.append(text)
+        self._on_line(text)

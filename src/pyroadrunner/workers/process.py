@@ -1,0 +1,423 @@
+"""One worker: a child that has said hello, the request it runs, and its end.
+
+Theory of operation. A worker runs one request at a time. Its state changes here, in the callback that sees the frame or
+the end of the relay, and nowhere else; whoever waits for the answer learns of it later. A request leaves the worker in
+one of four ways, each of which empties ``_job`` first:
+
+- answered: the reply goes to the waiting future (or nowhere, when the future was cancelled: an abandoned reply is read
+  to its end like any other, so it can never be taken for the next one);
+- handed back: ``{"stop":true}``, or a worker that had gone before it read a single byte of the request: the pool
+  gives it to another worker;
+- failed softly: an error frame; the worker lives on;
+- failed hard: garbage, the relay cut, ``exec_ttl``: the worker is killed, and the error carries how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import Protocol
+
+from pyroadrunner.goridge.errors import FrameError, RelayClosed, RelayError, RemoteFrameError
+from pyroadrunner.goridge.frame import PONG, STOP_STREAM, STOP_WORKER, Flag, Frame, Stream
+from pyroadrunner.goridge.relay import Relay
+from pyroadrunner.log import Log
+from pyroadrunner.workers.children import Child
+from pyroadrunner.workers.errors import (
+    BadReply,
+    ExecTimeout,
+    WorkerCrashed,
+    WorkerError,
+    WorkerFailed,
+    describe_exit,
+)
+from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.job import Job
+from pyroadrunner.workers.output import OutputReader
+from pyroadrunner.workers.payload import Chunk, Reply
+from pyroadrunner.workers.state import State, move
+from pyroadrunner.workers.stream import WorkerStream
+from pyroadrunner.workers.usage import cpu_of, memory_of
+
+STOP_TIMEOUT = 10.0  # seconds a worker has to exit after the stop frame: RoadRunner's constant
+_TERM_TIMEOUT = 1.0  # seconds between SIGTERM and SIGKILL
+_EXIT_TIMEOUT = 0.5  # seconds a worker that closed its relay has to exit before it is killed
+_LAST_WORDS = 0.2  # seconds to read what a dead worker left in its pipes
+_HAND_BACK = b'{"stop":true}'  # exactly these bytes, as in RoadRunner; `{"stop": true}` is an ordinary reply
+_ERROR = int(Flag.ERROR)  # plain ints: IntFlag operators cost microseconds
+_CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
+_MORE = int(Stream.STREAM)
+_PING = int(Stream.PING)
+
+log = Log("server")
+
+
+class Owner(Protocol):
+    """Who a worker belongs to: its pool."""
+
+    def freed(self, worker: Worker) -> None:
+        """It answered. READY for the next request, or in a state that says why it has to go."""
+
+    def again(self, job: Job) -> None:
+        """Its worker did not take this request: run it on another one."""
+
+    def broken(self, worker: Worker) -> None:
+        """It failed, and takes no more requests; its process may still be ending."""
+
+    def gone(self, worker: Worker) -> None:
+        """Its process has ended."""
+
+
+class Worker:
+    """A child that answers requests.
+
+    Attributes:
+        state: see ``state.py``.
+        execs: requests it was given so far.
+        job_limit: requests after which it is replaced; 0 = never.
+        started: when it was started, seconds of the loop's clock.
+        free_since: when it ended its last request; ``None`` while one runs and before the first.
+    """
+
+    def __init__(self, child: Child, relay: Relay, stderr: OutputReader, *, started: float) -> None:
+        self.pid = child.pid
+        self.state = State.READY
+        self.execs = 0
+        self.job_limit = 0
+        self.stream_timeout = 60.0
+        self.started = started
+        self.free_since: float | None = None
+        self.owner: Owner | None = None
+        self.created_ns = time.time_ns()
+        self._child = child
+        self._relay = relay
+        self._stderr = stderr
+        self._loop = asyncio.get_running_loop()
+        self._job: Job | None = None
+        self._stream: WorkerStream | None = None
+        self._label: Job | None = None  # the job of a running stream, whose answer has been given
+        self._drain: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._departed: asyncio.Future[None] = self._loop.create_future()
+        relay.on_frame = self._on_frame
+        relay.on_lost = self._on_lost
+
+    def __repr__(self) -> str:
+        return f"Worker(pid={self.pid}, {self.state.label}, execs={self.execs})"
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    def run(self, job: Job) -> None:
+        """Give it a request; it must be READY."""
+        self.state = move(self.state, State.WORKING)
+        self.free_since = None
+        self.execs += 1
+        job.attempts += 1
+        job.since = self._loop.time()
+        self._job = job
+        self._relay.send(job.frame)
+        if job.body:
+            self._relay.send(job.body)
+
+    def _on_frame(self, frame: Frame) -> None:
+        job = self._job
+        options = frame.options
+        if job is None or frame.stream or frame.flags & _ERROR or len(options) != 1:
+            self._on_rare_frame(frame)
+            return
+        size = options[0]
+        payload = frame.payload
+        if size > len(payload):
+            self._refuse(f"bad payload: context of {size} bytes in a frame of {len(payload)}")
+            return
+        if payload == _HAND_BACK and size == len(_HAND_BACK):
+            self._hand_back(job)
+            return
+        self._job = None
+        self._finish()
+        job.succeed(Reply(payload[:size], payload[size:], frame.flags & _CODEC_BITS))
+
+    def _on_rare_frame(self, frame: Frame) -> None:
+        if self._stream is not None:
+            self._on_stream_frame(self._stream, frame)
+        elif self._job is None:
+            self._refuse("a frame that answers no request")
+        elif frame.flags & _ERROR:
+            job, self._job = self._job, None
+            text = frame.payload.decode(errors="replace")
+            self._finish()
+            job.fail(WorkerFailed(text, self.pid))
+        elif len(frame.options) != 1:
+            self._refuse("Decode: options length should be equal 1 (body offset)")
+        else:
+            self._open_stream(self._job, frame)
+
+    def _finish(self) -> None:
+        """The answer is complete: free, or one request too many."""
+        self.free_since = self._loop.time()
+        if self.state is State.WORKING:
+            reached = self.job_limit and self.execs >= self.job_limit
+            self.state = move(self.state, State.MAX_JOBS_REACHED if reached else State.READY)
+        if self.owner is not None:
+            self.owner.freed(self)
+
+    def _hand_back(self, job: Job) -> None:
+        self._job = None
+        if self.state is State.WORKING:
+            self.state = move(self.state, State.INVALID)
+        if self.owner is not None:
+            self.owner.again(job)
+        self._finish()
+
+    def exceeds(self, now: float, exec_ttl: float) -> bool:
+        """Whether its request (of a stream: the wait for its next frame) takes longer than ``exec_ttl`` seconds."""
+        job = self._job or self._label
+        if job is None or (self._stream is not None and self._stream.paused):
+            return False
+        return now - job.since >= exec_ttl
+
+    def expire(self, exec_ttl: float) -> None:
+        """Kill it: its request took longer than ``exec_ttl`` seconds."""
+        self.state = move(self.state, State.EXEC_TTL_REACHED)
+        error = ExecTimeout(self.pid, exec_ttl)
+        job = self._job or self._label
+        request = job.describe() if job else ""
+        log.warning("worker is killed: exec_ttl reached", pid=self.pid, exec_ttl=exec_ttl, request=request)
+        self._give_up(error)
+        self._end(RelayClosed(mid_frame=False), kill=True, quiet=True)
+
+    # -- streams -------------------------------------------------------------------------------------------------------
+
+    def _open_stream(self, job: Job, frame: Frame) -> None:
+        chunk = _chunk(frame)
+        if chunk is None:
+            self._refuse("bad payload: context longer than its frame")
+            return
+        self._job, self._label = None, job
+        job.since = self._loop.time()
+        stream = WorkerStream(self)
+        self._stream = stream
+        if frame.stream & _PING:
+            self._relay.send(PONG)
+        if not frame.stream & _MORE:  # stream bits, but the last frame all the same
+            self._stream = self._label = None
+            stream.end()
+            self._finish()
+            job.succeed(Reply(chunk.context, chunk.body, chunk.codec))
+        elif not job.succeed(Reply(chunk.context, chunk.body, chunk.codec, stream)):
+            stream.drop()
+
+    def _on_stream_frame(self, stream: WorkerStream, frame: Frame) -> None:
+        if self._label is not None:
+            self._label.since = self._loop.time()
+        if frame.flags & _ERROR:
+            text = frame.payload.decode(errors="replace")
+            self.state = move(self.state, State.INVALID) if self.state is State.WORKING else self.state
+            self._close_stream(WorkerFailed(text, self.pid))
+            return
+        chunk = _chunk(frame)
+        if chunk is None:
+            self._refuse("bad payload: context longer than its frame")
+            return
+        if frame.stream & _PING and not stream.aborted:
+            self._relay.send(PONG)
+        if chunk.body or chunk.context:
+            stream.push(chunk)
+        if not frame.stream & _MORE:
+            self._close_stream(None)
+
+    def _close_stream(self, error: Exception | None) -> None:
+        stream, self._stream, self._label = self._stream, None, None
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
+        if stream is not None:
+            stream.end(error)
+            if stream.paused:
+                self._relay.resume()
+        self._finish()
+
+    def pause_stream(self) -> None:
+        self._relay.pause()
+
+    def resume_stream(self) -> None:
+        if self._label is not None:
+            self._label.since = self._loop.time()  # the reader was slow, not the worker
+        self._relay.resume()
+
+    def abort_stream(self) -> None:
+        self._relay.send(STOP_STREAM)
+        self._drain = self._loop.call_later(self.stream_timeout, self._drain_expired)
+
+    def _drain_expired(self) -> None:
+        self._drain = None
+        log.warning("worker is killed: its stream did not end after STOP", pid=self.pid, timeout=self.stream_timeout)
+        self._end(RelayClosed(mid_frame=False), kill=True, quiet=True)
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def retire(self, reason: State) -> None:
+        """Take no more requests; when it runs one, that is answered first. The state says why."""
+        self.state = move(self.state, reason)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request, or the rest of a stream, is still running."""
+        return self._job is not None or self._stream is not None
+
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """End it in order: stop frame, after ``timeout`` seconds SIGTERM, then SIGKILL. A request it still runs fails.
+
+        Returns when its process has ended. Idempotent.
+        """
+        if self._ending is None:
+            self._ending = self._loop.create_task(self._stop(timeout))
+        await asyncio.shield(self._ending)
+
+    async def _stop(self, timeout: float) -> None:
+        self.state = move(self.state, State.STOPPING)
+        self._relay.send(STOP_WORKER)
+        status = await self._child.wait(timeout) if timeout > 0 else None
+        if status is None and not self._child.exited.done():
+            log.warning("worker doesn't respond on stop command, killing process", pid=self.pid, timeout=timeout)
+            self._child.signal(signal.SIGTERM)
+            if await self._child.wait(_TERM_TIMEOUT) is None:
+                self._child.kill()
+                await self._child.wait()
+        self._give_up(WorkerCrashed(self.pid, "stopped", self._child.exited.result(), "", ""))
+        self.state = move(self.state, State.STOPPED)
+        log.debug("worker destroyed", pid=self.pid)
+        self._bury()
+
+    def kill(self) -> None:
+        """SIGKILL, now; a request it runs fails."""
+        self._end(RelayClosed(mid_frame=False), kill=True, quiet=True)
+
+    def _refuse(self, cause: str) -> None:
+        """It broke the protocol."""
+        self._end(RelayError(cause), kill=True)
+
+    def _on_lost(self, error: RelayError | FrameError) -> None:
+        self._end(error, kill=isinstance(error, RemoteFrameError))
+
+    def _end(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool = False) -> None:
+        if self._ending is None:
+            self._relay.on_frame = _ignore  # whatever it still says, it is not listened to any more
+            self._ending = self._loop.create_task(self._fall(cause, kill=kill, quiet=quiet))
+            if self.state is not State.EXEC_TTL_REACHED:
+                self.state = move(self.state, State.ERRORED)
+            if self.owner is not None:
+                self.owner.broken(self)
+
+    async def _fall(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool) -> None:
+        """Learn how it ended, tell whoever waits, once."""
+        job = self._job
+        untouched = job is not None and self._relay.unread() >= job.size
+        if kill:
+            self._child.kill()
+        if await self._child.wait(_EXIT_TIMEOUT) is None and not self._child.exited.done():
+            self._child.kill()
+            await self._child.wait()
+        status = self._child.exited.result()
+        await self._last_words()
+        if job is not None and untouched and self.owner is not None:
+            # It was on its way out before the request reached it: nothing of it was read, so nothing was done.
+            self._job = None
+            log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(status))
+            self.owner.again(job)
+        else:
+            self._report(cause, status, quiet=quiet)
+        self._bury()
+
+    def _report(self, cause: RelayError | FrameError, status: int, *, quiet: bool) -> None:
+        garbage = self._relay.garbage.decode(errors="replace")
+        stderr = self._stderr.tail()
+        error: WorkerError
+        if isinstance(cause, RelayClosed | RemoteFrameError):
+            error = WorkerCrashed(self.pid, str(cause), status, stderr, garbage)
+        else:
+            error = BadReply(f"sync_worker_receive_frame: {cause}", self.pid)
+        busy = self._job or self._label
+        self._give_up(error)
+        if quiet:
+            return
+        fields: dict[str, object] = {"pid": self.pid, "exit": describe_exit(status)}
+        if busy is not None:
+            fields["request"] = busy.describe()
+        if garbage:
+            fields["stdout"] = garbage
+        elif not isinstance(cause, RelayClosed):
+            fields["error"] = str(cause)
+        if stderr:
+            fields["stderr"] = stderr
+        if busy is None and not garbage and status == 0:
+            log.info("worker exited", **fields)
+        else:
+            log.error("worker died", **fields)
+
+    async def _last_words(self) -> None:
+        """Read what is left in its pipes; a grandchild may hold them open, so not for long."""
+        until = self._loop.time() + _LAST_WORDS
+        await asyncio.wait([self._stderr.closed], timeout=_LAST_WORDS)
+        while not self._relay.lost and self._loop.time() < until:  # noqa: ASYNC110 - only after garbage; no event tells
+            await asyncio.sleep(0.005)
+
+    def _give_up(self, error: Exception) -> None:
+        """Fail the request it runs, if any."""
+        job, self._job = self._job, None
+        stream, self._stream, self._label = self._stream, None, None
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
+        if stream is not None:
+            stream.end(error)
+        if job is not None:
+            job.fail(error)
+
+    def _bury(self) -> None:
+        self._relay.close()
+        self._stderr.close()
+        self._departed.set_result(None)
+        if self.owner is not None:
+            self.owner.gone(self)
+
+    async def ended(self, timeout: float | None) -> bool:
+        """Wait until its process has ended; returns whether it has within ``timeout`` seconds. Safe to cancel."""
+        await asyncio.wait([self._departed], timeout=None if timeout is None else max(timeout, 0.0))
+        return self._departed.done()
+
+    # -- what others see -----------------------------------------------------------------------------------------------
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return memory_of(self.pid)
+
+    def info(self, pool: str) -> WorkerInfo:
+        """Its figures, now."""
+        now = self._loop.time()
+        job = self._job or self._label
+        return WorkerInfo(
+            pid=self.pid,
+            status=int(self.state),
+            num_execs=self.execs,
+            created=self.created_ns,
+            memory_usage=self.memory(),
+            cpu_percent=cpu_of(self.pid, now - self.started),
+            status_str=self.state.label,
+            pool=pool,
+            activity=job.describe() if job else "",
+            activity_since=time.time_ns() - int((now - job.since) * 1e9) if job else 0,
+        )
+
+
+def _ignore(_frame: Frame) -> None:
+    """A frame of a worker that was given up."""
+
+
+def _chunk(frame: Frame) -> Chunk | None:
+    """Context and body of a frame of a stream; a frame without options is all body."""
+    size = frame.options[0] if frame.options else 0
+    if size > len(frame.payload):
+        return None
+    return Chunk(frame.payload[:size], frame.payload[size:], frame.flags & _CODEC_BITS)

@@ -1,0 +1,226 @@
+"""Who is alive in a pool: keeps as many workers as wanted, replaces them, and lets them go.
+
+A worker that leaves the ranks (limit reached, crashed, reset) is replaced at once; its process ends in the background.
+A command that stopped working (its start fails, or its workers die before they answered anything) is tried again with
+growing pauses, for as long as the pool lives: it never shrinks for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+
+from pyroadrunner.log import Log
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.errors import WorkerStartError
+from pyroadrunner.workers.limits import job_limit
+from pyroadrunner.workers.process import STOP_TIMEOUT, Worker
+from pyroadrunner.workers.spawn import Spawner
+from pyroadrunner.workers.state import State, active
+
+_FIRST_PAUSE = 0.1  # seconds before the second try
+_LONGEST_PAUSE = 5.0
+_PROVEN_AFTER = 1.0  # seconds a worker has to live, or one request it has to answer, to count as working
+_LAST_TERM = 1.0  # seconds for workers to stop once the grace period is over
+
+log = Log("server")
+
+
+class Roster:
+    """The workers of one pool.
+
+    Attributes:
+        wanted: how many shall be alive.
+        members: every worker whose process has not ended, by pid.
+    """
+
+    def __init__(self, name: str, config: PoolConfig, spawner: Spawner, enlist: Callable[[Worker], None]) -> None:
+        self.wanted = config.workers_wanted()
+        self.members: dict[int, Worker] = {}
+        self._name = name
+        self._config = config
+        self._spawner = spawner
+        self._enlist = enlist
+        self._spawning = 0
+        self._failures = 0
+        self._closing = False
+        self._joining: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._reset = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+
+    def __repr__(self) -> str:
+        return f"Roster({self._name!r}, wanted={self.wanted}, {list(self.members.values())})"
+
+    def alive(self) -> int:
+        """Workers that take requests, now or after the running one."""
+        return sum(1 for worker in self.members.values() if active(worker.state))
+
+    @property
+    def surplus(self) -> bool:
+        """Whether one worker more than wanted takes requests."""
+        return self.alive() > self.wanted
+
+    # -- joining -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start all wanted workers at once.
+
+        Raises:
+            WorkerStartError: one did not come up; the others are killed.
+        """
+        for worker in await self._spawn(self.wanted):
+            self._join(worker)
+
+    def ensure(self) -> None:
+        """Replace who is missing, in the background."""
+        if self._closing:
+            return
+        for _ in range(self.wanted - self.alive() - self._spawning):
+            self._spawning += 1
+            self._background(self._recruit(), self._joining)
+
+    async def grow(self) -> None:
+        """Want one more, and wait until it is there.
+
+        Raises:
+            WorkerStartError: it did not come up; the wish is taken back.
+        """
+        [worker] = await self._spawn(1)
+        self.wanted += 1
+        self._join(worker)
+
+    async def _spawn(self, count: int) -> list[Worker]:
+        """All or none. Safe to cancel."""
+        results = await asyncio.gather(*(self._spawner.spawn() for _ in range(count)), return_exceptions=True)
+        workers = [result for result in results if isinstance(result, Worker)]
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors or self._closing:
+            await asyncio.gather(*(worker.stop() for worker in workers))
+            raise errors[0] if errors else WorkerStartError(self._spawner.command, "the pool is stopping")
+        return workers
+
+    async def _recruit(self) -> None:
+        try:
+            while not self._closing:
+                if self._failures:
+                    await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+                if self.alive() >= self.wanted:
+                    return
+                try:
+                    worker = await self._spawner.spawn()
+                except WorkerStartError as error:
+                    self._failures += 1
+                    log.error(
+                        "failed to allocate the worker", pool=self._name, failures=self._failures, error=str(error)
+                    )
+                    continue
+                if self.alive() < self.wanted:
+                    self._join(worker)
+                else:  # a reset was quicker
+                    await worker.stop()
+                return
+        finally:
+            self._spawning -= 1
+
+    def _join(self, worker: Worker) -> None:
+        worker.job_limit = job_limit(self._config.max_jobs, random.randrange(100))
+        worker.stream_timeout = self._config.stream_timeout
+        self.members[worker.pid] = worker
+        self._enlist(worker)
+
+    # -- leaving -------------------------------------------------------------------------------------------------------
+
+    def dismiss(self, worker: Worker) -> None:
+        """It takes no more requests and runs none: stop it in the background, have it replaced."""
+        self._background(worker.stop(), self._leaving)
+        self.ensure()
+
+    def fell(self, worker: Worker) -> None:
+        """It failed: have it replaced, at once if it had proved to work."""
+        proven = worker.execs > 0 or self._loop.time() - worker.started >= _PROVEN_AFTER
+        self._failures = 0 if proven else self._failures + 1
+        self.ensure()
+
+    def gone(self, worker: Worker) -> None:
+        """Its process has ended."""
+        self.members.pop(worker.pid, None)
+
+    def replace(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
+        """Bring in another, then let ``worker`` go: at no moment there is one less.
+
+        Args:
+            release: what to do with it once the state ``reason`` is set (it may still run a request).
+        """
+        self._background(self._relieve(worker, reason, release), self._joining)
+
+    async def _relieve(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
+        try:
+            [relief] = await self._spawn(1)
+        except WorkerStartError as error:
+            log.error("failed to allocate the worker", pool=self._name, replaces=worker.pid, error=str(error))
+            return  # the old one stays: better than none
+        if active(worker.state):
+            worker.retire(reason)
+            self._join(relief)
+            release(worker)
+        elif self.alive() < self.wanted:
+            self._join(relief)
+        else:
+            await relief.stop()
+
+    async def renew(self, release: Callable[[Worker], None]) -> None:
+        """Replace all workers: the new ones are ready before the old ones go. Old requests are finished, for
+        ``reset_timeout`` seconds at most.
+
+        Args:
+            release: what to do with an old worker once it is INVALID (it may still run a request).
+
+        Raises:
+            WorkerStartError: the new ones do not come up; the old ones stay.
+        """
+        async with self._reset:
+            old = [worker for worker in self.members.values() if active(worker.state)]
+            fresh = await self._spawn(max(len(old), self.wanted))
+            for worker in old:
+                if active(worker.state):
+                    worker.retire(State.INVALID)
+                    self._join(fresh.pop())
+                    release(worker)
+            for worker in fresh:  # in place of old ones that fell meanwhile, or could not be replaced before
+                if self.alive() < self.wanted:
+                    self._join(worker)
+                else:
+                    await worker.stop()
+            self._failures = 0
+            await self._leave(old, self._config.reset_timeout)
+
+    async def _leave(self, workers: list[Worker], timeout: float) -> None:
+        """Wait until the processes have ended; kill those that have not in time."""
+        until = self._loop.time() + timeout
+        for worker in workers:
+            if await worker.ended(until - self._loop.time()):
+                continue
+            log.warning("worker is killed: still busy after the reset", pid=worker.pid, reset_timeout=timeout)
+            worker.kill()
+            await worker.ended(None)
+
+    async def close(self, timeout: float) -> None:
+        """Stop every worker, in order: idle ones exit on the stop frame; what still runs a request is killed.
+
+        Args:
+            timeout: seconds idle workers have to exit. Idempotent.
+        """
+        self._closing = True
+        for task in self._joining:
+            task.cancel()
+        await asyncio.gather(*self._joining, return_exceptions=True)
+        limit = min(max(timeout, _LAST_TERM), STOP_TIMEOUT)
+        await asyncio.gather(*(worker.stop(0.0 if worker.busy else limit) for worker in list(self.members.values())))
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _background(self, work: Coroutine[object, object, None], tasks: set[asyncio.Task[None]]) -> None:
+        task = self._loop.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)

@@ -1,0 +1,180 @@
+"""Command and relay kind -> a worker that has said hello."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pyroadrunner.goridge.errors import RelayClosed, RelayError, RemoteFrameError
+from pyroadrunner.goridge.pipes import PipePair
+from pyroadrunner.goridge.relay import Relay
+from pyroadrunner.goridge.sockets import SocketListener
+from pyroadrunner.log import Log
+from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.errors import ALLOCATE_HELP, STDOUT_HELP, WorkerStartError
+from pyroadrunner.workers.output import OutputReader
+from pyroadrunner.workers.process import Worker
+
+MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
+_GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello
+_EXIT_FOR = 0.5  # seconds a worker that closed its relay has to exit
+_NO_INPUT = "Could not open input file"  # how the php command begins when the script is missing
+
+log = Log("server")
+
+
+class Spawner:
+    """Starts workers of one command.
+
+    Args:
+        command: program and arguments.
+        env: their whole environment.
+        timeout: seconds for a worker to start and say hello.
+        identity: who they run as.
+        listener: where they connect to; ``None`` = pipes.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        env: Mapping[str, str],
+        *,
+        timeout: float,
+        identity: Identity = AS_SERVER,
+        listener: SocketListener | None = None,
+    ) -> None:
+        self.command = command
+        self.timeout = timeout
+        self._env = env
+        self._identity = identity
+        self._listener = listener
+
+    def __repr__(self) -> str:
+        return f"Spawner({' '.join(self.command)!r}, {'socket' if self._listener else 'pipes'})"
+
+    async def spawn(self) -> Worker:
+        """Start one worker and wait for its hello. Safe to cancel: the child is killed.
+
+        Raises:
+            WorkerStartError: it could not be started, ended, wrote something else, or said nothing in time.
+        """
+        started = asyncio.get_running_loop().time()
+        stderr = OutputReader(_log_stderr)
+        starting = _Start(self.command, stderr)
+        try:
+            if self._listener is None:
+                relay = await starting.over_pipes(self._env, self._identity, self.timeout)
+            else:
+                relay = await starting.over_socket(self._listener, self._env, self._identity, self.timeout)
+        except BaseException:
+            await starting.abandon()
+            raise
+        child = starting.child
+        assert child is not None  # there is a relay
+        log.debug("worker is allocated", pid=child.pid)
+        return Worker(child, relay, stderr, started=started)
+
+
+class _Start:
+    """One attempt."""
+
+    def __init__(self, command: list[str], stderr: OutputReader) -> None:
+        self.child: Child | None = None
+        self._command = command
+        self._stderr = stderr
+        self._relay: Relay | None = None
+
+    async def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self.child is not None:
+            self.child.kill()
+            await self.child.wait()
+        if self._relay is not None:
+            self._relay.close()
+        self._stderr.close()
+
+    async def over_pipes(self, env: Mapping[str, str], identity: Identity, timeout: float) -> Relay:
+        pipes = PipePair()
+        try:
+            await self._start(env, identity, stdin=pipes.child_stdin, stdout=pipes.child_stdout)
+        except BaseException:
+            pipes.close()
+            raise
+        self._relay = relay = await pipes.connect(MAX_ANSWER)
+        hello = relay.greet(os.getpid())
+        await asyncio.wait([hello], timeout=timeout)
+        if not hello.done():
+            raise self._error(f"failed to spawn a worker, possible reasons: {ALLOCATE_HELP}", None)
+        try:
+            hello.result()
+        except RemoteFrameError:
+            raise await self._said_something_else(relay) from None
+        except RelayClosed as error:
+            raise await self._ended(str(error)) from None
+        except RelayError as error:
+            raise self._error(str(error), None) from None
+        return relay
+
+    async def over_socket(
+        self, listener: SocketListener, env: Mapping[str, str], identity: Identity, timeout: float
+    ) -> Relay:
+        await self._start(env, identity)
+        assert self.child is not None
+        connected = listener.expect(self.child.pid)
+        try:
+            either: tuple[asyncio.Future[Any], ...] = (connected, self.child.exited)
+            await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if connected.done():
+                self._relay = connected.result()
+                return self._relay
+        finally:
+            if not connected.done():
+                listener.forget(self.child.pid)
+        if self.child.exited.done():
+            raise await self._ended("exited before it connected to the relay")
+        raise self._error(f"failed to spawn a worker, possible reasons: {ALLOCATE_HELP}", None)
+
+    async def _start(self, env: Mapping[str, str], identity: Identity, **ends: int) -> None:
+        childs_end = await self._stderr.open()
+        try:
+            self.child = start_child(self._command, env=env, identity=identity, stderr=childs_end, **ends)
+        except FileNotFoundError:
+            program = self._command[0]
+            where = "no such file or directory" if "/" in program else "executable file not found in $PATH"
+            raise self._error(f'exec: "{program}": {where}', None) from None
+        except OSError as error:
+            raise self._error(f'exec: "{self._command[0]}": {(error.strerror or str(error)).lower()}', None) from error
+        finally:
+            os.close(childs_end)
+
+    async def _said_something_else(self, relay: Relay) -> WorkerStartError:
+        assert self.child is not None
+        await self.child.wait(_GARBAGE_FOR)
+        self.child.kill()
+        status = await self.child.wait()
+        await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
+        text = relay.garbage.decode(errors="replace")
+        if text.startswith(_NO_INPUT):
+            return self._error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
+        return self._error(
+            "goridge_frame_receive: validation failed on the message sent to STDOUT, "
+            f"see: {STDOUT_HELP}, invalid message: {text}",
+            status,
+        )
+
+    async def _ended(self, reason: str) -> WorkerStartError:
+        assert self.child is not None
+        if await self.child.wait(_EXIT_FOR) is None:
+            self.child.kill()
+            await self.child.wait()
+        await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
+        return self._error(reason, self.child.exited.result())
+
+    def _error(self, reason: str, status: int | None) -> WorkerStartError:
+        return WorkerStartError(self._command, reason, status, self._stderr.tail())
+
+
+def _log_stderr(line: str) -> None:
+    log.info(line)

@@ -1,0 +1,98 @@
+"""The frames after the first of a streamed answer, between the worker that writes and the door that reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from pyroadrunner.workers.payload import Chunk
+
+_UNREAD = 5  # chunks kept for a slow reader; then the worker is read no further and blocks in its write
+
+
+class StreamSource(Protocol):
+    """The worker behind a stream."""
+
+    def pause_stream(self) -> None: ...
+
+    def resume_stream(self) -> None: ...
+
+    def abort_stream(self) -> None:
+        """Send STOP and drain what still comes."""
+
+
+class WorkerStream:
+    """Keeps the promises of :class:`pyroadrunner.workers.payload.ReplyStream`."""
+
+    def __init__(self, source: StreamSource) -> None:
+        self._source = source
+        self._chunks: deque[Chunk] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = False  # the last frame is here, or the error
+        self._error: Exception | None = None
+        self.aborted = False
+        self.paused = False
+
+    def __repr__(self) -> str:
+        state = "aborted" if self.aborted else "ended" if self._ended else "running"
+        return f"WorkerStream({state}, unread={len(self._chunks)})"
+
+    # for the door
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._ended or self.aborted:
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        chunk = self._chunks.popleft()
+        if self.paused and not self._chunks:
+            self.paused = False
+            self._source.resume_stream()
+        return chunk
+
+    async def abort(self) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        """Nobody reads on: the worker drains what it still sends and is free afterwards, or killed after
+        ``stream_timeout``. Idempotent."""
+        if self._ended or self.aborted:
+            return
+        self.aborted = True
+        self._chunks.clear()
+        if self.paused:
+            self.paused = False
+            self._source.resume_stream()
+        self._source.abort_stream()
+        self._wake()
+
+    # for the worker
+
+    def push(self, chunk: Chunk) -> None:
+        """One more frame."""
+        if self.aborted:
+            return
+        self._chunks.append(chunk)
+        if len(self._chunks) >= _UNREAD and not self.paused and not self._ended:
+            self.paused = True
+            self._source.pause_stream()
+        self._wake()
+
+    def end(self, error: Exception | None = None) -> None:
+        """No frame comes any more; ``error`` says why that is not the end the worker wanted."""
+        self._ended = True
+        self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

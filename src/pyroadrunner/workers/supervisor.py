@@ -1,0 +1,63 @@
+"""Looks at each worker every ``watch_tick``: what has reached a limit is relieved by a new worker and stopped.
+
+RoadRunner needs two ticks to remove an idle worker, and the pool is one short until the next has booted; here the
+relief is ready first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pyroadrunner.log import Log
+from pyroadrunner.workers.config import SupervisorConfig
+from pyroadrunner.workers.limits import Figures, verdict
+from pyroadrunner.workers.process import Worker
+from pyroadrunner.workers.roster import Roster
+from pyroadrunner.workers.state import State, active
+
+log = Log("server")
+
+
+class Supervisor:
+    """Watches the workers of one roster.
+
+    Args:
+        release: what to do with a worker once it has a state in which it takes no more requests.
+    """
+
+    def __init__(self, limits: SupervisorConfig, roster: Roster, release: Callable[[Worker], None]) -> None:
+        self._limits = limits
+        self._roster = roster
+        self._release = release
+        self._task: asyncio.Task[None] | None = None
+        self._relieved: set[int] = set()  # pids whose relief is on its way
+
+    def start(self) -> None:
+        """Begin; nothing to do when no soft limit is set."""
+        if self._limits.ttl or self._limits.idle_ttl or self._limits.max_worker_memory:
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    def stop(self) -> None:
+        """Watch no more. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.watch_tick)
+            self.look(asyncio.get_running_loop().time())
+
+    def look(self, now: float) -> None:
+        """Relieve every worker that has reached a limit."""
+        self._relieved &= set(self._roster.members)
+        for worker in list(self._roster.members.values()):
+            if not active(worker.state) or worker.pid in self._relieved:
+                continue
+            idle = None if worker.free_since is None or worker.state is State.WORKING else now - worker.free_since
+            memory = worker.memory() if self._limits.max_worker_memory else 0
+            reason = verdict(Figures(now - worker.started, idle, memory), self._limits)
+            if reason is not None:
+                log.debug("worker has reached a limit", pid=worker.pid, limit=reason.label, memory=memory)
+                self._relieved.add(worker.pid)
+                self._roster.replace(worker, reason, self._release)

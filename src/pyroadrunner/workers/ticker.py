@@ -1,0 +1,41 @@
+"""Deadlines without a timer per request: one check, repeated as long as there is something to watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Ticker:
+    """Calls ``check`` every ``interval`` seconds from the first :meth:`arm` until ``check`` returns ``False``.
+
+    Args:
+        check: gets the loop's time; returns whether it wants to be called again.
+    """
+
+    __slots__ = ("_check", "_handle", "_interval", "_loop")
+
+    def __init__(self, interval: float, check: Callable[[float], bool]) -> None:
+        self._interval = interval
+        self._check = check
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"Ticker(every {self._interval} s, {'armed' if self._handle else 'idle'})"
+
+    def arm(self) -> None:
+        """There is something to watch. Cheap, idempotent."""
+        if self._handle is None:
+            self._handle = self._loop.call_later(self._interval, self._tick)
+
+    def stop(self) -> None:
+        """Watch no more. Idempotent."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _tick(self) -> None:
+        self._handle = None
+        if self._check(self._loop.time()):
+            self.arm()

@@ -1,0 +1,49 @@
+"""What a process uses: memory and CPU, read from the system."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_PAGE = os.sysconf("SC_PAGESIZE")
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of a process; 0 when it is gone."""
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/statm", "rb") as statm:
+                return int(statm.read().split()[1]) * _PAGE
+        except (OSError, IndexError):
+            return 0
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def cpu_of(pid: int, age: float) -> float:
+    """Average use since its start, in percent of one CPU; 0.0 when it is gone.
+
+    Args:
+        age: seconds since it was started.
+    """
+    if age <= 0:
+        return 0.0
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stat:
+                fields = stat.read().rpartition(b")")[2].split()  # the name before it may hold blanks
+        except OSError:
+            return 0.0
+        ticks = int(fields[11]) + int(fields[12])  # utime, stime: proc(5), fields 14 and 15
+        return 100.0 * ticks / os.sysconf("SC_CLK_TCK") / age
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return 100.0 * (times.user + times.system) / age

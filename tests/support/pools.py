@@ -1,0 +1,72 @@
+"""Pools of real PHP workers in the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from pyroadrunner.config.origin import Origin
+from pyroadrunner.config.section import SectionReader
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.debug_pool import DebugPool
+from pyroadrunner.workers.payload import Codec, Payload, Reply
+from pyroadrunner.workers.pool import Pool
+from pyroadrunner.workers.spawn import Spawner
+from support.php import require_php
+
+T = TypeVar("T")
+ANY_WORKER = Path(__file__).parent / "workers" / "any.php"
+PATIENCE = 20.0  # seconds an event may take before the test fails
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a test's coroutine on uvloop, as the server does."""
+    return uvloop.run(main)
+
+
+def pool_config(**keys: Any) -> PoolConfig:
+    """A ``pool`` section, read as from a file."""
+    reader = SectionReader(lambda _path: Origin(kind="built-in", source="test"))
+    config = reader.read(PoolConfig, {"num_workers": 2, **keys}, ("pool",))
+    assert isinstance(config, PoolConfig), reader.faults
+    return config
+
+
+def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **env: str) -> Spawner:
+    """Starts ``any.php`` (or another command) over pipes."""
+    command = command or [require_php(), str(ANY_WORKER)]
+    return Spawner(command, {**os.environ, "RR_RELAY": "pipes", **env}, timeout=timeout)
+
+
+@asynccontextmanager
+async def running_pool(source: Spawner | None = None, **keys: Any) -> AsyncIterator[Pool]:
+    """A started pool; destroyed in the end, whatever the test left in it."""
+    pool = Pool("test", pool_config(**keys), source or spawner())
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.destroy(0.0)
+
+
+async def ask(pool: Pool | DebugPool, body: str, context: bytes = b"context") -> Reply:
+    """One request; the whole answer."""
+    return await pool.exec(Payload(context, body.encode(), Codec.RAW))
+
+
+async def text(pool: Pool | DebugPool, body: str) -> str:
+    """One request; the answer's body."""
+    return (await ask(pool, body)).body.decode()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what no event tells: looked at on every turn of the loop, failed after ``PATIENCE``."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
