@@ -98,9 +98,8 @@ def pipe_file(descriptor: int, mode: str) -> IO[bytes]:
 async def undivided(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:
     """Await ``connect_read_pipe`` or ``connect_write_pipe``, which then always run to their end.
 
-    uvloop (seen with 0.23), cancelled in the middle of them, closes the descriptor and leaves the file object open;
-    that one closes the same number again later, when it may be somebody else's. So a cancelled caller leaves at once,
-    and what was connected is closed when it is there.
+    Cancelled in the middle, they leave it open which descriptors the loop has closed and which nobody will (uvloop: the
+    same one twice). So a cancelled caller leaves at once, and what was connected is closed when it is there.
 
     Args:
         close: called after a cancelled, or failed, connect.

@@ -171,10 +171,14 @@ class Relay(asyncio.Protocol):
         """Close both directions; ``on_lost`` is not called. Idempotent."""
         self._lost = True
         self.on_frame, self.on_lost = _drop_frame, _drop_loss
-        if self._sink is not None:
-            self._sink.abort()
+        self._drop_sink()
         if self._source is not None:
             self._source.close()
+
+    def _drop_sink(self) -> None:
+        sink, self._sink = self._sink, None  # once: asyncio's transport of a pipe breaks at the second abort
+        if sink is not None:
+            sink.abort()
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------------
 
@@ -205,8 +209,7 @@ class Relay(asyncio.Protocol):
         if self._lost:
             return
         self._lost = True
-        if self._sink is not None:
-            self._sink.abort()
+        self._drop_sink()
         if not self._broken:
             self._on_lost(RelayClosed(mid_frame=self._frames.buffered > 0))
 
