@@ -19,6 +19,7 @@ from pyroadrunner.goridge.frame import HEADER_SIZE, MAX_OPTIONS, MAX_PAYLOAD, VE
 
 _HEADER = Struct("<BBIIBB").unpack_from
 _WORD = Struct("<I").unpack_from
+_TWO_WORDS = Struct("<II").unpack_from
 _FIRST_BYTES = frozenset(VERSION << 4 | words for words in range(3, 3 + MAX_OPTIONS + 1))
 _NO_OPTIONS: tuple[int, ...] = ()
 
@@ -91,6 +92,8 @@ class FrameReader:
                 return frames
             if first == 0x14:
                 options: tuple[int, ...] = _WORD(data, at + HEADER_SIZE)
+            elif first == 0x15:
+                options = _TWO_WORDS(data, at + HEADER_SIZE)
             elif first == 0x13:
                 options = _NO_OPTIONS
             else:
