@@ -1,0 +1,35 @@
+"""What a worker finds in its environment, and who wins."""
+
+from __future__ import annotations
+
+from pyroadrunner.plugins.server.environment import worker_environment
+from pyroadrunner.version import ROADRUNNER_VERSION
+
+
+def made(**changes: object) -> dict[str, str]:
+    given: dict[str, object] = {"relay": "pipes", "rpc": "", "server": {}, "plugin": {}}
+    base = {"HOME": "/root", "RR_MODE": "inherited"}
+    return worker_environment(base, **{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_the_servers_own_environment_is_the_base() -> None:
+    assert made() == {"HOME": "/root", "RR_MODE": "inherited", "RR_RELAY": "pipes", "RR_VERSION": ROADRUNNER_VERSION}
+
+
+def test_rpc_is_told_only_when_there_is_one() -> None:
+    assert "RR_RPC" not in made()
+    assert made(rpc="tcp://127.0.0.1:6001")["RR_RPC"] == "tcp://127.0.0.1:6001"
+
+
+def test_names_are_upper_cased_and_values_expanded_from_the_base() -> None:
+    assert made(server={"app_dir": "$HOME/app"})["APP_DIR"] == "/root/app"
+
+
+def test_server_env_beats_relay_and_rpc_but_neither_version_nor_the_plugin() -> None:
+    env = made(
+        rpc="tcp://127.0.0.1:6001",
+        server={"rr_relay": "r", "rr_rpc": "p", "rr_version": "v", "rr_mode": "m"},
+        plugin={"RR_MODE": "http"},
+    )
+    assert (env["RR_RELAY"], env["RR_RPC"]) == ("r", "p")
+    assert (env["RR_VERSION"], env["RR_MODE"]) == (ROADRUNNER_VERSION, "http")
