@@ -1,0 +1,149 @@
+"""Listening sockets for an address: taken from nobody who still lives, and named in words when they can't be had."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
+
+BACKLOG = 1024
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
+
+
+class ListenError(RoadRunnerError):
+    """The address can't be listened on. ``key`` is the config key that names it."""
+
+    def __init__(self, key: str, address: Address, reason: str) -> None:
+        super().__init__(f"{key}: cannot listen on {address}: {reason}")
+        self.key = key
+        self.address = address
+        self.reason = reason
+
+
+class Listening:
+    """The sockets of one address, bound and listening, not blocking.
+
+    Attributes:
+        sockets: one, or one for each address family of the host.
+        address: as asked for; port 0 is replaced by the one taken.
+    """
+
+    def __init__(self, sockets: list[socket.socket], address: Address) -> None:
+        self.sockets = sockets
+        self.address = address
+        self._file = os.stat(address.path) if isinstance(address, UnixAddress) else None
+
+    def __repr__(self) -> str:
+        return f"Listening({self.address}, sockets={len(self.sockets)})"
+
+    def close(self) -> None:
+        """Close the sockets and remove the socket file, if it is still ours. Idempotent."""
+        for sock in self.sockets:
+            sock.close()
+        if isinstance(self.address, UnixAddress) and self._file is not None:
+            with contextlib.suppress(OSError):  # it is gone, or the folder is
+                if os.path.samestat(os.lstat(self.address.path), self._file):
+                    os.unlink(self.address.path)
+        self._file = None
+
+
+def listen(address: Address, key: str) -> Listening:
+    """Listen on ``address``. Looks its host up, which may block: for use while starting.
+
+    Args:
+        key: config key the address comes from, for the error.
+
+    Raises:
+        ListenError: the address is taken, is none of this machine's, or its file is not ours to replace.
+    """
+    try:
+        if isinstance(address, UnixAddress):
+            return Listening([_unix(address.path)], address)
+        sockets = _tcp(address)
+        return Listening(sockets, TcpAddress(address.host, sockets[0].getsockname()[1]))
+    except OSError as error:
+        raise ListenError(key, address, _reason(address, error)) from error
+
+
+def _reason(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        other = "path" if isinstance(address, UnixAddress) else "port"
+        return f"the address is in use, maybe by another server: stop that one, or set another {other}"
+    return (error.strerror or str(error)).lower()
+
+
+def _tcp(address: TcpAddress) -> list[socket.socket]:
+    infos = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    port = address.port
+    absent: OSError | None = None
+    try:
+        for family, kind, protocol, _, where in dict.fromkeys(infos):
+            try:
+                sock = socket.socket(family, kind, protocol)
+                sockets.append(sock)
+                _bind_tcp(sock, (where[0], port, *where[2:]))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+                if sockets and sockets[-1].fileno() >= 0:
+                    sockets.pop().close()
+                continue
+            port = sock.getsockname()[1]
+        if not sockets and absent is not None:
+            raise absent
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _bind_tcp(sock: socket.socket, where: tuple[object, ...]) -> None:
+    # Not SO_REUSEPORT, which RoadRunner sets: a second server would start in silence and share the calls.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(where)
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+
+
+def _unix(path: str) -> socket.socket:
+    _make_room(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+        # Nobody can connect before listen(), so there is no moment in which the file is open to all.
+        os.chmod(path, 0o600)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _make_room(path: str) -> None:
+    """Remove a socket file nobody listens on; anything else is left alone."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(None, "there is a file of that name, and it is no socket; remove it, or set another path")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except BlockingIOError:  # somebody listens and is busy
+            raise OSError(errno.EADDRINUSE, "") from None
+        else:
+            raise OSError(errno.EADDRINUSE, "")

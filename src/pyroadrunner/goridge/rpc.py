@@ -1,0 +1,144 @@
+"""Method call <-> frame. Pure.
+
+A call and its answer look alike: two options, the sequence number and the length of the method's name; the payload is
+the name, then the encoded argument, the encoded result, or the text of an error (flag ERROR, never encoded). Answers
+come in the order in which calls end and are told apart by their sequence number.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from zlib import crc32
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge.errors import LocalFrameError, RemoteFrameError
+from pyroadrunner.goridge.frame import MAX_PAYLOAD, VERSION, Flag, Frame
+
+# Where several bits are set, the first of these wins (goridge, pkg/rpc/codec.go: storeCodec).
+CODECS = (Flag.PROTO, Flag.JSON, Flag.RAW, Flag.MSGPACK, Flag.GOB)
+MAX_SEQUENCE = 0xFFFF_FFFF
+
+_CODEC_OF = tuple(next((int(codec) for codec in CODECS if flags & codec), 0) for flags in range(256))
+_FIRST_BYTE = VERSION << 4 | 5  # three words of header, two options
+_HEAD = Struct("<BBI").pack
+_TAIL = Struct("<IHII").pack
+
+
+class IllFormedMethod(RoadRunnerError):
+    """A method's name without a dot."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"rpc: service/method request ill-formed: {name}")
+
+
+class Call:
+    """One call.
+
+    Attributes:
+        sequence: the caller's number for it, repeated in the answer.
+        method: ``service.Method``, as it came.
+        body: the encoded argument; empty = none was given.
+        codec: one codec bit of :class:`~pyroadrunner.goridge.frame.Flag`, or 0 when the caller set none.
+    """
+
+    __slots__ = ("body", "codec", "method", "sequence")
+
+    def __init__(self, sequence: int, method: bytes, body: bytes, codec: int) -> None:
+        self.sequence = sequence
+        self.method = method
+        self.body = body
+        self.codec = codec
+
+    def __repr__(self) -> str:
+        return f"Call({self.method!r}, sequence={self.sequence}, codec={self.codec:#04x}, body={len(self.body)} B)"
+
+
+class Answer:
+    """What came back for a call: ``body`` is the encoded result, or the text of an error when ``failed``."""
+
+    __slots__ = ("body", "failed", "method", "sequence")
+
+    def __init__(self, sequence: int, method: bytes, body: bytes, failed: bool) -> None:
+        self.sequence = sequence
+        self.method = method
+        self.body = body
+        self.failed = failed
+
+    def __repr__(self) -> str:
+        kind = "failed" if self.failed else f"{len(self.body)} B"
+        return f"Answer({self.method!r}, sequence={self.sequence}, {kind})"
+
+
+def read_call(frame: Frame) -> Call:
+    """Take a call out of its frame.
+
+    Raises:
+        RemoteFrameError: it is none; where the next one would start, and to whom to say so, is unknown then.
+    """
+    method, body = _parts(frame)
+    return Call(frame.options[0], method, body, _CODEC_OF[frame.flags])
+
+
+def read_answer(frame: Frame) -> Answer:
+    """Take an answer out of its frame.
+
+    Raises:
+        RemoteFrameError: it is none.
+    """
+    method, body = _parts(frame)
+    return Answer(frame.options[0], method, body, bool(frame.flags & Flag.ERROR))
+
+
+def _parts(frame: Frame) -> tuple[bytes, bytes]:
+    if len(frame.options) != 2:
+        raise RemoteFrameError(f"a call has 2 options, sequence and length of the method, not {len(frame.options)}")
+    size = frame.options[1]
+    payload = frame.payload
+    if size > len(payload):
+        raise RemoteFrameError(f"a method's name of {size} bytes in a payload of {len(payload)}")
+    return payload[:size], payload[size:]
+
+
+def encode_call(sequence: int, method: bytes, body: bytes, codec: int) -> bytes:
+    """Build the frame of a call.
+
+    Raises:
+        LocalFrameError: the sequence number or the payload does not fit into 32 bits.
+    """
+    if not 0 <= sequence <= MAX_SEQUENCE:
+        raise LocalFrameError(f"sequence {sequence} does not fit into 32 bits")
+    return _encode(codec, sequence, method, body)
+
+
+def encode_result(call: Call, result: bytes) -> bytes:
+    """Build the frame that answers ``call`` with an encoded result.
+
+    Raises:
+        LocalFrameError: the payload does not fit into 32 bits.
+    """
+    return _encode(call.codec, call.sequence, call.method, result)
+
+
+def encode_error(call: Call, text: str) -> bytes:
+    """Build the frame that answers ``call`` with an error. A call without a codec is answered as gob, as in goridge."""
+    return _encode((call.codec or Flag.GOB) | Flag.ERROR, call.sequence, call.method, text.encode("utf-8", "replace"))
+
+
+def _encode(flags: int, sequence: int, method: bytes, body: bytes) -> bytes:
+    length = len(method) + len(body)
+    if length > MAX_PAYLOAD:
+        raise LocalFrameError(f"a frame carries at most {MAX_PAYLOAD} bytes, not {length}")
+    head = _HEAD(_FIRST_BYTE, flags, length)
+    return b"".join((head, _TAIL(crc32(head), 0, sequence, len(method)), method, body))
+
+
+def split_method(name: str) -> tuple[str, str]:
+    """Service and method: what stands before and after the last dot.
+
+    Raises:
+        IllFormedMethod: there is no dot.
+    """
+    service, dot, method = name.rpartition(".")
+    if not dot:
+        raise IllFormedMethod(name)
+    return service, method
