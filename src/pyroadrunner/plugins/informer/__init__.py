@@ -1,0 +1,1 @@
+"""Tells about workers: the RPC service behind ``rr workers``. Needs no section."""

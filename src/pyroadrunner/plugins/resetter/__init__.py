@@ -1,0 +1,1 @@
+"""Replaces workers while requests go on: the RPC service behind ``rr reset``. Needs no section."""

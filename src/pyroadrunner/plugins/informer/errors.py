@@ -1,0 +1,13 @@
+"""What ``informer`` refuses."""
+
+from __future__ import annotations
+
+from pyroadrunner.errors import RoadRunnerError
+
+
+class NoWorkers(RoadRunnerError):
+    """The plugin is not running, or has no workers to add to."""
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(f"plugin {plugin} does not support workers management")
+        self.plugin = plugin

@@ -1,0 +1,62 @@
+"""The methods of the service ``informer``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from pyroadrunner.contracts import HasPools, RpcMethod, WorkerPool
+from pyroadrunner.plugins.informer.errors import NoWorkers
+from pyroadrunner.workers.info import WorkerInfo
+
+
+class Workers(msgspec.Struct):
+    """The answer of ``informer.Workers``."""
+
+    workers: list[WorkerInfo]
+
+
+def methods(plugins: Sequence[HasPools]) -> Mapping[str, RpcMethod]:
+    """``List``, ``Workers``, ``Jobs``, ``AddWorker``, ``RemoveWorker`` over the plugins running at the time."""
+
+    def names(_: bool) -> list[str]:
+        return [plugin.name for plugin in plugins]
+
+    async def workers(name: str) -> Workers:
+        """Of every pool of the plugin. None for one that is not there: RoadRunner answers null, and PHP's client
+        falls over it."""
+        found: list[WorkerInfo] = []
+        for pool in _pools(plugins, name):
+            found += await pool.workers()
+        return Workers(found)
+
+    def jobs(_: str) -> None:
+        """The pipelines of a plugin; null for one without, as in RoadRunner."""
+
+    async def add_worker(name: str) -> bool:
+        await _default_pool(plugins, name).add_worker()
+        return False  # the zero value of a result nobody looks at, as in RoadRunner
+
+    async def remove_worker(name: str) -> bool:
+        await _default_pool(plugins, name).remove_worker()
+        return False
+
+    return {
+        "List": RpcMethod(names),
+        "Workers": RpcMethod(workers, str),
+        "Jobs": RpcMethod(jobs, str),
+        "AddWorker": RpcMethod(add_worker, str),
+        "RemoveWorker": RpcMethod(remove_worker, str),
+    }
+
+
+def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:
+    return [pool for plugin in plugins if plugin.name == name for pool in plugin.pools().values()]
+
+
+def _default_pool(plugins: Sequence[HasPools], name: str) -> WorkerPool:
+    pools = _pools(plugins, name)
+    if not pools:
+        raise NoWorkers(name)
+    return pools[0]

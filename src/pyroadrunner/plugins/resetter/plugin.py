@@ -1,0 +1,26 @@
+"""The ``resetter`` plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyroadrunner.contracts import HasPools, RpcMethod
+from pyroadrunner.plugins.resetter.rpc import methods
+
+
+class ResetterPlugin:
+    """Knows every plugin with workers; has nothing to start."""
+
+    name = "resetter"
+
+    def __init__(self, plugins: Sequence[HasPools]) -> None:
+        self._plugins = plugins
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self, grace: float) -> None:
+        pass
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        return methods(self._plugins)

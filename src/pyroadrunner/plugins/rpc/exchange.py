@@ -1,0 +1,109 @@
+"""Everybody who calls: listens, keeps count of the connections, lets running calls end before it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+
+from pyroadrunner.goridge.address import Address
+from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.rpc.connection import Connection
+from pyroadrunner.plugins.rpc.methods import Methods
+
+_LEAST_CONNECTIONS = 64
+_FLUSH = 1.0  # seconds for clients to read their last answers
+
+log = Log("rpc")
+
+
+class Exchange:
+    """RPC on one address.
+
+    Args:
+        address: where to listen.
+        methods: what can be called.
+        max_connections: clients at a time; one more is closed at once. ``None`` = half of the descriptors this process
+            may have: RPC must not take them from those who serve requests.
+    """
+
+    def __init__(self, address: Address, methods: Methods, *, max_connections: int | None = None) -> None:
+        self._address = address
+        self._methods = methods
+        self._max_connections = max_connections or max(
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _LEAST_CONNECTIONS
+        )
+        self._connections: set[Connection] = set()
+        self._listening: Listening | None = None
+        self._servers: list[asyncio.Server] = []
+        self._closing = False
+        self._full = False  # the log has been told
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.address}, connections={len(self._connections)})"
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; port 0 is replaced by the one taken."""
+        return self._listening.address if self._listening is not None else self._address
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: the address can't be had.
+        """
+        loop = asyncio.get_running_loop()
+        self._listening = listen(self._address, "rpc.listen")
+        for sock in self._listening.sockets:
+            create_server = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+            self._servers.append(await create_server(self._accept, sock=sock, backlog=BACKLOG))
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new clients and calls, let running calls end within ``grace`` seconds, close. Idempotent."""
+        self._closing = True
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._listening is not None:
+            self._listening.close()
+        for connection in list(self._connections):
+            connection.end()
+        tasks = {task for connection in self._connections for task in connection.tasks.values()}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("calls were cut short", count=len(late), grace=grace)
+                await asyncio.wait(late, timeout=_FLUSH)
+        try:
+            async with asyncio.timeout(_FLUSH):
+                await self._empty.wait()
+        except TimeoutError:  # somebody does not read
+            for connection in list(self._connections):
+                connection.abort()
+
+    def _accept(self) -> Connection:
+        return Connection(self._methods, self)
+
+    # Owner
+
+    def opened(self, connection: Connection) -> None:
+        if self._closing or len(self._connections) >= self._max_connections:
+            if not self._closing and not self._full:
+                log.warning("no more clients are taken until some leave", limit=self._max_connections)
+                self._full = True
+            connection.abort()
+            return
+        self._connections.add(connection)
+        self._empty.clear()
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._full = self._full and len(self._connections) >= self._max_connections * 0.9
+        if not self._connections:
+            self._empty.set()

@@ -1,0 +1,105 @@
+"""Protobuf messages as plain data, for JSON and msgpack calls of protobuf-typed methods. Pure.
+
+RoadRunner gives the generated Go structs to its JSON encoder, not to protojson: keys are the field names of the .proto
+file, 64-bit integers are numbers, enums too, bytes are base64, and what is empty is left out. ``google.protobuf`` is
+imported when the first such method is called: it costs megabytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, MutableMapping, MutableSequence
+from typing import Any
+
+from pyroadrunner.plugins.rpc.errors import BadArgument
+from pyroadrunner.plugins.rpc.keys import fold
+
+
+def parse(message_type: Any, body: bytes) -> Any:
+    """The message in ``body``.
+
+    Raises:
+        BadArgument: the bytes are none.
+    """
+    from google.protobuf.message import DecodeError
+
+    message = message_type()
+    try:
+        message.ParseFromString(body)
+    except DecodeError as error:
+        text = "goridge_read_request_body:\n\tproto: cannot parse invalid wire-format data"
+        raise BadArgument(text) from error
+    return message
+
+
+def serialize(message: Any) -> bytes | None:
+    """The bytes of a message; ``None`` when it is none."""
+    from google.protobuf.message import Message
+
+    return message.SerializeToString() if isinstance(message, Message) else None
+
+
+def from_plain(message_type: Any, data: Any) -> Any:
+    """The message that plain data stands for.
+
+    Keys are matched as in ``keys.py``, unknown ones ignored; bytes may be base64 text or bytes.
+
+    Raises:
+        BadArgument: a value of the wrong type.
+    """
+    from google.protobuf.json_format import ParseDict, ParseError
+
+    message = message_type()
+    if data is None:
+        return message
+    try:
+        return ParseDict(_renamed(data, message_type.DESCRIPTOR), message, ignore_unknown_fields=True)
+    except (ParseError, ValueError) as error:  # ValueError: bytes that are no base64
+        raise BadArgument(f"json: {error}") from error
+
+
+def to_plain(value: Any, name: Callable[[str], str] = str) -> Any:
+    """A message as maps, lists, numbers, text and bytes; what is no message as it is.
+
+    Args:
+        name: from the name of a field to its key.
+    """
+    if hasattr(value, "ListFields"):
+        return {name(field.name): to_plain(item, name) for field, item in value.ListFields()}
+    if isinstance(value, MutableMapping):
+        return {key: to_plain(item, name) for key, item in value.items()}
+    if isinstance(value, MutableSequence):
+        return [to_plain(item, name) for item in value]
+    return value
+
+
+def go_name(field: str) -> str:
+    """Go's name of a protobuf field, its key in msgpack: ``ProcessNum`` for ``process_num``."""
+    return "".join(part.capitalize() for part in field.split("_"))
+
+
+def _renamed(data: Any, descriptor: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    fields = {fold(field.name): field for field in descriptor.fields}
+    found = {}
+    for key, item in data.items():
+        field = fields.get(fold(key)) if isinstance(key, str) else None
+        if field is not None and item is not None:
+            found[field.name] = _value(item, field)
+    return found
+
+
+def _value(value: Any, field: Any) -> Any:
+    if _is_map(field) and isinstance(value, dict):
+        inner = field.message_type.fields_by_name["value"]
+        return {key: _value(item, inner) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_value(item, field) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return _renamed(value, field.message_type) if field.message_type is not None else value
+
+
+def _is_map(field: Any) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry

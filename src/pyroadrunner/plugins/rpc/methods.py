@@ -1,0 +1,81 @@
+"""Names of methods -> methods ready to be called: codecs are made once, when ``rpc`` starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyroadrunner.contracts import RpcMethod
+from pyroadrunner.goridge.rpc import Call, split_method
+from pyroadrunner.plugins.rpc.arguments import no_codec, readers
+from pyroadrunner.plugins.rpc.errors import UnknownMethod, UnknownService
+from pyroadrunner.plugins.rpc.results import writers
+
+
+class Method:
+    """One method of one service.
+
+    Attributes:
+        name: ``service.Method``.
+        call: takes the decoded argument; returns the result, or an awaitable of it.
+    """
+
+    __slots__ = ("_readers", "_writers", "call", "name")
+
+    def __init__(self, name: str, method: RpcMethod) -> None:
+        self.name = name
+        self.call: Callable[[Any], Any] = method.call
+        self._readers = readers(method)
+        self._writers = writers(method)
+
+    def __repr__(self) -> str:
+        return f"Method({self.name})"
+
+    def argument(self, call: Call) -> Any:
+        """The decoded argument of a call.
+
+        Raises:
+            BadArgument: its bytes are not what this method takes, or its codec is not known.
+        """
+        return self._readers.get(call.codec, no_codec)(call.body)
+
+    def result(self, call: Call, value: Any) -> bytes:
+        """A result in the codec of a call whose argument could be read.
+
+        Raises:
+            BadResult: it has no form in this codec.
+        """
+        return self._writers[call.codec](value)
+
+
+class Methods:
+    """All methods of all services.
+
+    Args:
+        services: by name, the methods of each by name.
+    """
+
+    def __init__(self, services: Mapping[str, Mapping[str, RpcMethod]]) -> None:
+        self.services = frozenset(services)
+        self._methods = {
+            f"{service}.{name}".encode(): Method(f"{service}.{name}", method)
+            for service, methods in services.items()
+            for name, method in methods.items()
+        }
+
+    def __repr__(self) -> str:
+        return f"Methods({sorted(self.services)}, {len(self._methods)} methods)"
+
+    def find(self, name: bytes) -> Method:
+        """The method of that name.
+
+        Raises:
+            IllFormedMethod: the name has no dot.
+            UnknownService, UnknownMethod.
+        """
+        method = self._methods.get(name)
+        if method is not None:
+            return method
+        text = name.decode("utf-8", "replace")
+        service, _ = split_method(text)
+        raise UnknownMethod(text) if service in self.services else UnknownService(text)

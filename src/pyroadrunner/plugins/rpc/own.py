@@ -1,0 +1,22 @@
+"""The methods of the service ``rpc`` itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from pyroadrunner.contracts import Effective, RpcMethod
+from pyroadrunner.version import ROADRUNNER_VERSION
+
+
+def own_methods(effective: Effective) -> Mapping[str, RpcMethod]:
+    """``Version`` and ``Config``; both take a bool nobody looks at."""
+
+    def version(_: bool) -> str:
+        return ROADRUNNER_VERSION
+
+    def config(_: bool) -> bytes:
+        return msgspec.json.encode(effective.as_dict(), enc_hook=str)
+
+    return {"Version": RpcMethod(version), "Config": RpcMethod(config)}

@@ -1,0 +1,56 @@
+"""The ``rpc`` plugin: starts before the workers, which may call it while they boot, and stops after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyroadrunner.contracts import Effective, HasRpc
+from pyroadrunner.goridge.address import Address, parse_address
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.rpc.config import RpcConfig
+from pyroadrunner.plugins.rpc.exchange import Exchange
+from pyroadrunner.plugins.rpc.methods import Methods
+from pyroadrunner.plugins.rpc.own import own_methods
+
+log = Log("rpc")
+
+
+class RpcPlugin:
+    """The ``rpc`` section."""
+
+    name = "rpc"
+    weight = 100
+
+    def __init__(self, config: RpcConfig, services: Sequence[HasRpc], effective: Effective) -> None:
+        self._config = config
+        self._services = services
+        self._effective = effective
+        self._exchange: Exchange | None = None
+
+    def __repr__(self) -> str:
+        return f"RpcPlugin({self._exchange or self._config.listen})"
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; once started, with the port that was really taken."""
+        return self._exchange.address if self._exchange is not None else parse_address(self._config.listen)
+
+    async def start(self) -> None:
+        """Learn every plugin's methods, then listen.
+
+        Raises:
+            InvalidAddress, ListenError: ``rpc.listen`` is no address, or can't be had.
+        """
+        services = {service.name: service.rpc_methods() for service in self._services}
+        methods = Methods({**services, self.name: own_methods(self._effective)})
+        self._exchange = Exchange(parse_address(self._config.listen), methods)
+        await self._exchange.start()
+        log.debug(
+            "plugin was started",
+            address=str(self.address),
+            **{"list of the plugins with RPC methods:": sorted(methods.services)},
+        )
+
+    async def stop(self, grace: float) -> None:
+        if self._exchange is not None:
+            await self._exchange.stop(grace)
