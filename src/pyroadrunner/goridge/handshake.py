@@ -7,6 +7,8 @@ passes before the answer.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from pyroadrunner.goridge.errors import HandshakeError
@@ -16,7 +18,7 @@ MAX_HELLO = 4096  # bytes; the real one has about 20
 
 
 class _Hello(msgspec.Struct):
-    pid: int = 0
+    pid: Annotated[int, msgspec.Meta(le=0x7FFF_FFFF)] = 0  # pid_t
 
 
 _decode = msgspec.json.Decoder(_Hello).decode

@@ -9,17 +9,15 @@ bounded number of them, and take frames of full size only once claimed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import os
-import re
 import socket
-import stat
 from collections.abc import Callable
 from typing import cast
 
+from pyroadrunner.goridge.address import InvalidAddress, TcpAddress, UnixAddress, parse_address
 from pyroadrunner.goridge.errors import FrameError, RelayError
 from pyroadrunner.goridge.handshake import MAX_HELLO
+from pyroadrunner.goridge.listen import BACKLOG, ListenError, Listening, listen
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.log import Log
 
@@ -27,8 +25,6 @@ _MAX_STRANGERS = 1024  # connections that have not said hello; more than any poo
 _MAX_UNCLAIMED = 512
 _UNCLAIMED_FOR = 10.0  # seconds
 _HELLO_TIMEOUT = 60.0  # seconds; a worker may connect first and boot its application before it answers
-_BACKLOG = 1024
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 
 log = Log("server")
 
@@ -66,18 +62,21 @@ class SocketListener:
     def __init__(
         self, address: str, max_payload: int, *, uid: int = -1, gid: int = -1, hello_timeout: float = _HELLO_TIMEOUT
     ) -> None:
-        self._where = _parse(address)
+        try:
+            self._where = parse_address(address)
+        except InvalidAddress:
+            raise RelayError("invalid DSN (tcp://:6001, unix://file.sock)") from None
         self._max_payload = max_payload
         self._owner = (uid, gid)
         self._hello_timeout = hello_timeout
-        self._server: asyncio.Server | None = None
-        self._socket_file: os.stat_result | None = None
+        self._listening: Listening | None = None
+        self._servers: list[asyncio.Server] = []
         self._strangers: dict[Relay, asyncio.TimerHandle] = {}  # in the order they came
         self._unclaimed: dict[int, tuple[Relay, asyncio.TimerHandle]] = {}  # by pid
         self._expected: dict[int, asyncio.Future[Relay]] = {}  # by pid
 
     def __repr__(self) -> str:
-        state = "listening" if self._server else "closed"
+        state = "listening" if self._listening else "closed"
         return (
             f"SocketListener({self.address}, {state}, expected={len(self._expected)}, "
             f"unclaimed={len(self._unclaimed)}, strangers={len(self._strangers)})"
@@ -86,13 +85,8 @@ class SocketListener:
     @property
     def address(self) -> str:
         """Where a worker on this machine connects to; once started, with the port that was really taken."""
-        if isinstance(self._where, str):
-            return f"unix://{self._where}"
-        host, port = self._where
-        if self._server is not None:
-            port = self._server.sockets[0].getsockname()[1]
-        host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
-        return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        where = self._where if self._listening is None else self._listening.address
+        return str(where.to_connect() if isinstance(where, TcpAddress) else where)
 
     async def start(self) -> None:
         """Listen. A socket file that nobody listens on any more is replaced; the new one has mode 0600.
@@ -101,17 +95,23 @@ class SocketListener:
             RelayError: the address is taken, or is not ours to take.
         """
         try:
-            sock = _listen_unix(self._where, self._owner) if isinstance(self._where, str) else _listen_tcp(*self._where)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if error.errno == errno.EADDRINUSE:
-                reason = "the address is in use by another process"
-            raise RelayError(f"server.relay: cannot listen on {self.address}: {reason}") from error
-        if isinstance(self._where, str):
-            self._socket_file = os.stat(self._where)
+            self._listening = listening = listen(self._where, "server.relay")
+        except ListenError as error:
+            raise RelayError(str(error)) from error
+        if isinstance(self._where, UnixAddress) and self._owner != (-1, -1):
+            try:
+                os.chown(self._where.path, *self._owner)
+            except OSError as error:
+                await self.close()
+                raise RelayError(
+                    f"server.relay: cannot give {self.address} to the user of the workers: {error.strerror}"
+                ) from error
         loop = asyncio.get_running_loop()
-        create_server = loop.create_unix_server if isinstance(self._where, str) else loop.create_server
-        self._server = await create_server(lambda: SocketRelay(self._accept), sock=sock, backlog=_BACKLOG)
+        for sock in listening.sockets:
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections inherit it
+            create_server = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+            self._servers.append(await create_server(lambda: SocketRelay(self._accept), sock=sock, backlog=BACKLOG))
 
     def expect(self, pid: int) -> asyncio.Future[Relay]:
         """The relay of the worker with this pid, once it has connected and said hello; at most once per pid.
@@ -119,13 +119,11 @@ class SocketListener:
         The relay holds what comes until its callbacks are set.
         """
         wanted: asyncio.Future[Relay] = asyncio.get_running_loop().create_future()
-        kept = self._unclaimed.pop(pid, None)
-        if kept is not None:
-            relay, expiry = kept
-            expiry.cancel()
-            self._give(relay, wanted)
-        else:
+        relay = self._pop_unclaimed(pid)
+        if relay is None:
             self._expected[pid] = wanted
+        else:
+            self._give(relay, wanted)
         return wanted
 
     def forget(self, pid: int) -> None:
@@ -138,10 +136,12 @@ class SocketListener:
     async def close(self) -> None:
         """Stop listening, remove the socket file, close every connection that was not claimed; who still expects a
         worker gets a :class:`RelayError`. Idempotent."""
-        server, self._server = self._server, None
-        if server is not None:
+        for server in self._servers:
             server.close()
-            self._remove_socket_file()
+        self._servers.clear()
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
         for relay in list(self._strangers):
             self._drop_stranger(relay)
         for pid in list(self._unclaimed):
@@ -155,7 +155,7 @@ class SocketListener:
     # -- one connection ------------------------------------------------------------------------------------------------
 
     def _accept(self, relay: Relay) -> None:
-        if self._server is None:  # accepted in the turn in which the listener was closed
+        if self._listening is None:  # accepted in the turn in which the listener was closed
             relay.close()
             return
         if len(self._strangers) >= _MAX_STRANGERS:
@@ -195,13 +195,11 @@ class SocketListener:
         wanted.set_result(relay)
 
     def _keep(self, pid: int, relay: Relay) -> None:
-        if pid in self._unclaimed:
-            kept, _ = self._unclaimed[pid]
-            if not kept.lost:
-                log.warning("a second client of the relay claims to be the same worker", relay=self.address, pid=pid)
-                relay.close()
-                return
-            self._drop_unclaimed(pid)
+        first = self._pop_unclaimed(pid)
+        if first is not None:
+            log.warning("a second client of the relay claims to be the same worker", relay=self.address, pid=pid)
+            relay.close()
+            relay = first
         if len(self._unclaimed) >= _MAX_UNCLAIMED:
             self._drop_unclaimed(next(iter(self._unclaimed)))
         expiry = asyncio.get_running_loop().call_later(_UNCLAIMED_FOR, self._nobody_came, pid)
@@ -220,76 +218,17 @@ class SocketListener:
         self._strangers.pop(relay).cancel()
         relay.close()
 
-    def _drop_unclaimed(self, pid: int) -> None:
-        kept = self._unclaimed.pop(pid, None)
-        if kept is not None:
-            relay, expiry = kept
+    def _pop_unclaimed(self, pid: int) -> Relay | None:
+        """What was kept for this pid, unless its peer has gone again: then the pid may be another process by now."""
+        relay, expiry = self._unclaimed.pop(pid, (None, None))
+        if expiry is not None:
             expiry.cancel()
+        if relay is not None and relay.lost:
             relay.close()
+            return None
+        return relay
 
-    def _remove_socket_file(self) -> None:
-        """Only our own: another server may have put its socket there meanwhile."""
-        ours = self._socket_file
-        if ours is None or not isinstance(self._where, str):
-            return
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(self._where), ours):
-                os.unlink(self._where)
-
-
-def _parse(address: str) -> str | tuple[str, int]:
-    """A path, or host and port."""
-    scheme, *rest = address.split("://")
-    if len(rest) == 1:
-        where = _HOST_PORT.fullmatch(rest[0])
-        if scheme == "tcp" and where is not None and int(where["port"]) <= 0xFFFF:
-            return where["v6"] or where["host"], int(where["port"])
-        if scheme == "unix" and rest[0]:
-            return rest[0]
-    raise RelayError("invalid DSN (tcp://:6001, unix://file.sock)")
-
-
-def _listen_tcp(host: str, port: int) -> socket.socket:
-    if not host and socket.has_dualstack_ipv6():
-        sock = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
-    else:
-        try:
-            family, *_, where = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]
-        except socket.gaierror as error:
-            raise OSError(None, f"{host}: {error.strerror}") from error
-        sock = socket.create_server(where[:2], family=family, backlog=_BACKLOG)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections inherit it
-    return sock
-
-
-def _listen_unix(path: str, owner: tuple[int, int]) -> socket.socket:
-    _make_room(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.bind(path)
-        # Nobody can connect before listen(), so there is no moment in which the file is open to all.
-        os.chmod(path, 0o600)
-        if owner != (-1, -1):
-            os.chown(path, *owner)
-        sock.listen(_BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _make_room(path: str) -> None:
-    """Remove a socket file nobody listens on; anything else is left alone, and binding fails."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise OSError(None, "there is a file of that name, and it is no socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except BlockingIOError:
-            pass  # somebody listens and is busy
+    def _drop_unclaimed(self, pid: int) -> None:
+        relay = self._pop_unclaimed(pid)
+        if relay is not None:
+            relay.close()

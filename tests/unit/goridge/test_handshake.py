@@ -49,6 +49,8 @@ def test_a_pid_that_no_process_has_is_refused(payload: bytes) -> None:
         b'{"pid":"7"}',
         b'{"pid":1.5}',
         b'{"pid":true}',
+        b'{"pid":2147483648}',
+        b'{"pid":' + b"9" * 4000 + b"}",
         b'{"pid":7}x',
         b"\xff",
         b'"\xff"',
