@@ -1,0 +1,127 @@
+"""Real child processes: how they end, their group, their output."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.workers.children import Identity, UnknownUser, is_ours, start_child
+from pyroadrunner.workers.output import MAX_LINE, OutputReader
+from pyroadrunner.workers.usage import cpu_of, memory_of
+from support.pools import run, until
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", -9), ("kill -15 $$", -15)])
+def test_a_child_tells_how_it_ended(script: str, status: int) -> None:
+    async def main() -> None:
+        child = start_child(["sh", "-c", script], env=os.environ)
+        assert is_ours(child.pid)
+        assert await child.wait() == status
+        assert not is_ours(child.pid)
+
+    run(main())
+
+
+def test_waiting_can_end_before_the_child_does_and_killing_takes_its_group(tmp_path: Path) -> None:
+    async def main() -> None:
+        script = f"sleep 1000 & echo $! > {tmp_path}/grandchild; wait"
+        child = start_child(["sh", "-c", script], env=os.environ)
+        written = tmp_path / "grandchild"
+
+        async def forked() -> bool:
+            return written.exists() and bool(written.read_text().strip())
+
+        await until(forked)
+        assert await child.wait(0.0) is None
+        assert os.getpgid(child.pid) == child.pid
+        child.kill()
+        child.kill()
+        assert await child.wait() == -signal.SIGKILL
+        grandchild = int(written.read_text())
+
+        async def dead() -> bool:
+            try:
+                return Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            except FileNotFoundError:
+                return True
+
+        await until(dead)
+
+    run(main())
+
+
+def test_what_a_child_leaves_in_its_group_dies_with_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        output = OutputReader(lambda _line: None)
+        end = await output.open()
+        child = start_child(["sh", "-c", "sleep 1000 & exit 0"], env=os.environ, stderr=end)
+        os.close(end)
+        assert await child.wait() == 0
+        await output.closed  # the orphan held the pipe open
+
+    run(main())
+
+
+def lines_of(script: str) -> tuple[list[str], str]:
+    """What a shell script writes to stderr, line by line, and the tail kept for error messages."""
+
+    async def main() -> tuple[list[str], str]:
+        lines: list[str] = []
+        output = OutputReader(lines.append)
+        end = await output.open()
+        child = start_child(["sh", "-c", script], env=os.environ, stderr=end)
+        os.close(end)
+        await child.wait()
+        await output.closed
+        return lines, output.tail()
+
+    return run(main())
+
+
+def test_output_comes_line_by_line_the_last_one_without_its_end_too() -> None:
+    assert lines_of("printf 'one\\n\\n  two\\r\\nthree' >&2")[0] == ["one", "", "  two", "three"]
+
+
+def test_output_that_is_not_utf8_is_shown_all_the_same() -> None:
+    assert lines_of("printf 'caf\\303\\251 \\377\\n' >&2")[0] == ["café \ufffd"]
+
+
+def test_a_line_without_an_end_is_cut() -> None:
+    lines, _ = lines_of(f"head -c {MAX_LINE + 10} /dev/zero | tr '\\0' x >&2")
+    assert [len(line) for line in lines] == [MAX_LINE, 10]
+
+
+def test_the_tail_holds_the_last_lines() -> None:
+    lines, tail = lines_of("seq 1 100 >&2")
+    assert len(lines) == 100
+    assert tail.split("\n") == [str(i) for i in range(91, 101)]
+
+
+def test_a_flood_is_read_to_its_end() -> None:
+    lines, _ = lines_of("seq 1 200000 >&2")
+    assert len(lines) == 200_000
+
+
+def test_memory_and_cpu_of_a_process_are_told_and_zero_once_it_is_gone() -> None:
+    assert memory_of(os.getpid()) > 10_000_000
+    assert cpu_of(os.getpid(), 1000.0) > 0.0
+
+    async def main() -> int:
+        child = start_child(["true"], env=os.environ)
+        await child.wait()
+        return child.pid
+
+    gone = run(main())
+    assert (memory_of(gone), cpu_of(gone, 1.0)) == (0, 0.0)
+
+
+def test_ids_may_be_given_instead_of_names_and_unknown_names_are_refused() -> None:
+    assert Identity.of("", "") == Identity()
+    assert Identity.of("54321", "12345") == Identity(54321, 12345, ())
+    assert Identity.of("root", "").uid == 0
+    for user, group in (("no-such-user", ""), ("", "no-such-group")):
+        with pytest.raises(UnknownUser):
+            Identity.of(user, group)

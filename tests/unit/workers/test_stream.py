@@ -1,0 +1,102 @@
+"""The frames after the first: order, back-pressure, errors, a reader that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pyroadrunner.workers.payload import Chunk
+from pyroadrunner.workers.stream import WorkerStream
+
+
+class Source:
+    """Notes what the stream asks of its worker."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def pause_stream(self) -> None:
+        self.asked.append("pause")
+
+    def resume_stream(self) -> None:
+        self.asked.append("resume")
+
+    def abort_stream(self) -> None:
+        self.asked.append("abort")
+
+
+def chunk(text: str) -> Chunk:
+    return Chunk(b"", text.encode(), 0)
+
+
+async def rest(stream: WorkerStream) -> list[str]:
+    return [part.body.decode() async for part in stream]
+
+
+def test_chunks_come_in_order_those_before_the_end_included() -> None:
+    async def main() -> list[str]:
+        stream = WorkerStream(Source())
+        reading = asyncio.create_task(rest(stream))
+        await asyncio.sleep(0)
+        for text in "abc":
+            stream.push(chunk(text))
+        stream.end()
+        return await reading
+
+    assert asyncio.run(main()) == ["a", "b", "c"]
+
+
+def test_five_unread_chunks_pause_the_worker_and_reading_them_resumes_it() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        stream = WorkerStream(source)
+        for text in "abcde":
+            stream.push(chunk(text))
+        assert source.asked == ["pause"]
+        stream.push(chunk("f"))  # was on its way already
+        for _ in range(5):
+            await anext(stream)
+        assert source.asked == ["pause"]
+        await anext(stream)
+        return source.asked
+
+    assert asyncio.run(main()) == ["pause", "resume"]
+
+
+def test_an_error_comes_after_the_chunks_before_it() -> None:
+    async def main() -> None:
+        stream = WorkerStream(Source())
+        stream.push(chunk("a"))
+        stream.end(RuntimeError("broke"))
+        assert (await anext(stream)).body == b"a"
+        with pytest.raises(RuntimeError, match="broke"):
+            await anext(stream)
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drain() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        stream = WorkerStream(source)
+        for text in "abcde":
+            stream.push(chunk(text))
+        await stream.abort()
+        await stream.abort()
+        stream.push(chunk("late"))
+        assert await rest(stream) == []
+        return source.asked
+
+    assert asyncio.run(main()) == ["pause", "resume", "abort"]
+
+
+def test_aborting_a_stream_that_has_ended_asks_nothing_of_the_worker() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        stream = WorkerStream(source)
+        stream.end()
+        await stream.abort()
+        return source.asked
+
+    assert asyncio.run(main()) == []
