@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from pyroadrunner.errors import RoadRunnerError
 
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
@@ -58,11 +56,14 @@ def parse_address(text: str) -> Address:
     Raises:
         InvalidAddress: another scheme, no port, a port past 65535, an empty path.
     """
-    scheme, *rest = text.split("://")
-    if len(rest) == 1:
-        where = _HOST_PORT.fullmatch(rest[0])
-        if scheme == "tcp" and where is not None and int(where["port"]) <= 0xFFFF:
-            return TcpAddress(where["v6"] or where["host"] or "", int(where["port"]))
-        if scheme == "unix" and rest[0] and "\0" not in rest[0]:
-            return UnixAddress(rest[0])
+    scheme, separator, where = text.partition("://")
+    if separator and scheme == "unix" and where and "://" not in where and "\0" not in where:
+        return UnixAddress(where)
+    host, colon, port = where.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if scheme == "tcp" and colon and port.isascii() and port.isdecimal() and int(port) <= 0xFFFF:
+        if bracketed and ":" in host:
+            return TcpAddress(host[1:-1], int(port))
+        if not set(host) & set(":/[]"):
+            return TcpAddress(host, int(port))
     raise InvalidAddress(text)

@@ -18,7 +18,8 @@ from pyroadrunner.goridge.frame import MAX_PAYLOAD, VERSION, Flag, Frame
 CODECS = (Flag.PROTO, Flag.JSON, Flag.RAW, Flag.MSGPACK, Flag.GOB)
 MAX_SEQUENCE = 0xFFFF_FFFF
 
-_CODEC_OF = tuple(next((int(codec) for codec in CODECS if flags & codec), 0) for flags in range(256))
+_BITS = tuple(map(int, CODECS))  # plain numbers: those of enums are slow
+_CODEC_OF = tuple([next((bit for bit in _BITS if flags & bit), 0) for flags in range(256)])
 _FIRST_BYTE = VERSION << 4 | 5  # three words of header, two options
 _HEAD = Struct("<BBI").pack
 _TAIL = Struct("<IHII").pack

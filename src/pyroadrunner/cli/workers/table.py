@@ -1,0 +1,76 @@
+"""Plain cells -> a table in light box drawing, in RoadRunner's layout. Pure.
+
+By hand, since importing a library that draws tables takes longer than all the rest of ``rr workers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_WIDTH = 150  # columns of a table, as in RoadRunner
+
+_CUT = " ≈"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text and the colour it has on a terminal: an SGR code such as ``36``, empty = none."""
+
+    text: str
+    colour: str = ""
+
+
+def draw(headers: Sequence[str], rows: Sequence[Sequence[Cell]], *, coloured: bool, width: int = MAX_WIDTH) -> str:
+    """A table: headers in capitals and centred, cells to the left; lines longer than ``width`` are cut.
+
+    Args:
+        rows: each as long as ``headers``.
+        coloured: whether the colours of cells are drawn.
+    """
+    texts = [[printable(cell.text) for cell in row] for row in rows]
+    widths = [max(len(header), *(len(row[i]) for row in texts), 0) for i, header in enumerate(headers)]
+    lines = [
+        _rule("┌┬┐", widths),
+        _line([_centred(header.upper(), size) for header, size in zip(headers, widths, strict=True)]),
+        _rule("├┼┤", widths),
+    ]
+    full = sum(widths) + 3 * len(widths) + 1
+    for row, plain in zip(rows, texts, strict=True):
+        padded = [text.ljust(size) for text, size in zip(plain, widths, strict=True)]
+        if coloured and full <= width:
+            padded = [
+                paint(text, cell.colour) + " " * (size - len(text))
+                for text, cell, size in zip(plain, row, widths, strict=True)
+            ]
+        lines.append(_line(padded))
+    lines.append(_rule("└┴┘", widths))
+    return "\n".join(cut(line, width) for line in lines) if full > width else "\n".join(lines)
+
+
+def cut(line: str, width: int) -> str:
+    """``line`` without colours, at most ``width`` long; what was cut shows."""
+    return line if len(line) <= width else line[: max(width - len(_CUT), 0)] + _CUT
+
+
+def paint(text: str, colour: str) -> str:
+    """``text`` in a colour; as it is without one."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def printable(text: str) -> str:
+    """``text`` without anything that would move a terminal's cursor or change its colours: paths come from outside."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _centred(text: str, width: int) -> str:
+    left = (width - len(text)) // 2
+    return " " * left + text + " " * (width - len(text) - left)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"│ {' │ '.join(cells)} │"
+
+
+def _rule(corners: str, widths: Sequence[int]) -> str:
+    return corners[0] + corners[1].join("─" * (size + 2) for size in widths) + corners[2]
