@@ -1,14 +1,28 @@
-"""The ``pool`` section, the same under every plugin. Zero means RoadRunner's default or "off", as noted."""
+"""The ``pool`` section, the same under every plugin. Zero means RoadRunner's default or "off", as noted; after reading,
+a key whose zero means a default holds that default."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from pyroadrunner.config.values import Command, Duration
 
-MAX_WORKERS = 500  # RoadRunner refuses more: pool/static_pool options
+MAX_WORKERS = 500  # RoadRunner refuses more: pool, static_pool options
+_MAX_ADDED = 100  # and takes more for this: pool, dynamic allocator options
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+def _resolve_zeros(section: msgspec.Struct, defaults: Mapping[str, float]) -> None:
+    """Replace the zeros of a section just made by what they stand for."""
+    for field, default in defaults.items():
+        if not getattr(section, field):
+            force_setattr(section, field, default)
 
 
 class SupervisorConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -22,29 +36,40 @@ class SupervisorConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     """Longest time without a request, counted from the end of the last one; seconds, 0 = off."""
     exec_ttl: Duration = 0.0
     """Longest time for a request (for a stream: for each frame); seconds, 0 = off. Hard: the worker is killed."""
-    max_worker_memory: int = 0
+    max_worker_memory: Count = 0
     """Resident memory in MB (2**20 bytes) at which a worker is retired; 0 = off. Soft."""
+
+    def __post_init__(self) -> None:
+        _resolve_zeros(self, {"watch_tick": 5.0})
 
 
 class DynamicAllocatorConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``pool.dynamic_allocator``: workers added while requests queue."""
 
-    max_workers: int = 10
-    """How many workers may be added on top of ``num_workers`` (at most 100)."""
-    spawn_rate: int = 5
-    """How many are added at once (at most 100)."""
+    max_workers: Count = 10
+    """How many workers may be added on top of ``num_workers``; more than 100 is taken for 100."""
+    spawn_rate: Count = 5
+    """How many are added at once; more than 100 is taken for 100."""
     idle_timeout: Duration = 60.0
-    """How long after the last addition the extra workers leave again; seconds."""
+    """How long after the last addition the extra workers leave again; seconds, less than one is taken for the
+    default."""
+
+    def __post_init__(self) -> None:
+        _resolve_zeros(self, {"max_workers": 10, "spawn_rate": 5})
+        force_setattr(self, "max_workers", min(self.max_workers, _MAX_ADDED))
+        force_setattr(self, "spawn_rate", min(self.spawn_rate, _MAX_ADDED))
+        if self.idle_timeout < 1.0:
+            force_setattr(self, "idle_timeout", 60.0)
 
 
 class PoolConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``<plugin>.pool``."""
 
-    num_workers: int = 0
+    num_workers: Count = 0
     """Workers kept alive; 0 = one per CPU this process may use; at most 500."""
-    max_jobs: int = 0
+    max_jobs: Count = 0
     """Requests after which a worker is replaced (with up to 14 % of jitter, so that not all go at once); 0 = never."""
-    max_queue_size: int = 1024
+    max_queue_size: Count = 1024
     """Requests that may wait or run at the same time; one more is refused at once. 0 = unbounded (RoadRunner's
     default)."""
     allocate_timeout: Duration = 60.0
@@ -61,6 +86,15 @@ class PoolConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Command of this pool's workers; empty = ``server.command``."""
     supervisor: SupervisorConfig | None = None
     dynamic_allocator: DynamicAllocatorConfig | None = None
+
+    def __post_init__(self) -> None:
+        timeouts = ("allocate_timeout", "reset_timeout", "stream_timeout", "destroy_timeout")
+        _resolve_zeros(self, dict.fromkeys(timeouts, 60.0))
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """What RoadRunner refuses, in its words."""
+        if self.num_workers > MAX_WORKERS:
+            yield "num_workers", f"number of workers can't be more than {MAX_WORKERS}"
 
     def workers_wanted(self) -> int:
         """``num_workers``, with 0 resolved to the CPUs this process may use."""
