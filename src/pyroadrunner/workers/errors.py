@@ -110,9 +110,13 @@ class WorkerCrashed(WorkerError):
     """
 
     def __init__(self, pid: int, cause: str, exit_status: int | None, stderr: str, garbage: str) -> None:
+        text = f"sync_worker_receive_frame: Network: {cause}"
         if garbage:
-            cause = f"validation failed on the message sent to STDOUT, see: {STDOUT_HELP}, invalid message: {garbage}"
-        super().__init__(f"sync_worker_receive_frame: Network: {cause}", pid)
+            text = (
+                "sync_worker_receive_frame: Network:\n\tgoridge_frame_receive: validation failed on the message sent "
+                f"to STDOUT, see: {STDOUT_HELP}, invalid message: {garbage}"
+            )
+        super().__init__(text, pid)
         self.exit_status = exit_status
         self.stderr = stderr
         self.garbage = garbage
