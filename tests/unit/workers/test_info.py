@@ -1,0 +1,50 @@
+"""A worker as RPC clients see it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyroadrunner.workers.info import WorkerInfo
+
+INFO = WorkerInfo(
+    pid=7,
+    status=2,
+    num_execs=3,
+    created=1_700_000_000_000_000_000,
+    memory_usage=1 << 20,
+    cpu_percent=1.5,
+    status_str="working",
+    pool="http",
+    activity="GET /slow",
+    activity_since=1_700_000_000_000_000_001,
+)
+
+
+def test_the_names_on_the_wire_are_roadrunners_and_ours_come_after_them() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(INFO)) == {
+        "pid": 7,
+        "status": 2,
+        "numExecs": 3,
+        "created": 1_700_000_000_000_000_000,
+        "memoryUsage": 1 << 20,
+        "CPUPercent": 1.5,
+        "command": "",
+        "statusStr": "working",
+        "pool": "http",
+        "activity": "GET /slow",
+        "activitySince": 1_700_000_000_000_000_001,
+    }
+
+
+def test_what_is_sent_is_read_back() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(INFO), type=WorkerInfo) == INFO
+
+
+def test_the_answer_of_roadrunner_itself_is_read() -> None:
+    """So that the commands can look at a RoadRunner in Go."""
+    theirs = (
+        b'{"pid":7,"status":1,"numExecs":0,"created":1,"memoryUsage":2,"CPUPercent":0.5,"command":"",'
+        b'"statusStr":"ready"}'
+    )
+    info = msgspec.json.decode(theirs, type=WorkerInfo)
+    assert (info.pid, info.status_str, info.cpu_percent, info.activity) == (7, "ready", 0.5, "")
