@@ -1,0 +1,111 @@
+"""From a checked config to constructed plugins in the order of their start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.container.discover import Installed
+from pyroadrunner.container.errors import NeedNotMet, PluginError
+from pyroadrunner.container.needs import Kind, LiveView, Need, keeps, needs_of
+from pyroadrunner.container.order import ordered
+from pyroadrunner.contracts import Effective, Plugin
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What was put together.
+
+    Attributes:
+        plugins: constructed, in the order of their start.
+        needs: name to the names of those it was given.
+    """
+
+    plugins: Sequence[Plugin]
+    needs: Mapping[str, Sequence[str]]
+
+
+def assemble(
+    wanted: Sequence[Installed],
+    sections: Mapping[str, msgspec.Struct],
+    config: Effective,
+    *,
+    others: Sequence[Installed] = (),
+) -> Assembly:
+    """Import and construct the wanted plugins, each with what its constructor asks for.
+
+    Args:
+        sections: the typed sections; one that is absent gets its defaults.
+        config: for those who ask for the whole config.
+        others: installed and not wanted; looked at only to say which section would meet a need.
+
+    Raises:
+        PluginError: a plugin can't be loaded, is written wrong, or needs one that is not there.
+        NeedsInACircle: some need each other.
+    """
+    classes = {plugin.name: plugin.load() for plugin in wanted}
+    needs = {name: _needs(name, cls) for name, cls in classes.items()}
+    givers = {
+        name: {need: _giver(name, need, classes, others) for need in own if need.kind is Kind.ONE}
+        for name, own in needs.items()
+    }
+    weights = {name: int(getattr(cls, "weight", 0)) for name, cls in classes.items()}
+    names = ordered({name: set(given.values()) for name, given in givers.items()}, weights)
+    made: dict[str, Any] = {}
+
+    def argument(name: str, need: Need) -> Any:
+        if need.kind is Kind.SECTION:
+            return _section(name, need.of, sections)
+        if need.kind is Kind.ONE:
+            return made[givers[name][need]]
+        return LiveView(lambda: list(made.values()), need.of) if need.kind is Kind.EVERY else config
+
+    for name in names:
+        made[name] = classes[name](**{need.parameter: argument(name, need) for need in needs[name]})
+    return Assembly(list(made.values()), {name: sorted(givers[name].values()) for name in names})
+
+
+def _needs(name: str, cls: type[Any]) -> list[Need]:
+    if not keeps(cls, Plugin):
+        raise PluginError(name, f"{cls.__module__}.{cls.__qualname__} is no plugin: it has no `start` or no `stop`")
+    try:
+        return needs_of(cls)
+    except (TypeError, NameError) as wrong:
+        raise PluginError(name, str(wrong)) from wrong
+
+
+def _giver(name: str, need: Need, classes: Mapping[str, type[Any]], others: Sequence[Installed]) -> str:
+    found = [other for other, cls in classes.items() if other != name and keeps(cls, need.of)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NeedNotMet(name, f"needs one {need.of.__name__}, and the plugins {', '.join(found)} all are one")
+    sections = [other.name for other in others if _could_give(other, need)]
+    todo = " or ".join(f"add the section `{section}`" for section in sections) or "install a package with such a plugin"
+    raise NeedNotMet(name, f"needs a plugin that is a {need.of.__name__}, and none is there; {todo}")
+
+
+def _could_give(other: Installed, need: Need) -> bool:
+    try:
+        return keeps(other.load(), need.of)
+    except PluginError:  # this one can't help
+        return False
+
+
+def _section(name: str, model: type[msgspec.Struct], sections: Mapping[str, msgspec.Struct]) -> msgspec.Struct:
+    section = sections.get(name)
+    if section is None:
+        try:
+            return model()
+        except TypeError as wrong:
+            raise PluginError(name, f"the section `{name}` is required: {wrong}") from wrong
+    if not isinstance(section, model):
+        raise PluginError(
+            name,
+            f"its entry points do not fit together: the section is read as {type(section).__qualname__}, the plugin"
+            f" wants {model.__qualname__}",
+        )
+    return section
