@@ -1,0 +1,216 @@
+"""One log entry to the bytes of one line. Pure.
+
+The looks are RoadRunner's (rpc-cli-config.md, section 7), byte by byte: Laravel Octane reads the JSON of production
+mode, people have scripts on the others. Whatever a field holds, a line comes out: a log must not fail the one who logs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.config.durations import format_duration
+
+# level (of ``logging``), unix nanoseconds, channel, message, fields in order -> the line with its ending
+Encoder = Callable[[int, int, str, str, Mapping[str, Any]], bytes]
+
+_PADDED = 12  # columns of a channel's name in development
+_SIMPLE = frozenset({str, int, float, bool, type(None)})  # types the JSON encoder takes as they are
+_encode_spaced = json.JSONEncoder(ensure_ascii=False).encode
+_encode = msgspec.json.Encoder().encode
+_BOUNDS = (-(2**63), 2**64 - 1)  # whole numbers the JSON encoder takes
+_COLOURS = {"debug": 97, "info": 96, "warn": 93, "error": 91, "fatal": 95}
+_NAME_COLOUR = 92
+
+
+def encoder(mode: str, *, as_json: bool, ending: str = "\n", coloured: bool = False) -> Encoder:
+    """The encoder of a mode.
+
+    Args:
+        mode: ``production``, ``development``, ``raw``; any other name looks like development.
+        as_json: JSON instead of the columns of a console.
+        ending: what ends each line.
+        coloured: colour level and name in development's console.
+    """
+    end = (ending or "\n").encode()
+    mode = mode.lower()
+    if mode == "production":
+        return _production_json(end) if as_json else _production_console(end)
+    if mode == "raw":
+        return _raw_json(end) if as_json else _raw_console(end)
+    if as_json:
+        return _development_json(end) if mode == "development" else _other_json(end)
+    return _development_console(end, coloured)
+
+
+def level_name(level: int) -> str:
+    """``debug``, ``info``, ``warn``, ``error`` or ``fatal``: the name at or below a ``logging`` level."""
+    if level not in _LEVEL_NAMES:
+        floors = [floor for floor in _LEVEL_NAMES if floor <= level]
+        return _LEVEL_NAMES[max(floors, default=logging.DEBUG)]
+    return _LEVEL_NAMES[level]
+
+
+_LEVEL_NAMES = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warn",
+    logging.ERROR: "error",
+    logging.CRITICAL: "fatal",
+}
+
+
+# -- the looks ---------------------------------------------------------------------------------------------------------
+
+
+def _production_json(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        return _json({"level": level_name(level), "ts": ns, "logger": name, "msg": message}, fields, _number) + end
+
+    return encode
+
+
+def _production_console(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        return _columns([str(ns), level_name(level), name, message], fields, _number) + end
+
+    return encode
+
+
+def _development_console(end: bytes, coloured: bool) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        word = level_name(level)
+        columns = [_time_text(ns), word.upper(), name.ljust(_PADDED), message]
+        if coloured:
+            columns[1:3] = _coloured(columns[1], _COLOURS[word]), _coloured(columns[2], _NAME_COLOUR)
+        return _columns(columns, fields, _text) + end
+
+    return encode
+
+
+def _development_json(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        head = {"level": level_name(level).upper(), "ts": _time_text(ns), "logger": name.ljust(_PADDED), "msg": message}
+        return _json(head, fields, _text) + end
+
+    return encode
+
+
+def _other_json(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        head = {"L": level_name(level).upper(), "T": _time_text(ns), "N": name, "M": message}
+        return _json(head, fields, _text) + end
+
+    return encode
+
+
+def _raw_json(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        return _json({"message": message}, fields, _number) + end
+
+    return encode
+
+
+def _raw_console(end: bytes) -> Encoder:
+    def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
+        return _columns([message], fields, _number) + end
+
+    return encode
+
+
+# -- their parts -------------------------------------------------------------------------------------------------------
+
+
+def _json(head: dict[str, Any], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
+    if _SIMPLE.issuperset(map(type, fields.values())) and head.keys().isdisjoint(fields):
+        try:  # most lines, and the only ones that come by the thousand
+            return _encode({**head, **fields})
+        except (UnicodeError, OverflowError):  # half a surrogate pair, a number of more than 64 bits
+            pass
+    shown = {key: _plain(value) for key, value in head.items()}
+    for key, value in fields.items():
+        # Octane relies on the keys of the head: a field must not take their place.
+        shown[f"{_whole_text(key)}_" if key in head else _whole_text(key)] = _drawn(value, draw)
+    return _encode(shown)
+
+
+def _columns(columns: list[str], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
+    if fields:
+        if not _SIMPLE.issuperset(map(type, fields.values())):
+            fields = {key: _drawn(value, draw) for key, value in fields.items()}
+        columns.append(_encode_spaced(fields))
+    return "\t".join(columns).encode("utf-8", "backslashreplace")
+
+
+def _drawn(value: Any, draw: Callable[[Any], Any]) -> Any:
+    try:
+        return _plain(draw(value), draw)
+    except Exception as wrong:  # a field's own __str__; the line is still written
+        return f"<{type(value).__name__} that can't be shown: {type(wrong).__name__}>"
+
+
+def _plain(value: Any, draw: Callable[[Any], Any] = lambda value: value) -> Any:
+    """A copy that any JSON encoder takes: maps, lists and scalars; anything else by its ``str``."""
+    if isinstance(value, str):
+        return _whole_text(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value) if _BOUNDS[0] <= value <= _BOUNDS[1] else _whole_text(hex(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return {_whole_text(str(key)): _plain(draw(item), draw) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(draw(item), draw) for item in value]
+    return _whole_text(str(value))
+
+
+def _whole_text(text: str) -> str:
+    """Text that can be written as UTF-8: half a surrogate pair is shown by its number."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _number(value: Any) -> Any:
+    """Times as unix nanoseconds and durations as seconds, for machines."""
+    if isinstance(value, datetime):
+        since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH
+        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _text(value: Any) -> Any:
+    """Times and durations as people write them."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%S%z")
+    if isinstance(value, timedelta):
+        return format_duration(value.total_seconds()).replace("us", "\u00b5s")
+    return value
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_last_second = (-1, "")  # many lines share their second; one tuple, so that threads see both or neither
+
+
+def _time_text(ns: int) -> str:
+    global _last_second
+    second, text = _last_second
+    if second != ns // 1_000_000_000:
+        second = ns // 1_000_000_000
+        text = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}+0000"
+        _last_second = (second, text)
+    return text
+
+
+def _coloured(text: str, colour: int) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m"
