@@ -1,0 +1,64 @@
+"""Every command and flag of ``rr``, as data: the parser, the help and the completion read it."""
+
+from __future__ import annotations
+
+from pyroadrunner.cli.flags import Command, Flag
+
+# RoadRunner's own (rpc-cli-config.md, section 2.1), down to the capitals of --WorkDir.
+SHARED = (
+    Flag(name="config", short="c", value="FILE", help="config file (default .rr.yaml)"),
+    Flag(name="WorkDir", short="w", value="DIR", help="work in this folder; FILE is then relative to it"),
+    Flag(name="dotenv", value="FILE", help="put the variables of a dotenv file into the environment first"),
+    Flag(name="debug", short="d", help="debug server on http://127.0.0.1:6061/debug/"),
+    Flag(name="silent", short="s", help="print no lines of our own; logs are not affected"),
+    Flag(name="enable-experimental", short="e", help="let `envfile` of the config be read"),
+    Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
+    Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
+    Flag(name="force", short="f", help="with stop: stop at once"),
+    Flag(name="version", short="v", help="print the version"),
+    Flag(name="help", short="h", help="print this help"),
+)
+
+_JSON = Flag(name="json", help="print JSON")
+
+COMMANDS = (
+    Command(
+        words=("serve",),
+        arguments="[WORKER]",
+        most=1,
+        help="start the server; with a worker.php or worker.py no config is needed",
+        example="rr serve worker.php",
+    ),
+    Command(words=("stop",), help="stop the server whose .pid is here", example="rr stop -f"),
+    Command(
+        words=("workers",),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="show the workers of a running server",
+        flags=(Flag(name="interactive", short="i", help="keep the table up to date"), _JSON),
+        example="rr workers -i http",
+    ),
+    Command(
+        words=("reset",),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="replace the workers of a running server; no request fails",
+        flags=(_JSON,),
+        example="rr reset http",
+    ),
+    Command(words=("config", "check"), help="list everything that is wrong with the config", flags=(_JSON,)),
+    Command(
+        words=("config", "show"),
+        help="print the config as the server sees it, and where each value comes from",
+        flags=(_JSON, Flag(name="reveal", help="show secrets")),
+    ),
+    Command(words=("config", "schema"), help="print the JSON Schema of the config"),
+    Command(
+        words=("completion",),
+        arguments="bash|zsh|fish",
+        most=1,
+        help="print the script that completes commands and flags in a shell",
+        example='eval "$(rr completion bash)"',
+    ),
+    Command(words=("help",), arguments="[COMMAND]", most=None, help="print the help of a command"),
+)

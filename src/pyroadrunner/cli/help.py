@@ -1,0 +1,41 @@
+"""What ``rr help`` prints, drawn from the tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.flags import Command, Flag
+
+_ABOUT = "pyroadrunner: keeps PHP and Python workers alive between requests and feeds them."
+
+
+def help_text(words: Sequence[str]) -> str:
+    """The help of a command, of a group such as ``config``, or of ``rr`` when there are no words."""
+    command = next((command for command in COMMANDS if command.words == tuple(words)), None)
+    if command is not None:
+        return _command_help(command)
+    below = [command for command in COMMANDS if command.words[: len(words)] == tuple(words)]
+    lines = [_ABOUT, ""] if not words else []
+    lines += ["Usage:", f"  {' '.join(('rr', *words))} COMMAND [flags]", "", "Commands:"]
+    lines += _rows([(" ".join((*command.words, command.arguments)).strip(), command.help) for command in below])
+    return "\n".join([*lines, "", *_flags("Flags of every command:", SHARED)])
+
+
+def _command_help(command: Command) -> str:
+    usage = " ".join(part for part in ("rr", *command.words, command.arguments, "[flags]") if part)
+    lines = [command.help, "", "Usage:", f"  {usage}"]
+    if command.example:
+        lines += ["", "Example:", f"  {command.example}"]
+    if command.flags:
+        lines += ["", *_flags("Flags:", command.flags)]
+    return "\n".join([*lines, "", *_flags("Flags of every command:", SHARED)])
+
+
+def _flags(title: str, flags: Sequence[Flag]) -> list[str]:
+    return [title, *_rows([(flag.spelled(), flag.help) for flag in flags])]
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(left) for left, _ in rows)
+    return [f"  {left.ljust(width)}  {right}" for left, right in rows]

@@ -1,0 +1,174 @@
+"""``rr``: reads the command line and calls the one command meant. Commands are imported only when called, since each
+has its budget: 0.3 s in all, and ``rr --version`` at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.console import complain
+from pyroadrunner.cli.flags import Line, UsageError, parse
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.version import ROADRUNNER_VERSION, __version__
+
+if TYPE_CHECKING:
+    from pyroadrunner.config.load import LoadOptions
+
+FAILED = 1
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``rr`` with ``arguments`` (those of the process when ``None``); the exit code."""
+    try:
+        return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
+    except UsageError as wrong:
+        # 1 and not 2: what RoadRunner answers, and what scripts ask for.
+        complain(f"{wrong}\nrr help shows all commands and flags")
+        return FAILED
+    except RoadRunnerError as wrong:
+        complain(str(wrong))
+        return FAILED
+    except BrokenPipeError:  # rr config show | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception as bug:
+        _tell_bug(bug)
+        return FAILED
+
+
+def version_line() -> str:
+    """What ``rr --version`` prints. Laravel Octane wants ``rr version`` and takes the third word."""
+    system = os.uname()
+    architecture = _ARCHITECTURES.get(system.machine, system.machine)
+    python = ".".join(map(str, sys.version_info[:3]))
+    return (
+        f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}),"
+        f" OS: {system.sysname.lower()}, arch: {architecture}"
+    )
+
+
+def _run(line: Line) -> int:
+    if line.on("version"):
+        print(version_line())
+        return 0
+    if line.command is None or line.on("help"):
+        return _help(line.words)
+    return _ACTIONS[line.words](line)
+
+
+def _help(words: Sequence[str]) -> int:
+    from pyroadrunner.cli.help import help_text
+
+    if words and not any(command.words[: len(words)] == tuple(words) for command in COMMANDS):
+        raise UsageError(f'unknown command "{" ".join(words)}" for "rr"')
+    print(help_text(words))
+    return 0
+
+
+def _completion(line: Line) -> int:
+    from pyroadrunner.cli.completion import SHELLS, script
+
+    shell = line.arguments[0] if line.arguments else ""
+    if shell not in SHELLS:
+        raise UsageError(f"name a shell: rr completion {'|'.join(SHELLS)}")
+    print(script(shell), end="")
+    return 0
+
+
+def _options(line: Line, *, require_version: bool = True) -> LoadOptions:
+    from pyroadrunner.config.load import LoadOptions
+
+    return LoadOptions(
+        path=line.text("config", ".rr.yaml"),
+        workdir=line.text("WorkDir"),
+        dotenv=line.text("dotenv"),
+        overrides=line.texts("override"),
+        experimental=line.on("enable-experimental"),
+        require_version=require_version,
+    )
+
+
+def _serve(line: Line) -> int:
+    from pyroadrunner.cli.serve import command
+
+    return command.run(
+        _options(line),
+        line.arguments[0] if line.arguments else "",
+        config_named="config" in line.values,
+        silent=line.on("silent"),
+        pid_file=line.on("pid"),
+        debug=line.on("debug"),
+    )
+
+
+def _stop(line: Line) -> int:
+    from pyroadrunner.cli.stop import command
+
+    return command.run(_options(line), silent=line.on("silent"), force=line.on("force"))
+
+
+def _workers(line: Line) -> int:
+    from pyroadrunner.cli.workers import command
+
+    return command.run(
+        _options(line, require_version=False),
+        line.arguments,
+        interactive=line.on("interactive"),
+        as_json=line.on("json"),
+    )
+
+
+def _reset(line: Line) -> int:
+    from pyroadrunner.cli.reset import command
+
+    return command.run(
+        _options(line, require_version=False), line.arguments, silent=line.on("silent"), as_json=line.on("json")
+    )
+
+
+def _config_check(line: Line) -> int:
+    from pyroadrunner.cli.config import command
+
+    return command.check(_options(line), as_json=line.on("json"))
+
+
+def _config_show(line: Line) -> int:
+    from pyroadrunner.cli.config import command
+
+    return command.show(_options(line), as_json=line.on("json"), reveal=line.on("reveal"))
+
+
+def _config_schema(line: Line) -> int:
+    from pyroadrunner.cli.config import command
+
+    return command.schema()
+
+
+_ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
+    ("serve",): _serve,
+    ("stop",): _stop,
+    ("workers",): _workers,
+    ("reset",): _reset,
+    ("config", "check"): _config_check,
+    ("config", "show"): _config_show,
+    ("config", "schema"): _config_schema,
+    ("completion",): _completion,
+    ("help",): lambda line: _help(line.arguments),
+}
+
+
+def _tell_bug(bug: Exception) -> None:
+    import traceback
+
+    complain("".join(traceback.format_exception(bug)).rstrip())
+    complain(f"this is a bug of pyroadrunner {__version__}: please report it with the lines above")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""``rr serve``: read the config, put the plugins together, let them live, exit with their code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.serve import worker_file
+from pyroadrunner.cli.serve.pid_file import PidFile
+from pyroadrunner.config.check import Checked, check
+from pyroadrunner.config.load import LoadOptions, load, load_without_file, prepare
+from pyroadrunner.config.models import section_models
+from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.container.assemble import Assembly, assemble
+from pyroadrunner.container.config import EndureConfig
+from pyroadrunner.container.container import Container
+from pyroadrunner.container.discover import installed, wanted
+from pyroadrunner.container.effective import EffectiveConfig
+from pyroadrunner.container.graph import graphviz
+from pyroadrunner.container.lifecycle import Ending, live
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.log import Log
+from pyroadrunner.version import ROADRUNNER_VERSION, __version__
+
+_log = Log("config")
+
+
+def run(
+    options: LoadOptions, worker: str = "", *, config_named: bool, silent: bool, pid_file: bool, debug: bool
+) -> int:
+    """Serve until a signal or a failure.
+
+    Args:
+        worker: a ``.php`` or ``.py`` file that is the worker command; empty = the config names it.
+        config_named: whether the config was asked for by ``-c``: then it has to be there.
+
+    Returns:
+        0 after an ordered stop, else 1. After SIGUSR2 it does not return: the process starts again.
+
+    Raises:
+        RoadRunnerError: config or plugins can't be used, or a plugin refused to start.
+    """
+    origin = _Origin(os.getcwd(), dict(os.environ))
+    gc.disable()  # what is imported and built from here to the start stays for good; looking through it is lost time
+    ending = _serve(
+        options, worker, config_named=config_named, say=_silent if silent else say, pid_file=pid_file, debug=debug
+    )
+    if ending.failure is not None:
+        if not isinstance(ending.failure, RoadRunnerError):
+            raise ending.failure  # a bug: main shows it whole
+        complain(f"error: {ending.failure}")
+    if ending.restart:
+        origin.start_again()
+    return ending.code
+
+
+def _serve(
+    options: LoadOptions,
+    worker: str,
+    *,
+    config_named: bool,
+    say: Callable[[str], None],
+    pid_file: bool,
+    debug: bool,
+) -> Ending:
+    raw, notice = _read(options, worker, config_named=config_named)
+    models = section_models()
+    checked = check(raw, models)
+    checked.refuse_faults()
+    endure = checked.sections.get("endure", EndureConfig())
+    assert isinstance(endure, EndureConfig)
+    assembly = _put_together(raw, checked, models)
+    if endure.print_graph:
+        print(graphviz(assembly.needs), flush=True)
+    pid = PidFile() if pid_file else None
+
+    def on_ready() -> None:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: pyroadrunner {__version__}")
+        if notice:
+            say(f"[INFO] {notice}")
+
+    def remove_pid() -> None:
+        if pid is not None:
+            pid.remove()
+
+    if pid is not None:
+        pid.write()
+    try:
+        return _run_loop(
+            Container(assembly.plugins, logging=lambda: _log_warnings(checked)),
+            endure,
+            say=say,
+            on_ready=on_ready,
+            on_forced_exit=remove_pid,
+            debug=debug,
+        )
+    finally:
+        remove_pid()
+
+
+def _run_loop(
+    container: Container,
+    endure: EndureConfig,
+    *,
+    say: Callable[[str], None],
+    on_ready: Callable[[], None],
+    on_forced_exit: Callable[[], None],
+    debug: bool,
+) -> Ending:
+    import asyncio
+
+    import uvloop
+
+    from pyroadrunner.cli.serve.debug_server import debug_server
+
+    async def until_the_end() -> Ending:
+        beside = (debug_server(),) if debug else ()
+        return await live(container, endure, say=say, on_ready=on_ready, on_forced_exit=on_forced_exit, beside=beside)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(until_the_end())
+
+
+def _read(options: LoadOptions, worker: str, *, config_named: bool) -> tuple[RawConfig, str]:
+    """The config, and what to tell once it serves."""
+    command = _command(worker) if worker else []
+    options = prepare(options)
+    if not worker:
+        return load(options), ""
+    if config_named or os.path.exists(options.path):
+        return load(replace(options, overrides=(worker_file.override(command), *options.overrides))), ""
+    raw = load_without_file(worker_file.defaults(command), options, source=f"rr serve {worker}")
+    http = raw.data.get("http") or {}
+    rpc = raw.data.get("rpc") or {}
+    return raw, (
+        f"serving {worker} on http://{http.get('address')} (rpc on {rpc.get('listen')}); there is no .rr.yaml here,"
+        " so defaults are used"
+    )
+
+
+def _command(worker: str) -> list[str]:
+    """Before the folder is changed: the file is named from where the user is."""
+    path = os.path.abspath(worker)
+    if not os.path.isfile(path):
+        raise RoadRunnerError(f"open {worker}: no such file; name the file of the worker: rr serve worker.php")
+    return worker_file.command_for(path, sys.executable)
+
+
+def _put_together(raw: RawConfig, checked: Checked, models: Mapping[str, Any]) -> Assembly:
+    plugins = installed()
+    chosen = wanted(plugins, {name for name in raw.data if raw.present(name)})
+    others = [plugin for plugin in plugins if plugin not in chosen]
+    return assemble(chosen, checked.sections, EffectiveConfig(raw, checked, models), others=others)
+
+
+def _log_warnings(checked: Checked) -> None:
+    for warning in checked.warnings:
+        _log.warning(str(warning))
+
+
+def _silent(text: str) -> None:
+    """``-s``."""
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """How the process was started, for starting it again: dotenv files and ``-w`` have changed both since."""
+
+    folder: str
+    env: dict[str, str]
+
+    def start_again(self) -> None:
+        """The same process id, arguments, folder and environment; the config is read anew. Does not return.
+
+        Raises:
+            RoadRunnerError: it could not be done.
+        """
+        try:
+            os.chdir(self.folder)
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], self.env)
+        except OSError as wrong:
+            raise RoadRunnerError(f"restart failed: {wrong}") from wrong
