@@ -6,18 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.reset import render
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, server_address
 from pyroadrunner.config.load import LoadOptions
-from pyroadrunner.errors import RoadRunnerError
-
-
-class UnknownPlugin(RoadRunnerError):
-    """A name no plugin with workers has."""
-
-    def __init__(self, names: Sequence[str], known: Sequence[str]) -> None:
-        has = f"the server has: {', '.join(sorted(known))}" if known else "the server runs none that has workers"
-        super().__init__(f"no such plugin: {', '.join(names)}; {has}")
 
 
 def run(options: LoadOptions, plugins: Sequence[str], *, silent: bool, as_json: bool) -> int:
@@ -37,11 +29,7 @@ def run(options: LoadOptions, plugins: Sequence[str], *, silent: bool, as_json: 
     failed: dict[str, str] = {}
     done: list[str] = []
     with RpcClient(server_address(options)) as server:
-        known: list[str] = server.call("resetter.List")
-        unknown = [name for name in plugins if name not in known]
-        if unknown:
-            raise UnknownPlugin(unknown, known)
-        names = list(dict.fromkeys(plugins)) or sorted(known)
+        names = chosen(plugins, server.call("resetter.List"))
         if not quiet:
             for name in names:
                 print(render.begun(name), file=sys.stderr)

@@ -6,16 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
-from pyroadrunner.errors import RoadRunnerError
-
-
-class UnknownPlugin(RoadRunnerError):
-    """A name no plugin with workers has."""
-
-    def __init__(self, names: Sequence[str], known: Sequence[str]) -> None:
-        has = f"the server has: {', '.join(sorted(known))}" if known else "the server runs none that has workers"
-        super().__init__(f"no such plugin: {', '.join(names)}; {has}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +34,7 @@ def take(server: RpcClient, plugins: Sequence[str]) -> list[PluginView]:
         Unreachable: the server has gone.
         UnknownPlugin.
     """
-    known: list[str] = server.call("informer.List")
-    unknown = [name for name in plugins if name not in known]
-    if unknown:
-        raise UnknownPlugin(unknown, known)
-    return [_view(server, name) for name in dict.fromkeys(plugins or sorted(known))]
+    return [_view(server, name) for name in chosen(plugins, server.call("informer.List"))]
 
 
 def _view(server: RpcClient, name: str) -> PluginView:

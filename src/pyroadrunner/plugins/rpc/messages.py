@@ -52,9 +52,11 @@ def from_plain(message_type: Any, data: Any) -> Any:
     message = message_type()
     if data is None:
         return message
+    if not isinstance(data, dict):
+        raise BadArgument("json: cannot unmarshal into Go value of type struct: it is no map")
     try:
         return ParseDict(_renamed(data, message_type.DESCRIPTOR), message, ignore_unknown_fields=True)
-    except (ParseError, ValueError) as error:  # ValueError: bytes that are no base64
+    except (ParseError, ValueError, TypeError, AttributeError) as error:  # it does not look before it iterates
         raise BadArgument(f"json: {error}") from error
 
 

@@ -29,7 +29,7 @@ def json_fault(body: bytes, argument: object, error: Exception) -> str:
     elif argument is bool and first not in "tfn":
         return "json: bool unexpected end of JSON input"
     if trailing is not None:
-        return f"invalid character '{chr(body[int(trailing[1])])}' after top-level value"
+        return f"invalid character '{chr(body[int(trailing[1]) - 1])}' after top-level value"
     if argument is str and "truncated" in str(error):
         return "json: string unexpected end of JSON input"
     mismatch = _MISMATCH.search(str(error))
@@ -37,8 +37,8 @@ def json_fault(body: bytes, argument: object, error: Exception) -> str:
         return f"json: {error}"
     wanted = _GO_TYPES.get(mismatch[1], mismatch[1])
     found = _JSON_KINDS.get(mismatch[2], mismatch[2])
-    where = mismatch[3]
-    place = f"Go struct field {where} of type {wanted}" if where else f"Go value of type {wanted}"
+    field = (mismatch[3] or "").rpartition(".")[2]
+    place = f"Go struct field {field} of type {wanted}" if field.isidentifier() else f"Go value of type {wanted}"
     return f"json: cannot unmarshal {found} into {place}"
 
 

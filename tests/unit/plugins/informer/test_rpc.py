@@ -1,0 +1,71 @@
+"""What ``informer`` says about the plugins with pools."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from pyroadrunner.contracts import HasPools
+from pyroadrunner.plugins.informer.errors import NoWorkers
+from pyroadrunner.plugins.informer.plugin import InformerPlugin
+from support.rpc import FakePlugin, FakePool, worker
+
+HTTP = FakePlugin("http", FakePool("http", [worker(1)]), FakePool("http.slow", [worker(2, pool="http.slow")]))
+JOBS = FakePlugin("jobs", FakePool("jobs"))
+
+
+def call(method: str, argument: Any, *plugins: FakePlugin) -> Any:
+    """The result as a JSON caller sees it."""
+
+    async def main() -> Any:
+        result = InformerPlugin(plugins).rpc_methods()[method].call(argument)
+        return await result if hasattr(result, "__await__") else result
+
+    return msgspec.json.decode(msgspec.json.encode(asyncio.run(main())))
+
+
+def test_plugins_with_pools_are_listed() -> None:
+    assert call("List", True, HTTP, JOBS) == ["http", "jobs"]
+    assert call("List", True) == []
+
+
+def test_a_plugin_that_comes_later_is_listed_too() -> None:
+    plugins: list[HasPools] = []
+    names = InformerPlugin(plugins).rpc_methods()["List"].call
+    plugins.append(JOBS)
+    assert names(True) == ["jobs"]
+
+
+def test_the_workers_of_all_pools_of_a_plugin_are_told_with_roadrunners_keys() -> None:
+    workers = call("Workers", "http", HTTP, JOBS)["workers"]
+    assert [(one["pid"], one["pool"]) for one in workers] == [(1, "http"), (2, "http.slow")]
+    assert list(workers[0]) == [
+        *("pid", "status", "numExecs", "created", "memoryUsage", "CPUPercent", "command", "statusStr"),
+        *("pool", "activity", "activitySince"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["jobs", "nope", ""])
+def test_no_workers_are_an_empty_list_and_not_null(name: str) -> None:
+    assert call("Workers", name, HTTP, JOBS) == {"workers": []}
+
+
+def test_there_are_no_pipelines() -> None:
+    assert call("Jobs", "http", HTTP) is None
+
+
+def test_workers_are_added_to_and_removed_from_the_default_pool() -> None:
+    default, other = FakePool("http"), FakePool("http.slow")
+    plugin = FakePlugin("http", default, other)
+    assert [call(method, "http", plugin) for method in ("AddWorker", "AddWorker", "RemoveWorker")] == [False] * 3
+    assert (default.added, other.added) == (1, 0)
+
+
+@pytest.mark.parametrize("method", ["AddWorker", "RemoveWorker"])
+def test_a_plugin_without_pools_has_no_workers_to_manage(method: str) -> None:
+    for plugins in ([JOBS], [JOBS, FakePlugin("http")]):
+        with pytest.raises(NoWorkers, match=r"^plugin http does not support workers management$"):
+            call(method, "http", *plugins)

@@ -1,0 +1,53 @@
+"""What ``resetter`` resets, and what it says when it can't."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
+from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
+from pyroadrunner.workers.errors import WorkerStartError
+from support.rpc import FakePlugin, FakePool
+
+
+def call(method: str, argument: Any, *plugins: FakePlugin) -> Any:
+    async def main() -> Any:
+        result = ResetterPlugin(plugins).rpc_methods()[method].call(argument)
+        return await result if hasattr(result, "__await__") else result
+
+    return asyncio.run(main())
+
+
+def test_plugins_with_pools_are_listed() -> None:
+    assert call("List", True, FakePlugin("http"), FakePlugin("jobs")) == ["http", "jobs"]
+
+
+def test_all_pools_of_the_plugin_and_of_no_other_are_reset() -> None:
+    one, two, other = FakePool("http"), FakePool("http.slow"), FakePool("jobs")
+    assert call("Reset", "http", FakePlugin("http", one, two), FakePlugin("jobs", other)) is True
+    assert (one.resets, two.resets, other.resets) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["X", ""])
+def test_an_unknown_plugin_is_refused_in_roadrunners_words(name: str) -> None:
+    with pytest.raises(UnknownPlugin) as refused:
+        call("Reset", name, FakePlugin("http"))
+    assert str(refused.value) == f"resetter_rpc_reset:\n\tresetter_plugin_reset_by_name: no such plugin: {name}"
+
+
+def test_a_pool_that_can_not_be_reset_is_named_with_its_reason_and_the_others_are_reset() -> None:
+    broken = FakePool("http", fails=WorkerStartError(["php", "x.php"], "no hello", 1, "Fatal error"))
+    fine = FakePool("http.slow")
+    with pytest.raises(ResetFailed) as failed:
+        call("Reset", "http", FakePlugin("http", broken, fine))
+    assert "http: WorkerAllocate: no hello" in str(failed.value)
+    assert "Fatal error" in str(failed.value)
+    assert fine.resets == 1
+
+
+def test_a_bug_is_not_taken_for_a_failed_start() -> None:
+    with pytest.raises(ZeroDivisionError):
+        call("Reset", "http", FakePlugin("http", FakePool("http", fails=ZeroDivisionError())))
