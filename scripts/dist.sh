@@ -1,0 +1,61 @@
+#!/bin/sh
+# Build sdist and wheel into dist/, then try them as a user would: the wheel in an environment of its own, the example
+# from the sdist, far from this checkout.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/venv.sh
+php=$(sh scripts/php.sh)
+place=$(mktemp -d)
+server=''
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$place"' EXIT INT TERM
+
+pip() {
+    python=$1
+    shift
+    "$python" -m pip --quiet --disable-pip-version-check --no-input "$@"
+}
+
+echo '== building'
+rm -rf dist
+.venv/bin/python -m venv "$place/build"
+pip "$place/build/bin/python" install build
+"$place/build/bin/python" -m build --outdir dist . >"$place/log" 2>&1 || {
+    cat "$place/log" >&2
+    exit 1
+}
+ls -l dist
+
+echo '== installing the wheel'
+.venv/bin/python -m venv "$place/user"
+pip "$place/user/bin/python" install dist/*.whl
+tar -xzf dist/*.tar.gz -C "$place"
+cd "$place"
+"$place/user/bin/rr" --version
+
+echo '== serving the example of the sdist'
+port=$("$place/user/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+PATH=$php:$PATH "$place/user/bin/rr" serve -c "$place"/pyroadrunner-*/examples/hello-php/.rr.yaml \
+    -o "http.address=127.0.0.1:$port" -o "rpc.listen=unix://$place/rpc.sock" >"$place/log" 2>&1 &
+server=$!
+"$place/user/bin/python" - "http://127.0.0.1:$port/" <<'PYTHON' || {
+import sys, time, urllib.request
+for attempt in range(100):
+    try:
+        print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode(), end="")
+        break
+    except OSError as error:
+        last = error
+    time.sleep(0.1)
+else:
+    sys.exit(f"no answer in 10 seconds: {last}")
+PYTHON
+    cat "$place/log" >&2
+    exit 1
+}
+kill "$server"
+wait "$server" || {
+    echo "rr serve exited with $?" >&2
+    exit 1
+}
+server=''
+echo '== dist is good'

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Every static check, all of them even when one fails. Needs .venv (scripts/venv.sh dev).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+failed=''
+
+check() {
+    echo "== $*"
+    name=$1
+    shift
+    "$@" || failed="$failed $name"
+}
+
+bin=.venv/bin
+check ruff $bin/ruff check .
+check format $bin/ruff format --check .
+check mypy $bin/mypy src tests/support bench
+check layers $bin/lint-imports
+[ -z "$failed" ] || {
+    echo "failed:$failed" >&2
+    exit 1
+}

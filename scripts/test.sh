@@ -1,0 +1,17 @@
+#!/bin/sh
+# Everything that must hold: static checks, then all tests. Installs what they need. Arguments go to pytest.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+sh scripts/venv.sh dev || exit 1
+php=$(sh scripts/php.sh) || exit 1
+PATH=$php:$PWD/.venv/bin:$PATH
+export PATH
+echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
+
+lint=passed
+sh scripts/lint.sh || lint=FAILED
+echo '== tests'
+tests=passed
+python -m pytest "$@" || tests=FAILED
+echo "== lint $lint, tests $tests"
+[ "$lint $tests" = 'passed passed' ]

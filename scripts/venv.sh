@@ -1,0 +1,63 @@
+#!/bin/sh
+# Make .venv and install the project into it, editable.
+#
+#   sh scripts/venv.sh          what serving needs
+#   sh scripts/venv.sh dev      and what tests and checks need
+#
+# .venv/.installed-* says for which pyproject.toml, in which folder, that was done; a second run is then over at once.
+# PYTHON names the interpreter to use.
+set -eu
+cd "$(dirname "$0")/.."
+want=${1:-run}
+
+fits() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+find_python() {
+    for python in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3 python3.14; do
+        if fits "$python"; then
+            return
+        fi
+    done
+    python=''
+}
+
+make_venv() {
+    find_python
+    if [ -z "$python" ]; then
+        sh scripts/packages.sh python3=python3 || exit 1
+        find_python
+    fi
+    if [ -z "$python" ]; then
+        echo 'Python 3.11 or newer is needed; found:' >&2
+        command -v python3 >&2 && python3 --version >&2 || echo '  none' >&2
+        echo 'Please install one, or name it: make PYTHON=/path/to/python3.12 ...' >&2
+        exit 1
+    fi
+    echo "== making .venv with $("$python" --version)" >&2
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then # Debian has them in a package of its own
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        sh scripts/packages.sh "ensurepip=python$version-venv" || exit 1
+    fi
+    rm -rf .venv
+    "$python" -m venv .venv
+}
+
+wanted="$want in $PWD for $(cksum <pyproject.toml)"
+stamp=.venv/.installed-$want
+fits .venv/bin/python || make_venv
+[ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
+
+pip() {
+    .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input "$@"
+}
+
+echo "== installing the project into .venv ($want)" >&2
+if [ "$want" = dev ]; then
+    pip install --upgrade 'pip>=25.1' # the first that knows dependency groups
+    pip install --editable . --group dev
+else
+    pip install --editable .
+fi
+echo "$wanted" >"$stamp"
