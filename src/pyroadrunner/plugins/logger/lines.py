@@ -24,7 +24,6 @@ _PADDED = 12  # columns of a channel's name in development
 _SIMPLE = frozenset({str, int, float, bool, type(None)})  # types the JSON encoder takes as they are
 _encode_spaced = json.JSONEncoder(ensure_ascii=False).encode
 _encode = msgspec.json.Encoder().encode
-_BOUNDS = (-(2**63), 2**64 - 1)  # whole numbers the JSON encoder takes
 _COLOURS = {"debug": 97, "info": 96, "warn": 93, "error": 91, "fatal": 95}
 _NAME_COLOUR = 92
 
@@ -131,7 +130,7 @@ def _json(head: dict[str, Any], fields: Mapping[str, Any], draw: Callable[[Any],
     if _SIMPLE.issuperset(map(type, fields.values())) and head.keys().isdisjoint(fields):
         try:  # most lines, and the only ones that come by the thousand
             return _encode({**head, **fields})
-        except (UnicodeError, OverflowError):  # half a surrogate pair, a number of more than 64 bits
+        except (ValueError, OverflowError):  # half a surrogate pair, a number of thousands of digits
             pass
     shown = {key: _plain(value) for key, value in head.items()}
     for key, value in fields.items():
@@ -142,10 +141,17 @@ def _json(head: dict[str, Any], fields: Mapping[str, Any], draw: Callable[[Any],
 
 def _columns(columns: list[str], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
     if fields:
-        if not _SIMPLE.issuperset(map(type, fields.values())):
-            fields = {key: _drawn(value, draw) for key, value in fields.items()}
-        columns.append(_encode_spaced(fields))
+        columns.append(_spaced(fields, draw))
     return "\t".join(columns).encode("utf-8", "backslashreplace")
+
+
+def _spaced(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> str:
+    if _SIMPLE.issuperset(map(type, fields.values())):
+        try:
+            return _encode_spaced(fields)
+        except ValueError:  # a number of thousands of digits
+            pass
+    return _encode_spaced({key: _drawn(value, draw) for key, value in fields.items()})
 
 
 def _drawn(value: Any, draw: Callable[[Any], Any]) -> Any:
@@ -162,7 +168,7 @@ def _plain(value: Any, draw: Callable[[Any], Any] = lambda value: value) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        return int(value) if _BOUNDS[0] <= value <= _BOUNDS[1] else _whole_text(hex(value))
+        return int(value) if value.bit_length() <= 64 else hex(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes | bytearray | memoryview):

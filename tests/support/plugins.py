@@ -1,0 +1,179 @@
+"""Plugins for tests of the container: they note what happens to them, and fail when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.contracts import Effective, HasRpc, PoolFactory, RpcMethod, WorkerPool
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.workers.config import PoolConfig
+
+GROUP = "pyroadrunner.plugins"
+ALWAYS = "pyroadrunner.plugins.always"
+
+
+def entry(name: str, cls: str, group: str = GROUP) -> EntryPoint:
+    """An entry point to a class of this module, or to any ``module:name``."""
+    return EntryPoint(name, cls if ":" in cls else f"{__name__}:{cls}", group)
+
+
+class Refused(RoadRunnerError):
+    """What a fake plugin says when it was told to fail."""
+
+
+class Noting:
+    """Notes start, run and stop in a list shared by all; raises ``error`` at the moment named by ``failing``."""
+
+    def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
+        self.name = name
+        self.notes = notes
+        self.graces: list[float] = []
+        self._failing = failing
+        self._error = error or Refused("told to fail")
+
+    async def start(self) -> None:
+        self._note("start")
+
+    async def stop(self, grace: float) -> None:
+        self.graces.append(grace)
+        self._note("stop")
+
+    def _note(self, moment: str) -> None:
+        self.notes.append(f"{moment} {self.name}")
+        if moment == self._failing:
+            raise self._error
+
+
+class Running(Noting):
+    """Runs until it is stopped, or fails at once (``failing="run"``)."""
+
+    def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
+        super().__init__(name, notes, failing, error)
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        self._note("run")
+        await self._stopped.wait()
+        self.notes.append(f"ran {self.name}")
+
+    async def stop(self, grace: float) -> None:
+        self._stopped.set()
+        await super().stop(grace)
+
+
+class Endless(Noting):
+    """Its ``run`` never returns by itself."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+# -- classes for injection ---------------------------------------------------------------------------------------------
+
+
+class FrontConfig(msgspec.Struct):
+    """A section with a default for all it has."""
+
+    size: int = 7
+
+
+class StrictConfig(msgspec.Struct):
+    """A section that can't be left out."""
+
+    size: int
+
+
+class Quiet:
+    """Does nothing when started and stopped."""
+
+    name = "quiet"
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self, grace: float) -> None:
+        return None
+
+
+class Maker(Quiet):
+    """Keeps the promise of a ``PoolFactory``."""
+
+    name = "maker"
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+        raise NotImplementedError
+
+
+class Front(Quiet):
+    """Asks for one of every kind."""
+
+    name = "front"
+    weight = 5
+
+    def __init__(
+        self, config: FrontConfig, pools: PoolFactory, rpc: Sequence[HasRpc], whole: Effective, limit: int = 3
+    ) -> None:
+        self.config = config
+        self.pools = pools
+        self.rpc = rpc
+        self.whole = whole
+        self.limit = limit
+
+
+class Answering(Quiet):
+    """Keeps the promise of ``HasRpc``."""
+
+    name = "answering"
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        return {}
+
+
+class Strict(Quiet):
+    """Wants a section that can't be left out."""
+
+    def __init__(self, config: StrictConfig) -> None:
+        self.config = config
+
+
+class Greedy(Quiet):
+    """Asks for what nobody can give."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Chicken(Quiet):
+    """Needs an egg, and is what an egg needs."""
+
+    def __init__(self, egg: HasRpc) -> None:
+        self.egg = egg
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+        raise NotImplementedError
+
+
+class Egg(Answering):
+    """Needs a chicken."""
+
+    def __init__(self, chicken: PoolFactory) -> None:
+        self.chicken = chicken
+
+
+class NoPlugin:
+    """Has neither start nor stop."""
+
+
+class WholeConfig:
+    """The whole config of a test."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"whole": True}
+
+
+not_a_class = 5
