@@ -1,0 +1,131 @@
+"""The limit: the same workers over pipes, with no HTTP and nobody else in between.
+
+One loop keeps one request in each worker at all times, as a server would: it waits for an answer, reads the frame,
+and writes the next request, which it has ready. What a server adds to this is its own work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+
+from bench.client import WrongAnswer
+from bench.loads import Load
+from bench.subject import PHP_FILES, WORKERS
+from pyroadrunner.goridge.frame import STOP_WORKER, Flag, Frame, encode, encode_payload
+from pyroadrunner.goridge.reader import FrameReader
+
+PIPE_BYTES = 1 << 20
+NAME = "bare"
+TITLE = "the workers alone, over pipes"
+
+
+class Worker:
+    """One PHP process and its two pipes, past the handshake."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "RR_RELAY": "pipes", "RR_MODE": "http"}
+        command = ["php", str(PHP_FILES / "worker.php")]
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
+        )
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self.input = self._child.stdin.fileno()
+        self.output = self._child.stdout.fileno()
+        self._reader = FrameReader()
+        self.ask(encode(Flag.CONTROL | Flag.JSON, b'{"pid":%d}' % os.getpid()))
+
+    def read(self) -> list[Frame]:
+        """What arrived; waits for something."""
+        data = os.read(self.output, PIPE_BYTES)
+        if not data:
+            raise WrongAnswer(f"a worker left with exit code {self._child.wait()}")
+        return self._reader.feed(data)
+
+    def ask(self, request: bytes) -> Frame:
+        """One request, and its answer."""
+        os.write(self.input, request)
+        while not (frames := self.read()):
+            pass
+        return frames[0]
+
+    def stop(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.input, STOP_WORKER)
+        try:
+            self._child.wait(5)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+@contextlib.contextmanager
+def workers() -> Iterator[list[Worker]]:
+    """As many workers as the servers have."""
+    started: list[Worker] = []
+    try:
+        for _ in range(WORKERS):
+            started.append(Worker())
+        yield started
+    finally:
+        for worker in started:
+            worker.stop()
+
+
+def request(load: Load) -> bytes:
+    """The frame a server would send for a request of wrk."""
+    context = {
+        "remoteAddr": "127.0.0.1",
+        "protocol": "HTTP/1.1",
+        "method": "POST" if load.post_bytes else "GET",
+        "uri": f"http://127.0.0.1:8080{load.path}",
+        "headers": {"Content-Type": ["application/octet-stream"]} if load.post_bytes else {},
+        "cookies": {},
+        "rawQuery": "",
+        "parsed": False,
+        "uploads": None,
+        "attributes": {},
+    }
+    return encode_payload(json.dumps(context, separators=(",", ":")).encode(), load.body, Flag.JSON)
+
+
+def check(worker: Worker, load: Load) -> None:
+    """Ask once.
+
+    Raises:
+        WrongAnswer: with what came instead.
+    """
+    frame = worker.ask(request(load))
+    size = frame.options[0]
+    status, body = json.loads(frame.payload[:size])["status"], frame.payload[size:]
+    if not load.accepts(status, body):
+        raise WrongAnswer(f"a bare worker answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}")
+
+
+def rate(started: list[Worker], load: Load, seconds: float) -> float:
+    """Requests per second of all workers together."""
+    frame = request(load)
+    by_output = {worker.output: worker for worker in started}
+    with select.epoll() as poll:
+        for worker in started:
+            poll.register(worker.output, select.EPOLLIN)
+            os.write(worker.input, frame)
+        count = 0
+        start = now = time.perf_counter()
+        end = start + seconds
+        while now < end:
+            for output, _ in poll.poll():
+                worker = by_output[output]
+                if worker.read():
+                    count += 1
+                    os.write(worker.input, frame)
+            now = time.perf_counter()
+        for worker in started:  # one answer each is still on its way
+            while not worker.read():
+                pass
+    return count / (now - start)

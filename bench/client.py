@@ -1,0 +1,72 @@
+"""Single requests to a subject: is it up, does it answer rightly. Load comes from wrk, not from here."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+
+from bench.loads import Load
+
+
+class NotUp(Exception):
+    """A subject that did not start answering in time."""
+
+
+class WrongAnswer(Exception):
+    """A subject that answers something else than the load asks for; measuring it would mean nothing."""
+
+
+def free_port() -> int:
+    """A loopback TCP port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ask(port: int, path: str, body: bytes = b"", timeout: float = 10.0) -> tuple[int, bytes]:
+    """One request on a connection of its own: status and body.
+
+    Raises:
+        OSError, http.client.HTTPException: no answer.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        headers = {"Content-Type": "application/octet-stream"} if body else {}
+        connection.request("POST" if body else "GET", path, body or None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def wait_until_up(port: int, timeout: float = 15.0) -> None:
+    """Return at the first answer below 500.
+
+    Raises:
+        NotUp: there was none in time.
+    """
+    end = time.monotonic() + timeout
+    last: object = "nothing"
+    while time.monotonic() < end:
+        try:
+            status, _ = ask(port, "/hello", timeout=2.0)
+            if status < 500:
+                return
+            last = f"status {status}"
+        except (OSError, http.client.HTTPException) as error:
+            last = error
+        time.sleep(0.005)
+    raise NotUp(f"no answer on port {port} after {timeout:.0f} s; the last was: {last}")
+
+
+def check(port: int, load: Load, name: str) -> None:
+    """Ask once as the load does.
+
+    Raises:
+        WrongAnswer: with what came instead.
+    """
+    status, body = ask(port, load.path, load.body)
+    if not load.accepts(status, body):
+        raise WrongAnswer(f"{name} answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}")

@@ -1,0 +1,63 @@
+"""One load on one subject: what clients saw, and what it cost the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from statistics import median
+
+from bench import wrk
+from bench.loads import Load
+from bench.processes import PeakMemory, Usage, usage
+from bench.subject import Subject
+from bench.wrk import Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One measurement, or the median of several.
+
+    Attributes:
+        rate: requests per second.
+        errors: requests that failed or got a status of 400 and more.
+        server_us: CPU per request of everything but PHP, microseconds.
+        php_us: CPU per request of the PHP processes, microseconds.
+        rss_mb: most memory of everything but PHP.
+    """
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    errors: float
+    server_us: float
+    php_us: float
+    rss_mb: float
+
+
+def sample(traffic: Traffic, before: Usage, after: Usage, rss_mb: float) -> Sample:
+    """Put together what was seen. A run without a single request costs nothing per request."""
+    per_request = 1e6 / traffic.requests if traffic.requests else 0.0
+    return Sample(
+        rate=traffic.rate,
+        p50_ms=traffic.p50_ms,
+        p99_ms=traffic.p99_ms,
+        errors=traffic.errors,
+        server_us=(after.server_cpu_seconds - before.server_cpu_seconds) * per_request,
+        php_us=(after.php_cpu_seconds - before.php_cpu_seconds) * per_request,
+        rss_mb=rss_mb,
+    )
+
+
+def measure(subject: Subject, load: Load, seconds: float) -> Sample:
+    """Put the load on the subject for so long."""
+    before = usage(subject.roots)
+    with PeakMemory(subject.roots) as memory:
+        traffic = wrk.run(subject.port, load, seconds)
+    return sample(traffic, before, usage(subject.roots), memory.rss_mb)
+
+
+def middle(samples: Sequence[Sample]) -> Sample:
+    """The median of each figure; of errors and memory the largest, since those are promises about every round."""
+    largest = ("errors", "rss_mb")
+    values = {one.name: [getattr(each, one.name) for each in samples] for one in fields(Sample)}
+    return Sample(**{name: max(found) if name in largest else median(found) for name, found in values.items()})

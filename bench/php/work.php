@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+// What every subject does for a request: the same work, whoever carries it here.
+
+/** The answer to one path of the bench. */
+function answer(string $path, string $body): string
+{
+    return match ($path) {
+        '/hello' => 'Hello world!',
+        '/post' => 'got ' . strlen($body),
+        '/large' => large(),
+        '/app' => page(),
+        default => 'no such load: ' . $path,
+    };
+}
+
+/** 100 KB that a worker keeps ready, as from a cache. */
+function large(): string
+{
+    static $text = null;
+
+    return $text ??= str_repeat("0123456789abcdef0123456789abcde\n", 3200);
+}
+
+/**
+ * About 2 ms of the CPU: what a small application does for a page. A list of records is made, filtered, sorted,
+ * grouped, rendered with escaping and put into JSON.
+ */
+function page(): string
+{
+    $rows = [];
+    for ($i = 0; $i < ROWS; ++$i) {
+        $rows[] = ['id' => $i, 'name' => 'Item <' . $i . '> & "co"', 'price' => ($i * 7919) % 1000, 'tag' => 't' . $i % 7];
+    }
+    $rows = array_filter($rows, static fn (array $row): bool => $row['price'] > 50);
+    usort($rows, static fn (array $a, array $b): int => $a['price'] <=> $b['price'] ?: $a['id'] <=> $b['id']);
+    $groups = [];
+    foreach ($rows as $row) {
+        $groups[$row['tag']][] = $row;
+    }
+    ksort($groups);
+    $html = '';
+    foreach ($groups as $tag => $items) {
+        $html .= "<h2>{$tag}</h2>\n<ul>\n";
+        foreach ($items as $row) {
+            $html .= '<li id="' . $row['id'] . '">' . htmlspecialchars($row['name']) . ' '
+                . number_format($row['price'] / 100, 2) . "</li>\n";
+        }
+        $html .= "</ul>\n";
+    }
+    $state = json_encode(array_slice($rows, 0, 20), JSON_THROW_ON_ERROR);
+
+    return '<!doctype html><title>' . count($rows) . ' items, ' . crc32($html) . "</title>\n<script>const state = {$state}</script>";
+}
+
+const ROWS = 1200;

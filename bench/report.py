@@ -1,0 +1,110 @@
+"""Results as text and as Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.checks import HEADINGS, Check, markdown_table, rows, text_table
+from bench.loads import LOADS
+from bench.measure import Sample
+
+COLUMNS = ("Load", "Subject", "Requests/s", "p50 ms", "p99 ms", "Server CPU us", "With PHP us", "Memory MB", "Errors")
+
+PAGE = """# Benchmarks
+
+Written by `make bench` on {date}. Figures of one machine on one day: run it on yours.
+
+{machine}
+
+Everything runs on this one machine, also the load generator (`wrk`, one thread), so the rates are those of a server that
+shares its cores; the ratios are what carries over. Each subject has {workers} PHP workers that do the same work
+(`bench/php/work.php`). Rounds of {seconds:.0f} s, {rounds} per load, the subjects in turn within each; the table shows medians. Each
+subject's answers are checked before it is measured.
+
+- **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
+- **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static
+  children, opcache on, no access log.
+- **the workers alone, over pipes**: one loop feeds the same workers with no HTTP around; nothing that uses them can be
+  faster.
+
+{results}
+
+"Server CPU" is per request, of all processes but PHP's; "With PHP" adds those. Memory is the most that all processes but
+PHP's held during the load (nginx: summed over its processes). When idle pyroadrunner holds {idle:.0f} MB.
+
+## What was promised
+
+{checks}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that was measured.
+
+    Attributes:
+        samples: by title of the subject, then by name of the load.
+        bare: requests per second of the workers alone, by name of the load.
+        nginx_rates: requests per second by number of nginx processes; the best was taken.
+        idle_rss_mb: memory of the server before its first load.
+    """
+
+    samples: Mapping[str, Mapping[str, Sample]]
+    bare: Mapping[str, float]
+    bare_title: str
+    nginx_rates: Mapping[int, float]
+    idle_rss_mb: float
+    seconds: float
+    rounds: int
+    workers: int
+
+
+def result_rows(results: Results) -> list[tuple[str, ...]]:
+    """One row per load and subject, under :data:`COLUMNS`."""
+    table = []
+    for load in LOADS:
+        for title, samples in results.samples.items():
+            if found := samples.get(load.name):
+                table.append((load.title, title, *cells(found)))
+        if load.name in results.bare:
+            table.append((load.title, results.bare_title, f"{results.bare[load.name]:,.0f}", *[""] * 6))
+    return table
+
+
+def cells(sample: Sample) -> tuple[str, ...]:
+    """The figures of a row."""
+    return (
+        f"{sample.rate:,.0f}",
+        f"{sample.p50_ms:.2f}",
+        f"{sample.p99_ms:.2f}",
+        f"{sample.server_us:.1f}",
+        f"{sample.server_us + sample.php_us:.1f}",
+        f"{sample.rss_mb:.1f}",
+        f"{sample.errors:.0f}",
+    )
+
+
+def text(results: Results, checks: Sequence[Check]) -> str:
+    """For terminals."""
+    table = text_table(COLUMNS, result_rows(results), left=2)
+    return f"{table}\n\n{text_table(HEADINGS, rows(checks))}\n"
+
+
+def markdown(results: Results, checks: Sequence[Check], machine: Sequence[tuple[str, str]], date: str) -> str:
+    """The page ``docs/benchmarks.md``."""
+    processes = max(results.nginx_rates, key=lambda number: results.nginx_rates[number])
+    tried = ", ".join(f"{number}: {rate:,.0f} requests/s" for number, rate in results.nginx_rates.items())
+    return PAGE.format(
+        date=date,
+        machine="\n".join(f"- {name}: {value}" for name, value in machine),
+        workers=results.workers,
+        seconds=results.seconds,
+        rounds=results.rounds,
+        processes=processes,
+        plural="" if processes == 1 else "es",
+        tried=f"the better of {tried}",
+        results=markdown_table(COLUMNS, result_rows(results), left=2),
+        idle=results.idle_rss_mb,
+        checks=markdown_table(HEADINGS, rows(checks)),
+    )

@@ -1,0 +1,78 @@
+"""The subject of it all: ``rr serve`` with PHP workers over pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.client import NotUp, free_port, wait_until_up
+from bench.subject import PHP_FILES, WORKERS, Subject, process
+
+RR = (str(Path(sys.executable).parent / "rr"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoadRunner(Subject):
+    """A running ``rr serve``.
+
+    Attributes:
+        command: ``rr``, to steer it with.
+        config: its file.
+        log: what it printed.
+    """
+
+    command: tuple[str, ...]
+    config: Path
+    log: Path
+
+    def steer(self, *words: str) -> list[str]:
+        """The command line of ``rr WORDS`` for this server."""
+        return [*self.command, *words, "-c", str(self.config)]
+
+
+def settings(port: int, rpc_port: int, worker: str, http: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with two workers and next to no logs; ``http`` adds to its section."""
+    return {
+        "version": "3",
+        "rpc": {"listen": f"tcp://127.0.0.1:{rpc_port}"},
+        "server": {"command": f"php {shlex.quote(str(PHP_FILES / worker))}", "relay": "pipes"},
+        "logs": {"mode": "production", "level": "error"},
+        "http": {"address": f"127.0.0.1:{port}", "pool": {"num_workers": WORKERS}, **http},
+    }
+
+
+@contextlib.contextmanager
+def serving(
+    command: tuple[str, ...] = RR, worker: str = "worker.php", http: Mapping[str, Any] | None = None
+) -> Iterator[RoadRunner]:
+    """Start the server, wait for its first answer, stop it at the end.
+
+    Raises:
+        NotUp: with what it printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
+        folder = Path(name)
+        config, log = folder / ".rr.yaml", folder / "log"
+        port = free_port()
+        config.write_text(json.dumps(settings(port, free_port(), worker, http or {})))
+        with process([*command, "serve", "-c", str(config)], log, folder) as child:
+            try:
+                wait_until_up(port)
+            except NotUp as error:
+                raise NotUp(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from error
+            yield RoadRunner(
+                name="rr",
+                title="pyroadrunner",
+                port=port,
+                roots=(child.pid,),
+                command=command,
+                config=config,
+                log=log,
+            )

@@ -1,0 +1,57 @@
+"""A server under test, running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKERS = 2
+PHP_FILES = Path(__file__).parent / "php"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A server that answers on a loopback port.
+
+    Attributes:
+        name: a key of the results.
+        title: for tables.
+        roots: pids of its topmost processes.
+    """
+
+    name: str
+    title: str
+    port: int
+    roots: tuple[int, ...]
+
+
+@contextlib.contextmanager
+def process(
+    command: Sequence[str], log: Path, folder: Path, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a log file, in a session of its own; ended with SIGTERM, and after ten seconds with SIGKILL."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

@@ -1,0 +1,127 @@
+"""Runs wrk, the load generator, and reads the line of JSON its scripts end with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.loads import Load
+
+SCRIPTS = Path(__file__).parent / "wrk"
+MARK = "bench: "
+
+
+class WrkFailed(Exception):
+    """wrk ended without its report; the text is what it printed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What one run of wrk saw. ``bad_status`` counts answers of 400 and more, the rest what went wrong below HTTP."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    bytes: int
+    bad_status: int
+    connect: int
+    read: int
+    write: int
+    timeout: int
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def errors(self) -> int:
+        return self.bad_status + self.connect + self.read + self.write + self.timeout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statuses:
+    """Answers by status, and what got no answer."""
+
+    ok: int
+    overloaded: int
+    other: int
+    connect: int
+    read: int
+    write: int
+    timeout: int
+
+    @property
+    def unanswered(self) -> int:
+        return self.connect + self.read + self.write + self.timeout
+
+
+def parse_report(output: str) -> dict[str, float]:
+    """The numbers of the line that starts with ``bench: ``.
+
+    Raises:
+        WrkFailed: there is no such line.
+    """
+    for line in reversed(output.splitlines()):
+        if line.startswith(MARK):
+            report: dict[str, float] = json.loads(line.removeprefix(MARK))
+            return report
+    raise WrkFailed(output.strip() or "wrk printed nothing")
+
+
+def command(script: str, port: int, path: str, *, connections: int, seconds: float, post_bytes: int = 0) -> list[str]:
+    """The command line of wrk. One thread: it shares the machine with what it measures."""
+    options = ["-t", "1", "-c", str(connections), "-d", f"{seconds:.0f}s", "--timeout", "60s"]
+    return ["wrk", *options, "-s", str(SCRIPTS / script), f"http://127.0.0.1:{port}{path}", "--", str(post_bytes)]
+
+
+def start(script: str, port: int, path: str, *, connections: int, seconds: float) -> subprocess.Popen[str]:
+    """Start wrk and go on; :func:`finish` gives its report."""
+    return subprocess.Popen(
+        command(script, port, path, connections=connections, seconds=seconds),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Wait for a started wrk.
+
+    Raises:
+        WrkFailed: it ended without a report.
+    """
+    output, _ = process.communicate()
+    return parse_report(output)
+
+
+def run(port: int, load: Load, seconds: float) -> Traffic:
+    """Put one load on a server.
+
+    Raises:
+        WrkFailed: wrk ended without a report.
+    """
+    line = command(
+        "load.lua",
+        port,
+        load.path,
+        connections=load.connections,
+        seconds=seconds,
+        post_bytes=load.post_bytes,
+    )
+    ended = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return traffic(parse_report(ended.stdout))
+
+
+def traffic(report: dict[str, float]) -> Traffic:
+    """The report of ``load.lua``."""
+    counts = {name: int(report[name]) for name in ("requests", "bytes", "bad_status", "connect", "read", "write", "timeout")}
+    return Traffic(seconds=report["seconds"], p50_ms=report["p50_ms"], p99_ms=report["p99_ms"], **counts)
+
+
+def statuses(report: dict[str, float]) -> Statuses:
+    """The report of ``statuses.lua``."""
+    return Statuses(**{name: int(count) for name, count in report.items()})
