@@ -185,7 +185,9 @@ def _find_command(line: Line, commands: Sequence[Command]) -> None:
     if words and any(command.words[0] == words[0] for command in commands):  # `rr config` and no more
         line.words, line.arguments = words[:1], line.arguments[1:]
     if line.arguments:
-        near = _near(line.arguments[0], [command.words[len(line.words)] for command in commands])
+        depth = len(line.words)
+        below = [command.words[depth] for command in commands if command.words[:-1][:depth] == line.words]
+        near = _near(line.arguments[0], below)
         raise UsageError(f'unknown command "{line.arguments[0]}" for "{" ".join(("rr", *line.words))}"{near}')
 
 

@@ -1,0 +1,53 @@
+"""`rr` itself: version, help, completion, exit codes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.completion import SHELLS, script
+from pyroadrunner.cli.main import main
+
+
+@pytest.mark.parametrize("flag", ["-v", "--version"])
+def test_the_version_is_what_octane_asks_for(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([flag]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"rr version 2025\.1\.\d+ \(pyroadrunner .+, Python 3\..+\), OS: \w+, arch: \w+\n", out)
+    assert err == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["help"]])
+def test_help_names_every_command_and_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"  {' '.join(command.words)} " in out
+    for flag in SHARED:
+        assert flag.spelled() in out
+
+
+def test_help_of_a_command_shows_its_own_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "workers"]) == 0
+    assert "--interactive" in capsys.readouterr().out
+    assert main(["workers", "-h"]) == 0
+    assert "rr workers [PLUGIN...] [flags]" in capsys.readouterr().out
+    assert main(["config"]) == 0
+    assert "config check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["foo"], ["serve", "--x"], ["help", "foo"], ["completion"], ["completion", "x"]])
+def test_a_wrong_command_line_is_told_and_exits_1(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.endswith("\nrr help shows all commands and flags\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_every_command(shell: str) -> None:
+    text = script(shell)
+    for command in COMMANDS:
+        assert all(re.search(rf"\b{word}\b", text) for word in command.words)

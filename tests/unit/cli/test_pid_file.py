@@ -1,0 +1,59 @@
+"""`.pid`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.cli.serve.pid_file import NoPidFile, PidFile, read_pid
+from pyroadrunner.errors import RoadRunnerError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_pid_is_written_without_a_newline_and_removed(folder: Path) -> None:
+    file = PidFile()
+    file.write()
+    assert (folder / ".pid").read_bytes() == str(os.getpid()).encode()
+    assert read_pid() == os.getpid()
+    os.chdir("/")
+    file.remove()
+    file.remove()
+    assert not (folder / ".pid").exists()
+
+
+def test_the_file_of_another_server_stays(folder: Path) -> None:
+    file = PidFile()
+    file.write()
+    (folder / ".pid").write_text("1")
+    file.remove()
+    assert (folder / ".pid").read_text() == "1"
+
+
+def test_a_newline_at_the_end_is_no_fault(folder: Path) -> None:
+    (folder / ".pid").write_text("42\n")
+    assert read_pid() == 42
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "x", "1 2", "99999999999999999999", "٣"])
+def test_anything_else_is_told(folder: Path, text: str) -> None:
+    (folder / ".pid").write_text(text, encoding="utf-8")
+    with pytest.raises(NoPidFile, match="holds no process id"):
+        read_pid()
+
+
+def test_a_missing_file_says_how_to_get_one() -> None:
+    with pytest.raises(NoPidFile, match=r"open \.pid: no such file or directory, to create a \.pid file, you must run"):
+        read_pid()
+
+
+def test_a_folder_that_can_not_be_written_is_told(folder: Path) -> None:
+    (folder / ".pid").mkdir()
+    with pytest.raises(RoadRunnerError, match=r"-p: open .*: is a directory"):
+        PidFile().write()
