@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Sequence
 
-from pyroadrunner.container.errors import RunFailed, StartFailed
+from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
 from pyroadrunner.contracts import Plugin, Runs
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
@@ -72,22 +73,23 @@ class Container:
                     raise error
         await asyncio.Event().wait()
 
-    async def stop(self, grace: float) -> list[Exception]:
+    async def stop(self, grace: float) -> list[StopFailed]:
         """Stop what was started, the last first. Each is told what is left of ``grace`` (seconds).
 
         Returns:
-            what the plugins raised; each was logged, the others were stopped all the same.
+            one for each plugin that raised; it was logged, and the others were stopped all the same.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
-        errors: list[Exception] = []
+        errors: list[StopFailed] = []
         while self._started:
             plugin = self._started.pop()
             try:
                 await plugin.stop(max(0.0, deadline - loop.time()))
             except Exception as wrong:
-                _log.error("plugin did not stop cleanly", plugin=plugin.name, error=f"{type(wrong).__name__}: {wrong}")
-                errors.append(wrong)
+                trace = "".join(traceback.format_exception(wrong))
+                _log.error("plugin did not stop cleanly", plugin=plugin.name, error=str(wrong), trace=trace)
+                errors.append(StopFailed(plugin.name, wrong))
             await self._end_runs(plugin)
         return errors
 

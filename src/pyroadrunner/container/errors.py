@@ -48,5 +48,12 @@ class StartFailed(PluginError):
     """It refused to start."""
 
 
+class StopFailed(PluginError):
+    """Its stop raised; the others were stopped all the same."""
+
+    def __init__(self, plugin: str, cause: Exception) -> None:
+        super().__init__(plugin, f"did not stop cleanly: {type(cause).__name__}: {cause}")
+
+
 class RunFailed(PluginError):
     """It ended in an error after the start."""

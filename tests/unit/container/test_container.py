@@ -8,7 +8,7 @@ import pytest
 
 from pyroadrunner.container import container as container_module
 from pyroadrunner.container.container import Container
-from pyroadrunner.container.errors import RunFailed, StartFailed
+from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
 from support.plugins import Endless, Noting, Refused, Running
 
 
@@ -46,7 +46,7 @@ def test_a_failing_start_is_told_with_its_plugin_and_only_the_started_are_stoppe
 
 
 def test_a_stop_that_raises_does_not_keep_the_others_from_stopping() -> None:
-    async def live() -> tuple[list[str], list[Exception]]:
+    async def live() -> tuple[list[str], list[StopFailed]]:
         notes: list[str] = []
         container = Container([Noting("a", notes), Noting("b", notes, "stop", ValueError("x")), Noting("c", notes)])
         await container.start()
@@ -54,7 +54,7 @@ def test_a_stop_that_raises_does_not_keep_the_others_from_stopping() -> None:
 
     notes, errors = asyncio.run(live())
     assert notes[3:] == ["stop c", "stop b", "stop a"]
-    assert [str(error) for error in errors] == ["x"]
+    assert [str(error) for error in errors] == ["b: did not stop cleanly: ValueError: x"]
 
 
 def test_each_is_told_what_is_left_of_the_grace() -> None:

@@ -1,0 +1,248 @@
+"""The life of the real `rr serve`: start, signals, stop, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from support.fake_package import install_fake
+from support.server import READY, Server, rr
+
+STARTED = "[INFO] RoadRunner server started; version: 2025.1.11, buildtime: "
+STOPPING = "stop signal received, grace timeout is: 30 seconds\n"
+JSON_LOGS = {"mode": "production", "output": "stderr"}
+
+
+def fake(folder: Path, mood: str = "", **flags: object) -> Server:
+    """A server with the fake plugin in a mood; its log is JSON on stderr."""
+    return Server(folder, {"logs": JSON_LOGS, "fake": {"mood": mood}}, env=install_fake(folder), **flags)  # type: ignore[arg-type]
+
+
+def log_of(server: Server) -> list[tuple[str, str, str]]:
+    """Level, channel and message of each line, without those of `rpc` and of debug level."""
+    lines = [json.loads(line) for line in server.stderr.splitlines() if line.startswith("{")]
+    return [(line["level"], line["logger"], line["msg"]) for line in lines if line["level"] != "debug"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT])
+def test_version_alone_is_a_config_and_each_stop_signal_ends_it_in_order(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Server(tmp_path, 'version: "3"\n') as server:
+        assert server.stop(number) == 0
+    started, stopping = server.stdout.splitlines(keepends=True)
+    assert started.startswith(STARTED)
+    assert stopping == STOPPING
+    assert server.stderr == ""
+
+
+def test_silent_prints_nothing(tmp_path: Path) -> None:
+    with fake(tmp_path, command=("-s", "serve"), ready="fake starts") as server:
+        server.stop()
+    assert server.stdout == ""
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with fake(tmp_path, "hang_stop", command=("serve", "-p")) as server:
+        server.send(signal.SIGTERM)
+        server.wait_for("fake stops")
+        assert server.stop(signal.SIGINT) == 1
+    assert server.stdout.endswith(STOPPING + "exit forced\n")
+    assert not (tmp_path / ".pid").exists()
+
+
+def test_a_signal_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
+    with fake(tmp_path, "hang_start", ready="fake starts") as server:
+        assert server.stop() == 0
+    assert READY not in server.stdout
+
+
+def test_a_start_that_is_refused_is_told_in_words_and_exits_1(tmp_path: Path) -> None:
+    server = fake(tmp_path, "refuse").start()
+    assert server.wait() == 1
+    server.kill()
+    assert server.stderr.endswith("error: fake: the fake refuses\n")
+    assert "Traceback" not in server.stderr
+    assert READY not in server.stdout
+
+
+@pytest.mark.parametrize(("mood", "error"), [("crash", "a bug in start"), ("crash_run", "a bug in run")])
+def test_a_bug_is_shown_whole_and_exits_1(tmp_path: Path, mood: str, error: str) -> None:
+    server = fake(tmp_path, mood).start()
+    assert server.wait() == 1
+    server.kill()
+    assert "Traceback" in server.stderr
+    assert error in server.stderr
+    assert "please report it" in server.stderr
+
+
+def test_a_plugin_that_fails_later_stops_everything_in_order_and_exits_1(tmp_path: Path) -> None:
+    server = fake(tmp_path, "fail_run").start()
+    assert server.wait() == 1
+    server.kill()
+    assert log_of(server)[-1] == ("info", "fake", "fake stops")
+    assert server.stderr.endswith("error: fake: the fake fails later\n")
+
+
+def test_a_plugin_that_can_not_stop_is_logged_and_exits_1(tmp_path: Path) -> None:
+    with fake(tmp_path, "fail_stop") as server:
+        assert server.stop() == 1
+    assert ("error", "endure", "plugin did not stop cleanly") in log_of(server)
+    assert server.stderr.endswith("error: fake: did not stop cleanly: ValueError: the fake can't stop\n")
+
+
+def test_the_grace_of_the_config_is_told_to_the_plugins(tmp_path: Path) -> None:
+    config = {"logs": JSON_LOGS, "fake": {}, "endure": {"grace_period": "7s"}}
+    with Server(tmp_path, config, env=install_fake(tmp_path)) as server:
+        server.stop()
+    assert "grace timeout is: 7 seconds" in server.stdout
+    assert '"msg":"fake stops","whole_grace":7}' in server.stderr
+
+
+def test_hangup_and_usr1_do_not_end_it(tmp_path: Path) -> None:
+    with fake(tmp_path) as server:
+        server.send(signal.SIGUSR1)
+        server.send(signal.SIGHUP)
+        server.wait_for("SIGHUP received and ignored")
+        assert server.stop() == 0
+
+
+def test_usr2_starts_it_again_as_the_same_process_with_the_config_read_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    with Server(folder, {"fake": {}}, command=("-w", ".", "serve"), env=install_fake(tmp_path)) as server:
+        before = server.pid
+        (folder / ".rr.yaml").write_text('version: "3"\nlogs: {mode: none}\nendure: {grace_period: 3s}\n')
+        server.send(signal.SIGUSR2)
+        server.wait_for(READY, times=2)
+        assert server.pid == before
+        assert server.stop() == 0
+    assert "restart signal [SIGUSR2] received\n" in server.stdout
+    assert "grace timeout is: 3 seconds" in server.stdout
+
+
+def test_the_pid_file_is_there_while_it_runs_and_stop_finds_it(tmp_path: Path) -> None:
+    with Server(tmp_path, 'version: "3"\n', command=("-p", "serve")) as server:
+        assert (tmp_path / ".pid").read_text() == str(server.pid)
+        stopped = rr("stop", cwd=tmp_path)
+        assert stopped.code == 0
+        assert stopped.stdout == ""
+        assert stopped.stderr.endswith(f" stopping process with PID: {server.pid}\n")
+        assert server.wait() == 0
+    assert not (tmp_path / ".pid").exists()
+    again = rr("stop", "-s", cwd=tmp_path)
+    assert again.code == 1
+    assert again.stderr.startswith("open .pid: no such file or directory, to create a .pid file")
+
+
+def test_stop_with_force_ends_one_that_hangs(tmp_path: Path) -> None:
+    with fake(tmp_path, "hang_stop", command=("-p", "serve")) as server:
+        assert rr("stop", "-f", "-s", cwd=tmp_path).stderr == ""
+        assert server.wait() == 1
+    assert server.stdout.endswith("exit forced\n")
+
+
+def test_a_leftover_pid_file_is_told(tmp_path: Path) -> None:
+    gone = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitpid(gone, 0)
+    (tmp_path / ".pid").write_text(str(gone))
+    stopped = rr("stop", "-s", cwd=tmp_path)
+    assert stopped.code == 1
+    assert "is a leftover" in stopped.stderr
+
+
+def test_all_faults_are_told_at_once_and_unknown_keys_are_no_faults(tmp_path: Path) -> None:
+    (tmp_path / ".rr.yaml").write_text(
+        'version: "3"\nlogs:\n  encoding: zzz\n  colour: red\nendure: {grace_period: "60"}\n'
+    )
+    served = rr("serve", cwd=tmp_path)
+    assert served.code == 1
+    assert served.stdout == ""
+    assert [line.split(": ")[:2] for line in served.stderr.splitlines()] == [
+        [".rr.yaml:3", "logs.encoding"],
+        [".rr.yaml:5", "endure.grace_period"],
+    ]
+
+
+def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
+    with Server(tmp_path, 'version: "3"\nlogs: {mode: production}\nendure:\n  grace: 1s\n') as server:
+        pass
+    assert [entry[:2] for entry in log_of(server)] == [("warn", "config")]
+    assert log_of(server)[0][2].startswith(".rr.yaml:4: endure.grace: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("serve",), "/.rr.yaml: no such file or directory"),
+        (("serve", "-c", "no/such.yaml"), "no such file or directory"),
+        (("serve", "-w", "nowhere"), "chdir nowhere: no such file or directory"),
+        (("serve", "worker.php"), "open worker.php: no such file"),
+    ],
+)
+def test_what_is_missing_is_told(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+    served = rr(*arguments, cwd=tmp_path)
+    assert served.code == 1
+    assert text in served.stderr
+    assert "Traceback" not in served.stderr
+
+
+def test_warnings_of_python_are_log_lines(tmp_path: Path) -> None:
+    with fake(tmp_path, "warn") as server:
+        pass
+    assert all(line.startswith("{") for line in server.stderr.splitlines())
+    assert any(channel == "py.warnings" and "is odd" in message for _, channel, message in log_of(server))
+
+
+def test_the_graph_is_printed(tmp_path: Path) -> None:
+    with Server(tmp_path, 'version: "3"\nendure: {print_graph: true}\n') as server:
+        pass
+    assert server.stdout.startswith("digraph endure {\n")
+    assert '"logs";' in server.stdout
+
+
+def test_systemd_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(30)
+        config = 'version: "3"\nendure: {watchdog_sec: 1}\n'
+        with Server(tmp_path, config, env={"NOTIFY_SOCKET": address}) as server:
+            server.wait_for("watchdog enabled")
+            heard = [systemd.recv(100) for _ in range(3)]
+        rest = b""
+        while rest != b"STOPPING=1":
+            rest = systemd.recv(100)
+    assert heard == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+    assert "[INFO] sdnotify: notified\n[INFO] sdnotify: watchdog enabled, timeout: 1 seconds\n" in server.stdout
+
+
+def test_octanes_flags_make_a_config_of_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / ".rr.yaml").touch()
+    flags = (
+        f"-c {tmp_path}/.rr.yaml -o version=3 -o http.address=127.0.0.1:8000"
+        " -o server.command=/usr/bin/php,/app/vendor/bin/roadrunner-worker -o http.pool.num_workers=0"
+        " -o http.pool.max_jobs=500 -o rpc.listen=tcp://127.0.0.1:6001 -o http.pool.supervisor.exec_ttl=30s"
+        f" -o http.static.dir={tmp_path} -o http.middleware=static -o logs.mode=production -o logs.level=warn"
+        " -o logs.output=stdout -o logs.encoding=json"
+    )
+    checked = rr(*flags.split(" "), "config", "check", cwd=tmp_path)
+    assert checked.code == 0, checked
+
+
+def test_octanes_log_lines_are_whole_json_on_stdout(tmp_path: Path) -> None:
+    (tmp_path / ".rr.yaml").touch()
+    flags = "-o version=3 -o logs.mode=production -o logs.level=debug -o logs.output=stdout -o logs.encoding=json"
+    env = install_fake(tmp_path)
+    with Server(tmp_path, None, command=(*flags.split(" "), "-o", "fake.mood=warn", "serve"), env=env) as server:
+        pass
+    assert server.stderr == ""
+    lines = [line for line in server.stdout.splitlines() if not line.startswith(("[INFO] ", "stop signal received"))]
+    assert len(lines) >= 3
+    for line in lines:
+        assert {"level", "ts", "logger", "msg"} <= set(json.loads(line))
