@@ -102,8 +102,6 @@ def test_a_file_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
 
 def test_a_crash_still_writes_the_lines_before_it() -> None:
     crashing = WRITER.replace("await asyncio.sleep(0)", "pass").replace("sys.stderr.flush()", "raise SystemExit(9)")
-        "await asyncio.sleep(0)", ""
-    )
     done = subprocess.run(
         [sys.executable, "-c", crashing, "20", "stdout", "info"], env=environment(), capture_output=True, timeout=60
     )

@@ -127,16 +127,17 @@ def _raw_console(end: bytes) -> Encoder:
 
 
 def _json(head: dict[str, Any], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
-    if _SIMPLE.issuperset(map(type, fields.values())) and head.keys().isdisjoint(fields):
+    shown = _simple(fields, draw)
+    if head.keys().isdisjoint(shown):
         try:  # most lines, and the only ones that come by the thousand
-            return _encode({**head, **fields})
+            return _encode({**head, **shown})
         except (ValueError, OverflowError):  # half a surrogate pair, a number of thousands of digits
             pass
-    shown = {key: _plain(value) for key, value in head.items()}
-    for key, value in fields.items():
+    whole = {key: _plain(value) for key, value in head.items()}
+    for key, value in shown.items():
         # Octane relies on the keys of the head: a field must not take their place.
-        shown[f"{_whole_text(key)}_" if key in head else _whole_text(key)] = _drawn(value, draw)
-    return _encode(shown)
+        whole[f"{_whole_text(key)}_" if key in head else _whole_text(key)] = _plain(value)
+    return _encode(whole)
 
 
 def _columns(columns: list[str], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
@@ -146,12 +147,18 @@ def _columns(columns: list[str], fields: Mapping[str, Any], draw: Callable[[Any]
 
 
 def _spaced(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> str:
+    shown = _simple(fields, draw)
+    try:
+        return _encode_spaced(shown)
+    except ValueError:  # a number of thousands of digits
+        return _encode_spaced(_plain(shown))
+
+
+def _simple(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """The fields with every value that is not simple drawn."""
     if _SIMPLE.issuperset(map(type, fields.values())):
-        try:
-            return _encode_spaced(fields)
-        except ValueError:  # a number of thousands of digits
-            pass
-    return _encode_spaced({key: _drawn(value, draw) for key, value in fields.items()})
+        return fields
+    return {key: value if type(value) in _SIMPLE else _drawn(value, draw) for key, value in fields.items()}
 
 
 def _drawn(value: Any, draw: Callable[[Any], Any]) -> Any:

@@ -49,7 +49,9 @@ def test_a_file_starts_anew_when_it_is_full_and_no_line_is_lost(tmp_path: Path) 
 
 
 def test_files_put_aside_are_compressed_and_the_oldest_removed(tmp_path: Path) -> None:
-    config = FileLoggerConfig(log_output=str(tmp_path / "app.log"), max_size=1, max_age=10**6, max_backups=2, compress=True)
+    config = FileLoggerConfig(
+        log_output=str(tmp_path / "app.log"), max_size=1, max_age=10**6, max_backups=2, compress=True
+    )
     for day in (1, 2, 3):
         (tmp_path / f"app-2026-11-0{day}T00-00-00.000.log").write_bytes(b"old\n")
     output = RotatingOutput(config)
