@@ -406,7 +406,7 @@ def test_the_supervisor_replaces_what_reached_a_limit(limits: dict[str, object],
 
 def test_extra_workers_come_while_requests_wait_and_leave_when_it_is_quiet(tmp_path: Path) -> None:
     async def main() -> None:
-        allocator = {"max_workers": 3, "spawn_rate": 2, "idle_timeout": "500ms"}
+        allocator = {"max_workers": 3, "spawn_rate": 2, "idle_timeout": "1s"}
         async with running_pool(num_workers=1, dynamic_allocator=allocator) as pool:
             requests = [asyncio.create_task(text(pool, f"wait-for {tmp_path}/go")) for _ in range(10)]
 
