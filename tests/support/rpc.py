@@ -101,7 +101,7 @@ class Lab:
 
     Attributes:
         gates: what ``Wait`` waits for, by name; ``Open`` lets it go on.
-        started: names of the gates somebody waits at, in order.
+        started: names of the gates somebody waits at, in order; ``ended`` of those let go on.
     """
 
     name = "lab"
@@ -109,6 +109,7 @@ class Lab:
     def __init__(self) -> None:
         self.gates: dict[str, asyncio.Event] = {}
         self.started: list[str] = []
+        self.ended: list[str] = []
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         return {
@@ -132,6 +133,7 @@ class Lab:
     async def _wait(self, name: str) -> str:
         self.started.append(name)
         await self.gates.setdefault(name, asyncio.Event()).wait()
+        self.ended.append(name)
         return name
 
     def _open(self, name: str) -> bool:
