@@ -163,7 +163,8 @@ def _simple(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> Mapping[st
 
 def _drawn(value: Any, draw: Callable[[Any], Any]) -> Any:
     try:
-        return _plain(draw(value), draw)
+        drawn = draw(value)
+        return drawn if type(drawn) is int or type(drawn) is float else _plain(drawn, draw)
     except Exception as wrong:  # a field's own __str__; the line is still written
         return f"<{type(value).__name__} that can't be shown: {type(wrong).__name__}>"
 
@@ -195,21 +196,21 @@ def _whole_text(text: str) -> str:
 def _number(value: Any) -> Any:
     """Times as unix nanoseconds and durations as seconds, for machines."""
     if isinstance(value, datetime):
-        since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH
-        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+        return round(_with_zone(value).timestamp() * 1_000_000) * 1_000
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _text(value: Any) -> Any:
     """Times and durations as people write them."""
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%S%z")
+        return f"{_with_zone(value).astimezone(UTC).isoformat()[:19]}+0000"
     if isinstance(value, timedelta):
         return format_duration(value.total_seconds()).replace("us", "\u00b5s")
     return value
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+def _with_zone(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 _last_second = (-1, "")  # many lines share their second; one tuple, so that threads see both or neither
