@@ -25,8 +25,12 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of 2 s each, nothing written: a look, no figure")
-    parser.add_argument("--only", metavar="LOAD,...", default="", help=f"some of {', '.join(one.name for one in LOADS)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 2 s each, nothing written: a look, no figure"
+    )
+    parser.add_argument(
+        "--only", metavar="LOAD,...", default="", help=f"some of {', '.join(one.name for one in LOADS)}"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round (4)")
     parser.add_argument("--rounds", type=int, default=3, help="for each load and subject (3)")
     parser.add_argument("--rr", default="", metavar="COMMAND", help="another server that takes: serve -c FILE")
@@ -41,7 +45,9 @@ def chosen(only: str) -> list[Load]:
     """
     names = only.split(",") if only else [load.name for load in LOADS]
     if unknown := set(names) - {load.name for load in LOADS}:
-        raise SystemExit(f"no such load: {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in LOADS)}")
+        raise SystemExit(
+            f"no such load: {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in LOADS)}"
+        )
     return [load for load in LOADS if load.name in names]
 
 

@@ -34,7 +34,8 @@ class Worker:
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
         )
-        assert self._child.stdin is not None and self._child.stdout is not None
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
         self.input = self._child.stdin.fileno()
         self.output = self._child.stdout.fileno()
         self._reader = FrameReader()
@@ -104,7 +105,9 @@ def check(worker: Worker, load: Load) -> None:
     size = frame.options[0]
     status, body = json.loads(frame.payload[:size])["status"], frame.payload[size:]
     if not load.accepts(status, body):
-        raise WrongAnswer(f"a bare worker answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}")
+        raise WrongAnswer(
+            f"a bare worker answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}"
+        )
 
 
 def rate(started: list[Worker], load: Load, seconds: float) -> float:

@@ -1,8 +1,8 @@
 """What most of PHP runs on: nginx in front of php-fpm, set up to do as well as it can.
 
-Two static children over a unix socket, opcache as Debian ships it (on), no access log, connections of clients kept alive.
-Connections to php-fpm are not kept: each would hold one of the two children, and the other requests would wait for
-nothing.
+Two static children over a unix socket, opcache as Debian ships it (on), no access log, connections of clients kept
+alive. Connections to php-fpm are not kept: each would hold one of the two children, and the other requests would wait
+for nothing.
 """
 
 from __future__ import annotations

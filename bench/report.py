@@ -17,10 +17,10 @@ Written by `make bench` on {date}. Figures of one machine on one day: run it on 
 
 {machine}
 
-Everything runs on this one machine, also the load generator (`wrk`, one thread), so the rates are those of a server that
-shares its cores; the ratios are what carries over. Each subject has {workers} PHP workers that do the same work
-(`bench/php/work.php`). Rounds of {seconds:.0f} s, {rounds} per load, the subjects in turn within each; the table shows medians. Each
-subject's answers are checked before it is measured.
+Everything runs on this one machine, also the load generator (`wrk`, one thread), so the rates are those of a server
+that shares its cores; the ratios are what carries over. Each subject has {workers} PHP workers that do the same work
+(`bench/php/work.php`). {rounds} rounds of {seconds:.0f} s for each load, the subjects in turn within each; the table
+shows medians. Each subject's answers are checked before it is measured.
 
 - **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
 - **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static
@@ -30,8 +30,8 @@ subject's answers are checked before it is measured.
 
 {results}
 
-"Server CPU" is per request, of all processes but PHP's; "With PHP" adds those. Memory is the most that all processes but
-PHP's held during the load (nginx: summed over its processes). When idle pyroadrunner holds {idle:.0f} MB.
+"Server CPU" is per request, of all processes but PHP's; "With PHP" adds those. Memory is the most that all processes
+but PHP's held during the load (nginx: summed over its processes). When idle pyroadrunner holds {idle:.0f} MB.
 
 ## What was promised
 

@@ -59,9 +59,9 @@ def serving(
     """
     with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
         folder = Path(name)
-        config, log = folder / ".rr.yaml", folder / "log"
         port = free_port()
-        config.write_text(json.dumps(settings(port, free_port(), worker, http or {})))
+        config = write(folder, settings(port, free_port(), worker, http or {}))
+        log = folder / "log"
         with process([*command, "serve", "-c", str(config)], log, folder) as child:
             try:
                 wait_until_up(port)
@@ -76,3 +76,10 @@ def serving(
                 config=config,
                 log=log,
             )
+
+
+def write(folder: Path, config: Mapping[str, Any]) -> Path:
+    """Put the config into a folder. (JSON is YAML.)"""
+    file = folder / ".rr.yaml"
+    file.write_text(json.dumps(config))
+    return file

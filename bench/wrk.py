@@ -118,7 +118,9 @@ def run(port: int, load: Load, seconds: float) -> Traffic:
 
 def traffic(report: dict[str, float]) -> Traffic:
     """The report of ``load.lua``."""
-    counts = {name: int(report[name]) for name in ("requests", "bytes", "bad_status", "connect", "read", "write", "timeout")}
+    counts = {
+        name: int(report[name]) for name in ("requests", "bytes", "bad_status", "connect", "read", "write", "timeout")
+    }
     return Traffic(seconds=report["seconds"], p50_ms=report["p50_ms"], p99_ms=report["p99_ms"], **counts)
 
 
