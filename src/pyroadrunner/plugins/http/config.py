@@ -1,12 +1,12 @@
-"""The ``http`` section. Keys of parts that are not built yet are accepted (a RoadRunner config must load)."""
+"""The ``http`` section. Keys of parts that are not built yet give a warning: a RoadRunner config must load."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pyroadrunner.config.values import StringList
+from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.workers.config import PoolConfig
 
 
@@ -40,12 +40,24 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """How the request context is encoded for the worker (ours)."""
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
-    middleware: StringList = msgspec.field(default_factory=list)
-    trusted_subnets: StringList = msgspec.field(default_factory=list)
-    trusted_headers: StringList = msgspec.field(default_factory=list)
-    headers: dict[str, Any] | None = None
-    static: dict[str, Any] | None = None
-    ssl: dict[str, Any] | None = None
-    http2: dict[str, Any] | None = None
-    http3: dict[str, Any] | None = None
-    fcgi: dict[str, Any] | None = None
+    middleware: Annotated[StringList, unbuilt("middleware; requests go straight to the workers")] = msgspec.field(
+        default_factory=list
+    )
+    trusted_subnets: Annotated[
+        StringList, unbuilt("proxies whose word on the client's address is taken; the peer's address is used")
+    ] = msgspec.field(default_factory=list)
+    trusted_headers: Annotated[
+        StringList, unbuilt("headers that name the client's address; the peer's address is used")
+    ] = msgspec.field(default_factory=list)
+    headers: Annotated[
+        dict[str, Any] | None, unbuilt("headers and CORS added by the server; set them in the workers")
+    ] = None
+    static: Annotated[
+        dict[str, Any] | None, unbuilt("files served without a worker; every request goes to the workers")
+    ] = None
+    ssl: Annotated[dict[str, Any] | None, unbuilt("TLS; connections are plain HTTP")] = None
+    http2: Annotated[
+        dict[str, Any] | None, unbuilt("options of HTTP/2; clear-text HTTP/2 is always spoken, with 256 streams")
+    ] = None
+    http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None
+    fcgi: Annotated[dict[str, Any] | None, unbuilt("FastCGI; nothing listens for it")] = None

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Regenerate src/pyroadrunner/proto from proto/. Needs grpcio-tools at the version below (the "proto" dependency group):
+# generated code runs with the protobuf library of its own version and every later one, so an old compiler serves more.
+set -eu
+cd "$(dirname "$0")/.."
+python="${PYTHON:-.venv/bin/python}"
+out=src/pyroadrunner/proto
+"$python" -m grpc_tools.protoc --proto_path=proto --python_out="$out" --pyi_out="$out" $(find proto -name '*.proto')
+find "$out" -mindepth 1 -type d ! -name __pycache__ -exec touch {}/__init__.py \;

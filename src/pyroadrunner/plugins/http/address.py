@@ -1,0 +1,54 @@
+"""``http.address`` in its forms. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pyroadrunner.plugins.http.errors import ListenError
+
+_FORMS = "write host:port, :port, [ipv6]:port, tcp://host:port or unix://path"
+_TCP = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A host (empty = every IPv4 address of the machine) and a port (0 = any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """The path of a unix socket."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}"
+
+
+def parse_address(text: str, key: str = "http.address") -> Tcp | Unix:
+    """Read an address.
+
+    Args:
+        key: what the config calls it, for the error's text.
+
+    Raises:
+        ListenError: it is none.
+    """
+    if text.startswith("unix://"):
+        if path := text.removeprefix("unix://"):
+            return Unix(path)
+        raise ListenError(f"{key} `{text}` has no path; {_FORMS}")
+    found = _TCP.fullmatch(text)
+    if found is None:
+        raise ListenError(f"{key} `{text}` is no address; {_FORMS}")
+    port = int(found["port"]) if len(found["port"]) < 6 else 65_536
+    if port > 65_535:
+        raise ListenError(f"{key} `{text}` has no such port; ports go from 1 to 65535")
+    return Tcp(found["v6"] if found["v6"] is not None else found["host"], port)

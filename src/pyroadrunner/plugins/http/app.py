@@ -1,0 +1,171 @@
+"""The ASGI application: one request in, one worker call, one response out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.contracts import WorkerPool
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.plugins.http.asgi import Receive, Scope, Send
+from pyroadrunner.plugins.http.body import BodyReader, Limits
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.errors import OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
+from pyroadrunner.plugins.http.failures import OverloadLog, log, log_failure
+from pyroadrunner.plugins.http.forms import parse_urlencoded
+from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
+from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
+from pyroadrunner.plugins.http.stream import Forwarder
+from pyroadrunner.plugins.http.uploads import Form, UploadRules
+from pyroadrunner.workers.payload import Codec, Payload, Reply
+
+_MB = 1 << 20
+_DEFAULT_MAX_MB = 1000
+_TRAILERS = "http.response.trailers"
+
+Encode = Callable[[Context], bytes]
+
+
+class WorkerApp:
+    """Passes requests to a pool.
+
+    Args:
+        rules: where uploads are kept and which are refused.
+        limits: on bodies; ``None`` = those of the config.
+    """
+
+    def __init__(self, config: HttpConfig, pool: WorkerPool, rules: UploadRules, limits: Limits | None = None) -> None:
+        self._pool = pool
+        self._rules = rules
+        self._limits = limits or Limits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
+        self._raw_body = config.raw_body
+        self._internal_code = config.internal_error_code or 500
+        self._overload_code = config.overload_code or 503
+        self._debug = config.pool.debug
+        self._codec, self._encode = _codec(config.codec)
+        self._overload = OverloadLog()
+
+    def __repr__(self) -> str:
+        return f"WorkerApp(pool={self._pool.name!r}, codec={Codec(self._codec).name})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ``http`` request; when this returns without an end, the connection is to be cut."""
+        began = monotonic()
+        context, kind, length = build(scope)
+        if kind == NONE:
+            await self._execute(context, b"", scope, send, began)
+            return
+        form: Form | None = None
+        try:
+            reader = BodyReader(receive, self._limits, length, monotonic)
+            if kind == RAW or self._raw_body:
+                body = await reader.whole()
+            elif kind == FORM:
+                body = self._tree(parse_urlencoded(await reader.whole()))
+                context.parsed = True
+            else:
+                assert kind == MULTIPART
+                form = Form(self._rules)
+                await form.read(context.headers["Content-Type"][0], reader)
+                body = self._tree(form.fields)
+                context.parsed = True
+                context.uploads = form.files
+            await self._execute(context, body, scope, send, began)
+        except RequestError as error:
+            log_failure("request forming error", error, began)
+            await _answer(send, refusal(error))
+        except ClientGone as gone:
+            log.debug("request forming error", error=str(gone))
+        finally:
+            if form is not None:
+                form.discard()
+
+    def _tree(self, fields: dict[str, Any]) -> bytes:
+        """A form's fields as the worker gets them. An empty tree is ``{}`` in JSON, where PHP clients decode the body
+        as it is, and nothing in protobuf, where they put the braces there themselves and RoadRunner sends nothing."""
+        return msgspec.json.encode(fields) if fields or self._codec == Codec.JSON else b""
+
+    async def _execute(self, context: Context, body: bytes, scope: Scope, send: Send, began: float) -> None:
+        try:
+            payload = Payload(self._encode(context), body, self._codec)
+        except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded
+            log_failure("payload forming error", wrong, began)
+            await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
+            return
+        try:
+            reply = await self._pool.exec(payload, (context.method, scope["raw_path"]))
+        except RoadRunnerError as error:
+            await self._fail("execute", error, send, began)
+            return
+        trailers = _TRAILERS in scope.get("extensions", ())
+        if reply.stream is not None:
+            await self._stream(reply, context, trailers, send, began)
+            return
+        status = 200
+        headers: Headers = {}
+        if reply.context:
+            try:
+                status, headers = read_head(reply.context, reply.codec, self._codec)
+            except RoadRunnerError as error:
+                await self._fail("execute", error, send, began)
+                return
+        head = Head(status, headers, trailers=trailers)
+        if head.dropped or (head.bodiless and reply.body):
+            _complain(head, reply)
+        try:
+            start, rest = whole(head, reply.body, head_only=context.method == "HEAD")
+            await send(start)
+            await send(rest)
+            if head.trailers:
+                await send(trailers_message(head))
+        except OSError as error:  # how ASGI servers say that the client has gone
+            log_failure("write response error", error, began)
+
+    async def _stream(self, reply: Reply, context: Context, trailers: bool, send: Send, began: float) -> None:
+        assert reply.stream is not None
+        forwarder = Forwarder(send, self._codec, head_only=context.method == "HEAD", trailers=trailers)
+        try:
+            await forwarder.forward(reply, reply.stream)
+        except RoadRunnerError as error:
+            if forwarder.started:
+                # Returning without an end makes the server cut the connection.
+                log_failure("read stream", error, began)
+            else:
+                await self._fail("read stream", error, send, began)
+        except OSError as error:
+            log_failure("write response (chunk) error", error, began)
+
+    async def _fail(self, what: str, error: Exception, send: Send, began: float) -> None:
+        if isinstance(error, OVERLOAD):
+            self._overload.refused(error, monotonic())
+        else:
+            log_failure(what, error, began)
+        await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
+
+
+def _codec(name: str) -> tuple[int, Encode]:
+    if name != "protobuf":
+        return int(Codec.JSON), encode_json
+    # Only when it is asked for: it costs start time and memory.
+    from pyroadrunner.plugins.http.protobuf import encode_protobuf
+
+    return int(Codec.PROTO), encode_protobuf
+
+
+def _complain(head: Head, reply: Reply) -> None:
+    if head.dropped:
+        log.warning("headers of the worker can't be sent", headers=head.dropped)
+    if head.bodiless and reply.body:
+        log.warning("a response of this status has no body; the worker's is dropped", status=head.status)
+
+
+async def _answer(send: Send, answer: Answer) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send(body_message(answer.body))
+    except OSError:
+        pass  # the client has gone; the cause is in the log already

@@ -1,0 +1,82 @@
+"""The body of a request, read whole before a worker is asked: a slow client costs a connection, never a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyroadrunner.plugins.http.asgi import Receive
+from pyroadrunner.plugins.http.errors import ClientGone, RequestTooLarge, RequestTooSlow
+from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much and how slowly a client may send.
+
+    Attributes:
+        max_body: bytes of a body.
+        patience: seconds a body may take before its rate counts.
+        min_rate: bytes per second that it must reach on average after that.
+    """
+
+    max_body: int
+    patience: float = 60.0
+    min_rate: int = 500
+
+
+class BodyReader:
+    """Reads one body.
+
+    Args:
+        length: as announced, or ``UNKNOWN_LENGTH``.
+        clock: monotonic seconds.
+
+    Raises:
+        RequestTooLarge: the announced length is over the limit already.
+    """
+
+    __slots__ = ("_clock", "_limits", "_receive", "_started", "more", "size")
+
+    def __init__(self, receive: Receive, limits: Limits, length: int, clock: Callable[[], float]) -> None:
+        if length != UNKNOWN_LENGTH and length > limits.max_body:
+            raise RequestTooLarge
+        self._receive = receive
+        self._limits = limits
+        self._clock = clock
+        self._started = clock()
+        self.size = 0
+        self.more = True
+
+    def __repr__(self) -> str:
+        return f"BodyReader(size={self.size}, more={self.more})"
+
+    async def piece(self) -> bytes:
+        """The next bytes; ``more`` says whether others follow.
+
+        Raises:
+            RequestTooLarge, RequestTooSlow: the limits are passed.
+            ClientGone: the client left, or sent nothing for a minute.
+        """
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGone("the client left before its request was whole")
+        data: bytes = message.get("body", b"")
+        self.size += len(data)
+        self.more = message.get("more_body", False)
+        limits = self._limits
+        if self.size > limits.max_body:
+            raise RequestTooLarge
+        if self.more and self._clock() - self._started > limits.patience + self.size / limits.min_rate:
+            raise RequestTooSlow
+        return data
+
+    async def whole(self) -> bytes:
+        """The whole body; raises as :meth:`piece` does."""
+        data = await self.piece()
+        if not self.more:
+            return data
+        pieces = [data]
+        while self.more:
+            pieces.append(await self.piece())
+        return b"".join(pieces)

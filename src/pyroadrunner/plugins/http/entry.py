@@ -1,0 +1,62 @@
+"""The outermost ASGI application: what the listener calls.
+
+It keeps from the chain what is not for it (``OPTIONS *``, lifespan), and turns a WebSocket handshake into the GET that
+it is: without a WebSocket plugin RoadRunner shows it to the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.plugins.http.response import END
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) -> ASGIApp:
+    """Put middleware around an application: the first of the list is the innermost, the last sees a request first."""
+    for around in middleware:
+        inner = around(inner)
+    return inner
+
+
+class Entry:
+    """Takes every scope."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            if scope["raw_path"] == b"*" and scope["method"] == "OPTIONS":
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+                await send(END)
+                return
+            await self._app(scope, receive, send)
+        elif kind == "websocket":
+            await self._handshake(scope, receive, send)
+        else:
+            raise NotImplementedError(kind)  # how an ASGI application says that it has no lifespan
+
+    async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if "websocket.http.response" not in scope.get("extensions", ()):
+            await send({"type": "websocket.close"})
+            return
+        request = {
+            **scope,
+            "type": "http",
+            "method": "GET",
+            "scheme": _SCHEMES[scope["scheme"]],
+            "extensions": {},
+        }
+
+        async def no_body() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def answer(message: Message) -> None:
+            await send({**message, "type": f"websocket.{message['type']}"})
+
+        await self._app(request, no_body, answer)

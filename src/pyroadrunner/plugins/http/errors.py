@@ -1,0 +1,95 @@
+"""What a client gets when no worker answered it: one table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, PoolError, QueueFull
+
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class HttpError(RoadRunnerError):
+    """A failure of the http plugin; the root of its family."""
+
+
+class ListenError(HttpError):
+    """``http.address`` can't be listened on: which one, why, what to do."""
+
+
+class RequestError(HttpError):
+    """A request that never gets to a worker."""
+
+    status = 500
+
+
+class UnreadableRequest(RequestError):
+    """A form or an upload that can't be read (RoadRunner answers 500, whatever ``internal_error_code`` says)."""
+
+
+class RequestTooLarge(RequestError):
+    """A body of more than ``max_request_size``."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("http: request body too large")
+
+
+class RequestTooSlow(RequestError):
+    """A body that comes in slower than anybody's line is."""
+
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("the body of the request came too slowly")
+
+
+class ClientGone(HttpError):
+    """The client left before its request was whole: nobody to answer."""
+
+
+class BadReply(HttpError):
+    """A worker's answer whose head can't be read."""
+
+
+class Answer(NamedTuple):
+    """A whole answer of our own making."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+OVERLOAD = (QueueFull, NoFreeWorker, PoolClosed)
+
+
+def refusal(error: RequestError) -> Answer:
+    """To a request that was not passed on."""
+    return Answer(error.status, [_TEXT, _NOSNIFF], f"serve_http: {error}\n".encode())
+
+
+def failure(error: Exception, internal_code: int, overload_code: int, debug: bool) -> Answer:
+    """To a request that no worker answered well.
+
+    Args:
+        error: what the pool raised, or :class:`BadReply`.
+        internal_code: ``http.internal_error_code``.
+        overload_code: ``http.overload_code``.
+        debug: ``http.pool.debug``: the client is told what happened.
+    """
+    headers = [_TEXT] if debug else []
+    if isinstance(error, PoolError) and error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    status = overload_code if isinstance(error, OVERLOAD) else internal_code
+    return Answer(status, headers, f"{error}\n".encode() if debug else b"")
+
+
+def bad_status(status: int) -> bytes:
+    """The body where a worker gave a status that HTTP does not have; its headers are kept."""
+    return b"unknown status code from worker: %d\n" % status
+
+
+BAD_STATUS_HEADERS = [_TEXT, _NOSNIFF]

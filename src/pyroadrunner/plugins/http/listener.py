@@ -1,0 +1,122 @@
+"""Sockets to ASGI: h2corn, embedded in our loop. The only module that knows it.
+
+Its limits are set so that a client can be slow at its own cost only: the body is read before a worker is asked, and no
+clock cuts an answer that flows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h2corn._lib
+from h2corn import Config, RequestPolicy, Server
+
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.plugins.http.sockets import BoundSockets
+
+_HEAD_BYTES = 1 << 20  # request line and headers together; more is 431
+_FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
+_HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
+_BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
+_KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
+_LAST_SECONDS = 1.0  # for cancelled requests to unwind
+_FOR_EVER = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
+
+log = Log("http")
+
+# It greets on stderr, and there is no setting against that; stderr belongs to the user (Octane shows it as an error).
+h2corn._lib.emit_banner = lambda config, tls: None
+
+
+class Listener:
+    """Serves one ASGI application on the sockets of one address."""
+
+    def __init__(self, app: ASGIApp, bound: BoundSockets) -> None:
+        self._app = app
+        self._bound = bound
+        self._giving_up = False
+        self._requests: asyncio.Task[None] | None = None
+        self._server = Server(self._request, _config(bound))
+
+    def __repr__(self) -> str:
+        return f"Listener({self._bound.address})"
+
+    async def start(self) -> None:
+        """Return once connections are accepted.
+
+        Raises:
+            ListenError: the server does not come up.
+        """
+        self._requests = asyncio.create_task(self._server.serve(), name=f"listen {self._bound.address}")
+        try:
+            await self._server.wait_started()
+        except Exception as wrong:
+            self._bound.close()
+            raise ListenError(f"{self._bound.address}: the HTTP server does not start: {wrong}") from wrong
+        log.debug("http server was started", address=str(self._bound.address))
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+        assert self._requests is not None
+        await asyncio.shield(self._requests)
+
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open finish what runs on them."""
+        self._server.shutdown()
+        self._bound.refuse()
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        if self._requests is not None:
+            done, _ = await asyncio.wait([self._requests], timeout=grace)
+            if not done:
+                self._giving_up = True
+                cut = [task for task in asyncio.all_tasks() if _is_request(task)]
+                log.warning("requests are cut off: the grace period is over", requests=len(cut))
+                for task in cut:
+                    task.cancel()
+                await asyncio.wait([self._requests], timeout=_LAST_SECONDS)
+        self._bound.close()
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._giving_up:
+                raise
+            # Our own doing: a return lets the connection be closed without a traceback.
+
+
+def _is_request(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "cr_code", None) is Listener._request.__code__
+
+
+def _config(bound: BoundSockets) -> Config:
+    return Config(
+        bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
+        lifespan="off",
+        access_log=False,
+        runtime_threads=1,  # a second one costs more in fights for the GIL than it brings
+        grpc=True,  # else a request is refused by its content type; what it means is the worker's business
+        limit_request_head_size=_HEAD_BYTES,
+        limit_request_line=0,
+        limit_request_fields=0,
+        limit_request_field_size=0,
+        max_request_body_size=0,  # limited where it is read, with RoadRunner's answer
+        request_policies=(
+            RequestPolicy(
+                path="/*",
+                max_request_body_size=0,
+                timeout_request_body_idle=_BODY_TIMEOUT,
+                h2_timeout_response_stall=_BODY_TIMEOUT,
+            ),
+        ),
+        timeout_handshake=_FIRST_BYTE_TIMEOUT,
+        timeout_request_header=_HEAD_TIMEOUT,
+        timeout_request_body_idle=_BODY_TIMEOUT,
+        timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
+        timeout_graceful_shutdown=_FOR_EVER,
+    )

@@ -1,0 +1,1 @@
+"""One ASGI class per file: the application first, its options after; what is not HTTP is passed through."""

@@ -1,0 +1,180 @@
+"""A multipart body, piece by piece, into fields and files. Pure: what becomes of a file's bytes is ``uploads.py``.
+
+python-multipart finds the parts; the rules about them are RoadRunner's (Go's ``multipart.Reader.ReadForm``): parts
+without a name are skipped, a part without a file name is a field, a file name is its last path component.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from pyroadrunner.plugins.http.errors import UnreadableRequest
+
+MAX_PARTS = 1000
+MAX_HEADERS = 10_000  # header lines of all parts together
+MAX_HEADER_BYTES = 65_536  # of one line
+MAX_FIELD_BYTES = 42 << 20  # names and values of all fields: they are kept in memory
+
+_BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]*)"|([^\s;,]+))', re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Field:
+    """A whole field."""
+
+    name: str
+    value: str
+
+
+@dataclass(slots=True)
+class FileBegin:
+    """A file starts; its bytes follow."""
+
+    name: str
+    filename: str
+    mime: str
+
+
+@dataclass(slots=True)
+class FileData:
+    """Some bytes of the file that started last."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
+class FileEnd:
+    """The file is whole."""
+
+
+Event = Field | FileBegin | FileData | FileEnd
+
+
+class Reader:
+    """Gets the body in pieces of any size, gives events in order.
+
+    Args:
+        content_type: the request's header.
+
+    Raises:
+        UnreadableRequest: there is no boundary in it.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        found = _BOUNDARY.search(content_type)
+        boundary = (found[1] or found[2]) if found else ""
+        if not boundary:
+            raise UnreadableRequest("no multipart boundary param in Content-Type")
+        self._events: list[Event] = []
+        self._parts = 0
+        self._lines = 0
+        self._kept = 0  # bytes of fields
+        self._header = bytearray()
+        self._value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._name = ""
+        self._field: list[bytes] | None = None
+        self._in_file = False
+        self._ended = False
+        try:
+            self._parser = MultipartParser(
+                boundary.encode(),
+                {
+                    "on_part_begin": self._on_part_begin,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_end": self._on_end,
+                },
+                max_header_count=MAX_HEADERS,
+                max_header_size=MAX_HEADER_BYTES,
+            )
+        except FormParserError as wrong:
+            raise UnreadableRequest(str(wrong)) from wrong
+
+    def feed(self, data: bytes) -> list[Event]:
+        """What the next piece of the body completes.
+
+        Raises:
+            UnreadableRequest: it is not multipart, or goes past a limit.
+        """
+        try:
+            self._parser.write(data)
+        except FormParserError as wrong:
+            raise UnreadableRequest(f"malformed multipart body: {wrong}") from wrong
+        events, self._events = self._events, []
+        return events
+
+    def finish(self) -> None:
+        """The body is over.
+
+        Raises:
+            UnreadableRequest: the last boundary has not been seen.
+        """
+        if not self._ended:
+            raise UnreadableRequest("unexpected EOF")
+
+    def _on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise UnreadableRequest("multipart: message too large")
+        self._headers = {}
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        self._lines += 1
+        if self._lines > MAX_HEADERS:
+            raise UnreadableRequest("multipart: message too large")
+        self._headers.setdefault(bytes(self._header).lower(), bytes(self._value).strip())
+        self._header.clear()
+        self._value.clear()
+
+    def _on_headers_finished(self) -> None:
+        kind, options = parse_options_header(self._headers.get(b"content-disposition"))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace") if kind == b"form-data" else ""
+        self._field = None
+        if not self._name:
+            return
+        filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        if filename:
+            self._in_file = True
+            mime = self._headers.get(b"content-type", b"").decode("utf-8", "replace")
+            self._events.append(FileBegin(self._name, filename.rstrip("/").rpartition("/")[2] or "/", mime))
+        else:
+            self._field = []
+            self._keep(len(self._name))
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            self._events.append(FileData(data[start:end]))
+        elif self._field is not None:
+            self._keep(end - start)
+            self._field.append(data[start:end])
+
+    def _on_part_end(self) -> None:
+        if self._in_file:
+            self._in_file = False
+            self._events.append(FileEnd())
+        elif self._field is not None:
+            self._events.append(Field(self._name, b"".join(self._field).decode("utf-8", "replace")))
+            self._field = None
+
+    def _on_end(self) -> None:
+        self._ended = True
+
+    def _keep(self, size: int) -> None:
+        self._kept += size
+        if self._kept > MAX_FIELD_BYTES:
+            raise UnreadableRequest("multipart: message too large")

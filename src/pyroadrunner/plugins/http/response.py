@@ -1,0 +1,260 @@
+"""A worker's answer, as ASGI messages. Pure.
+
+A worker is trusted with what it says, not with how it says it: a header that would break the connection or smuggle a
+second response in is mended or left out, never sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
+from pyroadrunner.workers.payload import Codec
+
+Headers = Mapping[str, Iterable[str]]
+Pair = tuple[bytes, bytes]
+
+EMPTY = b""
+END: Message = {"type": "http.response.body", "body": EMPTY}
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NAMES_KEPT = 1024
+# Between us and the server there is no hop to talk about; "connection" is for the client, and passed on.
+_NOT_OURS = ("transfer-encoding", "keep-alive", "proxy-connection", "upgrade")
+_CONTENT_LENGTH = b"content-length"
+_BODILESS = (204, 304)
+
+
+class JsonHead(msgspec.Struct, gc=False):
+    """What a well-behaved worker sends."""
+
+    status: int = -1
+    headers: dict[str, list[str]] = {}
+
+
+class LooseHead(msgspec.Struct, gc=False):
+    """What others send: an empty PHP array is ``[]``, a single value a bare string, a number a number."""
+
+    status: int = -1
+    headers: Any = None
+
+
+_json = msgspec.json.Decoder(JsonHead)
+_loose = msgspec.json.Decoder(LooseHead)
+
+
+class Head:
+    """Status and headers, fit to be sent.
+
+    Attributes:
+        status: final status; 500 where the worker's was none.
+        headers: lower-case names, in the worker's order; neither ``content-length`` nor ``trailer``.
+        length: the worker's ``Content-Length``, or ``None``.
+        trailers: fields that follow the body.
+        dropped: names of headers that could not be sent.
+        replaced: the body that takes the place of the worker's, when its status was none.
+    """
+
+    __slots__ = ("dropped", "headers", "length", "replaced", "status", "trailers")
+
+    def __init__(self, status: int, raw: Headers, *, trailers: bool) -> None:
+        """
+        Args:
+            status: as the worker gave it, -1 for none.
+            raw: as the worker gave them.
+            trailers: whether the client takes trailers; else they stay where they are.
+        """
+        self.status = status
+        self.headers: list[Pair] = []
+        self.length: int | None = None
+        self.trailers: list[Pair] = []
+        self.dropped: list[str] = []
+        self.replaced: bytes | None = None
+        headers = self.headers
+        for name, values in raw.items():
+            key = _names.get(name)
+            if key is None:
+                key = _learn(name)
+            if not key:
+                self.dropped.append(name)
+            elif key is _CONTENT_LENGTH:
+                self.length = _to_length(values)
+            else:
+                for value in values:
+                    text = value.strip(" \t")
+                    if not text.isprintable() and _CONTROL.search(text := _one_line(text)):
+                        self.dropped.append(name)
+                        continue
+                    headers.append((key, text.encode()))
+        if "Trailer" in raw:
+            self._part(raw, trailers)
+        if not 200 <= status <= 599:
+            self._no_status(status)
+
+    @property
+    def bodiless(self) -> bool:
+        """Whether HTTP gives this status no body."""
+        return self.status in _BODILESS
+
+    def _part(self, raw: Headers, trailers: bool) -> None:
+        announced = {part.strip() for value in raw["Trailer"] for part in value.split(",")}
+        moved = {_names.get(name) for name in announced if name in raw} - {None} if trailers else set()
+        self.trailers = [pair for pair in self.headers if pair[0] in moved]
+        self.headers[:] = [pair for pair in self.headers if pair[0] not in moved and pair[0] != b"trailer"]
+
+    def _no_status(self, status: int) -> None:
+        if 100 <= status < 200 and status != 101:
+            # An interim status with nothing behind it: Go ends such an answer with 200.
+            self.status = 200
+            return
+        self.status = 500
+        self.headers[:] = [pair for pair in self.headers if pair[0] != b"content-type"] + BAD_STATUS_HEADERS
+        self.replaced = bad_status(status)
+        self.length = None
+        self.trailers = []
+
+
+def read_head(context: bytes, codec: int, asked: int) -> tuple[int, Headers]:
+    """Decode the context of an answer.
+
+    Args:
+        context: not empty.
+        codec: codec bits of its frame; none means: as it was asked.
+        asked: codec of the request.
+
+    Returns:
+        the status (-1: none given) and the headers, values as strings.
+
+    Raises:
+        BadReply: it is not what its codec says.
+    """
+    if codec & Codec.PROTO or (not codec and asked == Codec.PROTO):
+        return _read_protobuf(context)
+    try:
+        head = _json.decode(context)
+    except msgspec.MsgspecError:
+        return _read_loose(context)
+    return head.status, head.headers
+
+
+def _read_loose(context: bytes) -> tuple[int, Headers]:
+    try:
+        head = _loose.decode(context)
+    except msgspec.MsgspecError as wrong:
+        raise BadReply(f"the head of the worker's answer can't be read: {wrong}") from wrong
+    if not head.headers:
+        return head.status, {}
+    if not isinstance(head.headers, dict):
+        raise BadReply("the head of the worker's answer can't be read: `headers` is not a map")
+    return head.status, {
+        name: [_text(value) for value in (values if isinstance(values, list) else [values])]
+        for name, values in head.headers.items()
+    }
+
+
+def _read_protobuf(context: bytes) -> tuple[int, Headers]:
+    # Only here: a worker that is asked in JSON never needs it, and it costs start time and memory.
+    from google.protobuf.message import DecodeError
+
+    from pyroadrunner.proto.http.v1.http_pb2 import Response
+
+    try:
+        message = Response.FromString(context)
+    except DecodeError as wrong:
+        raise BadReply(f"the head of the worker's answer can't be read: {wrong}") from wrong
+    return message.status, {
+        name: [value.decode("utf-8", "replace") for value in values.value] for name, values in message.headers.items()
+    }
+
+
+def start_message(head: Head, length: int | None) -> Message:
+    """``http.response.start``; ``length`` is put into ``content-length`` unless it is ``None``."""
+    headers = head.headers
+    if length is not None:
+        headers.append((_CONTENT_LENGTH, b"%d" % length))
+    message: Message = {"type": "http.response.start", "status": head.status, "headers": headers}
+    if head.trailers:
+        message["trailers"] = True
+    return message
+
+
+def body_message(body: bytes, more: bool = False) -> Message:
+    """``http.response.body``."""
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def trailers_message(head: Head) -> Message:
+    """``http.response.trailers``."""
+    return {"type": "http.response.trailers", "headers": head.trailers}
+
+
+def whole(head: Head, body: bytes, *, head_only: bool) -> tuple[Message, Message]:
+    """The two messages of an answer that is all there (its trailers come after them).
+
+    Args:
+        head_only: the request was HEAD; the length is what it would be with a body.
+    """
+    if head.replaced is not None:
+        body = head.replaced
+    if head.bodiless:
+        return start_message(head, head.length if head.status == 304 else None), END
+    if head_only:
+        # Of an empty body nothing is known: the worker may have left it out because of HEAD.
+        length = head.length if head.length is not None else len(body) or None
+        return start_message(head, length), END
+    return start_message(head, len(body)), body_message(body)
+
+
+def merge(into: dict[str, list[str]], headers: Headers) -> None:
+    """Keep the headers of an interim answer for the final one, where RoadRunner sends them again."""
+    for name, values in headers.items():
+        into.setdefault(name, []).extend(values)
+
+
+_names: dict[str, bytes] = {name.title(): EMPTY for name in _NOT_OURS}
+_names["Content-Length"] = _names["content-length"] = _CONTENT_LENGTH
+
+
+def _learn(name: str) -> bytes:
+    """The name as it goes out; empty where it can't or must not."""
+    lower = name.lower()
+    if lower in _NOT_OURS or not _TOKEN.fullmatch(name):
+        key = EMPTY
+    elif lower == "content-length":
+        key = _CONTENT_LENGTH
+    else:
+        key = lower.encode()
+    if len(_names) < _NAMES_KEPT:
+        _names[name] = key
+    return key
+
+
+def _one_line(text: str) -> str:
+    """Line breaks as blanks, as Go writes such a value: no second header, no second response."""
+    return text.replace("\r", " ").replace("\n", " ").strip(" \t")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else ""
+    if isinstance(value, int | float):
+        return str(value)
+    raise BadReply("the head of the worker's answer can't be read: a header's value is neither text nor a number")
+
+
+def _to_length(values: Iterable[str]) -> int | None:
+    for value in values:
+        text = value.strip()
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            return int(text)
+    return None

@@ -1,0 +1,142 @@
+"""Listening sockets, bound by us: a taken port is said in our words, and before any worker boots."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+from pyroadrunner.plugins.http.address import Tcp, Unix
+from pyroadrunner.plugins.http.errors import ListenError
+
+_BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
+
+
+class BoundSockets:
+    """The sockets of one address. A name may stand for several (``localhost``: IPv4 and IPv6).
+
+    Raises:
+        ListenError: none of its addresses can be listened on.
+    """
+
+    def __init__(self, address: Tcp | Unix, key: str = "http.address") -> None:
+        self._key = key
+        self._inode: tuple[int, int] | None = None
+        self.address = address
+        self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
+
+    def __repr__(self) -> str:
+        return f"BoundSockets({self.address}, {len(self.sockets)} open)"
+
+    @property
+    def port(self) -> int:
+        """The port in use, also where the config says 0; 0 for a unix socket."""
+        name = self.sockets[0].getsockname()
+        return int(name[1]) if isinstance(name, tuple) else 0
+
+    def refuse(self) -> None:
+        """Refuse connections from now on, also where others hold copies of the descriptors."""
+        for listening in self.sockets:
+            try:
+                listening.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # not every system can do that to a listening socket
+        self._unlink()
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        self._unlink()
+        for listening in self.sockets:
+            listening.close()
+        self.sockets = []
+
+    def _tcp(self, address: Tcp) -> list[socket.socket]:
+        host = address.host or "0.0.0.0"
+        try:
+            found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except OSError as wrong:
+            raise ListenError(f"{self._key} {address}: the host can't be resolved: {wrong.strerror}") from wrong
+        bound: list[socket.socket] = []
+        port = address.port
+        error: OSError | None = None
+        for family, _, _, _, where in dict.fromkeys(found):
+            listening = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listening.bind((where[0], port, *where[2:]))
+                listening.listen(_BACKLOG)
+                listening.setblocking(False)
+            except OSError as wrong:
+                listening.close()
+                if wrong.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    _close(bound)
+                    raise self._refused(address, wrong) from wrong
+                error = wrong  # this machine does not have that family; another one may do
+                continue
+            bound.append(listening)
+            port = port or listening.getsockname()[1]
+        if not bound:
+            assert error is not None
+            raise self._refused(address, error) from error
+        return bound
+
+    def _unix(self, address: Unix) -> socket.socket:
+        self._clear(address)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(address.path)
+            listening.listen(_BACKLOG)
+            listening.setblocking(False)
+            entry = os.lstat(address.path)
+        except OSError as wrong:
+            listening.close()
+            raise self._refused(address, wrong) from wrong
+        self._inode = (entry.st_dev, entry.st_ino)
+        return listening
+
+    def _clear(self, address: Unix) -> None:
+        """Remove a socket that nobody listens on any more; never anything else."""
+        try:
+            mode = os.lstat(address.path).st_mode
+        except OSError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise ListenError(f"{self._key} {address}: there is a file at this path, and it is no socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(address.path)
+            except ConnectionRefusedError:
+                os.unlink(address.path)
+                return
+            except OSError:
+                pass  # a full backlog: somebody lives there
+        raise ListenError(f"{self._key} {address} is already in use; stop the process that listens there")
+
+    def _unlink(self) -> None:
+        if self._inode is None or not isinstance(self.address, Unix):
+            return
+        try:
+            entry = os.lstat(self.address.path)
+            if (entry.st_dev, entry.st_ino) == self._inode:
+                os.unlink(self.address.path)
+        except OSError:
+            pass  # somebody has cleaned up already
+        self._inode = None
+
+    def _refused(self, address: Tcp | Unix, wrong: OSError) -> ListenError:
+        if wrong.errno == errno.EADDRINUSE:
+            return ListenError(
+                f"{self._key} {address} is already in use; stop the process that listens there, or choose another port"
+            )
+        if wrong.errno == errno.EACCES:
+            return ListenError(f"{self._key} {address}: permission denied (ports below 1024 need more rights)")
+        return ListenError(f"{self._key} {address} can't be listened on: {wrong.strerror or wrong}")
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        one.close()

@@ -1,0 +1,143 @@
+"""A streamed answer, chunk by chunk, from the worker to the client.
+
+The first head with a final status counts; heads of later chunks are ignored (newer PHP clients repeat them). Headers of
+interim answers (1xx) come with the final one. Whoever leaves early, the worker is told to stop, also when we are
+cancelled: that is how the server says that the client has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pyroadrunner.plugins.http.asgi import Send
+from pyroadrunner.plugins.http.errors import BadReply
+from pyroadrunner.plugins.http.failures import log
+from pyroadrunner.plugins.http.response import (
+    END,
+    Head,
+    body_message,
+    merge,
+    read_head,
+    start_message,
+    trailers_message,
+)
+from pyroadrunner.workers.payload import Chunk, Reply, ReplyStream
+
+STALL_TIMEOUT = 300.0  # seconds a client may leave one chunk unread (RoadRunner: 5 minutes for the whole answer)
+
+
+class Forwarder:
+    """Forwards one stream.
+
+    Args:
+        send: where the messages go.
+        asked: codec of the request.
+        head_only: the request was HEAD.
+        trailers: whether the client takes trailers.
+        stall_timeout: seconds a client may leave one chunk unread.
+
+    Attributes:
+        started: whether the head is out; then the status can't be changed any more.
+    """
+
+    def __init__(
+        self, send: Send, asked: int, *, head_only: bool, trailers: bool, stall_timeout: float = STALL_TIMEOUT
+    ) -> None:
+        self._send = send
+        self._asked = asked
+        self._head_only = head_only
+        self._trailers = trailers
+        self._stall_timeout = stall_timeout
+        self._interim: dict[str, list[str]] = {}
+        self._head: Head | None = None
+        self._left: int | None = None  # bytes that the announced length still allows
+        self._over = False
+        self.started = False
+
+    def __repr__(self) -> str:
+        return f"Forwarder(started={self.started}, left={self._left})"
+
+    async def forward(self, first: Reply, stream: ReplyStream) -> bool:
+        """Send everything.
+
+        Returns:
+            whether the answer is whole; if not, the connection must be cut so that the client can tell.
+
+        Raises:
+            BadReply: the head can't be read (nothing has been sent).
+            WorkerError: the worker failed in the middle.
+            TimeoutError: the client reads no more.
+        """
+        try:
+            if await self._pass(first):
+                async for chunk in stream:
+                    if not await self._pass(chunk):
+                        break
+        finally:
+            stream.drop()  # nothing to do when it was read to its end
+        return await self._finish()
+
+    async def _pass(self, chunk: Chunk) -> bool:
+        """Send one chunk; returns whether the client wants more."""
+        if self._head is None:
+            if chunk.context:
+                status, headers = read_head(chunk.context, chunk.codec, self._asked)
+                if 100 <= status < 200 and status != 101 and not chunk.body:
+                    merge(self._interim, headers)
+                    return True
+                merge(self._interim, headers)
+                await self._start(status)
+            elif chunk.body:
+                await self._start(200)
+            else:
+                return True
+            if self._over:
+                return False
+        if chunk.body:
+            await self._write(chunk.body)
+        return not self._over
+
+    async def _start(self, status: int) -> None:
+        head = self._head = Head(status, self._interim, trailers=self._trailers)
+        if head.dropped:
+            log.warning("headers of the worker can't be sent", headers=head.dropped)
+        if head.replaced is not None:
+            await self._begin(head, len(head.replaced))
+            await self._send(body_message(head.replaced, True))
+            self._over = True
+        elif head.bodiless or self._head_only:
+            await self._begin(head, None if head.status == 204 else head.length)
+            self._over = True
+        else:
+            # With trailers the body is chunked: a length would leave no room for them.
+            self._left = None if head.trailers else head.length
+            await self._begin(head, self._left)
+
+    async def _begin(self, head: Head, length: int | None) -> None:
+        await self._send(start_message(head, length))
+        self.started = True
+
+    async def _write(self, body: bytes) -> None:
+        if self._left is not None:
+            if len(body) > self._left:
+                log.error("write response (chunk) error", error="the body is longer than the worker's Content-Length")
+                body = body[: self._left]
+                self._over = True
+            self._left -= len(body)
+        # A client that reads no more would hold the worker as long as it likes.
+        async with asyncio.timeout(self._stall_timeout):
+            await self._send(body_message(body, True))
+
+    async def _finish(self) -> bool:
+        if self._head is None:
+            if self._interim:
+                await self._start(200)
+            else:
+                raise BadReply("the worker ended its answer before it had begun")
+        if self._left and not self._over:
+            log.error("write response (chunk) error", error="the body is shorter than the worker's Content-Length")
+            return False
+        await self._send(END)
+        if self._head is not None and self._head.trailers and not self._over:
+            await self._send(trailers_message(self._head))
+        return True
