@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
@@ -51,13 +51,17 @@ class WorkerApp:
     def __repr__(self) -> str:
         return f"WorkerApp(pool={self._pool.name!r}, codec={Codec(self._codec).name})"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ``http`` request; when this returns without an end, the connection is to be cut."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one ``http`` request; when this ends without an end of the answer, the connection is to be cut."""
         began = monotonic()
         context, kind, length = build(scope)
         if kind == NONE:
-            await self._execute(context, b"", scope, send, began)
-            return
+            return self._execute(context, b"", scope, send, began)
+        return self._execute_with_body(context, kind, length, scope, receive, send, began)
+
+    async def _execute_with_body(
+        self, context: Context, kind: int, length: int, scope: Scope, receive: Receive, send: Send, began: float
+    ) -> None:
         form: Form | None = None
         try:
             reader = BodyReader(receive, self._limits, length, monotonic)

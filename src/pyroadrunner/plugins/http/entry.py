@@ -6,7 +6,7 @@ it is: without a WebSocket plugin RoadRunner shows it to the worker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.response import END
@@ -27,18 +27,20 @@ class Entry:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]
         if kind == "http":
-            if scope["raw_path"] == b"*" and scope["method"] == "OPTIONS":
-                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-                await send(END)
-                return
-            await self._app(scope, receive, send)
-        elif kind == "websocket":
-            await self._handshake(scope, receive, send)
-        else:
-            raise NotImplementedError(kind)  # how an ASGI application says that it has no lifespan
+            if scope["raw_path"] == b"*":
+                return self._options(send)
+            return self._app(scope, receive, send)
+        if kind == "websocket":
+            return self._handshake(scope, receive, send)
+        raise NotImplementedError(kind)  # how an ASGI application says that it has no lifespan
+
+    async def _options(self, send: Send) -> None:
+        """``OPTIONS *``; a server takes the asterisk with no other method (RFC 9112 section 3.2.4)."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send(END)
 
     async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
