@@ -14,11 +14,12 @@ from bench import bare, machine, nginx, report, rr
 from bench.checks import Check
 from bench.client import NotUp, WrongAnswer, check
 from bench.loads import CROWD, LOADS, Load
-from bench.measure import Sample, measure, middle
+from bench.measure import NothingAnswered, Sample, measure, middle
 from bench.processes import usage
 from bench.report import Results
 from bench.subject import WORKERS, Subject
 from bench.targets import speed_checks
+from bench.wrk import WrkFailed
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
@@ -119,7 +120,7 @@ def main() -> int:
     chosen(options.only)
     try:
         results, checks = run(options)
-    except (NotUp, WrongAnswer) as error:
+    except (NotUp, WrongAnswer, NothingAnswered, WrkFailed) as error:
         say(f"bench: {error}")
         return 1
     print(report.text(results, checks))

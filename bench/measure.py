@@ -13,6 +13,10 @@ from bench.subject import Subject
 from bench.wrk import Traffic
 
 
+class NothingAnswered(Exception):
+    """A round without a single answer; a figure made of it would be invented."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """One measurement, or the median of several.
@@ -35,8 +39,14 @@ class Sample:
 
 
 def sample(traffic: Traffic, before: Usage, after: Usage, rss_mb: float) -> Sample:
-    """Put together what was seen. A run without a single request costs nothing per request."""
-    per_request = 1e6 / traffic.requests if traffic.requests else 0.0
+    """Put together what was seen.
+
+    Raises:
+        NothingAnswered: there is no request to count the cost by.
+    """
+    if not traffic.requests:
+        raise NothingAnswered(f"not one request was answered in {traffic.seconds:.0f} s")
+    per_request = 1e6 / traffic.requests
     return Sample(
         rate=traffic.rate,
         p50_ms=traffic.p50_ms,

@@ -45,6 +45,8 @@ def checks(seconds: int = SECONDS) -> list[Check]:
         Check(what="memory after", measured=settled, unit="MB", digits=1),
         Check(what="p99 of two clients before", measured=calm.p99_ms, unit="ms", digits=1),
         Check(what="p99 one second after", measured=after.p99_ms, most=calm.p99_ms * 1.5 + 2, unit="ms", digits=1),
+        Check(what="requests in 3 s before", measured=calm.requests, least=1),
+        Check(what="requests in 3 s, one second after", measured=after.requests, least=0.9 * calm.requests),
         Check(what="failures after", measured=after.errors, most=0),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,11 +118,16 @@ def run(port: int, load: Load, seconds: float) -> Traffic:
 
 
 def traffic(report: dict[str, float]) -> Traffic:
-    """The report of ``load.lua``."""
+    """The report of ``load.lua``.
+
+    wrk gives a latency of 0 when not one request was answered, which would look like the best of all: here it is
+    infinite.
+    """
     counts = {
         name: int(report[name]) for name in ("requests", "bytes", "bad_status", "connect", "read", "write", "timeout")
     }
-    return Traffic(seconds=report["seconds"], p50_ms=report["p50_ms"], p99_ms=report["p99_ms"], **counts)
+    p50_ms, p99_ms = (report["p50_ms"], report["p99_ms"]) if counts["requests"] else (math.inf, math.inf)
+    return Traffic(seconds=report["seconds"], p50_ms=p50_ms, p99_ms=p99_ms, **counts)
 
 
 def statuses(report: dict[str, float]) -> Statuses:
