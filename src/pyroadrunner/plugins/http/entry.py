@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
-from pyroadrunner.plugins.http.response import END
+from pyroadrunner.plugins.http.response import EMPTY, body_message
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 
@@ -40,7 +40,7 @@ class Entry:
     async def _options(self, send: Send) -> None:
         """``OPTIONS *``; a server takes the asterisk with no other method (RFC 9112 section 3.2.4)."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-        await send(END)
+        await send(body_message(EMPTY))
 
     async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect

@@ -20,7 +20,6 @@ Headers = Mapping[str, Iterable[str]]
 Pair = tuple[bytes, bytes]
 
 EMPTY = b""
-END: Message = {"type": "http.response.body", "body": EMPTY}
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -201,11 +200,13 @@ def whole(head: Head, body: bytes, *, head_only: bool) -> tuple[Message, Message
     if head.replaced is not None:
         body = head.replaced
     if head.bodiless:
-        return start_message(head, head.length if head.status == 304 else None), END
+        head.trailers = []
+        return start_message(head, head.length if head.status == 304 else None), body_message(EMPTY)
     if head_only:
+        head.trailers = []
         # Of an empty body nothing is known: the worker may have left it out because of HEAD.
         length = head.length if head.length is not None else len(body) or None
-        return start_message(head, length), END
+        return start_message(head, length), body_message(EMPTY)
     return start_message(head, len(body)), body_message(body)
 
 

@@ -13,7 +13,7 @@ from pyroadrunner.plugins.http.asgi import Send
 from pyroadrunner.plugins.http.errors import BadReply
 from pyroadrunner.plugins.http.failures import log
 from pyroadrunner.plugins.http.response import (
-    END,
+    EMPTY,
     Head,
     body_message,
     merge,
@@ -106,6 +106,7 @@ class Forwarder:
             await self._send(body_message(head.replaced, True))
             self._over = True
         elif head.bodiless or self._head_only:
+            head.trailers = []
             await self._begin(head, None if head.status == 204 else head.length)
             self._over = True
         else:
@@ -137,7 +138,7 @@ class Forwarder:
         if self._left and not self._over:
             log.error("write response (chunk) error", error="the body is shorter than the worker's Content-Length")
             return False
-        await self._send(END)
-        if self._head is not None and self._head.trailers and not self._over:
+        await self._send(body_message(EMPTY))
+        if self._head is not None and self._head.trailers:
             await self._send(trailers_message(self._head))
         return True

@@ -1,0 +1,207 @@
+"""Worker answers and the messages made of them, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.http.errors import BadReply
+from pyroadrunner.plugins.http.response import Head, merge, read_head, start_message, whole
+from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Response
+from pyroadrunner.workers.payload import Codec
+
+JSON, PROTO = int(Codec.JSON), int(Codec.PROTO)
+
+
+def protobuf(status: int, **headers: list[bytes]) -> bytes:
+    return Response(
+        status=status, headers={name: HeaderValue(value=values) for name, values in headers.items()}
+    ).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("context", "status", "headers"),
+    [
+        (b'{"status":200,"headers":{"A":["1","2"]}}', 200, {"A": ["1", "2"]}),
+        (b'{"status":200,"headers":{}}', 200, {}),
+        (b'{"status":200,"headers":[]}', 200, {}),
+        (b'{"status":200,"headers":null}', 200, {}),
+        (b'{"status":200}', 200, {}),
+        (b'{"headers":{}}', -1, {}),
+        (b'{"status":200,"headers":{"A":"1"}}', 200, {"A": ["1"]}),
+        (b'{"status":200,"headers":{"A":[1,2.5,true,null]}}', 200, {"A": ["1", "2.5", "1", ""]}),
+        (b'{"status":200,"headers":{"A":[]}}', 200, {"A": []}),
+        (b'{"status":200,"headers":{},"other":1}', 200, {}),
+    ],
+)
+def test_json_heads_are_read_also_when_php_wrote_them_loosely(context: bytes, status: int, headers: Any) -> None:
+    assert read_head(context, JSON, JSON) == (status, headers)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        b"{not json",
+        b"[]",
+        b'"x"',
+        b"\xff",
+        b'{"status":"200"}',
+        b'{"status":200,"headers":["a"]}',
+        b'{"status":200,"headers":{"A":[["x"]]}}',
+        b'{"status":200,"headers":{"A":{"b":1}}}',
+    ],
+)
+def test_a_head_that_is_none_is_an_error_with_a_reason(context: bytes) -> None:
+    with pytest.raises(BadReply, match=r"the head of the worker's answer can't be read: .+"):
+        read_head(context, JSON, JSON)
+
+
+def test_a_broken_protobuf_head_is_an_error_too() -> None:
+    with pytest.raises(BadReply):
+        read_head(b"\x0a\xff", PROTO, PROTO)
+
+
+@pytest.mark.parametrize(
+    ("codec", "asked", "is_protobuf"),
+    [(JSON, JSON, False), (JSON, PROTO, False), (0, JSON, False), (0, PROTO, True), (PROTO, JSON, True)],
+)
+def test_the_bits_of_the_frame_name_the_codec_and_without_them_it_is_as_asked(
+    codec: int, asked: int, is_protobuf: bool
+) -> None:
+    context = protobuf(201, A=[b"1"]) if is_protobuf else b'{"status":201,"headers":{"A":["1"]}}'
+    assert read_head(context, codec, asked) == (201, {"A": ["1"]})
+
+
+def test_protobuf_headers_are_bytes_on_the_wire() -> None:
+    assert read_head(protobuf(200, A=[b"\xc3\xa9", b"\xff"]), PROTO, PROTO)[1] == {"A": ["é", "\ufffd"]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent", "dropped"),
+    [
+        ({"X-A": ["1", "2"], "x-lower": ["v"]}, [(b"x-a", b"1"), (b"x-a", b"2"), (b"x-lower", b"v")], []),
+        ({"Set-Cookie": ["a=1", "b=2"]}, [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")], []),
+        ({"X": [" a\t"]}, [(b"x", b"a")], []),
+        ({"X": ["a\tb"]}, [(b"x", b"a\tb")], []),
+        ({"X": ["é\u00a0€"]}, [(b"x", "é\u00a0€".encode())], []),
+        ({"X": ["a\r\nSet-Cookie: evil=1"]}, [(b"x", b"a  Set-Cookie: evil=1")], []),
+        ({"X": ["a\nb", "ok"]}, [(b"x", b"a b"), (b"x", b"ok")], []),
+        ({"X": ["a\x00b", "ok"]}, [(b"x", b"ok")], ["X"]),
+        ({"X": ["a\x7f"]}, [], ["X"]),
+        ({"X Y": ["1"], "": ["2"], "X\r\nY": ["3"], "É": ["4"], "a:b": ["5"]}, [], ["X Y", "", "X\r\nY", "É", "a:b"]),
+        (
+            {"Transfer-Encoding": ["chunked"], "keep-alive": ["x"], "Upgrade": ["x"], "Connection": ["close"]},
+            [(b"connection", b"close")],
+            ["Transfer-Encoding", "keep-alive", "Upgrade"],
+        ),
+        ({"Http2-Push": ["/a.css"]}, [(b"http2-push", b"/a.css")], []),
+    ],
+)
+def test_headers_are_sent_in_order_and_never_break_the_response(
+    raw: dict[str, list[str]], sent: list[tuple[bytes, bytes]], dropped: list[str]
+) -> None:
+    head = Head(200, raw, trailers=False)
+    assert head.headers == sent
+    assert head.dropped == dropped
+
+
+@pytest.mark.parametrize(
+    ("raw", "length"),
+    [
+        ({"Content-Length": ["5"]}, 5),
+        ({"content-length": [" 5 "]}, 5),
+        ({"CONTENT-LENGTH": ["x", "5"]}, 5),
+        ({"Content-Length": ["-1"]}, None),
+        ({"Content-Length": ["9" * 30]}, None),
+        ({"Content-Length": ["٣"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_length_is_kept_apart(raw: dict[str, list[str]], length: int | None) -> None:
+    head = Head(200, raw, trailers=False)
+    assert head.length == length
+    assert head.headers == []
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 404, 599])
+def test_a_status_is_used_as_it_is(status: int) -> None:
+    head = Head(status, {}, trailers=False)
+    assert (head.status, head.replaced) == (status, None)
+
+
+@pytest.mark.parametrize("status", [99, 0, -1, 101, 600, 1000, -200])
+def test_a_status_that_is_none_becomes_500_with_the_headers_of_the_worker(status: int) -> None:
+    head = Head(status, {"X-A": ["1"], "Content-Type": ["text/html"], "Content-Length": ["1"]}, trailers=False)
+    start, body = whole(head, b"x", head_only=False)
+    text = f"unknown status code from worker: {status}\n".encode()
+    assert start["status"] == 500
+    assert start["headers"] == [
+        (b"x-a", b"1"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-length", b"%d" % len(text)),
+    ]
+    assert body["body"] == text
+
+
+def test_an_interim_status_with_nothing_behind_it_is_200() -> None:
+    assert Head(103, {}, trailers=False).status == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "body", "head_only", "length", "sent"),
+    [
+        (200, {}, b"abc", False, 3, b"abc"),
+        (200, {}, b"", False, 0, b""),
+        (200, {"Content-Length": ["99"]}, b"abc", False, 3, b"abc"),
+        (200, {"Content-Length": ["1"]}, b"abc", False, 3, b"abc"),
+        (200, {}, b"abc", True, 3, b""),
+        (200, {"Content-Length": ["99"]}, b"", True, 99, b""),
+        (200, {"Content-Length": ["99"]}, b"abc", True, 99, b""),
+        (200, {}, b"", True, None, b""),
+        (204, {"Content-Length": ["3"]}, b"abc", False, None, b""),
+        (304, {}, b"abc", False, None, b""),
+        (304, {"Content-Length": ["7"]}, b"", False, 7, b""),
+    ],
+)
+def test_lengths_tell_the_truth(
+    status: int, raw: dict[str, list[str]], body: bytes, head_only: bool, length: int | None, sent: bytes
+) -> None:
+    start, rest = whole(Head(status, raw, trailers=False), body, head_only=head_only)
+    expected = [] if length is None else [(b"content-length", b"%d" % length)]
+    assert [pair for pair in start["headers"] if pair[0] == b"content-length"] == expected
+    assert rest["body"] == sent
+    assert not rest.get("more_body")
+
+
+TRAILERS = {"Trailer": ["X-T, x-u", "X-V"], "X-T": ["1"], "X-U": ["2"], "X-V": ["3"], "X": ["4"]}
+
+
+def test_announced_fields_move_behind_the_body_by_their_exact_name() -> None:
+    head = Head(200, TRAILERS, trailers=True)
+    assert head.trailers == [(b"x-t", b"1"), (b"x-v", b"3")]
+    assert head.headers == [(b"x-u", b"2"), (b"x", b"4")]
+    assert start_message(head, None)["trailers"] is True
+
+
+def test_a_client_that_takes_no_trailers_gets_the_fields_in_the_head() -> None:
+    head = Head(200, TRAILERS, trailers=False)
+    assert head.trailers == []
+    assert head.headers == [(b"x-t", b"1"), (b"x-u", b"2"), (b"x-v", b"3"), (b"x", b"4")]
+    assert "trailers" not in start_message(head, None)
+
+
+def test_headers_of_interim_answers_are_added_up() -> None:
+    kept: dict[str, list[str]] = {}
+    merge(kept, {"Link": ["a"]})
+    merge(kept, {"Link": ["b"], "X": ["1"]})
+    assert kept == {"Link": ["a", "b"], "X": ["1"]}
+
+
+@pytest.mark.parametrize(("status", "head_only"), [(200, True), (204, False)])
+def test_without_a_body_there_are_no_trailers(status: int, head_only: bool) -> None:
+    head = Head(status, TRAILERS, trailers=True)
+    start, _ = whole(head, b"", head_only=head_only)
+    assert "trailers" not in start
+    assert head.trailers == []
