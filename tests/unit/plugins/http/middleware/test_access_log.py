@@ -1,0 +1,112 @@
+"""The lines that Laravel Octane and log shippers read."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.http.asgi import Receive, Scope, Send
+from pyroadrunner.plugins.http.middleware.access_log import AccessLog, remote_address
+from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, worker_app
+from support.log import logged
+
+POST = http_scope(
+    "POST",
+    "/a%20b?x=1",
+    {"content-length": "3", "user-agent": "curl", "referer": "http://r/", "content-type": "text/plain"},
+)
+
+
+def line(long: bool, scope: Scope = POST) -> tuple[str, str, dict[str, Any]]:
+    app = AccessLog(worker_app(ScriptedPool(reply(head(201), b"hello"))), long=long)
+    with logged("http") as log:
+        Exchange(scope, [b"abc"]).run(app)
+    [found] = log.lines
+    return found
+
+
+def test_the_short_line_has_roadrunners_fields_in_order() -> None:
+    level, message, fields = line(long=False)
+    assert (level, message) == ("INFO", "http log")
+    assert " ".join(fields) == "status method URI URL remote_address read_bytes write_bytes start elapsed"
+    assert isinstance(fields["start"], datetime)
+    assert type(fields["elapsed"]) is int
+    del fields["start"], fields["elapsed"]
+    assert fields == {
+        "status": 201,
+        "method": "POST",
+        "URI": "/a%20b?x=1",
+        "URL": "/a%20b?x=1",
+        "remote_address": "192.0.2.1:4321",
+        "read_bytes": 3,
+        "write_bytes": 5,
+    }
+
+
+def test_the_long_line_has_roadrunners_fields_in_order() -> None:
+    level, message, fields = line(long=True)
+    assert (level, message) == ("INFO", "http access log")
+    assert " ".join(fields) == (
+        "read_bytes write_bytes status method URI URL remote_address query content_len host user_agent referer"
+        " time_local request_time start elapsed"
+    )
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d\d:\d\d:\d\d:\d\d [+-]\d{4}", fields["time_local"])
+    assert isinstance(fields["request_time"], datetime)
+    assert [fields[name] for name in ("query", "content_len", "host", "user_agent", "referer")] == [
+        "x=1",
+        3,
+        "ex.com",
+        "curl",
+        "http://r/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"), [({}, 0), ({"transfer-encoding": "chunked"}, -1), ({"content-length": "3"}, 3)]
+)
+def test_the_content_length_is_minus_one_when_unknown(headers: dict[str, str], length: int) -> None:
+    assert line(long=True, scope=http_scope(headers=headers))[2]["content_len"] == length
+
+
+def test_of_repeated_headers_the_first_is_logged() -> None:
+    scope = http_scope(headers=[("user-agent", "one"), ("user-agent", "two")])
+    assert line(long=True, scope=scope)[2]["user_agent"] == "one"
+
+
+def test_nothing_is_counted_while_the_level_is_off() -> None:
+    sends: list[Send] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        sends.append(send)
+
+    with logged("http", logging.WARNING) as log:
+        exchange = Exchange(http_scope())
+        exchange.run(AccessLog(app, long=False))
+    assert sends == [exchange.send]
+    assert log.lines == []
+
+
+def test_a_request_without_an_answer_is_logged_too() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError
+
+    with logged("http") as log, pytest.raises(RuntimeError):
+        Exchange(http_scope()).run(AccessLog(app, long=False))
+    assert log.of("http log")[0]["status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("client", "text"),
+    [
+        (("1.2.3.4", 5), "1.2.3.4:5"),
+        (("::1", 5), "[::1]:5"),
+        (("1.2.3.4", 0), "1.2.3.4"),
+        (None, "127.0.0.1"),
+    ],
+)
+def test_the_remote_address_has_a_port_where_there_is_one(client: Any, text: str) -> None:
+    assert remote_address({"client": client}) == text

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from pyroadrunner.plugins.http.address import Tcp, Unix, parse_address
+from pyroadrunner.plugins.http.errors import ListenError
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "shown"),
+    [
+        ("127.0.0.1:8080", Tcp("127.0.0.1", 8080), "127.0.0.1:8080"),
+        (":8080", Tcp("", 8080), ":8080"),
+        ("localhost:0", Tcp("localhost", 0), "localhost:0"),
+        ("[::1]:80", Tcp("::1", 80), "[::1]:80"),
+        ("tcp://0.0.0.0:80", Tcp("0.0.0.0", 80), "0.0.0.0:80"),
+        ("tcp://:80", Tcp("", 80), ":80"),
+        ("unix:///run/rr.sock", Unix("/run/rr.sock"), "unix:///run/rr.sock"),
+        ("unix://rr.sock", Unix("rr.sock"), "unix://rr.sock"),
+    ],
+)
+def test_every_form_of_an_address_is_read(text: str, address: Tcp | Unix, shown: str) -> None:
+    assert parse_address(text) == address
+    assert str(address) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8080", "localhost", "host:", "host:x", "a:1:2", "::1:80", "unix://", "udp://a:1", "h:70000", "h:999999", "h:-1"],
+)
+def test_what_is_no_address_is_quoted_with_the_forms_that_are(text: str) -> None:
+    with pytest.raises(ListenError) as caught:
+        parse_address(text)
+    assert f"http.address `{text}`" in str(caught.value)

@@ -1,0 +1,299 @@
+"""The application between a scripted client and a scripted pool."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.http.asgi import ATTRIBUTES
+from pyroadrunner.plugins.http.body import Limits
+from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
+from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.errors import NoFreeWorker, QueueFull, WorkerFailed
+from pyroadrunner.workers.payload import Codec
+from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, streamed, worker_app
+from support.log import logged
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+MULTIPART = {"content-type": "multipart/form-data; boundary=XbX"}
+PLAIN = {"content-type": "text/plain", "transfer-encoding": "chunked"}
+FILE = (
+    b'--XbX\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nhello\r\n'
+    b'--XbX\r\nContent-Disposition: form-data; name="t"\r\n\r\nv\r\n--XbX--\r\n'
+)
+
+
+def post(headers: dict[str, str], target: str = "/", method: str = "POST") -> Any:
+    return http_scope(method, target, headers)
+
+
+def test_a_get_goes_to_the_worker_without_a_look_at_the_body() -> None:
+    pool = ScriptedPool(reply(head(201, content_type="text/plain"), b"hello"))
+    exchange = Exchange(http_scope("GET", "/a?b=1")).run(worker_app(pool))
+    assert (exchange.status, exchange.body, exchange.ended) == (201, b"hello", True)
+    assert exchange.headers == [("content-type", "text/plain"), ("content-length", "5")]
+    assert exchange.received == 0
+    assert pool.context["uri"] == "http://ex.com/a?b=1"
+    assert (pool.asked[0].body, pool.asked[0].codec) == (b"", Codec.JSON)
+    assert pool.labels == [("GET", b"/a")]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "pieces", "body", "parsed"),
+    [
+        ("POST", PLAIN, [b"ab", b"cd"], b"abcd", False),
+        ("POST", FORM, [b"a=1&b[]", b"=2"], b'{"a":"1","b":["2"]}', True),
+        ("DELETE", FORM, [b"a=1"], b'{"a":"1"}', True),
+        ("POST", FORM, [b""], b"{}", True),
+        ("HEAD", FORM, [b"a=1"], b"", False),
+        ("OPTIONS", PLAIN, [b"a"], b"", False),
+    ],
+)
+def test_bodies_by_class(method: str, headers: dict[str, str], pieces: list[bytes], body: bytes, parsed: bool) -> None:
+    pool = ScriptedPool()
+    Exchange(post(headers, method=method), pieces).run(worker_app(pool))
+    assert pool.asked[0].body == body
+    assert pool.context["parsed"] is parsed
+    assert pool.context["uploads"] is None
+
+
+def test_raw_body_leaves_forms_and_uploads_as_they_are() -> None:
+    for headers, body in ((FORM, b"a=1"), (MULTIPART, FILE)):
+        pool = ScriptedPool()
+        Exchange(post(headers), [body]).run(worker_app(pool, HttpConfig(raw_body=True)))
+        assert pool.asked[0].body == body
+        assert (pool.context["parsed"], pool.context["uploads"]) == (False, None)
+
+
+class LookingPool(ScriptedPool):
+    """Looks at the uploaded file while the request runs."""
+
+    def __init__(self, answer: Any = None) -> None:
+        super().__init__(answer)
+        self.found: bytes | None = None
+
+    async def exec(self, payload: Any, label: Any = None) -> Any:
+        self.found = Path(json.loads(payload.context)["uploads"]["f"]["tmpName"]).read_bytes()
+        return await super().exec(payload, label)
+
+
+def upload_config(folder: Path) -> HttpConfig:
+    return HttpConfig(uploads=UploadsConfig(dir=str(folder)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, WorkerFailed("boom", 1), streamed((head(), b"a"), WorkerFailed("boom", 1)), asyncio.CancelledError()],
+)
+def test_an_uploaded_file_is_there_for_the_worker_and_gone_afterwards(tmp_path: Path, answer: Any) -> None:
+    pool = LookingPool(answer)
+    exchange = Exchange(post(MULTIPART), [FILE[:70], FILE[70:]])
+    if isinstance(answer, asyncio.CancelledError):
+        pool.answer = answer  # as when the server cancels the request
+
+        async def cancelled(payload: Any, label: Any = None) -> Any:
+            await LookingPool.exec(pool, payload, label)
+            raise asyncio.CancelledError
+
+        pool.exec = cancelled
+        with pytest.raises(asyncio.CancelledError):
+            exchange.run(worker_app(pool, upload_config(tmp_path)))
+    else:
+        exchange.run(worker_app(pool, upload_config(tmp_path)))
+    assert pool.found == b"hello"
+    assert pool.asked[0].body == b'{"t":"v"}'
+    assert pool.context["uploads"]["f"]["size"] == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pieces", [[FILE[:70]], [FILE[:90]], [b""]])
+def test_a_client_that_leaves_in_its_upload_costs_no_worker_and_leaves_no_file(
+    tmp_path: Path, pieces: list[bytes]
+) -> None:
+    pool = ScriptedPool()
+    exchange = Exchange(post(MULTIPART), pieces, gone=True).run(worker_app(pool, upload_config(tmp_path)))
+    assert pool.asked == []
+    assert exchange.messages == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "text"),
+    [
+        (FORM, b"a=1&a[b]=2", "invalid multiple values to key 'a' in tree"),
+        (MULTIPART, FILE[:-4], "unexpected EOF"),
+        ({"content-type": "multipart/form-data"}, b"x", "no multipart boundary param in Content-Type"),
+        (
+            MULTIPART,
+            FILE.replace(b'"t"', b'"f[x]"').replace(b'name="f[x]"', b'name="f[x]"; filename="b"'),
+            "invalid multiple values to key 'f' in tree",
+        ),
+    ],
+)
+def test_what_can_not_be_read_is_500_in_words_and_leaves_no_file(
+    tmp_path: Path, headers: dict[str, str], body: bytes, text: str
+) -> None:
+    pool = ScriptedPool()
+    with logged("http") as log:
+        exchange = Exchange(post(headers), [body]).run(worker_app(pool, upload_config(tmp_path)))
+    assert (exchange.status, exchange.body) == (500, f"serve_http: {text}\n".encode())
+    assert ("x-content-type-options", "nosniff") in exchange.headers
+    assert pool.asked == []
+    assert log.of("request forming error")[0]["error"] == text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("headers", [PLAIN, FORM, MULTIPART])
+def test_a_body_over_the_limit_is_413_while_it_comes(headers: dict[str, str]) -> None:
+    pool = ScriptedPool()
+    exchange = Exchange(post(headers), [FILE, FILE]).run(worker_app(pool, limits=Limits(max_body=200)))
+    assert (exchange.status, exchange.body) == (413, b"serve_http: http: request body too large\n")
+    assert pool.asked == []
+
+
+def test_an_announced_length_over_the_limit_is_413_at_once() -> None:
+    config = HttpConfig(max_request_size=1)
+    exchange = Exchange(post({"content-length": str((1 << 20) + 1)})).run(worker_app(ScriptedPool(), config))
+    assert (exchange.status, exchange.received) == (413, 0)
+    assert (
+        Exchange(post({"content-length": str(1 << 20)}), [b"x"]).run(worker_app(ScriptedPool(), config)).status == 200
+    )
+
+
+def test_no_limit_in_the_config_is_1000_megabytes() -> None:
+    app = worker_app(ScriptedPool(), HttpConfig(max_request_size=0))
+    assert Exchange(post({"content-length": str(1000 << 20)}), [b"x"]).run(app).status == 200
+    assert Exchange(post({"content-length": str((1000 << 20) + 1)}), [b"x"]).run(app).status == 413
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "status", "body"),
+    [
+        (HttpConfig(), WorkerFailed("boom", 1), 500, b""),
+        (HttpConfig(internal_error_code=0), WorkerFailed("boom", 1), 500, b""),
+        (HttpConfig(internal_error_code=502), WorkerFailed("boom", 1), 502, b""),
+        (HttpConfig(), QueueFull("http", 1), 503, b""),
+        (HttpConfig(overload_code=500), NoFreeWorker("http", 1.0), 500, b""),
+        (
+            HttpConfig(pool=PoolConfig(debug=True)),
+            WorkerFailed("boom", 1),
+            500,
+            b"sync_worker_receive_frame: SoftJobError: boom\n",
+        ),
+    ],
+)
+def test_failures_of_the_pool_follow_the_config(config: HttpConfig, error: Exception, status: int, body: bytes) -> None:
+    exchange = Exchange(http_scope()).run(worker_app(ScriptedPool(error), config))
+    assert (exchange.status, exchange.body, exchange.ended) == (status, body, True)
+    assert ("content-length", str(len(body))) in exchange.headers
+
+
+def test_a_failed_request_is_an_error_line_and_an_overload_a_warning() -> None:
+    with logged("http") as log:
+        Exchange(http_scope()).run(worker_app(ScriptedPool(WorkerFailed("boom", 1))))
+        Exchange(http_scope()).run(worker_app(ScriptedPool(QueueFull("http", 1))))
+    assert [(level, text) for level, text, _ in log.lines] == [
+        ("ERROR", "execute"),
+        ("WARNING", "execute: requests are refused"),
+    ]
+
+
+@pytest.mark.parametrize("context", [b"{not json", b"[]"])
+def test_a_head_that_can_not_be_read_is_a_failure(context: bytes) -> None:
+    with logged("http") as log:
+        exchange = Exchange(http_scope()).run(worker_app(ScriptedPool(reply(context, b"x")), HttpConfig()))
+    assert (exchange.status, exchange.body) == (500, b"")
+    assert "can't be read" in log.of("execute")[0]["error"]
+
+
+def test_no_head_at_all_is_200() -> None:
+    assert Exchange(http_scope()).run(worker_app(ScriptedPool(reply(b"", b"x")))).status == 200
+
+
+def test_a_head_request_gets_the_head() -> None:
+    exchange = Exchange(http_scope("HEAD")).run(worker_app(ScriptedPool(reply(head(), b"hello"))))
+    assert (exchange.body, exchange.headers) == (b"", [("content-length", "5")])
+
+
+def test_a_body_where_none_may_be_is_dropped_and_logged() -> None:
+    with logged("http") as log:
+        exchange = Exchange(http_scope()).run(worker_app(ScriptedPool(reply(head(204), b"x"))))
+    assert (exchange.status, exchange.body, exchange.headers) == (204, b"", [])
+    assert len(log.lines) == 1
+
+
+def test_trailers_are_sent_to_a_client_that_takes_them() -> None:
+    pool = ScriptedPool(reply(b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"]}}', b"x"))
+    exchange = Exchange(http_scope(extensions=["http.response.trailers"])).run(worker_app(pool))
+    assert exchange.messages[-1] == {"type": "http.response.trailers", "headers": [(b"x-t", b"1")]}
+    assert Exchange(http_scope()).run(worker_app(pool)).headers == [("x-t", "1"), ("content-length", "1")]
+
+
+def test_a_stream_is_forwarded_and_one_that_breaks_is_left_open() -> None:
+    good = Exchange(http_scope()).run(worker_app(ScriptedPool(streamed((head(), b"a"), (b"", b"b")))))
+    assert (good.body, good.ended) == (b"ab", True)
+    with logged("http") as log:
+        broken = Exchange(http_scope()).run(worker_app(ScriptedPool(streamed((head(), b"a"), WorkerFailed("boom", 1)))))
+    assert (broken.body, broken.ended) == (b"a", False)
+    assert log.messages == ["read stream"]
+
+
+def test_a_stream_that_breaks_before_its_head_is_a_failure() -> None:
+    exchange = Exchange(http_scope()).run(
+        worker_app(
+            ScriptedPool(streamed((head(103), b""), WorkerFailed("boom", 1))), HttpConfig(internal_error_code=502)
+        )
+    )
+    assert (exchange.status, exchange.ended) == (502, True)
+
+
+def test_a_client_that_has_gone_is_a_line_and_no_traceback() -> None:
+    class Gone(Exchange):
+        async def send(self, message: Any) -> None:
+            raise OSError("gone")
+
+    with logged("http") as log:
+        Gone(http_scope()).run(worker_app(ScriptedPool()))
+        Gone(http_scope()).run(worker_app(ScriptedPool(streamed((head(), b"a"), (b"", b"b")))))
+        Gone(http_scope()).run(worker_app(ScriptedPool(WorkerFailed("boom", 1))))
+    assert log.messages == ["write response error", "write response (chunk) error", "execute"]
+
+
+def test_a_context_that_can_not_be_encoded_is_a_failure_and_no_worker_is_asked() -> None:
+    pool = ScriptedPool()
+    with logged("http") as log:
+        exchange = Exchange(http_scope(**{ATTRIBUTES: {"x": object()}})).run(worker_app(pool))
+    assert exchange.status == 500
+    assert pool.asked == []
+    assert log.messages == ["payload forming error"]
+
+
+class TestProtobuf:
+    config = HttpConfig(codec="protobuf")
+
+    def answer(self) -> bytes:
+        return Response(status=202, headers={"X": HeaderValue(value=[b"1"])}).SerializeToString()
+
+    def test_the_worker_is_asked_and_read_in_protobuf(self) -> None:
+        pool = ScriptedPool(reply(self.answer(), b"x", int(Codec.PROTO)))
+        exchange = Exchange(http_scope("GET", "/p")).run(worker_app(pool, self.config))
+        assert (exchange.status, exchange.headers) == (202, [("x", "1"), ("content-length", "1")])
+        assert pool.asked[0].codec == Codec.PROTO
+        assert Request.FromString(pool.asked[0].context).uri == "http://ex.com/p"
+
+    def test_an_answer_without_codec_bits_is_read_as_it_was_asked(self) -> None:
+        assert (
+            Exchange(http_scope()).run(worker_app(ScriptedPool(reply(self.answer(), b"", 0)), self.config)).status
+            == 202
+        )
+
+    def test_an_empty_form_has_no_body(self) -> None:
+        pool = ScriptedPool(reply(self.answer(), b"", int(Codec.PROTO)))
+        Exchange(post(FORM), [b""]).run(worker_app(pool, self.config))
+        assert pool.asked[0].body == b""
+        assert Request.FromString(pool.asked[0].context).parsed

@@ -1,0 +1,206 @@
+"""Streams: what the client sees of the frames, and what the worker is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.plugins.http.errors import BadReply
+from pyroadrunner.plugins.http.stream import Forwarder
+from pyroadrunner.workers.errors import WorkerCrashed
+from pyroadrunner.workers.payload import Reply
+from support.asgi import JSON, ScriptedStream, head, streamed
+from support.log import logged
+
+CRASH = WorkerCrashed(7, "EOF", None, "", "")
+END = (b"", b"")
+
+
+class Client:
+    """Takes what is forwarded; leaves or stalls at a message if told."""
+
+    def __init__(self, leave_at: int | None = None, stall_at: int | None = None) -> None:
+        self.messages: list[Message] = []
+        self.whole: bool | None = None
+        self._leave_at = leave_at
+        self._stall_at = stall_at
+
+    async def send(self, message: Message) -> None:
+        if len(self.messages) == self._leave_at:
+            raise asyncio.CancelledError
+        if len(self.messages) == self._stall_at:
+            await asyncio.Event().wait()
+        self.messages.append(message)
+
+    def take(self, reply: Reply, **options: Any) -> Client:
+        stream = reply.stream
+        assert stream is not None
+
+        async def main() -> None:
+            forwarder = Forwarder(
+                self.send, JSON, **{"head_only": False, "trailers": False, "stall_timeout": 60.0, **options}
+            )
+            self.whole = await forwarder.forward(reply, stream)
+
+        asyncio.run(main())
+        return self
+
+    @property
+    def head(self) -> tuple[int, list[tuple[bytes, bytes]]]:
+        return self.messages[0]["status"], self.messages[0]["headers"]
+
+    @property
+    def bodies(self) -> list[tuple[bytes, bool]]:
+        return [(message["body"], message["more_body"]) for message in self.messages[1:]]
+
+
+def dropped(reply: Reply) -> bool:
+    assert isinstance(reply.stream, ScriptedStream)
+    return reply.stream.dropped
+
+
+def test_every_chunk_is_sent_by_itself_and_the_end_ends_it() -> None:
+    reply = streamed((head(200, x="1"), b"a"), (b"", b"b"), END)
+    client = Client().take(reply)
+    assert client.head == (200, [(b"x", b"1")])
+    assert client.bodies == [(b"a", True), (b"b", True), (b"", False)]
+    assert client.whole
+    assert not dropped(reply)
+
+
+def test_the_last_frame_may_carry_bytes() -> None:
+    client = Client().take(streamed((head(), b""), (b"", b"z")))
+    assert client.bodies == [(b"z", True), (b"", False)]
+
+
+def test_heads_of_later_chunks_are_ignored() -> None:
+    client = Client().take(streamed((head(201, x="1"), b"a"), (head(500, y="2"), b"b"), (b"{not json", b"c")))
+    assert client.head == (201, [(b"x", b"1")])
+    assert client.bodies == [(b"a", True), (b"b", True), (b"c", True), (b"", False)]
+
+
+def test_a_body_without_a_head_is_200() -> None:
+    client = Client().take(streamed(END, (b"", b"a"), END))
+    assert client.head == (200, [])
+    assert client.bodies == [(b"a", True), (b"", False)]
+
+
+def test_headers_of_interim_answers_come_with_the_final_one_whose_status_stays() -> None:
+    client = Client().take(
+        streamed((head(103, link="</a>"), b""), (head(103, link="</b>"), b""), (head(404, x="1"), b"no"))
+    )
+    assert client.head == (404, [(b"link", b"</a>"), (b"link", b"</b>"), (b"x", b"1")])
+    assert client.bodies == [(b"no", True), (b"", False)]
+
+
+def test_a_final_frame_without_a_body_ends_interim_answers() -> None:
+    client = Client().take(streamed((head(103, link="</a>"), b""), (head(204), b"")))
+    assert client.head == (204, [(b"link", b"</a>")])
+    assert client.bodies == [(b"", False)]
+
+
+def test_nothing_behind_interim_answers_is_200() -> None:
+    assert Client().take(streamed((head(103, link="</a>"), b""), END)).head == (200, [(b"link", b"</a>")])
+
+
+def test_a_stream_that_says_nothing_is_an_error() -> None:
+    client = Client()
+    with pytest.raises(BadReply, match="before it had begun"):
+        client.take(streamed(END, END))
+    assert client.messages == []
+
+
+def test_a_head_that_can_not_be_read_is_an_error_and_stops_the_worker() -> None:
+    reply = streamed((b"{not json", b"a"), (b"", b"b"))
+    client = Client()
+    with pytest.raises(BadReply):
+        client.take(reply)
+    assert client.messages == []
+    assert dropped(reply)
+
+
+@pytest.mark.parametrize(
+    ("frames", "sent"), [([(head(), b"a"), CRASH], [(b"a", True)]), ([(head(103), b""), CRASH], [])]
+)
+def test_a_worker_that_fails_leaves_the_answer_open(frames: list[Any], sent: list[tuple[bytes, bool]]) -> None:
+    client = Client()
+    with pytest.raises(WorkerCrashed):
+        client.take(streamed(*frames))
+    assert client.bodies == sent
+
+
+def test_a_status_that_is_none_is_answered_with_500_and_stops_the_worker() -> None:
+    reply = streamed((head(99), b"a"), (b"", b"b"))
+    client = Client().take(reply)
+    assert client.head[0] == 500
+    assert client.bodies == [(b"unknown status code from worker: 99\n", True), (b"", False)]
+    assert dropped(reply)
+
+
+@pytest.mark.parametrize(("status", "options"), [(200, {"head_only": True}), (204, {}), (304, {})])
+def test_where_no_body_is_wanted_the_worker_is_stopped(status: int, options: dict[str, Any]) -> None:
+    reply = streamed((head(status), b"a"), (b"", b"b"))
+    client = Client().take(reply, **options)
+    assert client.head == (status, [])
+    assert client.bodies == [(b"", False)]
+    assert dropped(reply)
+
+
+def test_a_head_without_a_body_keeps_the_workers_length() -> None:
+    client = Client().take(streamed((head(200, content_length="9"), b"")), head_only=True)
+    assert client.head == (200, [(b"content-length", b"9")])
+
+
+@pytest.mark.parametrize("leave_at", [0, 1, 2])
+def test_a_client_that_leaves_stops_the_worker(leave_at: int) -> None:
+    reply = streamed((head(), b"a"), (b"", b"b"), (b"", b"c"))
+    with pytest.raises(asyncio.CancelledError):
+        Client(leave_at).take(reply)
+    assert dropped(reply)
+
+
+def test_a_client_that_reads_no_more_is_given_up() -> None:
+    reply = streamed((head(), b"a"), (b"", b"b"), (b"", b"c"))
+    with pytest.raises(TimeoutError):
+        Client(stall_at=2).take(reply, stall_timeout=0.001)
+    assert dropped(reply)
+
+
+def test_an_announced_length_is_sent_and_kept() -> None:
+    client = Client().take(streamed((head(200, content_length="2"), b"a"), (b"", b"b"), END))
+    assert client.head == (200, [(b"content-length", b"2")])
+    assert client.whole
+
+
+def test_what_is_longer_than_announced_is_cut_off_and_logged() -> None:
+    reply = streamed((head(200, content_length="3"), b"ab"), (b"", b"cd"), (b"", b"e"))
+    with logged("http") as log:
+        client = Client().take(reply)
+    assert client.bodies == [(b"ab", True), (b"c", True), (b"", False)]
+    assert client.whole
+    assert dropped(reply)
+    assert "longer" in log.of("write response (chunk) error")[0]["error"]
+
+
+def test_what_is_shorter_than_announced_is_no_whole_answer() -> None:
+    with logged("http") as log:
+        client = Client().take(streamed((head(200, content_length="3"), b"a"), END))
+    assert client.bodies == [(b"a", True)]
+    assert client.whole is False
+    assert "shorter" in log.of("write response (chunk) error")[0]["error"]
+
+
+def test_trailers_follow_the_body_and_take_the_place_of_a_length() -> None:
+    context = b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"],"Content-Length":["1"]}}'
+    client = Client().take(streamed((context, b"a"), END), trailers=True)
+    assert client.messages[0] == {"type": "http.response.start", "status": 200, "headers": [], "trailers": True}
+    assert client.messages[-1] == {"type": "http.response.trailers", "headers": [(b"x-t", b"1")]}
+
+
+def test_headers_that_can_not_be_sent_are_named_in_the_log() -> None:
+    with logged("http") as log:
+        Client().take(streamed((b'{"status":200,"headers":{"X Y":["1"]}}', b"a"), END))
+    assert log.of("headers of the worker can't be sent") == [{"headers": ["X Y"]}]
