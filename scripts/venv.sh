@@ -5,7 +5,7 @@
 #   sh scripts/venv.sh dev      and what tests and checks need
 #
 # .venv/.installed-* says for which pyproject.toml, in which folder, that was done; a second run is then over at once.
-# PYTHON names the interpreter to use.
+# PYTHON names the interpreter to make it with; a .venv that is there is kept (make clean removes it).
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
@@ -15,7 +15,7 @@ fits() {
 }
 
 find_python() {
-    for python in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3 python3.14; do
+    for python in python3.13 python3.12 python3.11 python3 python3.14; do
         if fits "$python"; then
             return
         fi
@@ -24,7 +24,15 @@ find_python() {
 }
 
 make_venv() {
-    find_python
+    if [ -n "${PYTHON:-}" ]; then
+        fits "$PYTHON" || {
+            echo "PYTHON=$PYTHON is not a Python 3.11 or newer that runs." >&2
+            exit 1
+        }
+        python=$PYTHON
+    else
+        find_python
+    fi
     if [ -z "$python" ]; then
         sh scripts/packages.sh python3=python3 || exit 1
         find_python
