@@ -1,0 +1,110 @@
+"""Addresses that can and can't be listened on, in words."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.plugins.http.address import Tcp, Unix
+from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.plugins.http.sockets import BoundSockets
+from support.server import free_port
+
+
+def test_a_port_in_use_is_named_with_what_to_do() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ListenError) as caught:
+            BoundSockets(Tcp("127.0.0.1", port))
+    assert str(caught.value) == (
+        f"http.address 127.0.0.1:{port} is already in use; stop the process that listens there, or choose another port"
+    )
+
+
+def test_a_port_is_free_again_right_after_it_was_closed() -> None:
+    port = free_port()
+    for _ in range(2):
+        bound = BoundSockets(Tcp("127.0.0.1", port))
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = bound.sockets[0].accept()
+        accepted.close()
+        client.close()
+        bound.close()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "300.300.300.300"])
+def test_a_host_that_is_none_is_named(host: str) -> None:
+    with pytest.raises(ListenError, match=rf"http.address {host}:80: the host can't be resolved"):
+        BoundSockets(Tcp(host, 80))
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(ListenError, match=r"http.address 192.0.2.1:0 can't be listened on"):
+        BoundSockets(Tcp("192.0.2.1", 0))
+
+
+def test_no_host_is_every_ipv4_address() -> None:
+    bound = BoundSockets(Tcp("", 0))
+    try:
+        assert [one.getsockname()[0] for one in bound.sockets] == ["0.0.0.0"]
+        assert bound.port > 0
+    finally:
+        bound.close()
+
+
+def test_localhost_is_every_address_of_that_name_with_one_port() -> None:
+    bound = BoundSockets(Tcp("localhost", 0))
+    try:
+        assert {one.getsockname()[1] for one in bound.sockets} == {bound.port}
+        socket.create_connection(("127.0.0.1", bound.port)).close()
+    finally:
+        bound.close()
+
+
+def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "rr.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert path.is_socket()
+    bound = BoundSockets(Unix(str(path)))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+    bound.close()
+    assert not path.exists()
+
+
+def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rr.sock"
+    first = BoundSockets(Unix(str(path)))
+    with pytest.raises(ListenError, match=r"http.address unix://.* is already in use"):
+        BoundSockets(Unix(str(path)))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+    first.close()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rr.sock"
+    path.write_text("precious")
+    with pytest.raises(ListenError, match="no socket"):
+        BoundSockets(Unix(str(path)))
+    assert path.read_text() == "precious"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ListenError, match="can't be listened on: No such file"):
+        BoundSockets(Unix(str(tmp_path / "none" / "rr.sock")))
+
+
+def test_a_path_that_another_server_has_taken_over_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "rr.sock"
+    first = BoundSockets(Unix(str(path)))
+    path.unlink()
+    second = BoundSockets(Unix(str(path)))
+    first.close()
+    assert path.is_socket()
+    second.close()

@@ -1,0 +1,123 @@
+"""The http plugin's listener in the test's own process, and clients that speak raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pyroadrunner.plugins.http.address import Tcp, Unix
+from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.plugins.http.entry import Entry
+from pyroadrunner.plugins.http.listener import Listener
+from pyroadrunner.plugins.http.sockets import BoundSockets
+
+PATIENCE = 20.0  # seconds an event may take before the test fails
+
+
+class Served:
+    """A listener that serves.
+
+    Attributes:
+        listener: to stop it by hand.
+    """
+
+    def __init__(self, listener: Listener, bound: BoundSockets) -> None:
+        self.listener = listener
+        self.port = bound.port
+        self._path = bound.address.path if isinstance(bound.address, Unix) else None
+
+    async def connect(self) -> Client:
+        """A connection of its own."""
+        if self._path is not None:
+            return Client(*await asyncio.open_unix_connection(self._path))
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def talk(self, request: bytes) -> bytes:
+        """Send one request and read until the server closes."""
+        client = await self.connect()
+        try:
+            await client.send(request)
+            return await client.rest()
+        finally:
+            client.close()
+
+
+class Client:
+    """One connection. Everything has a deadline, so that a test fails instead of hanging."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        async with asyncio.timeout(PATIENCE):
+            try:
+                self._writer.write(data)
+                await self._writer.drain()
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the server has answered and closed already; what it said is read next
+
+    async def until(self, text: bytes) -> bytes:
+        """Everything up to and with this text."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.readuntil(text)
+
+    async def exactly(self, size: int) -> bytes:
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.readexactly(size)
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes."""
+        async with asyncio.timeout(PATIENCE):
+            found = b""
+            try:
+                while data := await self._reader.read(65536):
+                    found += data
+            except ConnectionResetError:
+                found += b"<reset>"
+            return found
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Leave without a goodbye."""
+        self._writer.transport.abort()
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
+    """Serve an application on a free loopback port, or on a unix socket."""
+    bound = BoundSockets(Unix(str(path)) if path is not None else Tcp("127.0.0.1", 0))
+    listener = Listener(Entry(app), bound)
+    served = Served(listener, bound)
+    await listener.start()
+    try:
+        yield served
+    finally:
+        listener.refuse()
+        await listener.finish(0.0)
+
+
+def request(method: str = "GET", target: str = "/", body: bytes = b"", *, close: bool = True, **headers: str) -> bytes:
+    """The bytes of a request; ``content_type="x"`` is the header ``Content-Type``."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: ex.com"]
+    lines += [f"{name.replace('_', '-').title()}: {value}" for name, value in headers.items()]
+    if body and "transfer_encoding" not in headers and "content_length" not in headers:
+        lines.append(f"Content-Length: {len(body)}")
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def split(response: bytes) -> tuple[int, dict[str, list[str]], bytes]:
+    """Status, headers (lower case) and the bytes after them."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.lower(), []).append(value.strip())
+    return int(first.split()[1]), headers, body
