@@ -1,0 +1,46 @@
+<?php
+
+// An HTTP worker whose paths do what the tests of the http plugin need.
+
+declare(strict_types=1);
+
+require __DIR__ . '/../../../php/autoload.php';
+
+use PyRoadRunner\Http\Request;
+use PyRoadRunner\Http\Response;
+use PyRoadRunner\Http\Server;
+
+/** Pieces of 64 KB until the size is reached. */
+function zeros(int $size): Generator
+{
+    $piece = str_repeat("\0", 65536);
+    for ($sent = 0; $sent < $size; $sent += 65536) {
+        yield $piece;
+    }
+}
+
+/** One piece, then nothing but a dead process. */
+function breaking(): Generator
+{
+    yield 'before';
+    usleep(50_000);
+    posix_kill(getmypid(), SIGKILL);
+    yield 'never';
+}
+
+Server::run(static fn (Request $request): Response|string => match ($request->path()) {
+    '/pid' => (string) getmypid(),
+    '/upload' => Response::json(array_map(
+        static fn ($file) => ['size' => $file->size, 'sha1' => sha1_file($file->tmpName), 'path' => $file->tmpName],
+        $request->uploads,
+    )),
+    '/size' => (string) strlen($request->body),
+    '/zeros' => new Response(body: zeros((int) $request->query['size'])),
+    '/breaking' => new Response(body: breaking()),
+    '/slow' => (static function () use ($request): string {
+        usleep((int) $request->query['ms'] * 1000);
+
+        return (string) getmypid();
+    })(),
+    default => Response::json(['form' => $request->parsed, 'query' => $request->query]),
+});
