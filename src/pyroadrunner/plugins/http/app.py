@@ -42,8 +42,8 @@ class WorkerApp:
         self._rules = rules
         self._limits = limits or Limits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._raw_body = config.raw_body
-        self._internal_code = config.internal_error_code or 500
-        self._overload_code = config.overload_code or 503
+        self._internal_code = _final(config.internal_error_code, 500)
+        self._overload_code = _final(config.overload_code, 503)
         self._debug = config.pool.debug
         self._codec, self._encode = _codec(config.codec)
         self._overload = OverloadLog()
@@ -148,6 +148,10 @@ class WorkerApp:
         else:
             log_failure(what, error, began)
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
+
+
+def _final(status: int, default: int) -> int:
+    return status if status >= 200 else default
 
 
 def _codec(name: str) -> tuple[int, Encode]:

@@ -9,6 +9,9 @@ import msgspec
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.workers.config import PoolConfig
 
+# What a response may have for a status; 0 = the default. Below 200 there is no final one: taken for the default too.
+Status = Annotated[int, msgspec.Meta(ge=0, le=599)]
+
 
 class UploadsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.uploads``: where multipart files are kept while a request runs, and which are refused."""
@@ -26,13 +29,14 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     address: str = ""
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""
-    internal_error_code: int = 500
-    """Status of a request whose worker failed."""
-    overload_code: int = 503
-    """Status of a request that found the queue full or no worker in time (ours; 500 is what RoadRunner answers)."""
+    internal_error_code: Status = 500
+    """Status of a request whose worker failed; 0 = 500."""
+    overload_code: Status = 503
+    """Status of a request that found the queue full or no worker in time (ours; 500 is what RoadRunner answers);
+    0 = 503."""
     access_logs: bool = False
     """Long request lines instead of short ones."""
-    max_request_size: int = 1000
+    max_request_size: Annotated[int, msgspec.Meta(ge=0)] = 1000
     """Largest request body in MB (2**20 bytes); 0 = 1000, as in RoadRunner."""
     raw_body: bool = False
     """Pass forms and uploads on unparsed."""

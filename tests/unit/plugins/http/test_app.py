@@ -176,6 +176,7 @@ def test_no_limit_in_the_config_is_1000_megabytes() -> None:
     [
         (HttpConfig(), WorkerFailed("boom", 1), 500, b""),
         (HttpConfig(internal_error_code=0), WorkerFailed("boom", 1), 500, b""),
+        (HttpConfig(internal_error_code=103), WorkerFailed("boom", 1), 500, b""),
         (HttpConfig(internal_error_code=502), WorkerFailed("boom", 1), 502, b""),
         (HttpConfig(), QueueFull("http", 1), 503, b""),
         (HttpConfig(overload_code=500), NoFreeWorker("http", 1.0), 500, b""),
