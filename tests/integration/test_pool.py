@@ -159,6 +159,28 @@ def test_a_cancelled_request_leaves_the_queue_and_a_running_one_does_not_spoil_t
     run(main())
 
 
+def test_in_an_overload_the_newest_request_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyroadrunner.workers.pool._OVERLOADED_AFTER", 0.0)
+
+    async def main() -> None:
+        async with running_pool(num_workers=1) as pool:
+            running = asyncio.create_task(text(pool, f"wait-for {tmp_path}/go"))
+            await asyncio.sleep(0)
+            order: list[int] = []
+
+            async def queued(number: int) -> None:
+                await text(pool, "pid")
+                order.append(number)
+
+            waiting = [asyncio.create_task(queued(number)) for number in range(3)]
+            await asyncio.sleep(0.01)
+            (tmp_path / "go").touch()
+            await asyncio.gather(running, *waiting)
+            assert order == [2, 1, 0]
+
+    run(main())
+
+
 # -- streams -----------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,9 @@ from pyroadrunner.workers.supervisor import Supervisor
 from pyroadrunner.workers.ticker import Ticker
 
 MAX_ATTEMPTS = 5  # workers a request is given to before it fails: it was handed back by each of them
+# Seconds the oldest request may wait before the newest goes first. By then clients leave, and HTTP/1.1 does not tell
+# us: who served the oldest first would work for nobody until the whole queue is through, long after the overload.
+_OVERLOADED_AFTER = 1.0
 _FINEST_TICK, _COARSEST_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
 
 log = Log("server")
@@ -93,9 +96,11 @@ class Pool:
             self._gate.leave()
 
     def _next(self) -> Job | None:
-        """The first request in the queue that somebody still waits for."""
-        while self._queue:
-            job = self._queue.popleft()
+        """The next request that somebody still waits for: the oldest; in an overload the newest."""
+        queue = self._queue
+        while queue:
+            overload = self._loop.time() - queue[0].since > _OVERLOADED_AFTER
+            job = queue.pop() if overload else queue.popleft()
             if not job.answer.done():
                 return job
         return None
