@@ -6,6 +6,7 @@ import grp
 import logging
 import os
 import pwd
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -141,13 +142,20 @@ def test_workers_run_as_user_and_group() -> None:
     nobody, group = pwd.getpwnam("nobody"), grp.getgrnam("daemon")
 
     async def main(folder: str) -> None:
-        async with serving(server(user="nobody")) as pool:
+        worker = [require_php(), f"{folder}/tests/support/workers/any.php"]
+        async with serving(server(user="nobody", command=worker)) as pool:
             assert (await text(pool, "uid")).startswith(f"{nobody.pw_uid}:{nobody.pw_gid}:")
-        async with serving(server(user="nobody", group="daemon", relay=f"unix://{folder}/r.sock")) as pool:
+        async with serving(
+            server(user="nobody", group="daemon", relay=f"unix://{folder}/r.sock", command=worker)
+        ) as pool:
             assert (await text(pool, "uid")).startswith(f"{nobody.pw_uid}:{group.gr_gid}:")
 
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+    # pytest's own folders are closed to other users, and the checkout may be.
+    with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
+        (Path(folder) / "tests/support/workers").mkdir(parents=True)
+        shutil.copy(ANY_WORKER, f"{folder}/tests/support/workers")
+        shutil.copytree(ANY_WORKER.parents[3] / "php", f"{folder}/php")
         run(main(folder))
 
 
