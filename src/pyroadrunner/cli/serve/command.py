@@ -82,6 +82,7 @@ def _serve(
     def on_ready() -> None:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)  # requests leave hardly any cycles: looking for them less often is time saved
         gc.enable()
         say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: pyroadrunner {__version__}")
         if notice:
