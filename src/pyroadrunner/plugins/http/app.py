@@ -20,6 +20,8 @@ from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Contex
 from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
 from pyroadrunner.plugins.http.stream import Forwarder
 from pyroadrunner.plugins.http.uploads import Form, UploadRules
+from pyroadrunner.workers.errors import BadReply as WorkerBadReply
+from pyroadrunner.workers.errors import WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 _MB = 1 << 20
@@ -145,6 +147,8 @@ class WorkerApp:
     async def _fail(self, what: str, error: Exception, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
+        elif isinstance(error, WorkerCrashed | WorkerBadReply):
+            log.debug(what, error=str(error))  # its pool has said why, with pid, exit code and stderr: once is enough
         else:
             log_failure(what, error, began)
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
