@@ -324,6 +324,17 @@ def test_a_crash_tells_pid_exit_code_and_the_last_words() -> None:
     run(main())
 
 
+def test_a_worker_is_given_up_when_it_ends_though_somebody_holds_its_stdout_open() -> None:
+    async def main() -> None:
+        async with running_pool(num_workers=1) as pool:
+            async with asyncio.timeout(10.0):  # the heir lives longer
+                with pytest.raises(WorkerCrashed):
+                    await text(pool, "leave-heir 15")
+                assert await text(pool, "served") == "1"
+
+    run(main())
+
+
 def test_an_answer_nobody_asked_for_replaces_the_worker() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:

@@ -102,6 +102,7 @@ class Worker:
         self._departed: asyncio.Future[None] = self._loop.create_future()
         relay.on_frame = self._on_frame
         relay.on_lost = self._on_lost
+        child.exited.add_done_callback(lambda _: self._loop.call_later(_LAST_WORDS, self._outlived))
 
     def __repr__(self) -> str:
         return f"Worker(pid={self.pid}, {self.state.label}, execs={self.execs})"
@@ -300,6 +301,14 @@ class Worker:
 
     def _on_lost(self, error: RelayError | FrameError) -> None:
         self._end(error, kill=isinstance(error, RemoteFrameError))
+
+    def _outlived(self) -> None:
+        """Its process has ended, and its relay may not have: somebody it started, in a group of its own, holds it
+        open. What it wrote itself has been read by now, unless a slow reader holds us back."""
+        if self._stream is not None and self._stream.paused:
+            self._loop.call_later(_LAST_WORDS, self._outlived)
+        else:
+            self._end(RelayClosed(mid_frame=False), kill=False)
 
     def _end(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool = False) -> None:
         if self._ending is None:

@@ -40,6 +40,9 @@ while (($payload = $worker->waitPayload()) !== null) {
         case 'hand-back': file_exists($argument) ? $worker->respond('taken') : (touch($argument) && $worker->stop()); break;
         case 'always-hand-back': $worker->stop(); break;
         case 'exit': fwrite(STDERR, "last words\n"); exit((int) $argument);
+        case 'leave-heir': // a process in a session of its own keeps our stdout open
+            proc_open(['setsid', 'sleep', $argument], [1 => STDOUT], $pipes);
+            posix_kill(posix_getpid(), 9);
         case 'answer-and-exit': $worker->respond('bye'); exit(0);
         case 'garbage': $raw("PHP Warning: something went wrong in index.php on line 1\n"); $worker->respond('after garbage'); break;
         case 'half-frame': $raw(substr(Frame::encodePayload('', 'never whole', 0), 0, 20)); exit(3);
