@@ -41,7 +41,11 @@ while (($payload = $worker->waitPayload()) !== null) {
         case 'always-hand-back': $worker->stop(); break;
         case 'exit': fwrite(STDERR, "last words\n"); exit((int) $argument);
         case 'leave-heir': // a process in a session of its own keeps our stdout open
-            proc_open(['setsid', 'sleep', $argument], [1 => STDOUT], $pipes);
+            $heir = proc_open(['setsid', 'sleep', $argument], [1 => STDOUT], $pipes);
+            $pid = proc_get_status($heir)['pid'];
+            while (posix_getsid($pid) !== $pid) { // until then it is in our group, and dies with us
+                usleep(1000);
+            }
             posix_kill(posix_getpid(), 9);
         case 'answer-and-exit': $worker->respond('bye'); exit(0);
         case 'garbage': $raw("PHP Warning: something went wrong in index.php on line 1\n"); $worker->respond('after garbage'); break;
