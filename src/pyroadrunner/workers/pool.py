@@ -82,9 +82,7 @@ class Pool:
         job = Job(payload, label, self._loop.create_future(), self._loop.time())
         try:
             if self._idle:
-                self._idle.popleft().run(job)
-                if self._exec_ttl:
-                    self._ticker.arm()
+                self._give(self._idle.popleft(), job)
             else:
                 self._queue.append(job)
                 self._ticker.arm()
@@ -94,6 +92,11 @@ class Pool:
             raise
         finally:
             self._gate.leave()
+
+    def _give(self, worker: Worker, job: Job) -> None:
+        worker.run(job)
+        if self._exec_ttl:
+            self._ticker.arm()
 
     def _next(self) -> Job | None:
         """The next request that somebody still waits for: the oldest; in an overload the newest."""
@@ -116,7 +119,7 @@ class Pool:
         if worker.state is not State.READY:
             self._roster.dismiss(worker)
         elif self._queue and (job := self._next()) is not None:
-            worker.run(job)
+            self._give(worker, job)
         elif self._autoscaler is not None and self._roster.surplus:
             worker.retire(State.INVALID)
             self._roster.dismiss(worker)
@@ -129,7 +132,7 @@ class Pool:
         if job.attempts >= MAX_ATTEMPTS:
             job.fail(WorkerRefused(job.attempts))
         elif self._idle:
-            self._idle.popleft().run(job)
+            self._give(self._idle.popleft(), job)
         else:
             job.since = self._loop.time()
             self._queue.appendleft(job)

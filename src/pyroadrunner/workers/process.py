@@ -96,7 +96,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._job: Job | None = None
         self._stream: WorkerStream | None = None
-        self._label: Job | None = None  # the job of a running stream, whose answer has been given
+        self._streamed: Job | None = None  # the job of a running stream, whose answer has been given
         self._drain: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
         self._departed: asyncio.Future[None] = self._loop.create_future()
@@ -173,7 +173,7 @@ class Worker:
 
     def exceeds(self, now: float, exec_ttl: float) -> bool:
         """Whether its request (of a stream: the wait for its next frame) takes longer than ``exec_ttl`` seconds."""
-        job = self._job or self._label
+        job = self._job or self._streamed
         if job is None or (self._stream is not None and self._stream.paused):
             return False
         return now - job.since >= exec_ttl
@@ -182,7 +182,7 @@ class Worker:
         """Kill it: its request took longer than ``exec_ttl`` seconds."""
         self.state = move(self.state, State.EXEC_TTL_REACHED)
         error = ExecTimeout(self.pid, exec_ttl)
-        job = self._job or self._label
+        job = self._job or self._streamed
         request = job.describe() if job else ""
         log.warning("worker is killed: exec_ttl reached", pid=self.pid, exec_ttl=exec_ttl, request=request)
         self._give_up(error)
@@ -195,14 +195,14 @@ class Worker:
         if chunk is None:
             self._refuse("bad payload: context longer than its frame")
             return
-        self._job, self._label = None, job
+        self._job, self._streamed = None, job
         job.since = self._loop.time()
         stream = WorkerStream(self)
         self._stream = stream
         if frame.stream & _PING:
             self._relay.send(PONG)
         if not frame.stream & _MORE:  # stream bits, but the last frame all the same
-            self._stream = self._label = None
+            self._stream = self._streamed = None
             stream.end()
             self._finish()
             job.succeed(Reply(chunk.context, chunk.body, chunk.codec))
@@ -210,8 +210,8 @@ class Worker:
             stream.drop()
 
     def _on_stream_frame(self, stream: WorkerStream, frame: Frame) -> None:
-        if self._label is not None:
-            self._label.since = self._loop.time()
+        if self._streamed is not None:
+            self._streamed.since = self._loop.time()
         if frame.flags & _ERROR:
             text = frame.payload.decode(errors="replace")
             self.state = move(self.state, State.INVALID) if self.state is State.WORKING else self.state
@@ -228,11 +228,15 @@ class Worker:
         if not frame.stream & _MORE:
             self._close_stream(None)
 
-    def _close_stream(self, error: Exception | None) -> None:
-        stream, self._stream, self._label = self._stream, None, None
+    def _forget_stream(self) -> WorkerStream | None:
+        stream, self._stream, self._streamed = self._stream, None, None
         if self._drain is not None:
             self._drain.cancel()
             self._drain = None
+        return stream
+
+    def _close_stream(self, error: Exception | None) -> None:
+        stream = self._forget_stream()
         if stream is not None:
             stream.end(error)
             if stream.paused:
@@ -243,8 +247,8 @@ class Worker:
         self._relay.pause()
 
     def resume_stream(self) -> None:
-        if self._label is not None:
-            self._label.since = self._loop.time()  # the reader was slow, not the worker
+        if self._streamed is not None:
+            self._streamed.since = self._loop.time()  # the reader was slow, not the worker
         self._relay.resume()
 
     def abort_stream(self) -> None:
@@ -347,7 +351,7 @@ class Worker:
             error = WorkerCrashed(self.pid, str(cause), status, stderr, garbage)
         else:
             error = BadReply(f"sync_worker_receive_frame: {cause}", self.pid)
-        busy = self._job or self._label
+        busy = self._job or self._streamed
         self._give_up(error)
         if quiet:
             return
@@ -375,10 +379,7 @@ class Worker:
     def _give_up(self, error: Exception) -> None:
         """Fail the request it runs, if any."""
         job, self._job = self._job, None
-        stream, self._stream, self._label = self._stream, None, None
-        if self._drain is not None:
-            self._drain.cancel()
-            self._drain = None
+        stream = self._forget_stream()
         if stream is not None:
             stream.end(error)
         if job is not None:
@@ -405,7 +406,7 @@ class Worker:
     def info(self, pool: str) -> WorkerInfo:
         """Its figures, now."""
         now = self._loop.time()
-        job = self._job or self._label
+        job = self._job or self._streamed
         return WorkerInfo(
             pid=self.pid,
             status=int(self.state),
