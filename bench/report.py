@@ -25,8 +25,8 @@ shows medians. Each subject's answers are checked before it is measured.
 - **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
 - **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static
   children, opcache on, no access log.
-- **the workers alone, over pipes**: one loop feeds the same workers with no HTTP around; nothing that uses them can be
-  faster.
+- **the workers alone, over pipes**: one loop feeds the same workers with no HTTP around, one request each at a time: a
+  yardstick for what HTTP costs.
 
 {results}
 
