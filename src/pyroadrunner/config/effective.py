@@ -14,7 +14,7 @@ from pyroadrunner.config.known import ALWAYS_ON
 from pyroadrunner.config.origin import KeyPath
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.secrets import is_secret, masked
-from pyroadrunner.config.section import fields_of, plain_type
+from pyroadrunner.config.section import fields_of, named_field, plain_type
 from pyroadrunner.config.values import Unreadable, to_map
 
 DEFAULT = "default"
@@ -60,6 +60,11 @@ class _View:
 
     def struct(self, made: msgspec.Struct, data: Any, path: KeyPath) -> Iterator[Leaf]:
         given = _given(data)
+        named = named_field(type(made))
+        if named is not None:
+            for key, entry in getattr(made, named.name).items():
+                yield from self.struct(entry, given.get(key), (*path, key))
+            return
         fields = fields_of(type(made))
         for key, field in fields.items():
             here = (*path, key)

@@ -45,6 +45,11 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text) if "$" in text else text
 
 
+def as_environment(values: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    """An ``env:`` map of the config as variables: names upper-cased (the config lower-cases them), values expanded."""
+    return {name.upper(): expand(value, env) for name, value in values.items()}
+
+
 def loses_text(text: str) -> bool:
     """Whether a reference in ``text`` can only ever give nothing, such as ``$$`` or ``${VAR:=x}``."""
     return "$" in text and _LOST.search(text) is not None

@@ -18,7 +18,7 @@ from msgspec import inspect
 
 from pyroadrunner.config.durations import NANOSECONDS, format_duration
 from pyroadrunner.config.known import KNOWN_SECTIONS
-from pyroadrunner.config.section import fields_of, plain_type
+from pyroadrunner.config.section import fields_of, named_field, plain_type
 
 Schema = dict[str, Any]
 
@@ -84,6 +84,9 @@ def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
 
 
 def _struct(model: type[msgspec.Struct]) -> Schema:
+    named = named_field(model)
+    if named is not None:
+        return _type(named.type)
     texts = _descriptions(model)
     properties: Schema = {}
     for key, field in fields_of(model).items():

@@ -50,6 +50,11 @@ def fields_of(model: type[msgspec.Struct]) -> dict[str, inspect.Field]:
     return {field.encode_name: field for field in cast("inspect.StructType", inspect.type_info(model)).fields}
 
 
+def named_field(model: type[msgspec.Struct]) -> inspect.Field | None:
+    """The field that holds the whole section, where its keys are names the user chose (``values.NAMED``)."""
+    return next((field for field in fields_of(model).values() if "rr_named" in plain_type(field.type)[1]), None)
+
+
 def plain_type(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
     """A type without its ``Annotated`` and ``| None``, and the notes (``rr``, ``rr_unbuilt``) that were around it."""
     notes: dict[str, Any] = {}
@@ -121,6 +126,10 @@ class SectionReader:
             given = values.to_map(data)
         except Unreadable as wrong:
             return self._note(path, wrong.message, data, expected="a map of keys")
+        named = named_field(model)
+        if named is not None:
+            entries = self._value(named.type, given, path)
+            return FAULTY if entries is FAULTY else self._made(model, {named.name: entries}, path)
         fields = fields_of(model)
         read: dict[str, Any] = {}
         for key, value in given.items():

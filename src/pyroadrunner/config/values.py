@@ -27,6 +27,12 @@ StringList = Annotated[list[str], Meta(extra={"rr": "list"})]
 # A map, or a list of maps merged into one; scalar values become strings.
 StringMap = Annotated[dict[str, str], Meta(extra={"rr": "map"})]
 
+# Marks the only field of a section whose keys are names the user chose (`service: {queue: {command: ...}}`): the whole
+# section is its value, so that no word for it appears in the file.
+#
+#     services: Annotated[dict[str, ServiceConfig], NAMED] = msgspec.field(default_factory=dict)
+NAMED = Meta(extra={"rr_named": True})
+
 
 def unbuilt(note: str) -> Meta:
     """Mark a key that is accepted, since RoadRunner has it, and not acted on: setting it gives a warning.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyroadrunner.config.expand import expand
+from pyroadrunner.config.expand import as_environment
 from pyroadrunner.version import ROADRUNNER_VERSION
 
 
@@ -23,12 +23,7 @@ def worker_environment(
     env = {**base, "RR_RELAY": relay}
     if rpc:
         env["RR_RPC"] = rpc
-    env |= own_environment(server, base)
+    env |= as_environment(server, base)
     env["RR_VERSION"] = ROADRUNNER_VERSION
     env |= {name.upper(): value for name, value in plugin.items()}
     return env
-
-
-def own_environment(values: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
-    """An ``env:`` map of the config as variables: names upper-cased, ``$NAME`` in values expanded."""
-    return {name.upper(): expand(value, base) for name, value in values.items()}

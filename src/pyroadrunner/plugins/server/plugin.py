@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from pyroadrunner.config.expand import as_environment
 from pyroadrunner.contracts import Effective, WorkerPool
 from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
-from pyroadrunner.plugins.server.environment import own_environment, worker_environment
+from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.on_init import run_on_init
 from pyroadrunner.workers.children import AS_SERVER, Identity
 from pyroadrunner.workers.config import PoolConfig
@@ -44,7 +45,7 @@ class ServerPlugin:
             await self._listener.start()
         on_init = self._config.on_init
         if on_init is not None:
-            await run_on_init(on_init, {**own_environment(on_init.env, os.environ), **os.environ})
+            await run_on_init(on_init, {**as_environment(on_init.env, os.environ), **os.environ})
 
     async def stop(self, grace: float) -> None:
         """The pools are stopped by the plugins they were made for."""
