@@ -1,0 +1,118 @@
+"""One client: reads a head, answers it, waits for the next. Bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pyroadrunner.admin.request import Refused, Request, read_request
+from pyroadrunner.admin.response import Response
+from pyroadrunner.log import Log
+
+MAX_HEAD = 16 * 1024  # bytes of a request
+_LINGER = 1.0  # seconds in which a client that was refused may finish
+_LINGER_READS = 64
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds.
+
+    Attributes:
+        read: for the head of a request to arrive, from its first byte.
+        write: for the client to take an answer.
+        idle: for the next request to begin.
+    """
+
+    read: float = 60.0
+    write: float = 60.0
+    idle: float = 60.0
+
+
+class Connection:
+    """One client's connection.
+
+    Args:
+        answer: from a request to its answer.
+        log: where a failure of ``answer`` is told.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Handler, timeouts: Timeouts, log: Log
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._answer = answer
+        self._timeouts = timeouts
+        self._log = log
+        self._ending = False
+        self.busy = False  # a request has begun and is not answered
+
+    def __repr__(self) -> str:
+        return f"Connection({'busy' if self.busy else 'idle'}, ending={self._ending})"
+
+    def end(self) -> None:
+        """Close when the running request is answered; now when there is none. Idempotent."""
+        self._ending = True
+        if not self.busy:
+            self._writer.transport.abort()
+
+    async def serve(self) -> None:
+        """Answer until the client leaves, is too slow, or says what can't be answered. Raises nothing but
+        cancellation."""
+        try:
+            while not self._ending and await self._one():
+                pass
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):  # the client's doing
+            self._writer.transport.abort()
+        finally:
+            self.busy = False
+            self._writer.close()
+
+    async def _one(self) -> bool:
+        """Answer one request; whether another may follow."""
+        async with asyncio.timeout(self._timeouts.idle):
+            first = await self._reader.readexactly(1)
+        self.busy = True
+        try:
+            async with asyncio.timeout(self._timeouts.read):
+                rest = await self._reader.readuntil(b"\r\n\r\n")
+            request = read_request(first + rest)
+        except TimeoutError:
+            return await self._refuse(Response(408, "408 the request took too long\n"))
+        except asyncio.LimitOverrunError:
+            return await self._refuse(Response(431, "431 the request is too large\n"))
+        except Refused as refused:
+            return await self._refuse(refused.response)
+        response = await self._answered(request)
+        return await self._send(response, head=request.head, keep=request.keep_alive)
+
+    async def _answered(self, request: Request) -> Response:
+        try:
+            return await self._answer(request)
+        except Exception as error:  # a bug ends this request, nothing else
+            self._log.error("request failed", path=request.path, error=f"{type(error).__name__}: {error}")
+            return Response(500, "500 internal server error, see logs\n")
+
+    async def _refuse(self, response: Response) -> bool:
+        """Answer, then read a little of what still comes: closing with bytes unread makes the system send a reset,
+        which may reach the client before the answer does."""
+        await self._send(response)
+        if not self._writer.is_closing():
+            self._writer.write_eof()
+        async with asyncio.timeout(_LINGER):
+            for _ in range(_LINGER_READS):
+                if not await self._reader.read(MAX_HEAD):
+                    break
+        return False
+
+    async def _send(self, response: Response, *, head: bool = False, keep: bool = False) -> bool:
+        keep = keep and not self._ending
+        self._writer.write(response.encode(head=head, close=not keep))
+        async with asyncio.timeout(self._timeouts.write):
+            await self._writer.drain()
+        self.busy = False
+        return keep

@@ -1,0 +1,99 @@
+"""The head of a request -> what is asked, or the answer that refuses it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote
+
+from pyroadrunner.admin.response import NOT_ALLOWED, Response
+
+# RFC 9112, section 3: method SP request-target SP HTTP-version. The target's octets are visible ASCII.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d)\.(\d)")
+# RFC 9112, section 5: no blank before the colon; no control characters in the value.
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_MOST_PARAMETERS = 256
+
+
+class Refused(Exception):
+    """A request that is answered with ``response``, and with the end of the connection: what follows can't be told."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        path: decoded, without the query.
+        query: the values of each parameter, in order.
+        head: whether only the head of the answer is wanted.
+        keep_alive: whether the client may ask again on this connection.
+    """
+
+    path: str
+    query: Mapping[str, Sequence[str]]
+    head: bool
+    keep_alive: bool
+
+
+def read_request(data: bytes) -> Request:
+    """The request whose head is ``data``, with the empty line at its end.
+
+    Raises:
+        Refused: it is no HTTP/1 (400, 505), neither GET nor HEAD (405), or brings a body (413).
+    """
+    first, *lines = data[:-4].split(b"\r\n")
+    found = _REQUEST_LINE.fullmatch(first)
+    if found is None:
+        raise Refused(Response(400, "400 bad request\n"))
+    method, target, major, minor = found.groups()
+    if major != b"1":
+        raise Refused(Response(505, "505 only HTTP/1 is spoken here\n"))
+    fields = _fields(lines)
+    if method not in (b"GET", b"HEAD"):
+        raise Refused(NOT_ALLOWED)
+    if "transfer-encoding" in fields or fields.get("content-length", b"0").strip(b"0"):
+        raise Refused(Response(413, "413 a request has no body here\n"))
+    path, _, query = _origin_form(target).partition("?")
+    wishes = {wish.strip().lower() for wish in fields.get("connection", b"").split(b",")}
+    return Request(
+        path=unquote(path),
+        query=_parameters(query),
+        head=method == b"HEAD",
+        keep_alive=b"close" not in wishes if minor != b"0" else b"keep-alive" in wishes,
+    )
+
+
+def _fields(lines: list[bytes]) -> dict[str, bytes]:
+    """Names in lower case; the values of a name that comes twice are joined, as RFC 9110 has it."""
+    fields: dict[str, bytes] = {}
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None:
+            raise Refused(Response(400, "400 bad request\n"))
+        name, value = found[1].decode().lower(), found[2].strip(b" \t")
+        fields[name] = fields[name] + b"," + value if name in fields else value
+    return fields
+
+
+def _origin_form(target: bytes) -> str:
+    """Path and query; a proxy may send the whole URL (RFC 9112, section 3.2.2)."""
+    text = target.decode("ascii")
+    if text.lower().startswith(("http://", "https://")):
+        host, slash, rest = text.partition("://")[2].partition("/")
+        return slash + rest if slash else f"/{host[host.find('?') :] if '?' in host else ''}"
+    if not text.startswith("/"):
+        raise Refused(Response(400, "400 bad request\n"))
+    return text
+
+
+def _parameters(query: str) -> Mapping[str, Sequence[str]]:
+    try:
+        return parse_qs(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError:  # more of them
+        raise Refused(Response(400, "400 bad request\n")) from None

@@ -1,0 +1,98 @@
+"""An endpoint on an address of its own: listens, keeps count of its clients, lets running requests end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from pyroadrunner.admin.connection import MAX_HEAD, Connection, Handler, Timeouts
+from pyroadrunner.goridge.address import Address, InvalidAddress, parse_address
+from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
+from pyroadrunner.log import Log
+
+MAX_CONNECTIONS = 256
+
+
+def endpoint(text: str) -> Address:
+    """The address a config names: ``host:port``, ``:port``, or with its scheme ``tcp://`` or ``unix://``.
+
+    Raises:
+        InvalidAddress: it is none.
+    """
+    try:
+        return parse_address(text if "://" in text else f"tcp://{text}")
+    except InvalidAddress:
+        raise InvalidAddress(text) from None
+
+
+class AdminServer:
+    """HTTP for those who watch.
+
+    Args:
+        address: where to listen.
+        key: config key the address comes from, for the error.
+        answer: from a request to its answer; an exception is a 500 and a line in the log.
+        log: the owner's channel.
+    """
+
+    def __init__(self, address: Address, key: str, answer: Handler, log: Log, timeouts: Timeouts | None = None) -> None:
+        self._address = address
+        self._key = key
+        self._answer = answer
+        self._log = log
+        self._timeouts = timeouts or Timeouts()
+        self._listening: Listening | None = None
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._full = False  # the log has been told
+
+    def __repr__(self) -> str:
+        return f"AdminServer({self.address}, connections={len(self._connections)})"
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; port 0 is replaced by the one taken."""
+        return self._listening.address if self._listening is not None else self._address
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: the address can't be had.
+        """
+        self._listening = listen(self._address, self._key)
+        for sock in self._listening.sockets:
+            start = asyncio.start_unix_server if sock.family == socket.AF_UNIX else asyncio.start_server
+            self._servers.append(await start(self._accept, sock=sock, backlog=BACKLOG, limit=MAX_HEAD))
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new clients, let running requests end within ``grace`` seconds, close. Idempotent."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._listening is not None:
+            self._listening.close()
+        for connection in self._connections.values():
+            connection.end()
+        if self._connections:
+            _, late = await asyncio.wait(self._connections, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._servers or len(self._connections) >= MAX_CONNECTIONS:
+            if not self._full:
+                self._log.warning("no more clients are taken until some leave", limit=MAX_CONNECTIONS)
+                self._full = True
+            writer.transport.abort()
+            return
+        connection = Connection(reader, writer, self._answer, self._timeouts, self._log)
+        task = asyncio.get_running_loop().create_task(connection.serve())
+        self._connections[task] = connection
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        del self._connections[task]
+        self._full = self._full and len(self._connections) >= MAX_CONNECTIONS * 0.9
