@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.info import WorkerInfo
@@ -132,6 +132,59 @@ class HasRpc(Protocol):
         """Method name (without the service prefix) to its handler; read once, when ``rpc`` starts."""
 
 
+class Sample(NamedTuple):
+    """One line of a metric.
+
+    Attributes:
+        labels: by name.
+        value: what is shown.
+        suffix: put behind the family's name: ``_bucket``, ``_sum``, ``_count`` of a histogram; else empty.
+    """
+
+    labels: Mapping[str, str]
+    value: float
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """A metric with all its samples, as it is at this moment.
+
+    Attributes:
+        name: as it is exposed, ``rr_http_total_workers``; nothing is added to it.
+        kind: Prometheus' word for it: ``gauge``, ``counter``, ``histogram``, ``summary``.
+        help: one line.
+        samples: in the order in which they are shown.
+    """
+
+    name: str
+    kind: str
+    help: str
+    samples: Sequence[Sample]
+
+
+@runtime_checkable
+class HasMetrics(Protocol):
+    """A plugin with figures of its own; ``metrics`` asks for them when it is scraped."""
+
+    name: str
+
+    async def metrics(self) -> Sequence[MetricFamily]: ...
+
+
+@runtime_checkable
+class HasStatus(Protocol):
+    """A plugin that ``status`` asks how it is. Both answers are cheap: probes come every second."""
+
+    name: str
+
+    async def healthy(self) -> bool:
+        """Whether it works: at least one worker serves (ready or working)."""
+
+    async def ready(self) -> bool:
+        """Whether it takes more work right now: at least one worker is free."""
+
+
 class Effective(Protocol):
     """The configuration the server runs with, for those who show it (``rpc.Config``)."""
 
@@ -140,12 +193,16 @@ class Effective(Protocol):
 
 __all__ = [
     "Effective",
+    "HasMetrics",
     "HasPools",
     "HasRpc",
+    "HasStatus",
+    "MetricFamily",
     "Plugin",
     "PoolFactory",
     "RpcMethod",
     "Runs",
+    "Sample",
     "Sequence",
     "WorkerPool",
 ]

@@ -18,6 +18,7 @@ from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.sockets import BoundSockets
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
+from pyroadrunner.workers.state import State
 
 
 class HttpPlugin:
@@ -82,6 +83,17 @@ class HttpPlugin:
     def pools(self) -> Mapping[str, WorkerPool]:
         """Its one pool, once started."""
         return {"http": self._pool} if self._pool is not None else {}
+
+    async def healthy(self) -> bool:
+        """Whether a worker serves: one is ready or working."""
+        return await self._has_worker(State.READY, State.WORKING)
+
+    async def ready(self) -> bool:
+        """Whether a worker is free right now."""
+        return await self._has_worker(State.READY)
+
+    async def _has_worker(self, *states: State) -> bool:
+        return self._pool is not None and any(worker.status in states for worker in await self._pool.workers())
 
     def _chain(self, pool: WorkerPool) -> Entry:
         rules = UploadRules(self._config.uploads, owner(self._effective.as_dict()))
