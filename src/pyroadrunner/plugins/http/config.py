@@ -44,9 +44,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """How the request context is encoded for the worker (ours)."""
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
-    middleware: Annotated[StringList, unbuilt("middleware; requests go straight to the workers")] = msgspec.field(
-        default_factory=list
-    )
+    middleware: StringList = msgspec.field(default_factory=list)
+    """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
     trusted_subnets: Annotated[
         StringList, unbuilt("proxies whose word on the client's address is taken; the peer's address is used")
     ] = msgspec.field(default_factory=list)

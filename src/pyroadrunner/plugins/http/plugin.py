@@ -15,6 +15,7 @@ from pyroadrunner.plugins.http.entry import Entry, chain
 from pyroadrunner.plugins.http.errors import ListenError
 from pyroadrunner.plugins.http.listener import Listener
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
+from pyroadrunner.plugins.http.middleware.registry import Setup, layers
 from pyroadrunner.plugins.http.sockets import BoundSockets
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
@@ -96,9 +97,11 @@ class HttpPlugin:
         return self._pool is not None and any(worker.status in states for worker in await self._pool.workers())
 
     def _chain(self, pool: WorkerPool) -> Entry:
-        rules = UploadRules(self._config.uploads, owner(self._effective.as_dict()))
+        effective = self._effective.as_dict()
+        rules = UploadRules(self._config.uploads, owner(effective))
         app = WorkerApp(self._config, pool, rules)
-        return Entry(chain(AccessLog(app, long=self._config.access_logs), ()))
+        around = layers(Setup(config=self._config, effective=effective))
+        return Entry(chain(AccessLog(app, long=self._config.access_logs), around))
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

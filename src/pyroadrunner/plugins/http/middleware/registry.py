@@ -1,0 +1,55 @@
+"""The names ``http.middleware`` may hold, and how each becomes a layer of the chain. Imported only when named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.plugins.http.config import HttpConfig
+
+log = Log("http")
+
+Around = Callable[[ASGIApp], ASGIApp]
+
+# Name in the config -> module of this package. Each has ``build(setup) -> Around | None``; None = its options are
+# absent, so there is nothing to do.
+BUILT_IN: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a middleware is built from.
+
+    Attributes:
+        config: the ``http`` section.
+        effective: the whole config, for those with a section of their own.
+    """
+
+    config: HttpConfig
+    effective: Mapping[str, Any]
+
+
+def layers(setup: Setup) -> Sequence[Around]:
+    """The configured middleware in the configured order: the first is the innermost.
+
+    An unknown name is a warning, as in RoadRunner: a config must not stop a server from starting over it.
+
+    Raises:
+        RoadRunnerError: the options of one can't be kept.
+    """
+    found: list[Around] = []
+    for name in setup.config.middleware:
+        module = BUILT_IN.get(name)
+        if module is None:
+            log.warning("requested middleware doesn't exist", requested=name, known=sorted(BUILT_IN))
+            continue
+        around = import_module(f"pyroadrunner.plugins.http.middleware.{module}").build(setup)
+        if around is None:
+            log.warning("requested middleware has no options and does nothing", requested=name)
+        else:
+            found.append(around)
+    return found
