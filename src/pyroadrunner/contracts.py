@@ -104,6 +104,20 @@ class HasPools(Protocol):
         """Its pools by name; the first is the default one."""
 
 
+@runtime_checkable
+class HasProcesses(Protocol):
+    """A plugin whose processes are its own and no pool's: they are listed and restarted like workers, but nobody adds
+    or removes one."""
+
+    name: str
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Those that run now."""
+
+    async def reset(self) -> None:
+        """Restart all. What can't be started again is told by an error, once the others were."""
+
+
 @dataclass(frozen=True, slots=True)
 class RpcMethod:
     """One method of a plugin's RPC service, called as ``<plugin name>.<Method>``.
@@ -195,6 +209,7 @@ __all__ = [
     "Effective",
     "HasMetrics",
     "HasPools",
+    "HasProcesses",
     "HasRpc",
     "HasStatus",
     "MetricFamily",

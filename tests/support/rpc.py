@@ -84,6 +84,25 @@ class FakePlugin:
         return self._pools
 
 
+class FakeSidecars:
+    """A plugin with processes of its own; ``fails`` is what its reset raises."""
+
+    def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
+        self.name = name
+        self.resets = 0
+        self._infos = list(infos)
+        self._fails = fails
+
+    async def workers(self) -> list[WorkerInfo]:
+        return self._infos
+
+    async def reset(self) -> None:
+        await asyncio.sleep(0)
+        self.resets += 1
+        if self._fails is not None:
+            raise self._fails
+
+
 class Metric(msgspec.Struct):
     """An argument with keys."""
 

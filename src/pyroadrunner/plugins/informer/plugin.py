@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import HasPools, RpcMethod
+from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod
 from pyroadrunner.plugins.informer.rpc import methods
 
 
@@ -13,8 +13,9 @@ class InformerPlugin:
 
     name = "informer"
 
-    def __init__(self, plugins: Sequence[HasPools]) -> None:
+    def __init__(self, plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> None:
         self._plugins = plugins
+        self._sidecars = sidecars
 
     async def start(self) -> None:
         pass
@@ -23,4 +24,4 @@ class InformerPlugin:
         pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        return methods(self._plugins)
+        return methods(self._plugins, self._sidecars)

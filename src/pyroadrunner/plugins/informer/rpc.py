@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from pyroadrunner.contracts import HasPools, RpcMethod, WorkerPool
+from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod, WorkerPool
 from pyroadrunner.plugins.informer.errors import NoWorkers
 from pyroadrunner.workers.info import WorkerInfo
 
@@ -17,18 +17,21 @@ class Workers(msgspec.Struct):
     workers: list[WorkerInfo]
 
 
-def methods(plugins: Sequence[HasPools]) -> Mapping[str, RpcMethod]:
+def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
     """``List``, ``Workers``, ``Jobs``, ``AddWorker``, ``RemoveWorker`` over the plugins running at the time."""
 
     def names(_: bool) -> list[str]:
-        return [plugin.name for plugin in plugins]
+        return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def workers(name: str) -> Workers:
-        """Of every pool of the plugin. None for one that is not there: RoadRunner answers null, and PHP's client
-        falls over it."""
+        """Of every pool of the plugin, and the processes it has besides. None for one that is not there: RoadRunner
+        answers null, and PHP's client falls over it."""
         found: list[WorkerInfo] = []
         for pool in _pools(plugins, name):
             found += await pool.workers()
+        for sidecar in sidecars:
+            if sidecar.name == name:
+                found += await sidecar.workers()
         return Workers(found)
 
     def jobs(_: str) -> None:

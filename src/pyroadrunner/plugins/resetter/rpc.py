@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from pyroadrunner.contracts import HasPools, RpcMethod
+from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
@@ -13,22 +13,21 @@ from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
 log = Log("resetter")
 
 
-def methods(plugins: Sequence[HasPools]) -> Mapping[str, RpcMethod]:
+def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
     """``List`` and ``Reset`` over the plugins running at the time."""
 
     def names(_: bool) -> list[str]:
-        return [plugin.name for plugin in plugins]
+        return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def reset(name: str) -> bool:
         """Replace the workers of all pools of a plugin, the pools side by side; each pool sees to it that no request
         fails."""
-        found = next((plugin for plugin in plugins if plugin.name == name), None)
-        if found is None:
+        if name not in names(True):
             raise UnknownPlugin(name)
-        pools = found.pools()
+        resets = _resets(plugins, sidecars, name)
         log.info("reset signal was received", plugin=name)
-        results = await asyncio.gather(*(pool.reset() for pool in pools.values()), return_exceptions=True)
-        failed = {pool: error for pool, error in zip(pools, results, strict=True) if isinstance(error, BaseException)}
+        results = await asyncio.gather(*(restart() for restart in resets.values()), return_exceptions=True)
+        failed = {what: error for what, error in zip(resets, results, strict=True) if isinstance(error, BaseException)}
         for error in failed.values():
             if not isinstance(error, RoadRunnerError):
                 raise error  # a bug: whoever runs the call logs it
@@ -39,3 +38,11 @@ def methods(plugins: Sequence[HasPools]) -> Mapping[str, RpcMethod]:
         return True
 
     return {"List": RpcMethod(names), "Reset": RpcMethod(reset, str)}
+
+
+def _resets(
+    plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses], name: str
+) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    """What resetting a plugin takes: by pool, and by its own name for the processes it has besides."""
+    pools = {pool: found.reset for plugin in plugins if plugin.name == name for pool, found in plugin.pools().items()}
+    return pools | {sidecar.name: sidecar.reset for sidecar in sidecars if sidecar.name == name}

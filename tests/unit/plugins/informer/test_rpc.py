@@ -11,7 +11,7 @@ import pytest
 from pyroadrunner.contracts import HasPools
 from pyroadrunner.plugins.informer.errors import NoWorkers
 from pyroadrunner.plugins.informer.plugin import InformerPlugin
-from support.rpc import FakePlugin, FakePool, worker
+from support.rpc import FakePlugin, FakePool, FakeSidecars, worker
 
 HTTP = FakePlugin("http", FakePool("http", [worker(1)]), FakePool("http.slow", [worker(2, pool="http.slow")]))
 JOBS = FakePlugin("jobs", FakePool("jobs"))
@@ -51,6 +51,15 @@ def test_the_workers_of_all_pools_of_a_plugin_are_told_with_roadrunners_keys() -
 @pytest.mark.parametrize("name", ["jobs", "nope", ""])
 def test_no_workers_are_an_empty_list_and_not_null(name: str) -> None:
     assert call("Workers", name, HTTP, JOBS) == {"workers": []}
+
+
+def test_processes_that_are_no_pools_are_listed_but_not_managed() -> None:
+    sidecars = FakeSidecars("service", [worker(3, command="/usr/bin/php a.php", status_str="", pool="")])
+    methods = InformerPlugin([HTTP], [sidecars]).rpc_methods()
+    assert methods["List"].call(True) == ["http", "service"]
+    assert [one.pid for one in asyncio.run(methods["Workers"].call("service")).workers] == [3]
+    with pytest.raises(NoWorkers, match=r"^plugin service does not support workers management$"):
+        asyncio.run(methods["AddWorker"].call("service"))
 
 
 def test_there_are_no_pipelines() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.workers.errors import WorkerStartError
-from support.rpc import FakePlugin, FakePool
+from support.rpc import FakePlugin, FakePool, FakeSidecars, Refused
 
 
 def call(method: str, argument: Any, *plugins: FakePlugin) -> Any:
@@ -46,6 +46,19 @@ def test_a_pool_that_can_not_be_reset_is_named_with_its_reason_and_the_others_ar
     assert "http: WorkerAllocate: no hello" in str(failed.value)
     assert "Fatal error" in str(failed.value)
     assert fine.resets == 1
+
+
+def test_processes_that_are_no_pools_are_restarted_and_their_failure_is_told() -> None:
+    async def main() -> None:
+        fine, broken = FakeSidecars("service"), FakeSidecars("other", fails=Refused("no"))
+        methods = ResetterPlugin([FakePlugin("http")], [fine, broken]).rpc_methods()
+        assert methods["List"].call(True) == ["http", "service", "other"]
+        assert await methods["Reset"].call("service") is True
+        assert (fine.resets, broken.resets) == (1, 0)
+        with pytest.raises(ResetFailed, match=r"^resetter_rpc_reset:\n\tother: no$"):
+            await methods["Reset"].call("other")
+
+    asyncio.run(main())
 
 
 def test_a_bug_is_not_taken_for_a_failed_start() -> None:
