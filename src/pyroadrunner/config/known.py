@@ -25,7 +25,6 @@ KNOWN_SECTIONS = {
     "nsq": "connection of the nsq jobs driver",
     "otel": "OpenTelemetry traces",
     "redis": "connection of the redis drivers",
-    "service": "commands kept running beside the server",
     "sqs": "connection of the sqs jobs driver",
     "status": "health and readiness endpoints",
     "tcp": "raw TCP servers",

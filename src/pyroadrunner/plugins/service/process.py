@@ -1,0 +1,200 @@
+"""One process of a service: started, its output logged, started again when it is to remain, stopped.
+
+Theory of operation: a task (``_live``) owns the process from its first start to the moment it is over for good, waits
+for its end and, with ``remain_after_exit``, starts it again. Whoever stops it sets ``_stopping``, which that task looks
+at after each wait and before each start, so that a stop during the delay or in the middle of a start leaves nothing
+behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import shutil
+import signal
+import time
+from contextlib import suppress
+
+from pyroadrunner.config.expand import as_environment
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.service.config import RESTART_SEC, TIMEOUT_STOP_SEC, ServiceConfig
+from pyroadrunner.plugins.service.errors import StartFailed
+from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.output import OutputReader
+from pyroadrunner.workers.usage import cpu_of, memory_of
+
+_OUTPUT_TIMEOUT = 1.0  # seconds for the last output of a process whose pipe a descendant holds outside its group
+
+
+class ServiceProcess:
+    """A process of the service ``name``, not yet started.
+
+    Attributes:
+        pid: of the process now running, or else of the last one; 0 before the first.
+        command: the resolved program and its arguments, as users are shown it.
+        how: how the last one ended, in Go's words; empty while none has.
+    """
+
+    def __init__(self, name: str, config: ServiceConfig, log: Log) -> None:
+        self.pid = 0
+        self.how = ""
+        self._name = name
+        self._config = config
+        self._log = log
+        self._env = {**os.environ, **as_environment(config.env, os.environ)}
+        program, *arguments = config.command
+        self.command = " ".join([shutil.which(program, path=self._env.get("PATH")) or program, *arguments])
+        self._identity = AS_SERVER
+        self._child: Child | None = None
+        self._started = 0.0
+        self._output: OutputReader | None = None
+        self._stopping = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"ServiceProcess({self._name}, pid={self.pid}, {'running' if self.running else self.how or 'new'})"
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and not self._child.exited.done()
+
+    async def start(self) -> None:
+        """Start it; it is not running yet.
+
+        Raises:
+            StartFailed: the program can't be run. Only later starts, with ``remain_after_exit``, are tried again.
+            UnknownUser: ``user`` names nobody.
+        """
+        self._stopping.clear()
+        self._identity = Identity.of(self._config.user, "")
+        await self._spawn()
+        self._life = asyncio.create_task(self._live(), name=f"service {self._name}")
+
+    async def stop(self, grace: float = math.inf) -> None:
+        """SIGINT to its group, SIGKILL after ``timeout_stop_sec``; returns once it is gone and will not come again.
+
+        Idempotent; while it is being stopped, another call may only hurry it.
+
+        Args:
+            grace: seconds it has at most, whatever the config says.
+        """
+        self._stopping.set()
+        child, life = self._child, self._life
+        was_running = self.running
+        if child is not None and was_running:
+            child.signal(signal.SIGINT)
+            limit = min(self._config.timeout_stop_sec or TIMEOUT_STOP_SEC, grace)
+            if await child.wait(limit) is None:
+                self._log.warning("service did not stop in time and was killed", **self._fields(), timeout=limit)
+                child.kill()
+        if life is not None:
+            await asyncio.wait([life])
+            if self._life is life:  # not for the second of two who stop it
+                self._life = None
+                life.result()
+                if was_running:
+                    self._log.info("service was stopped", name=self._name, command=self.command)
+
+    def info(self) -> WorkerInfo:
+        """Its figures, as ``informer`` and ``Statuses`` tell them; memory and CPU are 0 when it is not running."""
+        alive = self.running
+        return WorkerInfo(
+            pid=self.pid,
+            status=1,
+            num_execs=0,
+            created=0,
+            memory_usage=memory_of(self.pid) if alive else 0,
+            cpu_percent=cpu_of(self.pid, time.monotonic() - self._started) if alive else 0.0,
+            command=self.command,
+            status_str="",
+        )
+
+    async def _live(self) -> None:
+        while True:
+            if self._child is not None:
+                await self._until_exit(self._child)
+            if not self._config.remain_after_exit or await self._stopped_within(
+                self._config.restart_sec or RESTART_SEC
+            ):
+                return
+            try:
+                await self._spawn()
+            except StartFailed as error:  # a deploy replaces the program, say: the next try may find it
+                self._log.error("service could not be started", **self._fields(), error=str(error))
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+    async def _spawn(self) -> None:
+        self._child = None
+        output = OutputReader(self._line)
+        childs_end = await output.open()
+        try:
+            if self._stopping.is_set():
+                output.close()
+                return
+            self._child = start_child(
+                self._config.command,
+                env=self._env,
+                stdout=childs_end,
+                stderr=childs_end,
+                identity=self._identity,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the command, a `=` in the name of a variable
+            output.close()
+            self.how = ((error.strerror if isinstance(error, OSError) else "") or str(error)).lower()
+            raise StartFailed(self._name, self._config.command, self.how) from error
+        except BaseException:
+            output.close()
+            raise
+        finally:
+            os.close(childs_end)
+        self.pid = self._child.pid
+        self._output = output
+        self._started = time.monotonic()
+        self._log.info("service was started", name=self._name, command=self.command)
+
+    async def _until_exit(self, child: Child) -> None:
+        """Wait for its end, and kill it when it takes longer than ``exec_timeout``; say how it ended."""
+        status = await child.wait(self._config.exec_timeout or None)
+        timed_out = status is None
+        if status is None:
+            child.kill()
+            status = await child.wait()
+        assert status is not None  # without a timeout the end is waited for
+        if self._output is not None:
+            await asyncio.wait([self._output.closed], timeout=_OUTPUT_TIMEOUT)
+            self._output.close()
+        self.how = exit_text(status)
+        if self._stopping.is_set():
+            return
+        if timed_out:
+            self._log.error("wait", error=self.how, **self._fields(), exec_timeout=self._config.exec_timeout)
+        elif status:
+            self._log.error("wait", error=self.how, **self._fields())
+        else:
+            self._log.info("service has ended", **self._fields())
+
+    def _fields(self) -> dict[str, str | int]:
+        return {"name": self._name, "pid": self.pid}
+
+    def _line(self, text: str) -> None:
+        # RoadRunner logs what it reads in one go, trimmed; a line keeps its indentation, and blank ones say nothing.
+        text = text.rstrip()
+        if text:
+            self._log.info(text)
+
+
+def exit_text(status: int) -> str:
+    """How a process ended, as Go writes it: ``exit status 1``, ``signal: killed``.
+
+    Args:
+        status: exit code, or the negative number of a signal.
+    """
+    if status >= 0:
+        return f"exit status {status}"
+    return f"signal: {(signal.strsignal(-status) or str(-status)).lower()}"
