@@ -20,7 +20,7 @@ from pyroadrunner.goridge.frame import HEADER_SIZE, MAX_OPTIONS, MAX_PAYLOAD, VE
 _HEADER = Struct("<BBIIBB").unpack_from
 _WORD = Struct("<I").unpack_from
 _TWO_WORDS = Struct("<II").unpack_from
-_FIRST_BYTES = frozenset(VERSION << 4 | words for words in range(3, 3 + MAX_OPTIONS + 1))
+FIRST_BYTES = frozenset(VERSION << 4 | words for words in range(3, 3 + MAX_OPTIONS + 1))
 _NO_OPTIONS: tuple[int, ...] = ()
 
 
@@ -75,7 +75,7 @@ class FrameReader:
         end = len(data)
         while at < end:
             first = data[at]
-            if first not in _FIRST_BYTES:
+            if first not in FIRST_BYTES:
                 self.completed = frames
                 raise RemoteFrameError("not a frame", data[at:])
             start = at + (first & 0x0F) * 4

@@ -18,7 +18,7 @@ from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.handshake import hello_pid, hello_request
 from pyroadrunner.goridge.reader import FrameReader
 
-MAX_GARBAGE = 8192  # bytes of undecodable text kept for the log
+MAX_GARBAGE = 1 << 18  # bytes kept of what a peer wrote in place of frames; a dump of a large object is shown whole
 
 OnFrame = Callable[[Frame], None]
 OnLost = Callable[[FrameError | RelayError], None]

@@ -6,6 +6,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 # Texts are RoadRunner's where a client may see or match them (spec: pool errors; roadrunner-server/pool).
 STDOUT_HELP = "https://docs.roadrunner.dev/error-codes/stdout-crc"
+_SHOWN = 8192  # characters of such text in an error's own; the whole is on the exception
 ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
 
 
@@ -114,7 +115,7 @@ class WorkerCrashed(WorkerError):
         if garbage:
             text = (
                 "sync_worker_receive_frame: Network:\n\tgoridge_frame_receive: validation failed on the message sent "
-                f"to STDOUT, see: {STDOUT_HELP}, invalid message: {garbage}"
+                f"to STDOUT, see: {STDOUT_HELP}, invalid message: {garbage[:_SHOWN]}"
             )
         super().__init__(text, pid)
         self.exit_status = exit_status

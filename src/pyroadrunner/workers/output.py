@@ -11,7 +11,8 @@ from typing import cast
 from pyroadrunner.goridge.pipes import pipe_file, undivided
 
 MAX_LINE = 64 * 1024  # bytes; a longer line is cut into several
-_TAIL_LINES = 10
+_KEPT_LINES = 200
+_TAIL_LINES = 10  # of them in an error message, and in a line of the log
 _TAIL_LINE = 500  # characters of a line in an error message
 _PARTIAL_AFTER = 0.1  # seconds a line without its end is waited for: a prompt, a progress bar
 _FLOOD = 64 * 1024  # bytes in one read: whoever writes that much at once is slowed down ...
@@ -32,7 +33,7 @@ class OutputReader(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._on_line = on_line
         self._rest = b""
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._tail: deque[str] = deque(maxlen=_KEPT_LINES)
         self._transport: asyncio.ReadTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -47,10 +48,10 @@ class OutputReader(asyncio.Protocol):
             raise
         return childs
 
-    def tail(self) -> str:
-        """The last lines, for an error message."""
+    def tail(self, most: int = _TAIL_LINES) -> str:
+        """The last lines, for an error message; ``most`` of them."""
         lines = [*self._tail, self._rest.decode(errors="replace")] if self._rest else list(self._tail)
-        return "\n".join(line[:_TAIL_LINE] for line in lines)
+        return "\n".join(line[:_TAIL_LINE] for line in lines[-most:])
 
     def close(self) -> None:
         """Stop reading. Idempotent."""

@@ -22,6 +22,7 @@ from typing import Protocol
 from pyroadrunner.goridge.errors import FrameError, RelayClosed, RelayError, RemoteFrameError
 from pyroadrunner.goridge.frame import PONG, STOP_STREAM, STOP_WORKER, Flag, Frame, Stream
 from pyroadrunner.goridge.relay import Relay
+from pyroadrunner.goridge.stray import holds_frame, text_of
 from pyroadrunner.log import Log
 from pyroadrunner.workers.children import Child
 from pyroadrunner.workers.errors import (
@@ -44,6 +45,11 @@ STOP_TIMEOUT = 10.0  # seconds a worker has to exit after the stop frame: RoadRu
 _TERM_TIMEOUT = 1.0  # seconds between SIGTERM and SIGKILL
 _EXIT_TIMEOUT = 0.5  # seconds a worker that closed its relay has to exit before it is killed
 _LAST_WORDS = 0.2  # seconds to read what a dead worker left in its pipes
+_MORE_GARBAGE = (
+    0.3  # seconds a worker that writes text may go on: cut off at once, a dump of PHP's would be its first line
+)
+_SHOWN_LINES = 200  # of stderr, to a developer
+_LOGGED_GARBAGE = 8192  # characters
 _HAND_BACK = b'{"stop":true}'  # exactly these bytes, as in RoadRunner; `{"stop": true}` is an ordinary reply
 _ERROR = int(Flag.ERROR)  # plain ints: IntFlag operators cost microseconds
 _CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
@@ -328,6 +334,7 @@ class Worker:
         job = self._job
         untouched = job is not None and self._relay.unread() >= job.size
         if kill:
+            await self._hear_out()
             self._child.kill()
         if await self._child.wait(_EXIT_TIMEOUT) is None and not self._child.exited.done():
             self._child.kill()
@@ -344,11 +351,11 @@ class Worker:
         self._bury()
 
     def _report(self, cause: RelayError | FrameError, status: int, *, quiet: bool) -> None:
-        garbage = self._relay.garbage.decode(errors="replace")
+        garbage = text_of(self._relay.garbage)
         stderr = self._stderr.tail()
         error: WorkerError
         if isinstance(cause, RelayClosed | RemoteFrameError):
-            error = WorkerCrashed(self.pid, str(cause), status, stderr, garbage)
+            error = WorkerCrashed(self.pid, str(cause), status, self._stderr.tail(_SHOWN_LINES), garbage)
         else:
             error = BadReply(f"sync_worker_receive_frame: {cause}", self.pid)
         busy = self._job or self._streamed
@@ -359,7 +366,7 @@ class Worker:
         if busy is not None:
             fields["request"] = busy.describe()
         if garbage:
-            fields["stdout"] = garbage
+            fields["stdout"] = garbage[:_LOGGED_GARBAGE]
         elif not isinstance(cause, RelayClosed):
             fields["error"] = str(cause)
         if stderr:
@@ -368,6 +375,14 @@ class Worker:
             log.info("worker exited", **fields)
         else:
             log.error("worker died", **fields)
+
+    async def _hear_out(self) -> None:
+        """Let one that writes text where a frame is due go on, until its answer is there after all."""
+        until = self._loop.time() + _MORE_GARBAGE
+        while self._relay.garbage and not self._child.exited.done() and self._loop.time() < until:
+            if holds_frame(self._relay.garbage):
+                return
+            await asyncio.sleep(0.005)
 
     async def _last_words(self) -> None:
         """Read what is left in its pipes; a grandchild may hold them open, so not for long."""

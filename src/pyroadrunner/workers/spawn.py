@@ -11,6 +11,7 @@ from pyroadrunner.goridge.errors import RelayClosed, RelayError, RemoteFrameErro
 from pyroadrunner.goridge.pipes import PipePair
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.goridge.sockets import SocketListener
+from pyroadrunner.goridge.stray import text_of
 from pyroadrunner.log import Log
 from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
 from pyroadrunner.workers.errors import ALLOCATE_HELP, STDOUT_HELP, WorkerStartError
@@ -19,6 +20,7 @@ from pyroadrunner.workers.process import Worker
 
 MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
 _GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello
+_SHOWN = 8192  # characters of it in the error
 _EXIT_FOR = 0.5  # seconds a worker that closed its relay has to exit
 _NO_INPUT = "Could not open input file"  # how the php command begins when the script is missing
 
@@ -155,7 +157,7 @@ class _Start:
         self.child.kill()
         status = await self.child.wait()
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
-        text = relay.garbage.decode(errors="replace")
+        text = text_of(relay.garbage)[:_SHOWN]
         if text.startswith(_NO_INPUT):
             return self._error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
         return self._error(

@@ -46,7 +46,7 @@ class WorkerApp:
         self._raw_body = config.raw_body
         self._internal_code = _final(config.internal_error_code, 500)
         self._overload_code = _final(config.overload_code, 503)
-        self._debug = config.pool.debug
+        self._debug = config.pool.debug or config.dev
         self._codec, self._encode = _codec(config.codec)
         self._overload = OverloadLog()
 

@@ -42,6 +42,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Pass forms and uploads on unparsed."""
     codec: Literal["json", "protobuf"] = "json"
     """How the request context is encoded for the worker (ours)."""
+    dev: bool = False
+    """Tell the client what went wrong in a worker, and show what it printed (ours); ``pool.debug`` does so, too."""
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
     middleware: StringList = msgspec.field(default_factory=list)

@@ -1,0 +1,45 @@
+"""Text among frames: what a worker printed to the stdout that carries its answers. Pure.
+
+``echo``, ``var_dump`` and ``dd`` write where the frames go, before or after them. Frames are told from text by the
+checksum of their header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from zlib import crc32
+
+from pyroadrunner.goridge.frame import HEADER_SIZE
+from pyroadrunner.goridge.reader import FIRST_BYTES
+
+_HEADER = Struct("<BBIIBB").unpack_from
+
+
+def text_of(data: bytes) -> str:
+    """The text without the frames."""
+    pieces = []
+    at = 0
+    for start, end in _frames(data):
+        pieces.append(data[at:start])
+        at = end
+    return b"".join([*pieces, data[at:]]).decode(errors="replace")
+
+
+def holds_frame(data: bytes) -> bool:
+    """Whether a whole frame is somewhere in there."""
+    return any(end <= len(data) for _, end in _frames(data))
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of each frame; the last one may end behind the data."""
+    at = 0
+    while at <= len(data) - HEADER_SIZE:
+        if data[at] in FIRST_BYTES:
+            first, _, length, crc, _, _ = _HEADER(data, at)
+            if crc32(data[at : at + 6]) == crc:
+                end = at + (first & 0x0F) * 4 + length
+                yield at, end
+                at = end
+                continue
+        at += 1

@@ -1,0 +1,64 @@
+"""The page a developer gets when a worker printed instead of answering: what it was, and where it belongs. Pure."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from pyroadrunner.workers.errors import WorkerCrashed, describe_exit
+
+# Colours of a terminal (ECMA-48), which `dd()` uses when it takes stdout for one.
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:3em auto;padding:0 1em;color:#222;background:#fff}"
+    "h1{font-size:1.4em}pre{background:#f4f4f4;border-left:4px solid #c33;padding:1em;white-space:pre-wrap}"
+    "code{background:#f4f4f4;padding:0 .2em}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}pre,code{background:#2a2a2a}}"
+)
+
+_ADVICE = (
+    "Its standard output carries its answers, so what <code>echo</code>, <code>var_dump</code> or <code>print_r</code>"
+    " print there breaks them, and the worker is replaced. Where it belongs:</p>"
+    "<ul><li>to the client: into the body of the response"
+    " (<code>ob_start()</code> &hellip; <code>ob_get_clean()</code> collects what is printed);</li>"
+    "<li>to the log: <code>error_log()</code> or <code>fwrite(STDERR, &hellip;)</code>;</li>"
+    "<li>warnings of PHP: <code>display_errors=stderr</code> in <code>php.ini</code>, or"
+    " <code>php -d display_errors=stderr worker.php</code>.</li></ul>"
+)
+
+# The page shows what a worker printed: nothing in it may run, whatever that is.
+HEADERS = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+]
+
+
+def stray_page(error: WorkerCrashed) -> bytes:
+    """The page for a worker that printed (``garbage``), or ended with words on stderr."""
+    ended = f"Worker {error.pid}, {escape(describe_exit(error.exit_status))}."
+    parts = [
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Output of a worker</title>',
+        f"<style>{_STYLE}</style>",
+    ]
+    if error.garbage:
+        parts += [
+            "<h1>The worker printed this instead of answering</h1>",
+            _block(error.garbage),
+            f"<p>{ended} {_ADVICE}",
+        ]
+        if error.stderr:
+            parts += ["<h2>Its last lines on stderr</h2>", _block(error.stderr)]
+    else:
+        parts += ["<h1>The worker ended before it had answered</h1>", f"<p>{ended} Its last lines on stderr:</p>"]
+        parts.append(_block(error.stderr))
+    parts.append(
+        "<p>You see this page because <code>http.pool.debug</code> or <code>http.dev</code> is on.</p></html>\n"
+    )
+    return "".join(parts).encode()
+
+
+def _block(text: str) -> str:
+    return f"<pre>{escape(_TERMINAL.sub('', text))}</pre>"
