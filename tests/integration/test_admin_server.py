@@ -152,7 +152,7 @@ def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
         ):
             browser.writer.transport.pause_reading()
             browser.send(b"GET /big HTTP/1.1\r\n\r\n")
-            while "connections=0" not in repr(server) or browser.writer.transport.is_closing():
+            while "connections=0" not in repr(server) or browser.writer.transport.is_closing():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             browser.writer.transport.resume_reading()
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
