@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
+from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
 # What a response may have for a status; 0 = the default. Below 200 there is no final one: taken for the default too.
@@ -22,6 +23,15 @@ class UploadsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     """Extensions (with dot) that are refused with upload error 8."""
     allow: StringList = msgspec.field(default_factory=list)
     """When not empty: only these extensions, minus ``forbid``."""
+
+
+class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.http2``."""
+
+    h2c: bool = False
+    """HTTP/2 on ``http.address``, for clients that begin with it. It is spoken there whatever this says."""
+    max_concurrent_streams: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 128
+    """Requests of one HTTP/2 connection at a time; 0 = 128."""
 
 
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -60,9 +70,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     static: Annotated[
         dict[str, Any] | None, unbuilt("files served without a worker; every request goes to the workers")
     ] = None
-    ssl: Annotated[dict[str, Any] | None, unbuilt("TLS; connections are plain HTTP")] = None
-    http2: Annotated[
-        dict[str, Any] | None, unbuilt("options of HTTP/2; clear-text HTTP/2 is always spoken, with 256 streams")
-    ] = None
+    ssl: SslConfig = SslConfig()
+    http2: Http2Config = Http2Config()
     http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None
     fcgi: Annotated[dict[str, Any] | None, unbuilt("FastCGI; nothing listens for it")] = None

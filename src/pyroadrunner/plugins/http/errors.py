@@ -20,6 +20,10 @@ class ListenError(HttpError):
     """``http.address`` can't be listened on: which one, why, what to do."""
 
 
+class TlsError(HttpError):
+    """A certificate, a key or an option of TLS that can't be used: which one, why."""
+
+
 class RequestError(HttpError):
     """A request that never gets to a worker."""
 

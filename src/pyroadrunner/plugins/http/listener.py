@@ -7,16 +7,19 @@ clock cuts an answer that flows.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.errors import ListenError
 from pyroadrunner.plugins.http.sockets import BoundSockets
+from pyroadrunner.plugins.http.tls.files import TlsFiles
 
+DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
 _HEAD_BYTES = 1 << 20  # request line and headers together; more is 431
 _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
@@ -32,17 +35,30 @@ h2corn._lib.emit_banner = lambda config, tls: None
 
 
 class Listener:
-    """Serves one ASGI application on the sockets of one address."""
+    """Serves one ASGI application on the sockets of one address.
 
-    def __init__(self, app: ASGIApp, bound: BoundSockets) -> None:
+    Args:
+        streams: of one HTTP/2 connection at a time.
+        tls: the files of the certificate; ``None`` = plain HTTP.
+    """
+
+    def __init__(
+        self, app: ASGIApp, bound: BoundSockets, *, streams: int = DEFAULT_STREAMS, tls: TlsFiles | None = None
+    ) -> None:
         self._app = app
         self._bound = bound
         self._giving_up = False
+        self._retired = False
         self._requests: asyncio.Task[None] | None = None
-        self._server = Server(self._request, _config(bound))
+        self._server = Server(self._request, _config(bound, streams, tls))
 
     def __repr__(self) -> str:
         return f"Listener({self._bound.address})"
+
+    @property
+    def done(self) -> bool:
+        """Whether its last request has ended, after :meth:`refuse`."""
+        return self._requests is None or self._requests.done()
 
     async def start(self) -> None:
         """Return once connections are accepted.
@@ -68,13 +84,21 @@ class Listener:
         self._server.shutdown()
         self._bound.refuse()
 
+    def retire(self) -> None:
+        """Another server has taken over the address: close each connection behind its next answer.
+
+        A connection that is closed while it is idle may lose the request that is on its way at that moment; one that
+        was told with an answer does not. (HTTP/2 has a way to say so at any time, which :meth:`refuse` uses.)
+        """
+        self._retired = True
+
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
         if self._requests is not None:
             done, _ = await asyncio.wait([self._requests], timeout=grace)
             if not done:
                 self._giving_up = True
-                cut = [task for task in asyncio.all_tasks() if _is_request(task)]
+                cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
                 log.warning("requests are cut off: the grace period is over", requests=len(cut))
                 for task in cut:
                     task.cancel()
@@ -82,6 +106,8 @@ class Listener:
         self._bound.close()
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._retired and scope["http_version"] == "1.1":
+            send = _closing(send)
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
@@ -89,17 +115,35 @@ class Listener:
                 raise
             # Our own doing: a return lets the connection be closed without a traceback.
 
+    def _is_request(self, task: asyncio.Task[Any]) -> bool:
+        coroutine = task.get_coro()
+        if getattr(coroutine, "cr_code", None) is not Listener._request.__code__:
+            return False
+        frame = getattr(coroutine, "cr_frame", None)
+        return frame is not None and frame.f_locals.get("self") is self
 
-def _is_request(task: asyncio.Task[Any]) -> bool:
-    return getattr(task.get_coro(), "cr_code", None) is Listener._request.__code__
+
+def _closing(send: Send) -> Send:
+    async def closing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"connection"]
+            message = {**message, "headers": [*kept, (b"connection", b"close")]}
+        await send(message)
+
+    return closing
 
 
-def _config(bound: BoundSockets) -> Config:
+def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
         lifespan="off",
         access_log=False,
         runtime_threads=1,  # a second one costs more in fights for the GIL than it brings
+        certfile=Path(tls.cert) if tls else None,
+        keyfile=Path(tls.key) if tls else None,
+        ca_certs=Path(tls.root_ca) if tls and tls.client != "none" else None,
+        cert_reqs=tls.client if tls else "none",
+        max_concurrent_streams=streams,
         grpc=True,  # else a request is refused by its content type; what it means is the worker's business
         limit_request_head_size=_HEAD_BYTES,
         limit_request_line=0,

@@ -1,22 +1,21 @@
-"""Lifecycle of the ``http`` plugin: the port, the pool, the chain, the listener."""
+"""Lifecycle of the ``http`` plugin: the addresses, the pool, the chain."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyroadrunner.contracts import Effective, PoolFactory, WorkerPool
-from pyroadrunner.plugins.http.address import parse_address
 from pyroadrunner.plugins.http.app import WorkerApp
+from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.entry import Entry, chain
-from pyroadrunner.plugins.http.errors import ListenError
-from pyroadrunner.plugins.http.listener import Listener
+from pyroadrunner.plugins.http.doors import Doors
+from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.sockets import BoundSockets
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
 from pyroadrunner.workers.state import State
@@ -32,54 +31,57 @@ class HttpPlugin:
         self._factory = factory
         self._effective = effective
         self._pool: WorkerPool | None = None
-        self._listener: Listener | None = None
-        self._bound: BoundSockets | None = None
+        self._doors: Doors | None = None
 
     def __repr__(self) -> str:
-        return f"HttpPlugin({self._listener!r}, {self._pool!r})"
+        return f"HttpPlugin({self._doors!r}, {self._pool!r})"
 
     @property
     def port(self) -> int:
         """The port in use, also where the config says 0."""
-        return self._bound.port if self._bound is not None else 0
+        return self._doors.port if self._doors is not None else 0
 
     async def start(self) -> None:
-        """Bind the address, start the workers, accept connections.
+        """Bind the addresses, start the workers, accept connections.
 
         Raises:
-            ListenError: there is no address, or it can't be listened on.
+            HttpError: there is no address, one can't be listened on, a certificate can't be used.
             WorkerStartError: the workers do not come up.
         """
-        if not self._config.address:
-            raise ListenError(
-                "unable to run http service, no method has been specified: set http.address, such as 127.0.0.1:8080"
-            )
-        # First the port: it is refused in no time, while workers may take seconds to boot.
-        self._bound = BoundSockets(parse_address(self._config.address))
+        # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
+        doors = Doors(self._config)
         try:
             self._pool = await self._factory.create_pool("http", self._config.pool, {"RR_MODE": "http"})
-            self._listener = Listener(self._chain(self._pool), self._bound)
-            await self._listener.start()
+            await doors.start(partial(self._chain, self._pool))
         except BaseException:
-            self._bound.close()
+            await doors.stop(0)
+            doors.close()
             if self._pool is not None:
                 await self._pool.destroy(0)
             raise
+        self._doors = doors
 
     async def run(self) -> None:
-        """Wait until the listener has stopped."""
-        assert self._listener is not None
-        await self._listener.run()
+        """Wait until all listeners have stopped."""
+        assert self._doors is not None
+        await self._doors.run()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let running requests end, stop the workers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
-        if self._listener is not None:
-            self._listener.refuse()
-            await self._listener.finish(grace)
+        if self._doors is not None:
+            await self._doors.stop(grace)
         if self._pool is not None:
             await self._pool.destroy(max(0.0, until - loop.time()))
+
+    async def reload_certificates(self) -> None:
+        """Serve new connections with the certificate that is in its files now; without TLS, nothing happens.
+
+        Nobody has to call this after a change: the files are looked at every second.
+        """
+        if self._doors is not None and self._doors.tls is not None:
+            await self._doors.tls.reload()
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """Its one pool, once started."""
@@ -96,12 +98,12 @@ class HttpPlugin:
     async def _has_worker(self, *states: State) -> bool:
         return self._pool is not None and any(worker.status in states for worker in await self._pool.workers())
 
-    def _chain(self, pool: WorkerPool) -> Entry:
+    def _chain(self, pool: WorkerPool) -> ASGIApp:
         effective = self._effective.as_dict()
         rules = UploadRules(self._config.uploads, owner(effective))
         app = WorkerApp(self._config, pool, rules)
         around = layers(Setup(config=self._config, effective=effective))
-        return Entry(chain(AccessLog(app, long=self._config.access_logs), around))
+        return chain(AccessLog(app, long=self._config.access_logs), around)
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import stat
 from pyroadrunner.plugins.http.address import Tcp, Unix
 from pyroadrunner.plugins.http.errors import ListenError
 
-_BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
+BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
 
 
 class BoundSockets:
@@ -25,6 +25,23 @@ class BoundSockets:
         self._inode: tuple[int, int] | None = None
         self.address = address
         self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
+
+    @classmethod
+    def of(cls, address: Tcp | Unix, sockets: list[socket.socket]) -> BoundSockets:
+        """Sockets that listen already."""
+        bound = cls.__new__(cls)
+        bound._key = ""
+        bound._inode = None
+        bound.address = address
+        bound.sockets = sockets
+        return bound
+
+    def pass_on(self) -> BoundSockets:
+        """The same sockets for another owner; this one has none any more."""
+        other = BoundSockets.of(self.address, self.sockets)
+        other._inode, self._inode = self._inode, None
+        self.sockets = []
+        return other
 
     def __repr__(self) -> str:
         return f"BoundSockets({self.address}, {len(self.sockets)} open)"
@@ -67,7 +84,7 @@ class BoundSockets:
                 if family == socket.AF_INET6:
                     listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 listening.bind((where[0], port, *where[2:]))
-                listening.listen(_BACKLOG)
+                listening.listen(BACKLOG)
                 listening.setblocking(False)
             except OSError as wrong:
                 listening.close()
@@ -88,7 +105,7 @@ class BoundSockets:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.bind(address.path)
-            listening.listen(_BACKLOG)
+            listening.listen(BACKLOG)
             listening.setblocking(False)
             entry = os.lstat(address.path)
         except OSError as wrong:

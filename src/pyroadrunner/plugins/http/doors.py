@@ -1,0 +1,131 @@
+"""Where requests come in: one door for each address of the config, all with the same application behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from pyroadrunner.plugins.http.address import Tcp, parse_address
+from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.entry import Entry
+from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.plugins.http.listener import DEFAULT_STREAMS, Listener
+from pyroadrunner.plugins.http.middleware.redirect import Redirect
+from pyroadrunner.plugins.http.sockets import BoundSockets
+from pyroadrunner.plugins.http.tls.client import ClientCertificate
+from pyroadrunner.plugins.http.tls.files import TlsFiles, files_of
+from pyroadrunner.plugins.http.tls.listener import TlsListener
+
+Chain = Callable[[], ASGIApp]
+
+
+class Door(Protocol):
+    """What serves one address."""
+
+    async def start(self) -> None:
+        """Return once connections are accepted."""
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+
+    def refuse(self) -> None:
+        """Accept no more connections."""
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for what runs, then cut it off."""
+
+
+class Doors:
+    """All of them. Made in two steps: an address that is taken is refused in no time, while workers may take seconds.
+
+    Raises:
+        HttpError: there is none, or one can't be had.
+    """
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
+        self._redirect = config.ssl.redirect
+        self._files = files_of(config.ssl)
+        if self._files is not None:
+            self._files.check()
+        if not config.address and self._files is None:
+            raise ListenError(
+                "unable to run http service, no method has been specified (http, https, http/2 or FastCGI): set"
+                " http.address, such as 127.0.0.1:8080"
+            )
+        self.tls: TlsListener | None = None
+        self._plain_sockets: BoundSockets | None = None
+        self._tls_sockets: BoundSockets | None = None
+        self._open: list[Door] = []
+        try:
+            if config.address:
+                self._plain_sockets = BoundSockets(parse_address(config.address))
+            if self._files is not None:
+                self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Doors({self._open})"
+
+    @property
+    def port(self) -> int:
+        """Of plain HTTP; also where the config says 0. 0 = there is none."""
+        return self._plain_sockets.port if self._plain_sockets is not None else 0
+
+    async def start(self, chain: Chain) -> None:
+        """Accept connections.
+
+        Args:
+            chain: makes the application; each door gets its own copy.
+
+        Raises:
+            ListenError: one does not come up; call :meth:`close` then.
+        """
+        if self._tls_sockets is not None:
+            assert self._files is not None
+            self.tls = self._https(chain(), self._tls_sockets, self._files)
+            await self._start(self.tls)
+        if self._plain_sockets is not None:
+            app = Redirect(self._tls_sockets.port) if self._redirect and self._tls_sockets is not None else chain()
+            await self._start(Listener(Entry(app), self._plain_sockets, streams=self._streams))
+
+    async def run(self) -> None:
+        """Wait until all have stopped."""
+        await asyncio.gather(*(door.run() for door in self._open))
+
+    async def stop(self, grace: float) -> None:
+        """Refuse connections, let what runs end for ``grace`` seconds, then cut it off."""
+        for door in self._open:
+            door.refuse()
+        await asyncio.gather(*(door.finish(grace) for door in self._open))
+
+    def close(self) -> None:
+        """Let go of the addresses."""
+        for sockets in (self._plain_sockets, self._tls_sockets):
+            if sockets is not None:
+                sockets.close()
+
+    def _https(self, app: ASGIApp, sockets: BoundSockets, files: TlsFiles) -> TlsListener:
+        if files.client != "none":
+            app = ClientCertificate(app)
+        return TlsListener(Entry(app), sockets, files, streams=self._streams)
+
+    async def _start(self, door: Door) -> None:
+        await door.start()
+        self._open.append(door)
+
+
+def _tls_address(text: str) -> Tcp:
+    try:
+        address = parse_address(text, "http.ssl.address")
+    except ListenError as wrong:
+        raise ListenError(
+            f"http.ssl.address: unknown format, accepted format is [:<port> or <host>:<port>], provided: {text}"
+        ) from wrong
+    if not isinstance(address, Tcp):
+        raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
+    return address

@@ -1,0 +1,74 @@
+"""Pass an address from one server to the next while connections come in, without losing one.
+
+Theory of operation. Two servers can't share a listening socket here: the old one would go on accepting until it is
+stopped, and stopping it closes what it has just accepted. So the next one listens on a socket of its own, on the same
+port. Linux allows that with SO_REUSEPORT, and lets a program of one instruction say which of the two gets new
+connections: from then on all go to the new one, and the old one has all the time it wants for those it has.
+
+SO_REUSEPORT is not set before the first handover: a port that is taken has to be refused in words, and with it two
+servers of one user could listen on one port without noticing.
+
+Elsewhere the socket itself is passed on, and both accept for as long as the old one lives.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+import sys
+
+from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.plugins.http.sockets import BACKLOG, BoundSockets
+
+BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
+_SO_ATTACH_REUSEPORT_CBPF = 51  # not in the socket module
+_BPF_RETURN_CONSTANT = 0x06
+_SECOND = 1  # place of the new socket in the kernel's list: there are never more than two
+
+
+def successor(old: BoundSockets) -> BoundSockets:
+    """Sockets for the next server. Those of the old one still get all connections, until :func:`steer`.
+
+    Raises:
+        ListenError: they can't be made; the old ones are as they were.
+    """
+    if BOTH_ACCEPT:
+        return old.pass_on()
+    made: list[socket.socket] = []
+    try:
+        for one in old.sockets:
+            made.append(_twin(one))
+    except OSError as wrong:
+        for one in made:
+            one.close()
+        raise ListenError(f"{old.address} can't be listened on a second time: {wrong.strerror}") from wrong
+    return BoundSockets.of(old.address, made)
+
+
+def steer(new: BoundSockets) -> None:
+    """From now on new connections come to these sockets."""
+    if BOTH_ACCEPT:
+        return
+    # struct sock_filter {u16 code; u8 jt, jf; u32 k}, struct sock_fprog {u16 len; sock_filter *filter}
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, _SECOND))
+    program = struct.pack("HP", 1, ctypes.addressof(instruction))
+    for one in new.sockets:
+        one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+
+
+def _twin(old: socket.socket) -> socket.socket:
+    twin = socket.socket(old.family, socket.SOCK_STREAM)
+    try:
+        old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if old.family == socket.AF_INET6:
+            twin.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        twin.bind(old.getsockname())
+        twin.listen(BACKLOG)
+        twin.setblocking(False)
+    except OSError:
+        twin.close()
+        raise
+    return twin

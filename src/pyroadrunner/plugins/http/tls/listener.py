@@ -1,0 +1,142 @@
+"""HTTPS on one address, whose certificate changes while connections come and go.
+
+Theory of operation. The engine reads a certificate once, when it starts. So a new certificate means a new engine: it
+is started beside the old one, gets all new connections from then on (``handover.py``), and the old one retires: it
+answers what comes on its connections and closes each behind its next answer. What is still idle after
+``_RETIREMENT`` is closed; requests that still run then have as long as they want.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.plugins.http.handover import BOTH_ACCEPT, steer, successor
+from pyroadrunner.plugins.http.listener import Listener
+from pyroadrunner.plugins.http.sockets import BoundSockets
+from pyroadrunner.plugins.http.tls.files import TlsFiles
+
+_TICK = 1.0  # seconds between two looks at the files
+_RETIREMENT = 10.0  # seconds an engine with the old certificate keeps idle connections
+
+log = Log("http")
+
+
+class TlsListener:
+    """Serves one ASGI application with the certificate as it is in the files now.
+
+    Args:
+        files: have been checked.
+        retirement: seconds for idle connections of an old certificate.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        bound: BoundSockets,
+        files: TlsFiles,
+        *,
+        streams: int,
+        tick: float = _TICK,
+        retirement: float = _RETIREMENT,
+    ) -> None:
+        self._app = app
+        self._bound = bound
+        self._files = files
+        self._streams = streams
+        self._every = tick
+        self._retirement = 0.0 if BOTH_ACCEPT else retirement
+        self._stamp = files.stamp()
+        self._current = self._listener(bound)
+        self._retired: list[_Retired] = []
+        self._changing = asyncio.Lock()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"TlsListener({self._bound.address}, retired={len(self._retired)})"
+
+    async def start(self) -> None:
+        """Return once connections are accepted.
+
+        Raises:
+            ListenError: the server does not come up.
+        """
+        await self._current.start()
+        self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address}")
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+        served = None
+        while served is not self._current:
+            served = self._current
+            await served.run()
+
+    async def reload(self) -> None:
+        """Serve new connections with what is in the files now. A file that is not good is logged, and all stays."""
+        async with self._changing:
+            self._stamp = self._files.stamp()
+            try:
+                self._files.check()
+                await self._replace()
+            except RoadRunnerError as wrong:
+                log.error("the certificate can't be loaded; the old one stays in use", error=str(wrong))
+            else:
+                log.info("certificate loaded", address=str(self._bound.address), cert=self._files.cert)
+
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open finish what runs on them."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._current.refuse()
+        for old in self._retired:
+            old.refuse()
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        everyone = [self._current, *(old.listener for old in self._retired)]
+        await asyncio.gather(*(listener.finish(grace) for listener in everyone))
+
+    def _listener(self, bound: BoundSockets) -> Listener:
+        return Listener(self._app, bound, streams=self._streams, tls=self._files)
+
+    async def _replace(self) -> None:
+        for older in self._retired:
+            older.refuse()  # at most two may listen at a time
+        bound = successor(self._bound)
+        listener = self._listener(bound)
+        await listener.start()
+        steer(bound)
+        self._current.retire()
+        until = asyncio.get_running_loop().time() + self._retirement
+        self._retired.append(_Retired(self._current, until))
+        self._current, self._bound = listener, bound
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._every)
+            if self._files.stamp() != self._stamp:
+                await self.reload()
+            for old in self._retired:
+                if old.until <= loop.time():
+                    old.refuse()
+            for old in [old for old in self._retired if old.listener.done]:
+                self._retired.remove(old)
+                await old.listener.finish(0)
+
+
+@dataclass(slots=True)
+class _Retired:
+    """An engine with an old certificate, and until when its idle connections stay open."""
+
+    listener: Listener
+    until: float
+    refused: bool = False
+
+    def refuse(self) -> None:
+        if not self.refused:
+            self.refused = True
+            self.listener.refuse()

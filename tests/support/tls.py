@@ -1,0 +1,130 @@
+"""Certificates of a test's own authority, and a client that asks over TLS."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate and its key, on disk."""
+
+    cert: Path
+    key: Path
+
+    def replace_by(self, other: Identity) -> None:
+        """Put another identity in the place of this one, one file after the other."""
+        self.cert.write_bytes(other.cert.read_bytes())
+        self.key.write_bytes(other.key.read_bytes())
+
+
+class Authority:
+    """Signs certificates into a folder.
+
+    Attributes:
+        root: PEM file of its own certificate.
+    """
+
+    def __init__(self, folder: Path, name: str = "ca") -> None:
+        self._ca = trustme.CA(organization_name=name)
+        self._folder = folder
+        self.root = folder / f"{name}.pem"
+        self._ca.cert_pem.write_to_path(self.root)
+
+    def server(self, name: str = "server") -> Identity:
+        """For ``localhost`` and ``127.0.0.1``, its files called by ``name``."""
+        return self._written(self._ca.issue_cert("localhost", "127.0.0.1", common_name=name), name)
+
+    def client(self, name: str) -> Identity:
+        """For somebody of this name."""
+        return self._written(self._ca.issue_cert(f"{name}@example.org", common_name=name), name)
+
+    def context(self, client: Identity | None = None, *, alpn: str = "http/1.1") -> ssl.SSLContext:
+        """What a client of this authority connects with."""
+        context = ssl.create_default_context(cafile=str(self.root))
+        context.set_alpn_protocols([alpn])
+        if client is not None:
+            context.load_cert_chain(client.cert, client.key)
+        return context
+
+    def _written(self, leaf: trustme.LeafCert, name: str) -> Identity:
+        made = Identity(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        made.cert.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(made.key)
+        return made
+
+
+def common_name(connection: ssl.SSLSocket) -> str:
+    """Whom a server says it is."""
+    shown: Any = connection.getpeercert()
+    [found] = [value for part in shown["subject"] for key, value in part if key == "commonName"]
+    return str(found)
+
+
+class Loop(threading.Thread):
+    """Asks over TLS, again and again, and counts what became of it.
+
+    Attributes:
+        answers: by the name in the certificate of the connection each came on.
+        errors: whatever went wrong, as text.
+    """
+
+    def __init__(self, port: int, context: ssl.SSLContext, *, keep: bool) -> None:
+        """
+        Args:
+            keep: whether a connection is used until the server closes it; else each request has its own.
+        """
+        super().__init__(daemon=True)
+        self._port = port
+        self._context = context
+        self._keep = keep
+        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        self.answers: Counter[str] = Counter()
+        self.errors: list[str] = []
+
+    def run(self) -> None:
+        connection: http.client.HTTPSConnection | None = None
+        name = ""
+        while not self._stopped.is_set():
+            try:
+                if connection is None:
+                    connection = http.client.HTTPSConnection("localhost", self._port, context=self._context, timeout=20)
+                    connection.connect()
+                    assert isinstance(connection.sock, ssl.SSLSocket)
+                    name = common_name(connection.sock)
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+                answer.close()
+                if answer.status != 200:
+                    self.errors.append(f"status {answer.status}")
+                if answer.will_close or not self._keep:
+                    connection.close()
+                    connection = None
+                with self._changed:
+                    self.answers[name] += 1
+                    self._changed.notify_all()
+            except (OSError, http.client.HTTPException) as wrong:
+                self.errors.append(repr(wrong))
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def wait_for(self, name: str, count: int = 1) -> None:
+        """Return once that many answers came on connections with this certificate."""
+        with self._changed:
+            seen = self.answers[name]
+            assert self._changed.wait_for(lambda: self.answers[name] >= seen + count, 20), self.errors
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
