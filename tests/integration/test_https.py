@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,15 @@ def test_http2_and_http1_are_offered_and_old_versions_are_not(tmp_path: Path) ->
             cipher = tls.cipher()
             assert cipher is not None
             assert cipher[0].startswith("ECDHE-")
+
+
+def test_http2_without_tls_is_served_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    for h2c, status in ((True, b"200"), (False, b"505")):
+        with Site(tmp_path, http={"http2": {"h2c": h2c}}) as site:
+            command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", site.url]
+            assert subprocess.check_output([*command, "--http2-prior-knowledge"]) == b"2 " + status
+            assert subprocess.check_output([*command, "--http2"]) == b"2 " + status  # by Upgrade
+            assert subprocess.check_output(command) == b"1.1 200"
 
 
 def test_certificates_of_clients_are_verified_and_told(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """``http.http2``."""
 
     h2c: bool = False
-    """HTTP/2 on ``http.address``, for clients that begin with it. It is spoken there whatever this says."""
+    """Serve HTTP/2 on ``http.address``, too; over TLS it is always served."""
     max_concurrent_streams: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 128
     """Requests of one HTTP/2 connection at a time; 0 = 128."""
 

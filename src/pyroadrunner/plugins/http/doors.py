@@ -46,6 +46,7 @@ class Doors:
 
     def __init__(self, config: HttpConfig) -> None:
         self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
+        self._h2c = config.http2.h2c
         self._redirect = config.ssl.redirect
         self._files = files_of(config.ssl)
         if self._files is not None:
@@ -91,7 +92,7 @@ class Doors:
             await self._start(self.tls)
         if self._plain_sockets is not None:
             app = Redirect(self._tls_sockets.port) if self._redirect and self._tls_sockets is not None else chain()
-            await self._start(Listener(Entry(app), self._plain_sockets, streams=self._streams))
+            await self._start(Listener(Entry(app, http2=self._h2c), self._plain_sockets, streams=self._streams))
 
     async def run(self) -> None:
         """Wait until all have stopped."""

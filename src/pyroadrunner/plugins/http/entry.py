@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
+_NO_HTTP2 = b"HTTP/2 without TLS is not served here (http.http2.h2c is off)\n"
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -22,13 +23,21 @@ def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) ->
 
 
 class Entry:
-    """Takes every scope."""
+    """Takes every scope.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        http2: whether HTTP/2 is served here. The listener speaks it on every address, also after an ``Upgrade`` header
+            that a proxy passes on without looking; behind such a proxy it must be possible to say no.
+    """
+
+    def __init__(self, app: ASGIApp, *, http2: bool = True) -> None:
         self._app = app
+        self._http2 = http2
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]
+        if not self._http2 and scope.get("http_version") == "2":
+            return _refuse_http2(scope, send)
         if kind == "http":
             if scope["raw_path"] == b"*":
                 return self._options(send)
@@ -62,3 +71,12 @@ class Entry:
             await send({**message, "type": f"websocket.{message['type']}"})
 
         await self._app(request, no_body, answer)
+
+
+async def _refuse_http2(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_NO_HTTP2))]
+    await send({"type": "http.response.start", "status": 505, "headers": headers})
+    await send(body_message(_NO_HTTP2))

@@ -90,3 +90,19 @@ async def _never() -> Message:
 
 
 async def _ignore(message: Message) -> None: ...
+
+
+def test_http2_can_be_refused_and_http1_is_served_on() -> None:
+    pool = ScriptedPool()
+    entry = Entry(worker_app(pool), http2=False)
+    exchange = Exchange(http_scope(http_version="2")).run(entry)
+    assert exchange.status == 505
+    assert b"h2c is off" in exchange.body
+    assert pool.asked == []
+    assert Exchange(http_scope()).run(entry).status == 200
+
+
+def test_a_websocket_over_refused_http2_is_closed() -> None:
+    exchange = Exchange({**http_scope(http_version="2"), "type": "websocket", "scheme": "ws"})
+    exchange.run(Entry(worker_app(ScriptedPool()), http2=False))
+    assert exchange.messages == [{"type": "websocket.close"}]

@@ -12,7 +12,7 @@ from pyroadrunner.plugins.http.tls.files import TlsFiles, files_of
 from support.tls import Authority
 
 
-@pytest.fixture()
+@pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
