@@ -52,7 +52,7 @@ def test_garbage_is_refused(authority: Authority, what: str, tmp_path: Path) -> 
     garbage = tmp_path / "garbage.pem"
     garbage.write_bytes(b"\0garbage\xff" * 100)
     paths = {"cert": str(one.cert), "key": str(one.key), "root_ca": str(authority.root), what: str(garbage)}
-    with pytest.raises(TlsError, match="http.ssl: "):
+    with pytest.raises(TlsError, match=r"http\.ssl: "):
         TlsFiles(**paths).check()
 
 
