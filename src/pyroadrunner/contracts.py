@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import msgspec
+
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
@@ -200,9 +202,14 @@ class HasStatus(Protocol):
 
 
 class Effective(Protocol):
-    """The configuration the server runs with, for those who show it (``rpc.Config``)."""
+    """The configuration the server runs with: for those who show it (``rpc.Config``), and for those whose settings
+    stand in more than one section."""
 
     def as_dict(self) -> dict[str, Any]: ...
+
+    def section(self, name: str) -> msgspec.Struct | None:
+        """A checked section; one without a model only where another's model has named it (``elsewhere``, see
+        ``config/check.py``). ``None`` when it is absent."""
 
 
 __all__ = [

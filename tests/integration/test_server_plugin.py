@@ -38,6 +38,9 @@ class Whole:
     def as_dict(self) -> dict[str, Any]:
         return self._sections
 
+    def section(self, name: str) -> msgspec.Struct | None:
+        return None
+
 
 @asynccontextmanager
 async def serving(

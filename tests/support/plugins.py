@@ -175,5 +175,8 @@ class WholeConfig:
     def as_dict(self) -> dict[str, Any]:
         return {"whole": True}
 
+    def section(self, name: str) -> msgspec.Struct | None:
+        return None
+
 
 not_a_class = 5

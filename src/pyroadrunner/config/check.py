@@ -1,14 +1,27 @@
-"""The whole config against the models of its sections: what may start, and what to tell the user. Pure."""
+"""The whole config against the models of its sections: what may start, and what to tell the user. Pure.
+
+A section may have some of its settings in others, as a storage of ``kv`` without a ``config`` has them in the section
+named like it. Its model says so:
+
+    def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:      # (section, what it holds)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from pyroadrunner.config.errors import ConfigError, Fault
-from pyroadrunner.config.known import KNOWN_SECTIONS, NEED_SERVER, OBSOLETE_SECTIONS, OWN_KEYS, is_private
+from pyroadrunner.config.known import (
+    KNOWN_SECTIONS,
+    NEED_SERVER,
+    OBSOLETE_SECTIONS,
+    OWN_KEYS,
+    STORAGE_SECTIONS,
+    is_private,
+)
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.section import SectionReader, suggest
 
@@ -43,18 +56,29 @@ def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked
     reader = SectionReader(raw.origin)
     reader.warnings += raw.notices
     sections: dict[str, msgspec.Struct] = {}
-    for name, data in raw.data.items():
-        if data is None or name in OWN_KEYS:
-            continue
-        model = models.get(name)
-        if model is None:
-            reader.warnings += _no_model(raw, name, models)
-            continue
-        section = reader.read(model, data, (name,))
+
+    def read(name: str, model: type[msgspec.Struct]) -> None:
+        section = reader.read(model, raw.data[name], (name,))
         if section is not None:
             sections[name] = section
+
+    present = [name for name, data in raw.data.items() if data is not None and name not in OWN_KEYS]
+    for name in present:
+        if name in models:
+            read(name, models[name])
+    others = {name: model for section in sections.values() for name, model in _elsewhere(section)}
+    for name in present:
+        if name in others and name not in models:
+            read(name, others[name])
+        elif name not in models:
+            reader.warnings += _no_model(raw, name, models)
     reader.warnings += _without_server(raw, models)
     return Checked(sections=sections, faults=reader.faults, warnings=reader.warnings)
+
+
+def _elsewhere(section: msgspec.Struct) -> Iterable[tuple[str, type[msgspec.Struct]]]:
+    elsewhere = getattr(section, "elsewhere", None)
+    return elsewhere() if callable(elsewhere) else ()
 
 
 def _no_model(raw: RawConfig, name: str, models: Mapping[str, type[msgspec.Struct]]) -> Iterator[Fault]:
@@ -64,10 +88,13 @@ def _no_model(raw: RawConfig, name: str, models: Mapping[str, type[msgspec.Struc
     if name in KNOWN_SECTIONS:
         message = f"known, but not part of this version ({KNOWN_SECTIONS[name]}); it is left off"
         yield Fault(path=name, message=message, origin=origin, kind="unbuilt")
+    elif name in STORAGE_SECTIONS:
+        message = f"is read by nobody: no storage of `kv` has the name `{name}` and no `config`"
+        yield Fault(path=name, message=message, origin=origin, kind="doubtful")
     elif name in OBSOLETE_SECTIONS:
         yield Fault(path=name, message=OBSOLETE_SECTIONS[name], origin=origin, kind="unbuilt")
     else:
-        hint = suggest(name, [*models, *KNOWN_SECTIONS, *OWN_KEYS])
+        hint = suggest(name, [*models, *KNOWN_SECTIONS, *STORAGE_SECTIONS, *OWN_KEYS])
         yield Fault(path=name, message="unknown section", hint=hint, origin=origin, kind="unknown")
 
 

@@ -66,6 +66,9 @@ class _View:
                 yield from self.struct(entry, given.get(key), (*path, key))
             return
         fields = fields_of(type(made))
+        tag = type(made).__struct_config__.tag_field
+        if tag is not None:
+            yield from self.plain(type(made).__struct_config__.tag, (*path, tag))
         for key, field in fields.items():
             here = (*path, key)
             value = getattr(made, field.name)
@@ -77,7 +80,7 @@ class _View:
             else:
                 yield from self.plain(_plain(value, field.type), here)
         for key, value in given.items():
-            if key not in fields:
+            if key not in fields and key != tag:
                 yield from self.plain(value, (*path, key), note=", unknown key")
 
     def plain(self, value: Any, path: KeyPath, note: str = "") -> Iterator[Leaf]:

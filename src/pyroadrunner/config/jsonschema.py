@@ -17,7 +17,7 @@ import msgspec
 from msgspec import inspect
 
 from pyroadrunner.config.durations import NANOSECONDS, format_duration
-from pyroadrunner.config.known import KNOWN_SECTIONS
+from pyroadrunner.config.known import KNOWN_SECTIONS, STORAGE_SECTIONS
 from pyroadrunner.config.section import fields_of, named_field, plain_type
 
 Schema = dict[str, Any]
@@ -71,6 +71,9 @@ def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
         else:
             note = f"{name}: {KNOWN_SECTIONS[name]}. Known, but not part of this version."
             properties[name] = {"type": ["object", "null"], "description": note}
+    for name in STORAGE_SECTIONS:
+        note = f"Settings of the storage `kv.{name}`, where that has no `config`."
+        properties.setdefault(name, {"type": ["object", "null"], "description": note})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": ".rr.yaml",
@@ -100,8 +103,12 @@ def _struct(model: type[msgspec.Struct]) -> Schema:
         if default is not None:
             schema["default"] = default
         properties[key] = schema
+    tag = model.__struct_config__.tag_field
+    if tag is not None:
+        properties = {tag: {"const": model.__struct_config__.tag}, **properties}
     schema = {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
     required = [key for key, field in fields_of(model).items() if field.required]
+    required += [tag] if tag is not None else []
     return {**schema, "required": required} if required else schema
 
 

@@ -9,27 +9,25 @@ from __future__ import annotations
 KNOWN_SECTIONS = {
     "amqp": "connection of the amqp jobs driver (RabbitMQ)",
     "beanstalk": "connection of the beanstalk jobs driver",
-    "boltdb": "settings of the boltdb drivers",
     "centrifuge": "proxy of a Centrifugo server",
     "fileserver": "static files on a port of their own",
     "google_pub_sub": "connection of the Google Pub/Sub jobs driver",
     "grpc": "gRPC services",
     "jobs": "queues and their consumers",
     "kafka": "connection of the kafka jobs driver",
-    "kv": "key-value storages",
     "lock": "named locks",
-    "memcached": "settings of the memcached driver",
-    "memory": "settings of the memory drivers",
     "metrics": "Prometheus metrics",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "otel": "OpenTelemetry traces",
-    "redis": "connection of the redis drivers",
     "sqs": "connection of the sqs jobs driver",
     "status": "health and readiness endpoints",
     "tcp": "raw TCP servers",
     "temporal": "Temporal workflows and activities",
 }
+
+# Read where a storage of `kv` has this name and no `config`; by themselves they turn nothing on.
+STORAGE_SECTIONS = ("boltdb", "memcached", "memory", "redis")
 
 # Gone from RoadRunner itself, and ignored by it in silence.
 OBSOLETE_SECTIONS = {

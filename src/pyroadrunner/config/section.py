@@ -5,6 +5,9 @@ The reader walks the model's own type information (``msgspec.inspect``) beside t
 
     def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, what is wrong)
     def warnings(self) -> Iterable[tuple[str, str]]:    # the same, for what is legal and hardly meant
+
+A union of tagged structs (``tag_field="driver", tag="redis"``) is read by the value of its tag. An entry whose tag
+nobody has is left out with a warning, as RoadRunner leaves out storages and pipelines of drivers it does not know.
 """
 
 from __future__ import annotations
@@ -27,7 +30,12 @@ class _Faulty:
     """Stands for a value that could not be read; its faults are noted."""
 
 
+class _LeftOut:
+    """Stands for an entry nobody reads; a warning says so."""
+
+
 FAULTY = _Faulty()
+LEFT_OUT = _LeftOut()
 
 _SCALARS: dict[type, Callable[[object], Any]] = {
     inspect.IntType: values.to_int,
@@ -70,6 +78,14 @@ def plain_type(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
 
 def _options(union: inspect.UnionType) -> list[inspect.Type]:
     return [option for option in union.types if not isinstance(option, inspect.NoneType)]
+
+
+def tags_of(union: inspect.UnionType) -> dict[str, inspect.StructType]:
+    """The structs of a union by their tags; empty when it is no union of tagged structs."""
+    options = _options(union)
+    return {
+        str(option.tag): option for option in options if isinstance(option, inspect.StructType) and option.tag_field
+    }
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -131,11 +147,13 @@ class SectionReader:
             entries = self._value(named.type, given, path)
             return FAULTY if entries is FAULTY else self._made(model, {named.name: entries}, path)
         fields = fields_of(model)
+        tag = model.__struct_config__.tag_field
         read: dict[str, Any] = {}
         for key, value in given.items():
             here = (*path, key)
             if key not in fields:
-                self._unknown(model, key, value, path)
+                if key != tag:
+                    self._unknown(model, key, value, path)
             elif value is not None:  # `supervisor:` with nothing after it is as good as absent
                 read[fields[key].name] = self._field(fields[key], value, here)
         for key, field in fields.items():
@@ -227,10 +245,15 @@ class SectionReader:
 
     def _dict(self, kind: inspect.DictType, value: Any, path: KeyPath) -> Any:
         read = {key: self._value(kind.value_type, item, (*path, key)) for key, item in values.to_map(value).items()}
-        return FAULTY if any(item is FAULTY for item in read.values()) else read
+        if any(item is FAULTY for item in read.values()):
+            return FAULTY
+        return {key: item for key, item in read.items() if item is not LEFT_OUT}
 
     def _union(self, kind: inspect.UnionType, value: Any, path: KeyPath) -> Any:
         """The first type of the union that reads the value; the faults of the first one when none does."""
+        tagged = tags_of(kind)
+        if tagged:
+            return self._tagged(tagged, value, path)
         first: SectionReader | None = None
         for option in _options(kind):
             attempt = SectionReader(self._origin)
@@ -241,6 +264,22 @@ class SectionReader:
             first = first or attempt
         self.faults += first.faults if first else ()
         return FAULTY
+
+    def _tagged(self, options: Mapping[str, inspect.StructType], value: Any, path: KeyPath) -> Any:
+        """The struct whose tag the value has."""
+        field = str(next(iter(options.values())).tag_field)
+        if not isinstance(value, Mapping):
+            self._warn("unknown", path, f"is left out: it is {shown(value)}, not a map with a `{field}`", value)
+            return LEFT_OUT
+        here, tag = (*path, field), value.get(field)
+        if tag in (None, ""):
+            return self._note(here, "is required", expected=" or ".join(options))
+        option = options.get(str(tag))
+        if option is None:
+            message = f"there is no {field} {shown(tag)}, so `{dotted(path)}` is left out"
+            self._warn("unknown", here, message, tag, suggest(str(tag), options) or f"known are {', '.join(options)}")
+            return LEFT_OUT
+        return self._struct(option.cls, value, path)
 
     def _expected(self, kind: inspect.Type) -> str:
         plain, notes = plain_type(kind)

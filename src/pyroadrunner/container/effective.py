@@ -32,3 +32,7 @@ class EffectiveConfig:
                 holder = holder.setdefault(str(part), {})
             holder[str(leaf.path[-1])] = leaf.value
         return config
+
+    def section(self, name: str) -> msgspec.Struct | None:
+        """A checked section, secrets included."""
+        return self._checked.sections.get(name)
