@@ -1,0 +1,43 @@
+"""What a store found -> messages of ``kv.v1``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyroadrunner.plugins.kv.instants import format_instant
+from pyroadrunner.proto.kv.v1.kv_pb2 import CountResponse, Response
+
+
+def keys(found: Iterable[str]) -> Response:
+    """Items with nothing but a key."""
+    response = Response()
+    add = response.items.add
+    for key in found:
+        add(key=key)
+    return response
+
+
+def values(found: Mapping[str, bytes]) -> Response:
+    """Items with key and value."""
+    response = Response()
+    add = response.items.add
+    for key, value in found.items():
+        add(key=key, value=value)
+    return response
+
+
+def times(found: Mapping[str, int | None]) -> Response:
+    """Items with key and time; the time of one that never expires is empty."""
+    response = Response()
+    add = response.items.add
+    for key, expires in found.items():
+        add(key=key, timeout="" if expires is None else format_instant(expires))
+    return response
+
+
+def nothing(_: None) -> Response:
+    return Response()
+
+
+def count(value: int) -> CountResponse:
+    return CountResponse(value=value)

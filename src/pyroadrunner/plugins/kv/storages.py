@@ -1,0 +1,38 @@
+"""The configured storages -> stores. A driver is imported only when a storage has it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from pyroadrunner.contracts import Effective
+from pyroadrunner.plugins.kv.config import SETTINGS, KvConfig, Storage
+from pyroadrunner.plugins.kv.errors import DriverNotInstalled
+from pyroadrunner.plugins.kv.store import Store
+
+
+def make_stores(config: KvConfig, effective: Effective) -> dict[str, Store]:
+    """A store for each storage, not started.
+
+    Raises:
+        DriverNotInstalled: the Python package of a driver is missing.
+    """
+    return {name: _make(name, storage, effective) for name, storage in config.storages.items()}
+
+
+def driver_of(storage: Storage) -> str:
+    """The name of its driver."""
+    return str(type(storage).__struct_config__.tag)
+
+
+def _make(name: str, storage: Storage, effective: Effective) -> Store:
+    model = SETTINGS[type(storage)]
+    settings = storage.config or effective.section(name)
+    if not isinstance(settings, model):  # absent, or of a plugin that happens to be called like the storage
+        settings = model()
+    driver = driver_of(storage)
+    try:
+        module = import_module(f"pyroadrunner.plugins.kv.drivers.{driver}")
+    except ModuleNotFoundError as missing:
+        raise DriverNotInstalled(name, driver, missing.name or "?") from missing
+    return cast("Store", module.build(settings))

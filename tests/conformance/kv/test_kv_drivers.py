@@ -1,0 +1,333 @@
+"""What every driver promises, asked over RPC of a real server."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+
+import pytest
+
+from pyroadrunner.proto.kv.v1.kv_pb2 import Item
+from support.kv import REFUSED, KvClient, instant, now
+from support.kv_subjects import Subject
+
+BINARY = bytes(range(256))
+HOUR = 3_600_000
+
+
+def wait_until_gone(kv: KvClient, key: str, expires: int, late: int) -> None:
+    """Look until the key is gone; it must be seen before its time, and not after it."""
+    while True:
+        before = now()
+        there = kv.has(key) == {key}
+        after = now()
+        if there:
+            assert before <= expires + late, f"still there {before - expires} ms after its time"
+        else:
+            assert after >= expires, f"gone {expires - after} ms before its time"
+            break
+        time.sleep(0.002)
+    assert kv.get(key) == {}
+
+
+# values and keys
+
+
+def test_values_come_back_byte_for_byte(kv: KvClient, subject: Subject) -> None:
+    values = {"binary": BINARY, "empty": b"", "text": "ключ ☃".encode(), "lines": b"a\r\nEND\r\nb\0"}
+    kv.set(values)
+    assert kv.get(*values, "missing") == values
+
+
+@pytest.mark.parametrize("key", ["a:b/c{d}", "ключ-☃", "UPPER.lower", "x" * 250, "'; DROP TABLE items; --", "%", "*"])
+def test_keys_are_any_text(kv: KvClient, subject: Subject, key: str) -> None:
+    if subject.name == "memcached" and " " in key:
+        pytest.skip("memcached has no keys with spaces")
+    kv.set({key: b"v"})
+    assert kv.get(key) == {key: b"v"}
+    assert kv.has(key, key.lower() + "?") == {key}
+    kv.delete(key)
+    assert kv.get(key) == {}
+
+
+def test_large_values(kv: KvClient, subject: Subject) -> None:
+    values = {"large": BINARY * (subject.largest // 256), "small": b"s"}
+    kv.set(values)
+    assert kv.get("large", "small") == values
+
+
+def test_many_keys_in_one_call(kv: KvClient, subject: Subject) -> None:
+    values = {f"key-{number}": str(number).encode() for number in range(1000)}
+    kv.set(values)
+    assert kv.get(*values) == values
+    assert kv.has(*values) == set(values)
+    kv.delete(*values)
+    assert kv.has(*values) == set()
+
+
+def test_setting_replaces(kv: KvClient, subject: Subject) -> None:
+    kv.set({"k": b"old", "other": b"o"})
+    kv.set({"k": b"new"})
+    assert kv.get("k", "other") == {"k": b"new", "other": b"o"}
+
+
+def test_nothing_asked_for_is_nothing_found(kv: KvClient, subject: Subject) -> None:
+    assert kv.get() == {}
+    assert kv.has() == set()
+    kv.set({})
+    kv.delete()
+    kv.expire({})
+    assert kv.has("missing") == set()
+    kv.delete("missing")
+
+
+def test_clear_removes_everything(kv: KvClient, subject: Subject) -> None:
+    kv.set({f"key-{number}": b"v" for number in range(100)})
+    kv.set({"timed": b"v"}, now() + HOUR)
+    kv.clear()
+    assert kv.has("timed", *(f"key-{number}" for number in range(100))) == set()
+
+
+def test_deleting_takes_the_time_along(kv: KvClient, subject: Subject) -> None:
+    expires = now() + 700
+    kv.set({"k": b"v"}, expires)
+    kv.delete("k")
+    kv.set({"k": b"forever"})
+    kv.set({"mark": b"v"}, expires)
+    wait_until_gone(kv, "mark", expires, subject.late)
+    assert kv.get("k") == {"k": b"forever"}
+
+
+# times
+
+
+def test_an_item_expires_when_it_should(kv: KvClient, subject: Subject) -> None:
+    expires = now() + 350
+    kv.set({"k": b"v", "keep": b"v"}, expires)
+    kv.set({"keep": b"v"})
+    assert kv.get("k", "keep") == {"k": b"v", "keep": b"v"}
+    wait_until_gone(kv, "k", expires, subject.late)
+    assert kv.has("k", "keep") == {"keep"}
+
+
+def test_times_are_told(kv: KvClient, subject: Subject) -> None:
+    if not subject.tells_times:
+        pytest.skip("this driver does not tell times")
+    expires = (now() // 1000 + 100) * 1000
+    kv.set({"timed": b"v"}, expires)
+    kv.set({"forever": b"v"})
+    told = kv.ttl("timed", "forever", "missing")
+    assert told.pop("timed") == pytest.approx(expires, abs=1000 if subject.late else 0)
+    assert told == ({"forever": None} if subject.tells_forever else {})
+
+
+def test_a_driver_that_does_not_tell_times_says_so_as_php_expects(kv: KvClient, subject: Subject) -> None:
+    if subject.tells_times:
+        pytest.skip("this driver tells times")
+    with pytest.raises(REFUSED) as refused:
+        kv.ttl("k")
+    assert str(refused.value).startswith(f"rpc_ttl:\n\t{subject.operations}_ttl: ")
+
+
+def test_a_new_time_is_kept_and_the_value_stays(kv: KvClient, subject: Subject) -> None:
+    kv.set({"without": b"1"})
+    kv.set({"with": b"2"}, now() + HOUR)
+    expires = now() + 400
+    kv.expire({"without": expires, "with": expires})
+    assert kv.get("without", "with") == {"without": b"1", "with": b"2"}
+    if subject.tells_times:
+        assert all(told is not None and told <= expires + subject.late for told in kv.ttl("without", "with").values())
+    wait_until_gone(kv, "without", expires, subject.late)
+    wait_until_gone(kv, "with", expires, subject.late)
+
+
+def test_a_later_time_prolongs(kv: KvClient, subject: Subject) -> None:
+    first, second = now() + 1200, now() + HOUR
+    kv.set({"k": b"v", "mark": b"v"}, first)
+    kv.expire({"k": second})
+    wait_until_gone(kv, "mark", first, subject.late)
+    assert kv.get("k") == {"k": b"v"}
+
+
+def test_a_new_time_that_has_passed_deletes(kv: KvClient, subject: Subject) -> None:
+    kv.set({"k": b"v", "other": b"o"})
+    kv.expire({"k": now() - 5000})
+    assert kv.has("k", "other") == {"other"}
+
+
+def test_a_new_time_makes_no_item(kv: KvClient, subject: Subject) -> None:
+    if subject.refuses_unknown:
+        with pytest.raises(REFUSED) as refused:
+            kv.expire({"missing": now() + HOUR})
+        assert str(refused.value).startswith(f"rpc_mexpire:\n\t{subject.operations}_mexpire: ")
+    else:
+        kv.expire({"missing": now() + HOUR})
+    assert kv.has("missing") == set()
+
+
+def test_setting_with_a_time_that_has_passed(kv: KvClient, subject: Subject) -> None:
+    kv.set({"k": b"v"}, now() - 5000)
+    assert kv.has("k") == ({"k"} if subject.keeps_past else set())
+
+
+def test_setting_without_a_time_clears_it(kv: KvClient, subject: Subject) -> None:
+    expires = now() + 700
+    kv.set({"k": b"v", "mark": b"v"}, expires)
+    kv.set({"k": b"forever"})
+    wait_until_gone(kv, "mark", expires, subject.late)
+    assert kv.get("k") == {"k": b"forever"}
+
+
+# what is refused
+
+
+@pytest.mark.parametrize("key", ["", "   "])
+@pytest.mark.parametrize(
+    ("method", "operation", "inner"),
+    [
+        ("Has", "rpc_has", "has"),
+        ("MGet", "rpc_mget", "mget"),
+        ("TTL", "rpc_ttl", "ttl"),
+        ("Delete", "rcp_delete", "delete"),
+        ("MExpire", "rpc_mexpire", "mexpire"),
+        ("SetNX", "rpc_setnx", "setnx"),
+    ],
+)
+def test_a_blank_key_is_refused(
+    kv: KvClient, subject: Subject, key: str, method: str, operation: str, inner: str
+) -> None:
+    with pytest.raises(REFUSED) as refused:
+        kv.call(method, [Item(key="fine"), Item(key=key, timeout=instant(now()))])
+    assert str(refused.value) == f"{operation}: key can't be empty string:\n\t{subject.operations}_{inner}"
+
+
+@pytest.mark.parametrize("key", ["", "  "])
+def test_setting_a_blank_key(kv: KvClient, subject: Subject, key: str) -> None:
+    if key in subject.blank_keys:
+        kv.set({key: b"v"})
+    else:
+        with pytest.raises(REFUSED) as refused:
+            kv.set({key: b"v"})
+        assert f"{subject.operations}_set" in str(refused.value)
+
+
+@pytest.mark.parametrize("storage", ["nope", "STORE"])
+@pytest.mark.parametrize(
+    ("method", "operation"),
+    [
+        ("Has", "rpc_has"),
+        ("MGet", "rpc_mget"),
+        ("TTL", "rpc_ttl"),
+        ("Set", "rpc_set"),
+        ("MExpire", "rpc_mexpire"),
+        ("Delete", "rcp_delete"),
+        ("Clear", "rcp_delete"),
+    ],
+)
+def test_a_storage_that_is_not_there(kv: KvClient, storage: str, method: str, operation: str) -> None:
+    kv.storage = storage
+    with pytest.raises(REFUSED) as refused:
+        kv.call(method, [Item(key="k")])
+    assert str(refused.value) == f"{operation}: no such storage: {storage}"
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("Has", "rpc_has: no storage provided"),
+        ("Set", "rpc_set: no such storage: "),
+        ("Clear", "rcp_delete: no storage provided"),
+    ],
+)
+def test_no_storage_named(kv: KvClient, method: str, text: str) -> None:
+    kv.storage = ""
+    with pytest.raises(REFUSED) as refused:
+        kv.call(method)
+    assert str(refused.value) == text
+
+
+@pytest.mark.parametrize(("method", "operation"), [("Set", "rpc_set"), ("MExpire", "rpc_mexpire")])
+def test_a_time_that_is_none_is_refused_and_nothing_stored(kv: KvClient, method: str, operation: str) -> None:
+    with pytest.raises(REFUSED) as refused:
+        kv.call(
+            method, [Item(key="fine", value=b"v"), Item(key="k", timeout="soon")][1 if method == "MExpire" else 0 :]
+        )
+    assert str(refused.value).startswith(f'{operation}: parsing time "soon" as "2006-01-02T15:04:05Z07:00": ')
+    assert kv.has("fine", "k") == set()
+
+
+def test_mexpire_wants_a_time(kv: KvClient, subject: Subject) -> None:
+    with pytest.raises(REFUSED, match="should set timeout"):
+        kv.call("MExpire", [Item(key="k")])
+
+
+def test_json_is_spoken_with_bytes_in_base64(kv: KvClient) -> None:
+    item = {"key": "k", "value": base64.b64encode(BINARY).decode()}
+    assert kv.json("Set", {"storage": "store", "items": [item]}) == {}
+    assert kv.get("k") == {"k": BINARY}
+    assert kv.json("MGet", {"storage": "store", "items": [{"key": "k"}]}) == {"items": [item]}
+    assert kv.json("Has", {"storage": "store", "items": [{"key": "missing"}]}) == {}
+
+
+# ours
+
+
+def test_counters(kv: KvClient, subject: Subject) -> None:
+    assert kv.count("Incr", "c") == 1
+    assert kv.count("Incr", "c", 41) == 42
+    assert kv.count("Decr", "c") == 41
+    assert kv.count("Decr", "c", 40) == 1
+    assert kv.get("c") == {"c": b"1"}
+    assert kv.count("Decr", "c", 3) == (-2 if subject.below_zero else 0)
+
+
+def test_a_counter_expires_with_the_time_it_was_made_with(kv: KvClient, subject: Subject) -> None:
+    expires = now() + 400
+    assert kv.count("Incr", "c", 5, expires) == 5
+    assert kv.count("Incr", "c", 5, expires + HOUR) == 10
+    wait_until_gone(kv, "c", expires, subject.late)
+    assert kv.count("Incr", "c") == 1
+
+
+def test_a_counter_of_what_is_no_number_is_refused_and_left(kv: KvClient, subject: Subject) -> None:
+    kv.set({"k": b"text"})
+    with pytest.raises(REFUSED, match=f"rpc_incr:\n\t{subject.operations}_incr: "):
+        kv.count("Incr", "k")
+    assert kv.get("k") == {"k": b"text"}
+
+
+def test_only_what_is_absent_is_set(kv: KvClient, subject: Subject) -> None:
+    kv.set({"there": b"old"})
+    assert kv.set_absent({"there": b"new", "absent": b"new"}) == {"absent"}
+    assert kv.get("there", "absent") == {"there": b"old", "absent": b"new"}
+
+
+def test_what_was_set_absent_expires_and_can_be_set_again(kv: KvClient, subject: Subject) -> None:
+    expires = now() + 400
+    assert kv.set_absent({"lock": b"me"}, expires) == {"lock"}
+    assert kv.set_absent({"lock": b"you"}, expires) == set()
+    wait_until_gone(kv, "lock", expires, subject.late)
+    assert kv.set_absent({"lock": b"you"}) == {"lock"}
+    assert kv.get("lock") == {"lock": b"you"}
+
+
+def test_clients_that_count_together_lose_nothing(kv: KvClient, served: tuple[Subject, object]) -> None:
+    def work(results: list[int]) -> None:
+        with KvClient(address, "store") as client:
+            results += [client.count("Incr", "c") for _ in range(100)]
+
+    address = str(served[1].rpc)  # type: ignore[attr-defined]
+    results: list[list[int]] = [[] for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(result,)) for result in results]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(number for result in results for number in result) == list(range(1, 401))
+
+
+def test_the_storage_is_listed(kv: KvClient, subject: Subject) -> None:
+    kv.set({"a": b"1", "b": b"2"})
+    listed = kv.json("List", True)
+    assert listed == [{"name": "store", "driver": subject.config["driver"], "items": 2, "error": ""}]

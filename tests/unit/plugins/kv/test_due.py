@@ -1,0 +1,72 @@
+"""Every key is taken once, when its second is over, whatever was done to it before."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyroadrunner.plugins.kv.due import Due
+
+
+def test_a_key_is_taken_when_its_second_is_over_and_not_before() -> None:
+    due = Due()
+    due.add("a", 5_300)
+    assert due.take(5_999, 10) == []
+    assert due.take(6_000, 10) == ["a"]
+    assert due.take(60_000, 10) == []
+    assert not due
+
+
+def test_no_more_are_taken_than_asked_for() -> None:
+    due = Due()
+    for number in range(5):
+        due.add(str(number), 1_000)
+    taken = [due.take(9_000, 2) for _ in range(4)]
+    assert [len(keys) for keys in taken] == [2, 2, 1, 0]
+    assert sorted(key for keys in taken for key in keys) == list("01234")
+
+
+def test_a_key_that_was_removed_or_moved_is_not_taken_at_its_old_time() -> None:
+    due = Due()
+    due.add("removed", 1_000)
+    due.add("moved", 1_000)
+    due.remove("removed", 1_000)
+    due.move("moved", 1_000, 8_000)
+    assert due.take(7_000, 10) == []
+    assert due.take(9_000, 10) == ["moved"]
+
+
+def test_a_clock_set_back_or_forward_by_years_loses_nothing() -> None:
+    due = Due()
+    due.add("a", 50_000_000_000_000)
+    assert due.take(60_000_000_000_000, 10) == ["a"]
+    due.add("b", 1_000)
+    due.add("c", 40_000_000_000_000)
+    assert due.take(2_000, 10) == ["b"]
+    assert due.take(50_000_000_000_000, 10) == ["c"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.integers(0, 20_000), st.sampled_from(["add", "remove", "take"])),
+        max_size=60,
+    )
+)
+def test_it_agrees_with_a_plain_dict(steps: list[tuple[str, int, str]]) -> None:
+    due, plain, now = Due(), dict[str, int](), 0
+    for key, time, step in steps:
+        if step == "add" and key in plain:
+            due.move(key, plain[key], time)
+            plain[key] = time
+        elif step == "add":
+            due.add(key, time)
+            plain[key] = time
+        elif step == "remove" and key in plain:
+            due.remove(key, plain.pop(key))
+        elif step == "take":
+            now = max(now, time)
+            expected = {name for name, expires in plain.items() if expires // 1000 < now // 1000}
+            assert set(due.take(now, 100)) == expected
+            for name in expected:
+                del plain[name]
+    assert bool(due) == bool(plain)
