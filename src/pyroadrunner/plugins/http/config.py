@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
+from pyroadrunner.content.codings import Level, Name
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
@@ -34,6 +35,20 @@ class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """Requests of one HTTP/2 connection at a time; 0 = 128."""
 
 
+class GzipConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.gzip``: options of the middleware ``gzip`` (ours; RoadRunner has none)."""
+
+    encodings: list[Name] = msgspec.field(default_factory=lambda: ["zstd", "br", "gzip"])
+    """What is offered, the best first; among those a client likes equally the first is taken. `zstd` and `br` need
+    ``pip install pyroadrunner[compress]``, else they are not offered."""
+    level: Level = "balanced"
+    """``fast``, ``balanced`` or ``small``."""
+    min_length: Annotated[int, msgspec.Meta(ge=0)] = 1024
+    """Bytes; a shorter body stays as it is. A stream without a length never is too short."""
+    exclude_types: StringList = msgspec.field(default_factory=list)
+    """Prefixes of content types that stay as they are, besides those that are packed already."""
+
+
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http``."""
 
@@ -58,6 +73,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     pool: PoolConfig = PoolConfig()
     middleware: StringList = msgspec.field(default_factory=list)
     """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
+    gzip: GzipConfig = GzipConfig()
     trusted_subnets: Annotated[
         StringList, unbuilt("proxies whose word on the client's address is taken; the peer's address is used")
     ] = msgspec.field(default_factory=list)

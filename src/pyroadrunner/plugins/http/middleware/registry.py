@@ -17,7 +17,9 @@ Around = Callable[[ASGIApp], ASGIApp]
 
 # Name in the config -> module of this package. Each has ``build(setup) -> Around | None``; None = its options are
 # absent, so there is nothing to do.
-BUILT_IN: dict[str, str] = {}
+BUILT_IN: dict[str, str] = {
+    "gzip": "compress",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,160 @@
+"""Answers encoded as the client likes it: zstd, br, gzip. The middleware ``gzip``, by RoadRunner's name for it.
+
+An answer that is all there is encoded as one, and only when it gets smaller; a stream is encoded and flushed chunk by
+chunk, so that a line of it is never held back. Large bodies are encoded in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import BinaryIO
+
+from pyroadrunner.content.codings import Coding, Encoder, available
+from pyroadrunner.content.negotiation import choose, header
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.plugins.http.middleware.compressible import Rules, encoded, varied
+from pyroadrunner.plugins.http.middleware.registry import Around, Setup
+
+log = Log("http")
+
+_LARGE = 64 * 1024  # bytes that take half a millisecond to two: longer would keep others waiting, shorter costs more to
+#                     hand to a thread than to do
+_FILE_CHUNK = 256 * 1024
+
+
+def build(setup: Setup) -> Around:
+    """The layer, from ``http.gzip``."""
+    config = setup.config.gzip
+    codings = available(config.encodings, config.level)
+    missing = [name for name in config.encodings if name not in codings]
+    if missing:
+        log.debug(
+            "codings without their library are not offered; pip install 'pyroadrunner[compress]'", codings=missing
+        )
+    rules = Rules(config.min_length, config.exclude_types)
+    return lambda app: Compress(app, codings, rules)
+
+
+class Compress:
+    """Encodes what ``app`` answers.
+
+    Args:
+        app: what answers.
+        codings: what there is, the best first.
+        rules: which answers are encoded.
+    """
+
+    def __init__(self, app: ASGIApp, codings: Mapping[str, Coding], rules: Rules) -> None:
+        self._app = app
+        self._codings = codings
+        self._offered = tuple(codings)
+        self._rules = rules
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        name = choose(header(scope["headers"], b"accept-encoding"), self._offered)
+        coding = self._codings[name] if name is not None and scope["method"] != "HEAD" else None
+        return self._app(scope, receive, _Answer(send, coding, self._rules))
+
+
+class _Answer:
+    """One answer on its way. Called as ``send``.
+
+    The head of an answer with a length waits for the first piece of its body, which shows whether it is a stream. A
+    head without one goes out at once, since the first piece of a stream may be long in coming.
+    """
+
+    __slots__ = ("_coding", "_encoder", "_held", "_passing", "_rules", "_send")
+
+    def __init__(self, send: Send, coding: Coding | None, rules: Rules) -> None:
+        self._send = send
+        self._coding = coding
+        self._rules = rules
+        self._passing = False
+        self._held: Message | None = None
+        self._encoder: Encoder | None = None
+
+    async def __call__(self, message: Message) -> None:
+        kind = message["type"]
+        if self._passing:
+            await self._send(message)
+        elif kind == "http.response.start":
+            await self._start(message)
+        elif kind == "http.response.body":
+            await self._body(message.get("body", b""), message.get("more_body", False))
+        elif kind == "http.response.pathsend" and self._held is not None:
+            await self._file(message["path"])
+        else:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        length = self._rules.length(message["status"], message["headers"]) if self._coding is not None else None
+        if length is None:
+            self._passing = True
+            await self._send({**message, "headers": varied(message["headers"])})
+        elif length < 0:
+            await self._begin(message, None)
+        else:
+            self._held = message
+
+    async def _begin(self, start: Message, length: int | None) -> Coding:
+        """Send the head of an answer that is encoded: as a stream, unless the ``length`` of all of it is known."""
+        assert self._coding is not None
+        self._held = None
+        if length is None:
+            self._encoder = self._coding.stream()
+        await self._send({**start, "headers": encoded(start["headers"], self._coding.name, length)})
+        return self._coding
+
+    async def _body(self, data: bytes, more: bool) -> None:
+        if self._held is not None and not more:
+            await self._whole(self._held, data)
+            return
+        if self._held is not None:
+            await self._begin(self._held, None)
+        assert self._encoder is not None
+        if not more:
+            data = await _off_loop_if_large(self._encoder.end, data)
+        elif data:
+            data = await _off_loop_if_large(self._encoder.chunk, data)
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _whole(self, start: Message, data: bytes) -> None:
+        assert self._coding is not None
+        smaller = await _off_loop_if_large(self._coding.whole, data)
+        self._held = None
+        self._passing = True
+        if len(smaller) < len(data):
+            await self._begin(start, len(smaller))
+            data = smaller
+        else:
+            await self._send({**start, "headers": varied(start["headers"])})
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _file(self, path: str) -> None:
+        """A file that the server would have sent by itself: read, encoded and sent in pieces."""
+        assert self._held is not None
+        file = await asyncio.to_thread(open, path, "rb")
+        try:
+            await self._begin(self._held, None)
+            assert self._encoder is not None
+            more = True
+            while more:
+                data, more = await asyncio.to_thread(_next_piece, file, self._encoder)
+                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        finally:
+            file.close()
+
+
+async def _off_loop_if_large(encode: Callable[[bytes], bytes], data: bytes) -> bytes:
+    if len(data) > _LARGE:
+        return await asyncio.to_thread(encode, data)
+    return encode(data)
+
+
+def _next_piece(file: BinaryIO, encoder: Encoder) -> tuple[bytes, bool]:
+    data = file.read(_FILE_CHUNK)
+    return (encoder.chunk(data), True) if data else (encoder.end(b""), False)
