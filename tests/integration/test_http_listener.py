@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import Message, Receive, Scope, Send
+from pyroadrunner.asgi import Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.workers.errors import WorkerFailed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.plugins.http.entry import Entry, chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog

@@ -7,8 +7,8 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
+from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.plugins.http.app import WorkerApp
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Scope
 from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.uploads import UploadRules

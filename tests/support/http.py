@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.plugins.http.address import Tcp, Unix
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.listener import Listener
 from pyroadrunner.plugins.http.sockets import BoundSockets

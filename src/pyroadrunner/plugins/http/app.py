@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.plugins.http.asgi import Receive, Scope, Send
 from pyroadrunner.plugins.http.body import BodyReader, Limits
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.errors import OVERLOAD, Answer, ClientGone, RequestError, failure, refusal

@@ -1,15 +1,5 @@
-"""The words of ASGI 3, as types. Pure."""
+"""Where these words were before other doors needed them; import them from ``pyroadrunner.asgi``."""
 
-from __future__ import annotations
+from pyroadrunner.asgi import ATTRIBUTES, ASGIApp, Message, Receive, Scope, Send
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# A key of the scope: ``dict[str, str]`` that a middleware hands to the worker as request attributes.
-ATTRIBUTES = "pyroadrunner.attributes"
+__all__ = ["ATTRIBUTES", "ASGIApp", "Message", "Receive", "Scope", "Send"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pyroadrunner.plugins.http.asgi import Receive
+from pyroadrunner.asgi import Receive
 from pyroadrunner.plugins.http.errors import ClientGone, RequestTooLarge, RequestTooSlow
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.plugins.http.address import Tcp, parse_address
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.errors import ListenError

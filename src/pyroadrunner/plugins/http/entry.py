@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
 _NO_HTTP2 = b"HTTP/2 without TLS is not served here (http.http2.h2c is off)\n"

@@ -13,8 +13,8 @@ from typing import Any
 import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.errors import ListenError
 from pyroadrunner.plugins.http.sockets import BoundSockets
 from pyroadrunner.plugins.http.tls.files import TlsFiles

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, PoolFactory, WorkerPool
 from pyroadrunner.plugins.http.app import WorkerApp
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain

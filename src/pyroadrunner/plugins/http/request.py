@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from pyroadrunner.plugins.http.asgi import ATTRIBUTES, Scope
+from pyroadrunner.asgi import ATTRIBUTES, Scope
 
 # How a body is treated.
 NONE, RAW, FORM, MULTIPART = range(4)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
 from pyroadrunner.workers.payload import Codec
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pyroadrunner.plugins.http.asgi import Send
+from pyroadrunner.asgi import Send
 from pyroadrunner.plugins.http.errors import BadReply
 from pyroadrunner.plugins.http.failures import log
 from pyroadrunner.plugins.http.response import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import ATTRIBUTES
+from pyroadrunner.asgi import ATTRIBUTES
 from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.body import BodyReader, Limits
 from pyroadrunner.plugins.http.errors import ClientGone, RequestTooLarge, RequestTooSlow
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.entry import Entry, chain
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 

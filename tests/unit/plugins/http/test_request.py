@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import ATTRIBUTES
+from pyroadrunner.asgi import ATTRIBUTES
 from pyroadrunner.plugins.http.request import (
     FORM,
     MULTIPART,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.errors import BadReply
 from pyroadrunner.plugins.http.stream import Forwarder
 from pyroadrunner.workers.errors import WorkerCrashed

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http import uploads
-from pyroadrunner.plugins.http.asgi import Message
 from pyroadrunner.plugins.http.body import BodyReader, Limits
 from pyroadrunner.plugins.http.config import UploadsConfig
 from pyroadrunner.plugins.http.multipart import FileBegin

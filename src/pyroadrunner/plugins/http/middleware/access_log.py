@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 
 log = Log("http")
 

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import BinaryIO
 
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.codings import Coding, Encoder, available
 from pyroadrunner.content.negotiation import choose, header
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.middleware.compressible import Rules, encoded, varied
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from pyroadrunner.plugins.http.asgi import Receive, Scope, Send
+from pyroadrunner.asgi import Receive, Scope, Send
 
 _HTTPS_PORT = 443
 _STATUS = 308  # keeps the method

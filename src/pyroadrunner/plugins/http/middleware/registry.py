@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig
 
 log = Log("http")

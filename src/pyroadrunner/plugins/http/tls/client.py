@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
 
-from pyroadrunner.plugins.http.asgi import ATTRIBUTES, ASGIApp, Receive, Scope, Send
+from pyroadrunner.asgi import ATTRIBUTES, ASGIApp, Receive, Scope, Send
 
 VERIFY = "SSL_CLIENT_VERIFY"  # SUCCESS, or NONE without a certificate; one that is not good never gets this far
 SUBJECT = "SSL_CLIENT_S_DN"  # as in RFC 4514: CN=alice,O=Example

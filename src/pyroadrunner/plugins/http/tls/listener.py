@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.handover import BOTH_ACCEPT, steer, successor
 from pyroadrunner.plugins.http.listener import Listener
 from pyroadrunner.plugins.http.sockets import BoundSockets

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.http.asgi import Receive, Scope, Send
+from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog, remote_address
 from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, worker_app
 from support.log import logged

@@ -14,8 +14,8 @@ import brotli
 import pytest
 from backports import zstd
 
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.codings import NAMES, available
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.plugins.http.config import GzipConfig, HttpConfig
 from pyroadrunner.plugins.http.middleware.compress import Compress, build
 from pyroadrunner.plugins.http.middleware.compressible import Rules

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from pyroadrunner.plugins.http.asgi import ATTRIBUTES
+from pyroadrunner.asgi import ATTRIBUTES
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 from support.tls import Authority

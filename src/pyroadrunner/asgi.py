@@ -1,0 +1,15 @@
+"""The words of ASGI 3, as types. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# A key of the scope: ``dict[str, str]`` that a middleware hands to the worker as request attributes.
+ATTRIBUTES = "pyroadrunner.attributes"
