@@ -46,6 +46,12 @@ SUBJECTS = [
         tells_forever=True,
         keeps_past=True,
     ),
+    Subject(
+        name="boltdb",
+        operations="boltdb_driver",
+        config={"driver": "boltdb", "config": {"file": "store.db"}},
+        blank_keys=("  ",),
+    ),
 ]
 
 

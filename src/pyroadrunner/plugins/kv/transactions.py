@@ -1,0 +1,149 @@
+"""SQLite in one thread: what concurrent calls want is done in one transaction and acknowledged when that is committed.
+
+A commit that waits for the disk costs milliseconds, so it is shared: while one runs, calls gather; the next one takes
+all of them. A batch that fails is rolled back and its calls are done again one by one, so that each fails or succeeds
+by itself. The loop never waits for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple, TypeVar
+
+from pyroadrunner.plugins.kv.store import StoreError
+
+MOST = 1000  # calls in one transaction
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], Any]
+
+
+class Wanted(NamedTuple):
+    """One call: what it does and who waits for it. A ``StoreError`` is raised before anything is written."""
+
+    work: Work
+    future: asyncio.Future[Any]
+    writes: bool
+
+
+class Transactions:
+    """The thread and its connection.
+
+    Args:
+        connect: opens the database; called in the thread. The connection is in autocommit mode.
+        name: of the thread.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], name: str) -> None:
+        self._connect = connect
+        self._name = name
+        self._wanted: SimpleQueue[Wanted | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    async def start(self) -> None:
+        """Open the database.
+
+        Raises:
+            sqlite3.Error, OSError: what ``connect`` raised.
+        """
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = Thread(target=self._live, args=(opened,), name=self._name, daemon=True)
+        self._thread.start()
+        await opened
+
+    async def stop(self) -> None:
+        """Do what is wanted already, close the database. Idempotent."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            self._wanted.put(None)
+            await asyncio.to_thread(thread.join)
+
+    def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> asyncio.Future[T]:
+        """The result of ``work``, once it is committed.
+
+        Raises (when awaited):
+            StoreError: ``work`` did, or SQLite's own words.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._thread is None:
+            future.set_exception(StoreError("the storage is closed"))
+        else:
+            self._wanted.put(Wanted(work, future, writes))
+        return future
+
+    # in the thread
+
+    def _live(self, opened: asyncio.Future[None]) -> None:
+        try:
+            connection = self._connect()
+        except (sqlite3.Error, OSError) as error:
+            self._loop.call_soon_threadsafe(_settle, [(opened, None, error)])
+            return
+        self._loop.call_soon_threadsafe(_settle, [(opened, None, None)])
+        going_on = True
+        while going_on:
+            batch = self._gather()
+            going_on = batch[-1] is not None
+            calls = [wanted for wanted in batch if wanted is not None]
+            if calls:
+                self._loop.call_soon_threadsafe(_settle, _do(connection, calls))
+        connection.close()
+
+    def _gather(self) -> list[Wanted | None]:
+        """What is wanted by now, at least one; ends with ``None`` when nothing more will come."""
+        batch = [self._wanted.get()]
+        try:
+            while batch[-1] is not None and len(batch) < MOST:
+                batch.append(self._wanted.get_nowait())
+        except Empty:
+            pass
+        return batch
+
+
+Outcome = tuple[asyncio.Future[Any], Any, Exception | None]
+
+
+def _do(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outcome]:
+    try:
+        return _together(connection, calls)
+    except Exception as error:  # also a bug's: the thread lives on for the others
+        if len(calls) == 1:
+            told = StoreError(str(error)) if isinstance(error, sqlite3.Error) else error
+            return [(calls[0].future, None, told)]
+        return [outcome for call in calls for outcome in _do(connection, [call])]
+
+
+def _together(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outcome]:
+    writes = any(call.writes for call in calls)
+    try:
+        # A read alone needs the snapshot as well: its selects are to see one state.
+        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        outcomes = [_one(connection, call) for call in calls]
+        connection.execute("COMMIT")
+        return outcomes
+    except BaseException:
+        if connection.in_transaction:  # SQLite rolls back by itself after some errors, such as a full disk
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _one(connection: sqlite3.Connection, call: Wanted) -> Outcome:
+    try:
+        return call.future, call.work(connection), None
+    except StoreError as error:
+        return call.future, None, error
+
+
+def _settle(outcomes: Iterable[Outcome]) -> None:
+    for future, result, error in outcomes:
+        if future.done():  # whoever waited has gone
+            continue
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
