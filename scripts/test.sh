@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 sh scripts/venv.sh dev || exit 1
 php=$(sh scripts/php.sh) || exit 1
 sh scripts/packages.sh curl=curl || exit 1
+sh scripts/go-tools.sh || echo "== no tools built with Go: their tests are skipped" >&2
 PATH=$php:$PWD/.venv/bin:$PATH
 export PATH
 echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"

@@ -79,6 +79,10 @@ class Client:
                 found += b"<reset>"
             return found
 
+    def half_close(self) -> None:
+        """Say that nothing more will be sent."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -21,6 +21,7 @@ from pyroadrunner.plugins.http.tls.files import TlsFiles
 
 DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
 _HEAD_BYTES = 1 << 20  # request line and headers together; more is 431
+_H2_FRAME_BYTES = 1 << 14  # what HTTP/2 begins with; with more, h2spec's frames that are too large would be taken
 _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
@@ -144,6 +145,7 @@ def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None) -> Config:
         ca_certs=Path(tls.root_ca) if tls and tls.client != "none" else None,
         cert_reqs=tls.client if tls else "none",
         max_concurrent_streams=streams,
+        h2_max_inbound_frame_size=_H2_FRAME_BYTES,
         grpc=True,  # else a request is refused by its content type; what it means is the worker's business
         limit_request_head_size=_HEAD_BYTES,
         limit_request_line=0,

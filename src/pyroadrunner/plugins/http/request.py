@@ -79,8 +79,9 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         headers.pop("Trailer", None)
     length = UNKNOWN_LENGTH
     if "Content-Length" in headers:
-        text = headers["Content-Length"][0]
-        headers["Content-Length"] = [text]  # repeated with one value is legal and means one
+        # Said twice (in two lines, or in one with a comma) with one value is legal and means one.
+        text = headers["Content-Length"][0].partition(",")[0].rstrip()
+        headers["Content-Length"] = [text]
         length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else UNKNOWN_LENGTH
     cookies = headers.get("Cookie")
     if cookies is None:

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Build the tools that some tests use and that exist only in Go, into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are
+# kept there. Without Go nothing is built, and those tests are skipped with that reason.
+set -eu
+cd "$(dirname "$0")/.."
+bin=$PWD/.cache/bin
+
+PATH="$PATH:/usr/local/go/bin"
+if ! command -v go >/dev/null 2>&1; then
+    echo '== no Go here: the tests with h2spec and pebble are skipped' >&2
+    exit 0
+fi
+
+build() { # NAME PACKAGE@VERSION
+    [ -x "$bin/$1" ] && return
+    echo "== building $1" >&2
+    GOBIN=$bin GOFLAGS=-buildvcs=false go install "$2"
+}
+
+build h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+build pebble github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1

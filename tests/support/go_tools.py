@@ -1,0 +1,21 @@
+"""Tools built by ``scripts/go-tools.sh``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_BIN = Path(__file__).parent.parent.parent / ".cache" / "bin"
+
+
+def require_go_tool(name: str) -> str:
+    """Path of a tool. Without it the test is skipped on a laptop and fails in CI (``CI`` is set)."""
+    path = _BIN / name
+    if not path.exists():
+        why = f"{name} is not built: run scripts/go-tools.sh, which needs Go"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    return str(path)
