@@ -7,14 +7,18 @@ chunk, so that a line of it is never held back. Large bodies are encoded in a th
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import BinaryIO
+from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.codings import Coding, Encoder, available
+from pyroadrunner.content.compressible import Rules, encoded, varied
+from pyroadrunner.content.file_answer import ZERO_COPY
 from pyroadrunner.content.negotiation import choose, header
+from pyroadrunner.content.open_files import OpenFiles
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.middleware.compressible import Rules, encoded, varied
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
 log = Log("http")
@@ -22,6 +26,10 @@ log = Log("http")
 _LARGE = 64 * 1024  # bytes that take half a millisecond to two: longer would keep others waiting, shorter costs more to
 #                     hand to a thread than to do
 _FILE_CHUNK = 256 * 1024
+
+
+class _HasFileno(Protocol):
+    def fileno(self) -> int: ...
 
 
 def build(setup: Setup) -> Around:
@@ -85,8 +93,10 @@ class _Answer:
             await self._start(message)
         elif kind == "http.response.body":
             await self._body(message.get("body", b""), message.get("more_body", False))
-        elif kind == "http.response.pathsend" and self._held is not None:
-            await self._file(message["path"])
+        elif kind == "http.response.pathsend":
+            await self._named_file(message["path"])
+        elif kind == ZERO_COPY:
+            await self._file(message["file"], *_extent(message), more=message.get("more_body", False))
         else:
             await self._send(message)
 
@@ -134,19 +144,27 @@ class _Answer:
             await self._send({**start, "headers": varied(start["headers"])})
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def _file(self, path: str) -> None:
-        """A file that the server would have sent by itself: read, encoded and sent in pieces."""
-        assert self._held is not None
-        file = await asyncio.to_thread(open, path, "rb")
-        try:
+    async def _named_file(self, path: str) -> None:
+        """A whole file that the server would have opened and sent by itself."""
+        file = await OpenFiles(0).open(path)
+        if file is None:
+            raise FileNotFoundError(errno.ENOENT, "is no file that can be read", path)
+        await self._file(file, 0, file.size, more=False)
+
+    async def _file(self, file: _HasFileno, offset: int, count: int, *, more: bool) -> None:
+        """A part of an open file that the server would have sent by itself: read, encoded and sent in pieces."""
+        if self._held is not None:
             await self._begin(self._held, None)
-            assert self._encoder is not None
-            more = True
-            while more:
-                data, more = await asyncio.to_thread(_next_piece, file, self._encoder)
-                await self._send({"type": "http.response.body", "body": data, "more_body": more})
-        finally:
-            file.close()
+        assert self._encoder is not None
+        while count > 0:
+            data, read = await asyncio.to_thread(_next_piece, file, offset, min(count, _FILE_CHUNK), self._encoder)
+            if not read:
+                raise OSError("a file has become shorter while it was sent")
+            offset += read
+            count -= read
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if not more:
+            await self._send({"type": "http.response.body", "body": self._encoder.end(b""), "more_body": False})
 
 
 async def _off_loop_if_large(encode: Callable[[bytes], bytes], data: bytes) -> bytes:
@@ -155,6 +173,13 @@ async def _off_loop_if_large(encode: Callable[[bytes], bytes], data: bytes) -> b
     return encode(data)
 
 
-def _next_piece(file: BinaryIO, encoder: Encoder) -> tuple[bytes, bool]:
-    data = file.read(_FILE_CHUNK)
-    return (encoder.chunk(data), True) if data else (encoder.end(b""), False)
+def _next_piece(file: _HasFileno, offset: int, count: int, encoder: Encoder) -> tuple[bytes, int]:
+    data = os.pread(file.fileno(), count, offset)
+    return encoder.chunk(data), len(data)
+
+
+def _extent(message: Message) -> tuple[int, int]:
+    """Which part of its file a zero-copy message means."""
+    fd = message["file"].fileno()
+    offset = message["offset"] if "offset" in message else os.lseek(fd, 0, os.SEEK_CUR)
+    return offset, message["count"] if "count" in message else os.fstat(fd).st_size - offset

@@ -16,9 +16,11 @@ from backports import zstd
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.codings import NAMES, available
+from pyroadrunner.content.compressible import Rules
+from pyroadrunner.content.file_answer import ZERO_COPY, send_file
+from pyroadrunner.content.open_files import OpenFiles
 from pyroadrunner.plugins.http.config import GzipConfig, HttpConfig
 from pyroadrunner.plugins.http.middleware.compress import Compress, build
-from pyroadrunner.plugins.http.middleware.compressible import Rules
 from pyroadrunner.plugins.http.middleware.registry import Setup
 from pyroadrunner.workers.errors import WorkerCrashed
 from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, streamed, worker_app
@@ -246,6 +248,57 @@ def test_one_that_has_gone_is_an_error_before_anything_is_sent(tmp_path: Path) -
     with pytest.raises(FileNotFoundError):
         got.run(layer(files(tmp_path / "gone")))
     assert got.messages == []
+
+
+@pytest.mark.parametrize("kind", ["text/css", "image/png"])
+@pytest.mark.parametrize("extensions", [[], [ZERO_COPY]], ids=["read", "zero copy"])
+def test_an_open_file_is_encoded_or_passed_on(tmp_path: Path, kind: str, extensions: list[str]) -> None:
+    (tmp_path / "a").write_bytes(LARGE)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        file = await OpenFiles(0).open(f"{tmp_path}/a")
+        assert file is not None
+        await send_file(scope, send, file, content_type=kind.encode(), etag=b'"e"')
+
+    scope = http_scope(headers={"accept-encoding": "br"}, extensions=extensions)
+    got = Exchange(scope).run(layer(app))
+    if kind == "text/css":
+        assert DECODED["br"](got.body) == LARGE
+        assert headers(got)["etag"] == 'W/"e"'
+        assert "accept-ranges" not in headers(got)
+    else:
+        assert (got.messages[1]["type"] == ZERO_COPY) is bool(extensions)
+        assert headers(got)["etag"] == '"e"'
+    assert got.messages[-1].get("more_body", False) is False
+
+
+def test_parts_of_open_files_between_bytes_are_one_stream(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(LARGE)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with open(tmp_path / "a", "rb") as file:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"<", "more_body": True})
+            await send({"type": ZERO_COPY, "file": file, "offset": 10, "count": 5, "more_body": True})
+            await send({"type": ZERO_COPY, "file": file, "more_body": True})
+            await send({"type": "http.response.body", "body": b">"})
+
+    got = Exchange(http_scope(headers={"accept-encoding": "gzip"})).run(layer(app))
+    assert DECODED["gzip"](got.body) == b"<" + LARGE[10:15] + LARGE + b">"
+
+
+def test_an_open_file_that_gets_shorter_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(LARGE)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with open(tmp_path / "a", "rb") as file:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": ZERO_COPY, "file": file, "offset": 0, "count": len(LARGE) + 1})
+
+    got = Exchange(http_scope(headers={"accept-encoding": "gzip"}))
+    with pytest.raises(OSError, match="shorter"):
+        got.run(layer(app))
+    assert not got.ended
 
 
 # -- the config --------------------------------------------------------------------------------------------------------

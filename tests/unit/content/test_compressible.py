@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.plugins.http.middleware.compressible import Rules, encoded, varied
+from pyroadrunner.content.compressible import Rules, encoded, varied
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
 LONG = (b"content-length", b"1024")

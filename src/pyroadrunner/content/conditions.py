@@ -1,0 +1,80 @@
+"""Whether a client wants a body that it may have already (RFC 9110, section 13). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import formatdate, parsedate_to_datetime
+from enum import Enum, auto
+from functools import lru_cache
+
+
+class Outcome(Enum):
+    """What a conditional request comes to."""
+
+    SEND = auto()
+    NOT_MODIFIED = auto()  # 304
+    FAILED = auto()  # 412
+
+
+def evaluate(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> Outcome:
+    """What the conditions of a GET or HEAD say, in the order of section 13.2.2.
+
+    Args:
+        headers: of the request, lower-case names.
+        etag: of what would be sent; empty = it has none.
+        modified: when it was changed last, unix seconds.
+    """
+    if (wanted := headers.get(b"if-match")) is not None:
+        if not _matches(wanted, etag, weakly=False):
+            return Outcome.FAILED
+    elif (since := _date(headers.get(b"if-unmodified-since"))) is not None and modified > since:
+        return Outcome.FAILED
+    if (known := headers.get(b"if-none-match")) is not None:
+        return Outcome.NOT_MODIFIED if _matches(known, etag, weakly=True) else Outcome.SEND
+    if (since := _date(headers.get(b"if-modified-since"))) is not None and modified <= since:
+        return Outcome.NOT_MODIFIED
+    return Outcome.SEND
+
+
+def range_counts(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> bool:
+    """Whether ``Range`` is to be looked at: the client's first part must be of the same body (``If-Range``)."""
+    wanted = headers.get(b"if-range")
+    if wanted is None:
+        return True
+    wanted = wanted.strip()
+    if wanted.startswith((b'"', b"W/")):
+        return wanted == etag and not etag.startswith(b"W/")
+    return _date(wanted) == modified
+
+
+@lru_cache(maxsize=1024)
+def http_date(seconds: int) -> bytes:
+    """``Wed, 25 Nov 2026 02:47:10 GMT``."""
+    return formatdate(seconds, usegmt=True).encode()
+
+
+def _matches(listed: bytes, etag: bytes, *, weakly: bool) -> bool:
+    """Whether one of the listed tags is ours. A weak tag equals no other but weakly."""
+    if listed.strip() == b"*":
+        return True
+    if not etag or (not weakly and etag.startswith(b"W/")):
+        return False
+    ours = etag.removeprefix(b"W/")
+    for tag in listed.split(b","):
+        tag = tag.strip()
+        if (tag.removeprefix(b"W/") if weakly else tag) == ours:
+            return True
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _date(value: bytes | None) -> int | None:
+    """Unix seconds of an HTTP date; ``None`` for one that is none, which is as if it were not there."""
+    if value is None:
+        return None
+    try:
+        date = parsedate_to_datetime(value.decode("latin-1"))
+        return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
