@@ -8,6 +8,7 @@ import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.content.codings import Level, Name
+from pyroadrunner.plugins.http.middleware.config import HeadersConfig
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
@@ -80,9 +81,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     trusted_headers: Annotated[
         StringList, unbuilt("headers that name the client's address; the peer's address is used")
     ] = msgspec.field(default_factory=list)
-    headers: Annotated[
-        dict[str, Any] | None, unbuilt("headers and CORS added by the server; set them in the workers")
-    ] = None
+    headers: HeadersConfig | None = None
     static: Annotated[
         dict[str, Any] | None, unbuilt("files served without a worker; every request goes to the workers")
     ] = None

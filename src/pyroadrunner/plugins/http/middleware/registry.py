@@ -19,6 +19,7 @@ Around = Callable[[ASGIApp], ASGIApp]
 # absent, so there is nothing to do.
 BUILT_IN: dict[str, str] = {
     "gzip": "compress",
+    "headers": "headers",
 }
 
 

@@ -1,0 +1,84 @@
+"""What the middleware of ``http`` can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
+
+import msgspec
+
+from pyroadrunner.config.values import StringList, StringMap
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING = ("content-length", "transfer-encoding")  # they say where a message ends, so they must be true
+
+Found = Iterable[tuple[str, str]]
+
+
+class CorsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.headers.cors``: which pages of other sites may read what is served here."""
+
+    allowed_origin: StringList = msgspec.field(default_factory=list)
+    """Origins, such as ``https://example.com``; one `*` in an origin stands for anything. Empty, or `*` = all."""
+    allowed_origin_regex: str = ""
+    """A regular expression that is searched in the origin (write `^` and `$` for all of it), in place of the list."""
+    allowed_methods: StringList = msgspec.field(default_factory=lambda: ["GET", "POST", "HEAD"])
+    """Methods, in upper case."""
+    allowed_headers: StringList = msgspec.field(default_factory=lambda: ["accept", "content-type", "x-requested-with"])
+    """Headers that a request may have; `*` = all."""
+    exposed_headers: StringList = msgspec.field(default_factory=list)
+    """Headers of an answer that a page may read."""
+    allow_credentials: bool = False
+    """Whether a page may send cookies along."""
+    max_age: int = 0
+    """Seconds for which a browser may remember the answer to its question; 0 = it is not told, below 0 = never."""
+    options_success_status: Annotated[int, msgspec.Meta(ge=0, le=299)] = 200
+    """Status of the answer to a browser's question; 0 = 200."""
+    debug: bool = False
+    """Log each decision, at level info."""
+
+    def faults(self) -> Found:
+        """A pattern that is none."""
+        try:
+            re.compile(self.allowed_origin_regex)
+        except re.error as wrong:
+            yield "allowed_origin_regex", f"is no regular expression of Python's: {wrong}"
+        for origin in self.allowed_origin:
+            if origin.count("*") > 1:
+                yield "allowed_origin", f'"{origin}" has more than one `*`; write allowed_origin_regex'
+
+    def warnings(self) -> Found:
+        """What no browser takes."""
+        if (
+            self.allow_credentials
+            and not self.allowed_origin_regex
+            and (not self.allowed_origin or "*" in self.allowed_origin)
+        ):
+            yield "allow_credentials", "browsers send no cookies where every origin is allowed; name the origins"
+
+
+class HeadersConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.headers``: options of the middleware ``headers``."""
+
+    request: StringMap = msgspec.field(default_factory=dict)
+    """Added to the headers of each request, for the workers to see."""
+    response: StringMap = msgspec.field(default_factory=dict)
+    """Set on each answer, before the worker's own; ``Content-Type`` only where the answer has none."""
+    cors: CorsConfig | None = None
+
+    def faults(self) -> Found:
+        """What can't be sent."""
+        yield from _unfit("request", self.request)
+        yield from _unfit("response", self.response)
+
+
+def _unfit(key: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            yield f"{key}.{name}", "is no name of a header"
+        elif name.lower() in _FRAMING:
+            yield f"{key}.{name}", "is the server's own to say"
+        elif _CONTROL.search(value.strip()):
+            yield f"{key}.{name}", "has a line break or a control character"

@@ -1,0 +1,113 @@
+"""The built-in middleware in the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.http import Client, request, split
+from support.php import require_php
+from support.pools import run
+from support.server import Server, rr
+
+ROOT = Path(__file__).parents[2]
+WORKER = Path(__file__).parent.parent / "support" / "workers" / "layers.php"
+
+
+def serving(folder: Path, **http: Any) -> Server:
+    return Server(
+        folder,
+        {
+            "server": {"command": [require_php(), str(WORKER)]},
+            "http": {"pool": {"num_workers": 1}, **http},
+            "logs": {"mode": "production", "output": "stderr"},
+        },
+    )
+
+
+def ask(
+    server: Server, target: str = "/", method: str = "GET", **headers: str
+) -> tuple[int, dict[str, list[str]], bytes]:
+    async def main() -> bytes:
+        client = Client(*await asyncio.open_connection(*server.address))
+        await client.send(request(method, target, **headers))
+        answer = await client.rest()
+        client.close()
+        return answer
+
+    return split(run(main()))
+
+
+@pytest.fixture(scope="module")
+def headers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    options = {
+        "request": {"X-Injected": "in"},
+        "response": {"X-Out": "out"},
+        "cors": {
+            "allowed_origin": "https://a.test, https://*.b.test",
+            "allowed_methods": "GET, POST",
+            "allowed_headers": "X-Token",
+            "allow_credentials": True,
+        },
+    }
+    with serving(tmp_path_factory.mktemp("headers"), middleware=["headers"], headers=options) as running:
+        yield running
+
+
+def test_headers_are_added_on_both_ways(headers_server: Server) -> None:
+    status, headers, body = ask(headers_server, origin="https://x.b.test")
+    assert status == 200
+    assert json.loads(body)["headers"]["X-Injected"] == ["in"]
+    assert headers["x-out"] == ["out"]
+    assert headers["access-control-allow-origin"] == ["https://x.b.test"]
+    assert headers["access-control-allow-credentials"] == ["true"]
+    assert headers["vary"] == ["Origin"]
+
+
+def test_the_workers_headers_stand_beside_those_of_the_config(headers_server: Server) -> None:
+    assert ask(headers_server, "/headers?headers[x-out]=worker")[1]["x-out"] == ["out", "worker"]
+
+
+def test_a_preflight_is_answered_without_a_worker(headers_server: Server) -> None:
+    asking = {
+        "origin": "https://a.test",
+        "access_control_request_method": "POST",
+        "access_control_request_headers": "x-token",
+    }
+    status, headers, body = ask(headers_server, method="OPTIONS", **asking)
+    assert (status, body) == (200, b"")
+    assert headers["access-control-allow-methods"] == ["POST"]
+    assert headers["access-control-allow-headers"] == ["x-token"]
+    assert headers["x-out"] == ["out"]
+    status, headers, body = ask(headers_server, method="OPTIONS", **{**asking, "origin": "https://c.test"})
+    assert (status, body) == (200, b"")
+    assert "access-control-allow-origin" not in headers
+
+
+def test_a_bad_config_does_not_start(tmp_path: Path) -> None:
+    config = {
+        "version": "3",
+        "server": {"command": "php worker.php"},
+        "http": {"address": "127.0.0.1:0", "headers": {"cors": {"allowed_origin_regex": "("}}},
+    }
+    (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config))
+    done = rr("serve", cwd=tmp_path)
+    assert done.code == 1
+    assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is no regular expression" in done.stderr
+
+
+@pytest.mark.parametrize("page", ["docs/middleware.md"])
+def test_the_configs_of_the_docs_are_accepted(page: str, tmp_path: Path) -> None:
+    blocks = (ROOT / page).read_text().split("```yaml\n")[1:]
+    assert blocks
+    for block in blocks:
+        config = {"version": "3", "server": {"command": "php worker.php"}, **yaml.safe_load(block.split("```")[0])}
+        (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config))
+        done = rr("config", "check", cwd=tmp_path)
+        assert (done.code, done.stderr) == (0, ""), block
