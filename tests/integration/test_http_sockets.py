@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.plugins.http.address import Tcp, Unix
-from pyroadrunner.plugins.http.errors import ListenError
-from pyroadrunner.plugins.http.sockets import BoundSockets
+from pyroadrunner.door.address import Tcp, Unix
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.sockets import BoundSockets
 from support.server import free_port
 
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.plugins.http.address import Tcp, Unix
+from pyroadrunner.door.address import Tcp, Unix
+from pyroadrunner.door.listener import Listener
+from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.plugins.http.entry import Entry
-from pyroadrunner.plugins.http.listener import Listener
-from pyroadrunner.plugins.http.sockets import BoundSockets
 
 PATIENCE = 20.0  # seconds an event may take before the test fails
 

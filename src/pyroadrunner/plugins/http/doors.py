@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.plugins.http.address import Tcp, parse_address
+from pyroadrunner.door.address import Tcp, parse_address
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
+from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
-from pyroadrunner.plugins.http.errors import ListenError
-from pyroadrunner.plugins.http.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
-from pyroadrunner.plugins.http.sockets import BoundSockets
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
-from pyroadrunner.plugins.http.tls.files import TlsFiles, files_of
-from pyroadrunner.plugins.http.tls.listener import TlsListener
+from pyroadrunner.plugins.http.tls.files import files_of
 
 Chain = Callable[[], ASGIApp]
 
@@ -41,7 +42,7 @@ class Doors:
     """All of them. Made in two steps: an address that is taken is refused in no time, while workers may take seconds.
 
     Raises:
-        HttpError: there is none, or one can't be had.
+        ListenError, TlsError: there is none, or one can't be had.
     """
 
     def __init__(self, config: HttpConfig) -> None:

@@ -16,14 +16,6 @@ class HttpError(RoadRunnerError):
     """A failure of the http plugin; the root of its family."""
 
 
-class ListenError(HttpError):
-    """``http.address`` can't be listened on: which one, why, what to do."""
-
-
-class TlsError(HttpError):
-    """A certificate, a key or an option of TLS that can't be used: which one, why."""
-
-
 class RequestError(HttpError):
     """A request that never gets to a worker."""
 

@@ -45,7 +45,7 @@ class HttpPlugin:
         """Bind the addresses, start the workers, accept connections.
 
         Raises:
-            HttpError: there is no address, one can't be listened on, a certificate can't be used.
+            ListenError, TlsError: there is no address, one can't be listened on, a certificate can't be used.
             WorkerStartError: the workers do not come up.
         """
         # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.

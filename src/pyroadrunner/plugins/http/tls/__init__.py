@@ -1,1 +1,1 @@
-"""HTTPS: what the config says, the files behind it, the listener whose certificate changes while it serves."""
+"""HTTPS: what the config says, the files it names, what workers are told about clients."""

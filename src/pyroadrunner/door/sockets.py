@@ -7,8 +7,8 @@ import os
 import socket
 import stat
 
-from pyroadrunner.plugins.http.address import Tcp, Unix
-from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.door.address import Tcp, Unix
+from pyroadrunner.door.errors import ListenError
 
 BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
 

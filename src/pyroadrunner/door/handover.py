@@ -18,8 +18,8 @@ import socket
 import struct
 import sys
 
-from pyroadrunner.plugins.http.errors import ListenError
-from pyroadrunner.plugins.http.sockets import BACKLOG, BoundSockets
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.sockets import BACKLOG, BoundSockets
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
 _SO_ATTACH_REUSEPORT_CBPF = 51  # not in the socket module

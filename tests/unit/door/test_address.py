@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.plugins.http.address import Tcp, Unix, parse_address
-from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.door.address import Tcp, Unix, parse_address
+from pyroadrunner.door.errors import ListenError
 
 
 @pytest.mark.parametrize(

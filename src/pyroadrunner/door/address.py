@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pyroadrunner.plugins.http.errors import ListenError
+from pyroadrunner.door.errors import ListenError
 
 _FORMS = "write host:port, :port, [ipv6]:port, tcp://host:port or unix://path"
 _TCP = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]+)", re.ASCII)

@@ -12,12 +12,12 @@ import asyncio
 from dataclasses import dataclass
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.door.handover import BOTH_ACCEPT, steer, successor
+from pyroadrunner.door.listener import Listener
+from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.handover import BOTH_ACCEPT, steer, successor
-from pyroadrunner.plugins.http.listener import Listener
-from pyroadrunner.plugins.http.sockets import BoundSockets
-from pyroadrunner.plugins.http.tls.files import TlsFiles
 
 _TICK = 1.0  # seconds between two looks at the files
 _RETIREMENT = 10.0  # seconds an engine with the old certificate keeps idle connections

@@ -14,10 +14,10 @@ import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.errors import ListenError
-from pyroadrunner.plugins.http.sockets import BoundSockets
-from pyroadrunner.plugins.http.tls.files import TlsFiles
 
 DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
 _HEAD_BYTES = 1 << 20  # request line and headers together; more is 431
@@ -29,7 +29,7 @@ _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
 _FOR_EVER = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
 
-log = Log("http")
+_HTTP = Log("http")
 
 # It greets on stderr, and there is no setting against that; stderr belongs to the user (Octane shows it as an error).
 h2corn._lib.emit_banner = lambda config, tls: None
@@ -41,13 +41,21 @@ class Listener:
     Args:
         streams: of one HTTP/2 connection at a time.
         tls: the files of the certificate; ``None`` = plain HTTP.
+        log: of the plugin whose door it is.
     """
 
     def __init__(
-        self, app: ASGIApp, bound: BoundSockets, *, streams: int = DEFAULT_STREAMS, tls: TlsFiles | None = None
+        self,
+        app: ASGIApp,
+        bound: BoundSockets,
+        *,
+        streams: int = DEFAULT_STREAMS,
+        tls: TlsFiles | None = None,
+        log: Log = _HTTP,
     ) -> None:
         self._app = app
         self._bound = bound
+        self._log = log
         self._giving_up = False
         self._retired = False
         self._requests: asyncio.Task[None] | None = None
@@ -73,7 +81,7 @@ class Listener:
         except Exception as wrong:
             self._bound.close()
             raise ListenError(f"{self._bound.address}: the HTTP server does not start: {wrong}") from wrong
-        log.debug("http server was started", address=str(self._bound.address))
+        self._log.debug("http server was started", address=str(self._bound.address))
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -100,7 +108,7 @@ class Listener:
             if not done:
                 self._giving_up = True
                 cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-                log.warning("requests are cut off: the grace period is over", requests=len(cut))
+                self._log.warning("requests are cut off: the grace period is over", requests=len(cut))
                 for task in cut:
                     task.cancel()
                 await asyncio.wait([self._requests], timeout=_LAST_SECONDS)
