@@ -13,7 +13,7 @@ constructor is read by annotation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -67,6 +67,10 @@ class WorkerPool(Protocol):
         Raises:
             workers.errors.QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed.
         """
+
+    def reconfigure(self, config: PoolConfig) -> None:
+        """Take over sizes, limits and timeouts at once; workers come and go in the background. ``command`` and
+        ``debug`` stay what they are."""
 
     async def workers(self) -> list[WorkerInfo]: ...
 
@@ -201,6 +205,41 @@ class HasStatus(Protocol):
         """Whether it takes more work right now: at least one worker is free."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change of the config that is ready to be taken over: all that can fail has been done.
+
+    Attributes:
+        apply: takes it over, at once; must not fail.
+        discard: lets go of what was made for it; called in place of ``apply`` when another plugin refuses.
+    """
+
+    apply: Callable[[], None]
+    discard: Callable[[], None] = lambda: None
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
+
+    name: str
+
+    def live_keys(self) -> Collection[str]:
+        """Keys of its section that it can take over: ``pool.num_workers``; a key covers those below it, and the empty
+        key the whole section. A change of any other is refused: it needs a restart."""
+
+    async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> Prepared:
+        """Get ready for a changed config; nothing changes yet.
+
+        Args:
+            section: its typed section, where only live keys differ from the one it runs with.
+            whole: the whole config as it will be, as from :class:`Effective`.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it can't be taken over; nothing of the reload happens then.
+        """
+
+
 class Effective(Protocol):
     """The configuration the server runs with: for those who show it (``rpc.Config``), and for those whose settings
     stand in more than one section."""
@@ -222,6 +261,8 @@ __all__ = [
     "MetricFamily",
     "Plugin",
     "PoolFactory",
+    "Prepared",
+    "Reloads",
     "RpcMethod",
     "Runs",
     "Sample",

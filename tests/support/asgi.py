@@ -12,6 +12,7 @@ from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.uploads import UploadRules
+from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
 
@@ -92,6 +93,8 @@ class ScriptedPool:
 
     async def workers(self) -> list[WorkerInfo]:
         return []
+
+    def reconfigure(self, config: PoolConfig) -> None: ...
 
     async def reset(self) -> None: ...
 

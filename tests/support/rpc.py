@@ -20,6 +20,7 @@ from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
+from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
 from support.messages import Order
@@ -56,6 +57,9 @@ class FakePool:
 
     async def workers(self) -> list[WorkerInfo]:
         return self._infos
+
+    def reconfigure(self, config: PoolConfig) -> None:
+        raise NotImplementedError
 
     async def reset(self) -> None:
         await asyncio.sleep(0)

@@ -46,6 +46,12 @@ COMMANDS = (
         flags=(_JSON,),
         example="rr reset http",
     ),
+    Command(
+        words=("reload",),
+        help="let a running server read its config again; shows what has changed and what needs a restart",
+        flags=(Flag(name="check", help="only show what would change"), _JSON),
+        example="rr reload --check",
+    ),
     Command(words=("config", "check"), help="list everything that is wrong with the config", flags=(_JSON,)),
     Command(
         words=("config", "show"),

@@ -132,6 +132,17 @@ def _reset(line: Line) -> int:
     )
 
 
+def _reload(line: Line) -> int:
+    from pyroadrunner.cli.reload import command
+
+    return command.run(
+        _options(line, require_version=False),
+        check=line.on("check"),
+        silent=line.on("silent"),
+        as_json=line.on("json"),
+    )
+
+
 def _config_check(line: Line) -> int:
     from pyroadrunner.cli.config import command
 
@@ -155,6 +166,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("stop",): _stop,
     ("workers",): _workers,
     ("reset",): _reset,
+    ("reload",): _reload,
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
     ("config", "schema"): _config_schema,

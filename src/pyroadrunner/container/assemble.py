@@ -34,6 +34,7 @@ def assemble(
     config: Effective,
     *,
     others: Sequence[Installed] = (),
+    guests: Sequence[Plugin] = (),
 ) -> Assembly:
     """Import and construct the wanted plugins, each with what its constructor asks for.
 
@@ -41,6 +42,7 @@ def assemble(
         sections: the typed sections; one that is absent gets its defaults.
         config: for those who ask for the whole config.
         others: installed and not wanted; looked at only to say which section would meet a need.
+        guests: constructed already, by whoever calls; they start last.
 
     Raises:
         PluginError: a plugin can't be loaded, is written wrong, or needs one that is not there.
@@ -61,11 +63,11 @@ def assemble(
             return _section(name, need.of, sections)
         if need.kind is Kind.ONE:
             return made[givers[name][need]]
-        return LiveView(lambda: list(made.values()), need.of) if need.kind is Kind.EVERY else config
+        return LiveView(lambda: [*made.values(), *guests], need.of) if need.kind is Kind.EVERY else config
 
     for name in names:
         made[name] = classes[name](**{need.parameter: argument(name, need) for need in needs[name]})
-    return Assembly(list(made.values()), {name: sorted(givers[name].values()) for name in names})
+    return Assembly([*made.values(), *guests], {name: sorted(givers[name].values()) for name in names})
 
 
 def _needs(name: str, cls: type[Any]) -> list[Need]:

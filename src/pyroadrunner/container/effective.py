@@ -9,7 +9,9 @@ import msgspec
 
 from pyroadrunner.config.check import Checked
 from pyroadrunner.config.effective import effective
+from pyroadrunner.config.origin import KeyPath
 from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.config.secrets import masked
 
 
 class EffectiveConfig:
@@ -19,18 +21,38 @@ class EffectiveConfig:
         self._raw = raw
         self._checked = checked
         self._models = models
+        self._values: Mapping[KeyPath, Any] | None = None  # of a reload
 
     def __repr__(self) -> str:
         return f"EffectiveConfig({self._raw!r})"
 
     def as_dict(self) -> dict[str, Any]:
         """Every section with every value, the defaults too."""
+        return self.shown(self.values())
+
+    def values(self) -> Mapping[KeyPath, Any]:
+        """The same as it is, secrets too, by path."""
+        if self._values is not None:
+            return self._values
+        leaves = effective(self._raw, self._checked, self._models, reveal=True)
+        return {leaf.path: leaf.value for leaf in leaves}
+
+    def become(self, values: Mapping[KeyPath, Any]) -> None:
+        """Be these values from now on."""
+        self._values = dict(values)
+
+    @staticmethod
+    def shown(values: Mapping[KeyPath, Any]) -> dict[str, Any]:
+        """Values by path as maps within maps, without secrets."""
         config: dict[str, Any] = {}
-        for leaf in effective(self._raw, self._checked, self._models):
+        for path, value in values.items():
             holder = config
-            for part in leaf.path[:-1]:
-                holder = holder.setdefault(str(part), {})
-            holder[str(leaf.path[-1])] = leaf.value
+            for part in path[:-1]:
+                inner = holder.get(str(part))
+                if not isinstance(inner, dict):  # or the null of a map that was not there before a reload
+                    inner = holder[str(part)] = {}
+                holder = inner
+            holder[str(path[-1])] = masked(value, path)
         return config
 
     def section(self, name: str) -> msgspec.Struct | None:

@@ -6,9 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from pyroadrunner.log import Log
-
-_log = Log("endure")
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 
 
@@ -18,15 +15,17 @@ class Signals:
     Attributes:
         stop: set once the server is to stop.
         restart: whether it is to start again afterwards.
+        hang_up: set at each SIGHUP; whoever acts on it clears it.
 
     Args:
-        grace: seconds the stop may take, for the line that says so.
+        grace: tells the seconds a stop may take, for the line that says so.
         say: prints a line on stdout.
         exit_now: ends the process; called by the second signal.
     """
 
-    def __init__(self, grace: float, say: Callable[[str], None], exit_now: Callable[[], None]) -> None:
+    def __init__(self, grace: Callable[[], float], say: Callable[[str], None], exit_now: Callable[[], None]) -> None:
         self.stop = asyncio.Event()
+        self.hang_up = asyncio.Event()
         self.restart = False
         self._grace = grace
         self._say = say
@@ -40,7 +39,8 @@ class Signals:
         for number in STOP:
             loop.add_signal_handler(number, self.on_stop)
         loop.add_signal_handler(signal.SIGUSR2, self.on_restart)
-        loop.add_signal_handler(signal.SIGHUP, self.on_hangup)
+        # A terminal that closes must not kill the server without a clean-up, as it does with RoadRunner.
+        loop.add_signal_handler(signal.SIGHUP, self.hang_up.set)
         # A handler that does nothing, since ignoring it would be inherited by the workers.
         loop.add_signal_handler(signal.SIGUSR1, lambda: None)
 
@@ -55,7 +55,7 @@ class Signals:
             self._say("exit forced")
             self._exit_now()
             return
-        self._say(f"stop signal received, grace timeout is: {self._grace:g} seconds")
+        self._say(f"stop signal received, grace timeout is: {self._grace():g} seconds")
         self.stop.set()
 
     def on_restart(self) -> None:
@@ -63,7 +63,3 @@ class Signals:
             self._say("restart signal [SIGUSR2] received")
             self.restart = True
             self.stop.set()
-
-    def on_hangup(self) -> None:
-        """A closed terminal must not kill the server without a clean-up, as it does with RoadRunner."""
-        _log.warning("SIGHUP received and ignored: reloading the config is not part of this version; use rr reset")

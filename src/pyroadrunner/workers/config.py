@@ -96,6 +96,10 @@ class PoolConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         if self.num_workers > MAX_WORKERS:
             yield "num_workers", f"number of workers can't be more than {MAX_WORKERS}"
 
+    def exec_ttl(self) -> float:
+        """``supervisor.exec_ttl``; 0 = off."""
+        return self.supervisor.exec_ttl if self.supervisor else 0.0
+
     def workers_wanted(self) -> int:
         """``num_workers``, with 0 resolved to the CPUs this process may use."""
         if self.num_workers:

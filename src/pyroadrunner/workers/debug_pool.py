@@ -33,7 +33,7 @@ class DebugPool:
         self._members: dict[int, Worker] = {}
         self._gate = Gate(name, config.max_queue_size)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exec_ttl = config.supervisor.exec_ttl if config.supervisor else 0.0
+        self._exec_ttl = config.exec_ttl()
         self._ticker = Ticker(_TICK, self._sweep)
 
     def __repr__(self) -> str:
@@ -92,6 +92,15 @@ class DebugPool:
         return bool(self._members)
 
     # steering
+
+    def reconfigure(self, config: PoolConfig) -> None:
+        """Take over limits and timeouts."""
+        self._config = config
+        self._gate.limit = config.max_queue_size
+        self._spawner.timeout = config.allocate_timeout
+        self._exec_ttl = config.exec_ttl()
+        if self._exec_ttl and self._members:
+            self._ticker.arm()
 
     async def workers(self) -> list[WorkerInfo]:
         """Those that run a request right now."""

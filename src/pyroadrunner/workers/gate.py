@@ -16,17 +16,17 @@ class Gate:
         limit: how many there may be; 0 = any number.
     """
 
-    __slots__ = ("_closed", "_empty", "_limit", "_pool", "load")
+    __slots__ = ("_closed", "_empty", "_pool", "limit", "load")
 
     def __init__(self, pool: str, limit: int) -> None:
         self.load = 0
         self._pool = pool
-        self._limit = limit
+        self.limit = limit
         self._closed = False
         self._empty = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"Gate({self._pool!r}, load={self.load} of {self._limit or 'any'}{', closed' if self._closed else ''})"
+        return f"Gate({self._pool!r}, load={self.load} of {self.limit or 'any'}{', closed' if self._closed else ''})"
 
     def enter(self, payload: Payload) -> None:
         """Let a request in, or refuse it; :meth:`leave` must follow when it is in.
@@ -36,8 +36,8 @@ class Gate:
         """
         if self._closed:
             raise PoolClosed(self._pool)
-        if self._limit and self.load >= self._limit:
-            raise QueueFull(self._pool, self._limit)
+        if self.limit and self.load >= self.limit:
+            raise QueueFull(self._pool, self.limit)
         if not payload.context and not payload.body:
             raise EmptyPayload
         self.load += 1

@@ -45,11 +45,11 @@ class Pool:
         self._queue: deque[Job] = deque()
         self._gate = Gate(name, config.max_queue_size)
         self._roster = Roster(name, config, spawner, self._enlist)
-        self._exec_ttl = config.supervisor.exec_ttl if config.supervisor else 0.0
+        self._spawner = spawner
+        self._exec_ttl = config.exec_ttl()
         self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
         self._autoscaler = Autoscaler(config.dynamic_allocator) if config.dynamic_allocator else None
-        shortest = min(self._exec_ttl or config.allocate_timeout, config.allocate_timeout)
-        self._ticker = Ticker(min(max(shortest / 10, _FINEST_TICK), _COARSEST_TICK), self._sweep)
+        self._ticker = Ticker(_tick(config), self._sweep)
 
     def __repr__(self) -> str:
         return f"Pool({self.name!r}, {len(self._idle)} idle, {len(self._queue)} queued, {self._roster!r})"
@@ -190,6 +190,38 @@ class Pool:
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
+    def reconfigure(self, config: PoolConfig) -> None:
+        """Take over sizes, limits and timeouts; ``command`` and ``debug`` stay what they are. Workers that are missing
+        or too many come and go in the background."""
+        old, self._config = self._config, config
+        self._gate.limit = config.max_queue_size
+        self._spawner.timeout = config.allocate_timeout
+        self._exec_ttl = config.exec_ttl()
+        self._ticker.stop()
+        self._ticker = Ticker(_tick(config), self._sweep)
+        self._ticker.arm()  # for requests that wait or run; the first tick ends it when there are none
+        if config.supervisor != old.supervisor:
+            if self._supervisor is not None:
+                self._supervisor.stop()
+            self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
+            if self._supervisor is not None:
+                self._supervisor.start()
+        if config.dynamic_allocator != old.dynamic_allocator:
+            extra = self._autoscaler.extra if self._autoscaler is not None else 0
+            self._autoscaler = Autoscaler(config.dynamic_allocator) if config.dynamic_allocator else None
+            if self._autoscaler is None:
+                self._roster.wanted -= extra
+            else:
+                self._autoscaler.extra = extra
+        self._roster.reconfigure(config)
+        self._let_surplus_go()
+        for worker in list(self._roster.members.values()):
+            if not self._roster.surplus:
+                break
+            if active(worker.state):
+                worker.retire(State.INVALID)
+                self._release(worker)
+
     async def workers(self) -> list[WorkerInfo]:
         """Every worker whose process has not ended, oldest first."""
         return [worker.info(self.name) for worker in self._roster.members.values()]
@@ -242,3 +274,9 @@ class Pool:
         if self._supervisor is not None:
             self._supervisor.stop()
         await self._roster.close(until - self._loop.time())
+
+
+def _tick(config: PoolConfig) -> float:
+    """Seconds between two looks at deadlines."""
+    shortest = min(config.exec_ttl() or config.allocate_timeout, config.allocate_timeout)
+    return min(max(shortest / 10, _FINEST_TICK), _COARSEST_TICK)

@@ -73,6 +73,15 @@ class Roster:
         for worker in await self._spawn(self.wanted):
             self._join(worker)
 
+    def reconfigure(self, config: PoolConfig) -> None:
+        """Take over sizes, limits and timeouts. Workers that were added or removed on top of ``num_workers``, by hand
+        or by the allocator, stay so."""
+        old, self._config = self._config, config
+        self.wanted = max(1, self.wanted + config.workers_wanted() - old.workers_wanted())
+        for worker in self.members.values():
+            self._limit(worker)
+        self.ensure()
+
     def ensure(self) -> None:
         """Replace who is missing, in the background."""
         if self._closing:
@@ -125,10 +134,13 @@ class Roster:
             self._spawning -= 1
 
     def _join(self, worker: Worker) -> None:
-        worker.job_limit = job_limit(self._config.max_jobs, random.randrange(100))
-        worker.stream_timeout = self._config.stream_timeout
+        self._limit(worker)
         self.members[worker.pid] = worker
         self._enlist(worker)
+
+    def _limit(self, worker: Worker) -> None:
+        worker.job_limit = job_limit(self._config.max_jobs, random.randrange(100))
+        worker.stream_timeout = self._config.stream_timeout
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 

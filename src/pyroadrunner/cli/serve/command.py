@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyroadrunner.cli.console import complain, say
-from pyroadrunner.cli.serve import worker_file
 from pyroadrunner.cli.serve.pid_file import PidFile
+from pyroadrunner.cli.serve.source import Source
 from pyroadrunner.config.check import Checked, check
-from pyroadrunner.config.load import LoadOptions, load, load_without_file, prepare
+from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.config.models import section_models
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.container.assemble import Assembly, assemble
@@ -23,6 +23,8 @@ from pyroadrunner.container.discover import installed, wanted
 from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.graph import graphviz
 from pyroadrunner.container.lifecycle import Ending, live
+from pyroadrunner.container.reload.endure import Endure
+from pyroadrunner.container.reload.reloader import Reloader
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -68,14 +70,21 @@ def _serve(
     pid_file: bool,
     debug: bool,
 ) -> Ending:
-    raw, notice = _read(options, worker, config_named=config_named)
+    source = Source.of(options, worker, config_named=config_named)
+    raw = source.read()
     models = section_models()
     checked = check(raw, models)
     checked.refuse_faults()
-    endure = checked.sections.get("endure", EndureConfig())
-    assert isinstance(endure, EndureConfig)
-    assembly = _put_together(raw, checked, models)
-    if endure.print_graph:
+    section = checked.sections.get("endure", EndureConfig())
+    assert isinstance(section, EndureConfig)
+    endure = Endure(section)
+    effective = EffectiveConfig(raw, checked, models)
+    reloader = Reloader(
+        lambda: _read_again(source, models), sections=checked.sections, effective=effective, models=models
+    )
+    assembly = _put_together(raw, checked, effective, reloader)
+    reloader.serve([*assembly.plugins, endure])
+    if section.print_graph:
         print(graphviz(assembly.needs), flush=True)
     pid = PidFile() if pid_file else None
 
@@ -85,8 +94,8 @@ def _serve(
         gc.set_threshold(50_000, 20, 100)  # requests leave hardly any cycles: looking for them less often is time saved
         gc.enable()
         say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: pyroadrunner {__version__}")
-        if notice:
-            say(f"[INFO] {notice}")
+        if source.built_in:
+            say(f"[INFO] {_notice(source, raw)}")
 
     def remove_pid() -> None:
         if pid is not None:
@@ -101,6 +110,7 @@ def _serve(
             say=say,
             on_ready=on_ready,
             on_forced_exit=remove_pid,
+            on_hang_up=reloader.hang_up,
             debug=debug,
         )
     finally:
@@ -109,11 +119,12 @@ def _serve(
 
 def _run_loop(
     container: Container,
-    endure: EndureConfig,
+    endure: Endure,
     *,
     say: Callable[[str], None],
     on_ready: Callable[[], None],
     on_forced_exit: Callable[[], None],
+    on_hang_up: Callable[[], Awaitable[None]],
     debug: bool,
 ) -> Ending:
     import asyncio
@@ -124,42 +135,39 @@ def _run_loop(
 
     async def until_the_end() -> Ending:
         beside = (debug_server(),) if debug else ()
-        return await live(container, endure, say=say, on_ready=on_ready, on_forced_exit=on_forced_exit, beside=beside)
+        return await live(
+            container,
+            endure,
+            say=say,
+            on_ready=on_ready,
+            on_forced_exit=on_forced_exit,
+            on_hang_up=on_hang_up,
+            beside=beside,
+        )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
 
 
-def _read(options: LoadOptions, worker: str, *, config_named: bool) -> tuple[RawConfig, str]:
-    """The config, and what to tell once it serves."""
-    command = _command(worker) if worker else []
-    options = prepare(options)
-    if not worker:
-        return load(options), ""
-    if config_named or os.path.exists(options.path):
-        return load(replace(options, overrides=(worker_file.override(command), *options.overrides))), ""
-    raw = load_without_file(worker_file.defaults(command), options, source=f"rr serve {worker}")
+def _read_again(source: Source, models: Mapping[str, Any]) -> tuple[RawConfig, Checked]:
+    raw = source.read()
+    return raw, check(raw, models)
+
+
+def _notice(source: Source, raw: RawConfig) -> str:
     http = raw.data.get("http") or {}
     rpc = raw.data.get("rpc") or {}
-    return raw, (
-        f"serving {worker} on http://{http.get('address')} (rpc on {rpc.get('listen')}); there is no .rr.yaml here,"
-        " so defaults are used"
+    return (
+        f"serving {source.worker} on http://{http.get('address')} (rpc on {rpc.get('listen')}); there is no .rr.yaml"
+        " here, so defaults are used"
     )
 
 
-def _command(worker: str) -> list[str]:
-    """Before the folder is changed: the file is named from where the user is."""
-    path = os.path.abspath(worker)
-    if not os.path.isfile(path):
-        raise RoadRunnerError(f"open {worker}: no such file; name the file of the worker: rr serve worker.php")
-    return worker_file.command_for(path, sys.executable)
-
-
-def _put_together(raw: RawConfig, checked: Checked, models: Mapping[str, Any]) -> Assembly:
+def _put_together(raw: RawConfig, checked: Checked, effective: EffectiveConfig, reloader: Reloader) -> Assembly:
     plugins = installed()
     chosen = wanted(plugins, {name for name in raw.data if raw.present(name)})
     others = [plugin for plugin in plugins if plugin not in chosen]
-    return assemble(chosen, checked.sections, EffectiveConfig(raw, checked, models), others=others)
+    return assemble(chosen, checked.sections, effective, others=others, guests=[reloader])
 
 
 def _log_warnings(checked: Checked) -> None:

@@ -11,7 +11,6 @@ from pyroadrunner.door.address import Tcp, parse_address
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.door.sockets import BoundSockets
-from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
@@ -20,6 +19,7 @@ from pyroadrunner.plugins.http.tls.client import ClientCertificate
 from pyroadrunner.plugins.http.tls.files import files_of
 
 Chain = Callable[[], ASGIApp]
+Around = Callable[[ASGIApp], ASGIApp]
 
 
 class Door(Protocol):
@@ -61,6 +61,7 @@ class Doors:
         self._plain_sockets: BoundSockets | None = None
         self._tls_sockets: BoundSockets | None = None
         self._open: list[Door] = []
+        self._entries: list[tuple[Entry, Around]] = []
         try:
             if config.address:
                 self._plain_sockets = BoundSockets(parse_address(config.address))
@@ -89,11 +90,26 @@ class Doors:
         """
         if self._tls_sockets is not None:
             assert self._files is not None
-            self.tls = self._https(chain(), self._tls_sockets, self._files)
+            around = _unchanged if self._files.client == "none" else ClientCertificate
+            entry = self._entry(chain, around)
+            self.tls = TlsListener(entry, self._tls_sockets, self._files, streams=self._streams)
             await self._start(self.tls)
         if self._plain_sockets is not None:
-            app = Redirect(self._tls_sockets.port) if self._redirect and self._tls_sockets is not None else chain()
-            await self._start(Listener(Entry(app, http2=self._h2c), self._plain_sockets, streams=self._streams))
+            if self._redirect and self._tls_sockets is not None:
+                entry = Entry(Redirect(self._tls_sockets.port), http2=self._h2c)
+            else:
+                entry = self._entry(chain, _unchanged, http2=self._h2c)
+            await self._start(Listener(entry, self._plain_sockets, streams=self._streams))
+
+    def replacement(self, chain: Chain) -> Callable[[], None]:
+        """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
+        made = [(entry, around(chain())) for entry, around in self._entries]
+
+        def replace() -> None:
+            for entry, app in made:
+                entry.replace(app)
+
+        return replace
 
     async def run(self) -> None:
         """Wait until all have stopped."""
@@ -111,14 +127,18 @@ class Doors:
             if sockets is not None:
                 sockets.close()
 
-    def _https(self, app: ASGIApp, sockets: BoundSockets, files: TlsFiles) -> TlsListener:
-        if files.client != "none":
-            app = ClientCertificate(app)
-        return TlsListener(Entry(app), sockets, files, streams=self._streams)
+    def _entry(self, chain: Chain, around: Around, *, http2: bool = True) -> Entry:
+        entry = Entry(around(chain()), http2=http2)
+        self._entries.append((entry, around))
+        return entry
 
     async def _start(self, door: Door) -> None:
         await door.start()
         self._open.append(door)
+
+
+def _unchanged(app: ASGIApp) -> ASGIApp:
+    return app
 
 
 def _tls_address(text: str) -> Tcp:

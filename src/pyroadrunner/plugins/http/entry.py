@@ -34,6 +34,10 @@ class Entry:
         self._app = app
         self._http2 = http2
 
+    def replace(self, app: ASGIApp) -> None:
+        """Pass requests to another application from now on; those that run stay where they are."""
+        self._app = app
+
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]
         if not self._http2 and scope.get("http_version") == "2":

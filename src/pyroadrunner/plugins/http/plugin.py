@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import Effective, PoolFactory, WorkerPool
+from pyroadrunner.contracts import Effective, PoolFactory, Prepared, WorkerPool
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
+from pyroadrunner.plugins.http.live import LIVE_KEYS
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
 from pyroadrunner.plugins.http.uploads import UploadRules
@@ -52,7 +53,7 @@ class HttpPlugin:
         doors = Doors(self._config)
         try:
             self._pool = await self._factory.create_pool("http", self._config.pool, {"RR_MODE": "http"})
-            await doors.start(partial(self._chain, self._pool))
+            await doors.start(partial(self._chain, self._config, self._effective.as_dict(), self._pool))
         except BaseException:
             await doors.stop(0)
             doors.close()
@@ -83,6 +84,28 @@ class HttpPlugin:
         if self._doors is not None and self._doors.tls is not None:
             await self._doors.tls.reload()
 
+    def live_keys(self) -> Collection[str]:
+        """What the application and the pool are made of, and nothing of the sockets."""
+        return LIVE_KEYS
+
+    async def prepare_reload(self, section: HttpConfig, whole: Mapping[str, Any]) -> Prepared:
+        """Make the chain of middleware anew.
+
+        Raises:
+            RoadRunnerError: it can't be made.
+        """
+        assert self._doors is not None
+        assert self._pool is not None
+        pool = self._pool
+        replace = self._doors.replacement(partial(self._chain, section, whole, pool))
+
+        def apply() -> None:
+            self._config = section
+            pool.reconfigure(section.pool)
+            replace()
+
+        return Prepared(apply)
+
     def pools(self) -> Mapping[str, WorkerPool]:
         """Its one pool, once started."""
         return {"http": self._pool} if self._pool is not None else {}
@@ -98,12 +121,11 @@ class HttpPlugin:
     async def _has_worker(self, *states: State) -> bool:
         return self._pool is not None and any(worker.status in states for worker in await self._pool.workers())
 
-    def _chain(self, pool: WorkerPool) -> ASGIApp:
-        effective = self._effective.as_dict()
-        rules = UploadRules(self._config.uploads, owner(effective))
-        app = WorkerApp(self._config, pool, rules)
-        around = layers(Setup(config=self._config, effective=effective))
-        return chain(AccessLog(app, long=self._config.access_logs), around)
+    def _chain(self, config: HttpConfig, effective: Mapping[str, Any], pool: WorkerPool) -> ASGIApp:
+        rules = UploadRules(config.uploads, owner(effective))
+        app = WorkerApp(config, pool, rules)
+        around = layers(Setup(config=config, effective=effective))
+        return chain(AccessLog(app, long=config.access_logs), around)
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -1,0 +1,1 @@
+"""``rr reload``: ``command.py`` acts, ``render.py`` draws."""

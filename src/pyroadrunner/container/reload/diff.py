@@ -1,0 +1,63 @@
+"""What has changed between two configs, key by key. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyroadrunner.config.origin import KeyPath, dotted
+from pyroadrunner.config.secrets import masked
+
+Values = Mapping[KeyPath, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One key with another value.
+
+    Attributes:
+        path: from the root.
+        old, new: ``None`` = not set.
+    """
+
+    path: KeyPath
+    old: Any
+    new: Any
+
+    @property
+    def key(self) -> str:
+        """As users write it."""
+        return dotted(self.path)
+
+    def shown(self) -> dict[str, Any]:
+        """Key, old and new for every eye: secrets are masked."""
+        return {"key": self.key, "old": masked(self.old, self.path), "new": masked(self.new, self.path)}
+
+
+def differences(old: Values, new: Values) -> list[Change]:
+    """The keys whose values differ, in the order of ``new``, then those that are gone. A key that is ``None``, or an
+    empty map, is not set: others below it may be."""
+    before, after = _set(old), _set(new)
+    paths = [*after, *(path for path in before if path not in after)]
+    return [
+        Change(path=path, old=before.get(path), new=after.get(path))
+        for path in paths
+        if before.get(path) != after.get(path)
+    ]
+
+
+def _set(values: Values) -> Values:
+    return {path: value for path, value in values.items() if value not in (None, {})}
+
+
+def covered(key: str, live: Collection[str]) -> bool:
+    """Whether a key of a section is one of these, or below one of them; the empty one covers all."""
+    return any(one in ("", key) or key.startswith(one + ".") for one in live)
+
+
+def with_changes(old: Values, changes: Collection[Change]) -> dict[KeyPath, Any]:
+    """The values of a config after some of its changes."""
+    gone = {change.path for change in changes if change.new is None}
+    kept = {path: value for path, value in old.items() if path not in gone}
+    return kept | {change.path: change.new for change in changes if change.new is not None}

@@ -1,0 +1,34 @@
+"""The ``endure`` section while the server runs: its grace period can be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pyroadrunner.container.config import EndureConfig
+from pyroadrunner.contracts import Prepared
+
+
+class Endure:
+    """Holds the section; keeps the promise of ``contracts.Reloads``.
+
+    Attributes:
+        config: what counts now.
+    """
+
+    name = "endure"
+
+    def __init__(self, config: EndureConfig) -> None:
+        self.config = config
+
+    def __repr__(self) -> str:
+        return f"Endure({self.config})"
+
+    def live_keys(self) -> Collection[str]:
+        return ("grace_period", "log_level", "print_graph")
+
+    async def prepare_reload(self, section: EndureConfig, whole: Mapping[str, Any]) -> Prepared:
+        def apply() -> None:
+            self.config = section
+
+        return Prepared(apply)

@@ -1,0 +1,118 @@
+"""From a ``logs`` section to handlers and outputs: opened first, installed later, so that a fault changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from pyroadrunner.log import ROOT
+from pyroadrunner.plugins.logger.config import ChannelConfig, LogsConfig
+from pyroadrunner.plugins.logger.handler import ChannelHandler, ForeignHandler
+from pyroadrunner.plugins.logger.lines import Encoder, encoder
+from pyroadrunner.plugins.logger.outputs import Output, open_output
+from pyroadrunner.plugins.logger.rotation import RotatingOutput
+from pyroadrunner.plugins.logger.sink import Scheduler, Sink
+
+Route = tuple[Encoder, list[Sink]]
+
+
+class Wiring:
+    """The outputs of one section, open.
+
+    Raises:
+        OutputError: a file can't be opened.
+    """
+
+    def __init__(self, config: LogsConfig) -> None:
+        self._config = config
+        self._sinks: dict[str, Sink] = {}
+        self._err_outputs: dict[str, Output] = {}
+        self._installed: list[tuple[logging.Logger, logging.Handler]] = []
+        self._channels: dict[str, tuple[ChannelConfig, Route]] = {}
+        try:
+            self._main = self._route(config)
+            for name, channel in config.channels.items():
+                if channel != ChannelConfig():  # RoadRunner takes `http: {}` for nothing
+                    self._channels[name] = (channel, self._route(channel))
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Wiring(sinks={list(self._sinks.values())})"
+
+    def install(self, scheduler: Scheduler) -> None:
+        """Send the lines of all channels here."""
+        threshold = self._config.threshold()
+        self._install(logging.getLogger(ROOT), ChannelHandler([self._main]), threshold)
+        for name, (config, own) in self._channels.items():
+            logger = logging.getLogger(f"{ROOT}.{name}")
+            logger.propagate = False
+            self._install(logger, ChannelHandler([own]), config.threshold())
+        self._install(logging.getLogger(), ForeignHandler([self._main]), max(threshold, logging.WARNING))
+        for sink in self._sinks.values():
+            sink.attach(scheduler)
+
+    def remove(self) -> None:
+        """Send no more lines here, write what is left, close."""
+        for logger, handler in self._installed:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET if logger.name != "root" else logging.WARNING)
+            logger.propagate = logger.name != ROOT
+        self._installed.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Close the outputs. Idempotent."""
+        for sink in self._sinks.values():
+            sink.close()
+        for output in self._err_outputs.values():
+            output.close()
+        self._sinks.clear()
+        self._err_outputs.clear()
+
+    def _install(self, logger: logging.Logger, handler: logging.Handler, level: int) -> None:
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        self._installed.append((logger, handler))
+
+    def _route(self, config: ChannelConfig) -> Route:
+        complain = self._complainer(config.err_output)
+        rotated = config.file_logger_options
+        if rotated is not None:
+            sinks = [self._sink(rotated.log_output, partial(RotatingOutput, rotated), complain)]
+        else:
+            sinks = [self._sink(name, partial(open_output, name), complain) for name in config.output]
+        draw = encoder(config.mode, as_json=config.is_json(), ending=config.line_ending, coloured=_colours_wanted())
+        return draw, sinks
+
+    def _sink(self, target: str, make: Callable[[], Output], complain: Callable[[str], None]) -> Sink:
+        """The sink of a target; channels that name the same one share it, so that their lines keep their order."""
+        key = target if target in ("stdout", "stderr") else os.path.abspath(target)
+        if key not in self._sinks:
+            self._sinks[key] = Sink(make(), complain)
+        return self._sinks[key]
+
+    def _complainer(self, names: Iterable[str]) -> Callable[[str], None]:
+        outputs = []
+        for name in names:
+            if name not in self._err_outputs:
+                self._err_outputs[name] = open_output(name)
+            outputs.append(self._err_outputs[name])
+
+        def complain(text: str) -> None:
+            for output in outputs:
+                try:
+                    output.write(f"rr: {text}\n".encode())
+                except OSError:  # nobody is left to be told
+                    pass
+
+        return complain
+
+
+def _colours_wanted() -> bool:
+    """Whether stdout is a terminal that shows colours (RoadRunner asks stdout, wherever the lines go)."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

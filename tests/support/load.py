@@ -1,0 +1,94 @@
+"""Requests without a pause, while a test does something to the server: each is counted, each failure is kept."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from types import TracebackType
+
+_CLOSED = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+
+
+class Load:
+    """Threads that ask the server one thing after the other, from ``with`` to its end.
+
+    Half of them ask on a connection of its own each time; the others keep theirs, and ask once more on a new one when
+    the server closed it while it was idle, which HTTP allows at any time and every client has to expect (RFC 9112
+    section 9.3.1).
+
+    Attributes:
+        done: requests answered with 200.
+        failures: what happened to the others.
+        bodies: every different answer.
+    """
+
+    def __init__(self, address: tuple[str, int], path: str = "/", *, threads: int = 4) -> None:
+        self.done = 0
+        self.failures: list[str] = []
+        self.bodies: set[bytes] = set()
+        self._address = address
+        self._path = path
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._progress = threading.Condition(self._lock)
+        self._threads = [threading.Thread(target=self._run, args=(bool(n % 2),), daemon=True) for n in range(threads)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        self.wait_for_more(len(self._threads))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
+
+    def wait_for_more(self, count: int, timeout: float = 30.0) -> None:
+        """Return once so many more requests were answered."""
+        until = time.monotonic() + timeout
+        with self._progress:
+            wanted = self.done + count
+            while self.done < wanted and not self.failures:
+                assert self._progress.wait(until - time.monotonic()), f"{self.done} answers after {timeout} s"
+
+    def _run(self, keep: bool) -> None:
+        connection = self._connection()
+        fresh = True
+        while not self._stop.is_set():
+            try:
+                connection.request("GET", self._path)
+                answer = connection.getresponse()
+                body = answer.read()
+            except (OSError, http.client.HTTPException) as wrong:
+                connection.close()
+                if fresh or not isinstance(wrong, _CLOSED):
+                    self._note(f"{type(wrong).__name__}: {wrong}")
+                fresh = True
+                continue
+            if answer.status != 200:
+                self._note(f"{answer.status} {body[:200]!r}")
+            else:
+                self._count(body)
+            fresh = not keep or answer.will_close
+            if fresh:
+                connection.close()
+        connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(*self._address, timeout=20)
+
+    def _note(self, failure: str) -> None:
+        with self._progress:
+            self.failures.append(failure)
+            self._progress.notify_all()
+
+    def _count(self, body: bytes) -> None:
+        with self._progress:
+            self.done += 1
+            self.bodies.add(body)
+            self._progress.notify_all()
