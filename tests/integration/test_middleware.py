@@ -102,6 +102,33 @@ def test_a_bad_config_does_not_start(tmp_path: Path) -> None:
     assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is no regular expression" in done.stderr
 
 
+def test_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
+    with serving(tmp_path, middleware=["proxy_ip_parser"], trusted_subnets=["127.0.0.0/8"]) as server:
+        assert json.loads(ask(server, x_forwarded_for="203.0.113.7, 10.1.1.1")[2])["remote"] == "203.0.113.7"
+        assert json.loads(ask(server, forwarded='for="[2001:db8::7]"')[2])["remote"] == "2001:db8::7"
+        assert json.loads(ask(server)[2])["remote"] == "127.0.0.1"
+        server.wait_for('"msg":"http log"', times=3)
+        assert '"remote_address":"203.0.113.7"' in server.stderr
+
+
+def test_another_peer_is_not_believed(tmp_path: Path) -> None:
+    with serving(tmp_path, middleware=["proxy_ip_parser"], trusted_subnets=["10.0.0.0/8"]) as server:
+        assert json.loads(ask(server, x_forwarded_for="203.0.113.7")[2])["remote"] == "127.0.0.1"
+
+
+def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None:
+    async def main() -> bytes:
+        client = Client(*await asyncio.open_unix_connection(str(tmp_path / "rr.sock")))
+        await client.send(request(x_real_ip="203.0.113.7"))
+        answer = await client.rest()
+        client.close()
+        return answer
+
+    address = f"unix://{tmp_path}/rr.sock"
+    with serving(tmp_path, address=address, middleware=["proxy_ip_parser"], trusted_subnets=["unix:"]):
+        assert json.loads(split(run(main()))[2])["remote"] == "203.0.113.7"
+
+
 @pytest.mark.parametrize("page", ["docs/middleware.md"])
 def test_the_configs_of_the_docs_are_accepted(page: str, tmp_path: Path) -> None:
     blocks = (ROOT / page).read_text().split("```yaml\n")[1:]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.plugins.http.middleware.config import HeadersConfig
+from pyroadrunner.plugins.http.middleware.config import HeadersConfig, faulty_subnets
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
@@ -75,12 +76,14 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     middleware: StringList = msgspec.field(default_factory=list)
     """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
     gzip: GzipConfig = GzipConfig()
-    trusted_subnets: Annotated[
-        StringList, unbuilt("proxies whose word on the client's address is taken; the peer's address is used")
-    ] = msgspec.field(default_factory=list)
-    trusted_headers: Annotated[
-        StringList, unbuilt("headers that name the client's address; the peer's address is used")
-    ] = msgspec.field(default_factory=list)
+    trusted_subnets: StringList = msgspec.field(default_factory=list)
+    """For the middleware ``proxy_ip_parser``: proxies whose word on the client's address is taken, as addresses or CIDR
+    blocks; `unix:` = those on a unix socket."""
+    trusted_headers: StringList = msgspec.field(default_factory=list)
+    """Headers in which a trusted proxy names the client, the first one first; empty = RoadRunner's five."""
+    trusted_walk: bool = False
+    """Of the addresses in `X-Forwarded-For` or `Forwarded` take the last that is no trusted proxy's, instead of the
+    first, which the client may have made up (ours)."""
     headers: HeadersConfig | None = None
     static: Annotated[
         dict[str, Any] | None, unbuilt("files served without a worker; every request goes to the workers")
@@ -89,3 +92,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     http2: Http2Config = Http2Config()
     http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None
     fcgi: Annotated[dict[str, Any] | None, unbuilt("FastCGI; nothing listens for it")] = None
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """A subnet that is none."""
+        if self.trusted_subnets:
+            yield from faulty_subnets("trusted_subnets", self.trusted_subnets)

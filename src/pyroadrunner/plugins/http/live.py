@@ -20,6 +20,7 @@ LIVE_KEYS = frozenset(
         "static",
         "trusted_headers",
         "trusted_subnets",
+        "trusted_walk",
         "uploads",
         "pool.allocate_timeout",
         "pool.destroy_timeout",

@@ -82,3 +82,14 @@ def _unfit(key: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield f"{key}.{name}", "is the server's own to say"
         elif _CONTROL.search(value.strip()):
             yield f"{key}.{name}", "has a line break or a control character"
+
+
+def faulty_subnets(key: str, subnets: Iterable[str]) -> Found:
+    """What is neither an address nor a block of them."""
+    from pyroadrunner.plugins.http.middleware.subnets import Subnets  # only a config that has some pays for it
+
+    for subnet in subnets:
+        try:
+            Subnets([subnet])
+        except ValueError as wrong:
+            yield key, f"{wrong}; write an address, a block such as 10.0.0.0/8, or unix:"

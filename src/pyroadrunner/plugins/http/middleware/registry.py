@@ -20,6 +20,7 @@ Around = Callable[[ASGIApp], ASGIApp]
 BUILT_IN: dict[str, str] = {
     "gzip": "compress",
     "headers": "headers",
+    "proxy_ip_parser": "proxy_ip",
 }
 
 
