@@ -102,7 +102,13 @@ class Roster:
 
     async def _spawn(self, count: int) -> list[Worker]:
         """All or none. Safe to cancel."""
-        results = await asyncio.gather(*(self._spawner.spawn() for _ in range(count)), return_exceptions=True)
+        tasks = [self._loop.create_task(self._spawner.spawn()) for _ in range(count)]
+        try:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:  # the tasks are cancelled too, but for those that were done: nobody's workers
+            up = [task.result() for task in tasks if not task.cancelled() and not task.exception()]
+            await asyncio.gather(*(worker.stop() for worker in up))
+            raise
         workers = [result for result in results if isinstance(result, Worker)]
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors or self._closing:
