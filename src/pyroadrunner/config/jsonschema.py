@@ -18,6 +18,7 @@ from msgspec import inspect
 
 from pyroadrunner.config.durations import NANOSECONDS, format_duration
 from pyroadrunner.config.known import KNOWN_SECTIONS, STORAGE_SECTIONS
+from pyroadrunner.config.partial import Partial
 from pyroadrunner.config.section import fields_of, named_field, plain_type
 
 Schema = dict[str, Any]
@@ -155,10 +156,10 @@ def _default(field: inspect.Field) -> Any:
 
 
 def _descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
-    """The docstring below each field, one line each; those of base classes too."""
-    texts: dict[str, str] = {}
+    """The docstring below each field, one line each; those of base classes too, and of the model it is a part of."""
+    texts = _descriptions(model.whole) if issubclass(model, Partial) else {}
     for cls in reversed(model.__mro__):
-        if issubclass(cls, msgspec.Struct) and cls is not msgspec.Struct:
+        if issubclass(cls, msgspec.Struct) and cls not in (msgspec.Struct, Partial):
             texts |= _module_descriptions(cls.__module__).get(cls.__qualname__, {})
     return texts
 

@@ -3,7 +3,7 @@
 The reader walks the model's own type information (``msgspec.inspect``) beside the data, converts by the weak rules of
 ``values.py``, and goes on after a fault, so that all of them are found in one go. A model may add checks of its own:
 
-    def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, what is wrong)
+    def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, `routes.1.name`, and what is wrong)
     def warnings(self) -> Iterable[tuple[str, str]]:    # the same, for what is legal and hardly meant
 
 A union of tagged structs (``tag_field="driver", tag="redis"``) is read by the value of its tag. An entry whose tag
@@ -323,13 +323,21 @@ def _found_by(made: msgspec.Struct, hook: str) -> Iterator[tuple[KeyPath, str]]:
     check = getattr(made, hook, None)
     if callable(check):
         for below, message in check():
-            yield tuple(below.split(".")) if below else (), message
+            yield _key_path(below), message
+
+
+def _key_path(below: str) -> KeyPath:
+    """``routes.1.name`` as keys; a number is a position in a list."""
+    return tuple(int(part) if part.isdecimal() else part for part in below.split(".")) if below else ()
 
 
 def _at(data: Any, path: KeyPath) -> Any:
-    """The value at a path below a map, as far as there are maps; else ``None``."""
+    """The value at a path below a map, as far as there are maps and lists; else ``None``."""
     for part in path:
-        data = data.get(part) if isinstance(data, Mapping) else None
+        if isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            data = data.get(part) if isinstance(data, Mapping) else None
     return data
 
 

@@ -41,6 +41,11 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
     renamed: int = msgspec.field(default=0, name="number")
     ssl: Annotated[dict[str, Any] | None, unbuilt("TLS; connections are plain")] = None
 
+    def faults(self) -> Iterable[tuple[str, str]]:
+        for number, one in enumerate(self.routes):
+            if one.memory == 17:
+                yield f"routes.{number}.memory", "is odd"
+
     def warnings(self) -> Iterable[tuple[str, str]]:
         if self.debug:
             yield "debug", "is slow"
@@ -127,6 +132,7 @@ def test_a_section_is_read(data: object, field: str, value: Any) -> None:
         ({"tags": {"a": 1}}, "http.tags: is a map"),
         ({"either": "maybe"}, 'http.either: is "maybe"'),
         ({"inner": {"memory": 13}}, "http.inner.memory: is unlucky"),
+        ({"routes": [{}, {"memory": 17}]}, "http.routes[1].memory: is odd"),
     ],
 )
 def test_a_fault_names_the_key_and_the_reason(data: object, fault: str) -> None:

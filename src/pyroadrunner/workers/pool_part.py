@@ -1,0 +1,51 @@
+"""The ``pool`` of a part of a plugin (a route, a pipeline): what it does not set is as in the plugin's own pool."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from pyroadrunner.config.partial import Partial
+from pyroadrunner.config.values import Command, Duration
+from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
+
+
+class SupervisorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Some keys of ``pool.supervisor``."""
+
+    whole: ClassVar[type[msgspec.Struct]] = SupervisorConfig
+
+    watch_tick: Duration | None = None
+    ttl: Duration | None = None
+    idle_ttl: Duration | None = None
+    exec_ttl: Duration | None = None
+    max_worker_memory: Count | None = None
+
+
+class DynamicAllocatorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Some keys of ``pool.dynamic_allocator``."""
+
+    whole: ClassVar[type[msgspec.Struct]] = DynamicAllocatorConfig
+
+    max_workers: Count | None = None
+    spawn_rate: Count | None = None
+    idle_timeout: Duration | None = None
+
+
+class PoolPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Some keys of ``pool``."""
+
+    whole: ClassVar[type[msgspec.Struct]] = PoolConfig
+
+    num_workers: Count | None = None
+    max_jobs: Count | None = None
+    max_queue_size: Count | None = None
+    allocate_timeout: Duration | None = None
+    reset_timeout: Duration | None = None
+    stream_timeout: Duration | None = None
+    destroy_timeout: Duration | None = None
+    debug: bool | None = None
+    command: Command | None = None
+    supervisor: SupervisorPart | None = None
+    dynamic_allocator: DynamicAllocatorPart | None = None
