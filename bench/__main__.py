@@ -21,8 +21,6 @@ from bench.subject import WORKERS, Subject
 from bench.targets import speed_checks
 from bench.wrk import WrkFailed
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -126,8 +124,10 @@ def main() -> int:
     print(report.text(results, checks))
     if not (options.quick or options.only or options.rr):
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        PAGE.write_text(report.markdown(results, checks, machine.describe(), today))
-        say(f"written: {PAGE.relative_to(Path.cwd())}" if PAGE.is_relative_to(Path.cwd()) else f"written: {PAGE}")
+        page = report.PAGE_FILE
+        others = report.parts(page.read_text(encoding="utf-8")) if page.exists() else ""
+        page.write_text(f"{report.markdown(results, checks, machine.describe(), today)}\n{others}".rstrip() + "\n")
+        say(f"written: {page.relative_to(Path.cwd())}" if page.is_relative_to(Path.cwd()) else f"written: {page}")
     return 0 if all(check.holds for check in checks) else 1
 
 

@@ -1,13 +1,20 @@
-"""Results as text and as Markdown. Pure."""
+"""Results as text and as Markdown, and the page they are put on: ``docs/benchmarks.md``.
+
+The page is that of ``make bench``, with a part for each of the other benches below, between two comments. Whoever
+writes leaves the others' parts as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.checks import HEADINGS, Check, markdown_table, rows, text_table
 from bench.loads import LOADS
 from bench.measure import Sample
+
+PAGE_FILE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 COLUMNS = ("Load", "Subject", "Requests/s", "p50 ms", "p99 ms", "Server CPU us", "With PHP us", "Memory MB", "Errors")
 
@@ -108,3 +115,23 @@ def markdown(results: Results, checks: Sequence[Check], machine: Sequence[tuple[
         idle=results.idle_rss_mb,
         checks=markdown_table(HEADINGS, rows(checks)),
     )
+
+
+def parts(page: str) -> str:
+    """The parts of a page, with their comments; all that is not the main bench's."""
+    start = page.find(_begin(""))
+    return page[start:] if start >= 0 else ""
+
+
+def put_part(page: Path, name: str, text: str) -> None:
+    """Write a part, or replace it."""
+    before = page.read_text(encoding="utf-8")
+    begin, end = f"{_begin(name)} -->\n", f"<!-- end of {name} -->\n"
+    start = before.find(begin)
+    rest = before[before.index(end, start) + len(end) :] if start >= 0 else ""
+    kept = before[:start] if start >= 0 else f"{before.rstrip()}\n\n"
+    page.write_text(f"{kept}{begin}\n{text.strip()}\n\n{end}{rest}", encoding="utf-8")
+
+
+def _begin(name: str) -> str:
+    return f"<!-- part: {name}"

@@ -1,4 +1,4 @@
-"""Which plugins a command is about: those named, or all the server has."""
+"""Which plugins a command is about: those named, or all the server has. A pool is named by itself: ``http.slow``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class UnknownPlugin(RoadRunnerError):
 def chosen(named: Sequence[str], known: Sequence[str]) -> list[str]:
     """The named ones in their order, each once; all that are known, sorted, when none is named.
 
+    A pool is known by its plugin; whether there is one of that name only the server can tell.
+
     Raises:
         UnknownPlugin: one of them is not known.
     """
-    unknown = [name for name in named if name not in known]
+    unknown = [name for name in named if name not in known and name.partition(".")[0] not in known]
     if unknown:
         raise UnknownPlugin(unknown, known)
     return list(dict.fromkeys(named)) or sorted(known)

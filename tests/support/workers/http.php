@@ -42,5 +42,13 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
 
         return (string) getmypid();
     })(),
+    '/wait' => (static function () use ($request): string { // for a file to appear: the test decides when it ends
+        while (!file_exists($request->query['for'])) {
+            usleep(1000);
+            clearstatcache();
+        }
+
+        return (string) getmypid();
+    })(),
     default => Response::json(['form' => $request->parsed, 'query' => $request->query]),
 });

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from bench.checks import Check, markdown_table, text_table
 from bench.measure import NothingAnswered, Sample, middle, sample
 from bench.processes import Usage
-from bench.report import Results, markdown, text
+from bench.report import Results, markdown, parts, put_part, text
 from bench.targets import speed_checks
 from bench.wrk import Traffic
 
@@ -115,3 +116,15 @@ def test_the_page_has_every_figure_and_says_what_does_not_hold() -> None:
     assert "- PHP: 8.2.1" in page
     assert "| hello, to nginx + php-fpm | >= 2.00 x | 1.23 x | NO |" in page
     assert "1,234" in text(results, checks)
+
+
+def test_a_part_of_the_page_is_written_and_replaced_and_leaves_the_others(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Benchmarks\n")
+    assert parts(page.read_text()) == ""
+    for name, content in (("a", "one"), ("b", "two"), ("a", "three")):
+        put_part(page, name, content)
+    first = "<!-- part: a -->\n\nthree\n\n<!-- end of a -->"
+    second = "<!-- part: b -->\n\ntwo\n\n<!-- end of b -->"
+    assert page.read_text() == f"# Benchmarks\n\n{first}\n\n{second}\n"
+    assert parts(page.read_text()) == page.read_text().removeprefix("# Benchmarks\n\n")

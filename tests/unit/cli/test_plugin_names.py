@@ -20,3 +20,9 @@ def test_names_nobody_has_are_told_with_those_there_are() -> None:
         chosen(["http", "htp", "x"], ["jobs", "http"])
     with pytest.raises(UnknownPlugin, match="the server runs none that has workers"):
         chosen(["http"], [])
+
+
+def test_a_pool_of_a_plugin_may_be_named() -> None:
+    assert chosen(["http.slow"], ["http"]) == ["http.slow"]
+    with pytest.raises(UnknownPlugin):
+        chosen(["jobs.slow"], ["http"])

@@ -10,6 +10,7 @@ import msgspec
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.content.codings import Level, Name
 from pyroadrunner.plugins.http.middleware.config import HeadersConfig, faulty_subnets
+from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
@@ -73,6 +74,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Tell the client what went wrong in a worker, and show what it printed (ours); ``pool.debug`` does so, too."""
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
+    routes: list[RouteConfig] = msgspec.field(default_factory=list)
+    """Requests with a pool of their own (ours); the first that matches counts, all others go to ``pool``."""
     middleware: StringList = msgspec.field(default_factory=list)
     """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
     gzip: GzipConfig = GzipConfig()
@@ -97,3 +100,9 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         """A subnet that is none."""
         if self.trusted_subnets:
             yield from faulty_subnets("trusted_subnets", self.trusted_subnets)
+        """Two routes whose pools have one name."""
+        yield from same_names(self.routes)
+
+    def pools(self) -> dict[str, PoolConfig]:
+        """Every pool of the section by name, the default one first; what a route leaves out is filled in."""
+        return {"http": self.pool} | {route.pool_name: route.pool.over(self.pool) for route in self.routes}

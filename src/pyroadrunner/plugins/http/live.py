@@ -35,4 +35,4 @@ LIVE_KEYS = frozenset(
 )
 
 # The sockets, and what a worker is.
-RESTART_KEYS = frozenset({"address", "fcgi", "http2", "http3", "ssl", "pool.command", "pool.debug"})
+RESTART_KEYS = frozenset({"address", "fcgi", "http2", "http3", "routes", "ssl", "pool.command", "pool.debug"})

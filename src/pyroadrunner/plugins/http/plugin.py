@@ -1,4 +1,4 @@
-"""Lifecycle of the ``http`` plugin: the addresses, the pool, the chain."""
+"""Lifecycle of the ``http`` plugin: the addresses, the pools, the chain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
+
+from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, PoolFactory, Prepared, WorkerPool
@@ -17,13 +19,15 @@ from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
+from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
 from pyroadrunner.workers.state import State
 
 
 class HttpPlugin:
-    """The ``http`` section: serves HTTP from the workers of ``http.pool``."""
+    """The ``http`` section: serves HTTP from the workers of ``http.pool`` and ``http.routes``."""
 
     name = "http"
 
@@ -31,11 +35,11 @@ class HttpPlugin:
         self._config = config
         self._factory = factory
         self._effective = effective
-        self._pool: WorkerPool | None = None
+        self._pools: dict[str, WorkerPool] = {}
         self._doors: Doors | None = None
 
     def __repr__(self) -> str:
-        return f"HttpPlugin({self._doors!r}, {self._pool!r})"
+        return f"HttpPlugin({self._doors!r}, {list(self._pools.values())})"
 
     @property
     def port(self) -> int:
@@ -52,13 +56,12 @@ class HttpPlugin:
         # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
         doors = Doors(self._config)
         try:
-            self._pool = await self._factory.create_pool("http", self._config.pool, {"RR_MODE": "http"})
-            await doors.start(partial(self._chain, self._config, self._effective.as_dict(), self._pool))
+            self._pools = await start_pools(self._factory, self._config.pools())
+            await doors.start(partial(self._chain, self._config, self._effective.as_dict()))
         except BaseException:
             await doors.stop(0)
             doors.close()
-            if self._pool is not None:
-                await self._pool.destroy(0)
+            await destroy_pools(self._pools, 0)
             raise
         self._doors = doors
 
@@ -73,8 +76,7 @@ class HttpPlugin:
         until = loop.time() + grace
         if self._doors is not None:
             await self._doors.stop(grace)
-        if self._pool is not None:
-            await self._pool.destroy(max(0.0, until - loop.time()))
+        await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
     async def reload_certificates(self) -> None:
         """Serve new connections with the certificate that is in its files now; without TLS, nothing happens.
@@ -95,37 +97,42 @@ class HttpPlugin:
             RoadRunnerError: it can't be made.
         """
         assert self._doors is not None
-        assert self._pool is not None
-        pool = self._pool
-        replace = self._doors.replacement(partial(self._chain, section, whole, pool))
+        replace = self._doors.replacement(partial(self._chain, section, whole))
 
         def apply() -> None:
             self._config = section
-            pool.reconfigure(section.pool)
+            for name, config in section.pools().items():
+                self._pools[name].reconfigure(config)
             replace()
 
         return Prepared(apply)
 
     def pools(self) -> Mapping[str, WorkerPool]:
-        """Its one pool, once started."""
-        return {"http": self._pool} if self._pool is not None else {}
+        """``http``, and one for each route; none before it has started."""
+        return self._pools
 
     async def healthy(self) -> bool:
-        """Whether a worker serves: one is ready or working."""
-        return await self._has_worker(State.READY, State.WORKING)
+        """Whether every pool serves: a worker of it is ready or working."""
+        serve = [await has_worker(pool, State.READY, State.WORKING) for pool in self._pools.values()]
+        return bool(serve) and all(serve)
 
     async def ready(self) -> bool:
-        """Whether a worker is free right now."""
-        return await self._has_worker(State.READY)
+        """Whether a worker of the default pool is free right now; a route may be busy on its own."""
+        default = self._pools.get(self.name)
+        return default is not None and await has_worker(default, State.READY)
 
-    async def _has_worker(self, *states: State) -> bool:
-        return self._pool is not None and any(worker.status in states for worker in await self._pool.workers())
-
-    def _chain(self, config: HttpConfig, effective: Mapping[str, Any], pool: WorkerPool) -> ASGIApp:
+    def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
         rules = UploadRules(config.uploads, owner(effective))
-        app = WorkerApp(config, pool, rules)
+        configs = config.pools()
+
+        def app(name: str) -> WorkerApp:
+            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules)
+
+        served: ASGIApp = app(self.name)
+        if config.routes:
+            served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
         around = layers(Setup(config=config, effective=effective))
-        return chain(AccessLog(app, long=config.access_logs), around)
+        return chain(AccessLog(served, long=config.access_logs), around)
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

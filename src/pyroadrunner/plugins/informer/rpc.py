@@ -24,10 +24,13 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def workers(name: str) -> Workers:
-        """Of every pool of the plugin, and the processes it has besides. None for one that is not there: RoadRunner
-        answers null, and PHP's client falls over it."""
+        """Of every pool of the plugin and the processes it has besides, or of the one pool of that name. None for a
+        plugin that is not there: RoadRunner answers null, and PHP's client falls over it."""
         found: list[WorkerInfo] = []
-        for pool in _pools(plugins, name):
+        pools = _pools(plugins, name)
+        if "." in name and not pools:
+            raise NoWorkers(name)
+        for pool in pools:
             found += await pool.workers()
         for sidecar in sidecars:
             if sidecar.name == name:
@@ -55,7 +58,9 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
 
 
 def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:
-    return [pool for plugin in plugins if plugin.name == name for pool in plugin.pools().values()]
+    """All of a plugin, or the one that is named: ``http.slow``."""
+    found = [pool for plugin in plugins if plugin.name == name for pool in plugin.pools().values()]
+    return found or [pool for plugin in plugins for pool in plugin.pools().values() if pool.name == name]
 
 
 def _default_pool(plugins: Sequence[HasPools], name: str) -> WorkerPool:

@@ -20,11 +20,11 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def reset(name: str) -> bool:
-        """Replace the workers of all pools of a plugin, the pools side by side; each pool sees to it that no request
-        fails."""
-        if name not in names(True):
-            raise UnknownPlugin(name)
+        """Replace the workers of all pools of a plugin, the pools side by side, or of one pool (``http.slow``); each
+        pool sees to it that no request fails."""
         resets = _resets(plugins, sidecars, name)
+        if not resets and name not in names(True):
+            raise UnknownPlugin(name)
         log.info("reset signal was received", plugin=name)
         results = await asyncio.gather(*(restart() for restart in resets.values()), return_exceptions=True)
         failed = {what: error for what, error in zip(resets, results, strict=True) if isinstance(error, BaseException)}
@@ -44,5 +44,7 @@ def _resets(
     plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses], name: str
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
     """What resetting a plugin takes: by pool, and by its own name for the processes it has besides."""
-    pools = {pool: found.reset for plugin in plugins if plugin.name == name for pool, found in plugin.pools().items()}
+    pools = {
+        pool: found.reset for plugin in plugins for pool, found in plugin.pools().items() if name in (plugin.name, pool)
+    }
     return pools | {sidecar.name: sidecar.reset for sidecar in sidecars if sidecar.name == name}

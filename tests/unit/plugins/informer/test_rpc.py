@@ -78,3 +78,12 @@ def test_a_plugin_without_pools_has_no_workers_to_manage(method: str) -> None:
     for plugins in ([JOBS], [JOBS, FakePlugin("http")]):
         with pytest.raises(NoWorkers, match=r"^plugin http does not support workers management$"):
             call(method, "http", *plugins)
+
+
+def test_one_pool_can_be_asked_about_by_its_name() -> None:
+    assert [one["pid"] for one in call("Workers", "http.slow", HTTP)["workers"]] == [2]
+    with pytest.raises(NoWorkers):
+        call("Workers", "http.fast", HTTP)
+    default, other = FakePool("http"), FakePool("http.slow")
+    call("AddWorker", "http.slow", FakePlugin("http", default, other))
+    assert (default.added, other.added) == (0, 1)

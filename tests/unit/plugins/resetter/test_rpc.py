@@ -64,3 +64,11 @@ def test_processes_that_are_no_pools_are_restarted_and_their_failure_is_told() -
 def test_a_bug_is_not_taken_for_a_failed_start() -> None:
     with pytest.raises(ZeroDivisionError):
         call("Reset", "http", FakePlugin("http", FakePool("http", fails=ZeroDivisionError())))
+
+
+def test_one_pool_can_be_reset_by_its_name() -> None:
+    one, two = FakePool("http"), FakePool("http.slow")
+    assert call("Reset", "http.slow", FakePlugin("http", one, two)) is True
+    assert (one.resets, two.resets) == (0, 1)
+    with pytest.raises(UnknownPlugin):
+        call("Reset", "http.fast", FakePlugin("http", one, two))

@@ -1,0 +1,45 @@
+"""The pools behind the paths: all started at once, none left over when one does not come up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pyroadrunner.contracts import PoolFactory, WorkerPool
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.state import State
+
+
+async def start_pools(factory: PoolFactory, configs: Mapping[str, PoolConfig]) -> dict[str, WorkerPool]:
+    """All at once, since workers take their time to boot.
+
+    Args:
+        configs: by the pool's name.
+
+    Raises:
+        WorkerStartError: of the first that did not come up.
+    """
+    tasks = {
+        name: asyncio.ensure_future(factory.create_pool(name, config, {"RR_MODE": "http"}))
+        for name, config in configs.items()
+    }
+    try:
+        await asyncio.gather(*tasks.values())
+    except BaseException:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        up = {name: task.result() for name, task in tasks.items() if not task.cancelled() and not task.exception()}
+        await destroy_pools(up, 0)
+        raise
+    return {name: task.result() for name, task in tasks.items()}
+
+
+async def destroy_pools(pools: Mapping[str, WorkerPool], grace: float) -> None:
+    """Let them finish what runs within ``grace`` seconds, all at the same time; stop their workers."""
+    await asyncio.gather(*(pool.destroy(grace) for pool in pools.values()))
+
+
+async def has_worker(pool: WorkerPool, *states: State) -> bool:
+    """Whether a worker of the pool is in one of these states."""
+    return any(worker.status in states for worker in await pool.workers())
