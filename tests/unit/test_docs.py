@@ -1,0 +1,67 @@
+"""What the manual shows can be used as it is: its configs have no fault, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.config.check import check
+from pyroadrunner.config.load import LoadOptions, load
+from pyroadrunner.config.models import section_models
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# The plugin that the page tells how to write.
+EXPECTED = {"docs/plugins.md": ["hello: unknown section"]}
+_FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# A config has a section or `version` at its very left; other YAML (compose files, Kubernetes) has not.
+_CONFIG = re.compile(rf"^(version|{'|'.join(section_models())}):", re.MULTILINE)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Fenced blocks of one language, without their indent."""
+    found = [(indent, body) for indent, kind, body in _FENCED.findall(page.read_text("utf-8")) if kind == language]
+    return [re.sub(rf"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
+
+
+def configs() -> list[tuple[str, int, str]]:
+    """Page, number and text of every config that is shown."""
+    shown = [(page, number, text) for page in PAGES for number, text in enumerate(blocks(page, "yaml"))]
+    return [(str(page.relative_to(ROOT)), number, text) for page, number, text in shown if _CONFIG.search(text)]
+
+
+@pytest.mark.parametrize(("page", "number", "text"), configs())
+def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, number: int, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for included in ("http.yaml", "jobs.yaml"):
+        (tmp_path / included).write_text('version: "3"\n', encoding="utf-8")
+    (tmp_path / ".rr.yaml").write_text(text, encoding="utf-8")
+    checked = check(load(LoadOptions(require_version=False)), section_models())
+    unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
+    found = [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]]
+    assert found == EXPECTED.get(page, [])
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of a page's headings, as forges make them."""
+    text = _FENCED.sub("", page.read_text("utf-8"))
+    heads = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in _LINK.findall(_FENCED.sub("", page.read_text("utf-8"))):
+        if re.match(r"https?:|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
