@@ -7,8 +7,8 @@ from typing import cast
 
 from pyroadrunner.contracts import Effective
 from pyroadrunner.plugins.kv.config import SETTINGS, KvConfig, Storage
-from pyroadrunner.plugins.kv.errors import DriverNotInstalled
-from pyroadrunner.plugins.kv.store import Store
+from pyroadrunner.plugins.kv.errors import DriverNotInstalled, StorageNotStarted
+from pyroadrunner.plugins.kv.store import Store, StoreError
 
 
 def make_stores(config: KvConfig, effective: Effective) -> dict[str, Store]:
@@ -16,6 +16,7 @@ def make_stores(config: KvConfig, effective: Effective) -> dict[str, Store]:
 
     Raises:
         DriverNotInstalled: the Python package of a driver is missing.
+        StorageNotStarted: its settings can't be used.
     """
     return {name: _make(name, storage, effective) for name, storage in config.storages.items()}
 
@@ -35,4 +36,7 @@ def _make(name: str, storage: Storage, effective: Effective) -> Store:
         module = import_module(f"pyroadrunner.plugins.kv.drivers.{driver}")
     except ModuleNotFoundError as missing:
         raise DriverNotInstalled(name, driver, missing.name or "?") from missing
-    return cast("Store", module.build(settings))
+    try:
+        return cast("Store", module.build(settings))
+    except StoreError as error:
+        raise StorageNotStarted(name, driver, error) from error

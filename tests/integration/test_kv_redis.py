@@ -1,0 +1,165 @@
+"""The redis driver: servers that go away and come back, fail over, want passwords and certificates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from support.kv import REFUSED, KvClient, now
+from support.redis import redis_cluster, redis_sentinel, redis_server
+from support.server import Server, free_port
+
+
+@contextmanager
+def kv_of(folder: Path, config: Mapping[str, Any]) -> Iterator[KvClient]:
+    """A client of a storage with these settings."""
+    storage = {"driver": "redis", "config": dict(config)}
+    with Server(folder, {"kv": {"far": storage}}) as server, KvClient(server.rpc, "far") as kv:
+        yield kv
+
+
+def retried(kv: KvClient, key: str, value: bytes) -> list[str]:
+    """Set until it is done; the errors on the way."""
+    errors = []
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            kv.set({key: value})
+            return errors
+        except REFUSED as error:
+            errors.append(str(error))
+            assert time.monotonic() < deadline, errors[-1]
+
+
+def answer_or_error(kv: KvClient, key: str) -> dict[str, bytes] | str:
+    try:
+        return kv.get(key)
+    except REFUSED as error:
+        return str(error)
+
+
+def test_a_server_that_goes_away_is_an_error_and_is_used_again_when_it_is_back(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address}) as kv:
+        kv.set({"k": b"v"})
+        redis.program.kill()
+        with pytest.raises(REFUSED) as refused:
+            kv.get("k")
+        assert str(refused.value).startswith("rpc_mget:\n\tredis_driver_mget: ")
+        assert str(redis.port) in str(refused.value)
+        assert kv.json("List", True)[0]["error"]
+        redis.program.start()
+        redis.wait_for("PING", "PONG")
+        assert retried(kv, "k", b"again") == []
+        assert kv.get("k") == {"k": b"again"}
+
+
+def test_a_server_that_comes_later_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    config = {"addrs": f"127.0.0.1:{free_port()}", "max_retries": -1}
+    with kv_of(tmp_path, config) as kv, pytest.raises(REFUSED, match=r"redis_driver_set: .*(refused|Connect)"):
+        kv.set({"k": b"v"})
+
+
+def test_a_cluster_node_that_goes_away_is_an_error_for_its_keys_only_and_comes_back(tmp_path: Path) -> None:
+    with redis_cluster(tmp_path) as nodes, kv_of(tmp_path, {"addrs": [node.address for node in nodes]}) as kv:
+        keys = [f"key-{number}" for number in range(60)]
+        kv.set(dict.fromkeys(keys, b"v"))
+        assert kv.json("List", True)[0]["items"] == 60
+        nodes[0].program.kill()
+        answers = {key: answer_or_error(kv, key) for key in keys[:6]}
+        failed = [key for key, answer in answers.items() if answer != {key: b"v"}]
+        assert failed
+        assert all(str(answers[key]).startswith("rpc_mget:\n\tredis_driver_mget: ") for key in failed)
+        nodes[0].program.start()
+        for node in nodes:
+            node.wait_for("CLUSTER INFO", "cluster_state:ok")
+        assert all("rpc_set" in error for key in failed for error in retried(kv, key, b"new"))
+        assert kv.get(*failed) == dict.fromkeys(failed, b"new")
+
+
+def test_the_sentinels_replica_takes_over(tmp_path: Path) -> None:
+    with redis_sentinel(tmp_path) as (master, replica, sentinel):
+        config = {"addrs": sentinel.address, "master_name": "mymaster"}
+        with kv_of(tmp_path, config) as kv:
+            kv.set({"before": b"b"}, now() + 600_000)
+            replica.wait_for("DBSIZE", ":1")
+            master.program.kill()
+            retried(kv, "after", b"a")
+            assert "role:master" in replica.ask("INFO replication")
+            assert kv.get("before", "after") == {"before": b"b", "after": b"a"}
+        unknown = {**config, "master_name": "nobody", "max_retries": -1}
+        with kv_of(tmp_path, unknown) as kv, pytest.raises(REFUSED, match="nobody"):
+            kv.set({"k": b"v"})
+
+
+def test_user_password_and_database(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--user", "php", "on", ">secret", "~*", "+@all", "--requirepass", "other") as redis:
+        settings = {"addrs": redis.address, "username": "php", "password": "secret", "db": 3}
+        with kv_of(tmp_path, settings) as kv:
+            kv.set({"k": b"v"})
+            assert kv.get("k") == {"k": b"v"}
+        assert "db3:keys=1" in redis.ask("AUTH other\r\nINFO keyspace")
+        with kv_of(tmp_path, {**settings, "password": "wrong"}) as kv, pytest.raises(REFUSED) as refused:
+            kv.get("k")
+        assert "invalid username-password pair" in str(refused.value)
+        assert "wrong" not in str(refused.value).replace("WRONGPASS", "")
+
+
+@pytest.mark.parametrize("client_certificate", [False, True])
+def test_tls(tmp_path: Path, client_certificate: bool) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    files = {name: tmp_path / name for name in ("ca.pem", "other.pem", "server.pem", "client.pem", "client.key")}
+    authority.cert_pem.write_to_path(files["ca.pem"])
+    other.cert_pem.write_to_path(files["other.pem"])
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(files["server.pem"])
+    own = authority.issue_cert("php@example.com")
+    own.cert_chain_pems[0].write_to_path(files["client.pem"])
+    own.private_key_pem.write_to_path(files["client.key"])
+    certificates = [
+        *("--tls-cert-file", str(files["server.pem"]), "--tls-key-file", str(files["server.pem"])),
+        *("--tls-ca-cert-file", str(files["ca.pem"]), "--tls-auth-clients", "yes" if client_certificate else "no"),
+    ]
+    with redis_server(tmp_path, *certificates, tls=True) as redis:
+        tls = {"root_ca": str(files["ca.pem"])}
+        if client_certificate:
+            tls |= {"cert": str(files["client.pem"]), "key": str(files["client.key"])}
+        with kv_of(tmp_path, {"addrs": redis.address, "tls": tls}) as kv:
+            kv.set({"k": b"v"})
+            assert kv.get("k") == {"k": b"v"}
+        settings = {"addrs": redis.address, "tls": {**tls, "root_ca": str(files["other.pem"])}, "max_retries": -1}
+        with kv_of(tmp_path, settings) as kv, pytest.raises(REFUSED, match="certificate verify failed"):
+            kv.get("k")
+
+
+def test_a_server_that_does_not_answer_is_given_up_and_a_full_pool_says_so(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis:
+        limits = {"read_timeout": "600ms", "max_retries": -1, "pool_size": 1, "pool_timeout": "50ms"}
+        with kv_of(tmp_path, {"addrs": redis.address, **limits}) as kv:
+            kv.set({"k": b"v"})
+            redis.ask("CLIENT PAUSE 60000 ALL")
+            errors = {
+                str(result)
+                for _, result in kv._rpc.each("kv.Has", [{"storage": "far", "items": [{"key": "k"}]}] * 3)
+                if isinstance(result, REFUSED)
+            }
+            assert any("Timeout" in error for error in errors)
+            assert any("no connection became free within 0.05 s; see `pool_size`" in error for error in errors)
+
+
+def test_settings_that_make_no_sense_stop_the_start(tmp_path: Path) -> None:
+    for config, text in (
+        ({"addrs": "localhost:redis"}, "'localhost:redis' is no address; write host:port"),
+        ({"addrs": ["127.0.0.1:1", "127.0.0.1:2"], "db": 4}, "a cluster has only the database 0, not 4"),
+    ):
+        server = Server(tmp_path, {"kv": {"far": {"driver": "redis", "config": config}}})
+        server.start()
+        try:
+            assert server.wait() == 1
+            assert f"kv.far: the driver redis can't be used: {text}" in server.stderr
+        finally:
+            server.kill()

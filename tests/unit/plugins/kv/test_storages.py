@@ -1,0 +1,40 @@
+"""Storages of the config become stores, or say what is missing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from pyroadrunner.plugins.kv.config import KvConfig, RedisConfig, RedisStorage
+from pyroadrunner.plugins.kv.errors import DriverNotInstalled, StorageNotStarted
+from pyroadrunner.plugins.kv.storages import make_stores
+
+
+class Whole:
+    """A config without other sections."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {}
+
+    def section(self, name: str) -> msgspec.Struct | None:
+        return None
+
+
+def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ["redis", *(name for name in sys.modules if name.startswith("redis."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DriverNotInstalled) as missing:
+        make_stores(KvConfig(storages={"cache": RedisStorage()}), Whole())
+    assert str(missing.value).startswith("kv.cache: the driver redis needs the Python package that has the module")
+    assert str(missing.value).endswith("pip install 'pyroadrunner[redis]'")
+
+
+def test_settings_that_can_not_be_used_are_named_with_their_storage() -> None:
+    config = KvConfig(storages={"far": RedisStorage(config=RedisConfig(addrs=["a:b"]))})
+    with pytest.raises(StorageNotStarted, match=r"kv\.far: the driver redis can't be used: 'a:b' is no address"):
+        make_stores(config, Whole())
