@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from support.memcached import memcached
+from support.redis import redis_cluster, redis_sentinel, redis_server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,7 @@ class Subject:
     Attributes:
         operations: what the names of its operations begin with in errors.
         config: of its storage.
-        late: milliseconds for which an item may be seen after its time.
+        early, late: milliseconds by which an item may go before its time, and be seen after it.
         tells_times: whether it answers TTL; ``tells_forever``: also for items without a time.
         keeps_past: whether an item set with a time that has passed is kept, without a time.
         refuses_unknown: whether MExpire of a key that is not there is an error.
@@ -28,6 +31,7 @@ class Subject:
     name: str
     operations: str
     config: dict[str, Any] = field(default_factory=dict)
+    early: int = 0
     late: int = 0
     tells_times: bool = True
     tells_forever: bool = False
@@ -52,10 +56,37 @@ SUBJECTS = [
         config={"driver": "boltdb", "config": {"file": "store.db"}},
         blank_keys=("  ",),
     ),
+    Subject(
+        name="memcached",
+        operations="memcached_plugin",
+        config={"driver": "memcached"},
+        early=1000,
+        late=2000,
+        tells_times=False,
+        refuses_unknown=True,
+        blank_keys=(),
+        below_zero=False,
+        largest=1_000_000,
+    ),
+    Subject(name="redis", operations="redis_driver", config={"driver": "redis"}, late=50, keeps_past=True),
+    Subject(name="redis-cluster", operations="redis_driver", config={"driver": "redis"}, late=50, keeps_past=True),
+    Subject(name="redis-sentinel", operations="redis_driver", config={"driver": "redis"}, late=50, keeps_past=True),
 ]
 
 
 @contextmanager
 def running(subject: Subject, folder: Path) -> Iterator[dict[str, Any]]:
     """The config of the subject's storage, while what it needs is running."""
-    yield subject.config
+    with ExitStack() as stack:
+        config: dict[str, Any] = {}
+        if subject.name == "redis":
+            config = {"addrs": [stack.enter_context(redis_server(folder)).address]}
+        elif subject.name == "memcached":
+            config = {"addr": [stack.enter_context(memcached(folder))[0] for _ in range(2)]}
+        elif subject.name == "redis-cluster":
+            config = {"addrs": [server.address for server in stack.enter_context(redis_cluster(folder))]}
+        elif subject.name == "redis-sentinel":
+            _, _, sentinel = stack.enter_context(redis_sentinel(folder, password="secret"))
+            logins = {"password": "secret", "sentinel_password": "secret"}
+            config = {"addrs": [sentinel.address], "master_name": "mymaster", **logins}
+        yield {**subject.config, **({"config": config} if config else {})}

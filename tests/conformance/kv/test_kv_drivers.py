@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 
 import pytest
 
@@ -14,21 +13,6 @@ from support.kv_subjects import Subject
 
 BINARY = bytes(range(256))
 HOUR = 3_600_000
-
-
-def wait_until_gone(kv: KvClient, key: str, expires: int, late: int) -> None:
-    """Look until the key is gone; it must be seen before its time, and not after it."""
-    while True:
-        before = now()
-        there = kv.has(key) == {key}
-        after = now()
-        if there:
-            assert before <= expires + late, f"still there {before - expires} ms after its time"
-        else:
-            assert after >= expires, f"gone {expires - after} ms before its time"
-            break
-        time.sleep(0.002)
-    assert kv.get(key) == {}
 
 
 # values and keys
@@ -43,18 +27,22 @@ def test_values_come_back_byte_for_byte(kv: KvClient, subject: Subject) -> None:
 @pytest.mark.parametrize("key", ["a:b/c{d}", "ключ-☃", "UPPER.lower", "x" * 250, "'; DROP TABLE items; --", "%", "*"])
 def test_keys_are_any_text(kv: KvClient, subject: Subject, key: str) -> None:
     if subject.name == "memcached" and " " in key:
-        pytest.skip("memcached has no keys with spaces")
+        with pytest.raises(REFUSED, match="malformed: key"):
+            kv.set({key: b"v"})
+        return
     kv.set({key: b"v"})
     assert kv.get(key) == {key: b"v"}
-    assert kv.has(key, key.lower() + "?") == {key}
+    assert kv.has(key, "missing") == {key}
     kv.delete(key)
     assert kv.get(key) == {}
 
 
 def test_large_values(kv: KvClient, subject: Subject) -> None:
-    values = {"large": BINARY * (subject.largest // 256), "small": b"s"}
+    # The second looks like the end of an answer of memcached wherever it is cut.
+    values = {"large": BINARY * (subject.largest // 256), "ends": b"END\r\n" * (subject.largest // 5), "small": b"s"}
     kv.set(values)
-    assert kv.get("large", "small") == values
+    for _ in range(5):
+        assert kv.get(*values) == values
 
 
 def test_many_keys_in_one_call(kv: KvClient, subject: Subject) -> None:
@@ -89,65 +77,26 @@ def test_clear_removes_everything(kv: KvClient, subject: Subject) -> None:
     assert kv.has("timed", *(f"key-{number}" for number in range(100))) == set()
 
 
-def test_deleting_takes_the_time_along(kv: KvClient, subject: Subject) -> None:
-    expires = now() + 700
-    kv.set({"k": b"v"}, expires)
-    kv.delete("k")
-    kv.set({"k": b"forever"})
-    kv.set({"mark": b"v"}, expires)
-    wait_until_gone(kv, "mark", expires, subject.late)
-    assert kv.get("k") == {"k": b"forever"}
+# times; what happens when they pass is in test_kv_times.py
 
 
-# times
-
-
-def test_an_item_expires_when_it_should(kv: KvClient, subject: Subject) -> None:
-    expires = now() + 350
-    kv.set({"k": b"v", "keep": b"v"}, expires)
-    kv.set({"keep": b"v"})
-    assert kv.get("k", "keep") == {"k": b"v", "keep": b"v"}
-    wait_until_gone(kv, "k", expires, subject.late)
-    assert kv.has("k", "keep") == {"keep"}
-
-
-def test_times_are_told(kv: KvClient, subject: Subject) -> None:
-    if not subject.tells_times:
-        pytest.skip("this driver does not tell times")
+def test_times_are_told_or_refused_as_php_expects(kv: KvClient, subject: Subject) -> None:
     expires = (now() // 1000 + 100) * 1000
     kv.set({"timed": b"v"}, expires)
     kv.set({"forever": b"v"})
+    if not subject.tells_times:
+        with pytest.raises(REFUSED) as refused:
+            kv.ttl("timed")
+        assert str(refused.value).startswith(f"rpc_ttl:\n\t{subject.operations}_ttl: ")
+        return
     told = kv.ttl("timed", "forever", "missing")
     assert told.pop("timed") == pytest.approx(expires, abs=1000 if subject.late else 0)
     assert told == ({"forever": None} if subject.tells_forever else {})
-
-
-def test_a_driver_that_does_not_tell_times_says_so_as_php_expects(kv: KvClient, subject: Subject) -> None:
-    if subject.tells_times:
-        pytest.skip("this driver tells times")
-    with pytest.raises(REFUSED) as refused:
-        kv.ttl("k")
-    assert str(refused.value).startswith(f"rpc_ttl:\n\t{subject.operations}_ttl: ")
-
-
-def test_a_new_time_is_kept_and_the_value_stays(kv: KvClient, subject: Subject) -> None:
-    kv.set({"without": b"1"})
-    kv.set({"with": b"2"}, now() + HOUR)
-    expires = now() + 400
-    kv.expire({"without": expires, "with": expires})
-    assert kv.get("without", "with") == {"without": b"1", "with": b"2"}
-    if subject.tells_times:
-        assert all(told is not None and told <= expires + subject.late for told in kv.ttl("without", "with").values())
-    wait_until_gone(kv, "without", expires, subject.late)
-    wait_until_gone(kv, "with", expires, subject.late)
-
-
-def test_a_later_time_prolongs(kv: KvClient, subject: Subject) -> None:
-    first, second = now() + 1200, now() + HOUR
-    kv.set({"k": b"v", "mark": b"v"}, first)
-    kv.expire({"k": second})
-    wait_until_gone(kv, "mark", first, subject.late)
-    assert kv.get("k") == {"k": b"v"}
+    kv.expire({"timed": expires + HOUR, "forever": expires + HOUR})
+    assert kv.ttl("timed", "forever") == {
+        "timed": pytest.approx(expires + HOUR, abs=1000 if subject.late else 0),
+        "forever": pytest.approx(expires + HOUR, abs=1000 if subject.late else 0),
+    }
 
 
 def test_a_new_time_that_has_passed_deletes(kv: KvClient, subject: Subject) -> None:
@@ -169,14 +118,6 @@ def test_a_new_time_makes_no_item(kv: KvClient, subject: Subject) -> None:
 def test_setting_with_a_time_that_has_passed(kv: KvClient, subject: Subject) -> None:
     kv.set({"k": b"v"}, now() - 5000)
     assert kv.has("k") == ({"k"} if subject.keeps_past else set())
-
-
-def test_setting_without_a_time_clears_it(kv: KvClient, subject: Subject) -> None:
-    expires = now() + 700
-    kv.set({"k": b"v", "mark": b"v"}, expires)
-    kv.set({"k": b"forever"})
-    wait_until_gone(kv, "mark", expires, subject.late)
-    assert kv.get("k") == {"k": b"forever"}
 
 
 # what is refused
@@ -278,16 +219,8 @@ def test_counters(kv: KvClient, subject: Subject) -> None:
     assert kv.count("Incr", "c", 41) == 42
     assert kv.count("Decr", "c") == 41
     assert kv.count("Decr", "c", 40) == 1
-    assert kv.get("c") == {"c": b"1"}
+    assert kv.get("c")["c"].rstrip() == b"1"  # memcached keeps the length and fills with blanks
     assert kv.count("Decr", "c", 3) == (-2 if subject.below_zero else 0)
-
-
-def test_a_counter_expires_with_the_time_it_was_made_with(kv: KvClient, subject: Subject) -> None:
-    expires = now() + 400
-    assert kv.count("Incr", "c", 5, expires) == 5
-    assert kv.count("Incr", "c", 5, expires + HOUR) == 10
-    wait_until_gone(kv, "c", expires, subject.late)
-    assert kv.count("Incr", "c") == 1
 
 
 def test_a_counter_of_what_is_no_number_is_refused_and_left(kv: KvClient, subject: Subject) -> None:
@@ -301,15 +234,6 @@ def test_only_what_is_absent_is_set(kv: KvClient, subject: Subject) -> None:
     kv.set({"there": b"old"})
     assert kv.set_absent({"there": b"new", "absent": b"new"}) == {"absent"}
     assert kv.get("there", "absent") == {"there": b"old", "absent": b"new"}
-
-
-def test_what_was_set_absent_expires_and_can_be_set_again(kv: KvClient, subject: Subject) -> None:
-    expires = now() + 400
-    assert kv.set_absent({"lock": b"me"}, expires) == {"lock"}
-    assert kv.set_absent({"lock": b"you"}, expires) == set()
-    wait_until_gone(kv, "lock", expires, subject.late)
-    assert kv.set_absent({"lock": b"you"}) == {"lock"}
-    assert kv.get("lock") == {"lock": b"you"}
 
 
 def test_clients_that_count_together_lose_nothing(kv: KvClient, served: tuple[Subject, object]) -> None:
@@ -329,5 +253,6 @@ def test_clients_that_count_together_lose_nothing(kv: KvClient, served: tuple[Su
 
 def test_the_storage_is_listed(kv: KvClient, subject: Subject) -> None:
     kv.set({"a": b"1", "b": b"2"})
-    listed = kv.json("List", True)
-    assert listed == [{"name": "store", "driver": subject.config["driver"], "items": 2, "error": ""}]
+    (listed,) = kv.json("List", True)
+    assert listed.pop("items") >= 2  # memcached counts what was cleared until it needs the place
+    assert listed == {"name": "store", "driver": subject.config["driver"], "error": ""}

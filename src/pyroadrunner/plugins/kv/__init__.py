@@ -2,5 +2,6 @@
 
 Read in this order: ``config.py``, ``store.py`` (the contract of a driver), ``drivers/`` (one module each),
 ``instants.py`` (the times of the protocol, pure), ``replies.py`` (what a store found -> messages, pure), ``rpc.py`` (a
-call -> a store), ``storages.py`` (names to stores), ``plugin.py``. ``due.py`` is the memory driver's own.
+call -> a store), ``storages.py`` (names to stores), ``plugin.py``. ``due.py`` is the memory driver's own,
+``transactions.py`` boltdb's.
 """
