@@ -9,7 +9,7 @@ import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.plugins.http.middleware.config import HeadersConfig, faulty_subnets
+from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, faulty_subnets
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
@@ -78,6 +78,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Requests with a pool of their own (ours); the first that matches counts, all others go to ``pool``."""
     middleware: StringList = msgspec.field(default_factory=list)
     """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
+    custom: dict[str, CustomConfig] = msgspec.field(default_factory=dict)
+    """ASGI middleware of other packages, by a name for the list (ours)."""
     gzip: GzipConfig = GzipConfig()
     trusted_subnets: StringList = msgspec.field(default_factory=list)
     """For the middleware ``proxy_ip_parser``: proxies whose word on the client's address is taken, as addresses or CIDR

@@ -9,6 +9,7 @@ LIVE_KEYS = frozenset(
     {
         "access_logs",
         "codec",
+        "custom",
         "dev",
         "gzip",
         "headers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -72,6 +72,15 @@ class HeadersConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         """What can't be sent."""
         yield from _unfit("request", self.request)
         yield from _unfit("response", self.response)
+
+
+class CustomConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """An entry of ``http.custom``: ASGI middleware of any package, under a name for ``http.middleware`` (ours)."""
+
+    cls: str = msgspec.field(name="class")
+    """``package.module:Class``; it is called with the application and the options."""
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Keyword arguments for the class."""
 
 
 def _unfit(key: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:

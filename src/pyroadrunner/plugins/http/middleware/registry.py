@@ -45,15 +45,25 @@ def layers(setup: Setup) -> Sequence[Around]:
     Raises:
         RoadRunnerError: the options of one can't be kept.
     """
-    found: list[Around] = []
+    found = []
     for name in setup.config.middleware:
-        module = BUILT_IN.get(name)
-        if module is None:
-            log.warning("requested middleware doesn't exist", requested=name, known=sorted(BUILT_IN))
-            continue
-        around = import_module(f"pyroadrunner.plugins.http.middleware.{module}").build(setup)
-        if around is None:
-            log.warning("requested middleware has no options and does nothing", requested=name)
-        else:
+        around = _layer(name, setup)
+        if around is not None:
             found.append(around)
     return found
+
+
+def _layer(name: str, setup: Setup) -> Around | None:
+    custom = name in setup.config.custom
+    if name in BUILT_IN:
+        if custom:
+            log.warning("a name of http.custom is that of a built-in middleware, which is taken", name=name)
+        around: Around | None = import_module(f"pyroadrunner.plugins.http.middleware.{BUILT_IN[name]}").build(setup)
+        if around is None:
+            log.warning("requested middleware has no options and does nothing", requested=name)
+        return around
+    if custom or ":" in name or "." in name:
+        made: Around = import_module("pyroadrunner.plugins.http.middleware.custom").build(name, setup.config)
+        return made
+    log.warning("requested middleware doesn't exist", requested=name, known=sorted([*BUILT_IN, *setup.config.custom]))
+    return None

@@ -1,0 +1,124 @@
+"""ASGI middleware of other packages, named in the config by its class.
+
+It is called as all ASGI middleware is: ``Class(app, **options)``. What it does not know must not hurt it, so inside of
+it the server's extensions are not offered: a file comes in chunks, trailers stay headers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.errors import HttpError
+from pyroadrunner.plugins.http.middleware.config import CustomConfig
+
+log = Log("http")
+
+_KEPT = "tls"  # says something and asks for nothing
+
+
+class MiddlewareError(HttpError):
+    """A middleware of the config that can't be made: which one, why, what to do."""
+
+
+def build(name: str, config: HttpConfig) -> Callable[[ASGIApp], ASGIApp]:
+    """The layer of a name in ``http.custom``, or of a bare path.
+
+    Raises:
+        MiddlewareError: it can't be imported; or, when it is put around an application, does not take its options.
+    """
+    custom = config.custom.get(name) or CustomConfig(cls=name)
+    made = _imported(name, custom.cls)
+    status = config.internal_error_code if config.internal_error_code >= 200 else 500
+    return lambda app: Guard(_made(name, made, app, custom.options), name, status)
+
+
+def _imported(name: str, path: str) -> Callable[..., ASGIApp]:
+    module, colon, attribute = path.partition(":")
+    if not colon:
+        module, _, attribute = path.rpartition(".")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # the folder of the config; last, so that nothing of ours is shadowed
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as wrong:
+        raise MiddlewareError(
+            f"http.middleware: {name}: {path} can't be imported: {wrong}; write package.module:Class, and install the "
+            "package where rr is installed"
+        ) from wrong
+    if not callable(found):
+        raise MiddlewareError(f"http.middleware: {name}: {path} is no class of ASGI middleware")
+    return found  # type: ignore[no-any-return]  # what it makes is seen when it is called
+
+
+def _made(name: str, make: Callable[..., ASGIApp], app: ASGIApp, options: Mapping[str, Any]) -> ASGIApp:
+    try:
+        return make(Plain(app), **options)
+    except Exception as wrong:  # somebody else's constructor
+        raise MiddlewareError(f"http.middleware: {name}: {type(wrong).__name__}: {wrong}") from wrong
+
+
+class Plain:
+    """Takes the server's extensions out of what the application inside sees."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        extensions = scope.get("extensions")
+        if extensions:
+            kept = {_KEPT: extensions[_KEPT]} if _KEPT in extensions else {}
+            scope = {**scope, "extensions": kept}
+        return self._app(scope, receive, send)
+
+
+class Guard:
+    """Gives an answer where the middleware fails without one, and says so in the log.
+
+    Args:
+        app: the middleware.
+        name: as the config has it.
+        status: ``http.internal_error_code``.
+    """
+
+    def __init__(self, app: ASGIApp, name: str, status: int) -> None:
+        self._app = app
+        self._name = name
+        self._status = status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = gone = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started, gone
+            started = True
+            try:
+                await send(message)
+            except OSError:
+                gone = True
+                raise
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as wrong:  # somebody else's code
+            if gone:
+                return
+            log.error("middleware failed", middleware=self._name, error=f"{type(wrong).__name__}: {wrong}")
+            if not started and scope["type"] == "http":
+                await self._fail(send)
+
+    async def _fail(self, send: Send) -> None:
+        headers = [(b"content-length", b"0")]
+        try:
+            await send({"type": "http.response.start", "status": self._status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        except OSError:
+            pass  # the client has gone
