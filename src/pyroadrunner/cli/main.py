@@ -161,6 +161,18 @@ def _config_schema(line: Line) -> int:
     return command.schema()
 
 
+def _kv(line: Line) -> int:
+    from pyroadrunner.cli.kv import command
+
+    return command.run(
+        line.words[1],
+        _options(line, require_version=False),
+        line.arguments,
+        lasting=line.text("ttl"),
+        as_json=line.on("json"),
+    )
+
+
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
@@ -170,6 +182,12 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
     ("config", "schema"): _config_schema,
+    ("kv", "list"): _kv,
+    ("kv", "get"): _kv,
+    ("kv", "set"): _kv,
+    ("kv", "delete"): _kv,
+    ("kv", "ttl"): _kv,
+    ("kv", "clear"): _kv,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),
 }

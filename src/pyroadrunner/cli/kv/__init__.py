@@ -1,0 +1,1 @@
+"""``rr kv``: look into the storages of the running server, and change what is in them."""

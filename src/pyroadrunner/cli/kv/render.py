@@ -1,0 +1,69 @@
+"""What ``rr kv`` prints, drawn from plain data. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyroadrunner.cli.workers.figures import count, lasting
+from pyroadrunner.cli.workers.table import Cell, cut, draw
+
+_WIDTH = 80  # of a value in a table
+
+
+def as_json(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def storages(found: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each storage."""
+    if not found:
+        return "no storages"
+    rows = [
+        [
+            Cell(storage["name"]),
+            Cell(storage["driver"]),
+            Cell("?" if storage["error"] else count(storage["items"])),
+            Cell(" ".join(storage["error"].split())),
+        ]
+        for storage in found
+    ]
+    headers = ["STORAGE", "DRIVER", "ITEMS", "ERROR"]
+    if not any(storage["error"] for storage in found):
+        headers, rows = headers[:3], [row[:3] for row in rows]
+    return draw(headers, rows, coloured=False)
+
+
+def value(found: bytes) -> dict[str, str]:
+    """A value for JSON: as text where it is some, else in base64."""
+    try:
+        return {"text": found.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(found).decode()}
+
+
+def values(found: Mapping[str, bytes]) -> str:
+    """A line for each value, without what would move the cursor; long ones are cut."""
+    rows = [[Cell(key), Cell(cut(_shown(data), _WIDTH))] for key, data in found.items()]
+    return draw(["KEY", "VALUE"], rows, coloured=False)
+
+
+def times(found: Mapping[str, float | None], now: float) -> str:
+    """A line for each key: when it expires and how long that is from ``now``; both unix time in seconds."""
+    rows = [
+        [
+            Cell(key),
+            Cell("never" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")),
+            Cell("" if moment is None else lasting(moment - now)),
+        ]
+        for key, moment in found.items()
+    ]
+    return draw(["KEY", "EXPIRES", "LEFT"], rows, coloured=False)
+
+
+def _shown(data: bytes) -> str:
+    text = data[: 4 * _WIDTH].decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
