@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 sh scripts/venv.sh dev || exit 1
 php=$(sh scripts/php.sh) || exit 1
-sh scripts/packages.sh curl=curl || exit 1
+sh scripts/packages.sh curl=curl nginx=nginx || exit 1
 sh scripts/go-tools.sh || echo "== no tools built with Go: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server || exit 1
 PATH=$php:$PWD/.venv/bin:$PATH

@@ -52,6 +52,13 @@ class GzipConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Prefixes of content types that stay as they are, besides those that are packed already."""
 
 
+class FcgiConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.fcgi``."""
+
+    address: str = ""
+    """Where FastCGI is spoken: ``tcp://host:port``, ``host:port`` or ``unix://path``; empty = nowhere."""
+
+
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http``."""
 
@@ -96,7 +103,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     ssl: SslConfig = SslConfig()
     http2: Http2Config = Http2Config()
     http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None
-    fcgi: Annotated[dict[str, Any] | None, unbuilt("FastCGI; nothing listens for it")] = None
+    fcgi: FcgiConfig = FcgiConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
         """A subnet that is none."""

@@ -52,7 +52,7 @@ class Doors:
         self._files = files_of(config.ssl)
         if self._files is not None:
             self._files.check()
-        if not config.address and self._files is None:
+        if not config.address and not config.fcgi.address and self._files is None:
             raise ListenError(
                 "unable to run http service, no method has been specified (http, https, http/2 or FastCGI): set"
                 " http.address, such as 127.0.0.1:8080"
@@ -60,6 +60,7 @@ class Doors:
         self.tls: TlsListener | None = None
         self._plain_sockets: BoundSockets | None = None
         self._tls_sockets: BoundSockets | None = None
+        self._fcgi_sockets: BoundSockets | None = None
         self._open: list[Door] = []
         self._entries: list[tuple[Entry, Around]] = []
         try:
@@ -67,6 +68,9 @@ class Doors:
                 self._plain_sockets = BoundSockets(parse_address(config.address))
             if self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
+            if config.fcgi.address:
+                address = parse_address(config.fcgi.address, "http.fcgi.address")
+                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address")
         except BaseException:
             self.close()
             raise
@@ -100,6 +104,11 @@ class Doors:
             else:
                 entry = self._entry(chain, _unchanged, http2=self._h2c)
             await self._start(Listener(entry, self._plain_sockets, streams=self._streams))
+        if self._fcgi_sockets is not None:
+            # Imported where it is used: most servers have no web server in front that speaks it.
+            from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
+
+            await self._start(FastCgiListener(self._entry(chain, _unchanged), self._fcgi_sockets))
 
     def replacement(self, chain: Chain) -> Callable[[], None]:
         """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
@@ -123,7 +132,7 @@ class Doors:
 
     def close(self) -> None:
         """Let go of the addresses."""
-        for sockets in (self._plain_sockets, self._tls_sockets):
+        for sockets in (self._plain_sockets, self._tls_sockets, self._fcgi_sockets):
             if sockets is not None:
                 sockets.close()
 

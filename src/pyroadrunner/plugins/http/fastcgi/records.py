@@ -1,0 +1,175 @@
+"""FastCGI records (specification 1.0, section 3.3) and name-value pairs (3.4), to and from bytes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from pyroadrunner.plugins.http.errors import HttpError
+
+VERSION = 1
+LONGEST = 65_535  # bytes of one record's content
+_PIECE = 65_528  # what we put into one: a multiple of 8, as the specification advises
+_HEADER = Struct(">BBHHBx")  # version, type, request id, length of the content, length of the padding
+_BEGIN = Struct(">HB5x")  # role, flags
+_END = Struct(">LB3x")  # application status, protocol status
+
+
+class FastCgiError(HttpError):
+    """Bytes of a web server that are no FastCGI."""
+
+
+class Type(IntEnum):
+    """What a record is for."""
+
+    BEGIN_REQUEST = 1
+    ABORT_REQUEST = 2
+    END_REQUEST = 3
+    PARAMS = 4
+    STDIN = 5
+    STDOUT = 6
+    STDERR = 7
+    DATA = 8
+    GET_VALUES = 9
+    GET_VALUES_RESULT = 10
+    UNKNOWN_TYPE = 11
+
+
+RESPONDER = 1  # the role of a server that answers requests
+KEEP_CONN = 1  # flag: the connection is used again
+
+
+class Status(IntEnum):
+    """How a request ended, in the protocol's view."""
+
+    REQUEST_COMPLETE = 0
+    CANT_MPX_CONN = 1
+    OVERLOADED = 2
+    UNKNOWN_ROLE = 3
+
+
+class Record(NamedTuple):
+    """One record. ``type`` may be none of :class:`Type`."""
+
+    type: int
+    id: int
+    content: bytes
+
+
+class RecordReader:
+    """Bytes in any pieces to records."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def __repr__(self) -> str:
+        return f"RecordReader({len(self._buffer)} bytes waiting)"
+
+    def feed(self, data: bytes) -> Iterator[Record]:
+        """The records that are whole with these bytes.
+
+        Raises:
+            FastCgiError: they are none; the connection is of no use any more.
+        """
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        try:
+            while len(buffer) - start >= _HEADER.size:
+                version, kind, ident, length, padding = _HEADER.unpack_from(buffer, start)
+                if version != VERSION:
+                    raise FastCgiError(f"version {version} of FastCGI is not known; is this a web server?")
+                body = start + _HEADER.size
+                if len(buffer) < body + length + padding:
+                    return
+                content = bytes(memoryview(buffer)[body : body + length])
+                start = body + length + padding
+                yield Record(kind, ident, content)
+        finally:
+            del buffer[:start]
+
+
+def record(kind: Type, ident: int, content: bytes = b"") -> bytes:
+    """A record; without content it ends a stream."""
+    return _HEADER.pack(VERSION, kind, ident, len(content), 0) + content
+
+
+def stream(kind: Type, ident: int, content: bytes) -> bytes:
+    """As many records as the content needs; none when it is empty."""
+    if len(content) <= LONGEST:
+        return record(kind, ident, content) if content else b""
+    view = memoryview(content)
+    return b"".join(
+        part
+        for at in range(0, len(content), _PIECE)
+        for piece in [view[at : at + _PIECE]]
+        for part in (_HEADER.pack(VERSION, kind, ident, len(piece), 0), piece)
+    )
+
+
+def begin_request(content: bytes) -> tuple[int, int]:
+    """Role and flags.
+
+    Raises:
+        FastCgiError: it is too short.
+    """
+    if len(content) < _BEGIN.size:
+        raise FastCgiError("a BEGIN_REQUEST that is too short")
+    role, flags = _BEGIN.unpack_from(content)
+    return role, flags
+
+
+def end_request(ident: int, status: Status, code: int = 0) -> bytes:
+    """The record that ends a request.
+
+    Args:
+        code: what a CGI program would exit with.
+    """
+    return record(Type.END_REQUEST, ident, _END.pack(code, status))
+
+
+def unknown_type(kind: int) -> bytes:
+    """To a management record of a type we do not know."""
+    return record(Type.UNKNOWN_TYPE, 0, bytes((kind, 0, 0, 0, 0, 0, 0, 0)))
+
+
+def read_pairs(content: bytes) -> dict[bytes, bytes]:
+    """Name-value pairs; the last of a name counts.
+
+    Raises:
+        FastCgiError: the last pair is not whole.
+    """
+    pairs: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(content):
+        name, at = _length(content, at)
+        value, at = _length(content, at)
+        middle, end = at + name, at + name + value
+        if end > len(content):
+            raise FastCgiError("a variable that is cut off")
+        pairs[content[at:middle]] = content[middle:end]
+        at = end
+    return pairs
+
+
+def write_pairs(pairs: dict[bytes, bytes]) -> bytes:
+    """Name-value pairs as bytes."""
+    out = bytearray()
+    for name, value in pairs.items():
+        for size in (len(name), len(value)):
+            out += bytes((size,)) if size < 0x80 else (size | 0x80000000).to_bytes(4, "big")
+        out += name + value
+    return bytes(out)
+
+
+def _length(content: bytes, at: int) -> tuple[int, int]:
+    """One byte, or four with the highest bit set; and where it ends."""
+    first = content[at : at + 1]
+    if first and first[0] < 0x80:
+        return first[0], at + 1
+    four = content[at : at + 4]
+    if len(four) < 4:
+        raise FastCgiError("a length that is cut off")
+    return int.from_bytes(four, "big") & 0x7FFFFFFF, at + 4
