@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pyroadrunner.plugins.http.address import Tcp
-from pyroadrunner.plugins.http.asgi import ASGIApp
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.door.address import Tcp
+from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
 from pyroadrunner.plugins.http.fastcgi.records import Record, RecordReader, Type, record, stream, write_pairs
-from pyroadrunner.plugins.http.sockets import BoundSockets
 from support.http import PATIENCE
 
 VARIABLES = {b"REQUEST_METHOD": b"GET", b"REQUEST_URI": b"/", b"SERVER_PROTOCOL": b"HTTP/1.1", b"HTTP_HOST": b"ex.com"}

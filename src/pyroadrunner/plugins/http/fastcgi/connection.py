@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from pyroadrunner.asgi import ASGIApp, Message
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp, Message
 from pyroadrunner.plugins.http.fastcgi.records import (
     KEEP_CONN,
     RESPONDER,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.asgi import ASGIApp
 from pyroadrunner.plugins.http.fastcgi.connection import Connection
-from pyroadrunner.plugins.http.sockets import BoundSockets
 
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
 

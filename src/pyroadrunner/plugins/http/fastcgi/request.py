@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.plugins.http.asgi import Scope
+from pyroadrunner.asgi import Scope
 
 _VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/1.1": "1.1", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3"}
 _HTTPS = (b"on", b"ON", b"1")  # what RoadRunner takes for TLS

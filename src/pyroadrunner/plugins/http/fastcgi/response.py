@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from pyroadrunner.plugins.http.asgi import Message
+from pyroadrunner.asgi import Message
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NOT_OURS = (b"connection", b"transfer-encoding", b"status")  # of the web server's own connection
