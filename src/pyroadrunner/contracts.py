@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import msgspec
 
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
 
@@ -73,6 +74,9 @@ class WorkerPool(Protocol):
         ``debug`` stay what they are."""
 
     async def workers(self) -> list[WorkerInfo]: ...
+
+    async def figures(self) -> PoolFigures:
+        """The queue and the dynamic allocator, as they are now."""
 
     async def reset(self) -> None:
         """Rolling: new workers are ready before old ones drain; no request fails. On failure the old ones stay."""

@@ -437,27 +437,6 @@ def test_the_supervisor_replaces_what_reached_a_limit(limits: dict[str, object],
     run(main())
 
 
-def test_extra_workers_come_while_requests_wait_and_leave_when_it_is_quiet(tmp_path: Path) -> None:
-    async def main() -> None:
-        allocator = {"max_workers": 3, "spawn_rate": 2, "idle_timeout": "1s"}
-        async with running_pool(num_workers=1, dynamic_allocator=allocator) as pool:
-            requests = [asyncio.create_task(text(pool, f"wait-for {tmp_path}/go")) for _ in range(10)]
-
-            async def grown() -> bool:
-                return len(await pool.workers()) == 4
-
-            await until(grown)
-            (tmp_path / "go").touch()
-            assert len(set(await asyncio.gather(*requests))) == 4
-
-            async def shrunk() -> bool:
-                return await settled(pool, 1)
-
-            await until(shrunk)
-
-    run(main())
-
-
 # -- start, steering, stop ---------------------------------------------------------------------------------------------
 
 

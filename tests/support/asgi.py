@@ -13,6 +13,7 @@ from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
 
@@ -90,6 +91,9 @@ class ScriptedPool:
         """The JSON context of the last request."""
         context: dict[str, Any] = json.loads(self.asked[-1].context)
         return context
+
+    async def figures(self) -> PoolFigures:
+        return PoolFigures()
 
     async def workers(self) -> list[WorkerInfo]:
         return []

@@ -21,6 +21,7 @@ from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
 from support.messages import Order
@@ -54,6 +55,9 @@ class FakePool:
 
     async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
         raise NotImplementedError
+
+    async def figures(self) -> PoolFigures:
+        return PoolFigures()
 
     async def workers(self) -> list[WorkerInfo]:
         return self._infos

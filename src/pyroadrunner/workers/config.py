@@ -48,14 +48,15 @@ class DynamicAllocatorConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_u
 
     max_workers: Count = 10
     """How many workers may be added on top of ``num_workers``; more than 100 is taken for 100."""
+    scale_up_wait: Duration = 0.1
+    """How long the oldest request may wait for a worker before some are added (ours); seconds."""
     spawn_rate: Count = 5
-    """How many are added at once; more than 100 is taken for 100."""
+    """How many are added at once, and leave at once; more than 100 is taken for 100."""
     idle_timeout: Duration = 60.0
-    """How long after the last addition the extra workers leave again; seconds, less than one is taken for the
-    default."""
+    """How long added workers stay that are not needed; seconds, less than one is taken for the default."""
 
     def __post_init__(self) -> None:
-        _resolve_zeros(self, {"max_workers": 10, "spawn_rate": 5})
+        _resolve_zeros(self, {"max_workers": 10, "spawn_rate": 5, "scale_up_wait": 0.1})
         force_setattr(self, "max_workers", min(self.max_workers, _MAX_ADDED))
         force_setattr(self, "spawn_rate", min(self.spawn_rate, _MAX_ADDED))
         if self.idle_timeout < 1.0:

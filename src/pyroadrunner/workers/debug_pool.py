@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerRefused
+from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.gate import Gate
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.job import Job
@@ -101,6 +102,10 @@ class DebugPool:
         self._exec_ttl = config.exec_ttl()
         if self._exec_ttl and self._members:
             self._ticker.arm()
+
+    async def figures(self) -> PoolFigures:
+        """Nobody waits here: every request gets a process."""
+        return PoolFigures()
 
     async def workers(self) -> list[WorkerInfo]:
         """Those that run a request right now."""

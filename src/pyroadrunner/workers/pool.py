@@ -11,9 +11,10 @@ import asyncio
 from collections import deque
 
 from pyroadrunner.log import Log
-from pyroadrunner.workers.autoscaler import Autoscaler
+from pyroadrunner.workers.allocator import Allocator
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.figures import PoolFigures, Waits
 from pyroadrunner.workers.gate import Gate
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.job import Job
@@ -48,7 +49,10 @@ class Pool:
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
         self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
-        self._autoscaler = Autoscaler(config.dynamic_allocator) if config.dynamic_allocator else None
+        self._too_many = False  # more workers than wanted, none of them free: the next ones that are leave
+        self._waits = Waits()
+        self._allocator: Allocator | None = None
+        self._allocate(config)
         self._ticker = Ticker(_tick(config), self._sweep)
 
     def __repr__(self) -> str:
@@ -102,9 +106,10 @@ class Pool:
         """The next request that somebody still waits for: the oldest; in an overload the newest."""
         queue = self._queue
         while queue:
-            overload = self._loop.time() - queue[0].since > _OVERLOADED_AFTER
-            job = queue.pop() if overload else queue.popleft()
+            now = self._loop.time()
+            job = queue.pop() if now - queue[0].since > _OVERLOADED_AFTER else queue.popleft()
             if not job.answer.done():
+                self._waits.add(now - job.since)
                 return job
         return None
 
@@ -120,11 +125,10 @@ class Pool:
             self._roster.dismiss(worker)
         elif self._queue and (job := self._next()) is not None:
             self._give(worker, job)
-        elif self._autoscaler is not None and self._roster.surplus:
-            worker.retire(State.INVALID)
-            self._roster.dismiss(worker)
         else:
             self._idle.append(worker)
+            if self._too_many:
+                self._let_surplus_go()
 
     def again(self, job: Job) -> None:
         if job.answer.done():
@@ -158,35 +162,39 @@ class Pool:
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
     def _sweep(self, now: float) -> bool:
-        for job in [job for job in self._queue if now - job.since >= self._config.allocate_timeout]:
-            self._queue.remove(job)
-            job.fail(NoFreeWorker(self.name, now - job.since))
+        self._forget_late(now)
         busy = False
         if self._exec_ttl:
             for worker in list(self._roster.members.values()):
                 if worker.exceeds(now, self._exec_ttl):
                     worker.expire(self._exec_ttl)
                 busy = busy or worker.busy
-        scaled = self._autoscaler is not None and self._scale(self._autoscaler, now)
+        waited = now - self._queue[0].since if self._queue else 0.0
+        scaled = self._allocator is not None and self._allocator.look(
+            now, waited=waited, queued=len(self._queue), idle=len(self._idle)
+        )
         return bool(self._queue) or busy or scaled
 
-    def _scale(self, scaler: Autoscaler, now: float) -> bool:
-        waited = now - self._queue[0].since if self._queue else 0.0
-        if grown := scaler.grow(now, waited):
-            self._roster.wanted += grown
-            self._roster.ensure()
-            log.debug("workers are added: requests wait", pool=self.name, added=grown, waited=waited)
-        if shrunk := scaler.shrink(now, queued=bool(self._queue)):
-            self._roster.wanted -= shrunk
-            self._let_surplus_go()
-            log.debug("added workers leave: the pool is idle", pool=self.name, removed=shrunk)
-        return scaler.extra > 0
+    def _forget_late(self, now: float) -> None:
+        """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
+        limit = self._config.allocate_timeout
+        late = [job for job in self._queue if now - job.since >= limit or job.answer.done()]
+        if not late:
+            return
+        kept = [job for job in self._queue if now - job.since < limit and not job.answer.done()]
+        self._queue.clear()
+        self._queue.extend(kept)
+        for job in late:
+            if not job.answer.done():
+                self._waits.add(now - job.since)
+                job.fail(NoFreeWorker(self.name, now - job.since))
 
     def _let_surplus_go(self) -> None:
         while self._idle and self._roster.surplus:
             worker = self._idle.popleft()
             worker.retire(State.INVALID)
             self._roster.dismiss(worker)
+        self._too_many = self._roster.surplus
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
@@ -206,13 +214,7 @@ class Pool:
             self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
             if self._supervisor is not None:
                 self._supervisor.start()
-        if config.dynamic_allocator != old.dynamic_allocator:
-            extra = self._autoscaler.extra if self._autoscaler is not None else 0
-            self._autoscaler = Autoscaler(config.dynamic_allocator) if config.dynamic_allocator else None
-            if self._autoscaler is None:
-                self._roster.wanted -= extra
-            else:
-                self._autoscaler.extra = extra
+        self._allocate(config)
         self._roster.reconfigure(config)
         self._let_surplus_go()
         for worker in list(self._roster.members.values()):
@@ -221,6 +223,26 @@ class Pool:
             if active(worker.state):
                 worker.retire(State.INVALID)
                 self._release(worker)
+
+    def _allocate(self, config: PoolConfig) -> None:
+        if self._allocator is not None:
+            self._allocator.scaler.reconfigure(config.dynamic_allocator)
+        elif config.dynamic_allocator is not None:
+            self._allocator = Allocator(self.name, config.dynamic_allocator, self._roster, self._let_surplus_go)
+
+    async def figures(self) -> PoolFigures:
+        """How many requests wait and have waited, and what the dynamic allocator did."""
+        scaler = self._allocator.scaler if self._allocator is not None else None
+        return PoolFigures(
+            queued=len(self._queue),
+            waiting=self._loop.time() - self._queue[0].since if self._queue else 0.0,
+            waits=tuple(self._waits.counts),
+            waited_total=self._waits.total,
+            waited_longest=self._waits.longest,
+            scaled=scaler.extra if scaler is not None else 0,
+            scale_ups=scaler.ups if scaler is not None else 0,
+            scale_downs=scaler.downs if scaler is not None else 0,
+        )
 
     async def workers(self) -> list[WorkerInfo]:
         """Every worker whose process has not ended, oldest first."""
@@ -278,5 +300,7 @@ class Pool:
 
 def _tick(config: PoolConfig) -> float:
     """Seconds between two looks at deadlines."""
-    shortest = min(config.exec_ttl() or config.allocate_timeout, config.allocate_timeout)
-    return min(max(shortest / 10, _FINEST_TICK), _COARSEST_TICK)
+    shortest = min(config.exec_ttl() or config.allocate_timeout, config.allocate_timeout) / 10
+    if config.dynamic_allocator is not None:
+        shortest = min(shortest, config.dynamic_allocator.scale_up_wait / 2)
+    return min(max(shortest, _FINEST_TICK), _COARSEST_TICK)

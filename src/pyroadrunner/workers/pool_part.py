@@ -29,6 +29,7 @@ class DynamicAllocatorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fi
     whole: ClassVar[type[msgspec.Struct]] = DynamicAllocatorConfig
 
     max_workers: Count | None = None
+    scale_up_wait: Duration | None = None
     spawn_rate: Count | None = None
     idle_timeout: Duration | None = None
 

@@ -44,6 +44,7 @@ class Roster:
         self._enlist = enlist
         self._spawning = 0
         self._failures = 0
+        self._generation = 0  # of the workers' code: what was started before a reset must not join after it
         self._closing = False
         self._joining: set[asyncio.Task[None]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -91,14 +92,27 @@ class Roster:
             self._background(self._recruit(), self._joining)
 
     async def grow(self) -> None:
-        """Want one more, and wait until it is there.
+        """One more, once it is there.
 
         Raises:
-            WorkerStartError: it did not come up; the wish is taken back.
+            WorkerStartError: it did not come up; as many are wanted as before.
         """
-        [worker] = await self._spawn(1)
+        worker = await self._spawn_current()
         self.wanted += 1
         self._join(worker)
+
+    def enlarge(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
+        """So many more, in the background.
+
+        Args:
+            done: gets how many came up, and why another did not.
+        """
+        self._background(self._enlarge(count, done), self._joining)
+
+    async def _enlarge(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
+        results = await asyncio.gather(*(self.grow() for _ in range(count)), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, WorkerStartError)]
+        done(sum(1 for result in results if result is None), errors[0] if errors else None)
 
     async def _spawn(self, count: int) -> list[Worker]:
         """All or none. Safe to cancel."""
@@ -116,6 +130,15 @@ class Roster:
             raise errors[0] if errors else WorkerStartError(self._spawner.command, "the pool is stopping")
         return workers
 
+    async def _spawn_current(self) -> Worker:
+        """One that was started after the last reset."""
+        while True:
+            generation = self._generation
+            [worker] = await self._spawn(1)
+            if generation == self._generation:
+                return worker
+            await worker.stop()
+
     async def _recruit(self) -> None:
         try:
             while not self._closing:
@@ -124,7 +147,7 @@ class Roster:
                 if self.alive() >= self.wanted:
                     return
                 try:
-                    worker = await self._spawner.spawn()
+                    worker = await self._spawn_current()
                 except WorkerStartError as error:
                     self._failures += 1
                     log.error(
@@ -175,7 +198,7 @@ class Roster:
 
     async def _relieve(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
         try:
-            [relief] = await self._spawn(1)
+            relief = await self._spawn_current()
         except WorkerStartError as error:
             log.error("failed to allocate the worker", pool=self._name, replaces=worker.pid, error=str(error))
             return  # the old one stays: better than none
@@ -199,6 +222,7 @@ class Roster:
             WorkerStartError: the new ones do not come up; the old ones stay.
         """
         async with self._reset:
+            self._generation += 1
             old = [worker for worker in self.members.values() if active(worker.state)]
             fresh = await self._spawn(max(len(old), self.wanted))
             for worker in old:

@@ -106,10 +106,9 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     fcgi: FcgiConfig = FcgiConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """A subnet that is none."""
+        """A subnet that is none, two routes whose pools have one name."""
         if self.trusted_subnets:
             yield from faulty_subnets("trusted_subnets", self.trusted_subnets)
-        """Two routes whose pools have one name."""
         yield from same_names(self.routes)
 
     def pools(self) -> dict[str, PoolConfig]:

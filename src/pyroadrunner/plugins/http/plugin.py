@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import Effective, PoolFactory, Prepared, WorkerPool
+from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, WorkerPool
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
+from pyroadrunner.plugins.http.metrics import queue_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
 from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
@@ -110,6 +111,10 @@ class HttpPlugin:
     def pools(self) -> Mapping[str, WorkerPool]:
         """``http``, and one for each route; none before it has started."""
         return self._pools
+
+    async def metrics(self) -> Sequence[MetricFamily]:
+        """Of the pools: queue, dynamic allocator."""
+        return await queue_metrics(self._pools)
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""

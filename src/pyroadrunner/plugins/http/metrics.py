@@ -1,0 +1,53 @@
+"""The figures of http's pools, for the ``metrics`` plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pyroadrunner.contracts import MetricFamily, Sample, WorkerPool
+from pyroadrunner.workers.figures import BOUNDS, PoolFigures
+
+
+async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
+    """Queue and dynamic allocator of each pool (ours), with the pool's name as label."""
+    figures = {name: await pool.figures() for name, pool in pools.items()}
+    return [
+        MetricFamily(
+            "rr_http_pool_queue",
+            "gauge",
+            "Requests that wait for a worker.",
+            [Sample({"pool": name}, one.queued) for name, one in figures.items()],
+        ),
+        MetricFamily(
+            "rr_http_pool_queue_wait_seconds",
+            "histogram",
+            "How long requests have waited for a worker, those that had to.",
+            [sample for name, one in figures.items() for sample in _waits(name, one)],
+        ),
+        MetricFamily(
+            "rr_http_pool_scaled_workers",
+            "gauge",
+            "Workers the dynamic allocator has added and not let go.",
+            [Sample({"pool": name}, one.scaled) for name, one in figures.items()],
+        ),
+        MetricFamily(
+            "rr_http_pool_scalings_total",
+            "counter",
+            "Workers the dynamic allocator has added (up) and let go (down).",
+            [sample for name, one in figures.items() for sample in _scalings(name, one)],
+        ),
+    ]
+
+
+def _waits(pool: str, figures: PoolFigures) -> Iterator[Sample]:
+    so_far = 0
+    for bound, count in zip((*BOUNDS, "+Inf"), figures.waits, strict=True):
+        so_far += count
+        yield Sample({"pool": pool, "le": str(bound)}, so_far, "_bucket")
+    yield Sample({"pool": pool}, figures.waited_total, "_sum")
+    yield Sample({"pool": pool}, figures.waited, "_count")
+
+
+def _scalings(pool: str, figures: PoolFigures) -> Iterator[Sample]:
+    yield Sample({"pool": pool, "direction": "up"}, figures.scale_ups)
+    yield Sample({"pool": pool, "direction": "down"}, figures.scale_downs)

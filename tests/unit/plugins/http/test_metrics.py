@@ -1,0 +1,43 @@
+"""What is told of http's pools."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pyroadrunner.plugins.http.metrics import queue_metrics
+from pyroadrunner.workers.figures import BOUNDS, PoolFigures
+from support.rpc import FakePool
+
+
+class BusyPool(FakePool):
+    async def figures(self) -> PoolFigures:
+        waits = [0] * (len(BOUNDS) + 1)
+        waits[0], waits[-1] = 3, 1
+        return PoolFigures(queued=2, waits=waits, waited_total=61.5, scaled=4, scale_ups=6, scale_downs=2)
+
+
+def test_queue_and_allocator_of_each_pool_are_told() -> None:
+    families = asyncio.run(queue_metrics({"http": FakePool("http"), "http.slow": BusyPool("http.slow")}))
+    told = {
+        family.name + sample.suffix: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.labels["pool"] == "http.slow" and sample.labels.get("le", "+Inf") == "+Inf"
+    }
+    assert told == {
+        "rr_http_pool_queue": 2,
+        "rr_http_pool_queue_wait_seconds_bucket": 4,
+        "rr_http_pool_queue_wait_seconds_sum": 61.5,
+        "rr_http_pool_queue_wait_seconds_count": 4,
+        "rr_http_pool_scaled_workers": 4,
+        "rr_http_pool_scalings_total": 2,
+    }
+    buckets = [
+        (sample.labels["le"], sample.value)
+        for sample in families[1].samples
+        if sample.suffix == "_bucket" and sample.labels["pool"] == "http.slow"
+    ]
+    assert buckets[0] == ("0.001", 3)
+    assert buckets[-2:] == [("60.0", 3), ("+Inf", 4)]
+    assert len(buckets) == len(BOUNDS) + 1
+    assert {family.kind for family in families} == {"gauge", "counter", "histogram"}
