@@ -11,16 +11,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
 from pyroadrunner.goridge.address import parse_address
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.proto.service.v1 import service_pb2 as pb
 from support.rpc import RpcPeer
 from support.server import Server, rr
 
-ROOT = Path(__file__).parents[2]
 TICK = {"command": "sh -c 'echo hello, `printenv WHO`; exec sleep 1000'", "env": {"WHO": "you"}}
 
 
@@ -65,14 +61,16 @@ def test_a_command_that_is_not_there_fails_the_start_and_stops_those_before_it(t
 
 def test_a_service_is_made_watched_and_ended_over_protobuf(tmp_path: Path) -> None:
     async def talk(peer: RpcPeer) -> None:
-        create = pb.Create(name="made", command="sh -c 'echo made up; sleep 1000'", process_num=2, restart_sec=1)
+        command = "sh -c 'echo made `expr 1 + 1`; exec sleep 1000'"
+        create = pb.Create(name="made", command=command, process_num=2, restart_sec=1)
         assert await proto(peer, "service.Create", create, pb.Response()) == pb.Response(ok=True)
         assert await proto(peer, "service.Create", create, pb.Response()) == "the service with made name already exists"
         names = await proto(peer, "service.List", pb.Service(), pb.List())
         assert sorted(names.services) == ["made", "tick"]
         statuses = (await proto(peer, "service.Statuses", pb.Service(name="made"), pb.Statuses())).status
         assert len({one.pid for one in statuses}) == 2
-        assert statuses[0].command.endswith("/sh -c echo made up; sleep 1000")
+        assert statuses[0].command.endswith("/sh -c echo made `expr 1 + 1`; exec sleep 1000")
+        server.wait_for("made 2", times=2)  # a shell that has not begun yet may lose the signal of a restart
         last = await proto(peer, "service.Status", pb.Service(name="made"), pb.Status())
         assert last.pid == statuses[1].pid
         assert (await proto(peer, "service.Restart", pb.Service(name="made"), pb.Response())).ok
@@ -85,7 +83,6 @@ def test_a_service_is_made_watched_and_ended_over_protobuf(tmp_path: Path) -> No
 
     with Server(tmp_path, {"service": {"tick": TICK}}) as server:
         asked(server, talk)
-        server.wait_for("made up", times=2)
 
 
 def test_the_same_in_json_and_what_is_refused(tmp_path: Path) -> None:
@@ -137,14 +134,3 @@ def test_what_ignores_its_signal_is_not_left_when_the_grace_period_is_over(tmp_p
         (pid,) = re.findall(r"(\d+) is up", server.stderr)
         assert server.stop(signal.SIGINT) == 0
         assert not Path(f"/proc/{pid}").exists()
-
-
-@pytest.mark.parametrize("page", ["docs/service.md"])
-def test_the_examples_of_the_manual_are_configs_without_faults(page: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        (tmp_path / ".rr.yaml").write_text('version: "3"\n' + block)
-        assert yaml.safe_load(block)
-        done = rr("config", "check", cwd=tmp_path)
-        assert done.code == 0, done

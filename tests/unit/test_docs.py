@@ -47,6 +47,13 @@ def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
     assert found == EXPECTED.get(page, [])
 
 
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*/.rr.yaml")), ids=lambda path: path.parent.name)
+def test_a_config_of_the_examples_has_no_fault_and_no_unknown_key(example: Path) -> None:
+    checked = check(load(LoadOptions(path=str(example))), section_models())
+    unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
+    assert [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]] == []
+
+
 def anchors(page: Path) -> set[str]:
     """Names of a page's headings, as forges make them."""
     text = _FENCED.sub("", page.read_text("utf-8"))

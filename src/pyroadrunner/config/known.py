@@ -10,7 +10,6 @@ KNOWN_SECTIONS = {
     "amqp": "connection of the amqp jobs driver (RabbitMQ)",
     "beanstalk": "connection of the beanstalk jobs driver",
     "centrifuge": "proxy of a Centrifugo server",
-    "fileserver": "static files on a port of their own",
     "google_pub_sub": "connection of the Google Pub/Sub jobs driver",
     "grpc": "gRPC services",
     "jobs": "queues and their consumers",

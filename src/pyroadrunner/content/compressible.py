@@ -45,13 +45,14 @@ class Rules:
                 if length < self._min_length:
                     return None
             elif name == b"content-type":
-                if self._packed(value):
+                if self.packed(value):
                     return None
             elif name == b"cache-control" and b"no-transform" in value.lower():
                 return None
         return length
 
-    def _packed(self, content_type: bytes) -> bool:
+    def packed(self, content_type: bytes) -> bool:
+        """Whether a type stays as it is."""
         kind = content_type.partition(b";")[0].strip().lower()
         return kind.startswith(self._prefixes) or any(word in kind for word in _WORDS)
 

@@ -1,12 +1,15 @@
 """A file as an HTTP answer: whole, in parts, or not at all since the client has it already.
 
-The server sends the bytes by itself where it can (``http.response.zerocopysend``); else they are read in a thread.
+The server sends the bytes by itself where it can (``http.response.zerocopysend``); else they are read in a thread. A
+large file goes out in pieces, so that a client which reads no more can be told from one that is slow.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable
+from typing import Protocol
 
 from pyroadrunner.asgi import Scope, Send
 from pyroadrunner.content.conditions import Outcome, evaluate, http_date, range_counts
@@ -16,14 +19,30 @@ from pyroadrunner.content.ranges import Range, multipart, read_ranges
 Headers = list[tuple[bytes, bytes]]
 
 ZERO_COPY = "http.response.zerocopysend"
-_CHUNK = 256 * 1024
+STALL_TIMEOUT = 300.0  # seconds a client may leave one piece of a large file unread
+_PIECE = 1 << 20  # bytes the server is given at once
+_CHUNK = 256 * 1024  # bytes read at once
 _OF_THE_BODY = (b"content-type", b"content-encoding", b"content-length", b"last-modified")
+
+
+class Content(Protocol):
+    """What is sent, bytes that can be read from anywhere: an :class:`OpenFile`, or something made of one."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def modified(self) -> int:
+        """Unix seconds."""
+
+    async def read(self, offset: int, count: int) -> bytes:
+        """Up to so many bytes; fewer only where there are no more."""
 
 
 async def send_file(
     scope: Scope,
     send: Send,
-    file: OpenFile,
+    file: Content,
     *,
     content_type: bytes,
     etag: bytes = b"",
@@ -39,7 +58,7 @@ async def send_file(
         ranges: whether a part may be asked for.
 
     Raises:
-        OSError: the client has gone, or the file can't be read.
+        OSError: the client has gone or reads no more, or the file can't be read.
     """
     asked = dict(scope["headers"])
     common: Headers = [*headers, (b"last-modified", http_date(file.modified))]
@@ -56,7 +75,7 @@ async def send_file(
         common.append((b"accept-ranges", b"bytes"))
         if scope["method"] == "GET" and range_counts(asked, etag, file.modified):
             parts = read_ranges(asked.get(b"range", b""), file.size)
-    body = _Body(send, file, zero_copy=ZERO_COPY in scope.get("extensions", ()))
+    body = _Body(send, file, zero_copy=isinstance(file, OpenFile) and ZERO_COPY in scope.get("extensions", ()))
     if parts is None:
         await body.whole([(b"content-type", content_type), *common], head_only=scope["method"] == "HEAD")
     elif not parts:
@@ -77,7 +96,7 @@ async def _send_empty(send: Send, status: int, headers: Headers) -> None:
 class _Body:
     """Sends a file's bytes."""
 
-    def __init__(self, send: Send, file: OpenFile, *, zero_copy: bool) -> None:
+    def __init__(self, send: Send, file: Content, *, zero_copy: bool) -> None:
         self._send = send
         self._file = file
         self._zero_copy = zero_copy
@@ -111,15 +130,24 @@ class _Body:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _bytes(self, offset: int, count: int, *, more: bool) -> None:
+        piece = _PIECE if self._zero_copy else _CHUNK
+        if count <= piece:
+            await self._piece(offset, count, more)
+            return
+        while count:
+            size = min(count, piece)
+            count -= size
+            async with asyncio.timeout(STALL_TIMEOUT):
+                await self._piece(offset, size, more or count > 0)
+            offset += size
+
+    async def _piece(self, offset: int, count: int, more: bool) -> None:
         if self._zero_copy:
             await self._send(
                 {"type": ZERO_COPY, "file": self._file, "offset": offset, "count": count, "more_body": more}
             )
             return
-        while count:
-            data = await self._file.read(offset, min(count, _CHUNK))
-            if not data:
-                raise OSError(f"{self._file.path} has become shorter while it was sent")
-            offset += len(data)
-            count -= len(data)
-            await self._send({"type": "http.response.body", "body": data, "more_body": more or count > 0})
+        data = await self._file.read(offset, count)
+        if len(data) < count:
+            raise OSError("a file has become shorter while it was sent")
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})

@@ -14,7 +14,7 @@ import stat
 import zlib
 from collections import OrderedDict
 
-_MOST = 512  # files kept open
+_MOST = 256  # files kept open
 _SUMS = 4096  # checksums kept
 _CHUNK = 1 << 20
 SUFFIXES = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}  # of encoded copies beside a file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from email import message_from_bytes
 from pathlib import Path
@@ -164,5 +165,28 @@ def test_a_file_that_gets_shorter_has_no_end(tmp_path: Path) -> None:
     got = Got(http_scope())
     with pytest.raises(OSError, match="shorter"):
         got.run(app)
-    assert got.body == BODY[:10]
+    assert got.body == b""
     assert not got.ended
+
+
+def test_a_large_file_goes_out_in_pieces_and_a_client_that_reads_no_more_is_cut_off(
+    tmp_path: Path, zero_copy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyroadrunner.content.file_answer.STALL_TIMEOUT", 0.0)
+    (tmp_path / "a").write_bytes(bytes(3 << 20))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        file = await OpenFiles(0).open(f"{tmp_path}/a")
+        assert file is not None
+        await send_file(scope, send, file, content_type=b"x/y")
+
+    class Stalled(Got):
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if len(self.messages) == 3:
+                await asyncio.Event().wait()
+
+    got = Stalled(http_scope(extensions=[ZERO_COPY] if zero_copy else []))
+    with pytest.raises(TimeoutError):
+        got.run(app)
+    assert [message["more_body"] for message in got.messages[1:]] == [True] * (len(got.messages) - 1)

@@ -1,0 +1,12 @@
+"""Why the file server does not start."""
+
+from __future__ import annotations
+
+from pyroadrunner.errors import RoadRunnerError
+
+
+class NothingToServe(RoadRunnerError):
+    """``fileserver.serve`` is empty."""
+
+    def __init__(self) -> None:
+        super().__init__("fileserver: no configuration to serve: add a prefix and its folder to fileserver.serve")

@@ -1,0 +1,69 @@
+"""The ``fileserver`` plugin."""
+
+from __future__ import annotations
+
+from pyroadrunner.content.codings import NAMES, available
+from pyroadrunner.door.address import parse_address
+from pyroadrunner.door.listener import Listener
+from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.fileserver.app import FileServer
+from pyroadrunner.plugins.fileserver.config import FileServerConfig
+from pyroadrunner.plugins.fileserver.errors import NothingToServe
+from pyroadrunner.plugins.fileserver.mount import Mount
+
+log = Log("fileserver")
+
+_KEY = "fileserver.address"
+
+
+class FileServerPlugin:
+    """Serves the folders of its section. Needs no workers."""
+
+    name = "fileserver"
+
+    def __init__(self, config: FileServerConfig) -> None:
+        self._config = config
+        self._mounts: list[Mount] = []
+        self._listener: Listener | None = None
+        self._bound: BoundSockets | None = None
+
+    def __repr__(self) -> str:
+        return f"FileServerPlugin({self._listener!r}, {self._mounts})"
+
+    @property
+    def port(self) -> int:
+        """The port in use, also where the config says 0."""
+        return self._bound.port if self._bound is not None else 0
+
+    async def start(self) -> None:
+        """Bind the address, accept connections.
+
+        Raises:
+            NothingToServe: there is no folder.
+            ListenError: the address can't be listened on.
+        """
+        if not self._config.serve:
+            raise NothingToServe
+        codings = available(NAMES, "small")
+        self._mounts = [Mount(one, codings) for one in self._config.serve]
+        for mount in self._mounts:
+            if not mount.has_folder():
+                log.warning("there is no such folder; its files are not found", root=mount.root)
+        self._bound = BoundSockets(parse_address(self._config.address, _KEY), _KEY)
+        app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
+        self._listener = Listener(app, self._bound, log=log)
+        await self._listener.start()  # closes its sockets when it fails
+
+    async def run(self) -> None:
+        """Wait until the listener has stopped."""
+        assert self._listener is not None
+        await self._listener.run()
+
+    async def stop(self, grace: float) -> None:
+        """Refuse connections, let what is being sent end."""
+        if self._listener is not None:
+            self._listener.refuse()
+            await self._listener.finish(grace)
+        for mount in self._mounts:
+            mount.close()
