@@ -101,10 +101,12 @@ class _Answer:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
-        length = self._rules.length(message["status"], message["headers"]) if self._coding is not None else None
+        headers = list(message.get("headers", ()))  # other people's middleware may give any iterable, or none
+        message = {**message, "headers": headers}
+        length = self._rules.length(message["status"], headers) if self._coding is not None else None
         if length is None:
             self._passing = True
-            await self._send({**message, "headers": varied(message["headers"])})
+            await self._send({**message, "headers": varied(headers)})
         elif length < 0:
             await self._begin(message, None)
         else:

@@ -332,6 +332,22 @@ def test_a_coding_whose_library_is_missing_is_told_and_not_offered(monkeypatch: 
     assert headers(got)["content-encoding"] == "br"
 
 
+@pytest.mark.parametrize("accept", ["gzip", "identity"])
+def test_any_iterable_of_headers_will_do_and_none(accept: str) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {"type": "http.response.start", "status": 200}
+        if scope["path"] == "/some":
+            start["headers"] = iter([(b"x-a", b"1"), (b"content-length", b"%d" % len(TEXT))])
+        await send(start)
+        await send({"type": "http.response.body", "body": TEXT})
+
+    for path in ("/some", "/none"):
+        got = Exchange(http_scope(target=path, headers={"accept-encoding": accept})).run(layer(app))
+        assert (DECODED["gzip"](got.body) if accept == "gzip" else got.body) == TEXT
+        assert headers(got)["vary"] == "Accept-Encoding"
+        assert ("x-a" in headers(got)) == (path == "/some")
+
+
 def test_other_scopes_pass() -> None:
     seen: list[Scope] = []
 
