@@ -1,7 +1,8 @@
 """A file as an HTTP answer: whole, in parts, or not at all since the client has it already.
 
 The server sends the bytes by itself where it can (``http.response.zerocopysend``); else they are read in a thread. A
-large file goes out in pieces, so that a client which reads no more can be told from one that is slow.
+small one that is in memory already is read at once, which costs less than either. A large one goes out in pieces, so
+that a client which reads no more can be told from one that is slow.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Headers = list[tuple[bytes, bytes]]
 ZERO_COPY = "http.response.zerocopysend"
 STALL_TIMEOUT = 300.0  # seconds a client may leave one piece of a large file unread
 _PIECE = 1 << 20  # bytes the server is given at once
-_CHUNK = 256 * 1024  # bytes read at once
+_CHUNK = 256 * 1024  # bytes read in a thread at once
+_SMALL = 32 * 1024  # bytes read on the loop
 _OF_THE_BODY = (b"content-type", b"content-encoding", b"content-length", b"last-modified")
 
 
@@ -87,6 +89,19 @@ async def send_file(
         await body.parts(parts, content_type, common)
 
 
+async def send_whole(scope: Scope, send: Send, file: OpenFile, headers: Headers) -> None:
+    """Answer with all of a file, whatever was asked for.
+
+    Args:
+        headers: all that are to be sent, but for the length.
+
+    Raises:
+        OSError: the client has gone, or the file can't be read.
+    """
+    body = _Body(send, file, zero_copy=ZERO_COPY in scope.get("extensions", ()))
+    await body.whole(headers, head_only=scope["method"] == "HEAD")
+
+
 async def _send_empty(send: Send, status: int, headers: Headers) -> None:
     length = [] if status == 304 else [(b"content-length", b"0")]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
@@ -106,8 +121,13 @@ class _Body:
         await self._start(200, headers, size)
         if head_only or not size:
             await self._send({"type": "http.response.body"})
+        elif (data := self._at_hand(size)) is not None:
+            await self._send({"type": "http.response.body", "body": data})
         else:
             await self._bytes(0, size, more=False)
+
+    def _at_hand(self, size: int) -> bytes | None:
+        return self._file.read_now(size) if size <= _SMALL and isinstance(self._file, OpenFile) else None
 
     async def part(self, part: Range, headers: Headers) -> None:
         await self._start(206, [*headers, (b"content-range", part.header(self._file.size))], part.length)

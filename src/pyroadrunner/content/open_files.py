@@ -24,6 +24,8 @@ _NOT_THERE = (
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL),
 )
 
+_NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)  # Linux
+
 Identity = tuple[int, int, int, int]
 
 
@@ -62,6 +64,18 @@ class OpenFile:
     async def read(self, offset: int, count: int) -> bytes:
         """Up to so many bytes; fewer only where it has become shorter."""
         return await asyncio.to_thread(self._read, offset, count)
+
+    def read_now(self, count: int) -> bytes | None:
+        """The first ``count`` bytes, if that needs no disk; else ``None``."""
+        if _NO_WAIT is None:
+            return None
+        data = bytearray(count)
+        try:
+            if os.preadv(self._fd, [data], 0, _NO_WAIT) != count:
+                return None
+        except OSError:  # not in memory, or a file system that can't tell
+            return None
+        return bytes(data)
 
     def _read(self, offset: int, count: int) -> bytes:
         pieces = []

@@ -95,7 +95,7 @@ _TYPES = {**{name: f"{kind}; charset=utf-8".encode() for name, kind in _TEXT.ite
 }
 
 
-def content_type(path: str) -> bytes:
-    """By the last extension of a path or name, in upper or lower case."""
+def content_type(path: str, unknown: bytes = UNKNOWN.encode()) -> bytes:
+    """By the last extension of a path or name, in upper or lower case; ``unknown`` where that is in no table."""
     name = path.rpartition("/")[2]
-    return _TYPES.get(name.rpartition(".")[2].lower() if "." in name else "", UNKNOWN.encode())
+    return _TYPES.get(name.rpartition(".")[2].lower() if "." in name else "", unknown)

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import Receive, Scope, Send
-from pyroadrunner.content.file_answer import ZERO_COPY, send_file
-from pyroadrunner.content.open_files import OpenFiles
+from pyroadrunner.content.file_answer import ZERO_COPY, send_file, send_whole
+from pyroadrunner.content.open_files import OpenFile, OpenFiles
 from support.asgi import Exchange, http_scope
 
 BODY = bytes(range(256)) * 10
+LARGE = BODY * 20
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -61,18 +62,44 @@ def ask(folder: Path, zero_copy: bool, method: str = "GET", body: bytes = BODY, 
 
 
 def test_a_whole_file(tmp_path: Path, zero_copy: bool) -> None:
-    got = ask(tmp_path, zero_copy, etag=b'"e"')
-    assert (got.status, got.body) == (200, BODY)
+    got = ask(tmp_path, zero_copy, body=LARGE, etag=b'"e"')
+    assert (got.status, got.body) == (200, LARGE)
     assert got.headers == [
         ("content-type", "x/y"),
         ("cache-control", "max-age=1"),
         ("last-modified", DATE),
         ("etag", '"e"'),
         ("accept-ranges", "bytes"),
-        ("content-length", "2560"),
+        ("content-length", "51200"),
     ]
     assert any(message["type"] == ZERO_COPY for message in got.messages) is zero_copy
     assert got.messages[-1].get("more_body", False) is False
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_small_file_that_is_in_memory_is_sent_as_it_is(
+    tmp_path: Path, in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenFile, "read_now", lambda file, count: BODY[:count] if in_memory else None)
+    got = ask(tmp_path, True)
+    assert got.body == BODY
+    assert [message["type"] for message in got.messages[1:]] == ["http.response.body" if in_memory else ZERO_COPY]
+
+
+def test_send_whole_looks_at_no_condition(tmp_path: Path, zero_copy: bool) -> None:
+    (tmp_path / "a.bin").write_bytes(LARGE)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        file = await OpenFiles(0).open(f"{tmp_path}/a.bin")
+        assert file is not None
+        await send_whole(scope, send, file, [(b"x-a", b"1")])
+        held.append(file)
+
+    held: list[Any] = []
+    headers = {"range": "bytes=0-1", "if-none-match": "*"}
+    got = Got(http_scope("GET", "/", headers, extensions=[ZERO_COPY] if zero_copy else []))
+    got.run(app)
+    assert (got.status, got.headers, got.body) == (200, [("x-a", "1"), ("content-length", "51200")], LARGE)
 
 
 def test_head_has_the_same_headers_and_no_body(tmp_path: Path, zero_copy: bool) -> None:

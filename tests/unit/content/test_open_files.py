@@ -251,3 +251,20 @@ def test_a_reader_whose_request_is_cancelled_still_has_its_file(
 
     run(main())
     assert got[0] == b"a"
+
+
+def test_what_is_not_in_memory_is_not_read_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    path = str(tmp_path / "a")
+
+    async def main() -> None:
+        file = await OpenFiles(0).open(path)
+        assert file is not None
+        assert file.read_now(4) in (b"0123", None)  # not every file system can tell
+        assert file.read_now(11) is None
+        monkeypatch.setattr("pyroadrunner.content.open_files._NO_WAIT", None)
+        assert file.read_now(4) is None
+        monkeypatch.setattr("pyroadrunner.content.open_files._NO_WAIT", 1 << 30)
+        assert file.read_now(4) is None, "a file system that does not know the flag"
+
+    run(main())
