@@ -9,7 +9,7 @@ import msgspec
 
 from pyroadrunner.config.values import StringList, unbuilt
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, faulty_subnets
+from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, StaticConfig, faulty_subnets
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
@@ -97,9 +97,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Of the addresses in `X-Forwarded-For` or `Forwarded` take the last that is no trusted proxy's, instead of the
     first, which the client may have made up (ours)."""
     headers: HeadersConfig | None = None
-    static: Annotated[
-        dict[str, Any] | None, unbuilt("files served without a worker; every request goes to the workers")
-    ] = None
+    static: StaticConfig | None = None
     ssl: SslConfig = SslConfig()
     http2: Http2Config = Http2Config()
     http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None

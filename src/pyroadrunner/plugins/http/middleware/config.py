@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pyroadrunner.config.values import StringList, StringMap
+from pyroadrunner.config.values import StringList, StringMap, unbuilt
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -71,6 +71,32 @@ class HeadersConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     def faults(self) -> Found:
         """What can't be sent."""
         yield from _unfit("request", self.request)
+        yield from _unfit("response", self.response)
+
+
+class StaticConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.static``: options of the middleware ``static``."""
+
+    dir: str = ""
+    """The folder; required."""
+    forbid: StringList = msgspec.field(default_factory=list)
+    """Extensions that are not served."""
+    allow: StringList = msgspec.field(default_factory=list)
+    """When not empty: only these extensions, minus ``forbid``. PHP's source is served only when it is named here."""
+    calculate_etag: bool = False
+    """Send an ETag."""
+    weak: bool = False
+    """A weak ETag, of size and time instead of the content."""
+    follow_symlinks: bool = False
+    """Follow symbolic links out of the folder wherever they stand, not only those directly in it (ours)."""
+    request: Annotated[StringMap, unbuilt("headers for a request that no worker sees; they are not added")] = (
+        msgspec.field(default_factory=dict)
+    )
+    response: StringMap = msgspec.field(default_factory=dict)
+    """Headers of each file that is served."""
+
+    def faults(self) -> Found:
+        """What can't be sent."""
         yield from _unfit("response", self.response)
 
 

@@ -21,6 +21,8 @@ BUILT_IN: dict[str, str] = {
     "gzip": "compress",
     "headers": "headers",
     "proxy_ip_parser": "proxy_ip",
+    "sendfile": "sendfile",
+    "static": "static",
 }
 
 

@@ -1,0 +1,111 @@
+"""Files of a public folder, answered without a worker. (http.md, section 5.2)
+
+What is no file goes on to the workers. Octane configures exactly this, with the folder in which ``index.php`` lies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Iterable
+
+from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.content.file_answer import send_file
+from pyroadrunner.content.open_files import OpenFile
+from pyroadrunner.content.sniff import LOOKED_AT, sniff
+from pyroadrunner.content.types import content_type
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.errors import HttpError
+from pyroadrunner.plugins.http.middleware.etags import Etags
+from pyroadrunner.plugins.http.middleware.headers import pairs
+from pyroadrunner.plugins.http.middleware.public import Extensions, PublicFolder, Refused
+from pyroadrunner.plugins.http.middleware.registry import Around, Setup
+
+log = Log("http")
+
+_METHODS = ("GET", "HEAD")
+
+
+class StaticError(HttpError):
+    """``http.static`` names no folder."""
+
+
+def build(setup: Setup) -> Around | None:
+    """The layer, from ``http.static``.
+
+    Raises:
+        StaticError: its folder is not there.
+    """
+    config = setup.config.static
+    if config is None:
+        return None
+    if not config.dir:
+        raise StaticError("http.static.dir is required: name the folder whose files are served, such as public")
+    if not os.path.isdir(config.dir):
+        raise StaticError(f"http.static.dir: {config.dir} is no folder (looked in {os.getcwd()})")
+    folder = PublicFolder(config.dir, Extensions(config.allow, config.forbid), follow=config.follow_symlinks)
+    etags = Etags(weak=config.weak) if config.calculate_etag else None
+    headers = pairs(config.response)
+    return lambda app: Static(app, folder, etags, headers)
+
+
+class Static:
+    """Serves files.
+
+    Args:
+        app: what answers all else.
+        folder: where they lie.
+        etags: makes their tags; ``None`` = they have none.
+        headers: put on each of them.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        folder: PublicFolder,
+        etags: Etags | None = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self._app = app
+        self._folder = folder
+        self._etags = etags
+        self._headers = [pair for pair in headers if pair[0] != b"content-type"]
+        self._type = next((value for name, value in headers if name == b"content-type"), None)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and scope["method"] in _METHODS:
+            try:
+                file = self._folder.find(scope["raw_path"])
+            except Refused:
+                return _refuse(send)
+            except OSError as wrong:
+                log.error("static file can't be opened; the workers are asked", error=str(wrong))
+            else:
+                if file is not None:
+                    return self._serve(scope, file, send)
+        return self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, file: OpenFile, send: Send) -> None:
+        try:
+            etag = await self._etags.of(file) if self._etags is not None else b""
+            kind = self._type or await type_of(file)
+            await send_file(scope, send, file, content_type=kind, etag=etag, headers=self._headers)
+        except OSError as wrong:
+            log.debug("static file was not sent to its end", path=file.path, error=str(wrong))
+
+
+async def type_of(file: OpenFile) -> bytes:
+    """By the extension; by the content where that says nothing."""
+    kind = content_type(file.path, b"")
+    if kind:
+        return kind
+    count = min(LOOKED_AT, file.size)
+    beginning = file.read_now(count)
+    return sniff(await file.read(0, count) if beginning is None else beginning)
+
+
+async def _refuse(send: Send) -> None:
+    try:
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+    except OSError:
+        pass  # the client has gone
