@@ -223,6 +223,16 @@ class Prepared:
 
 
 @runtime_checkable
+class Retires(Protocol):
+    """A plugin with connections that outlive a request. When another process of ours has taken over the addresses
+    (SIGUSR2), each is to be closed in good order before the stop: an idle one that is simply closed may lose the
+    request that is on its way."""
+
+    def retire(self) -> None:
+        """Close connections as they come to rest; go on serving until ``stop``."""
+
+
+@runtime_checkable
 class Reloads(Protocol):
     """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
 
@@ -267,6 +277,7 @@ __all__ = [
     "PoolFactory",
     "Prepared",
     "Reloads",
+    "Retires",
     "RpcMethod",
     "Runs",
     "Sample",

@@ -25,7 +25,16 @@ import yaml
 
 RR = Path(sys.executable).parent / "rr"
 READY = "RoadRunner server started"
-_FOREIGN = ("DOTENV_PATH", "NOTIFY_SOCKET", "RR_RELAY", "RR_RPC", "RR_MODE")  # of whoever runs the tests
+_FOREIGN = (
+    "DOTENV_PATH",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "RR_RELAY",
+    "RR_RPC",
+    "RR_MODE",
+)  # of whoever runs the tests
 
 
 def free_port() -> int:
@@ -82,6 +91,7 @@ class Server:
         command: arguments of ``rr``; flags for ``serve`` may be added.
         env: added to the environment.
         ready: text on stdout or stderr that says the server is up.
+        launcher: a command that is given that of the server, and becomes it.
         timeout: seconds after which waiting for anything fails the test.
     """
 
@@ -94,12 +104,13 @@ class Server:
         env: Mapping[str, str] | None = None,
         ready: str = READY,
         timeout: float = 30.0,
+        launcher: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.timeout = timeout
         self.exit_code: int | None = None
         self._ready = ready
-        self._command = [str(RR), *command]
+        self._command = [*launcher, str(RR), *command]
         self._env = environment(env)
         self._changed = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,6 +6,7 @@ import asyncio
 import socket
 
 from pyroadrunner.admin.connection import MAX_HEAD, Connection, Handler, Timeouts
+from pyroadrunner.goridge import succession
 from pyroadrunner.goridge.address import Address, InvalidAddress, parse_address
 from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
 from pyroadrunner.log import Log
@@ -44,6 +45,7 @@ class AdminServer:
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._stopped = False
         self._full = False  # the log has been told
 
     def __repr__(self) -> str:
@@ -60,13 +62,24 @@ class AdminServer:
         Raises:
             ListenError: the address can't be had.
         """
-        self._listening = listen(self._address, self._key)
+        self._listening = listen(self._address, self._key, late=True)
+        if succession.taking_over():
+            # Or those who watch would hear from us, while we start, that nothing is ready.
+            succession.at_ready(self._open)
+        else:
+            await self._open()
+
+    async def _open(self) -> None:
+        if self._listening is None or self._stopped:
+            return
         for sock in self._listening.sockets:
             start = asyncio.start_unix_server if sock.family == socket.AF_UNIX else asyncio.start_server
             self._servers.append(await start(self._accept, sock=sock, backlog=BACKLOG, limit=MAX_HEAD))
+        self._listening.take()
 
     async def stop(self, grace: float) -> None:
         """Refuse new clients, let running requests end within ``grace`` seconds, close. Idempotent."""
+        self._stopped = True
         for server in self._servers:
             server.close()
         self._servers.clear()

@@ -12,6 +12,8 @@ class EndureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
 
     grace_period: Duration = 30.0
     """Time for running requests when the server stops; seconds."""
+    retirement: Duration = 10.0
+    """How long idle connections stay open when a new process has taken over (SIGUSR2); seconds (ours)."""
     log_level: str = "error"
     """Accepted: the container logs through ``logs``."""
     print_graph: bool = False

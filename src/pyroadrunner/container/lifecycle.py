@@ -5,73 +5,165 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyroadrunner.container.container import Container
+from pyroadrunner.container.handover import HandOverFailed, Origin, Role, StandIn
 from pyroadrunner.container.orphans import reap_for_ever
 from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.signals import Signals
-from pyroadrunner.container.systemd import notify, report_ready
+from pyroadrunner.container.systemd import keep_alive, manager, report_ready
+from pyroadrunner.contracts import Retires
+from pyroadrunner.goridge import activation
+from pyroadrunner.log import Log
 from pyroadrunner.workers import children
+
+_log = Log("endure")
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How it ended: exit code 0 or 1, whether it is to start again, what failed first (``None``: it was asked to)."""
+    """How it ended.
+
+    Attributes:
+        code: exit code, 0 or 1.
+        failure: what failed first; ``None``: it was asked to end.
+        restart: whether it is to start again.
+        stand_in: who serves meanwhile.
+    """
 
     code: int
-    restart: bool
     failure: Exception | None
+    restart: bool = False
+    stand_in: StandIn | None = None
 
 
-async def live(
-    container: Container,
-    endure: Endure,
-    *,
-    say: Callable[[str], None],
-    on_ready: Callable[[], None],
-    on_forced_exit: Callable[[], None],
-    on_hang_up: Callable[[], Awaitable[None]],
-    beside: tuple[Coroutine[Any, Any, None], ...] = (),
-) -> Ending:
-    """Start, run and stop. Raises nothing: what failed is in the :class:`Ending`.
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a server's life needs of whoever runs it.
 
-    Args:
-        endure: the section as it is at each moment.
+    Attributes:
         say: prints a line on stdout.
         on_ready: called when every plugin has started.
         on_forced_exit: called before a second signal ends the process.
         on_hang_up: called at each SIGHUP while it runs.
+        origin: how to start it again.
+        role: what it is in a hand-over.
         beside: run from the start to the end and cancelled then.
     """
 
-    def exit_now() -> None:
+    say: Callable[[str], None]
+    on_ready: Callable[[], None]
+    on_forced_exit: Callable[[], None]
+    on_hang_up: Callable[[], Awaitable[None]]
+    origin: Origin
+    role: Role
+    beside: Sequence[Coroutine[Any, Any, None]] = ()
+
+
+async def live(container: Container, endure: Endure, around: Surroundings) -> Ending:
+    """Start, run and stop. Raises nothing: what failed is in the :class:`Ending`.
+
+    Args:
+        endure: the section as it is at each moment.
+    """
+    return await _Life(container, endure, around).live()
+
+
+class _Life:
+    def __init__(self, container: Container, endure: Endure, around: Surroundings) -> None:
+        self._container = container
+        self._endure = endure
+        self._around = around
+        self._signals = Signals(lambda: endure.config.grace_period, around.say, self._exit_now)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stand_in: StandIn | None = None
+
+    async def live(self) -> Ending:
+        role, signals = self._around.role, self._signals
+        signals.watch()
+        for coroutine in self._around.beside:
+            self._beside(coroutine, "beside")
+        if os.getpid() == 1:
+            self._beside(reap_for_ever(children.is_ours), "reap")
+        watchdog = self._endure.config.watchdog_sec or manager.watchdog_seconds
+        if role.successor and watchdog:
+            self._beside(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start
+        if role.stand_in:
+            self._beside(self._leave_when_alone(), "stand-in")
+        failure = await _until_stop(self._container.start(), signals)
+        if failure is None and not signals.stop.is_set():
+            await self._ready()
+            failure = await _until_stop(self._container.failed(), signals)
+        if not signals.restart:
+            manager.notify("STOPPING=1")
+            if self._stand_in is not None:
+                self._stand_in.stop()
+        errors = await self._container.stop(self._endure.config.grace_period)
+        failure = failure or (errors[0] if errors else None)
+        if role.stand_in and failure is not None:
+            role.failed(str(failure))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._stand_in is not None and not signals.restart:
+            self._stand_in.stop()
+            await self._stand_in.leave(self._endure.config.grace_period)
+        signals.unwatch()
+        if signals.restart:
+            return Ending(0, None, restart=True, stand_in=self._stand_in)
+        return Ending(1 if failure else 0, failure)
+
+    async def _ready(self) -> None:
+        await self._around.role.ready()
+        self._around.on_ready()
+        for one in activation.received():
+            if not one.claimed:
+                _log.warning("a socket that was passed on fits no address of the config", name=one.name)
+        self._beside(report_ready(self._endure.config.watchdog_sec, self._around.say), "systemd")
+        self._beside(_at_each(self._signals.hang_up, self._around.on_hang_up), "reload")
+        self._beside(_at_each(self._signals.hand_over, self._hand_over), "hand over")
+        self._beside(self._around.role.bury(), "bury")
+
+    async def _hand_over(self) -> None:
+        """SIGUSR2: have somebody stand in, let the connections end; then the stop begins."""
+        if self._around.role.stand_in:
+            return
+        self._around.say("restart signal [SIGUSR2] received")
+        manager.reloading()
+        try:
+            self._stand_in = await StandIn.start(self._around.origin)
+        except HandOverFailed as why:
+            manager.notify("READY=1")
+            self._around.say(f"restart failed: {why}")
+            _log.error("restart failed: the server goes on as it was", error=str(why))
+            return
+        retirement = self._endure.config.retirement
+        _log.info("restart: a stand-in serves new connections", pid=self._stand_in.pid, retirement=retirement)
+        for plugin in self._container.plugins:
+            if isinstance(plugin, Retires):
+                plugin.retire()
+        await asyncio.sleep(retirement)
+        self._signals.start_again()
+
+    async def _leave_when_alone(self) -> None:
+        await self._around.role.alone()
+        for plugin in self._container.plugins:
+            if isinstance(plugin, Retires):
+                plugin.retire()
+        await asyncio.sleep(self._endure.config.retirement)
+        self._signals.stop.set()
+
+    def _exit_now(self) -> None:
         """Without a clean-up. Workers see the end of their relay and leave by themselves."""
-        on_forced_exit()
+        self._around.on_forced_exit()
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
 
-    signals = Signals(lambda: endure.config.grace_period, say, exit_now)
-    signals.watch()
-    tasks = [asyncio.create_task(coroutine) for coroutine in beside]
-    if os.getpid() == 1:
-        tasks.append(asyncio.create_task(reap_for_ever(children.is_ours), name="reap"))
-    failure = await _until_stop(container.start(), signals)
-    if failure is None and not signals.stop.is_set():
-        on_ready()
-        tasks.append(asyncio.create_task(report_ready(endure.config.watchdog_sec, say), name="systemd"))
-        tasks.append(asyncio.create_task(_at_each(signals.hang_up, on_hang_up), name="reload"))
-        failure = await _until_stop(container.failed(), signals)
-    notify("STOPPING=1")
-    errors = await container.stop(endure.config.grace_period)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    signals.unwatch()
-    failure = failure or (errors[0] if errors else None)
-    return Ending(1 if failure else 0, signals.restart and failure is None, failure)
+    def _beside(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(coroutine, name=name))
 
 
 async def _at_each(event: asyncio.Event, act: Callable[[], Awaitable[None]]) -> None:

@@ -5,39 +5,78 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, MutableMapping
 
 from pyroadrunner.log import Log
 
 _log = Log("endure")
 
 
-def notify(state: str) -> bool:
-    """Tell systemd a state such as ``READY=1``; whether it was told. Never raises, never blocks.
+class Manager:
+    """The service manager that started us, if any.
 
-    (sd_notify(3): ``NOTIFY_SOCKET`` is a path, or ``@`` and the name of an abstract socket.)
+    Attributes:
+        watchdog_seconds: how often it wants to hear that we live; 0 = not at all.
     """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return False
-    if address[0] == "@":
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.sendto(state.encode(), socket.MSG_DONTWAIT, address)
-    except OSError as wrong:
-        _log.warning("systemd could not be notified", state=state, error=str(wrong))
-        return False
-    return True
+
+    def __init__(self) -> None:
+        self.watchdog_seconds = 0.0
+        self._address = ""
+
+    def __repr__(self) -> str:
+        return f"Manager({self._address!r}, watchdog={self.watchdog_seconds})"
+
+    def meet(self, env: MutableMapping[str, str]) -> None:
+        """Learn where it listens. The variables are taken out of the environment: they are for this process alone, and
+        a library that finds them (h2corn) would say READY before everything has started.
+
+        (sd_notify(3): ``NOTIFY_SOCKET`` is a path, or ``@`` and the name of an abstract socket. sd_watchdog_enabled(3):
+        ``WATCHDOG_USEC`` is after how long a silent process is killed; half of it is a good interval.)
+        """
+        address = env.pop("NOTIFY_SOCKET", "")
+        limit, pid = env.pop("WATCHDOG_USEC", ""), env.pop("WATCHDOG_PID", "")
+        self._address = "\0" + address[1:] if address[:1] == "@" else address
+        if limit.isdecimal() and pid in ("", str(os.getpid())):
+            self.watchdog_seconds = int(limit) / 2e6
+
+    def notify(self, state: str) -> bool:
+        """Tell a state such as ``READY=1``; whether it was told. Never raises, never blocks."""
+        if not self._address:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.sendto(state.encode(), socket.MSG_DONTWAIT, self._address)
+        except OSError as wrong:
+            _log.warning("systemd could not be notified", state=state, error=str(wrong))
+            return False
+        return True
+
+    def reloading(self) -> None:
+        """A reload begins; ``READY=1`` ends it. With ``Type=notify-reload`` systemd waits for both."""
+        self.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
-async def report_ready(watchdog_seconds: int, say: Callable[[str], None]) -> None:
-    """Tell that the server is ready; then, with a watchdog, that it is alive, until cancelled."""
-    if not notify("READY=1"):
+manager = Manager()  # there is one for a process, as there is one environment
+
+
+async def report_ready(watchdog_seconds: float, say: Callable[[str], None]) -> None:
+    """Tell that the server is ready; then, with a watchdog, that it is alive, until cancelled.
+
+    Args:
+        watchdog_seconds: 0 = as often as systemd wants.
+    """
+    if not manager.notify("READY=1"):
         return
     say("[INFO] sdnotify: notified")
-    if watchdog_seconds > 0:
-        say(f"[INFO] sdnotify: watchdog enabled, timeout: {watchdog_seconds} seconds")
-        while True:
-            notify("WATCHDOG=1")
-            await asyncio.sleep(watchdog_seconds)
+    seconds = watchdog_seconds or manager.watchdog_seconds
+    if seconds > 0:
+        say(f"[INFO] sdnotify: watchdog enabled, timeout: {seconds:g} seconds")
+        await keep_alive(seconds)
+
+
+async def keep_alive(seconds: float) -> None:
+    """Say that we live, until cancelled: a loop that is stuck does not."""
+    while True:
+        manager.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)

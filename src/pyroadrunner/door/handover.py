@@ -13,18 +13,14 @@ Elsewhere the socket itself is passed on, and both accept for as long as the old
 
 from __future__ import annotations
 
-import ctypes
 import socket
-import struct
 import sys
 
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.sockets import BACKLOG, BoundSockets
+from pyroadrunner.goridge.succession import direct
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
-_SO_ATTACH_REUSEPORT_CBPF = 51  # not in the socket module
-_BPF_RETURN_CONSTANT = 0x06
-_SECOND = 1  # place of the new socket in the kernel's list: there are never more than two
 
 
 def successor(old: BoundSockets) -> BoundSockets:
@@ -50,11 +46,8 @@ def steer(new: BoundSockets) -> None:
     """From now on new connections come to these sockets."""
     if BOTH_ACCEPT:
         return
-    # struct sock_filter {u16 code; u8 jt, jf; u32 k}, struct sock_fprog {u16 len; sock_filter *filter}
-    instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, _SECOND))
-    program = struct.pack("HP", 1, ctypes.addressof(instruction))
     for one in new.sockets:
-        one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+        direct(one)
 
 
 def _twin(old: socket.socket) -> socket.socket:

@@ -75,12 +75,14 @@ class Listener:
         Raises:
             ListenError: the server does not come up.
         """
+        self._bound.listen()
         self._requests = asyncio.create_task(self._server.serve(), name=f"listen {self._bound.address}")
         try:
             await self._server.wait_started()
         except Exception as wrong:
             self._bound.close()
             raise ListenError(f"{self._bound.address}: the HTTP server does not start: {wrong}") from wrong
+        self._bound.take()
         self._log.debug("http server was started", address=str(self._bound.address))
 
     async def run(self) -> None:

@@ -9,6 +9,8 @@ import stat
 
 from pyroadrunner.door.address import Tcp, Unix
 from pyroadrunner.door.errors import ListenError
+from pyroadrunner.goridge import activation, succession
+from pyroadrunner.goridge.address import TcpAddress, UnixAddress
 
 BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
 
@@ -23,8 +25,12 @@ class BoundSockets:
     def __init__(self, address: Tcp | Unix, key: str = "http.address") -> None:
         self._key = key
         self._inode: tuple[int, int] | None = None
+        self._path = address.path if isinstance(address, Unix) else ""
         self.address = address
-        self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
+        self.sockets = self._passed_on(address)
+        self._ours = not self.sockets
+        if self._ours:
+            self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
 
     @classmethod
     def of(cls, address: Tcp | Unix, sockets: list[socket.socket]) -> BoundSockets:
@@ -32,6 +38,8 @@ class BoundSockets:
         bound = cls.__new__(cls)
         bound._key = ""
         bound._inode = None
+        bound._path = ""
+        bound._ours = True
         bound.address = address
         bound.sockets = sockets
         return bound
@@ -40,6 +48,8 @@ class BoundSockets:
         """The same sockets for another owner; this one has none any more."""
         other = BoundSockets.of(self.address, self.sockets)
         other._inode, self._inode = self._inode, None
+        other._path = self._path
+        other._ours = self._ours
         self.sockets = []
         return other
 
@@ -52,9 +62,26 @@ class BoundSockets:
         name = self.sockets[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
+    def listen(self) -> None:
+        """Listen, when that was put off: while another server of ours is taken over, connections must not wait here for
+        workers that boot."""
+        for one in self.sockets if self._ours else ():
+            one.listen(BACKLOG)
+
+    def take(self) -> None:
+        """While another server of ours is taken over: let new connections come here; they are accepted by now."""
+        for one in self.sockets:
+            succession.listens(one)
+            if self._ours:
+                succession.steer(one)
+        if self._inode is not None and isinstance(self.address, Unix):
+            succession.move(self.address.path)
+            self._path = self.address.path
+
     def refuse(self) -> None:
-        """Refuse connections from now on, also where others hold copies of the descriptors."""
-        for listening in self.sockets:
+        """Refuse connections from now on, also where others hold copies of the descriptors; those of a socket that was
+        passed on to us wait for the next server."""
+        for listening in self.sockets if self._ours else ():
             try:
                 listening.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -67,6 +94,13 @@ class BoundSockets:
         for listening in self.sockets:
             listening.close()
         self.sockets = []
+
+    def _passed_on(self, address: Tcp | Unix) -> list[socket.socket]:
+        where = UnixAddress(address.path) if isinstance(address, Unix) else TcpAddress(address.host, address.port)
+        try:
+            return activation.claim(where, self._key)
+        except OSError as wrong:
+            raise self._refused(address, wrong) from wrong
 
     def _tcp(self, address: Tcp) -> list[socket.socket]:
         host = address.host or "0.0.0.0"
@@ -83,8 +117,10 @@ class BoundSockets:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                succession.before_bind(listening)
                 listening.bind((where[0], port, *where[2:]))
-                listening.listen(BACKLOG)
+                if not succession.taking_over():
+                    listening.listen(BACKLOG)
                 listening.setblocking(False)
             except OSError as wrong:
                 listening.close()
@@ -103,11 +139,13 @@ class BoundSockets:
     def _unix(self, address: Unix) -> socket.socket:
         self._clear(address)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path = succession.path_to_bind(address.path)
         try:
-            listening.bind(address.path)
-            listening.listen(BACKLOG)
+            listening.bind(self._path)
+            if not succession.taking_over():
+                listening.listen(BACKLOG)
             listening.setblocking(False)
-            entry = os.lstat(address.path)
+            entry = os.lstat(self._path)
         except OSError as wrong:
             listening.close()
             raise self._refused(address, wrong) from wrong
@@ -122,6 +160,8 @@ class BoundSockets:
             return
         if not stat.S_ISSOCK(mode):
             raise ListenError(f"{self._key} {address}: there is a file at this path, and it is no socket")
+        if succession.taking_over():
+            return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
             try:
@@ -134,12 +174,12 @@ class BoundSockets:
         raise ListenError(f"{self._key} {address} is already in use; stop the process that listens there")
 
     def _unlink(self) -> None:
-        if self._inode is None or not isinstance(self.address, Unix):
+        if self._inode is None:
             return
         try:
-            entry = os.lstat(self.address.path)
+            entry = os.lstat(self._path)
             if (entry.st_dev, entry.st_ino) == self._inode:
-                os.unlink(self.address.path)
+                os.unlink(self._path)
         except OSError:
             pass  # somebody has cleaned up already
         self._inode = None

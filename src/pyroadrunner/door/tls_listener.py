@@ -86,6 +86,10 @@ class TlsListener:
             else:
                 log.info("certificate loaded", address=str(self._bound.address), cert=self._files.cert)
 
+    def retire(self) -> None:
+        """Another server has taken over the address: close each connection behind its next answer."""
+        self._current.retire()
+
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
         if self._ticking is not None:

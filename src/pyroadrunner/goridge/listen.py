@@ -9,6 +9,7 @@ import socket
 import stat
 
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge import activation, succession
 from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
 
 BACKLOG = 1024
@@ -26,46 +27,68 @@ class ListenError(RoadRunnerError):
 
 
 class Listening:
-    """The sockets of one address, bound and listening, not blocking.
+    """The sockets of one address, bound, not blocking.
 
     Attributes:
         sockets: one, or one for each address family of the host.
         address: as asked for; port 0 is replaced by the one taken.
+
+    Args:
+        ours: whether we have opened them; else somebody has who removes the socket file himself.
     """
 
-    def __init__(self, sockets: list[socket.socket], address: Address) -> None:
+    def __init__(self, sockets: list[socket.socket], address: Address, *, ours: bool = True) -> None:
         self.sockets = sockets
         self.address = address
-        self._file = os.stat(address.path) if isinstance(address, UnixAddress) else None
+        self._path = succession.path_to_bind(address.path) if ours and isinstance(address, UnixAddress) else ""
+        self._file = os.stat(self._path) if self._path else None
 
     def __repr__(self) -> str:
         return f"Listening({self.address}, sockets={len(self.sockets)})"
+
+    def take(self) -> None:
+        """While another server of ours is taken over: let new connections come here. They listen by now."""
+        for sock in self.sockets if self._path or not isinstance(self.address, UnixAddress) else ():
+            succession.listens(sock)
+            succession.steer(sock)
+        if self._path and isinstance(self.address, UnixAddress):
+            succession.move(self.address.path)
+            self._path = self.address.path
 
     def close(self) -> None:
         """Close the sockets and remove the socket file, if it is still ours. Idempotent."""
         for sock in self.sockets:
             sock.close()
-        if isinstance(self.address, UnixAddress) and self._file is not None:
+        if self._file is not None:
             with contextlib.suppress(OSError):  # it is gone, or the folder is
-                if os.path.samestat(os.lstat(self.address.path), self._file):
-                    os.unlink(self.address.path)
+                if os.path.samestat(os.lstat(self._path), self._file):
+                    os.unlink(self._path)
         self._file = None
 
 
-def listen(address: Address, key: str) -> Listening:
+def listen(address: Address, key: str, *, late: bool = False) -> Listening:
     """Listen on ``address``. Looks its host up, which may block: for use while starting.
 
     Args:
         key: config key the address comes from, for the error.
+        late: while another server of ours is taken over, only bind: the caller begins to listen and calls ``take`` when
+            everything has started (``succession.at_ready``). For addresses that are asked whether the server is ready.
 
     Raises:
         ListenError: the address is taken, is none of this machine's, or its file is not ours to replace.
     """
     try:
+        if passed_on := activation.claim(address, key):
+            return Listening(passed_on, address, ours=False)
+        later = late and succession.taking_over()
         if isinstance(address, UnixAddress):
-            return Listening([_unix(address.path)], address)
-        sockets = _tcp(address)
-        return Listening(sockets, TcpAddress(address.host, sockets[0].getsockname()[1]))
+            listening = Listening([_unix(address.path, later=later)], address)
+        else:
+            sockets = _tcp(address, later=later)
+            listening = Listening(sockets, TcpAddress(address.host, sockets[0].getsockname()[1]))
+        if not later:
+            listening.take()
+        return listening
     except OSError as error:
         raise ListenError(key, address, _reason(address, error)) from error
 
@@ -77,7 +100,7 @@ def _reason(address: Address, error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _tcp(address: TcpAddress) -> list[socket.socket]:
+def _tcp(address: TcpAddress, *, later: bool) -> list[socket.socket]:
     infos = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     port = address.port
@@ -87,7 +110,7 @@ def _tcp(address: TcpAddress) -> list[socket.socket]:
             try:
                 sock = socket.socket(family, kind, protocol)
                 sockets.append(sock)
-                _bind_tcp(sock, (where[0], port, *where[2:]))
+                _bind_tcp(sock, (where[0], port, *where[2:]), later=later)
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
@@ -105,24 +128,28 @@ def _tcp(address: TcpAddress) -> list[socket.socket]:
     return sockets
 
 
-def _bind_tcp(sock: socket.socket, where: tuple[object, ...]) -> None:
+def _bind_tcp(sock: socket.socket, where: tuple[object, ...], *, later: bool) -> None:
     # Not SO_REUSEPORT, which RoadRunner sets: a second server would start in silence and share the calls.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    succession.before_bind(sock)
     sock.bind(where)
-    sock.listen(BACKLOG)
+    if not later:
+        sock.listen(BACKLOG)
     sock.setblocking(False)
 
 
-def _unix(path: str) -> socket.socket:
+def _unix(path: str, *, later: bool) -> socket.socket:
     _make_room(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.bind(path)
+        place = succession.path_to_bind(path)
+        sock.bind(place)
         # Nobody can connect before listen(), so there is no moment in which the file is open to all.
-        os.chmod(path, 0o600)
-        sock.listen(BACKLOG)
+        os.chmod(place, 0o600)
+        if not later:
+            sock.listen(BACKLOG)
         sock.setblocking(False)
     except BaseException:
         sock.close()
@@ -136,6 +163,8 @@ def _make_room(path: str) -> None:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise OSError(None, "there is a file of that name, and it is no socket; remove it, or set another path")
     except FileNotFoundError:
+        return
+    if succession.taking_over():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)

@@ -150,6 +150,8 @@ def start_child(
     stdout: int = subprocess.DEVNULL,
     stderr: int = subprocess.DEVNULL,
     identity: Identity = AS_SERVER,
+    folder: str | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Run a command in a process group of its own, so that signals of the terminal do not reach it.
 
@@ -158,6 +160,8 @@ def start_child(
         env: its whole environment.
         stdin, stdout, stderr: descriptors it gets; the caller keeps and closes its own copies.
         identity: who it runs as.
+        folder: where it works; ``None`` = where we do.
+        pass_fds: descriptors it gets under the same numbers.
 
     Raises:
         OSError: the program is not there or must not be run, or the user must not be changed.
@@ -168,6 +172,8 @@ def start_child(
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
+        cwd=folder,
+        pass_fds=pass_fds,
         process_group=0,
         user=identity.uid,
         group=identity.gid,

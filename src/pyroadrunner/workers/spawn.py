@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from subprocess import DEVNULL
 from typing import Any
 
 from pyroadrunner.goridge.errors import RelayClosed, RelayError, RemoteFrameError
@@ -138,10 +139,14 @@ class _Start:
             raise await self._ended("exited before it connected to the relay")
         raise self._error(f"failed to spawn a worker, possible reasons: {ALLOCATE_HELP}", None)
 
-    async def _start(self, env: Mapping[str, str], identity: Identity, **ends: int) -> None:
+    async def _start(
+        self, env: Mapping[str, str], identity: Identity, *, stdin: int = DEVNULL, stdout: int = DEVNULL
+    ) -> None:
         childs_end = await self._stderr.open()
         try:
-            self.child = start_child(self._command, env=env, identity=identity, stderr=childs_end, **ends)
+            self.child = start_child(
+                self._command, env=env, identity=identity, stdin=stdin, stdout=stdout, stderr=childs_end
+            )
         except FileNotFoundError:
             program = self._command[0]
             where = "no such file or directory" if "/" in program else "executable file not found in $PATH"

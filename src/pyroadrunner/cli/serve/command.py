@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pyroadrunner.cli.console import complain, say
@@ -22,10 +21,13 @@ from pyroadrunner.container.container import Container
 from pyroadrunner.container.discover import installed, wanted
 from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.graph import graphviz
-from pyroadrunner.container.lifecycle import Ending, live
+from pyroadrunner.container.handover import Origin, Role
+from pyroadrunner.container.lifecycle import Ending, Surroundings, live
 from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.reload.reloader import Reloader
+from pyroadrunner.container.systemd import manager
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge import activation
 from pyroadrunner.log import Log
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
 
@@ -47,17 +49,33 @@ def run(
     Raises:
         RoadRunnerError: config or plugins can't be used, or a plugin refused to start.
     """
-    origin = _Origin(os.getcwd(), dict(os.environ))
+    role = Role.of(os.environ)
+    origin = Origin(os.getcwd(), dict(os.environ))
+    manager.meet(os.environ)
+    activation.receive(os.environ)
     gc.disable()  # what is imported and built from here to the start stays for good; looking through it is lost time
-    ending = _serve(
-        options, worker, config_named=config_named, say=_silent if silent else say, pid_file=pid_file, debug=debug
-    )
-    if ending.failure is not None:
+    try:
+        ending = _serve(
+            options,
+            worker,
+            config_named=config_named,
+            say=_silent if silent or role.stand_in else say,
+            pid_file=pid_file and not role.stand_in,
+            debug=debug and not role.stand_in,
+            origin=origin,
+            role=role,
+        )
+    except RoadRunnerError as wrong:
+        if not role.stand_in:
+            raise
+        role.failed(str(wrong))
+        return 1
+    if ending.failure is not None and not role.stand_in:
         if not isinstance(ending.failure, RoadRunnerError):
             raise ending.failure  # a bug: main shows it whole
         complain(f"error: {ending.failure}")
     if ending.restart:
-        origin.start_again()
+        origin.start_again(ending.stand_in)
     return ending.code
 
 
@@ -69,6 +87,8 @@ def _serve(
     say: Callable[[str], None],
     pid_file: bool,
     debug: bool,
+    origin: Origin,
+    role: Role,
 ) -> Ending:
     source = Source.of(options, worker, config_named=config_named)
     raw = source.read()
@@ -103,30 +123,26 @@ def _serve(
 
     if pid is not None:
         pid.write()
+    around = partial(
+        Surroundings,
+        say=say,
+        on_ready=on_ready,
+        on_forced_exit=remove_pid,
+        on_hang_up=reloader.hang_up,
+        origin=origin,
+        role=role,
+    )
+    restart = False
     try:
-        return _run_loop(
-            Container(assembly.plugins, logging=lambda: _log_warnings(checked)),
-            endure,
-            say=say,
-            on_ready=on_ready,
-            on_forced_exit=remove_pid,
-            on_hang_up=reloader.hang_up,
-            debug=debug,
-        )
+        ending = _run_loop(Container(assembly.plugins, lambda: _log_warnings(checked)), endure, around, debug=debug)
+        restart = ending.restart
+        return ending
     finally:
-        remove_pid()
+        if not restart:
+            remove_pid()
 
 
-def _run_loop(
-    container: Container,
-    endure: Endure,
-    *,
-    say: Callable[[str], None],
-    on_ready: Callable[[], None],
-    on_forced_exit: Callable[[], None],
-    on_hang_up: Callable[[], Awaitable[None]],
-    debug: bool,
-) -> Ending:
+def _run_loop(container: Container, endure: Endure, around: Callable[..., Surroundings], *, debug: bool) -> Ending:
     import asyncio
 
     import uvloop
@@ -134,16 +150,7 @@ def _run_loop(
     from pyroadrunner.cli.serve.debug_server import debug_server
 
     async def until_the_end() -> Ending:
-        beside = (debug_server(),) if debug else ()
-        return await live(
-            container,
-            endure,
-            say=say,
-            on_ready=on_ready,
-            on_forced_exit=on_forced_exit,
-            on_hang_up=on_hang_up,
-            beside=beside,
-        )
+        return await live(container, endure, around(beside=[debug_server()] if debug else []))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
@@ -177,23 +184,3 @@ def _log_warnings(checked: Checked) -> None:
 
 def _silent(text: str) -> None:
     """``-s``."""
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """How the process was started, for starting it again: dotenv files and ``-w`` have changed both since."""
-
-    folder: str
-    env: dict[str, str]
-
-    def start_again(self) -> None:
-        """The same process id, arguments, folder and environment; the config is read anew. Does not return.
-
-        Raises:
-            RoadRunnerError: it could not be done.
-        """
-        try:
-            os.chdir(self.folder)
-            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], self.env)
-        except OSError as wrong:
-            raise RoadRunnerError(f"restart failed: {wrong}") from wrong

@@ -25,7 +25,7 @@ class Endure:
         return f"Endure({self.config})"
 
     def live_keys(self) -> Collection[str]:
-        return ("grace_period", "log_level", "print_graph")
+        return ("grace_period", "retirement", "log_level", "print_graph")
 
     async def prepare_reload(self, section: EndureConfig, whole: Mapping[str, Any]) -> Prepared:
         def apply() -> None:

@@ -8,7 +8,6 @@ names them again, since it compares with what the server runs with, not with wha
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.reload.diff import Change, covered, differences, with_changes
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.merge import merged
-from pyroadrunner.container.systemd import notify
+from pyroadrunner.container.systemd import manager
 from pyroadrunner.contracts import Prepared, Reloads, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
@@ -127,15 +126,14 @@ class Reloader:
         async with self._one_at_a_time:
             if check:
                 return (await self._plan())[1]
-            # systemd with Type=notify-reload waits for both (sd_notify(3)).
-            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            manager.reloading()
             try:
                 outcome = await self._reload()
             except RoadRunnerError as refused:
                 _log.error("the config was not reloaded", error=str(refused))
                 raise
             finally:
-                notify("READY=1")
+                manager.notify("READY=1")
         for warning in outcome.warnings:
             _log.warning(warning)
         told = outcome.as_dict()

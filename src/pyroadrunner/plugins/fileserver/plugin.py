@@ -60,6 +60,11 @@ class FileServerPlugin:
         assert self._listener is not None
         await self._listener.run()
 
+    def retire(self) -> None:
+        """Another process has taken over the address: close each connection behind its next answer."""
+        if self._listener is not None:
+            self._listener.retire()
+
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what is being sent end."""
         if self._listener is not None:

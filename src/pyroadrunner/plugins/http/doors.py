@@ -31,6 +31,9 @@ class Door(Protocol):
     async def run(self) -> None:
         """Wait until it has stopped."""
 
+    def retire(self) -> None:
+        """Close each connection behind its next answer."""
+
     def refuse(self) -> None:
         """Accept no more connections."""
 
@@ -123,6 +126,11 @@ class Doors:
     async def run(self) -> None:
         """Wait until all have stopped."""
         await asyncio.gather(*(door.run() for door in self._open))
+
+    def retire(self) -> None:
+        """Close each connection behind its next answer."""
+        for door in self._open:
+            door.retire()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what runs end for ``grace`` seconds, then cut it off."""

@@ -79,6 +79,11 @@ class HttpPlugin:
             await self._doors.stop(grace)
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
+    def retire(self) -> None:
+        """Another process has taken over the addresses: close each connection behind its next answer."""
+        if self._doors is not None:
+            self._doors.retire()
+
     async def reload_certificates(self) -> None:
         """Serve new connections with the certificate that is in its files now; without TLS, nothing happens.
 

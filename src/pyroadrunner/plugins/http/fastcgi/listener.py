@@ -35,11 +35,15 @@ class FastCgiListener:
             twin = listening.dup()  # the loop closes the one it is given
             twin.setblocking(False)
             self._servers.append(await loop.create_server(self._connected, sock=twin))
+        self._bound.take()
         log.debug("fcgi server was started", address=str(self._bound.address))
 
     async def run(self) -> None:
         """Wait until it has stopped."""
         await self._over.wait()
+
+    def retire(self) -> None:
+        """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""

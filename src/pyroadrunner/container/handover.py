@@ -1,0 +1,241 @@
+"""SIGUSR2: a new process in place of this one, under the same process id, while requests go on.
+
+Theory of operation. Whoever started us knows our process id: systemd, Docker (where it is 1), Laravel Octane, `.pid`.
+Only exec keeps it, and exec ends all we have, workers and connections. So a child stands in meanwhile:
+
+1. The server starts a *stand-in*: the same command in the same environment, with the config as it is now. It boots
+   workers of its own, takes over the addresses (``goridge/succession.py``) and says that it is ready. If it fails, it
+   says why, and nothing has happened.
+2. The server lets its connections end, stops in order, and executes itself: the *successor*.
+3. The successor boots, takes over the addresses from the stand-in and lets go of the channel between the two. The
+   stand-in sees its end, lets its connections end and exits. So it does when the process it stands in for has died.
+
+The stand-in says nothing on stdout, writes no `.pid`, and systemd does not hear from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge import activation, succession
+from pyroadrunner.log import Log
+from pyroadrunner.workers.children import Child, start_child
+
+_STAND_IN = "PYROADRUNNER_STAND_IN"  # descriptor of the channel
+_SUCCESSOR = "PYROADRUNNER_SUCCESSOR"  # the same, and the process id of the stand-in
+_SOCKETS = "PYROADRUNNER_SOCKETS"  # descriptors and names of sockets that were passed on to us
+_MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+_LISTEN = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
+_EVERY_SECONDS = 0.2  # between two looks at whether the stand-in has ended
+_MOST_TEXT = 1 << 16  # bytes of a stand-in's words
+
+_log = Log("endure")
+
+
+class HandOverFailed(RoadRunnerError):
+    """The stand-in did not come up; the server goes on as it was."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the process was started, for starting it again: dotenv files and ``-w`` have changed both since."""
+
+    folder: str
+    env: Mapping[str, str]
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, *sys.orig_argv[1:]]
+
+    def environment(self, *, without: Sequence[str] = (), **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in self.env.items() if name not in (*_LISTEN, *without)}
+        sockets = ":".join(f"{one.fd}={one.name}" for one in activation.received())
+        return {**kept, **more, **({_SOCKETS: sockets} if sockets else {})}
+
+    def start_again(self, stand_in: StandIn | None) -> None:
+        """The same process id, arguments, folder and environment; the config is read anew. Does not return.
+
+        Raises:
+            RoadRunnerError: it could not be done.
+        """
+        more = {} if stand_in is None else {_SUCCESSOR: f"{stand_in.channel.fileno()}={stand_in.pid}"}
+        fds = [one.fd for one in activation.received()] + ([] if stand_in is None else [stand_in.channel.fileno()])
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # until the successor listens for them: they would end it
+        try:
+            for fd in fds:
+                os.set_inheritable(fd, True)
+            os.chdir(self.folder)
+            os.execve(sys.executable, self.command, self.environment(**more))
+        except OSError as wrong:
+            raise RoadRunnerError(f"restart failed: {wrong}") from wrong
+
+
+class Role:
+    """What this process is: the first server, a stand-in, or the successor that relieves one.
+
+    Attributes:
+        stand_in: whether it stands in.
+    """
+
+    def __init__(self, channel: socket.socket | None = None, *, relieves: int = 0) -> None:
+        self.stand_in = channel is not None and not relieves
+        self._channel = channel
+        self._relieves = relieves
+
+    def __repr__(self) -> str:
+        return f"Role({'stand-in' if self.stand_in else f'relieves {self._relieves}' if self._relieves else 'first'})"
+
+    @classmethod
+    def of(cls, env: MutableMapping[str, str]) -> Role:
+        """As the environment says; the variables are taken out of it."""
+        stand_in, successor, sockets = (env.pop(name, "") for name in (_STAND_IN, _SUCCESSOR, _SOCKETS))
+        for one in sockets.split(":") if sockets else ():
+            fd, _, name = one.partition("=")
+            activation.adopt(int(fd), name)
+        if not stand_in and not successor:
+            return cls()
+        fd, _, pid = (successor or stand_in).partition("=")
+        os.set_inheritable(int(fd), False)
+        channel = socket.socket(fileno=int(fd))
+        channel.setblocking(False)
+        succession.begin()
+        return cls(channel, relieves=int(pid or 0))
+
+    @property
+    def successor(self) -> bool:
+        return self._relieves > 0
+
+    async def ready(self) -> None:
+        """Everything has started: new connections come here."""
+        await succession.complete()
+        if self._channel is None:
+            return
+        if self.stand_in:
+            self._say(ready=True)
+        else:
+            self._channel.close()
+            self._channel = None
+
+    def failed(self, why: str) -> None:
+        """As a stand-in: tell the server why we do not come up."""
+        self._say(failed=why)
+
+    def _say(self, **words: object) -> None:
+        if self._channel is not None:
+            try:
+                self._channel.send(json.dumps(words).encode()[:_MOST_TEXT] + b"\n")
+            except OSError:  # nobody is there any more, which `alone` notices
+                pass
+
+    async def alone(self) -> None:
+        """As a stand-in: wait until the process we stand in for needs us no more."""
+        if self._channel is not None and self.stand_in:
+            try:
+                await asyncio.get_running_loop().sock_recv(self._channel, 1)
+            except OSError:
+                pass
+        else:
+            await asyncio.Event().wait()
+
+    async def bury(self) -> None:
+        """As a successor: take the exit status of the stand-in, whose parent we are by our process id."""
+        while self._relieves and not _ended(self._relieves):  # noqa: ASYNC110 - its parent was another program
+            await asyncio.sleep(_EVERY_SECONDS)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # as PID 1 we have reaped it already
+        return True
+
+
+class StandIn:
+    """A child that serves while this process starts again.
+
+    Attributes:
+        channel: closing it lets the stand-in leave.
+        pid: its process id.
+    """
+
+    def __init__(self, channel: socket.socket, child: Child) -> None:
+        self.channel = channel
+        self.pid = child.pid
+        self._child = child
+
+    def __repr__(self) -> str:
+        return f"StandIn({self._child!r})"
+
+    @classmethod
+    async def start(cls, origin: Origin) -> StandIn:
+        """Start it, and wait until new connections come to it. Safe to cancel.
+
+        Raises:
+            HandOverFailed: it does not come up; the text has its words.
+        """
+        succession.offer()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                env = origin.environment(without=_MANAGER, **{_STAND_IN: str(theirs.fileno())})
+                fds = [theirs.fileno(), *(one.fd for one in activation.received())]
+                child = start_child(origin.command, env=env, folder=origin.folder, pass_fds=fds, stdout=1, stderr=2)
+        except OSError as wrong:
+            ours.close()
+            succession.offer(on=False)
+            raise HandOverFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
+        stand_in = cls(ours, child)
+        try:
+            await stand_in._come_up()
+        except BaseException:
+            await stand_in.leave(0.0)
+            succession.offer(on=False)
+            raise
+        return stand_in
+
+    async def _come_up(self) -> None:
+        words = await _line(self.channel)
+        if words.get("ready"):
+            return
+        status = await self._child.wait(10.0)
+        raise HandOverFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
+
+    def stop(self) -> None:
+        """Ask it to stop as the server does: nobody is to serve any more."""
+        self._child.signal(signal.SIGTERM)
+
+    async def leave(self, grace: float) -> None:
+        """Let it go; it is killed when it still runs after ``grace`` seconds. Returns when it has ended."""
+        self.channel.close()
+        if await self._child.wait(grace) is None:
+            self._child.kill()
+            await self._child.wait()
+
+
+async def _line(channel: socket.socket) -> dict[str, object]:
+    """The next words; empty when the other side has gone."""
+    loop = asyncio.get_running_loop()
+    data = b""
+    while not data.endswith(b"\n"):
+        try:
+            more = await loop.sock_recv(channel, _MOST_TEXT)
+        except OSError:
+            more = b""
+        if not more:
+            return {}
+        data += more
+    try:
+        words: dict[str, object] = json.loads(data)
+    except ValueError:  # a text that was cut
+        return {"failed": data.decode(errors="replace")}
+    return words

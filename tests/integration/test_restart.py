@@ -1,0 +1,167 @@
+"""SIGUSR2: another process takes over and no request fails; the process id stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+from support.load import Load
+from support.php import require_php
+from support.server import READY, Server, free_port, rr
+
+WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
+LOGS = {"level": "info", "mode": "production", "output": ["stderr"]}
+
+
+def server(folder: Path, **sections: Any) -> Server:
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"pool": {"num_workers": 2}},
+        "logs": LOGS,
+        "endure": {"retirement": "500ms"},
+        **sections,
+    }
+    return Server(folder, config, command=("serve", "-p"))
+
+
+def change(server: Server, edit: Callable[[dict[str, Any]], object]) -> None:
+    edit(server.config)
+    (server.folder / ".rr.yaml").write_text(yaml.safe_dump(server.config, sort_keys=False))
+
+
+def children(server: Server) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
+        except OSError:  # it has just gone
+            continue
+        if int(parent) == server.pid:
+            found.append(int(folder.name))
+    return found
+
+
+def workers(server: Server) -> set[int]:
+    listed = json.loads(rr("workers", "--json", cwd=server.folder).stdout)["http"]
+    return {one["pid"] for one in (listed["workers"] if isinstance(listed, dict) else listed)}
+
+
+def restart(server: Server) -> None:
+    """Ask for it and wait until the stand-in has gone as well."""
+    server.send(signal.SIGUSR2)
+    server.wait_for(READY, times=server.stdout.count(READY) + 1)
+    while set(children(server)) != workers(server):
+        pass
+
+
+def test_no_request_fails_and_the_process_id_stays(tmp_path: Path) -> None:
+    with server(tmp_path) as running:
+        pid, before = running.pid, workers(running)
+        with Load(running.address, "/slow?ms=5") as load:
+            change(running, lambda config: config["http"]["pool"].update(num_workers=3))
+            restart(running)
+            load.wait_for_more(50)
+            restart(running)
+            load.wait_for_more(50)
+        assert load.failures == []
+        assert load.done > 100
+        after = workers(running)
+        assert len(after) == 3
+        assert not before & after
+        assert running.pid == pid
+        assert (tmp_path / ".pid").read_text() == str(pid)
+        assert running.stop() == 0
+    assert running.stdout.count("restart signal [SIGUSR2] received") == 2
+    assert not (tmp_path / ".pid").exists()
+
+
+def test_what_runs_is_finished(tmp_path: Path) -> None:
+    with server(tmp_path) as running:
+        address = running.address
+        with socket.create_connection(address) as slow:
+            slow.sendall(b"GET /slow?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            running.send(signal.SIGUSR2)
+            running.wait_for(READY, times=2)
+            slow.settimeout(20)
+            answer = slow.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("how", ["config", "worker"])
+def test_when_the_new_one_does_not_come_up_the_old_one_goes_on_and_says_why(tmp_path: Path, how: str) -> None:
+    with server(tmp_path) as running:
+        before = workers(running)
+        with Load(running.address) as load:
+            if how == "config":
+                change(running, lambda config: config["http"]["pool"].update(num_workers="many"))
+                why = ".rr.yaml:"
+            else:
+                change(running, lambda config: config["server"].update(command="php no-such-file.php"))
+                why = "no-such-file.php"
+            running.send(signal.SIGUSR2)
+            running.wait_for("restart failed: ")
+            load.wait_for_more(50)
+        assert load.failures == []
+        assert why in running.stdout.partition("restart failed: ")[2]
+        assert workers(running) == before
+        assert running.stop() == 0
+    assert running.stdout.count(READY) == 1
+
+
+def test_the_address_may_change(tmp_path: Path) -> None:
+    with server(tmp_path) as running:
+        port = free_port()
+        change(running, lambda config: config["http"].update(address=f"127.0.0.1:{port}"))
+        restart(running)
+        with urlopen(f"http://127.0.0.1:{port}", timeout=20) as answer:
+            assert answer.status == 200
+
+
+def test_unix_sockets_are_taken_over(tmp_path: Path) -> None:
+    with server(tmp_path, rpc={"listen": f"unix://{tmp_path}/rpc.sock"}) as running:
+        path = f"{tmp_path}/http.sock"
+        change(running, lambda config: config["http"].update(address=f"unix://{path}"))
+        for _ in range(2):
+            restart(running)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                client.settimeout(20)
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert sorted(one.name for one in tmp_path.glob("*.sock*")) == ["http.sock", "rpc.sock"]
+    assert not list(tmp_path.glob("*.sock*"))
+
+
+def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
+    with server(tmp_path, endure={"retirement": "60s"}) as running:
+        running.send(signal.SIGUSR2)
+        running.wait_for("a stand-in serves new connections")
+        stand_in = json.loads(next(line for line in running.stderr.splitlines() if "a stand-in serves" in line))["pid"]
+        os.kill(stand_in, 0)
+        assert running.stop() == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(stand_in, 0)
+
+
+def test_the_stand_in_leaves_when_the_server_is_killed(tmp_path: Path) -> None:
+    with server(tmp_path, endure={"retirement": "1s"}) as running:
+        running.send(signal.SIGUSR2)
+        running.wait_for("a stand-in serves new connections")
+        stand_in = json.loads(next(line for line in running.stderr.splitlines() if "a stand-in serves" in line))["pid"]
+        watch = os.pidfd_open(stand_in)
+        try:
+            running.send(signal.SIGKILL)
+            assert select.select([watch], [], [], 20)[0], "it is still there"
+        finally:
+            os.close(watch)
+        assert running.wait() == -signal.SIGKILL

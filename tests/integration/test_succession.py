@@ -1,0 +1,92 @@
+"""Addresses change hands when they should, and go back when the one who takes over fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.admin.request import Request
+from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.server import AdminServer
+from pyroadrunner.goridge import succession
+from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.goridge.listen import ListenError, listen
+from pyroadrunner.log import Log
+from support.admin import browser_of
+from support.pools import run
+from support.server import free_port
+
+
+@pytest.fixture(autouse=True)
+def leave_nothing() -> Iterator[None]:
+    """The module is of a process, and this one goes on."""
+    yield
+    run(succession.complete())
+
+
+def admin(name: str, address: Address) -> AdminServer:
+    async def answer(_request: Request) -> Response:
+        return Response(200, name.encode())
+
+    return AdminServer(address, "metrics.address", answer, Log("metrics"))
+
+
+async def who(address: Address) -> str:
+    async with browser_of(address) as browser:
+        return (await browser.get("/", "Connection: close")).text
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_endpoints_that_tell_readiness_change_hands_once_all_has_started(tmp_path: Path, kind: str) -> None:
+    address = TcpAddress("127.0.0.1", free_port()) if kind == "tcp" else UnixAddress(f"{tmp_path}/admin.sock")
+
+    async def main() -> None:
+        old, new = admin("old", address), admin("new", address)
+        await old.start()
+        succession.offer()
+        succession.begin()
+        await new.start()
+        assert [await who(address) for _ in range(8)] == ["old"] * 8
+        await succession.complete()
+        assert [await who(address) for _ in range(8)] == ["new"] * 8
+        await old.stop(1)
+        assert await who(address) == "new"
+        await new.stop(1)
+
+    run(main())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_when_the_new_one_fails_the_old_one_has_all_connections_again(tmp_path: Path, kind: str) -> None:
+    address = TcpAddress("127.0.0.1", free_port()) if kind == "tcp" else UnixAddress(f"{tmp_path}/admin.sock")
+
+    async def main() -> None:
+        old, new = admin("old", address), admin("new", address)
+        await old.start()
+        succession.offer()
+        succession.begin()
+        await new.start()
+        await new.stop(0)
+        succession.offer(on=False)
+        assert [await who(address) for _ in range(8)] == ["old"] * 8
+        await old.stop(1)
+
+    run(main())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_port_that_is_not_offered_is_refused(tmp_path: Path) -> None:
+    first = listen(TcpAddress("127.0.0.1", 0), "rpc.listen")
+    try:
+        succession.begin()
+        with pytest.raises(ListenError, match=r"rpc.listen: cannot listen on .*: the address is in use"):
+            listen(first.address, "rpc.listen")
+        run(succession.complete())
+        succession.offer()
+        with pytest.raises(ListenError, match=r"the address is in use"):
+            listen(first.address, "rpc.listen")
+    finally:
+        first.close()
