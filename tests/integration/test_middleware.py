@@ -16,7 +16,6 @@ from support.php import require_php
 from support.pools import run
 from support.server import Server, rr
 
-ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "layers.php"
 
 
@@ -127,14 +126,3 @@ def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/rr.sock"
     with serving(tmp_path, address=address, middleware=["proxy_ip_parser"], trusted_subnets=["unix:"]):
         assert json.loads(split(run(main()))[2])["remote"] == "203.0.113.7"
-
-
-@pytest.mark.parametrize("page", ["docs/middleware.md"])
-def test_the_configs_of_the_docs_are_accepted(page: str, tmp_path: Path) -> None:
-    blocks = (ROOT / page).read_text().split("```yaml\n")[1:]
-    assert blocks
-    for block in blocks:
-        config = {"version": "3", "server": {"command": "php worker.php"}, **yaml.safe_load(block.split("```")[0])}
-        (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config))
-        done = rr("config", "check", cwd=tmp_path)
-        assert (done.code, done.stderr) == (0, ""), block
