@@ -27,6 +27,11 @@ COMMANDS = (
         arguments="[WORKER]",
         most=1,
         help="start the server; with a worker.php or worker.py no config is needed",
+        flags=(
+            Flag(
+                name="watch", many=True, help="new workers when a file changes; --watch=src,config watches only these"
+            ),
+        ),
         example="rr serve worker.php",
     ),
     Command(words=("stop",), help="stop the server whose .pid is here", example="rr stop -f"),

@@ -104,6 +104,7 @@ def _serve(line: Line) -> int:
         silent=line.on("silent"),
         pid_file=line.on("pid"),
         debug=line.on("debug"),
+        watch=line.texts("watch"),
     )
 
 

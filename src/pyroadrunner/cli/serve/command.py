@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
+from pyroadrunner.cli.serve.watch import Watcher, split
 from pyroadrunner.config.check import Checked, check
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.config.models import section_models
@@ -35,13 +36,21 @@ _log = Log("config")
 
 
 def run(
-    options: LoadOptions, worker: str = "", *, config_named: bool, silent: bool, pid_file: bool, debug: bool
+    options: LoadOptions,
+    worker: str = "",
+    *,
+    config_named: bool,
+    silent: bool,
+    pid_file: bool,
+    debug: bool,
+    watch: Sequence[str] = (),
 ) -> int:
     """Serve until a signal or a failure.
 
     Args:
         worker: a ``.php`` or ``.py`` file that is the worker command; empty = the config names it.
         config_named: whether the config was asked for by ``-c``: then it has to be there.
+        watch: values of ``--watch``; none = files are not watched.
 
     Returns:
         0 after an ordered stop, else 1. After SIGUSR2 it does not return: the process starts again.
@@ -62,6 +71,7 @@ def run(
             say=_silent if silent or role.stand_in else say,
             pid_file=pid_file and not role.stand_in,
             debug=debug and not role.stand_in,
+            watch=() if role.stand_in else watch,
             origin=origin,
             role=role,
         )
@@ -87,9 +97,12 @@ def _serve(
     say: Callable[[str], None],
     pid_file: bool,
     debug: bool,
+    watch: Sequence[str],
     origin: Origin,
     role: Role,
 ) -> Ending:
+    # Paths are named from where the user is: before the folder is changed.
+    watched = [os.path.abspath(path) for path in split(watch)] if watch else []
     source = Source.of(options, worker, config_named=config_named)
     raw = source.read()
     models = section_models()
@@ -106,6 +119,7 @@ def _serve(
     reloader.serve([*assembly.plugins, endure])
     if section.print_graph:
         print(graphviz(assembly.needs), flush=True)
+    watcher = Watcher(watched, raw.path, say, reloader.hang_up) if watch else None
     pid = PidFile() if pid_file else None
 
     def on_ready() -> None:
@@ -134,7 +148,9 @@ def _serve(
     )
     restart = False
     try:
-        ending = _run_loop(Container(assembly.plugins, lambda: _log_warnings(checked)), endure, around, debug=debug)
+        container = Container(assembly.plugins, lambda: _log_warnings(checked))
+        beside = [partial(watcher.watch, assembly.plugins)] if watcher is not None else []
+        ending = _run_loop(container, endure, around, beside, debug=debug)
         restart = ending.restart
         return ending
     finally:
@@ -142,7 +158,14 @@ def _serve(
             remove_pid()
 
 
-def _run_loop(container: Container, endure: Endure, around: Callable[..., Surroundings], *, debug: bool) -> Ending:
+def _run_loop(
+    container: Container,
+    endure: Endure,
+    around: Callable[..., Surroundings],
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    *,
+    debug: bool,
+) -> Ending:
     import asyncio
 
     import uvloop
@@ -150,7 +173,8 @@ def _run_loop(container: Container, endure: Endure, around: Callable[..., Surrou
     from pyroadrunner.cli.serve.debug_server import debug_server
 
     async def until_the_end() -> Ending:
-        return await live(container, endure, around(beside=[debug_server()] if debug else []))
+        more = [debug_server()] if debug else []
+        return await live(container, endure, around(beside=[*more, *(make() for make in beside)]))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
