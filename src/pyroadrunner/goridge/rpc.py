@@ -10,6 +10,8 @@ from __future__ import annotations
 from struct import Struct
 from zlib import crc32
 
+import msgspec
+
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.errors import LocalFrameError, RemoteFrameError
 from pyroadrunner.goridge.frame import MAX_PAYLOAD, VERSION, Flag, Frame
@@ -32,8 +34,8 @@ class IllFormedMethod(RoadRunnerError):
         super().__init__(f"rpc: service/method request ill-formed: {name}")
 
 
-class Call:
-    """One call.
+class Call(msgspec.Struct, eq=False, gc=False):  # made in half the time of a class of Python's
+    """One call. No two are equal.
 
     Attributes:
         sequence: the caller's number for it, repeated in the answer.
@@ -42,13 +44,10 @@ class Call:
         codec: one codec bit of :class:`~pyroadrunner.goridge.frame.Flag`, or 0 when the caller set none.
     """
 
-    __slots__ = ("body", "codec", "method", "sequence")
-
-    def __init__(self, sequence: int, method: bytes, body: bytes, codec: int) -> None:
-        self.sequence = sequence
-        self.method = method
-        self.body = body
-        self.codec = codec
+    sequence: int
+    method: bytes
+    body: bytes
+    codec: int
 
     def __repr__(self) -> str:
         return f"Call({self.method!r}, sequence={self.sequence}, codec={self.codec:#04x}, body={len(self.body)} B)"
@@ -76,8 +75,12 @@ def read_call(frame: Frame) -> Call:
     Raises:
         RemoteFrameError: it is none; where the next one would start, and to whom to say so, is unknown then.
     """
-    method, body = _parts(frame)
-    return Call(frame.options[0], method, body, _CODEC_OF[frame.flags])
+    options = frame.options
+    payload = frame.payload
+    if len(options) != 2 or options[1] > len(payload):
+        _parts(frame)
+    size = options[1]
+    return Call(options[0], payload[:size], payload[size:], _CODEC_OF[frame.flags])
 
 
 def read_answer(frame: Frame) -> Answer:

@@ -13,7 +13,7 @@ def keys(found: Iterable[str]) -> Response:
     response = Response()
     add = response.items.add
     for key in found:
-        add(key=key)
+        add().key = key
     return response
 
 
@@ -22,7 +22,9 @@ def values(found: Mapping[str, bytes]) -> Response:
     response = Response()
     add = response.items.add
     for key, value in found.items():
-        add(key=key, value=value)
+        item = add()  # setting its fields is quicker than giving them to the call
+        item.key = key
+        item.value = value
     return response
 
 
@@ -31,7 +33,10 @@ def times(found: Mapping[str, int | None]) -> Response:
     response = Response()
     add = response.items.add
     for key, expires in found.items():
-        add(key=key, timeout="" if expires is None else format_instant(expires))
+        item = add()
+        item.key = key
+        if expires is not None:
+            item.timeout = format_instant(expires)
     return response
 
 

@@ -34,7 +34,7 @@ def readers(method: RpcMethod) -> dict[int, Reader]:
         return {
             Flag.JSON: _message_reader(method.message, _plain_json),
             Flag.MSGPACK: _message_reader(method.message, _plain_msgpack),
-            Flag.PROTO: lambda body: messages.parse(method.message, body),
+            Flag.PROTO: messages.parser(method.message),
             Flag.RAW: lambda body: method.message() if method.message else None,
         }
     return {

@@ -15,28 +15,27 @@ from pyroadrunner.plugins.rpc.errors import BadArgument
 from pyroadrunner.plugins.rpc.keys import fold
 
 
-def parse(message_type: Any, body: bytes) -> Any:
-    """The message in ``body``.
+def parser(message_type: Any) -> Callable[[bytes], Any]:
+    """The function that makes a message of bytes. It raises :class:`BadArgument` when they are none."""
+    from_string = message_type.FromString
 
-    Raises:
-        BadArgument: the bytes are none.
-    """
-    from google.protobuf.message import DecodeError
+    def parse(body: bytes) -> Any:
+        try:
+            return from_string(body)
+        except Exception as error:
+            # Its class would have to be imported for each call, or with this module.
+            if type(error).__name__ != "DecodeError":
+                raise
+            raise BadArgument("goridge_read_request_body:\n\tproto: cannot parse invalid wire-format data") from error
 
-    message = message_type()
-    try:
-        message.ParseFromString(body)
-    except DecodeError as error:
-        text = "goridge_read_request_body:\n\tproto: cannot parse invalid wire-format data"
-        raise BadArgument(text) from error
-    return message
+    return parse
 
 
 def serialize(message: Any) -> bytes | None:
     """The bytes of a message; ``None`` when it is none."""
-    from google.protobuf.message import Message
-
-    return message.SerializeToString() if isinstance(message, Message) else None
+    to_string = getattr(message, "SerializeToString", None)
+    encoded: bytes | None = to_string() if to_string is not None else None
+    return encoded
 
 
 def from_plain(message_type: Any, data: Any) -> Any:

@@ -18,15 +18,17 @@ class Method:
     Attributes:
         name: ``service.Method``.
         call: takes the decoded argument; returns the result, or an awaitable of it.
+        readers: codec bit to what reads the argument, ``writers`` to what encodes the result; for those who can't
+            afford :meth:`argument` and :meth:`result`.
     """
 
-    __slots__ = ("_readers", "_writers", "call", "name")
+    __slots__ = ("call", "name", "readers", "writers")
 
     def __init__(self, name: str, method: RpcMethod) -> None:
         self.name = name
         self.call: Callable[[Any], Any] = method.call
-        self._readers = readers(method)
-        self._writers = writers(method)
+        self.readers = readers(method)
+        self.writers = writers(method)
 
     def __repr__(self) -> str:
         return f"Method({self.name})"
@@ -37,7 +39,7 @@ class Method:
         Raises:
             BadArgument: its bytes are not what this method takes, or its codec is not known.
         """
-        return self._readers.get(call.codec, no_codec)(call.body)
+        return self.readers.get(call.codec, no_codec)(call.body)
 
     def result(self, call: Call, value: Any) -> bytes:
         """A result in the codec of a call whose argument could be read.
@@ -45,7 +47,7 @@ class Method:
         Raises:
             BadResult: it has no form in this codec.
         """
-        return self._writers[call.codec](value)
+        return self.writers[call.codec](value)
 
 
 class Methods:
