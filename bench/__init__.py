@@ -13,6 +13,7 @@
     machine.py       what this ran on
     client.py        single requests: is it up, does it answer rightly
     acceptance.py    `make acceptance`: startup, big, overload, churn, which also run alone: python -m bench.churn
+    rpc.py           `python -m bench.rpc`: calls from PHP, key-value storages
     php/             what the workers do
 
 Linux only: it reads /proc. No part of the package.

@@ -1,0 +1,223 @@
+"""``python -m bench.rpc``: calls from PHP, by one and by four clients; key-value storages beside Redis asked directly;
+a million keys in memory. About two minutes; puts its tables into ``docs/benchmarks.md``. Needs redis-server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import uvloop
+
+from bench import wrk
+from bench.checks import HEADINGS as CHECK_HEADINGS
+from bench.checks import Check, draw, markdown_table, text_table
+from bench.checks import rows as check_rows
+from bench.client import free_port, wait_until_up
+from bench.loads import Load
+from bench.processes import MB, usage
+from bench.report import PAGE_FILE, put_part
+from bench.rr import RR, settings, write
+from bench.subject import PHP_FILES, process
+from pyroadrunner.cli.rpc_client import RpcClient
+from pyroadrunner.goridge.address import parse_address
+from pyroadrunner.goridge.frame import Flag
+from pyroadrunner.goridge.rpc import encode_call
+from pyroadrunner.proto.kv.v1.kv_pb2 import Item, Request
+
+SECONDS = 4
+KEYS = 1_000_000
+EXPIRING = 100_000
+CLIENTS = (1, 4)
+KINDS = {
+    "version": "`rpc.Version`, JSON",
+    "memory.get": "`kv.MGet`, memory",
+    "memory.set": "`kv.Set`, memory",
+    "redis.get": "`kv.MGet`, redis",
+    "redis.set": "`kv.Set`, redis",
+    "direct.get": "Redis itself, GET",
+    "direct.set": "Redis itself, SET",
+}
+HEADINGS = ("Call", "Clients", "Calls/s", "p50 us", "p99 us", "Server CPU us")
+HELLO = Load(name="hello", title="hello", path="/hello", connections=8, answer=b"Hello world!")
+
+TEXT = """## Calls over RPC
+
+Written by `python -m bench.rpc`. Clients are PHP processes with one plain socket each, one call at a time; values have
+100 bytes, kv calls are protobuf. "Server CPU" is that of `rr serve` for one call; a loop that answers each call with
+the same bytes and looks at nothing takes {floor:.0f} us here, with four clients. "Redis itself" is the same client
+asking Redis with no server between.
+
+{table}
+
+{checks}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """What clients saw together."""
+
+    rate: float
+    p50_us: float
+    p99_us: float
+    server_us: float
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[tuple[int, str, str, int]]:
+    """pid, RPC address and HTTP port of a server with storages; Redis' address between."""
+    with tempfile.TemporaryDirectory(prefix="bench-rpc-") as name:
+        folder = Path(name)
+        redis, http, rpc = free_port(), free_port(), free_port()
+        config: dict[str, Any] = settings(http, rpc, "worker.php", {})
+        config["kv"] = {
+            "memory": {"driver": "memory"},
+            "redis": {"driver": "redis", "config": {"addrs": f"127.0.0.1:{redis}"}},
+        }
+        quiet = ["--save", "", "--bind", "127.0.0.1", "--dir", name]
+        with (
+            process(["redis-server", "--port", str(redis), *quiet], folder / "redis.log", folder),
+            process([*RR, "serve", "-c", str(write(folder, config))], folder / "log", folder) as server,
+        ):
+            wait_until_up(http)
+            yield server.pid, f"tcp://127.0.0.1:{rpc}", f"tcp://127.0.0.1:{redis}", http
+
+
+def calls(kind: str, address: str, clients: int, pid: int, seconds: float = SECONDS) -> Calls:
+    """Let so many PHP clients call for so long.
+
+    Raises:
+        subprocess.CalledProcessError: a call failed; stderr says why.
+    """
+    command = ["php", str(PHP_FILES / "calls.php"), kind, address, str(seconds)]
+    before = usage([pid])
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(clients)]
+    seen = []
+    for one in running:
+        output, _ = one.communicate()
+        if one.returncode:
+            raise subprocess.CalledProcessError(one.returncode, command)
+        seen.append(json.loads(output))
+    cpu = usage([pid]).server_cpu_seconds - before.server_cpu_seconds
+    total = sum(each["calls"] for each in seen)
+    return Calls(
+        rate=sum(each["calls"] / each["seconds"] for each in seen),
+        p50_us=max(each["p50_us"] for each in seen),
+        p99_us=max(each["p99_us"] for each in seen),
+        server_us=cpu / total * 1e6,
+    )
+
+
+class Filler:
+    """Sets keys of the storage ``memory``, a thousand a call."""
+
+    def __init__(self, address: str) -> None:
+        self._rpc = RpcClient(parse_address(address))
+
+    def fill(self, prefix: str, count: int, timeout: str = "") -> None:
+        for begin in range(0, count, 1000):
+            items = [
+                Item(key=f"{prefix}:{number:012}", value=b"v" * 100, timeout=timeout)
+                for number in range(begin, min(begin + 1000, count))
+            ]
+            body = Request(storage="memory", items=items).SerializeToString()
+            self._rpc._socket.sendall(encode_call(1, b"kv.Set", body, Flag.PROTO))
+            self._rpc._receive(30.0)
+
+    def clear(self) -> None:
+        self._rpc.call("kv.Clear", {"storage": "memory"})
+
+
+def bytes_per_key(pid: int, filler: Filler, timeout: str = "") -> float:
+    """What a key of 20 and a value of 100 bytes take in the server, those 120 included."""
+    before = usage([pid]).server_rss_mb
+    filler.fill("user" if not timeout else "sess", KEYS, timeout)
+    return (usage([pid]).server_rss_mb - before) * MB / KEYS
+
+
+def p99_while_expiring(http: int, filler: Filler) -> tuple[float, float]:
+    """p99 in ms of HTTP in quiet, and while many keys that expire in the same second are freed."""
+    quiet = wrk.run(http, HELLO, 3).p99_ms
+    moment = int(time.time()) + 4
+    filler.fill("gone", EXPIRING, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)))
+    time.sleep(max(0.0, moment - time.time()))
+    return quiet, wrk.run(http, HELLO, 3).p99_ms
+
+
+class Constant(asyncio.Protocol):
+    """Answers whatever comes with the answer of ``rpc.Version``."""
+
+    _ANSWER = encode_call(1, b"rpc.Version", b'"2025.1.11"', Flag.JSON)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(self._ANSWER)
+
+
+async def floor_us(clients: int) -> float:
+    """CPU for a call of a loop that does nothing else, microseconds."""
+    server = await asyncio.get_running_loop().create_server(Constant, "127.0.0.1", 0)
+    address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    command = ["php", str(PHP_FILES / "calls.php"), "version", address, str(SECONDS)]
+    begin = time.process_time()
+    running = [await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE) for _ in range(clients)]
+    calls_seen: int = sum([json.loads((await one.communicate())[0])["calls"] for one in running])
+    server.close()
+    return (time.process_time() - begin) / calls_seen * 1e6
+
+
+def measure() -> tuple[list[tuple[str, ...]], list[Check]]:
+    rows: list[tuple[str, ...]] = []
+    with serving() as (pid, rpc, redis, http):
+        found = {}
+        for kind, title in KINDS.items():
+            for clients in CLIENTS:
+                seen = found[kind, clients] = calls(kind, redis if kind.startswith("direct") else rpc, clients, pid)
+                shown = f"{seen.server_us:.1f}" if not kind.startswith("direct") else ""
+                figures = (f"{seen.rate:,.0f}", f"{seen.p50_us:.0f}", f"{seen.p99_us:.0f}", shown)
+                rows.append((title, str(clients), *figures))
+        filler = Filler(rpc)
+        quiet, expiring = p99_while_expiring(http, filler)
+        filler.clear()
+    with serving() as (pid, rpc, _, _):
+        plain = bytes_per_key(pid, Filler(rpc))
+    with serving() as (pid, rpc, _, _):
+        timed = bytes_per_key(pid, Filler(rpc), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)))
+    most = max(found["version", 4].server_us, found["memory.get", 4].server_us)
+    return rows, [
+        Check(what="`rpc.Version`, 4 clients", measured=found["version", 4].rate, least=35_000, unit="calls/s"),
+        Check(
+            what="`kv.MGet` of memory, 4 clients", measured=found["memory.get", 4].rate, least=20_000, unit="calls/s"
+        ),
+        Check(what="server CPU per call, the larger of these two", measured=most, most=20, unit="us", digits=1),
+        Check(what=f"memory per key of 120 bytes, {KEYS:,} keys", measured=plain, unit="bytes"),
+        Check(what="the same with a time each", measured=timed, unit="bytes"),
+        Check(what="p99 of HTTP, quiet", measured=quiet, unit="ms", digits=1),
+        Check(what=f"p99 of HTTP while {EXPIRING:,} keys of one second expire", measured=expiring, unit="ms", digits=1),
+    ]
+
+
+def main() -> int:
+    """0 when every promise holds."""
+    rows, checks = measure()
+    print(text_table(HEADINGS, rows, left=1))
+    print(draw("Promised", checks))
+    told = markdown_table(CHECK_HEADINGS, check_rows(checks))
+    table = markdown_table(HEADINGS, rows, left=1)
+    put_part(PAGE_FILE, "rpc", TEXT.format(table=table, checks=told, floor=uvloop.run(floor_us(CLIENTS[-1]))))
+    return 0 if all(check.holds for check in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
