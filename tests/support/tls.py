@@ -63,10 +63,10 @@ class Authority:
 
 
 def common_name(connection: ssl.SSLSocket) -> str:
-    """Whom a server says it is."""
+    """Whom a server says it is; empty where its certificate has only other names."""
     shown: Any = connection.getpeercert()
-    [found] = [value for part in shown["subject"] for key, value in part if key == "commonName"]
-    return str(found)
+    found = [value for part in shown["subject"] for key, value in part if key == "commonName"]
+    return str(found[0]) if found else ""
 
 
 class Loop(threading.Thread):

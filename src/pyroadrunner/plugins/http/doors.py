@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.address import Tcp, parse_address
-from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.errors import ListenError, TlsError
 from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.plugins.http.acme.challenges import ChallengeAnswers
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
+from pyroadrunner.plugins.http.tls.config import AcmeConfig
 from pyroadrunner.plugins.http.tls.files import files_of
+
+if TYPE_CHECKING:
+    from pyroadrunner.plugins.http.acme.renewal import Acme
 
 Chain = Callable[[], ASGIApp]
 Around = Callable[[ASGIApp], ASGIApp]
@@ -53,9 +59,7 @@ class Doors:
         self._h2c = config.http2.h2c
         self._redirect = config.ssl.redirect
         self._files = files_of(config.ssl)
-        if self._files is not None:
-            self._files.check()
-        if not config.address and not config.fcgi.address and self._files is None:
+        if not config.address and not config.fcgi.address and self._files is None and config.ssl.acme is None:
             raise ListenError(
                 "unable to run http service, no method has been specified (http, https, http/2 or FastCGI): set"
                 " http.address, such as 127.0.0.1:8080"
@@ -66,9 +70,15 @@ class Doors:
         self._fcgi_sockets: BoundSockets | None = None
         self._open: list[Door] = []
         self._entries: list[tuple[Entry, Around]] = []
+        self._acme: Acme | None = None
+        if config.ssl.acme is None and self._files is not None:
+            self._files.check()
         try:
             if config.address:
                 self._plain_sockets = BoundSockets(parse_address(config.address))
+            if config.ssl.acme is not None:
+                self._acme = _acme(config.ssl.acme, self.port)
+                self._files = files_of(config.ssl, self._acme.path)
             if self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
             if config.fcgi.address:
@@ -95,18 +105,20 @@ class Doors:
         Raises:
             ListenError: one does not come up; call :meth:`close` then.
         """
+        if self._plain_sockets is not None:
+            entry = self._plain_entry(chain)
+            await self._start(Listener(entry, self._plain_sockets, streams=self._streams))
         if self._tls_sockets is not None:
             assert self._files is not None
+            if self._acme is not None:
+                await self._acme.obtain()  # after the plain address: the question for it may come in there
+                self._files.check()
             around = _unchanged if self._files.client == "none" else ClientCertificate
             entry = self._entry(chain, around)
             self.tls = TlsListener(entry, self._tls_sockets, self._files, streams=self._streams)
             await self._start(self.tls)
-        if self._plain_sockets is not None:
-            if self._redirect and self._tls_sockets is not None:
-                entry = Entry(Redirect(self._tls_sockets.port), http2=self._h2c)
-            else:
-                entry = self._entry(chain, _unchanged, http2=self._h2c)
-            await self._start(Listener(entry, self._plain_sockets, streams=self._streams))
+            if self._acme is not None:
+                self._acme.keep(self.tls.reload)
         if self._fcgi_sockets is not None:
             # Imported where it is used: most servers have no web server in front that speaks it.
             from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
@@ -134,6 +146,8 @@ class Doors:
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what runs end for ``grace`` seconds, then cut it off."""
+        if self._acme is not None:
+            self._acme.stop()
         for door in self._open:
             door.refuse()
         await asyncio.gather(*(door.finish(grace) for door in self._open))
@@ -143,6 +157,12 @@ class Doors:
         for sockets in (self._plain_sockets, self._tls_sockets, self._fcgi_sockets):
             if sockets is not None:
                 sockets.close()
+
+    def _plain_entry(self, chain: Chain) -> Entry:
+        around = partial(ChallengeAnswers, answers=self._acme.answers) if self._acme is not None else _unchanged
+        if self._redirect and self._tls_sockets is not None:
+            return Entry(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
+        return self._entry(chain, around, http2=self._h2c)
 
     def _entry(self, chain: Chain, around: Around, *, http2: bool = True) -> Entry:
         entry = Entry(around(chain()), http2=http2)
@@ -168,3 +188,13 @@ def _tls_address(text: str) -> Tcp:
     if not isinstance(address, Tcp):
         raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
     return address
+
+
+def _acme(config: AcmeConfig, plain_port: int) -> Acme:
+    try:
+        from pyroadrunner.plugins.http.acme.renewal import Acme
+    except ImportError as missing:
+        raise TlsError(
+            f"http.ssl.acme needs packages that are not installed: pip install 'pyroadrunner[acme]' ({missing})"
+        ) from missing
+    return Acme(config, plain_port)

@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
-from pyroadrunner.config.values import unbuilt
+from pyroadrunner.config.values import StringList, unbuilt
+
+_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?(?<!\.)", re.ASCII)
+_PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
+_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+class AcmeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.ssl.acme``: certificates from Let's Encrypt or another ACME server. Using it is to agree to its terms."""
+
+    email: str = ""
+    """Address that the server writes to; required."""
+    domains: StringList = msgspec.field(default_factory=list)
+    """The names in the certificate; at least one."""
+    cache_dir: str = "rr_cache_dir"
+    """Folder for the account and the certificates; only its owner can read what is in it."""
+    challenge_type: str = "http-01"
+    """How the names are shown to be ours. ``http-01`` is the only one; others are taken for it, with a warning."""
+    alt_http_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 80
+    """Port on which the server's questions come in; 0 = 80. It asks on 80, so others need somebody who passes it on."""
+    alt_tlsalpn_port: Annotated[
+        int, msgspec.Meta(ge=0, le=65_535), unbuilt("port of the challenge tlsalpn-01; http-01 is used")
+    ] = 443
+    use_production_endpoint: bool = False
+    """Ask Let's Encrypt for certificates that browsers trust; else its staging server, for trying."""
+    directory_url: str = ""
+    """Another ACME server (ours)."""
+    directory_ca: str = ""
+    """PEM file: root of that server's own certificate; empty = the system's (ours)."""
+
+    @property
+    def directory(self) -> str:
+        """URL of the server's directory."""
+        return self.directory_url or (_PRODUCTION if self.use_production_endpoint else _STAGING)
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """What is missing."""
+        if not self.email:
+            yield "email", "email could not be empty"
+        if not self.domains:
+            yield "domains", "should be at least 1 domain"
+        for domain in self.domains:
+            if not _NAME.fullmatch(domain):
+                yield "domains", f"`{domain}` is no name that http-01 can show to be ours (no address, no wildcard)"
 
 
 class SslConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.ssl``: HTTPS on an address of its own. It is on when both ``cert`` and ``key`` are set."""
+    """``http.ssl``: HTTPS on an address of its own. It is on with ``cert`` and ``key``, or with ``acme``."""
 
     address: str = "127.0.0.1:443"
     """``host:port``, ``:port`` (every IPv4 address) or ``[::1]:port``."""
@@ -25,6 +70,5 @@ class SslConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     client_auth_type: str = "no_client_cert"
     """Whether clients show a certificate: ``no_client_cert``, ``request_client_cert``, ``require_any_client_cert``,
     ``verify_client_cert_if_given``, ``require_and_verify_client_cert``. One that is shown is always verified."""
-    acme: Annotated[
-        dict[str, Any] | None, unbuilt("certificates from Let's Encrypt; name the files in cert and key")
-    ] = None
+    acme: AcmeConfig | None = None
+    """Certificates from an ACME server, in place of ``cert`` and ``key``."""

@@ -21,12 +21,17 @@ _NO_CLIENT_AUTH = ("", "no_client_cert", "no_client_certs")  # the second form i
 log = Log("http")
 
 
-def files_of(config: SslConfig) -> TlsFiles | None:
+def files_of(config: SslConfig, acme: str = "") -> TlsFiles | None:
     """The files that the config names; ``None`` when it does not ask for TLS.
+
+    Args:
+        acme: the file of a certificate from an ACME server, key and all; takes the place of those of the config.
 
     Raises:
         TlsError: one of ``cert`` and ``key`` is missing.
     """
+    if acme:
+        return TlsFiles(acme, acme, config.root_ca, _client_auth(config))
     if not config.cert and not config.key:
         return None
     if not config.cert or not config.key:

@@ -1,0 +1,50 @@
+"""Answers on the plain address, and on a port of their own."""
+
+from __future__ import annotations
+
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+
+from pyroadrunner.door.errors import TlsError
+from pyroadrunner.plugins.http.acme.challenges import Answers, ChallengeAnswers, answering
+from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
+
+PATH = "/.well-known/acme-challenge/token"
+
+
+def test_only_what_is_asked_now_is_answered_before_the_workers() -> None:
+    pool = ScriptedPool()
+    answers: Answers = {}
+    app = ChallengeAnswers(worker_app(pool), answers)
+    assert Exchange(http_scope("GET", PATH)).run(app).body == b"ok"  # nobody asks: the workers may have one
+    answers[PATH] = b"token.thumbprint"
+    assert Exchange(http_scope("GET", PATH)).run(app).body == b"token.thumbprint"
+    assert Exchange(http_scope("GET", PATH + "x")).run(app).body == b"ok"
+    assert len(pool.asked) == 2
+
+
+def test_a_port_of_their_own_serves_them_and_nothing_else() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with answering(port, {PATH: b"content"}):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{PATH}", timeout=20) as answer:
+            assert answer.read() == b"content"
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/etc/passwd", timeout=20)
+        caught.value.close()
+        assert caught.value.code == 404
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), 20)
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(TlsError, match=rf"alt_http_port {port} can't be listened on"), answering(port, {}):
+            pass
