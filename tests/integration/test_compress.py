@@ -136,6 +136,29 @@ def test_a_client_that_leaves_in_the_middle_frees_the_worker(server: Server, cod
     assert curl(server, "/page", coding)[1] == LINE * 1000
 
 
+def test_curl_decodes_the_copy_beside_a_static_file(tmp_path: Path) -> None:
+    import brotli
+
+    page = LINE * 1000
+    copy = brotli.compress(page)
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "page.html").write_bytes(page)
+    (tmp_path / "public" / "page.html.br").write_bytes(copy)
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {
+            "pool": {"num_workers": 1},
+            "middleware": ["static", "gzip"],
+            "static": {"dir": "public", "precompressed": True},
+        },
+    }
+    with Server(tmp_path, config) as server:
+        headers, body, size = curl(server, "/page.html", "gzip, br")
+        assert (headers["content-encoding"], body, size) == ("br", page, len(copy))
+        headers, body, size = curl(server, "/page.html", "zstd")
+        assert (headers["content-encoding"], body) == ("zstd", page)
+
+
 @pytest.mark.parametrize(
     ("gzip", "fault"),
     [

@@ -87,6 +87,8 @@ class StaticConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     """Send an ETag."""
     weak: bool = False
     """A weak ETag, of size and time instead of the content."""
+    precompressed: bool = False
+    """Send the encoded copy beside a file (`app.css.zst`, `.br`, `.gz`) that is not older, to who accepts it (ours)."""
     follow_symlinks: bool = False
     """Follow symbolic links out of the folder wherever they stand, not only those directly in it (ours)."""
     request: Annotated[StringMap, unbuilt("headers for a request that no worker sees; they are not added")] = (

@@ -9,12 +9,15 @@ import os
 from collections.abc import Awaitable, Iterable
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.content.compressible import varied
 from pyroadrunner.content.file_answer import send_file
+from pyroadrunner.content.negotiation import header
 from pyroadrunner.content.open_files import OpenFile
 from pyroadrunner.content.sniff import LOOKED_AT, sniff
 from pyroadrunner.content.types import content_type
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.errors import HttpError
+from pyroadrunner.plugins.http.middleware.copies import best_copy, varies
 from pyroadrunner.plugins.http.middleware.etags import Etags
 from pyroadrunner.plugins.http.middleware.headers import pairs
 from pyroadrunner.plugins.http.middleware.public import Extensions, PublicFolder, Refused
@@ -45,7 +48,7 @@ def build(setup: Setup) -> Around | None:
     folder = PublicFolder(config.dir, Extensions(config.allow, config.forbid), follow=config.follow_symlinks)
     etags = Etags(weak=config.weak) if config.calculate_etag else None
     headers = pairs(config.response)
-    return lambda app: Static(app, folder, etags, headers)
+    return lambda app: Static(app, folder, etags, headers, copies=config.precompressed)
 
 
 class Static:
@@ -56,6 +59,7 @@ class Static:
         folder: where they lie.
         etags: makes their tags; ``None`` = they have none.
         headers: put on each of them.
+        copies: whether the encoded copies beside them are sent.
     """
 
     def __init__(
@@ -64,10 +68,13 @@ class Static:
         folder: PublicFolder,
         etags: Etags | None = None,
         headers: Iterable[tuple[bytes, bytes]] = (),
+        *,
+        copies: bool = False,
     ) -> None:
         self._app = app
         self._folder = folder
         self._etags = etags
+        self._copies = copies
         self._headers = [pair for pair in headers if pair[0] != b"content-type"]
         self._type = next((value for name, value in headers if name == b"content-type"), None)
 
@@ -86,9 +93,15 @@ class Static:
 
     async def _serve(self, scope: Scope, file: OpenFile, send: Send) -> None:
         try:
-            etag = await self._etags.of(file) if self._etags is not None else b""
             kind = self._type or await type_of(file)
-            await send_file(scope, send, file, content_type=kind, etag=etag, headers=self._headers)
+            headers = self._headers
+            if self._copies and varies(kind):
+                file, coding = best_copy(file, header(scope["headers"], b"accept-encoding"))
+                headers = varied(headers)
+                if coding:
+                    headers.append((b"content-encoding", coding.encode()))
+            etag = await self._etags.of(file) if self._etags is not None else b""
+            await send_file(scope, send, file, content_type=kind, etag=etag, headers=headers)
         except OSError as wrong:
             log.debug("static file was not sent to its end", path=file.path, error=str(wrong))
 
