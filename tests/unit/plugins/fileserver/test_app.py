@@ -143,6 +143,14 @@ def test_only_get_and_head_are_served(root: Path, method: str) -> None:
     assert (got.status, headers(got)["allow"]) == (405, "GET, HEAD")
 
 
+def test_a_body_that_nobody_wants_is_read_to_its_end_or_a_limit(root: Path) -> None:
+    app = FileServer([], etag=False, weak=False)
+    for pieces, asked in (([b"x"] * 3, 3), ([b"x" * 40_000] * 5, 2), ([], 1)):
+        got = Exchange(http_scope("POST", "/a.css"), pieces).run(app)
+        assert (got.status, got.received) == (405, asked)
+    assert Exchange(http_scope("POST", "/a.css"), [b"x"], gone=True).run(app).status == 405
+
+
 def test_head_has_no_body(root: Path) -> None:
     got = ask(ServeConfig(prefix="/", root=str(root)), target="/a.css", method="HEAD")
     assert (got.status, got.body, headers(got)["content-length"]) == (200, b"", str(len(CSS)))
