@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pyroadrunner.plugins.http.middleware.public import Extensions, PublicFolder
+from pyroadrunner.plugins.http.middleware.static import Static
+from support.asgi import ScriptedPool, worker_app
+from support.fastcgi import ask, responding
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
@@ -200,6 +204,23 @@ def test_a_worker_names_a_file(server: Server, site: Path, flags: list[str]) -> 
 )
 def test_a_file_that_can_not_be_sent(server: Server, name: str, status: int, body: bytes) -> None:
     assert curl(server, f"/sendfile?file={name}")[::2] == (status, body)
+
+
+def test_a_file_goes_over_fastcgi_too(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"0123456789abcdef" * 65536)
+    folder = PublicFolder(str(tmp_path), Extensions([], []))
+
+    async def main() -> bytes:
+        async with responding(Static(worker_app(ScriptedPool()), folder)) as responder:
+            web_server = await responder.connect()
+            await web_server.send(ask(REQUEST_METHOD="GET", REQUEST_URI="/a.bin"))
+            answer = await web_server.answer()
+            web_server.close()
+            return answer
+
+    head, _, body = run(main()).partition(b"\r\n\r\n")
+    assert f"content-length: {1 << 20}".encode() in head
+    assert body == (tmp_path / "a.bin").read_bytes()
 
 
 def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
