@@ -2,11 +2,13 @@
 # Make sure that commands are there; install the packages of missing ones with apt when that is allowed.
 #
 #   sh scripts/packages.sh COMMAND=PACKAGE...     such as php=php-cli; "php-fpm" is also found as php-fpm8.2
+#                                                 a COMMAND with a slash is a file that has to be there
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 have() {
     command -v "$1" >/dev/null 2>&1 && return
+    case $1 in */*) [ -e "$1" ]; return ;; esac
     for folder in /usr/local/sbin /usr/sbin /usr/bin; do # Debian puts the version into some names
         for file in "$folder/$1"[0-9]*; do
             [ -x "$file" ] && return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -16,3 +17,15 @@ def require_php() -> str:
             pytest.fail("php is not installed, and in CI it has to be", pytrace=False)
         pytest.skip("php is not installed")
     return php
+
+
+def require_php_package(file: str, package: str) -> None:
+    """Skip the test where a PHP library is not installed.
+
+    Args:
+        file: on PHP's include path, such as ``Nyholm/Psr7/autoload.php``.
+        package: Debian's name of it, for the message; ``scripts/test.sh`` installs it where there is apt.
+    """
+    look = "exit((int) (stream_resolve_include_path($argv[1]) === false));"
+    if subprocess.run([require_php(), "-r", look, file], check=False).returncode:
+        pytest.skip(f"{package} is not installed")

@@ -57,22 +57,46 @@ final class HttpWorker
      */
     public function respond(int $status, string|iterable $body = '', array $headers = []): void
     {
-        $head = self::head($status, $headers);
         if (\is_string($body)) {
-            $this->worker->respond($body, $head);
+            $this->worker->respond($body, self::head($status, $headers));
 
             return;
         }
+        $send = $this->pieces($status, $headers);
         foreach ($body as $piece) {
-            if ($piece === '') {
-                continue;
-            }
-            if (!$this->worker->stream($piece, $head)) {
+            if (!$send($piece)) {
                 return;
             }
-            $head = ''; // the head travels once, with the first piece
         }
-        $this->worker->respond('', $head);
+        $send(null);
+    }
+
+    /**
+     * An answer whose pieces come from somewhere else: call the result with each piece, and with null at the end. It
+     * returns false once the client is gone; what is sent then is dropped.
+     *
+     * @param array<string, string|list<string>> $headers
+     *
+     * @return \Closure(?string): bool
+     *
+     * @throws \JsonException a header cannot be encoded
+     */
+    public function pieces(int $status, array $headers = []): \Closure
+    {
+        $head = self::head($status, $headers);
+
+        return function (?string $piece) use (&$head): bool {
+            if ($piece === null) {
+                $this->worker->respond('', $head);
+            } elseif ($piece !== '') {
+                if (!$this->worker->stream($piece, $head)) {
+                    return false;
+                }
+                $head = ''; // the head travels once, with the first piece
+            }
+
+            return true;
+        };
     }
 
     /**

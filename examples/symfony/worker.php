@@ -1,0 +1,36 @@
+<?php
+
+declare(strict_types=1);
+
+require __DIR__ . '/../../php/autoload.php';
+require is_file(__DIR__ . '/vendor/autoload.php')
+    ? __DIR__ . '/vendor/autoload.php' // composer require symfony/framework-bundle
+    : 'Symfony/Bundle/FrameworkBundle/autoload.php'; // Debian: apt-get install php-symfony-framework-bundle
+require __DIR__ . '/Kernel.php';
+
+use PyRoadRunner\Http\HttpFoundation;
+use PyRoadRunner\Http\HttpWorker;
+use Symfony\Component\HttpKernel\TerminableInterface;
+
+$http = HttpWorker::create();
+$kernel = new Kernel($_SERVER['APP_ENV'] ?? 'prod', (bool) ($_SERVER['APP_DEBUG'] ?? false));
+$kernel->boot();
+
+while (($told = $http->waitRequest()) !== null) {
+    try {
+        $request = HttpFoundation::request($told);
+        $response = $kernel->handle($request);
+        HttpFoundation::respond($http, $response);
+        if ($kernel instanceof TerminableInterface) {
+            $kernel->terminate($request, $response);
+        }
+    } catch (Throwable $error) {
+        $http->error((string) $error);
+    }
+    // Services that keep something for a request (entity managers, loggers, token storage) forget it.
+    $container = $kernel->getContainer();
+    if ($container->has('services_resetter')) {
+        $container->get('services_resetter')->reset();
+    }
+    unset($told, $request, $response, $error);
+}
