@@ -61,6 +61,7 @@ def shown(server: Server, kind: str) -> list[object]:
 
 def test_the_version_passes_the_gate_and_needs_no_config(start: Octane) -> None:
     (start.app / ".rr.yaml").unlink()
+    (start.app / "rr").symlink_to(RR)
     assert start.accepts_version()
 
 

@@ -370,9 +370,9 @@ def test_rpc_calls_are_numbered_and_answered_or_refused_in_the_servers_words(spa
     assert json.loads(body_of(frame)) == [{"workers": None}, "rpc: can't find service nope.Nope", "{}"]
 
 
-@pytest.mark.parametrize("page", ["docs/php.md"])
+@pytest.mark.parametrize("page", ["docs/php.md", "docs/symfony.md", "docs/plain-php.md"])
 def test_every_example_in_the_manual_is_a_file_that_these_tests_run(page: str) -> None:
-    shipped = {path.read_text() for path in EXAMPLES.glob("*.php")}
+    shipped = {path.read_text() for path in [*EXAMPLES.glob("*.php"), *(ROOT / "examples").glob("*/*.php")]}
     shown = re.findall(r"```php\n(<\?php\n.*?)```", (ROOT / page).read_text(), re.S)
     assert shown
     assert set(shown) <= shipped

@@ -98,7 +98,8 @@ class Octane:
 
     def accepts_version(self) -> bool:
         """The gate: a version that fails it is renamed to ``rr.backup`` and replaced by a download."""
-        said = subprocess.run([str(RR), "--version"], cwd=self.app, env=environment(), capture_output=True, check=False)
+        found = str(self.app / "rr")  # looked for there first
+        said = subprocess.run([found, "--version"], cwd=self.app, env=environment(), capture_output=True, check=False)
         line = said.stdout.decode()
         if not line.startswith("rr version "):
             return False
