@@ -13,3 +13,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # A key of the scope: ``dict[str, str]`` that a middleware hands to the worker as request attributes.
 ATTRIBUTES = "pyroadrunner.attributes"
+# A key of the scope, there when ``client`` is not whom the connection is with: the other end, as ``client`` has it;
+# ``None`` = it can't be watched.
+PEER = "pyroadrunner.peer"

@@ -58,15 +58,23 @@ class WorkerPool(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
         """Run one request on a free worker.
 
         Args:
             payload: what the worker gets; context and body must not both be empty.
             label: method and path, shown by ``rr workers -i`` while the request runs; built into text only when asked.
+            caller: the client's TCP port, for :meth:`drop_departed`; 0 = it is waited for whatever happens.
 
         Raises:
-            workers.errors.QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed.
+            workers.errors.QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed, CallerGone.
+        """
+
+    async def drop_departed(self, connected: Collection[int]) -> int:
+        """Give up the requests that wait for a worker and whose caller is none of these ports.
+
+        Returns:
+            how many there were.
         """
 
     def reconfigure(self, config: PoolConfig) -> None:

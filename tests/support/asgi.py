@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
@@ -79,7 +79,7 @@ class ScriptedPool:
         self.labels: list[tuple[str, bytes] | None] = []
         self.destroyed = False
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
         self.asked.append(payload)
         self.labels.append(label)
         if isinstance(self.answer, Exception):
@@ -91,6 +91,9 @@ class ScriptedPool:
         """The JSON context of the last request."""
         context: dict[str, Any] = json.loads(self.asked[-1].context)
         return context
+
+    async def drop_departed(self, connected: Collection[int]) -> int:
+        return 0
 
     async def figures(self) -> PoolFigures:
         return PoolFigures()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,7 +53,10 @@ class FakePool:
         self._infos = list(infos)
         self._fails = fails
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
+        raise NotImplementedError
+
+    async def drop_departed(self, connected: Collection[int]) -> int:
         raise NotImplementedError
 
     async def figures(self) -> PoolFigures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
@@ -40,10 +40,10 @@ class DebugPool:
     def __repr__(self) -> str:
         return f"DebugPool({self.name!r}, {list(self._members.values())})"
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
         """Start a worker, run the request on it. Raises as ``Pool.exec``, and :class:`WorkerStartError`."""
         self._gate.enter(payload)
-        job = Job(payload, label, self._loop.create_future(), self._loop.time())
+        job = Job(payload, label, self._loop.create_future(), self._loop.time(), caller)
         try:
             await self._run(job)
             return await job.answer
@@ -52,6 +52,10 @@ class DebugPool:
             raise
         finally:
             self._gate.leave()
+
+    async def drop_departed(self, connected: Collection[int]) -> int:
+        """Nobody waits here: each request has a worker of its own."""
+        return 0
 
     async def _run(self, job: Job) -> None:
         worker = await self._spawner.spawn()

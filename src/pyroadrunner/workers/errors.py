@@ -65,6 +65,13 @@ class TooManyWorkers(PoolError):
         super().__init__("WorkerAllocate: container is full, maximum number of workers reached")
 
 
+class CallerGone(PoolError):
+    """The client left while its request waited for a worker."""
+
+    def __init__(self) -> None:
+        super().__init__("the client left while its request waited for a worker")
+
+
 class WorkerRefused(PoolError):
     """Worker after worker handed the request back unanswered."""
 

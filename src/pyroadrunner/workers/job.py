@@ -17,15 +17,21 @@ class Job:
         frame: what the worker gets first: the whole frame, or its head and context when the body is large.
         body: the rest of the frame; empty when ``frame`` is whole.
         label: method and path, for ``rr workers -i``.
+        caller: the client's TCP port; 0 = unknown.
         answer: done with the reply, an error, or cancelled when nobody waits any more.
         since: when it was accepted (then: when its worker got it), seconds of the loop's clock.
         attempts: how many workers it was given to.
     """
 
-    __slots__ = ("answer", "attempts", "body", "frame", "label", "since")
+    __slots__ = ("answer", "attempts", "body", "caller", "frame", "label", "since")
 
     def __init__(
-        self, payload: Payload, label: tuple[str, bytes] | None, answer: asyncio.Future[Reply], now: float
+        self,
+        payload: Payload,
+        label: tuple[str, bytes] | None,
+        answer: asyncio.Future[Reply],
+        now: float,
+        caller: int = 0,
     ) -> None:
         if len(payload.body) < _COPY_BELOW:
             self.frame = encode_payload(payload.context, payload.body, payload.codec)
@@ -34,6 +40,7 @@ class Job:
             self.frame = encode_head(payload.context, len(payload.body), payload.codec)
             self.body = payload.body
         self.label = label
+        self.caller = caller
         self.answer = answer
         self.since = now
         self.attempts = 0

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.allocator import Allocator
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
-from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.errors import CallerGone, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.figures import PoolFigures, Waits
 from pyroadrunner.workers.gate import Gate
 from pyroadrunner.workers.info import WorkerInfo
@@ -70,7 +71,7 @@ class Pool:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None) -> Reply:
+    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
         """Run one request on a free worker.
 
         When cancelled, the request is taken from the queue; if it runs already, its answer is read and dropped.
@@ -78,12 +79,13 @@ class Pool:
         Args:
             payload: context and body; not both empty.
             label: method and path, for ``rr workers -i``.
+            caller: the client's TCP port; 0 = it is not asked whether it is still there.
 
         Raises:
-            QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed, EmptyPayload.
+            QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed, EmptyPayload, CallerGone.
         """
         self._gate.enter(payload)
-        job = Job(payload, label, self._loop.create_future(), self._loop.time())
+        job = Job(payload, label, self._loop.create_future(), self._loop.time(), caller)
         try:
             if self._idle:
                 self._give(self._idle.popleft(), job)
@@ -96,6 +98,13 @@ class Pool:
             raise
         finally:
             self._gate.leave()
+
+    async def drop_departed(self, connected: Collection[int]) -> int:
+        """Give up the requests that wait and whose caller is none of these ports; returns how many."""
+        departed = [job for job in self._queue if job.caller and job.caller not in connected and not job.answer.done()]
+        for job in departed:
+            job.fail(CallerGone())
+        return len(departed)
 
     def _give(self, worker: Worker, job: Job) -> None:
         worker.run(job)

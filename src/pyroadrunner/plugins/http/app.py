@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import Receive, Scope, Send
+from pyroadrunner.asgi import PEER, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http.body import BodyReader, Limits
@@ -21,7 +21,7 @@ from pyroadrunner.plugins.http.response import Head, Headers, body_message, read
 from pyroadrunner.plugins.http.stream import Forwarder
 from pyroadrunner.plugins.http.uploads import Form, UploadRules
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
-from pyroadrunner.workers.errors import WorkerCrashed
+from pyroadrunner.workers.errors import CallerGone, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 _MB = 1 << 20
@@ -102,7 +102,8 @@ class WorkerApp:
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
         try:
-            reply = await self._pool.exec(payload, (context.method, scope["raw_path"]))
+            peer = scope.get(PEER, scope.get("client"))
+            reply = await self._pool.exec(payload, (context.method, scope["raw_path"]), peer[1] if peer else 0)
         except RoadRunnerError as error:
             await self._fail("execute", error, send, began)
             return
@@ -147,7 +148,7 @@ class WorkerApp:
     async def _fail(self, what: str, error: Exception, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
-        elif isinstance(error, WorkerCrashed | WorkerBadReply):
+        elif isinstance(error, WorkerCrashed | WorkerBadReply | CallerGone):
             log.debug(what, error=str(error))  # its pool has said why, with pid, exit code and stderr: once is enough
         else:
             log_failure(what, error, began)

@@ -12,8 +12,10 @@ from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, WorkerPool
+from pyroadrunner.door.connected import connected_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.departures import Departures
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
@@ -38,6 +40,7 @@ class HttpPlugin:
         self._effective = effective
         self._pools: dict[str, WorkerPool] = {}
         self._doors: Doors | None = None
+        self._departures: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"HttpPlugin({self._doors!r}, {list(self._pools.values())})"
@@ -65,6 +68,7 @@ class HttpPlugin:
             await destroy_pools(self._pools, 0)
             raise
         self._doors = doors
+        self._departures = asyncio.create_task(Departures(self._pools, connected_ports).run(), name="departures")
 
     async def run(self) -> None:
         """Wait until all listeners have stopped."""
@@ -75,6 +79,8 @@ class HttpPlugin:
         """Refuse connections, let running requests end, stop the workers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
+        if self._departures is not None:
+            self._departures.cancel()
         if self._doors is not None:
             await self._doors.stop(grace)
         await destroy_pools(self._pools, max(0.0, until - loop.time()))

@@ -77,9 +77,9 @@ class LookingPool(ScriptedPool):
         super().__init__(answer)
         self.found: bytes | None = None
 
-    async def exec(self, payload: Any, label: Any = None) -> Any:
+    async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Any:
         self.found = Path(json.loads(payload.context)["uploads"]["f"]["tmpName"]).read_bytes()
-        return await super().exec(payload, label)
+        return await super().exec(payload, label, caller)
 
 
 def upload_config(folder: Path) -> HttpConfig:
@@ -96,7 +96,7 @@ def test_an_uploaded_file_is_there_for_the_worker_and_gone_afterwards(tmp_path: 
     if isinstance(answer, asyncio.CancelledError):
         pool.answer = answer  # as when the server cancels the request
 
-        async def cancelled(payload: Any, label: Any = None) -> Any:
+        async def cancelled(payload: Any, label: Any = None, caller: int = 0) -> Any:
             await LookingPool.exec(pool, payload, label)
             raise asyncio.CancelledError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import Scope
+from pyroadrunner.asgi import PEER, Scope
 
 _VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/1.1": "1.1", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3"}
 _HTTPS = (b"on", b"ON", b"1")  # what RoadRunner takes for TLS
@@ -32,6 +32,7 @@ def scope_of(variables: Mapping[bytes, bytes]) -> Scope:
         "root_path": "",
         "headers": _headers(variables),
         "client": _address(get(b"REMOTE_ADDR", b""), get(b"REMOTE_PORT", b"")),
+        PEER: None,
         "server": _address(get(b"SERVER_ADDR", b"") or get(b"SERVER_NAME", b""), get(b"SERVER_PORT", b"")),
         "extensions": {},
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 
-from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.asgi import PEER, ASGIApp, Receive, Scope, Send
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 from pyroadrunner.plugins.http.middleware.subnets import Subnets, read_address
 
@@ -54,7 +54,7 @@ class ProxyIp:
             if self._subnets.trusts(client[0] if client else None):
                 found = self._find(scope["headers"])
                 if found is not None:
-                    scope = {**scope, "client": (found, 0)}
+                    scope = {**scope, "client": (found, 0), PEER: client}
         return self._app(scope, receive, send)
 
     def _find(self, headers: Sequence[tuple[bytes, bytes]]) -> str | None:

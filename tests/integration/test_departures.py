@@ -1,0 +1,85 @@
+"""Clients that leave while their request waits for a worker, on the real ``rr serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+from pyroadrunner.door.connected import connected_ports
+from support.http import Client, request, split
+from support.php import require_php
+from support.pools import run
+from support.server import Server, rr
+
+WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
+GIVEN_UP = "requests are given up: their clients left while they waited"
+
+
+async def opened(server: Server, target: str, **headers: str) -> Client:
+    client = Client(*await asyncio.open_connection(*server.address))
+    await client.send(request("GET", target, **headers))
+    return client
+
+
+def execs(server: Server) -> int:
+    done = rr("workers", "--json", cwd=server.folder)
+    [worker] = json.loads(done.stdout)["http"]["workers"]
+    number: int = worker["numExecs"]
+    return number
+
+
+def given_up(server: Server) -> int:
+    lines = [json.loads(line) for line in server.stderr.splitlines() if GIVEN_UP in line]
+    return sum(line["requests"] for line in lines)
+
+
+def until_given_up(server: Server, requests: int) -> None:
+    seen = 0
+    while given_up(server) < requests:
+        seen += 1
+        server.wait_for(GIVEN_UP, times=seen)
+
+
+def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"pool": {"num_workers": 1}, "middleware": ["proxy_ip_parser"], "trusted_subnets": ["127.0.0.0/8"]},
+        "logs": {"mode": "production", "output": "stderr"},
+    }
+    with Server(tmp_path, config) as server:
+
+        async def main() -> None:
+            first = await opened(server, f"/wait?for={gate}")
+            closing, resetting = await opened(server, "/pid"), await opened(server, "/pid")
+            proxied = await opened(server, "/pid", **{"X-Forwarded-For": "192.0.2.7"})
+            staying = await opened(server, "/pid")
+            proxied_staying = await opened(server, "/pid", **{"X-Forwarded-For": "192.0.2.7"})
+            closing.close()
+            resetting.abort()
+            proxied.close()
+            await asyncio.to_thread(until_given_up, server, 3)
+            gate.touch()
+            for client in (first, staying, proxied_staying):
+                assert split(await client.rest())[0] == 200
+                client.close()
+
+        run(main())
+        assert given_up(server) == 3
+        assert execs(server) == 3
+
+
+def test_only_connections_whose_client_is_there_are_connected() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there, left = (socket.create_connection(listening.getsockname()) for _ in range(2))
+        kept = [listening.accept()[0] for _ in range(2)]
+        ports = [there.getsockname()[1], left.getsockname()[1]]
+        left.close()
+        kept[1].recv(1)  # wait for its end to arrive
+        seen = connected_ports()
+        assert ports[0] in seen
+        assert ports[1] not in seen
+        for one in (there, *kept):
+            one.close()
