@@ -80,22 +80,14 @@ def test_files_whole_in_parts_and_compressed(tmp_path: Path, public: Path, flags
     assert sorted(path.name for path in public.iterdir()) == ["a.css", "empty.txt", "sub"]  # nothing was written there
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/static/../secret",
-        "/static/%2e%2e/secret",
-        "/static/..%2fsecret",
-        "/static/sub/..%2f..%2fsecret",
-        "/static//../secret",
-    ],
-)
-def test_nothing_outside_of_the_folder_is_sent(tmp_path: Path, public: Path, target: str) -> None:
+def test_nothing_outside_of_the_folder_is_sent(tmp_path: Path, public: Path) -> None:
     (tmp_path / "secret").write_bytes(b"the secret")
+    os.mkfifo(public / "pipe")
     with serving(tmp_path) as server:
-        got = curl("--path-as-is", "-w", "%{http_code}", url(server, target))
-    assert b"the secret" not in got
-    assert got.endswith(b"404")
+        for climb in ("../secret", "%2e%2e/secret", "..%2fsecret", "sub/..%2f..%2fsecret", "/../secret", "pipe"):
+            got = curl("--path-as-is", "-w", "%{http_code}", url(server, f"/static/{climb}"))
+            assert b"the secret" not in got
+            assert got.endswith(b"404")
 
 
 def test_a_large_file_arrives_whole_and_its_parts_can_be_put_together(tmp_path: Path, public: Path) -> None:
@@ -161,12 +153,6 @@ def open_files(pid: int) -> list[str]:
         except FileNotFoundError:
             pass
     return names
-
-
-def test_a_pipe_in_the_folder_stops_nobody(tmp_path: Path, public: Path) -> None:
-    os.mkfifo(public / "pipe")
-    with serving(tmp_path) as server:
-        assert curl(url(server, "/static/pipe")) == b"Cannot GET /static/pipe"
 
 
 def test_a_folder_that_comes_later_is_served(tmp_path: Path) -> None:
