@@ -57,6 +57,11 @@ COMMANDS = (
         flags=(Flag(name="check", help="only show what would change"), _JSON),
         example="rr reload --check",
     ),
+    Command(
+        words=("doctor",),
+        help="look at all a server needs: PHP, limits, ports, config, workers, brokers",
+        flags=(_JSON,),
+    ),
     Command(words=("config", "check"), help="list everything that is wrong with the config", flags=(_JSON,)),
     Command(
         words=("config", "show"),

@@ -144,6 +144,12 @@ def _reload(line: Line) -> int:
     )
 
 
+def _doctor(line: Line) -> int:
+    from pyroadrunner.cli.doctor import command
+
+    return command.run(_options(line), as_json=line.on("json"))
+
+
 def _config_check(line: Line) -> int:
     from pyroadrunner.cli.config import command
 
@@ -180,6 +186,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("workers",): _workers,
     ("reset",): _reset,
     ("reload",): _reload,
+    ("doctor",): _doctor,
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
     ("config", "schema"): _config_schema,

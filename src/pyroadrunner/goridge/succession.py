@@ -16,7 +16,6 @@ Who takes over is a matter of the whole process, and every address of it: so thi
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import struct
@@ -84,6 +83,8 @@ def steer(sock: socket.socket) -> None:
 
 def direct(sock: socket.socket) -> None:
     """Let the second socket of its port have all new connections. Linux only."""
+    import ctypes  # hardly any start needs it
+
     # struct sock_filter {u16 code; u8 jt, jf; u32 k}, struct sock_fprog {u16 len; sock_filter *filter}
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, _SECOND))
     program = struct.pack("HP", 1, ctypes.addressof(instruction))

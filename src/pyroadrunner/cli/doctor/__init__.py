@@ -1,0 +1,5 @@
+"""``rr doctor``: looks at all a server needs, without starting it.
+
+``finding.py`` is what is found; ``php.py``, ``machine.py``, ``places.py``, ``brokers.py`` and ``boot.py`` look, each at
+one part; ``render.py`` draws; ``command.py`` puts them together.
+"""

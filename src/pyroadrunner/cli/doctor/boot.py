@@ -1,0 +1,74 @@
+"""Does the command of the workers come up? One of each kind is started and stopped again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.cli.doctor.finding import Finding, fail, ok
+from pyroadrunner.config.known import NEED_SERVER
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge.sockets import SocketListener
+from pyroadrunner.plugins.server.config import ServerConfig
+from pyroadrunner.plugins.server.environment import worker_environment
+from pyroadrunner.workers.children import Identity
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
+
+_PART = "workers"
+_ELSEWHERE = "tcp://127.0.0.1:0"  # a running server may hold the relay's own address
+
+
+def kinds(sections: Mapping[str, msgspec.Struct]) -> Iterator[tuple[str, PoolConfig]]:
+    """The sections that have workers, with their pools. Pure."""
+    for name in NEED_SERVER:
+        pool = getattr(sections.get(name), "pool", None)
+        if isinstance(pool, PoolConfig):
+            yield name, pool
+
+
+def look(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> Finding:
+    """Start one worker as the server would, and stop it.
+
+    Args:
+        name: of the section, which is the worker's ``RR_MODE``.
+        rpc: ``rpc.listen``; nobody need listen there.
+    """
+    what = f"{name}: {' '.join(pool.command or server.command)}"
+    try:
+        seconds, memory = asyncio.run(_boot(server, name, pool, rpc))
+    except RoadRunnerError as wrong:
+        return fail(_PART, what, str(wrong), "run the command by hand: it should wait in silence, and print nothing")
+    return ok(_PART, what, f"came up in {seconds:.2f} s, {memory >> 20} MB")
+
+
+async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> tuple[float, int]:
+    listener: SocketListener | None = None
+    if server.relay not in ("", "pipes"):
+        listener = SocketListener(_ELSEWHERE, MAX_ANSWER)
+        await listener.start()
+    relay = "pipes" if listener is None else listener.address
+    env = worker_environment(os.environ, relay=relay, rpc=rpc, server=server.env, plugin={"RR_MODE": name})
+    identity = Identity.of(server.user, server.group)
+    command = pool.command or server.command
+    try:
+        began = time.monotonic()
+        spawner = Spawner(command, env, timeout=pool.allocate_timeout, identity=identity, listener=listener)
+        worker = await spawner.spawn()
+        found = time.monotonic() - began, worker.memory()
+        await worker.stop()
+        return found
+    finally:
+        if listener is not None:
+            await listener.close()
+
+
+def rpc_of(config: Mapping[str, Any]) -> str:
+    """``rpc.listen``; empty without the section. Pure."""
+    section = config.get("rpc")
+    return str(section.get("listen") or "") if isinstance(section, dict) else ""

@@ -1,0 +1,69 @@
+"""Servers the config names: does anybody answer there?"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pyroadrunner.cli.doctor.finding import Finding, fail, ok
+from pyroadrunner.cli.doctor.places import value
+
+_PART = "brokers"
+_PATIENCE = 2.0  # seconds
+# Section key -> its default port.
+_SECTIONS = {
+    "amqp.addr": 5672,
+    "beanstalk.addr": 11300,
+    "nats.addr": 4222,
+    "redis.addrs": 6379,
+    "kafka.brokers": 9092,
+    "nsq.addr": 4150,
+    "temporal.address": 7233,
+}
+_STORES = {"redis": ("addrs", 6379, "127.0.0.1:6379"), "memcached": ("addr", 11211, "127.0.0.1:11211")}
+
+
+def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Key, host and port of each server. Pure.
+
+    Args:
+        config: the effective one; secrets in addresses do not matter.
+    """
+    for key, port in _SECTIONS.items():
+        for text in _texts(value(config, key)):
+            yield key, *place(text, port)
+    stores = value(config, "kv")
+    for name, store in stores.items() if isinstance(stores, dict) else ():
+        if isinstance(store, dict) and store.get("driver") in _STORES:
+            field, port, default = _STORES[store["driver"]]
+            for text in _texts(value(store, f"config.{field}")) or [default]:
+                yield f"kv.{name}.config.{field}", *place(text, port)
+
+
+def place(text: str, port: int) -> tuple[str, int]:
+    """Host and port of ``host``, ``host:port``, ``amqp://user:password@host:port/path``. Pure."""
+    url = urlsplit(text if "://" in text else f"//{text}")
+    try:
+        return url.hostname or "127.0.0.1", url.port or port
+    except ValueError:  # no number
+        return url.hostname or "127.0.0.1", port
+
+
+def look(key: str, host: str, port: int) -> Finding:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), _PATIENCE).close()
+    except OSError as wrong:
+        reason = "no answer" if isinstance(wrong, TimeoutError) else (wrong.strerror or str(wrong)).lower()
+        return fail(
+            _PART, key, f"{host}:{port}: {reason}", "start it, or mend the address; a firewall may be in between"
+        )
+    return ok(_PART, key, f"{host}:{port} answers")
+
+
+def _texts(found: Any) -> list[str]:
+    if isinstance(found, str):
+        return [part for part in found.split(",") if part]
+    return [str(one) for one in found] if isinstance(found, list) else []

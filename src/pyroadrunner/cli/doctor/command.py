@@ -1,0 +1,80 @@
+"""``rr doctor``: everything a server needs, looked at in one go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pyroadrunner.cli.console import say
+from pyroadrunner.cli.doctor import boot, brokers, machine, php, places, render
+from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
+from pyroadrunner.config.check import Checked, check
+from pyroadrunner.config.errors import ConfigError
+from pyroadrunner.config.load import LoadOptions, load
+from pyroadrunner.config.models import section_models
+from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.container.effective import EffectiveConfig
+from pyroadrunner.plugins.server.config import ServerConfig
+
+_CONFIG = "config"
+
+
+def run(options: LoadOptions, *, as_json: bool) -> int:
+    """Look, and print what was found. A worker of each kind is started for a moment.
+
+    Returns:
+        1 when something is found for which the server will not start or not serve, else 0.
+    """
+    findings = list(look(options))
+    if as_json:
+        say(render.as_json(findings))
+    else:
+        coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        say("\n".join(render.text(findings, coloured=coloured)))
+    return 1 if render.failed(findings) else 0
+
+
+def look(options: LoadOptions) -> Iterator[Finding]:
+    """All findings, part by part."""
+    models = section_models()
+    try:
+        raw = load(options)
+    except ConfigError as wrong:
+        yield from machine.look(0)
+        for fault in wrong.faults:
+            yield fail(_CONFIG, "config", str(fault), "the rest can't be looked at without it")
+        yield from php.look("php", protobuf=False)
+        return
+    checked = check(raw, models)
+    effective = EffectiveConfig(raw, checked, models).as_dict()
+    pools = list(boot.kinds(checked.sections))
+    yield from machine.look(sum(pool.workers_wanted() for _, pool in pools))
+    yield from _config(raw, checked)
+    yield from _php(checked, effective)
+    yield from (places.listen(key, text) for key, text in places.addresses(effective))
+    yield from (places.folder(key, path) for key, path in places.folders(effective))
+    yield from (brokers.look(*one) for one in brokers.brokers(effective))
+    server = checked.sections.get("server")
+    if isinstance(server, ServerConfig):
+        yield from (boot.look(server, name, pool, boot.rpc_of(effective)) for name, pool in pools)
+
+
+def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
+    for fault in checked.faults:
+        yield fail(_CONFIG, fault.path or "config", str(fault), "rr config check shows all of them")
+    for warning in checked.warnings:
+        yield warn(_CONFIG, warning.path or "config", str(warning), "")
+    if not checked.faults:
+        yield ok(_CONFIG, "file", f"{raw.path}: {len(checked.sections)} sections without a fault")
+
+
+def _php(checked: Checked, effective: Mapping[str, Any]) -> Iterator[Finding]:
+    server = checked.sections.get("server")
+    commands = [server.command] if isinstance(server, ServerConfig) else []
+    commands += [pool.command for _, pool in boot.kinds(checked.sections) if pool.command]
+    protobuf = places.value(effective, "http.codec") == "protobuf"
+    for binary in dict.fromkeys(php.binary_of(command) for command in commands):
+        if binary:
+            yield from php.look(binary, protobuf=protobuf)

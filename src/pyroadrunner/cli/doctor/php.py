@@ -1,0 +1,90 @@
+"""PHP: which one, what it can do, how its command line is set up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
+
+_PART = "PHP"
+_OLDEST = (8, 1)  # that spiral/roadrunner-* and Octane take today
+_PATIENCE = 20.0  # seconds
+_ASK = """
+$x = fn (string $name) => extension_loaded($name);
+echo json_encode([
+    'version' => PHP_VERSION, 'binary' => PHP_BINARY, 'ini' => php_ini_loaded_file() ?: '',
+    'json' => $x('json'), 'sockets' => $x('sockets'), 'pcntl' => $x('pcntl'), 'protobuf' => $x('protobuf'),
+    'opcache' => $x('Zend OPcache'), 'opcache_cli' => (bool) ini_get('opcache.enable_cli'), 'xdebug' => $x('xdebug'),
+    'display_errors' => strtolower((string) ini_get('display_errors')), 'memory_limit' => ini_get('memory_limit'),
+]);
+"""
+
+
+def binary_of(command: Sequence[str]) -> str:
+    """The PHP of a worker's command; empty when it is none of PHP."""
+    program = os.path.basename(command[0]) if command else ""
+    return command[0] if program.startswith("php") else ""
+
+
+def look(binary: str, *, protobuf: bool) -> Iterator[Finding]:
+    """What a PHP is like.
+
+    Args:
+        binary: path or name.
+        protobuf: whether the config makes workers read protobuf.
+    """
+    path = shutil.which(binary)
+    if path is None:
+        yield fail(
+            _PART, binary, "not found", "install it (Debian: apt install php-cli), or write its path in server.command"
+        )
+        return
+    try:
+        asked = subprocess.run([path, "-r", _ASK], capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL)
+        told = json.loads(asked.stdout[asked.stdout.index(b"{") :])
+    except (OSError, subprocess.TimeoutExpired, ValueError) as wrong:
+        yield fail(_PART, binary, f"{path} can't be asked: {wrong}", f"run {path} -v and see what it says")
+        return
+    yield from judge(told, path, protobuf=protobuf)
+
+
+def judge(told: dict[str, Any], path: str, *, protobuf: bool) -> Iterator[Finding]:
+    """What to think of what a PHP said of itself. Pure."""
+    version = str(told["version"])
+    numbers = tuple(int(part) for part in version.split(".")[:2])
+    found = f"{version} ({path}, {told['ini'] or 'no php.ini'}, memory_limit {told['memory_limit']})"
+    if numbers < _OLDEST:
+        yield warn(_PART, "version", found, "worker packages want PHP 8.1 or newer")
+    else:
+        yield ok(_PART, "version", found)
+    yield _extension(told, "json", fail, "without it workers can't read a request: install php-json")
+    yield _extension(
+        told, "sockets", warn, "needed for RPC from PHP (spiral/goridge) and for server.relay over a socket"
+    )
+    yield _extension(told, "pcntl", warn, "frameworks use it for signals and time limits of jobs")
+    if protobuf:
+        yield _extension(told, "protobuf", warn, "the codec is protobuf; without the extension it is slow in PHP")
+    if not told["opcache"]:
+        yield warn(
+            _PART, "opcache", "missing", "each worker compiles all code anew when it starts: install php-opcache"
+        )
+    elif not told["opcache_cli"]:
+        todo = "workers are command line processes: set opcache.enable_cli=1 in php.ini; then the JIT can be used, too"
+        yield warn(_PART, "opcache", "off for the command line", todo)
+    else:
+        yield ok(_PART, "opcache", "on for the command line")
+    if told["xdebug"]:
+        yield warn(_PART, "xdebug", "loaded", "it makes every request slow; leave it out in production")
+    if told["display_errors"] in ("1", "on", "stdout"):
+        todo = "warnings are printed where answers go; set display_errors=stderr"
+        yield warn(_PART, "display_errors", "on, to stdout", todo)
+
+
+def _extension(told: dict[str, Any], name: str, otherwise: Any, todo: str) -> Finding:
+    finding: Finding = ok(_PART, name, "there") if told[name] else otherwise(_PART, name, "missing", todo)
+    return finding

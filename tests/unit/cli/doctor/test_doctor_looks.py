@@ -1,0 +1,126 @@
+"""What `rr doctor` thinks of what it sees."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+import pytest
+
+from pyroadrunner.cli.doctor import brokers, machine, php, places
+from pyroadrunner.cli.doctor.finding import Verdict
+
+PHP = {
+    "version": "8.3.1",
+    "binary": "/usr/bin/php",
+    "ini": "/etc/php.ini",
+    "json": True,
+    "sockets": True,
+    "pcntl": True,
+    "protobuf": False,
+    "opcache": True,
+    "opcache_cli": True,
+    "xdebug": False,
+    "display_errors": "0",
+    "memory_limit": "128M",
+}
+
+
+def verdicts(told: dict[str, Any], *, protobuf: bool = False) -> dict[str, Verdict]:
+    return {one.what: one.verdict for one in php.judge(told, "/usr/bin/php", protobuf=protobuf)}
+
+
+def test_a_good_php_gives_no_warning() -> None:
+    assert set(verdicts(PHP).values()) == {Verdict.OK}
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "verdict"),
+    [
+        ({"version": "8.0.30"}, "version", Verdict.WARN),
+        ({"version": "7.4.3"}, "version", Verdict.WARN),
+        ({"json": False}, "json", Verdict.FAIL),
+        ({"sockets": False}, "sockets", Verdict.WARN),
+        ({"pcntl": False}, "pcntl", Verdict.WARN),
+        ({"opcache": False}, "opcache", Verdict.WARN),
+        ({"opcache_cli": False}, "opcache", Verdict.WARN),
+        ({"xdebug": True}, "xdebug", Verdict.WARN),
+        ({"display_errors": "stdout"}, "display_errors", Verdict.WARN),
+    ],
+)
+def test_what_is_not_as_it_should_be(change: dict[str, Any], what: str, verdict: Verdict) -> None:
+    assert verdicts({**PHP, **change})[what] is verdict
+
+
+def test_protobuf_is_looked_for_only_where_it_is_used() -> None:
+    assert "protobuf" not in verdicts(PHP)
+    assert verdicts(PHP, protobuf=True)["protobuf"] is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("command", "binary"),
+    [(["php", "w.php"], "php"), (["/opt/php8.3", "w.php"], "/opt/php8.3"), (["python", "w.py"], ""), ([], "")],
+)
+def test_the_php_of_a_command(command: list[str], binary: str) -> None:
+    assert php.binary_of(command) == binary
+
+
+@pytest.mark.parametrize(
+    ("free", "workers", "verdict"),
+    [(8 << 30, 4, Verdict.OK), (100 << 20, 1, Verdict.WARN), (1 << 30, 100, Verdict.WARN), (300 << 20, 0, Verdict.OK)],
+)
+def test_memory(free: int, workers: int, verdict: Verdict) -> None:
+    assert machine.memory(free, workers).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("soft", "verdict"), [(1024, Verdict.WARN), (4096, Verdict.OK), (resource.RLIM_INFINITY, Verdict.OK)]
+)
+def test_open_files(soft: int, verdict: Verdict) -> None:
+    assert machine.files(soft, 1 << 20).verdict is verdict
+
+
+def test_the_addresses_of_a_config() -> None:
+    config = {
+        "http": {"address": ":80", "ssl": {"address": ":443", "cert": ""}},
+        "rpc": {"listen": "tcp://127.0.0.1:6001"},
+        "server": {"relay": "pipes"},
+        "tcp": {"servers": {"smtp": {"addr": ":25"}}},
+    }
+    found = [("http.address", ":80"), ("rpc.listen", "tcp://127.0.0.1:6001"), ("tcp.servers.smtp.addr", ":25")]
+    assert list(places.addresses(config)) == found
+    config["http"]["ssl"]["cert"] = "a.pem"
+    assert ("http.ssl.address", ":443") in list(places.addresses(config))
+
+
+def test_the_folders_of_a_config() -> None:
+    config = {
+        "http": {"uploads": {"dir": "up"}},
+        "logs": {"output": ["stderr", "log/a.log", "b.log"]},
+        "kv": {"boxes": {"driver": "boltdb", "config": {"file": "data/rr.db"}}, "mem": {"driver": "memory"}},
+    }
+    assert list(places.folders(config)) == [
+        ("http.uploads.dir", "up"),
+        ("logs.output", "log"),
+        ("logs.output", "."),
+        ("kv.boxes.config.file", "data"),
+    ]
+
+
+def test_the_brokers_of_a_config() -> None:
+    config = {
+        "amqp": {"addr": "amqp://guest:***@rabbit/vhost"},
+        "kafka": {"brokers": ["a:1", "b"]},
+        "kv": {
+            "fast": {"driver": "redis", "config": {"addrs": ["redis:7000"]}},
+            "plain": {"driver": "memcached"},
+            "own": {"driver": "memory"},
+        },
+    }
+    assert list(brokers.brokers(config)) == [
+        ("amqp.addr", "rabbit", 5672),
+        ("kafka.brokers", "a", 1),
+        ("kafka.brokers", "b", 9092),
+        ("kv.fast.config.addrs", "redis", 7000),
+        ("kv.plain.config.addr", "127.0.0.1", 11211),
+    ]

@@ -1,0 +1,45 @@
+"""How findings are drawn."""
+
+from __future__ import annotations
+
+import json
+
+from pyroadrunner.cli.doctor.finding import fail, ok, warn
+from pyroadrunner.cli.doctor.render import as_json, failed, text
+
+FINDINGS = [
+    ok("PHP", "version", "8.3"),
+    warn("PHP", "opcache", "off", "switch it on"),
+    fail("places", "http.address", "taken\nby others", "stop them"),
+]
+
+
+def test_findings_stand_under_their_part_with_what_to_do() -> None:
+    assert list(text(FINDINGS, coloured=False)) == [
+        "PHP",
+        "  ok    version       8.3",
+        "  warn  opcache       off",
+        "                      -> switch it on",
+        "places",
+        "  fail  http.address  taken",
+        "                      by others",
+        "                      -> stop them",
+        "3 looked at: 1 failure, 1 warning",
+    ]
+
+
+def test_json_has_the_same() -> None:
+    told = json.loads(as_json(FINDINGS))
+    assert told["ok"] is False
+    assert told["findings"][1] == {
+        "part": "PHP",
+        "verdict": "warn",
+        "what": "opcache",
+        "found": "off",
+        "todo": "switch it on",
+    }
+
+
+def test_warnings_are_no_failure() -> None:
+    assert not failed(FINDINGS[:2])
+    assert failed(FINDINGS)
