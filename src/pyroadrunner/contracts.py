@@ -272,6 +272,10 @@ class Effective(Protocol):
         """A checked section; one without a model only where another's model has named it (``elsewhere``, see
         ``config/check.py``). ``None`` when it is absent."""
 
+    @property
+    def experimental(self) -> bool:
+        """Whether ``-e`` was given: what is not ready for everybody may run."""
+
 
 __all__ = [
     "Effective",

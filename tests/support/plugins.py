@@ -175,6 +175,8 @@ class WholeConfig:
     def as_dict(self) -> dict[str, Any]:
         return {"whole": True}
 
+    experimental = False
+
     def section(self, name: str) -> msgspec.Struct | None:
         return None
 

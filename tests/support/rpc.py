@@ -188,6 +188,8 @@ class FakeEffective:
     def as_dict(self) -> dict[str, Any]:
         return {"version": "3", "rpc": {"listen": "tcp://127.0.0.1:6001"}}
 
+    experimental = False
+
     def section(self, name: str) -> msgspec.Struct | None:
         return None
 

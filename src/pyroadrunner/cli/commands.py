@@ -11,7 +11,7 @@ SHARED = (
     Flag(name="dotenv", value="FILE", help="put the variables of a dotenv file into the environment first"),
     Flag(name="debug", short="d", help="debug server on http://127.0.0.1:6061/debug/"),
     Flag(name="silent", short="s", help="print no lines of our own; logs are not affected"),
-    Flag(name="enable-experimental", short="e", help="let `envfile` of the config be read"),
+    Flag(name="enable-experimental", short="e", help="let `envfile` of the config be read, and HTTP/3 be served"),
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
     Flag(name="force", short="f", help="with stop: stop at once"),

@@ -33,7 +33,7 @@ class LoadOptions:
         workdir: ``-w``, the folder to work in; empty = the folder of the config.
         dotenv: ``--dotenv``, relative to the folder worked in; the variable ``DOTENV_PATH`` beats it.
         overrides: ``-o``, each ``key=value``.
-        experimental: ``-e``, lets ``envfile`` be read.
+        experimental: ``-e``, lets ``envfile`` be read and HTTP/3 be served.
         require_version: whether a config without ``version`` is refused. Commands that only look for ``rpc`` need none:
             Laravel Octane runs ``rr reset -o rpc.listen=...`` on an empty file.
     """
@@ -105,7 +105,9 @@ def _assemble(layer: Layer, options: LoadOptions, *, root: Origin, path: str) ->
     fail(_version_faults(layer, root, required=options.require_version))
     apply_includes(layer, os.environ)
     notices = tuple(_notices(layer, options))
-    return RawConfig(layer.data, layer.origins, root=root, path=path, notices=notices)
+    return RawConfig(
+        layer.data, layer.origins, root=root, path=path, experimental=options.experimental, notices=notices
+    )
 
 
 def _version_faults(layer: Layer, root: Origin, *, required: bool) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ class RawConfig:
     Attributes:
         data: sections by name, keys lower-cased, variables expanded, overrides and includes applied. Not to be changed.
         path: absolute path of the main file; empty when there is none.
+        experimental: whether ``-e`` was given.
         notices: what loading saw that is legal and hardly meant; ``section.check`` passes them on as warnings.
     """
 
@@ -26,10 +27,12 @@ class RawConfig:
         *,
         root: Origin,
         path: str = "",
+        experimental: bool = False,
         notices: tuple[Fault, ...] = (),
     ) -> None:
         self.data = data
         self.path = path
+        self.experimental = experimental
         self.notices = notices
         self._origins = origins
         self._root = root

@@ -55,6 +55,11 @@ class EffectiveConfig:
             holder[str(path[-1])] = masked(value, path)
         return config
 
+    @property
+    def experimental(self) -> bool:
+        """Whether ``-e`` was given."""
+        return self._raw.experimental
+
     def section(self, name: str) -> msgspec.Struct | None:
         """A checked section, secrets included."""
         return self._checked.sections.get(name)

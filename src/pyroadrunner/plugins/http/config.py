@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from pyroadrunner.config.values import StringList, unbuilt
+from pyroadrunner.config.values import StringList
 from pyroadrunner.content.codings import Level, Name
 from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, StaticConfig, faulty_subnets
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
@@ -50,6 +50,17 @@ class GzipConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Bytes; a shorter body stays as it is. A stream without a length never is too short."""
     exclude_types: StringList = msgspec.field(default_factory=list)
     """Prefixes of content types that stay as they are, besides those that are packed already."""
+
+
+class Http3Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.http3``, experimental: served only with ``rr serve -e``."""
+
+    address: str = ""
+    """Where QUIC comes in over UDP: ``host:port``, ``:port`` or ``[::1]:port``; empty = nowhere."""
+    cert: str = ""
+    """PEM file: certificate and chain; empty = that of ``http.ssl``."""
+    key: str = ""
+    """PEM file: the private key; empty = that of ``http.ssl``."""
 
 
 class FcgiConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -100,7 +111,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     static: StaticConfig | None = None
     ssl: SslConfig = SslConfig()
     http2: Http2Config = Http2Config()
-    http3: Annotated[dict[str, Any] | None, unbuilt("HTTP/3; nothing listens for it")] = None
+    http3: Http3Config = Http3Config()
     fcgi: FcgiConfig = FcgiConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +13,9 @@ from pyroadrunner.door.address import Tcp, parse_address
 from pyroadrunner.door.errors import ListenError, TlsError
 from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.acme.challenges import ChallengeAnswers
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
@@ -23,6 +26,8 @@ from pyroadrunner.plugins.http.tls.files import files_of
 
 if TYPE_CHECKING:
     from pyroadrunner.plugins.http.acme.renewal import Acme
+
+log = Log("http")
 
 Chain = Callable[[], ASGIApp]
 Around = Callable[[ASGIApp], ASGIApp]
@@ -54,7 +59,7 @@ class Doors:
         ListenError, TlsError: there is none, or one can't be had.
     """
 
-    def __init__(self, config: HttpConfig) -> None:
+    def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
         self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
         self._h2c = config.http2.h2c
         self._redirect = config.ssl.redirect
@@ -71,6 +76,12 @@ class Doors:
         self._open: list[Door] = []
         self._entries: list[tuple[Entry, Around]] = []
         self._acme: Acme | None = None
+        self._udp: socket.socket | None = None
+        self._http3 = config.http3
+        wants_http3 = bool(config.http3.address)
+        if wants_http3 and not experimental:
+            log.warning("http.http3 is experimental and off; switch it on with rr serve -e")
+            wants_http3 = False
         if config.ssl.acme is None and self._files is not None:
             self._files.check()
         try:
@@ -84,6 +95,8 @@ class Doors:
             if config.fcgi.address:
                 address = parse_address(config.fcgi.address, "http.fcgi.address")
                 self._fcgi_sockets = BoundSockets(address, "http.fcgi.address")
+            if wants_http3:
+                self._udp = _udp_socket(config.http3.address)
         except BaseException:
             self.close()
             raise
@@ -125,6 +138,11 @@ class Doors:
 
             await self._start(FastCgiListener(self._entry(chain, _unchanged), self._fcgi_sockets))
 
+        if self._udp is not None:
+            from pyroadrunner.plugins.http.http3.listener import Http3Listener
+
+            await self._start(Http3Listener(self._entry(chain, _unchanged), self._udp, self._http3_files()))
+
     def replacement(self, chain: Chain) -> Callable[[], None]:
         """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
         made = [(entry, around(chain())) for entry, around in self._entries]
@@ -157,6 +175,15 @@ class Doors:
         for sockets in (self._plain_sockets, self._tls_sockets, self._fcgi_sockets):
             if sockets is not None:
                 sockets.close()
+        if self._udp is not None:
+            self._udp.close()
+
+    def _http3_files(self) -> TlsFiles:
+        if self._http3.cert and self._http3.key:
+            return TlsFiles(self._http3.cert, self._http3.key, section="http.http3")
+        if self._files is None:
+            raise TlsError("http.http3 has no certificate: set its cert and key, or those of http.ssl")
+        return self._files
 
     def _plain_entry(self, chain: Chain) -> Entry:
         around = partial(ChallengeAnswers, answers=self._acme.answers) if self._acme is not None else _unchanged
@@ -188,6 +215,19 @@ def _tls_address(text: str) -> Tcp:
     if not isinstance(address, Tcp):
         raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
     return address
+
+
+def _udp_socket(text: str) -> socket.socket:
+    try:
+        from pyroadrunner.plugins.http.http3.listener import udp_socket
+    except ImportError as missing:
+        raise TlsError(
+            f"http.http3 needs packages that are not installed: pip install 'pyroadrunner[http3]' ({missing})"
+        ) from missing
+    address = parse_address(text, "http.http3.address")
+    if not isinstance(address, Tcp):
+        raise ListenError(f"http.http3.address: QUIC is spoken over UDP only, provided: {text}")
+    return udp_socket(address)
 
 
 def _acme(config: AcmeConfig, plain_port: int) -> Acme:

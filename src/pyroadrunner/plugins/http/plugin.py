@@ -58,7 +58,7 @@ class HttpPlugin:
             WorkerStartError: the workers do not come up.
         """
         # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
-        doors = Doors(self._config)
+        doors = Doors(self._config, experimental=bool(self._config.http3.address) and self._effective.experimental)
         try:
             self._pools = await start_pools(self._factory, self._config.pools())
             await doors.start(partial(self._chain, self._config, self._effective.as_dict()))

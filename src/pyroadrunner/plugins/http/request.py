@@ -87,7 +87,7 @@ def build(scope: Scope) -> tuple[Context, int, int]:
     if cookies is None:
         jar = {}
     else:
-        if version == "2" and len(cookies) > 1:  # crumbs, RFC 9113 section 8.2.3
+        if version in ("2", "3") and len(cookies) > 1:  # crumbs, RFC 9113 section 8.2.3
             cookies = headers["Cookie"] = ["; ".join(cookies)]
         jar = parse_cookies(cookies)
     path: bytes = scope["raw_path"]
