@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 sh scripts/venv.sh dev || exit 1
 php=$(sh scripts/php.sh) || exit 1
 sh scripts/packages.sh curl=curl nginx=nginx || exit 1
+sh scripts/packages.sh caddy=caddy || echo "== no Caddy: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||

@@ -50,5 +50,23 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
 
         return (string) getmypid();
     })(),
+    '/who' => Response::json([
+        'address' => $request->remoteAddr,
+        'uri' => $request->uri,
+        'protocol' => $request->protocol,
+        'proto' => $request->header('X-Forwarded-Proto'),
+        'method' => $request->method,
+    ]),
+    '/events' => new Response(
+        headers: ['Content-Type' => 'text/event-stream', 'X-Accel-Buffering' => 'no'],
+        body: (static function () use ($request): Generator { // the second when the test says so
+            yield "data: first\n\n";
+            while (!file_exists($request->query['for'])) {
+                usleep(1000);
+                clearstatcache();
+            }
+            yield "data: second\n\n";
+        })(),
+    ),
     default => Response::json(['form' => $request->parsed, 'query' => $request->query]),
 });

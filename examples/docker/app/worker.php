@@ -1,0 +1,13 @@
+<?php
+
+declare(strict_types=1);
+
+require '/opt/php/autoload.php';
+
+use PyRoadRunner\Http\Request;
+use PyRoadRunner\Http\Server;
+
+Server::run(static fn (Request $request): string => match ($request->path()) {
+    '/health' => 'ok', // ask the database here, if nothing works without it
+    default => "Hello, container!\n",
+});

@@ -1,0 +1,146 @@
+"""The container and service files of ``examples/``: what of them can be run without Docker, a cluster or systemd."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from pyroadrunner.config.durations import parse_duration
+from support.load import Load
+from support.php import require_php
+from support.server import RR, Server, environment, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+DOCKER = EXAMPLES / "docker"
+STOPPING_WORKERS = 10.0  # seconds a worker has to follow the order to stop
+
+
+def seconds(text: str) -> float:
+    return parse_duration(text)
+
+
+def process_one() -> list[str]:
+    """Runs a command as process 1 of a namespace of its own."""
+    unshare = shutil.which("unshare")
+    flags = ["--pid", "--fork", "--mount-proc"]
+    if unshare is None or subprocess.run([unshare, *flags, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("unshare is not here, or namespaces are not allowed")
+    return [unshare, *flags]
+
+
+def application(folder: Path) -> tuple[Path, int]:
+    """The image's ``/app``, with the library where it is here, and its port."""
+    require_php()
+    app = folder / "app"
+    shutil.copytree(DOCKER / "app", app)
+    port = free_port()
+    for file, changes in {
+        "worker.php": {"/opt/php/": f"{ROOT}/php/"},
+        ".rr.yaml": {"0.0.0.0:8080": f"127.0.0.1:{port}", "127.0.0.1:6001": f"127.0.0.1:{free_port()}"},
+    }.items():
+        text = (app / file).read_text()
+        for before, after in changes.items():
+            assert before in text
+            text = text.replace(before, after)
+        (app / file).write_text(text)
+    return app, port
+
+
+def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
+    app, port = application(tmp_path)
+    with Server(app, None, launcher=process_one(), env={"WORKERS": "3"}) as server:
+        [one] = psutil.Process(server.pid).children()
+        assert Path(f"/proc/{one.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
+        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health").read() == b"ok"
+        workers = one.children()
+        assert len(workers) == 4  # WORKERS, and the one of the probe
+        with Load(("127.0.0.1", port), threads=8) as load:
+            load.wait_for_more(50)
+            one.send_signal(signal.SIGTERM)  # docker stop
+            assert server.wait() == 0
+        assert [failure for failure in load.failures if "Refused" not in failure] == []
+        assert psutil.wait_procs(workers, 10)[1] == []
+
+
+def test_the_probe_of_the_image_says_when_nobody_answers(tmp_path: Path) -> None:
+    app, port = application(tmp_path)
+    [check] = re.findall(r'CMD \["php", "-r", "(.*)"\]', (DOCKER / "Dockerfile").read_text())
+    probe = [require_php(), "-r", check.replace(":8080", f":{port}")]
+    assert subprocess.run(probe, env=environment(), check=False).returncode == 1
+    with Server(app, None):
+        assert subprocess.run(probe, env=environment(), check=False).returncode == 0
+
+
+def test_what_the_image_is_made_of_is_in_its_context() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    allowed = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"]
+    for name in " ".join(copied).split():
+        assert (ROOT / name).exists()
+        assert name in allowed
+
+
+def manifests() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((EXAMPLES / "kubernetes" / "app.yaml").read_text()))
+
+
+def test_whoever_stops_it_gives_it_the_time_it_may_take() -> None:
+    grace = seconds(yaml.safe_load((DOCKER / "app" / ".rr.yaml").read_text())["endure"]["grace_period"])
+    compose = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["app"]
+    assert seconds(compose["stop_grace_period"]) >= grace + STOPPING_WORKERS
+    pod = manifests()[0]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    [_, pause] = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert pod["terminationGracePeriodSeconds"] >= float(pause) + grace + STOPPING_WORKERS
+    unit = (EXAMPLES / "systemd" / "rr.service").read_text()
+    [timeout] = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert float(timeout) >= 30 + STOPPING_WORKERS  # the default of endure.grace_period
+
+
+def test_ports_and_paths_of_the_manifests_fit_the_image() -> None:
+    deployment, service = manifests()
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    config = yaml.safe_load((DOCKER / "app" / ".rr.yaml").read_text())
+    assert config["http"]["address"] == f"0.0.0.0:{container['ports'][0]['containerPort']}"
+    routes = {route["match"] for route in config["http"]["routes"]}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["path"] in routes
+        assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
+    assert service["spec"]["ports"][0]["targetPort"] == container["ports"][0]["name"]
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("unit", ["rr.service", "rr.socket"])
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path, unit: str) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("systemd-analyze is not installed")
+    for name in ("rr.service", "rr.socket"):
+        text = (EXAMPLES / "systemd" / name).read_text().replace("/opt/rr/bin/rr", str(RR))
+        (tmp_path / name).write_text(text)
+    done = subprocess.run([verify, "verify", str(tmp_path / unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [
+        ("docker.md", "docker/Dockerfile"),
+        ("docker.md", "docker/app/.rr.yaml"),
+        ("kubernetes.md", "kubernetes/app.yaml"),
+        ("systemd.md", "systemd/rr.service"),
+        ("systemd.md", "systemd/rr.socket"),
+    ],
+)
+def test_the_pages_show_the_files_that_are_shipped(page: str, file: str) -> None:
+    shown = re.findall(r"^```\w+\n(.*?)^```", (ROOT / "docs" / "deploy" / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert (EXAMPLES / file).read_text() in shown

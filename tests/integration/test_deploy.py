@@ -1,0 +1,135 @@
+"""The configs of the manual's deployment pages, run: nginx and Caddy in front of the real ``rr serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.http import Client, request, split
+from support.load import Load
+from support.php import require_php
+from support.pools import run
+from support.proxies import block, caddy, nginx
+from support.server import READY, Server, free_port, rr
+
+ROOT = Path(__file__).parent.parent.parent
+WORKER = ROOT / "tests" / "support" / "workers" / "http.php"
+NGINX = ROOT / "docs" / "deploy" / "nginx.md"
+CADDY = ROOT / "docs" / "deploy" / "caddy.md"
+PROXIES = pytest.mark.parametrize("proxy", ["nginx", "caddy"])
+
+
+class Site:
+    """A proxy with ``rr`` behind it."""
+
+    def __init__(self, folder: Path, port: int, server: Server) -> None:
+        self.folder = folder
+        self.port = port
+        self.server = server
+
+    def ask(self, raw: bytes) -> tuple[int, dict[str, list[str]], bytes]:
+        async def main() -> bytes:
+            client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+            await client.send(raw)
+            answer = await client.rest()
+            client.close()
+            return answer
+
+        return split(run(main()))
+
+
+@contextmanager
+def deployed(folder: Path, proxy: str) -> Iterator[Site]:
+    """Everything as the page has it, but for paths, ports and the worker."""
+    port = free_port()
+    public = folder / "public"
+    public.mkdir()
+    (public / "app.css").write_text("body {}")
+    (public / "index.php").write_text("<?php secret();")
+    page, sock = (NGINX if proxy == "nginx" else CADDY), str(folder / "http.sock")
+    paths = {"/run/rr/http.sock": sock, "/run/rr/rpc.sock": str(folder / "rpc.sock")}
+    config = block(page, "yaml", {**paths, "php worker.php": f"{require_php()} {WORKER}"})
+    front = {"/run/rr/http.sock": sock, "/srv/app/public": str(public)}
+    with Server(folder, f"{config}endure: {{retirement: 1s}}\n") as server:
+        if proxy == "nginx":
+            with nginx(folder, block(page, "nginx", {**front, "listen 80;": f"listen 127.0.0.1:{port};"})):
+                yield Site(folder, port, server)
+        else:
+            with caddy(folder, block(page, "caddyfile", {**front, "example.com {": f"http://:{port} {{"})):
+                yield Site(folder, port, server)
+
+
+@PROXIES
+def test_files_come_from_the_proxy_and_all_else_from_the_workers(tmp_path: Path, proxy: str) -> None:
+    with deployed(tmp_path, proxy) as site:
+        status, _, body = site.ask(request("GET", "/app.css"))
+        assert (status, body) == (200, b"body {}")
+        assert b"secret" not in site.ask(request("GET", "/index.php"))[2]
+        forged = {"x_forwarded_for": "6.6.6.6", "x_real_ip": "6.6.6.6"}
+        told = json.loads(site.ask(request("GET", "/who?x=1", **forged))[2])
+        assert told == {
+            "address": "127.0.0.1",
+            "uri": "http://ex.com/who?x=1",
+            "protocol": "HTTP/1.1",
+            "proto": "http",
+            "method": "GET",
+        }
+
+
+@PROXIES
+def test_a_large_body_and_a_form_arrive(tmp_path: Path, proxy: str) -> None:
+    with deployed(tmp_path, proxy) as site:
+        size = 20 << 20
+        answer = site.ask(request("POST", "/size", b"x" * size, content_type="application/octet-stream"))
+        assert answer[2] == str(size).encode()
+        form = request("POST", "/", b"a[b]=1", content_type="application/x-www-form-urlencoded")
+        assert json.loads(site.ask(form)[2])["form"] == {"a": {"b": "1"}}
+
+
+@PROXIES
+def test_events_are_not_held_back(tmp_path: Path, proxy: str) -> None:
+    gate = tmp_path / "gate"
+    with deployed(tmp_path, proxy) as site:
+
+        async def main() -> None:
+            client = Client(*await asyncio.open_connection("127.0.0.1", site.port))
+            await client.send(request("GET", f"/events?for={gate}"))
+            await client.until(b"data: first")
+            gate.touch()
+            await client.until(b"data: second")
+            client.close()
+
+        run(main())
+
+
+@PROXIES
+def test_a_reset_and_a_restart_behind_the_proxy_fail_no_request(tmp_path: Path, proxy: str) -> None:
+    with deployed(tmp_path, proxy) as site:
+        with Load(("127.0.0.1", site.port), "/pid") as load:
+            assert rr("reset", cwd=tmp_path).code == 0
+            load.wait_for_more(50)
+            site.server.send(signal.SIGUSR2)
+            site.server.wait_for(READY, times=2)
+            load.wait_for_more(50)
+        assert load.failures == []
+        assert len(load.bodies) > 4  # four workers at a time
+
+
+def test_nginx_without_http_1_1_gets_400(tmp_path: Path) -> None:
+    """As the page says."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    port, sock = free_port(), folder / "http.sock"
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"address": f"unix://{sock}", "pool": {"num_workers": 1}},
+    }
+    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://unix:{sock}:/; }} }}"
+    with Server(folder, config) as server, nginx(tmp_path, site):
+        assert Site(folder, port, server).ask(request("GET", "/pid"))[0] == 400
