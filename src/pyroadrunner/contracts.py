@@ -262,6 +262,15 @@ class Reloads(Protocol):
         """
 
 
+@runtime_checkable
+class HasCertificates(Protocol):
+    """A plugin that serves TLS."""
+
+    async def reload_certificates(self) -> None:
+        """Look at the files of its certificates now (``rr reload``, SIGHUP), and serve new connections with what has
+        changed. Never raises: a file that is not good is logged, and the old certificate stays."""
+
+
 class Effective(Protocol):
     """The configuration the server runs with: for those who show it (``rpc.Config``), and for those whose settings
     stand in more than one section."""
@@ -279,6 +288,7 @@ class Effective(Protocol):
 
 __all__ = [
     "Effective",
+    "HasCertificates",
     "HasMetrics",
     "HasPools",
     "HasProcesses",

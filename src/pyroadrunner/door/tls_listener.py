@@ -75,9 +75,13 @@ class TlsListener:
             await served.run()
 
     async def reload(self) -> None:
-        """Serve new connections with what is in the files now. A file that is not good is logged, and all stays."""
+        """Serve new connections with what is in the files now, if they have changed. A file that is not good is
+        logged, and all stays."""
         async with self._changing:
-            self._stamp = self._files.stamp()
+            stamp = self._files.stamp()
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
             try:
                 self._files.check()
                 await self._replace()
@@ -122,8 +126,7 @@ class TlsListener:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._every)
-            if self._files.stamp() != self._stamp:
-                await self.reload()
+            await self.reload()
             for old in self._retired:
                 if old.until <= loop.time():
                     old.refuse()

@@ -22,7 +22,7 @@ from pyroadrunner.container.reload.diff import Change, covered, differences, wit
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.merge import merged
 from pyroadrunner.container.systemd import manager
-from pyroadrunner.contracts import Prepared, Reloads, RpcMethod
+from pyroadrunner.contracts import HasCertificates, Prepared, Reloads, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
@@ -88,11 +88,14 @@ class Reloader:
         self._effective = effective
         self._models = models
         self._plugins: Sequence[Reloads] = ()
+        self._certificates: Sequence[HasCertificates] = ()
         self._one_at_a_time = asyncio.Lock()
 
     def serve(self, plugins: Iterable[object]) -> None:
         """Hand changes to those of these that can take them over."""
+        plugins = list(plugins)
         self._plugins = [plugin for plugin in plugins if isinstance(plugin, Reloads)]
+        self._certificates = [plugin for plugin in plugins if isinstance(plugin, HasCertificates)]
 
     async def start(self) -> None:
         pass
@@ -129,6 +132,8 @@ class Reloader:
             manager.reloading()
             try:
                 outcome = await self._reload()
+                for plugin in self._certificates:
+                    await plugin.reload_certificates()
             except RoadRunnerError as refused:
                 _log.error("the config was not reloaded", error=str(refused))
                 raise

@@ -91,10 +91,7 @@ class HttpPlugin:
             self._doors.retire()
 
     async def reload_certificates(self) -> None:
-        """Serve new connections with the certificate that is in its files now; without TLS, nothing happens.
-
-        Nobody has to call this after a change: the files are looked at every second.
-        """
+        """Look at the files of the certificate now; without a call they are looked at every second."""
         if self._doors is not None and self._doors.tls is not None:
             await self._doors.tls.reload()
 

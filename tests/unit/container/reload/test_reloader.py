@@ -62,6 +62,28 @@ class Running:
         return asyncio.run(self.reloader.reload(check=check))
 
 
+class Certified:
+    """Has certificates, and notes that it was told to look at them."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+
+    async def reload_certificates(self) -> None:
+        self.notes.append("looks at certificates")
+
+
+def test_certificates_are_looked_at_after_the_config_was_taken_over() -> None:
+    notes: list[str] = []
+    server = Running(Plugin("a", notes), a={})
+    server.reloader.serve([Plugin("a", notes), Certified(notes)])
+    server.reload(a={"size": 2})
+    assert notes[-2:] == ["a applies", "looks at certificates"]
+    with pytest.raises(ConfigError):
+        server.reload(a={"size": "many"})
+    server.reload(check=True, a={})
+    assert notes.count("looks at certificates") == 1
+
+
 def keys(outcome: Outcome) -> tuple[list[str], list[str]]:
     return [change.key for change in outcome.applied], [change.key for change in outcome.restart]
 
