@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.flags import UsageError, parse
 from pyroadrunner.config.check import check
 from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
@@ -72,3 +74,33 @@ def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Page and text of each `rr ...` that is shown: at a prompt, or in a sentence."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        name = str(page.relative_to(ROOT))
+        lines = re.findall(r"^[$#] (?:\S*/)?(rr .*)$", "\n".join(blocks(page, "console")), re.MULTILINE)
+        lines += re.findall(r"`(rr [^`]+)`", _FENCED.sub("", page.read_text("utf-8")))
+        found += [(name, line) for line in dict.fromkeys(lines) if not line.startswith(("rr COMMAND", "rr version "))]
+    return found
+
+
+def variants(line: str) -> list[list[str]]:
+    """What a line stands for: ``[--json]`` may be there or not, of ``a|b`` it is one, ``...`` is anything."""
+    line = re.sub(r" +#.*$| [&|>;] .*$", "", line).replace("\\|", "|").replace("...", "").replace("[=PATHS]", "")
+    options = re.sub(r"[\[\]]", "", line).split()
+    alternatives = next((word.split("|") for word in options if "|" in word), [])
+    if not alternatives:
+        return [options[1:]]
+    return [[one if "|" in word else word for word in options[1:]] for one in alternatives]
+
+
+@pytest.mark.parametrize(("page", "line"), command_lines())
+def test_commands_of_the_manual_are_commands_with_flags_they_have(page: str, line: str) -> None:
+    for words in variants(line):
+        try:
+            parse(words, COMMANDS, SHARED)
+        except UsageError as wrong:
+            pytest.fail(f"{page}: {line}: {wrong}")

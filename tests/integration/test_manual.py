@@ -1,0 +1,65 @@
+"""What the manual says about RPC and PHP, asked of a running server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
+from pyroadrunner.goridge.address import parse_address
+from support.php import require_php
+from support.server import Server, environment
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "docs" / "rpc.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With every section the page tells about."""
+    config = {
+        "server": {"command": [require_php(), str(ROOT / "php" / "examples" / "hello.php")]},
+        "http": {"pool": {"num_workers": 1}},
+        "kv": {"memory": {"driver": "memory", "config": {}}},
+    }
+    with Server(tmp_path_factory.mktemp("manual"), config) as running:
+        yield running
+
+
+def methods() -> list[str]:
+    """Every ``service.Method`` in a table of the page."""
+    rows = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
+    return sorted({name for row in rows for name in re.findall(r"`(\w+\.[A-Z]\w+)`", row)})
+
+
+def said(server: Server, method: str) -> str:
+    """What the server has against a call; most arguments are no good."""
+    with RpcClient(parse_address(server.rpc)) as client:
+        try:
+            client.call(method, "http")
+        except CallFailed as error:
+            return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("method", methods())
+def test_a_method_of_the_page_is_there(server: Server, method: str) -> None:
+    assert "can't find" not in said(server, method)
+
+
+def test_a_method_that_is_not_there_is_told_apart(server: Server) -> None:
+    assert "can't find" in said(server, "informer.Nope")
+
+
+def test_the_php_of_the_page_runs(server: Server) -> None:
+    [code] = re.findall(r"^```php\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    script = f"require '{ROOT}/php/autoload.php'; {code} echo json_encode($workers);"
+    env = environment({"RR_RPC": server.rpc})
+    done = subprocess.run([require_php(), "-r", script], capture_output=True, env=env, check=True)
+    [worker] = json.loads(done.stdout)
+    assert worker["statusStr"] == "ready"
