@@ -104,3 +104,12 @@ def test_commands_of_the_manual_are_commands_with_flags_they_have(page: str, lin
             parse(words, COMMANDS, SHARED)
         except UsageError as wrong:
             pytest.fail(f"{page}: {line}: {wrong}")
+
+
+def test_every_page_with_differences_is_linked_from_the_page_of_all_differences() -> None:
+    told = (ROOT / "docs" / "differences.md").read_text("utf-8")
+    pages = [
+        page for page in PAGES if re.search(r"^#+ .*[Dd]iffer.* RoadRunner", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(pages) > 5
+    assert [page.name for page in pages if page.name != "differences.md" and f"({page.name}" not in told] == []
