@@ -237,12 +237,12 @@ def test_an_address_that_is_none_ends_the_start_in_words(tmp_path: Path, http: s
 def test_keys_of_parts_that_are_not_built_are_said_in_words(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(
         'version: "3"\nserver: {command: "true"}\n'
-        f'http: {{address: "127.0.0.1:{free_port()}", trusted_headers: [X-Real-Ip]}}\n'
+        f'http: {{address: "127.0.0.1:{free_port()}", static: {{dir: ".", request: {{X-A: b}}}}}}\n'
     )
     done = rr("config", "check", cwd=tmp_path)
     said = done.stdout + done.stderr
-    assert "http.trusted_headers" in said
-    assert "the peer's address is used" in said
+    assert "http.static.request" in said
+    assert "no worker sees" in said
 
 
 def test_a_unix_socket_serves_and_is_gone_afterwards(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_an_answer_names_no_server_and_has_its_date_and_length() -> None:
 
 def test_requests_in_a_pipeline_are_answered_in_order() -> None:
     class Echo(ScriptedPool):
-        async def exec(self, payload: Any, label: Any = None) -> Reply:
+        async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Reply:
             await super().exec(payload, label)
             return reply(head(), label[1])
 
@@ -418,7 +418,7 @@ class SlowPool(ScriptedPool):
         self.working = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def exec(self, payload: Any, label: Any = None) -> Reply:
+    async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Reply:
         self.working.set()
         await self.go_on.wait()
         return await super().exec(payload, label)
