@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pyroadrunner.workers.errors import (
@@ -23,8 +24,9 @@ from pyroadrunner.workers.errors import (
 )
 from pyroadrunner.workers.payload import Codec, Payload
 from pyroadrunner.workers.pool import Pool
+from support.log import logged
 from support.php import require_php
-from support.pools import ANY_WORKER, ask, run, running_pool, spawner, text, until
+from support.pools import ANY_WORKER, ask, pool_config, run, running_pool, spawner, text, until
 
 
 async def pids(pool: Pool) -> set[int]:
@@ -433,6 +435,29 @@ def test_the_supervisor_replaces_what_reached_a_limit(limits: dict[str, object],
 
             await until(replaced)
             assert await text(pool, "served") == "1"
+
+    run(main())
+
+
+def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
+    """Of two workers one is up, the other hangs."""
+    script = f"mkdir {tmp_path}/first 2>/dev/null && exec {require_php()} {ANY_WORKER} {tmp_path}; exec sleep 1000"
+
+    async def main() -> None:
+        pool = Pool("test", pool_config(num_workers=2), spawner(["sh", "-c", script]))
+        with logged("server") as log:
+            start = asyncio.create_task(pool.start())
+
+            async def one_is_up() -> bool:
+                return "worker is allocated" in log.messages
+
+            await until(one_is_up)
+            start.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await start
+        [allocated] = log.of("worker is allocated")
+        assert not psutil.pid_exists(allocated["pid"])
+        await pool.destroy(0.0)
 
     run(main())
 

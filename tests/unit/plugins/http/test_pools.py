@@ -1,0 +1,92 @@
+"""All pools of http start at once, or none is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.errors import WorkerStartError
+from pyroadrunner.workers.state import State
+from support.asgi import ScriptedPool
+from support.rpc import FakePool, worker
+
+CONFIGS = {"http": PoolConfig(num_workers=1), "http.slow": PoolConfig(num_workers=2), "http.big": PoolConfig()}
+
+
+class Factory:
+    """Makes a pool once its gate is open; ``broken`` are the names whose workers do not come up."""
+
+    def __init__(self, *broken: str) -> None:
+        self.gates = {name: asyncio.Event() for name in CONFIGS}
+        self.made: dict[str, ScriptedPool] = {}
+        self.begun: list[tuple[str, int, Mapping[str, str]]] = []
+        self._broken = broken
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> ScriptedPool:
+        self.begun.append((name, config.num_workers, env))
+        await self.gates[name].wait()
+        if name in self._broken:
+            raise WorkerStartError(["php", name], "no hello")
+        self.made[name] = ScriptedPool()
+        return self.made[name]
+
+
+def test_they_start_side_by_side() -> None:
+    async def main() -> None:
+        factory = Factory()
+        start = asyncio.create_task(start_pools(factory, CONFIGS))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [(name, workers) for name, workers, _ in factory.begun] == [
+            ("http", 1),
+            ("http.slow", 2),
+            ("http.big", 0),
+        ]
+        assert {env["RR_MODE"] for _, _, env in factory.begun} == {"http"}
+        for gate in factory.gates.values():
+            gate.set()
+        pools = await start
+        assert list(pools) == list(CONFIGS)
+        await destroy_pools(pools, 0)
+        assert all(pool.destroyed for pool in factory.made.values())
+
+    asyncio.run(main())
+
+
+def test_none_is_left_when_one_does_not_come_up() -> None:
+    async def main() -> None:
+        factory = Factory("http.slow")
+        factory.gates["http"].set()
+        factory.gates["http.slow"].set()
+        with pytest.raises(WorkerStartError, match="no hello"):
+            await start_pools(factory, CONFIGS)
+        assert list(factory.made) == ["http"]
+        assert factory.made["http"].destroyed
+
+    asyncio.run(main())
+
+
+def test_none_is_left_when_the_start_is_given_up() -> None:
+    async def main() -> None:
+        factory = Factory()
+        factory.gates["http"].set()
+        start = asyncio.create_task(start_pools(factory, CONFIGS))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert "http" in factory.made
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+        assert factory.made["http"].destroyed
+
+    asyncio.run(main())
+
+
+def test_a_pool_has_a_worker_in_a_state_or_none() -> None:
+    pool = FakePool("http", [worker(1, status=int(State.WORKING))])
+    assert asyncio.run(has_worker(pool, State.READY, State.WORKING))
+    assert not asyncio.run(has_worker(pool, State.READY))
