@@ -16,3 +16,7 @@ ATTRIBUTES = "pyroadrunner.attributes"
 # A key of the scope, there when ``client`` is not whom the connection is with: the other end, as ``client`` has it;
 # ``None`` = it can't be watched.
 PEER = "pyroadrunner.peer"
+# Keys of the scope, set by a middleware that knows: the request's id and that of its trace (32 hexadecimal digits), as
+# ``str``. The request log shows them.
+REQUEST_ID = "pyroadrunner.request_id"
+TRACE_ID = "pyroadrunner.trace_id"

@@ -126,3 +126,18 @@ def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/rr.sock"
     with serving(tmp_path, address=address, middleware=["proxy_ip_parser"], trusted_subnets=["unix:"]):
         assert json.loads(split(run(main()))[2])["remote"] == "203.0.113.7"
+
+
+def test_a_request_has_one_id_everywhere_and_is_told_to_be_slow(tmp_path: Path) -> None:
+    with serving(tmp_path, middleware=["request_id"], slow_request="1ns") as server:
+        _, headers, body = ask(server, "/a?b=1", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        [own] = headers["x-request-id"]
+        assert json.loads(body)["headers"]["X-Request-Id"] == [own]
+        server.wait_for('"msg":"slow request"')
+        ids = {"request_id": own, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"}
+        lines = [json.loads(line) for line in server.stderr.splitlines() if "elapsed" in line]
+        assert [line["msg"] for line in lines] == ["http log", "slow request"]
+        assert lines[0].items() >= ids.items()
+        assert list(lines[0])[-3:] == ["elapsed", "request_id", "trace_id"]
+        assert lines[1].items() >= {"level": "warn", "method": "GET", "path": "/a", **ids}.items()
+        assert ask(server, x_request_id="abc")[1]["x-request-id"] == ["abc"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pyroadrunner.config.values import StringList
+from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
 from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, StaticConfig, faulty_subnets
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
@@ -82,6 +82,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     0 = 503."""
     access_logs: bool = False
     """Long request lines instead of short ones."""
+    slow_request: Duration = 0.0
+    """A request that takes so long gives a warning (ours); the wait for a worker and a slow client count. 0 = none."""
     max_request_size: Annotated[int, msgspec.Meta(ge=0)] = 1000
     """Largest request body in MB (2**20 bytes); 0 = 1000, as in RoadRunner."""
     raw_body: bool = False

@@ -18,6 +18,7 @@ LIVE_KEYS = frozenset(
         "middleware",
         "overload_code",
         "raw_body",
+        "slow_request",
         "static",
         "trusted_headers",
         "trusted_subnets",

@@ -145,7 +145,7 @@ class HttpPlugin:
         if config.routes:
             served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
         around = layers(Setup(config=config, effective=effective))
-        return chain(AccessLog(served, long=config.access_logs), around)
+        return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

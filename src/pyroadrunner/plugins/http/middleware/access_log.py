@@ -1,7 +1,7 @@
 """A line for each request, after its answer. The innermost of all, as in RoadRunner: what others answer gives no line.
 
 Laravel Octane reads these lines: ``http log`` with ``status``, ``method``, ``URI``, ``remote_address``, and ``elapsed``
-as a whole number of milliseconds.
+as a whole number of milliseconds. What is not RoadRunner's stands behind those.
 """
 
 from __future__ import annotations
@@ -12,28 +12,32 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.log import Log
 
 log = Log("http")
 
 
 class AccessLog:
-    """Logs requests at level info; costs one comparison when that is off.
+    """Logs requests at level info, and the slow ones as a warning; costs two comparisons when both are off.
 
     Args:
         app: what answers.
         long: ``http.access_logs``: the long line instead of the short one.
+        slow: ``http.slow_request``: seconds from which on a request is slow; 0 = none is.
     """
 
-    def __init__(self, app: ASGIApp, *, long: bool) -> None:
+    def __init__(self, app: ASGIApp, *, long: bool, slow: float = 0.0) -> None:
         self._app = app
         self._long = long
+        self._slow = slow
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or not log.enabled_for(logging.INFO):
+        if scope["type"] != "http":
             return self._app(scope, receive, send)
-        return self._logged(scope, receive, send)
+        if log.enabled_for(logging.INFO):
+            return self._logged(scope, receive, send)
+        return self._watched(scope, receive, send) if self._slow else self._app(scope, receive, send)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = datetime.now(UTC)
@@ -42,11 +46,25 @@ class AccessLog:
         try:
             await self._app(scope, tally.receive, tally.send)
         finally:
-            elapsed = int((monotonic() - began) * 1000)
+            passed = monotonic() - began
+            elapsed = int(passed * 1000)
             if self._long:
-                log.info("http access log", **_long_line(scope, tally, start, elapsed))
+                log.info("http access log", **_long_line(scope, tally, start, elapsed), **_ids(scope))
             else:
-                log.info("http log", **_short_line(scope, tally, start, elapsed))
+                log.info("http log", **_short_line(scope, tally, start, elapsed), **_ids(scope))
+            self._complain(scope, passed)
+
+    async def _watched(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = monotonic()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._complain(scope, monotonic() - began)
+
+    def _complain(self, scope: Scope, passed: float) -> None:
+        if 0 < self._slow <= passed:
+            path = scope["raw_path"].decode("utf-8", "replace")
+            log.warning("slow request", method=scope["method"], path=path, elapsed=int(passed * 1000), **_ids(scope))
 
 
 class _Tally:
@@ -83,6 +101,15 @@ def remote_address(scope: Scope) -> str:
     if not port:
         return str(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _ids(scope: Scope) -> dict[str, str]:
+    found = {}
+    if REQUEST_ID in scope:
+        found["request_id"] = scope[REQUEST_ID]
+    if TRACE_ID in scope:
+        found["trace_id"] = scope[TRACE_ID]
+    return found
 
 
 def _target(scope: Scope) -> str:

@@ -21,6 +21,7 @@ BUILT_IN: dict[str, str] = {
     "gzip": "compress",
     "headers": "headers",
     "proxy_ip_parser": "proxy_ip",
+    "request_id": "request_id",
     "sendfile": "sendfile",
     "static": "static",
 }

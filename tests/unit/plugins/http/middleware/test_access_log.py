@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.asgi import Receive, Scope, Send
+from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, Receive, Scope, Send
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog, remote_address
 from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, worker_app
 from support.log import logged
@@ -97,6 +97,42 @@ def test_a_request_without_an_answer_is_logged_too() -> None:
     with logged("http") as log, pytest.raises(RuntimeError):
         Exchange(http_scope()).run(AccessLog(app, long=False))
     assert log.of("http log")[0]["status"] == 0
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_ids_stand_behind_roadrunners_fields(long: bool) -> None:
+    fields = line(long, {**POST, TRACE_ID: "4bf9", REQUEST_ID: "abc"})[2]
+    assert list(fields)[-3:] == ["elapsed", "request_id", "trace_id"]
+    assert (fields["request_id"], fields["trace_id"]) == ("abc", "4bf9")
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_a_slow_request_gives_a_warning_whatever_the_level(level: int) -> None:
+    app = AccessLog(worker_app(ScriptedPool()), long=False, slow=1e-9)
+    with logged("http", level) as log:
+        Exchange({**POST, REQUEST_ID: "abc"}).run(app)
+    name, message, fields = log.lines[-1]
+    assert (name, message) == ("WARNING", "slow request")
+    assert type(fields.pop("elapsed")) is int
+    assert fields == {"method": "POST", "path": "/a%20b", "request_id": "abc"}
+    assert len(log.lines) == (2 if level == logging.INFO else 1)
+
+
+@pytest.mark.parametrize("slow", [0.0, 3600.0])
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_a_request_that_is_not_slow_gives_none(level: int, slow: float) -> None:
+    with logged("http", level) as log:
+        Exchange(POST).run(AccessLog(worker_app(ScriptedPool()), long=False, slow=slow))
+    assert "slow request" not in log.messages
+
+
+def test_a_slow_request_that_fails_gives_a_warning_too() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError
+
+    with logged("http", logging.WARNING) as log, pytest.raises(RuntimeError):
+        Exchange(POST).run(AccessLog(app, long=False, slow=1e-9))
+    assert log.messages == ["slow request"]
 
 
 @pytest.mark.parametrize(
