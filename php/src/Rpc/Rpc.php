@@ -53,6 +53,17 @@ final class Rpc
         return $this->exchange($method, $argument, Frame::RAW);
     }
 
+    /**
+     * A call whose argument and result are protobuf messages, encoded: see Protobuf.
+     *
+     * @throws RpcException   the server says no
+     * @throws RelayException nobody listens, or the connection was cut; the next call connects anew
+     */
+    public function callProto(string $method, string $message): string
+    {
+        return $this->exchange($method, $message, Frame::PROTO);
+    }
+
     private function exchange(string $method, string $argument, int $codec): string
     {
         $this->sequence = ($this->sequence + 1) & 0xFFFFFFFF;
