@@ -41,6 +41,7 @@ class Listener:
     Args:
         streams: of one HTTP/2 connection at a time.
         tls: the files of the certificate; ``None`` = plain HTTP.
+        behind_proxy: whether each connection begins by telling who the client is (PROXY protocol, version 2).
         log: of the plugin whose door it is.
     """
 
@@ -51,6 +52,7 @@ class Listener:
         *,
         streams: int = DEFAULT_STREAMS,
         tls: TlsFiles | None = None,
+        behind_proxy: bool = False,
         log: Log = _HTTP,
     ) -> None:
         self._app = app
@@ -59,7 +61,7 @@ class Listener:
         self._giving_up = False
         self._retired = False
         self._requests: asyncio.Task[None] | None = None
-        self._server = Server(self._request, _config(bound, streams, tls))
+        self._server = Server(self._request, _config(bound, streams, tls, behind_proxy))
 
     def __repr__(self) -> str:
         return f"Listener({self._bound.address})"
@@ -144,7 +146,7 @@ def _closing(send: Send) -> Send:
     return closing
 
 
-def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None) -> Config:
+def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None, behind_proxy: bool) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
         lifespan="off",
@@ -156,6 +158,7 @@ def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None) -> Config:
         cert_reqs=tls.client if tls else "none",
         max_concurrent_streams=streams,
         h2_max_inbound_frame_size=_H2_FRAME_BYTES,
+        proxy_protocol="v2" if behind_proxy else "off",
         grpc=True,  # else a request is refused by its content type; what it means is the worker's business
         limit_request_head_size=_HEAD_BYTES,
         limit_request_line=0,

@@ -112,6 +112,8 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     headers: HeadersConfig | None = None
     static: StaticConfig | None = None
     ssl: SslConfig = SslConfig()
+    http10: bool = False
+    """Answer HTTP/1.0 on ``http.address``, too (ours; RoadRunner always does). It slows newer versions down."""
     http2: Http2Config = Http2Config()
     http3: Http3Config = Http3Config()
     fcgi: FcgiConfig = FcgiConfig()

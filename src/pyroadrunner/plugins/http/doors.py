@@ -61,6 +61,7 @@ class Doors:
 
     def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
         self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
+        self._http10 = config.http10
         self._h2c = config.http2.h2c
         self._redirect = config.ssl.redirect
         self._files = files_of(config.ssl)
@@ -120,7 +121,7 @@ class Doors:
         """
         if self._plain_sockets is not None:
             entry = self._plain_entry(chain)
-            await self._start(Listener(entry, self._plain_sockets, streams=self._streams))
+            await self._start(self._plain(entry, self._plain_sockets))
         if self._tls_sockets is not None:
             assert self._files is not None
             if self._acme is not None:
@@ -184,6 +185,13 @@ class Doors:
         if self._files is None:
             raise TlsError("http.http3 has no certificate: set its cert and key, or those of http.ssl")
         return self._files
+
+    def _plain(self, entry: Entry, sockets: BoundSockets) -> Door:
+        if not self._http10:
+            return Listener(entry, sockets, streams=self._streams)
+        from pyroadrunner.plugins.http.http10.listener import Http10Listener
+
+        return Http10Listener(entry, sockets, streams=self._streams)
 
     def _plain_entry(self, chain: Chain) -> Entry:
         around = partial(ChallengeAnswers, answers=self._acme.answers) if self._acme is not None else _unchanged

@@ -3,8 +3,8 @@
 It carries one request at a time; a second one is refused as the protocol says (``CANT_MPX_CONN``). No web server asks
 for more: nginx and Apache open a connection for each. It is used again when the web server wants that.
 
-A body is read as fast as the application takes it: at ``_WAITING`` bytes the socket is not read any more. An
-application that writes faster than the web server reads waits in ``send``.
+A body is read as fast as the application takes it, see ``inbox.py``. An application that writes faster than the web
+server reads waits in ``send``.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from pyroadrunner.plugins.http.fastcgi.records import (
 )
 from pyroadrunner.plugins.http.fastcgi.request import scope_of
 from pyroadrunner.plugins.http.fastcgi.response import head
+from pyroadrunner.plugins.http.inbox import Inbox
 
 _LONGEST_HEAD = 1 << 20  # bytes of all variables, as for the head of an HTTP request
-_WAITING = 256 * 1024  # bytes of a body that wait for the application before the socket is left alone
 _VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two are numbers we do not have
 
 log = Log("http")
@@ -58,7 +58,6 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._lost = False
-        self._held = False
         self._last = False  # whether the connection ends with its current request
 
     def __repr__(self) -> str:
@@ -118,7 +117,7 @@ class Connection(asyncio.Protocol):
         Raises:
             ConnectionResetError: the connection is gone.
         """
-        if self._lost or self._transport is None:
+        if self._lost or self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the web server has closed the connection")
         self._transport.write(data)
         if not self._writable.is_set():
@@ -126,9 +125,8 @@ class Connection(asyncio.Protocol):
 
     def hold(self, full: bool) -> None:
         """Leave the socket alone, or read on."""
-        if self._held is full or self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing():
             return
-        self._held = full
         if full:
             self._transport.pause_reading()
         else:
@@ -140,7 +138,6 @@ class Connection(asyncio.Protocol):
         While its body still comes in, it stays: to close now would reset the connection, and the web server could lose
         the answer over it.
         """
-        self.hold(False)
         if self._current is request and (request.whole or self._last):
             self._current = None
         if self._current is None and (self._last or not request.keep):
@@ -166,7 +163,6 @@ class Connection(asyncio.Protocol):
         elif each.type == Type.ABORT_REQUEST:
             current = self._current
             current.abort()
-            current.whole = True
             self._send(end_request(current.ident, Status.REQUEST_COMPLETE, 1))
             self.ended(current)
 
@@ -200,7 +196,7 @@ class Connection(asyncio.Protocol):
         self._check_closed()
 
     def _send(self, data: bytes) -> None:
-        if self._transport is not None and not self._lost:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def _close(self) -> None:
@@ -219,8 +215,7 @@ class Request:
         keep: whether the connection is used again afterwards.
 
     Attributes:
-        whole: whether its body has come to its end.
-        finished: whether its answer has.
+        finished: whether its answer has come to its end.
     """
 
     def __init__(self, connection: Connection, ident: int, *, keep: bool) -> None:
@@ -229,12 +224,9 @@ class Request:
         self.keep = keep
         self._params = bytearray()
         self._started = False
-        self._body = bytearray()
-        self.whole = False
-        self._aborted = False
+        self._inbox = Inbox(connection.hold)
         self._head = b""
         self.finished = False
-        self._more = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"Request({self.ident}, started={self._started}, finished={self.finished})"
@@ -252,42 +244,30 @@ class Request:
         if len(self._params) > _LONGEST_HEAD:
             raise FastCgiError(f"variables of more than {_LONGEST_HEAD} bytes")
 
+    @property
+    def whole(self) -> bool:
+        """Whether its body has come to its end."""
+        return self._inbox.whole
+
     def take_body(self, content: bytes) -> None:
-        """A piece of the body; an empty one ends it. After the answer nobody wants it."""
-        self.whole = self.whole or not content
-        if not self.finished:
-            self._body += content
-        self._more.set()
-        if len(self._body) > _WAITING:
-            self._connection.hold(True)
+        """A piece of the body; an empty one ends it."""
+        self._inbox.take(content, end=not content)
 
     def abort(self) -> None:
-        """Nobody waits for the answer any more."""
-        self._aborted = True
-        self._more.set()
+        """Nobody waits for the answer any more, and nothing more comes in."""
+        self._inbox.abort()
+        self._inbox.whole = True
 
     async def run(self, app: ASGIApp) -> None:
         """Have it answered. An application that returns without an end of its answer has the connection cut."""
         scope = scope_of(read_pairs(bytes(self._params)))
         self._params.clear()
-        await app(scope, self._receive, self._send)
-        if not self.finished and not self._aborted:
+        await app(scope, self._inbox.receive, self._send)
+        if not self.finished and not self._inbox.aborted:
             self._connection.cut()
 
-    async def _receive(self) -> Message:
-        while not self._body and not self.whole and not self._aborted:
-            self._more.clear()
-            await self._more.wait()
-        if self._aborted or self.finished:
-            return {"type": "http.disconnect"}
-        body = bytes(self._body)
-        if body:
-            self._body.clear()
-            self._connection.hold(False)
-        return {"type": "http.request", "body": body, "more_body": not self.whole}
-
     async def _send(self, message: Message) -> None:
-        if self._aborted:
+        if self._inbox.aborted:
             raise ConnectionResetError("the web server has given the request up")
         if message["type"] == "http.response.start":
             self._head = head(message)  # sent with the first piece of the body
@@ -300,6 +280,7 @@ class Request:
             await self._connection.write(data)
             return
         self.finished = True
+        self._inbox.close()
         end = record(Type.STDOUT, self.ident) + end_request(self.ident, Status.REQUEST_COMPLETE)
         try:
             await self._connection.write(data + end)

@@ -25,6 +25,7 @@ from aioquic.quic.events import (
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.http3.messages import Headers, head, scope_of
+from pyroadrunner.plugins.http.inbox import Inbox
 
 _AHEAD = 512 * 1024  # bytes
 
@@ -153,34 +154,35 @@ class Request:
     """One request, between its connection and the application.
 
     Attributes:
-        whole: whether its body has come to its end.
-        finished: whether its answer has.
-        aborted: whether nobody waits for it any more.
+        finished: whether its answer has come to its end.
     """
 
     def __init__(self, connection: Connection, stream: int, *, whole: bool) -> None:
         self._connection = connection
         self._stream = stream
-        self._body = bytearray()
-        self._more = asyncio.Event()
+        self._inbox = Inbox(whole=whole)
         self._taken = asyncio.Event()
         self._head: Headers | None = None
         self._ahead = 0
-        self.whole = whole
         self.finished = False
-        self.aborted = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether its body has come to its end."""
+        return self._inbox.whole
+
+    @property
+    def aborted(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._inbox.aborted
 
     def take(self, data: bytes, *, whole: bool) -> None:
         """A piece of the body."""
-        self.whole = self.whole or whole
-        if not self.finished:
-            self._body += data
-        self._more.set()
+        self._inbox.take(data, end=whole)
 
     def abort(self) -> None:
         """The client has left."""
-        self.aborted = True
-        self._more.set()
+        self._inbox.abort()
         self._taken.set()
 
     def look(self) -> None:
@@ -191,17 +193,7 @@ class Request:
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Have it answered."""
-        await app(scope, self._receive, self._send)
-
-    async def _receive(self) -> Message:
-        while not self._body and not self.whole and not self.aborted:
-            self._more.clear()
-            await self._more.wait()
-        if self.aborted or self.finished:
-            return {"type": "http.disconnect"}
-        body = bytes(self._body)
-        self._body.clear()
-        return {"type": "http.request", "body": body, "more_body": not self.whole}
+        await app(scope, self._inbox.receive, self._send)
 
     async def _send(self, message: Message) -> None:
         if self.aborted:
@@ -223,8 +215,10 @@ class Request:
             self._ahead += len(piece)
             if not end and self._ahead >= _AHEAD:
                 await self._wait()
-        if self.finished and not self.whole:
-            self._connection.stop_reading(self._stream)
+        if self.finished:
+            self._inbox.close()
+            if not self.whole:
+                self._connection.stop_reading(self._stream)
 
     async def _wait(self) -> None:
         self._taken.clear()

@@ -1,0 +1,237 @@
+"""One connection: HTTP/1.0 is answered here, all else is passed on to the engine.
+
+It begins by waiting for a whole first line. When that says HTTP/1.0, the request is read and answered here, and the
+next one, if the connection is kept, begins anew. Else a connection to the engine is opened, and bytes go to and fro
+untouched from then on: HTTP/1.1, HTTP/2, WebSocket, and what is no request, since the engine knows best how to refuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.http10.exchange import Exchange
+from pyroadrunner.plugins.http.http10.head import END, VERSION, BadRequest, Request, parse, refusal
+from pyroadrunner.plugins.http.http10.passage import Passage
+from pyroadrunner.plugins.http.http10.proxy import preamble
+
+_LONGEST_HEAD = 1 << 20  # bytes, as in the engine
+_LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse them
+
+log = Log("http")
+
+
+class Connection(asyncio.Protocol):
+    """What happens on one connection.
+
+    Args:
+        engine: path of the engine's unix socket.
+        closed: called with this once it is over and its request has ended.
+    """
+
+    def __init__(self, app: ASGIApp, engine: str, closed: Callable[[Connection], None]) -> None:
+        self._app = app
+        self._engine = engine
+        self._closed = closed
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._exchange: Exchange | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._passage: Passage | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._lost = False
+        self._last = False
+        self.since = asyncio.get_running_loop().time()  # of the silence, while a head is waited for
+
+    def __repr__(self) -> str:
+        return f"Connection(buffer={len(self._buffer)}, exchange={self._exchange!r}, passage={self._passage!r})"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is the client's turn: to send a head, or the end of a body nobody wants."""
+        return self._passage is None and (self._exchange is None or self._exchange.finished)
+
+    # -- what asyncio calls ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._passage is not None:
+            self._passage.write(data)
+            return
+        self._buffer += data
+        self.since = asyncio.get_running_loop().time()
+        if self._exchange is not None:
+            self._feed(self._exchange)
+        else:
+            self._look()
+
+    def eof_received(self) -> bool:
+        """A client may say that it sends nothing more, and still wait for the answer."""
+        if self._passage is not None:
+            self._passage.write_eof()
+            return True
+        return self._exchange is not None and self._exchange.inbox.whole and not self._exchange.finished
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+        if self._passage is not None:
+            self._passage.hold(True)
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+        if self._passage is not None:
+            self._passage.hold(False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._writable.set()
+        if self._exchange is not None:
+            self._exchange.inbox.abort()
+        if self._passage is not None:
+            self._passage.close()
+        self._check_closed()
+
+    # -- what the listener calls -----------------------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Close behind the next answer. What is with the engine is the engine's business."""
+        self._last = True
+
+    def refuse(self) -> None:
+        """Let a request that runs end, take no other."""
+        self._last = True
+        if self.waits:
+            self._close()
+
+    def give_up(self) -> None:
+        """Cut off what runs."""
+        for task in self._tasks:
+            task.cancel()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- what an exchange calls ------------------------------------------------------------------------------------
+
+    async def write(self, data: bytes) -> None:
+        """Send; return once there is room for more.
+
+        Raises:
+            ConnectionResetError: the client has left.
+        """
+        if self._lost or self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the client has closed the connection")
+        self._transport.write(data)
+        if not self._writable.is_set():
+            await self._writable.wait()
+
+    def hold(self, full: bool) -> None:
+        """Leave the socket alone, or read on."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def ended(self, *, keep: bool) -> None:
+        """An answer is out. Where the body still comes in, it is read to its end: to close now would reset the
+        connection, and the client could lose the answer over it."""
+        assert self._exchange is not None
+        if not self._exchange.inbox.whole:
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.write_eof()
+        elif not keep or self._last:
+            self._close()
+        else:
+            self._exchange = None
+            self._look()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            if len(self._buffer) > _LONGEST_LINE:
+                self._pass_on()
+            return
+        if not self._buffer.startswith(VERSION, max(0, end + 1 - len(VERSION))):
+            self._pass_on()
+            return
+        end = self._buffer.find(END)
+        if end < 0 or end > _LONGEST_HEAD:
+            if len(self._buffer) > _LONGEST_HEAD:
+                self._refuse(431)
+            return
+        head = bytes(self._buffer[:end])
+        del self._buffer[: end + len(END)]
+        try:
+            self._begin(parse(head, self._address("peername"), self._address("sockname")))
+        except BadRequest as wrong:
+            log.debug("request forming error", error=str(wrong))
+            self._refuse(400)
+
+    def _begin(self, request: Request) -> None:
+        self._exchange = Exchange(self, request)
+        self._feed(self._exchange)
+        self._run(self._exchange.run(self._app, request))
+
+    def _feed(self, exchange: Exchange) -> None:
+        piece = bytes(self._buffer[: exchange.missing])
+        if piece:
+            del self._buffer[: len(piece)]
+            exchange.take(piece)
+            if exchange.finished and exchange.inbox.whole:
+                self._close()
+        elif len(self._buffer) > _LONGEST_HEAD:
+            self.cut()  # more and more behind a request that has not been answered: nobody sends that in good faith
+
+    def _refuse(self, status: int) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(refusal(status))
+        self._close()
+
+    def _pass_on(self) -> None:
+        assert self._transport is not None
+        made = preamble(
+            self._transport.get_extra_info("socket").family,
+            self._transport.get_extra_info("peername"),
+            self._transport.get_extra_info("sockname"),
+        )
+        self._passage = Passage(self._transport, made + bytes(self._buffer))
+        self._buffer.clear()
+        self._run(self._passage.connect(self._engine))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _address(self, name: str) -> tuple[str, int] | None:
+        assert self._transport is not None
+        found: Any = self._transport.get_extra_info(name)
+        return (found[0], found[1]) if isinstance(found, tuple) and len(found) >= 2 else None
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            log.error("a request failed", error=repr(wrong))
+            self.cut()
+        self._tasks.discard(task)
+        self._check_closed()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _check_closed(self) -> None:
+        if self._lost and not self._tasks:
+            self._closed(self)

@@ -1,0 +1,125 @@
+"""``http.http10``: all connections of ``http.address``, and the engine behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.door.address import Unix
+from pyroadrunner.door.listener import Listener
+from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.http10.connection import Connection
+
+_TICK = 5.0  # seconds between two looks for those that are silent
+_SILENCE = 30.0  # seconds without a byte while a head is waited for
+_LAST_SECONDS = 1.0  # for cancelled requests to unwind
+
+log = Log("http")
+
+
+class Http10Listener:
+    """Serves one ASGI application in HTTP/1.0 too.
+
+    Args:
+        streams: of one HTTP/2 connection at a time.
+    """
+
+    def __init__(self, app: ASGIApp, bound: BoundSockets, *, streams: int, tick: float = _TICK) -> None:
+        self._app = app
+        self._bound = bound
+        self._every = tick
+        # Only its owner gets into this folder, so nobody else can tell the engine who a client is.
+        self._folder = tempfile.mkdtemp(prefix="rr-")
+        self._path = f"{self._folder}/engine.sock"
+        self._engine = Listener(app, BoundSockets(Unix(self._path)), streams=streams, behind_proxy=True)
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._ticking: asyncio.Task[None] | None = None
+        self._refusing = False
+        self._over = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"Http10Listener({self._bound.address}, connections={len(self._connections)})"
+
+    async def start(self) -> None:
+        """Return once connections are accepted.
+
+        Raises:
+            ListenError: the engine does not come up.
+        """
+        loop = asyncio.get_running_loop()
+        await self._engine.start()
+        for listening in self._bound.sockets:
+            twin = listening.dup()  # the loop closes the one it is given
+            twin.setblocking(False)
+            self._servers.append(await loop.create_server(self._connected, sock=twin))
+        self._ticking = asyncio.create_task(self._tick(), name="silent connections")
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+        await self._engine.run()
+
+    def retire(self) -> None:
+        """Another server has taken over the address: close each connection behind its next answer."""
+        self._engine.retire()
+        for connection in self._connections:
+            connection.retire()
+
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open finish what runs on them."""
+        self._refusing = True
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for server in self._servers:
+            server.close()
+        self._bound.refuse()
+        self._engine.refuse()
+        for connection in list(self._connections):
+            connection.refuse()
+        self._look()
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        # Connections that were passed on are over when the engine is done with them.
+        await asyncio.gather(self._engine.finish(grace), self._finish(grace))
+        self._bound.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _finish(self, grace: float) -> None:
+        if await self._ends_within(grace):
+            return
+        for connection in list(self._connections):
+            connection.give_up()
+        await self._ends_within(_LAST_SECONDS)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _connected(self) -> Connection:
+        connection = Connection(self._app, self._path, self._closed)
+        self._connections.add(connection)
+        return connection
+
+    def _closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._look()
+
+    def _look(self) -> None:
+        if self._refusing and not self._connections:
+            self._over.set()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._every)
+            for connection in list(self._connections):
+                if connection.waits and connection.since + _SILENCE <= loop.time():
+                    connection.cut()
