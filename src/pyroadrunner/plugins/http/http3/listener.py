@@ -15,6 +15,7 @@ from pyroadrunner.door.address import Tcp
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge import succession
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.http3.connection import Connection
 
@@ -120,6 +121,9 @@ class Http3Listener:
 def udp_socket(address: Tcp) -> socket.socket:
     """A socket on the first address of a host.
 
+    While we take over from another process of ours (SIGUSR2), all datagrams come to us from now on: its connections are
+    lost, and their clients begin anew.
+
     Raises:
         ListenError: it can't be had.
     """
@@ -131,7 +135,10 @@ def udp_socket(address: Tcp) -> socket.socket:
         try:
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            succession.before_bind(made)
             made.bind(where)
+            succession.listens(made)
+            succession.steer(made)
         except OSError:
             made.close()
             raise
