@@ -93,15 +93,15 @@ class RedisConfig(msgspec.Struct, kw_only=True, frozen=True):
     write_timeout: Duration = 0.0
     """Accepted; sending and waiting for the answer share `read_timeout`, the longer of the two."""
     pool_size: Annotated[int, Meta(ge=0)] = 0
-    """Most connections. 0: 10 for each CPU."""
+    """Most operations at a time. 0: 10 for each CPU."""
     pool_timeout: Duration = 0.0
-    """How long to wait for a free connection. 0: `read_timeout` and 1s."""
+    """How long an operation waits for its turn. 0: `read_timeout` and 1s."""
     min_idle_conns: Annotated[int, Meta(ge=0)] = 0
     """Accepted and ignored: connections are opened when they are needed."""
     max_conn_age: Duration = 0.0
     """Accepted and ignored: a connection is kept as long as it works."""
     idle_timeout: Duration = 0.0
-    """A connection that was idle for longer is checked before it is used. 0: 30m."""
+    """A connection that was idle for longer is not trusted. 0: 30m."""
     idle_check_freq: Duration = 0.0
     """Accepted and ignored, as in RoadRunner."""
     tls: TlsConfig | None = None

@@ -33,10 +33,8 @@ def _make(name: str, storage: Storage, effective: Effective) -> Store:
         settings = model()
     driver = driver_of(storage)
     try:
-        module = import_module(f"pyroadrunner.plugins.kv.drivers.{driver}")
-    except ModuleNotFoundError as missing:
+        return cast("Store", import_module(f"pyroadrunner.plugins.kv.drivers.{driver}").build(settings))
+    except ModuleNotFoundError as missing:  # now, or when its settings ask for a part of it
         raise DriverNotInstalled(name, driver, missing.name or "?") from missing
-    try:
-        return cast("Store", module.build(settings))
     except StoreError as error:
         raise StorageNotStarted(name, driver, error) from error

@@ -26,12 +26,22 @@ class Whole:
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
         monkeypatch.delitem(sys.modules, name)
-    for name in ["redis", *(name for name in sys.modules if name.startswith("redis."))]:
+    for name in ["hiredis", *(name for name in sys.modules if name.startswith("hiredis."))]:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(DriverNotInstalled) as missing:
         make_stores(KvConfig(storages={"cache": RedisStorage()}), Whole())
     assert str(missing.value).startswith("kv.cache: the driver redis needs the Python package that has the module")
     assert str(missing.value).endswith("pip install 'pyroadrunner[redis]'")
+
+
+def test_what_only_a_cluster_needs_is_named_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ["redis", *(name for name in sys.modules if name.startswith("redis."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    config = KvConfig(storages={"cache": RedisStorage(config=RedisConfig(addrs=["a:1", "b:2"]))})
+    with pytest.raises(DriverNotInstalled, match=r"pip install 'pyroadrunner\[redis\]'"):
+        make_stores(config, Whole())
 
 
 def test_settings_that_can_not_be_used_are_named_with_their_storage() -> None:

@@ -1,4 +1,5 @@
-"""A storage in Redis: one server, a cluster, or the master that sentinels name (``redis_client.py``).
+"""A storage in Redis: one server, the master that sentinels name (``redis_direct.py``), or a cluster
+(``redis_cluster.py``).
 
 Everything is one round trip, for as many keys as a call has; in a cluster one to each node that has some of them. A
 server that goes away is an error of the calls that need it, after the configured retries; nothing is lost but them, and
@@ -9,19 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from ssl import SSLError
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
-
-from redis.asyncio import RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import RedisConfig
-from pyroadrunner.plugins.kv.drivers.redis_client import make_client, most_connections, pool_timeout
+from pyroadrunner.plugins.kv.drivers.redis_direct import Command, DirectRedis
+from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
 from pyroadrunner.plugins.kv.store import Figures, Item, StoreError
-
-Command = tuple[str | bytes | int, ...]
 
 # A counter that is made here gets its time in the same step; an item that expires in between would lose it.
 _COUNT_TIMED = """
@@ -38,11 +34,17 @@ class RedisStore:
     operations = "redis_driver"
 
     def __init__(self, config: RedisConfig) -> None:
-        self._client = make_client(config)
-        self._cluster = isinstance(self._client, RedisCluster)
+        settings = RedisSettings.of(config)
         self._addresses = ", ".join(config.addrs)
-        self._turns = asyncio.Semaphore(most_connections(config))
-        self._pool_timeout = pool_timeout(config)
+        self._turns = asyncio.Semaphore(settings.most)
+        self._patience = settings.patience
+        self._clustered = settings.clustered
+        if settings.clustered:
+            from pyroadrunner.plugins.kv.drivers.redis_cluster import ClusterRedis  # half a second of imports
+
+            self._redis: DirectRedis | ClusterRedis = ClusterRedis(settings, config)
+        else:
+            self._redis = DirectRedis(settings)
 
     def __repr__(self) -> str:
         return f"RedisStore({self._addresses})"
@@ -51,14 +53,14 @@ class RedisStore:
         """Connects with the first call."""
 
     async def stop(self) -> None:
-        await self._client.aclose()
+        await self._redis.close()
 
     async def has(self, keys: Sequence[str]) -> Sequence[str]:
         found = await self._each([("EXISTS", key) for key in keys])
         return [key for key, there in zip(keys, found, strict=True) if there]
 
     async def mget(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        if self._cluster:
+        if self._clustered:
             values = await self._each([("GET", key) for key in keys])
         else:
             values = await self._one("MGET", *keys) if keys else []
@@ -86,7 +88,7 @@ class RedisStore:
         await self._each([("PEXPIREAT", key, max(expires, 0)) for key, expires in times.items()])
 
     async def delete(self, keys: Sequence[str]) -> None:
-        if self._cluster:
+        if self._clustered:
             await self._each([("DEL", key) for key in keys])
         elif keys:
             await self._one("DEL", *keys)
@@ -106,51 +108,35 @@ class RedisStore:
     # inside
 
     async def _one(self, *command: str | bytes | int) -> Any:
-        return await self._asked(lambda: self._client.execute_command(*command))
+        (answer,) = await self._each([command])
+        return answer
 
     async def _each(self, commands: Sequence[Command]) -> Sequence[Any]:
-        """The results of commands that are sent together."""
-        if len(commands) <= 1:
-            return [await self._one(*command) for command in commands]
-
-        async def ask() -> Any:
-            pipeline: Any = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute()
-
-        return cast("Sequence[Any]", await self._asked(ask))
-
-    async def _everywhere(self, command: str) -> Any:
-        """The result of a command for the whole database: in a cluster, the sum of its masters'."""
-        if not isinstance(self._client, RedisCluster):
-            return await self._one(command)
-        cluster = self._client
-
-        async def ask() -> Any:
-            return await cluster.execute_command(command, target_nodes=RedisCluster.PRIMARIES)
-
-        found = await self._asked(ask)
-        return sum(found.values()) if isinstance(found, dict) else found
-
-    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        if self._turns.locked():
-            await self._wait_for_turn()
-        else:
-            await self._turns.acquire()
+        """The answers to commands that are sent together."""
+        if not commands:
+            return []
+        await self._take_turn()
         try:
-            return await ask()
-        except (RedisError, RedisClusterException, SSLError, OSError) as error:
-            raise StoreError(str(error) or type(error).__name__) from error
+            return await self._redis.ask(commands)
         finally:
             self._turns.release()
 
-    async def _wait_for_turn(self) -> None:
+    async def _everywhere(self, command: str) -> Any:
+        await self._take_turn()
         try:
-            async with asyncio.timeout(self._pool_timeout):
+            return await self._redis.everywhere(command)
+        finally:
+            self._turns.release()
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
                 await self._turns.acquire()
         except TimeoutError:
-            raise StoreError(f"no connection became free within {self._pool_timeout:g} s; see `pool_size`") from None
+            raise StoreError(f"no connection became free within {self._patience:g} s; see `pool_size`") from None
 
 
 def _now() -> int:

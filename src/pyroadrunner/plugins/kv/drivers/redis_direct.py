@@ -1,0 +1,155 @@
+"""One Redis server on one connection, or the master that sentinels name.
+
+Commands are sent as they come and answered in their order, so one connection is enough, and a command costs a sixth of
+what it does through redis-py's pool (docs/design).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import hiredis
+
+from pyroadrunner.plugins.kv.drivers.link import Link, LinkLost, Unreachable, connect
+from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
+from pyroadrunner.plugins.kv.store import StoreError
+
+if TYPE_CHECKING:
+    from pyroadrunner.plugins.kv.drivers.redis_sentinel import Sentinels
+
+Command = tuple[str | bytes | int, ...]
+
+# Answers of a server that may give another one soon; of the first kind another server has become the master.
+_NOT_MASTER = "READONLY"
+_NOT_YET = (_NOT_MASTER, "LOADING", "MASTERDOWN", "TRYAGAIN")
+_MORE = object()
+
+
+class RedisReader:
+    """Redis' protocol, by hiredis."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader(notEnoughData=_MORE)
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Replies; errors among them are values too."""
+        replies = []
+        try:
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not _MORE:
+                replies.append(reply)
+        except hiredis.ProtocolError as error:
+            raise StoreError("the server does not speak Redis' protocol") from error
+        return replies
+
+
+class DirectRedis:
+    """A server that is connected to when it is asked first, and anew when the connection was lost."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._settings = settings
+        self._sentinels: Sentinels | None = None
+        if settings.master:
+            from pyroadrunner.plugins.kv.drivers.redis_sentinel import Sentinels  # a quarter of a second of imports
+
+            self._sentinels = Sentinels(settings)
+        self._link: Link | None = None
+        self._used = 0.0
+        self._connecting = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+
+    async def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to commands that are sent together.
+
+        Raises:
+            StoreError: after the last try; of several commands the others may have been done.
+        """
+        question = _packed(commands)
+        tries = self._settings.retries
+        while True:
+            try:
+                return await self._once(question, len(commands))
+            except (LinkLost, Unreachable):
+                if not tries:
+                    raise
+            await asyncio.sleep(self._backoff(self._settings.retries - tries))
+            tries -= 1
+
+    async def everywhere(self, command: str) -> Any:
+        """The answer to a command for the whole database."""
+        (answer,) = await self.ask([(command,)])
+        return answer
+
+    async def close(self) -> None:
+        if self._link is not None:
+            self._link.cut("the storage is closed")
+        if self._sentinels is not None:
+            await self._sentinels.close()
+
+    # inside
+
+    async def _once(self, question: bytes, answers: int) -> list[Any]:
+        link = self._link
+        now = self._loop.time()
+        if link is None or link.closed or now - self._used > self._settings.idle:
+            link = await self._connect()
+        self._used = now
+        replies = await link.ask(question, answers, self._settings.timeout)
+        for reply in replies:
+            if isinstance(reply, hiredis.ReplyError):
+                text = str(reply)
+                if text.startswith(_NOT_MASTER):
+                    link.cut(text)
+                raise LinkLost(text) if text.startswith(_NOT_YET) else StoreError(text)
+        return replies
+
+    def _backoff(self, attempt: int) -> float:
+        """Seconds; longer with each attempt, and not the same for all who wait."""
+        longest = min(self._settings.max_backoff, self._settings.min_backoff * 2**attempt)
+        return random.uniform(self._settings.min_backoff, longest)
+
+    async def _connect(self) -> Link:
+        async with self._connecting:
+            if self._link is not None and not self._link.closed:
+                if self._loop.time() - self._used <= self._settings.idle:
+                    return self._link  # another call was quicker
+                self._link.cut("not used for long")
+            known = self._settings.addresses[0]
+            host, port = known if self._sentinels is None else await self._sentinels.master()
+            tls = self._settings.tls_context()
+            name = host if tls is not None else None
+            timeout = self._settings.dial_timeout
+            link = await connect(host, port, RedisReader(), timeout, tls=tls, server_hostname=name)
+            await self._greet(link)
+            self._link = link
+            self._used = self._loop.time()
+            return link
+
+    async def _greet(self, link: Link) -> None:
+        greeting = _greeting(self._settings)
+        if not greeting:
+            return
+        question = _packed(greeting)
+        for reply in await link.ask(question, len(greeting), self._settings.timeout):
+            if isinstance(reply, hiredis.ReplyError):
+                link.cut(str(reply))
+                raise StoreError(str(reply))
+
+
+def _greeting(settings: RedisSettings) -> list[Command]:
+    greeting: list[Command] = []
+    if settings.username:
+        greeting.append(("AUTH", settings.username, settings.password))
+    elif settings.password:
+        greeting.append(("AUTH", settings.password))
+    if settings.db:
+        greeting.append(("SELECT", settings.db))
+    return greeting
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    # Its annotation says a tuple of one; it takes any.
+    return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""Settings of the redis driver in the words of redis-py, for the parts it does: a cluster, and asking sentinels."""
+
+from __future__ import annotations
+
+from ssl import TLSVersion
+from typing import Any
+
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
+from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
+
+
+def connection_options(settings: RedisSettings) -> dict[str, Any]:
+    """How to connect, without the login."""
+    backoff = ExponentialWithJitterBackoff(cap=settings.max_backoff, base=settings.min_backoff)
+    options: dict[str, Any] = {
+        "protocol": 2,  # has all that is needed, and every server speaks it
+        "socket_connect_timeout": settings.dial_timeout,
+        "socket_timeout": settings.timeout,
+        "health_check_interval": settings.idle,
+        "retry": Retry(backoff, settings.retries),
+    }
+    if settings.tls is not None:
+        options |= {
+            "ssl": True,
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
+            "ssl_min_version": TLSVersion.TLSv1_2,
+            "ssl_ca_certs": settings.tls.root_ca or None,  # beside those of the system
+            "ssl_certfile": settings.tls.cert or None,
+            "ssl_keyfile": settings.tls.key or None,
+        }
+    return options

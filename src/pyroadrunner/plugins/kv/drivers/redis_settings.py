@@ -1,0 +1,109 @@
+"""Settings of the redis driver with go-redis' defaults, which are what RoadRunner leaves unset. The only one that reads
+``RedisConfig``."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+
+from pyroadrunner.plugins.kv.config import RedisConfig, TlsConfig
+from pyroadrunner.plugins.kv.store import StoreError
+
+PORT = 6379
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisSettings:
+    """What a connection needs to know. Times are seconds.
+
+    Attributes:
+        username, password: empty = none.
+        retries: tries after the first one.
+        most: operations at a time; ``patience``: how long one waits for its turn.
+        idle: a connection that was not used for longer is not trusted.
+    """
+
+    addresses: list[Address]
+    db: int
+    username: str
+    password: str
+    master: str
+    sentinel_password: str
+    dial_timeout: float
+    timeout: float
+    retries: int
+    min_backoff: float
+    max_backoff: float
+    most: int
+    patience: float
+    idle: float
+    tls: TlsConfig | None
+
+    @classmethod
+    def of(cls, config: RedisConfig) -> RedisSettings:
+        """The settings of a config.
+
+        Raises:
+            StoreError: an address has no form; a cluster is to use a database other than 0; a file of TLS is missing.
+        """
+        timeout = max(config.read_timeout or 3.0, config.write_timeout)
+        longest = config.max_retry_backoff or 0.512
+        settings = cls(
+            addresses=[_address(text) for text in config.addrs],
+            db=config.db,
+            username=config.username,
+            password=config.password,
+            master=config.master_name,
+            sentinel_password=config.sentinel_password,
+            dial_timeout=config.dial_timeout or 5.0,
+            timeout=timeout,
+            retries={0: 3, -1: 0}.get(config.max_retries, config.max_retries),
+            min_backoff=min(config.min_retry_backoff or 0.008, longest),
+            max_backoff=longest,
+            most=config.pool_size or 10 * (os.cpu_count() or 1),
+            patience=config.pool_timeout or timeout + 1.0,
+            idle=config.idle_timeout or 1800.0,
+            tls=config.tls,
+        )
+        if settings.clustered and settings.db:
+            raise StoreError(f"a cluster has only the database 0, not {settings.db}; remove `db`")
+        settings.tls_context()
+        return settings
+
+    @property
+    def clustered(self) -> bool:
+        """As go-redis chooses (``NewUniversalClient``)."""
+        return len(self.addresses) > 1 and not self.master
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Made anew for each connection, so that a renewed certificate is used by the next one.
+
+        Raises:
+            StoreError: a file can't be used.
+        """
+        if self.tls is None:
+            return None
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        file = self.tls.root_ca
+        try:
+            if file:
+                context.load_verify_locations(cafile=file)
+            file = self.tls.cert
+            if file:
+                context.load_cert_chain(self.tls.cert, self.tls.key)
+        except OSError as error:
+            raise StoreError(f"tls: {file}: {(error.strerror or str(error)).lower()}") from error
+        return context
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.removeprefix("redis://").rpartition(":")
+    if not colon:
+        return text, PORT
+    if not port.isdecimal():
+        raise StoreError(f"{text!r} is no address; write host:port")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)

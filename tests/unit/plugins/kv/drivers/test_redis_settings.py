@@ -1,0 +1,64 @@
+"""What RoadRunner leaves to go-redis has go-redis' defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.plugins.kv.config import RedisConfig, TlsConfig
+from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
+from pyroadrunner.plugins.kv.store import StoreError
+
+
+def test_defaults_are_go_redis() -> None:
+    settings = RedisSettings.of(RedisConfig())
+    assert settings.addresses == [("127.0.0.1", 6379)]
+    assert (settings.dial_timeout, settings.timeout, settings.patience, settings.idle) == (5.0, 3.0, 4.0, 1800.0)
+    assert (settings.retries, settings.min_backoff, settings.max_backoff) == (3, 0.008, 0.512)
+    assert settings.tls_context() is None
+
+
+def test_what_is_set_is_kept() -> None:
+    config = RedisConfig(
+        max_retries=-1,
+        min_retry_backoff=2.0,
+        max_retry_backoff=1.0,
+        read_timeout=1.0,
+        write_timeout=2.0,
+        pool_size=7,
+        pool_timeout=0.5,
+    )
+    settings = RedisSettings.of(config)
+    assert settings.retries == 0
+    assert (settings.min_backoff, settings.max_backoff) == (1.0, 1.0)
+    assert (settings.timeout, settings.most, settings.patience) == (2.0, 7, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("redis", ("redis", 6379)),
+        ("redis:1", ("redis", 1)),
+        (":1", ("127.0.0.1", 1)),
+        ("[::1]:7", ("::1", 7)),
+        ("redis://host:5", ("host", 5)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert RedisSettings.of(RedisConfig(addrs=[text])).addresses == [address]
+
+
+@pytest.mark.parametrize(("addrs", "master", "cluster"), [(1, "", False), (2, "", True), (2, "m", False)])
+def test_more_addresses_are_a_cluster_or_sentinels(addrs: int, master: str, cluster: bool) -> None:
+    config = RedisConfig(addrs=["a:1", "b:2"][:addrs], master_name=master)
+    assert RedisSettings.of(config).clustered is cluster
+
+
+def test_a_file_that_is_missing_or_no_certificate_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"tls: /nope/ca\.pem: no such file or directory"):
+        RedisSettings.of(RedisConfig(tls=TlsConfig(root_ca="/nope/ca.pem")))
+    garbage = tmp_path / "ca.pem"
+    garbage.write_text("garbage")
+    with pytest.raises(StoreError, match=r"tls: .*ca\.pem: "):
+        RedisSettings.of(RedisConfig(tls=TlsConfig(root_ca=str(garbage))))
