@@ -13,7 +13,7 @@ constructor is read by annotation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -217,6 +217,55 @@ class HasStatus(Protocol):
         """Whether it takes more work right now: at least one worker is free."""
 
 
+class Span(Protocol):
+    """One piece of work in a trace, from its making to :meth:`end`. Cheap where the trace is not recorded."""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits; empty = tracing is switched off."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is told to it will be seen by anybody."""
+
+    def child(self, name: str) -> Span:
+        """A span for what is done inside."""
+
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """What tells a peer to go on with this trace; names in lower case, all of :attr:`Tracing.handed_on`."""
+
+    def note(self, attributes: Mapping[str, str | int]) -> None:
+        """Set attributes."""
+
+    def event(self, name: str, attributes: Mapping[str, str | int]) -> None:
+        """Something has happened now."""
+
+    def fail(self, why: str = "") -> None:
+        """The status is Error."""
+
+    def end(self) -> None:
+        """The work is over. Nothing may be told to it afterwards."""
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """A plugin that traces what others do. Its calls do no I/O."""
+
+    def begin_trace(
+        self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
+    ) -> Span:
+        """The span of a request that has come in.
+
+        Args:
+            headers: of the request, names in lower case: they may say which trace it belongs to.
+        """
+
+    @property
+    def handed_on(self) -> Collection[bytes]:
+        """Names of headers that carry a trace; those of a client are to be taken out where :meth:`Span.headers` are put
+        in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A change of the config that is ready to be taken over: all that can fail has been done.
@@ -304,5 +353,7 @@ __all__ = [
     "Runs",
     "Sample",
     "Sequence",
+    "Span",
+    "Tracing",
     "WorkerPool",
 ]

@@ -18,7 +18,6 @@ KNOWN_SECTIONS = {
     "metrics": "Prometheus metrics",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
-    "otel": "OpenTelemetry traces",
     "sqs": "connection of the sqs jobs driver",
     "status": "health and readiness endpoints",
     "tcp": "raw TCP servers",

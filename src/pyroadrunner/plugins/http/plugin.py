@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, WorkerPool
+from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, Tracing, WorkerPool
 from pyroadrunner.door.connected import connected_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
@@ -34,10 +34,13 @@ class HttpPlugin:
 
     name = "http"
 
-    def __init__(self, config: HttpConfig, factory: PoolFactory, effective: Effective) -> None:
+    def __init__(
+        self, config: HttpConfig, factory: PoolFactory, effective: Effective, tracing: Sequence[Tracing] = ()
+    ) -> None:
         self._config = config
         self._factory = factory
         self._effective = effective
+        self._tracing = tracing
         self._pools: dict[str, WorkerPool] = {}
         self._doors: Doors | None = None
         self._departures: asyncio.Task[None] | None = None
@@ -144,7 +147,7 @@ class HttpPlugin:
         served: ASGIApp = app(self.name)
         if config.routes:
             served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
-        around = layers(Setup(config=config, effective=effective))
+        around = layers(Setup(config=config, effective=effective, tracing=self._tracing))
         return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
 
 

@@ -112,19 +112,20 @@ def _ids(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _target(scope: Scope) -> str:
+def target(scope: Scope) -> str:
+    """Path and query as they were sent."""
     path: str = scope["raw_path"].decode("utf-8", "replace")
     query: bytes = scope["query_string"]
     return f"{path}?{query.decode('utf-8', 'replace')}" if query else path
 
 
 def _short_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> dict[str, Any]:
-    target = _target(scope)
+    uri = target(scope)
     return {
         "status": tally.status,
         "method": scope["method"],
-        "URI": target,
-        "URL": target,
+        "URI": uri,
+        "URL": uri,
         "remote_address": remote_address(scope),
         "read_bytes": tally.read,
         "write_bytes": tally.written,
@@ -134,7 +135,7 @@ def _short_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> d
 
 
 def _long_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> dict[str, Any]:
-    target = _target(scope)
+    uri = target(scope)
     headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of a name counts
     length = headers.get(b"content-length", b"")
 
@@ -147,8 +148,8 @@ def _long_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> di
         "write_bytes": tally.written,
         "status": tally.status,
         "method": scope["method"],
-        "URI": target,
-        "URL": target,
+        "URI": uri,
+        "URL": uri,
         "remote_address": remote_address(scope),
         "query": scope["query_string"].decode("utf-8", "replace"),
         "content_len": int(length) if length.isdigit() else -1 if b"transfer-encoding" in headers else 0,

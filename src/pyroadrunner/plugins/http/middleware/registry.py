@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
 
@@ -15,11 +16,14 @@ log = Log("http")
 
 Around = Callable[[ASGIApp], ASGIApp]
 
+_PACKAGE = "pyroadrunner.plugins.http.middleware"
+
 # Name in the config -> module of this package. Each has ``build(setup) -> Around | None``; None = its options are
 # absent, so there is nothing to do.
 BUILT_IN: dict[str, str] = {
     "gzip": "compress",
     "headers": "headers",
+    "otel": "otel",
     "proxy_ip_parser": "proxy_ip",
     "request_id": "request_id",
     "sendfile": "sendfile",
@@ -34,10 +38,12 @@ class Setup:
     Attributes:
         config: the ``http`` section.
         effective: the whole config, for those with a section of their own.
+        tracing: who makes spans; at most one.
     """
 
     config: HttpConfig
     effective: Mapping[str, Any]
+    tracing: Sequence[Tracing] = ()
 
 
 def layers(setup: Setup) -> Sequence[Around]:
@@ -52,8 +58,11 @@ def layers(setup: Setup) -> Sequence[Around]:
     for name in setup.config.middleware:
         around = _layer(name, setup)
         if around is not None:
-            found.append(around)
-    return found
+            found.append((name, around))
+    if any(name == "otel" for name, _ in found):
+        traced: Sequence[Around] = import_module(f"{_PACKAGE}.otel").with_children(found, setup.tracing[0])
+        return traced
+    return [around for _, around in found]
 
 
 def _layer(name: str, setup: Setup) -> Around | None:
@@ -61,12 +70,12 @@ def _layer(name: str, setup: Setup) -> Around | None:
     if name in BUILT_IN:
         if custom:
             log.warning("a name of http.custom is that of a built-in middleware, which is taken", name=name)
-        around: Around | None = import_module(f"pyroadrunner.plugins.http.middleware.{BUILT_IN[name]}").build(setup)
+        around: Around | None = import_module(f"{_PACKAGE}.{BUILT_IN[name]}").build(setup)
         if around is None:
             log.warning("requested middleware has no options and does nothing", requested=name)
         return around
     if custom or ":" in name or "." in name:
-        made: Around = import_module("pyroadrunner.plugins.http.middleware.custom").build(name, setup.config)
+        made: Around = import_module(f"{_PACKAGE}.custom").build(name, setup.config)
         return made
     log.warning("requested middleware doesn't exist", requested=name, known=sorted([*BUILT_IN, *setup.config.custom]))
     return None

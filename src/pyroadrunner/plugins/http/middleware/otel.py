@@ -1,0 +1,147 @@
+"""A trace of each request: one span around it, one for each layer inside, the last of which the worker goes on from.
+
+The middleware ``otel``. What makes spans and sends them is the plugin of that name, here known as ``Tracing``. Names of
+spans and attributes are those of OpenTelemetry for HTTP servers (semantic conventions 1.23). (http.md, section 5.7)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from pyroadrunner.asgi import TRACE_ID, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.contracts import Span, Tracing
+from pyroadrunner.plugins.http.middleware.access_log import target
+from pyroadrunner.plugins.http.middleware.otel_attributes import request_attributes
+from pyroadrunner.plugins.http.middleware.registry import Around, Setup
+
+_SPAN = "pyroadrunner.span"
+_HTTP = "http"  # the plugin itself: the worker and its queue
+
+
+def build(setup: Setup) -> Around | None:
+    """The layer; ``None`` without the section ``otel``."""
+    tracing = next(iter(setup.tracing), None)
+    return None if tracing is None else lambda app: Otel(app, tracing)
+
+
+def with_children(found: Sequence[tuple[str, Around]], tracing: Tracing) -> list[Around]:
+    """The layers of a chain, where those inside of ``otel`` and the plugin have a span each.
+
+    Args:
+        found: names and layers, the innermost first; ``otel`` is among them.
+    """
+    last = max(place for place, (name, _) in enumerate(found) if name == "otel")
+    layers: list[Around] = [lambda app: Inside(app, _HTTP, frozenset(tracing.handed_on))]
+    for place, (name, around) in enumerate(found):
+        layers.append(_inside(name, around) if place < last and name != "otel" else around)
+    return layers
+
+
+def _inside(name: str, around: Around) -> Around:
+    return lambda app: Inside(around(app), name)
+
+
+class Otel:
+    """Traces requests.
+
+    Args:
+        app: what is inside; it finds the trace's id in the scope.
+    """
+
+    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+        self._app = app
+        self._tracing = tracing
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http" or _SPAN in scope:
+            return self._app(scope, receive, send)
+        return self._traced(scope, receive, send)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        span = self._tracing.begin_trace(target(scope), scope["headers"], request_attributes(scope))
+        scope = {**scope, _SPAN: span}
+        if trace_id := span.trace_id:
+            scope[TRACE_ID] = trace_id
+        try:
+            if not span.recording:
+                await self._app(scope, receive, send)
+                return
+            tally = _Tally(span, receive, send)
+            try:
+                await self._app(scope, tally.receive, tally.send)
+            except Exception as error:
+                span.fail(f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                tally.sum_up()
+        finally:
+            span.end()
+
+
+class Inside:
+    """A span for one layer, when there is a trace.
+
+    Args:
+        app: the layer.
+        name: of the span.
+        handed_on: names of headers that carry a trace; when given, those of this span are put in the request.
+    """
+
+    def __init__(self, app: ASGIApp, name: str, handed_on: frozenset[bytes] | None = None) -> None:
+        self._app = app
+        self._name = name
+        self._handed_on = handed_on
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        parent: Span | None = scope.get(_SPAN)
+        return self._app(scope, receive, send) if parent is None else self._traced(parent, scope, receive, send)
+
+    async def _traced(self, parent: Span, scope: Scope, receive: Receive, send: Send) -> None:
+        span = parent.child(self._name)
+        scope = {**scope, _SPAN: span}
+        if self._handed_on and (own := span.headers()):
+            scope["headers"] = [*(pair for pair in scope["headers"] if pair[0] not in self._handed_on), *own]
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            span.end()
+
+
+class _Tally:
+    """Tells a span what passes."""
+
+    __slots__ = ("_read", "_receive", "_send", "_span", "_status", "_written")
+
+    def __init__(self, span: Span, receive: Receive, send: Send) -> None:
+        self._span = span
+        self._receive = receive
+        self._send = send
+        self._status = 0
+        self._read = 0
+        self._written = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if size := len(message.get("body", b"")):
+            self._read += size
+            self._span.event("read", {"http.read_bytes": size})
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        elif size := len(message.get("body", b"")):
+            self._written += size
+            self._span.event("write", {"http.wrote_bytes": size})
+        return self._send(message)
+
+    def sum_up(self) -> None:
+        """The attributes that are known at the end."""
+        known = {
+            "http.request.body.size": self._read,
+            "http.response.body.size": self._written,
+            "http.response.status_code": self._status,
+        }
+        self._span.note({name: value for name, value in known.items() if value})
+        if self._status >= 500:
+            self._span.fail()

@@ -1,0 +1,16 @@
+"""Spans as lines of JSON on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from pyroadrunner.plugins.otel.config import OtelConfig
+from pyroadrunner.plugins.otel.exporters.console import lines_to
+
+
+def build(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
+    """Nothing can be set."""
+    return lines_to(sys.stderr)

@@ -1,0 +1,85 @@
+"""The OpenTelemetry SDK, set up from the section. Imported only when the section is there: it costs start time."""
+
+from __future__ import annotations
+
+import platform
+import uuid
+from collections.abc import Mapping
+from importlib import import_module
+
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.otel.client import choose_client
+from pyroadrunner.plugins.otel.config import OtelConfig
+from pyroadrunner.plugins.otel.delivery import Complaints, Delivery
+from pyroadrunner.plugins.otel.propagation import CARRIERS
+from pyroadrunner.plugins.otel.resource import resource_attributes
+from pyroadrunner.plugins.otel.span import begin
+from pyroadrunner.version import __version__
+
+log = Log("otel")
+
+__all__ = ["CARRIERS", "Provider", "begin"]
+
+
+class Provider:
+    """What makes spans and sends them, in batches, from a thread.
+
+    The library's own variables hold for what the section has no key for: ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_...``,
+    ``OTEL_SPAN_...``.
+
+    Raises:
+        ModuleNotFoundError: a package is missing.
+        Exception: whatever the library makes of settings it can't use.
+    """
+
+    def __init__(self, config: OtelConfig, environ: Mapping[str, str]) -> None:
+        self._complaints = Complaints()
+        self._complaints.install()
+        try:
+            self._delivery = Delivery(_exporter(config, environ), self._complaints)
+            # Not at exit: the end has its place in the order of the plugins, and must not hold up the interpreter.
+            self._provider = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
+            self._provider.add_span_processor(BatchSpanProcessor(self._delivery))
+        except BaseException:
+            self._complaints.remove()
+            raise
+        self.tracer = self._provider.get_tracer("pyroadrunner", __version__)
+
+    def __repr__(self) -> str:
+        return f"Provider({self._delivery!r})"
+
+    def flush_and_close(self) -> None:
+        """Send what is left, then close. Blocks for as long as a collector takes that does not answer."""
+        self._delivery.hurry()
+        self._provider.shutdown()
+
+    def give_up(self) -> None:
+        """Lose what is left; :meth:`flush_and_close`, on another thread, ends as soon as it can. Does not block."""
+        self._delivery.give_up()
+
+    def forget(self) -> None:
+        """The last call."""
+        self._complaints.remove()
+
+
+def _exporter(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
+    name = config.exporter
+    if name == "otlp":
+        client, unknown = choose_client(config, environ)
+        if unknown:
+            log.warning("unknown protocol of OTEL_EXPORTER_OTLP_PROTOCOL; http/protobuf is used", protocol=unknown)
+        name = f"otlp_{client}"
+    made: SpanExporter = import_module(f"pyroadrunner.plugins.otel.exporters.{name}").build(config, environ)
+    return made
+
+
+def _resource(config: OtelConfig) -> Resource:
+    said = {key: str(value) for key, value in OTELResourceDetector().detect().attributes.items()}
+    own = resource_attributes(
+        config, said, lambda: str(uuid.uuid4()), platform.system(), platform.machine(), __version__
+    )
+    return Resource.create().merge(Resource(own))

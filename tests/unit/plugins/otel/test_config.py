@@ -1,0 +1,34 @@
+"""What the section refuses, and what it warns of."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyroadrunner.plugins.otel.config import OtelConfig
+
+
+@pytest.mark.parametrize("exporter", ["otlp", "zipkin", "stdout", "stderr"])
+def test_an_exporter_is_known(exporter: str) -> None:
+    assert list(OtelConfig(exporter=exporter).faults()) == []
+
+
+def test_another_is_refused() -> None:
+    [(key, message)] = OtelConfig(exporter="zzz").faults()
+    assert (key, message.partition(";")[0]) == ("exporter", "unknown exporter: zzz")
+
+
+def test_jaeger_is_refused_with_the_way_out() -> None:
+    [(key, message)] = OtelConfig(exporter="jaeger").faults()
+    assert key == "exporter"
+    assert "otlp" in message
+
+
+def test_zipkin_wants_a_url() -> None:
+    assert [key for key, _ in OtelConfig(exporter="zipkin", endpoint="localhost:9411").faults()] == ["endpoint"]
+    assert list(OtelConfig(exporter="zipkin", endpoint="http://localhost:9411/api/v2/spans").faults()) == []
+
+
+def test_deprecated_keys_and_unknown_clients_give_a_warning() -> None:
+    config = OtelConfig(client="zzz", service_name="a", service_version="b")
+    assert [key for key, _ in config.warnings()] == ["client", "service_name", "service_version"]
+    assert list(OtelConfig(client="grpc").warnings()) == []

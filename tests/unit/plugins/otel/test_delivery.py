@@ -1,0 +1,113 @@
+"""A collector that is gone is said once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from pyroadrunner.plugins.otel.delivery import Complaints, Delivery
+from support.log import logged
+
+GONE = "traces can't be delivered and are lost; requests go on"
+SPANS = [ReadableSpan("a"), ReadableSpan("b")]
+
+
+class Scripted(SpanExporter):
+    """Does what it is told, one item for each export: ``True``, ``False``, or an error it raises."""
+
+    def __init__(self, *script: bool | Exception, says: str = "") -> None:
+        self._script = list(script)
+        self._says = says
+        self.closed = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        what = self._script.pop(0)
+        if self._says:
+            logging.getLogger("opentelemetry.exporter.some").error("first: %s", self._says)
+            logging.getLogger("opentelemetry.exporter.some").error("given up")
+        if isinstance(what, Exception):
+            raise what
+        return SpanExportResult.SUCCESS if what else SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self.closed += 1
+
+
+def deliver(exporter: Scripted, times: int) -> list[tuple[str, str, dict[str, object]]]:
+    complaints = Complaints()
+    delivery = Delivery(exporter, complaints)
+    complaints.install()
+    try:
+        with logged("otel") as log:
+            for _ in range(times):
+                delivery.export(SPANS)
+    finally:
+        complaints.remove()
+    return log.lines
+
+
+def test_what_arrives_is_not_worth_a_line() -> None:
+    assert deliver(Scripted(True, True), 2) == []
+
+
+def test_a_collector_that_is_gone_is_one_line_with_the_first_reason() -> None:
+    assert deliver(Scripted(False, False, False, says="refused"), 3) == [("WARNING", GONE, {"error": "first: refused"})]
+
+
+def test_one_that_is_back_is_a_line_with_what_was_lost() -> None:
+    lines = deliver(Scripted(False, False, True, True, False), 5)
+    assert [message for _, message, _ in lines] == [GONE, "traces are delivered again", GONE]
+    assert lines[1][2] == {"lost": 4}
+
+
+def test_an_error_of_the_client_library_is_such_a_failure() -> None:
+    assert deliver(Scripted(OSError("boom")), 1) == [("WARNING", GONE, {"error": "OSError: boom"})]
+
+
+def test_it_is_closed_once() -> None:
+    exporter = Scripted()
+    delivery = Delivery(exporter, Complaints())
+    delivery.shutdown()
+    delivery.shutdown()
+    assert exporter.closed == 1
+
+
+def test_in_a_hurry_the_first_failure_is_the_last_try() -> None:
+    exporter = Scripted(False, says="refused")
+    complaints = Complaints()
+    delivery = Delivery(exporter, complaints)
+    complaints.install()
+    try:
+        delivery.hurry()
+        assert exporter.closed == 0, "a collector that answers gets the last traces"
+        delivery.export(SPANS)
+    finally:
+        complaints.remove()
+    assert exporter.closed == 1
+
+
+def test_in_a_hurry_a_collector_that_is_gone_is_not_asked_again() -> None:
+    exporter = Scripted(False)
+    delivery = Delivery(exporter, Complaints())
+    delivery.export(SPANS)
+    delivery.hurry()
+    assert exporter.closed == 1
+
+
+def test_other_words_of_the_library_are_said_once_each() -> None:
+    complaints = Complaints()
+    complaints.install()
+    logger = logging.getLogger("opentelemetry.sdk.any")
+    try:
+        with logged("otel") as log:
+            for number in range(3):
+                logger.warning("bad value %s", number)
+                logger.info("no matter")
+            complaints.failing = True
+            logger.warning("queue full")
+    finally:
+        complaints.remove()
+    assert log.lines == [("WARNING", "bad value 0", {"library": "opentelemetry.sdk.any"})]
