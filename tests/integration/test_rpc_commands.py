@@ -321,13 +321,13 @@ def test_an_answer_that_does_not_come_is_given_up_and_not_taken_for_the_next(lis
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not the RPC of a RoadRunner server"),
         (encode(Flag.JSON, b"x"), "is not the RPC of a RoadRunner server"),
-        (b"", "closed the connection"),
         (b"\x15", "closed the connection"),
     ],
 )
 def test_another_server_at_the_address_is_told(said: bytes, text: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = RpcClient(TcpAddress("127.0.0.1", server.getsockname()[1]))
+        client.connect()
         accepted, _ = server.accept()
         accepted.sendall(said)
         accepted.shutdown(socket.SHUT_WR)
@@ -337,7 +337,7 @@ def test_another_server_at_the_address_is_told(said: bytes, text: str) -> None:
 
 def test_a_host_nobody_knows_is_told() -> None:
     with pytest.raises(Unreachable, match=r"^dial tcp: lookup no-such-host\.invalid: "):
-        RpcClient(TcpAddress("no-such-host.invalid", 6001))
+        RpcClient(TcpAddress("no-such-host.invalid", 6001)).connect()
 
 
 def test_no_library_for_terminals_or_protobuf_is_imported(folder: Path, listen: str) -> None:

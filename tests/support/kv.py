@@ -92,8 +92,8 @@ class KvClient:
 
     def _exchange(self, method: str, body: bytes) -> bytes:
         self._sequence += 1
-        self._rpc._socket.sendall(encode_call(self._sequence, f"kv.{method}".encode(), body, Flag.PROTO))
-        answer = self._rpc._receive(30.0)
+        self._rpc._ready().sendall(encode_call(self._sequence, f"kv.{method}".encode(), body, Flag.PROTO))
+        answer = self._rpc._receive(self._rpc._ready(), 30.0)
         assert answer.sequence == self._sequence
         if answer.failed:
             raise CallFailed(answer.body.decode())

@@ -1,0 +1,185 @@
+"""The blocking client: one connection, made with the first call, made anew when the server has closed it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pyroadrunner.goridge.address import Address, TcpAddress
+from pyroadrunner.goridge.errors import RemoteFrameError
+from pyroadrunner.goridge.frame import Frame
+from pyroadrunner.goridge.reader import FrameReader
+from pyroadrunner.goridge.rpc import Answer, read_answer
+from pyroadrunner.sdk.rpc import wire
+from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable, cut, not_connected, not_rpc, too_late
+from pyroadrunner.sdk.rpc.wire import TIMEOUT, Message, MessageType
+
+M = TypeVar("M")
+_CHUNK = 1 << 16
+
+
+class RpcClient:
+    """A connection to the server. Use it in a ``with``, from one thread.
+
+    Args:
+        address: ``tcp://host:port`` or ``unix://path``; ``None`` = that in ``RR_RPC``, else ``tcp://127.0.0.1:6001``.
+
+    Every call raises :class:`CallFailed` when the server says no, and :class:`Unreachable` when nobody listens, the
+    connection is cut, or the answer does not come within ``timeout`` seconds (``None`` = wait as long as it takes).
+    After a cut the next call connects anew. A call is never sent twice.
+    """
+
+    def __init__(self, address: Address | str | None = None) -> None:
+        self.address = wire.address_of(address)
+        self._sequence = 0
+        self._frames = FrameReader()
+        self._read: list[Frame] = []
+        self._socket: socket.socket | None = None
+
+    def __repr__(self) -> str:
+        return f"RpcClient({self.address}, calls={self._sequence})"
+
+    def __enter__(self) -> RpcClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def connect(self) -> None:
+        """Connect now, not with the first call. Idempotent."""
+        self._ready()
+
+    def close(self) -> None:
+        """Hang up. Idempotent; a later call connects anew."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def call(self, method: str, argument: Any = True, timeout: float | None = TIMEOUT) -> Any:
+        """The result of a method, both ways in JSON."""
+        return wire.json_result(self._exchange(lambda number: wire.json_call(number, method, argument), timeout))
+
+    def call_message(self, method: str, request: Message, result: MessageType[M], timeout: float | None = TIMEOUT) -> M:
+        """The result of a method that takes a protobuf message and answers with another."""
+        answer = self._exchange(lambda number: wire.message_call(number, method, request), timeout)
+        return result.FromString(wire.body_of(answer))
+
+    def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
+        """The result of a method that answers with bytes (raw codec)."""
+        return wire.body_of(self._exchange(lambda number: wire.bytes_call(number, method, body), timeout))
+
+    def each(
+        self, method: str, arguments: Iterable[Any], timeout: float | None = TIMEOUT
+    ) -> Iterator[tuple[Any, Any | CallFailed]]:
+        """Call a method once for each argument, all at the same time, in JSON.
+
+        Yields:
+            argument and result, or the error the server answered with, in the order in which the calls end.
+        """
+        waiting: dict[int, Any] = {}
+        connection = self._ready()
+        for argument in arguments:
+            number = self._number()
+            self._send(connection, wire.json_call(number, method, argument))
+            waiting[number] = argument
+        while waiting:
+            answer = self._receive(connection, timeout)
+            if answer.sequence in waiting:
+                argument = waiting.pop(answer.sequence)
+                try:
+                    yield argument, wire.json_result(answer)
+                except CallFailed as failed:
+                    yield argument, failed
+
+    # inside
+
+    def _number(self) -> int:
+        self._sequence = wire.next_sequence(self._sequence)
+        return self._sequence
+
+    def _exchange(self, encode: Callable[[int], bytes], timeout: float | None) -> Answer:
+        number = self._number()
+        frame = encode(number)
+        connection = self._ready()
+        self._send(connection, frame)
+        answer = self._receive(connection, timeout)
+        while answer.sequence != number:  # of a call whose answer was given up
+            answer = self._receive(connection, timeout)
+        return answer
+
+    def _ready(self) -> socket.socket:
+        """The connection; a new one where the server has closed it since the last call: nothing is lost with it."""
+        if self._socket is not None and _ended(self._socket):
+            self.close()
+        if self._socket is None:
+            self._frames = FrameReader()
+            self._read.clear()
+            self._socket = _connect(self.address)
+        return self._socket
+
+    def _send(self, connection: socket.socket, frame: bytes) -> None:
+        try:
+            connection.settimeout(TIMEOUT)
+            connection.sendall(frame)
+        except OSError as error:
+            self.close()
+            raise cut(self.address, error) from error
+
+    def _receive(self, connection: socket.socket, timeout: float | None) -> Answer:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while not self._read:
+                connection.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
+                data = connection.recv(_CHUNK)
+                if not data:
+                    raise cut(self.address)
+                self._read += self._frames.feed(data)
+            return read_answer(self._read.pop(0))
+        except TimeoutError as error:  # the connection stays: the answer may still come, and is passed over
+            raise too_late(self.address, timeout or 0.0) from error
+        except Unreachable:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise cut(self.address, error) from error
+        except RemoteFrameError as error:
+            self.close()
+            raise not_rpc(self.address, error) from error
+
+
+def _ended(connection: socket.socket) -> bool:
+    """Whether the other side has closed. Never blocks."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True
+
+
+def _connect(address: Address) -> socket.socket:
+    if isinstance(address, TcpAddress):
+        where = address.to_connect()
+        try:
+            connection = socket.create_connection((where.host, where.port), TIMEOUT)
+        except OSError as error:
+            raise not_connected(address, error, lookup=isinstance(error, socket.gaierror)) from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(TIMEOUT)
+    try:
+        connection.connect(address.path)
+    except OSError as error:
+        connection.close()
+        raise not_connected(address, error) from error
+    return connection

@@ -1,0 +1,54 @@
+"""Why a call has no result."""
+
+from __future__ import annotations
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge.address import Address, TcpAddress
+
+_HINT = "is the server running (rr serve), with this `rpc.listen`?"
+
+
+class RpcError(RoadRunnerError):
+    """A call without a result."""
+
+
+class Unreachable(RpcError):
+    """Nobody answers at the address of ``rpc.listen``, or the answer did not come: whether the method ran is unknown
+    then."""
+
+
+class CallFailed(RpcError):
+    """The server answered with an error: its text."""
+
+
+def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> Unreachable:
+    """Nobody listens. The text begins as Go's does: scripts look for ``connection refused``.
+
+    Args:
+        lookup: the name of the host was not found.
+    """
+    if not isinstance(address, TcpAddress):
+        return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{_HINT}")
+    where = address.to_connect()
+    if lookup:
+        return Unreachable(f"dial tcp: lookup {where.host}: {_words(error)}\n{_HINT}")
+    return Unreachable(f"dial tcp {where.host_port}: connect: {_words(error)}\n{_HINT}")
+
+
+def cut(address: Address, error: Exception | None = None) -> Unreachable:
+    """The connection has ended before the answer came."""
+    if error is None:
+        return Unreachable(f"the server at {address} closed the connection")
+    return Unreachable(f"{address} cut the connection: {_words(error)}")
+
+
+def too_late(address: Address, timeout: float) -> Unreachable:
+    return Unreachable(f"the server at {address} did not answer within {timeout:g} s")
+
+
+def not_rpc(address: Address, error: Exception) -> Unreachable:
+    return Unreachable(f"{address} is not the RPC of a RoadRunner server: {error}")
+
+
+def _words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

@@ -1,0 +1,75 @@
+"""Values -> frames of calls, answers -> values. Pure, but for the default address, which the environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Protocol, TypeVar
+
+from pyroadrunner.goridge.address import Address, parse_address
+from pyroadrunner.goridge.frame import Flag
+from pyroadrunner.goridge.rpc import MAX_SEQUENCE, Answer, encode_call
+from pyroadrunner.sdk.rpc.errors import CallFailed
+
+DEFAULT_LISTEN = "tcp://127.0.0.1:6001"  # that of the section ``rpc``
+TIMEOUT = 10.0  # seconds for connecting, and for an answer nobody has to work for
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+class Message(Protocol):
+    """A protobuf message."""
+
+    def SerializeToString(self) -> bytes: ...  # noqa: N802 - protobuf's name
+
+
+class MessageType(Protocol[M_co]):
+    """A class of protobuf messages."""
+
+    def FromString(self, s: bytes, /) -> M_co: ...  # noqa: N802 - protobuf's name
+
+
+def address_of(address: Address | str | None) -> Address:
+    """Where to call.
+
+    Args:
+        address: ``None`` = what ``RR_RPC`` says, which the server sets for its workers; else the default address.
+
+    Raises:
+        InvalidAddress
+    """
+    if address is None:
+        address = os.environ.get("RR_RPC") or DEFAULT_LISTEN
+    return parse_address(address) if isinstance(address, str) else address
+
+
+def next_sequence(sequence: int) -> int:
+    return sequence % MAX_SEQUENCE + 1
+
+
+def json_call(sequence: int, method: str, argument: Any) -> bytes:
+    return encode_call(sequence, method.encode(), json.dumps(argument).encode(), Flag.JSON)
+
+
+def message_call(sequence: int, method: str, message: Message) -> bytes:
+    return encode_call(sequence, method.encode(), message.SerializeToString(), Flag.PROTO)
+
+
+def bytes_call(sequence: int, method: str, body: bytes) -> bytes:
+    return encode_call(sequence, method.encode(), body, Flag.RAW)
+
+
+def body_of(answer: Answer) -> bytes:
+    """The encoded result.
+
+    Raises:
+        CallFailed: the answer is an error.
+    """
+    if answer.failed:
+        raise CallFailed(answer.body.decode("utf-8", "replace"))
+    return answer.body
+
+
+def json_result(answer: Answer) -> Any:
+    body = body_of(answer)
+    return json.loads(body) if body else None
