@@ -246,3 +246,17 @@ def test_octanes_log_lines_are_whole_json_on_stdout(tmp_path: Path) -> None:
     assert len(lines) >= 3
     for line in lines:
         assert {"level", "ts", "logger", "msg"} <= set(json.loads(line))
+
+
+def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) -> None:
+    """The start, and the memory after it, would pay for it."""
+    command = f"php {Path(__file__).parents[1] / 'support/workers/http.php'}"
+    config = {"server": {"command": command}, "http": {"pool": {"num_workers": 1}}}
+    with Server(tmp_path, config, env={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
+        server.stop()
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in server.stderr.splitlines()}
+    assert {"pyroadrunner", "h2corn"} <= imported
+    assert not imported & {
+        *("acme", "aioquic", "boltdb", "brotli", "cryptography", "google", "jsonschema", "psutil", "redis", "uvicorn"),
+        *("watchfiles", "zstandard", "opentelemetry", "prometheus_client"),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -170,14 +170,18 @@ def _run_loop(
 
     import uvloop
 
-    from pyroadrunner.cli.serve.debug_server import debug_server
-
     async def until_the_end() -> Ending:
-        more = [debug_server()] if debug else []
-        return await live(container, endure, around(beside=[*more, *(make() for make in beside)]))
+        return await live(container, endure, around(beside=[*_asked_for(debug), *(make() for make in beside)]))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
+
+
+def _asked_for(debug: bool) -> Iterator[Coroutine[Any, Any, None]]:
+    if debug:
+        from pyroadrunner.cli.serve.debug_server import debug_server  # with psutil: too slow for all the others
+
+        yield debug_server()
 
 
 def _read_again(source: Source, models: Mapping[str, Any]) -> tuple[RawConfig, Checked]:
