@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -48,6 +50,23 @@ def test_commands_run_and_end_with_the_server_which_needs_no_other_section(tmp_p
         assert re.search(r"INFO\s+service\.tick\s+hello, you", line)
         assert server.stop() == 0
         assert "service was stopped" in server.stderr
+
+
+def test_a_stop_that_is_forced_leaves_no_command_behind(tmp_path: Path) -> None:
+    ignore = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    code = f"{ignore}; print('pid', os.getpid(), flush=True); time.sleep(1000)"
+    deaf = {"command": [sys.executable, "-c", code], "timeout_stop_sec": 60}
+    with Server(tmp_path, {"service": {"deaf": deaf}}) as server:
+        server.wait_for("pid ")
+        told = re.search(r"pid (\d+)", server.stderr)
+        assert told
+        command = os.pidfd_open(int(told[1]))
+        server.send(signal.SIGTERM)
+        server.wait_for("stop signal received")
+        assert server.stop() == 1
+        assert server.stdout.endswith("exit forced\n")
+    assert select.select([command], [], [], 10)[0]
+    os.close(command)
 
 
 def test_a_command_that_is_not_there_fails_the_start_and_stops_those_before_it(tmp_path: Path) -> None:

@@ -157,8 +157,11 @@ class _Life:
         self._signals.stop.set()
 
     def _exit_now(self) -> None:
-        """Without a clean-up. Workers see the end of their relay and leave by themselves."""
+        """Without a clean-up, but nothing is left running: a service or a busy worker would never notice."""
         self._around.on_forced_exit()
+        if self._stand_in is not None:
+            self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
+        children.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
 

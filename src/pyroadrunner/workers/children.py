@@ -28,6 +28,17 @@ def is_ours(pid: int) -> bool:
     return pid in _ours
 
 
+def kill_all(but: int = 0) -> None:
+    """SIGKILL for the group of every child, for a server that ends without a clean-up.
+
+    Args:
+        but: the pid of a child that is left alone.
+    """
+    for pid in _ours - {but}:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
 class UnknownUser(RoadRunnerError):
     """``user`` or ``group`` names nobody on this machine."""
 
