@@ -15,7 +15,6 @@ KNOWN_SECTIONS = {
     "jobs": "queues and their consumers",
     "kafka": "connection of the kafka jobs driver",
     "lock": "named locks",
-    "metrics": "Prometheus metrics",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",

@@ -1,0 +1,83 @@
+"""The ``metrics`` plugin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+
+from pyroadrunner.admin.request import Request
+from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.server import AdminServer, endpoint
+from pyroadrunner.contracts import HasMetrics, HasPools, MetricFamily, RpcMethod
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.metrics.config import MetricsConfig
+from pyroadrunner.plugins.metrics.errors import BadCollector
+from pyroadrunner.plugins.metrics.exposition import CONTENT_TYPE, exposition
+from pyroadrunner.plugins.metrics.process import process_figures
+from pyroadrunner.plugins.metrics.registry import Registry
+from pyroadrunner.plugins.metrics.rpc import methods
+from pyroadrunner.plugins.metrics.workers import worker_figures
+
+log = Log("metrics")
+
+_PATIENCE = 5.0  # seconds for a plugin's figures; Prometheus gives up after 10
+
+
+class MetricsPlugin:
+    """The ``metrics`` section: shows the figures of all plugins, and the application's, to Prometheus."""
+
+    name = "metrics"
+    weight = 1
+
+    def __init__(self, config: MetricsConfig, plugins: Sequence[HasMetrics], workers: Sequence[HasPools]) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._workers = workers
+        self._registry = Registry(config.max_series)
+        self._server = AdminServer(endpoint(config.address), "metrics.address", self._answer, log)
+
+    def __repr__(self) -> str:
+        return f"MetricsPlugin({self._server!r}, {self._registry!r})"
+
+    async def start(self) -> None:
+        """Make the collectors of the section, listen.
+
+        Raises:
+            BadCollector: a collector can't be made.
+            ListenError: the address can't be had.
+        """
+        for name, config in self._config.collect.items():
+            try:
+                self._registry.declare(name, config)
+            except BadCollector as wrong:
+                raise BadCollector(f"metrics.collect.{name}: {wrong}") from wrong
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Close, when running scrapes have been answered."""
+        await self._server.stop(grace)
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        return methods(self._registry)
+
+    async def _answer(self, request: Request) -> Response:
+        return Response(200, exposition(await self.families()), CONTENT_TYPE)
+
+    async def families(self) -> list[MetricFamily]:
+        """All figures as they are now; those of a plugin that fails are missing, and the log says so."""
+        found = await asyncio.gather(*(_asked(name, asked) for name, asked in self._questions()))
+        return [*process_figures(), *(family for families in found for family in families), *self._registry.families()]
+
+    def _questions(self) -> Iterator[tuple[str, Awaitable[Sequence[MetricFamily]]]]:
+        for plugin in self._plugins:
+            yield plugin.name, plugin.metrics()
+        for one in self._workers:
+            yield one.name, worker_figures(one)
+
+
+async def _asked(name: str, asked: Awaitable[Sequence[MetricFamily]]) -> Sequence[MetricFamily]:
+    try:
+        return await asyncio.wait_for(asked, _PATIENCE)
+    except Exception as error:  # a plugin's bug must not hide the others' figures
+        log.error("a plugin does not tell its figures", plugin=name, error=f"{type(error).__name__}: {error}")
+        return []
