@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pyroadrunner.asgi import PEER
 from pyroadrunner.plugins.http.fastcgi.request import scope_of
 from support.asgi import Exchange, ScriptedPool, worker_app
 
@@ -73,6 +74,10 @@ def test_headers_of_the_body_come_without_a_prefix_and_count() -> None:
 
 def test_without_a_request_uri_the_cgi_variables_make_the_target() -> None:
     assert context(REQUEST_URI="", PATH_INFO="/more")["uri"] == "http://ex.com:81/a%20b/more?x=1"
+
+
+def test_the_client_of_a_web_server_is_never_taken_for_gone() -> None:
+    assert scope_of({b"REMOTE_ADDR": b"192.0.2.7", b"REMOTE_PORT": b"5"})[PEER] is None
 
 
 def test_almost_nothing_is_enough() -> None:
