@@ -82,7 +82,7 @@ def test_an_error_has_the_servers_text_and_the_connection_goes_on() -> None:
 
 def test_many_async_calls_share_a_connection_and_end_in_any_order() -> None:
     async def scene() -> None:
-        async with called() as (lab, client):
+        async with called() as (_, client):
             waiting = [asyncio.create_task(client.call("lab.Wait", str(n))) for n in range(50)]
             assert await client.call("lab.Echo", "first") == "first"
             for n in reversed(range(50)):
@@ -94,7 +94,7 @@ def test_many_async_calls_share_a_connection_and_end_in_any_order() -> None:
 
 def test_late_and_cancelled_calls_leave_the_connection_usable() -> None:
     async def scene() -> None:
-        async with called() as (lab, client):
+        async with called() as (_, client):
             with pytest.raises(Unreachable, match=r"did not answer within 0\.01 s"):
                 await client.call("lab.Wait", "late", timeout=0.01)
             cancelled = asyncio.create_task(client.call("lab.Wait", "cancelled"))
