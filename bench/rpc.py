@@ -27,11 +27,10 @@ from bench.processes import MB, usage
 from bench.report import PAGE_FILE, put_part
 from bench.rr import RR, settings, write
 from bench.subject import PHP_FILES, process
-from pyroadrunner.cli.rpc_client import RpcClient
-from pyroadrunner.goridge.address import parse_address
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.goridge.rpc import encode_call
-from pyroadrunner.proto.kv.v1.kv_pb2 import Item, Request
+from pyroadrunner.proto.kv.v1.kv_pb2 import Item, Request, Response
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 SECONDS = 4
 KEYS = 1_000_000
@@ -121,7 +120,7 @@ class Filler:
     """Sets keys of the storage ``memory``, a thousand a call."""
 
     def __init__(self, address: str) -> None:
-        self._rpc = RpcClient(parse_address(address))
+        self._rpc = RpcClient(address)
 
     def fill(self, prefix: str, count: int, timeout: str = "") -> None:
         for begin in range(0, count, 1000):
@@ -129,9 +128,7 @@ class Filler:
                 Item(key=f"{prefix}:{number:012}", value=b"v" * 100, timeout=timeout)
                 for number in range(begin, min(begin + 1000, count))
             ]
-            body = Request(storage="memory", items=items).SerializeToString()
-            self._rpc._socket.sendall(encode_call(1, b"kv.Set", body, Flag.PROTO))
-            self._rpc._receive(30.0)
+            self._rpc.call_message("kv.Set", Request(storage="memory", items=items), Response)
 
     def clear(self) -> None:
         self._rpc.call("kv.Clear", {"storage": "memory"})

@@ -94,7 +94,7 @@ def test_many_async_calls_share_a_connection_and_end_in_any_order() -> None:
 
 def test_late_and_cancelled_calls_leave_the_connection_usable() -> None:
     async def scene() -> None:
-        async with called() as (_, client):
+        async with called() as (lab, client):
             with pytest.raises(Unreachable, match=r"did not answer within 0\.01 s"):
                 await client.call("lab.Wait", "late", timeout=0.01)
             cancelled = asyncio.create_task(client.call("lab.Wait", "cancelled"))
