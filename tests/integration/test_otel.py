@@ -278,3 +278,11 @@ def test_without_the_section_the_sdk_is_not_imported(tmp_path: Path) -> None:
     with server:
         assert "pyroadrunner.plugins.http" in server.stderr
         assert "opentelemetry" not in server.stderr
+
+
+def test_switched_off_by_the_environment_headers_pass_as_they_came(tmp_path: Path) -> None:
+    parent = f"00-{TRACE}-{PARENT}-01"
+    with serving(tmp_path, {"exporter": "stdout"}, env={**QUICK, "OTEL_SDK_DISABLED": "true"}) as server:
+        assert json.loads(ask(server, traceparent=parent)[2])["headers"]["Traceparent"] == [parent]
+        server.stop()
+        assert '"parent_id"' not in server.stdout

@@ -30,7 +30,7 @@ class OtelPlugin:
         self._config = config
         self._module: Any = None
         self._provider: Any = None
-        self._tracer: Any = None
+        self._begin: Any = None
 
     def __repr__(self) -> str:
         return f"OtelPlugin({self._provider!r})"
@@ -49,7 +49,7 @@ class OtelPlugin:
             raise OtelNotInstalled(missing.name or "?") from missing
         except Exception as wrong:  # of any kind, as the settings are
             raise OtelRefused(wrong) from wrong
-        self._tracer = self._provider.tracer
+        self._begin = self._provider.begin
 
     async def stop(self, grace: float) -> None:
         """Send what is left, for some seconds at most."""
@@ -80,7 +80,7 @@ class OtelPlugin:
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
     ) -> Span:
         """The span of a request, part of the trace that its headers name."""
-        span: Span = self._module.begin(self._tracer, name, headers, attributes)
+        span: Span = self._begin(name, headers, attributes)
         return span
 
     @property

@@ -19,31 +19,42 @@ CARRIERS = frozenset({b"traceparent", b"tracestate", b"baggage", b"uber-trace-id
 _EMPTY = Context()
 _W3C = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
-_INCOMING = (JaegerPropagator(), _W3C, _BAGGAGE)
+# Which header each begins with; a later one overrules.
+_INCOMING = (("uber-trace-id", JaegerPropagator()), ("traceparent", _W3C), ("baggage", _BAGGAGE))
 
 
 def context_of(headers: Iterable[tuple[bytes, bytes]]) -> Context:
     """Which trace a request belongs to; the empty context when to none."""
     carrier: dict[str, list[str]] = {}
-    for name, value in headers:
-        if name in CARRIERS:
-            carrier.setdefault(name.decode(), []).append(value.decode("latin-1"))
+    for key, value in headers:
+        if key in CARRIERS:
+            carrier.setdefault(key.decode(), []).append(value.decode("latin-1"))
     if not carrier:
         return _EMPTY
     if "baggage" in carrier:  # may come in several lines (W3C Baggage, section 3.2); the library reads the first
         carrier["baggage"] = [",".join(carrier["baggage"])]
     context = _EMPTY
-    for propagator in _INCOMING:
-        context = propagator.extract(carrier, context)
+    for name, propagator in _INCOMING:
+        if name in carrier:
+            context = propagator.extract(carrier, context)
     return context
 
 
 def headers_of(span: SpanContext, context: Context) -> list[tuple[bytes, bytes]]:
-    """What tells a peer of a span; nothing for one that is none."""
-    if not span.is_valid:
-        return []
-    carrier: dict[str, str] = {}
-    _W3C.inject(carrier, context)
-    _BAGGAGE.inject(carrier, context)
-    carrier["uber-trace-id"] = f"{span.trace_id:032x}:{span.span_id:016x}:0:{span.trace_flags & 1:x}"
-    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in carrier.items()]
+    """What tells a peer of a span.
+
+    Args:
+        context: whose baggage goes along.
+    """
+    trace, own, flags = f"{span.trace_id:032x}", f"{span.span_id:016x}", span.trace_flags
+    headers = [
+        (b"traceparent", f"00-{trace}-{own}-{flags:02x}".encode()),
+        (b"uber-trace-id", f"{trace}:{own}:0:{flags & 1}".encode()),
+    ]
+    if span.trace_state:
+        headers.append((b"tracestate", span.trace_state.to_header().encode("latin-1", "replace")))
+    if context:
+        carrier: dict[str, str] = {}
+        _BAGGAGE.inject(carrier, context)
+        headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in carrier.items()]
+    return headers

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import platform
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from pyroadrunner.contracts import Span
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.otel.client import choose_client
 from pyroadrunner.plugins.otel.config import OtelConfig
 from pyroadrunner.plugins.otel.delivery import Complaints, Delivery
 from pyroadrunner.plugins.otel.propagation import CARRIERS
 from pyroadrunner.plugins.otel.resource import resource_attributes
-from pyroadrunner.plugins.otel.span import begin
+from pyroadrunner.plugins.otel.span import NoSpan, Recorder
 from pyroadrunner.version import __version__
 
 log = Log("otel")
 
-__all__ = ["CARRIERS", "Provider", "begin"]
+__all__ = ["CARRIERS", "Provider"]
 
 
 class Provider:
     """What makes spans and sends them, in batches, from a thread.
 
-    The library's own variables hold for what the section has no key for: ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_...``,
-    ``OTEL_SPAN_...``.
+    The library's own variables hold for what the section has no key for: ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_...``.
 
     Raises:
         ModuleNotFoundError: a package is missing.
@@ -42,20 +43,31 @@ class Provider:
         try:
             self._delivery = Delivery(_exporter(config, environ), self._complaints)
             # Not at exit: the end has its place in the order of the plugins, and must not hold up the interpreter.
-            self._provider = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
-            self._provider.add_span_processor(BatchSpanProcessor(self._delivery))
+            sdk = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
+            self._processor = BatchSpanProcessor(self._delivery)
         except BaseException:
             self._complaints.remove()
             raise
-        self.tracer = self._provider.get_tracer("pyroadrunner", __version__)
+        self._off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._recorder = Recorder(
+            sampler=sdk.sampler,
+            ids=sdk.id_generator,
+            processor=self._processor,
+            resource=sdk.resource,
+            scope=InstrumentationScope("pyroadrunner", __version__),
+        )
 
     def __repr__(self) -> str:
         return f"Provider({self._delivery!r})"
 
+    def begin(self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]) -> Span:
+        """The span of a request, as a part of the trace that its headers name."""
+        return NoSpan() if self._off else self._recorder.begin(name, headers, attributes)
+
     def flush_and_close(self) -> None:
         """Send what is left, then close. Blocks for as long as a collector takes that does not answer."""
         self._delivery.hurry()
-        self._provider.shutdown()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def give_up(self) -> None:
         """Lose what is left; :meth:`flush_and_close`, on another thread, ends as soon as it can. Does not block."""

@@ -5,31 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind, StatusCode
 
-from pyroadrunner.plugins.otel.span import OtelSpan, begin
+from pyroadrunner.plugins.otel.span import NoSpan, RecordedSpan, Recorder
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 OTHER = "4bf92f3577b34da6a3ce929d0e0e4737"
 
 
-class Recorder:
-    """A tracer and what it has recorded."""
+class Kept:
+    """A recorder and what it has recorded."""
 
     def __init__(self, *, off: bool = False) -> None:
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False) if off else TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self._tracer = provider.get_tracer("test")
+        self._recorder = Recorder(
+            sampler=ParentBased(ALWAYS_OFF if off else ALWAYS_ON),
+            ids=RandomIdGenerator(),
+            processor=SimpleSpanProcessor(self._exporter),
+            resource=Resource({"service.name": "test"}),
+            scope=InstrumentationScope("test"),
+        )
 
-    def begin(self, *headers: tuple[str, str]) -> OtelSpan:
+    def begin(self, *headers: tuple[str, str]) -> RecordedSpan:
         pairs = [(name.encode(), value.encode()) for name, value in headers]
-        return begin(self._tracer, "/a", pairs, {"url.path": "/a"})
+        return self._recorder.begin("/a", pairs, {"url.path": "/a"})
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
@@ -54,7 +61,7 @@ def ids(span: ReadableSpan) -> tuple[str, str]:
 def test_a_request_goes_on_with_the_trace_of_its_headers(
     headers: list[tuple[str, str]], expected: tuple[str, str]
 ) -> None:
-    recorder = Recorder()
+    recorder = Kept()
     span = recorder.begin(*headers)
     span.end()
     assert ids(recorder.spans[0]) == expected
@@ -75,7 +82,7 @@ def test_a_request_goes_on_with_the_trace_of_its_headers(
     ],
 )
 def test_garbage_begins_a_trace_of_its_own(name: str, value: str) -> None:
-    recorder = Recorder()
+    recorder = Kept()
     span = recorder.begin((name, value))
     span.end()
     assert ids(recorder.spans[0]) == (span.trace_id, "")
@@ -83,7 +90,7 @@ def test_garbage_begins_a_trace_of_its_own(name: str, value: str) -> None:
 
 
 def test_a_child_is_inside_and_the_headers_tell_of_it() -> None:
-    recorder = Recorder()
+    recorder = Kept()
     span = recorder.begin(
         ("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "v=1"), ("baggage", "a=1"), ("baggage", "b=2")
     )
@@ -106,7 +113,7 @@ def test_a_child_is_inside_and_the_headers_tell_of_it() -> None:
 
 
 def test_what_is_told_to_a_span_is_in_it() -> None:
-    recorder = Recorder()
+    recorder = Kept()
     span = recorder.begin()
     assert span.recording
     span.note({"http.response.status_code": 500})
@@ -120,12 +127,34 @@ def test_what_is_told_to_a_span_is_in_it() -> None:
 
 
 def test_a_trace_that_is_not_sampled_is_handed_on_as_such() -> None:
-    recorder = Recorder(off=True)
+    recorder = Kept(off=True)
     span = recorder.begin(("traceparent", f"00-{TRACE}-{PARENT}-00"))
-    told = dict(span.headers())
+    child = span.child("http")
+    told = dict(child.headers())
+    child.end()
     span.end()
     assert not span.recording
     assert told[b"traceparent"].startswith(f"00-{TRACE}-".encode())
     assert told[b"traceparent"].endswith(b"-00")
     assert told[b"uber-trace-id"].endswith(b":0:0")
     assert recorder.spans == ()
+
+
+def test_a_stream_without_an_end_has_so_many_events_and_no_more() -> None:
+    kept = Kept()
+    span = kept.begin()
+    for _ in range(500):
+        span.event("write", {"http.wrote_bytes": 1})
+    span.end()
+    assert len(kept.spans[0].events) == 128
+
+
+def test_a_random_trace_stays_one() -> None:
+    span = Kept().begin(("traceparent", f"00-{TRACE}-{PARENT}-03"))
+    assert dict(span.child("http").headers())[b"traceparent"].endswith(b"-03")
+
+
+def test_where_tracing_is_off_nothing_is_handed_on() -> None:
+    span = NoSpan()
+    span.child("http").end()
+    assert (span.trace_id, span.recording, span.headers()) == ("", False, ())
