@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.errors import RoadRunnerError
-from support.kv import REFUSED, KvClient, now
+from support.kv import Gone, KvClient, Refused, now
 from support.server import Server, rr
 
 
@@ -29,7 +28,7 @@ def write_until_it_ends(address: str, name: str, acknowledged: dict[str, bytes],
             key, value = f"{name}-{number}", f"value of {number} ".encode() * 50
             try:
                 kv.set({key: value})
-            except (RoadRunnerError, OSError):
+            except (Gone, OSError):
                 return
             acknowledged[key] = value
             if number == 100:
@@ -70,7 +69,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
         kv.set({"before": b"b" * 1000})
         resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
         stored: dict[str, bytes] = {}
-        with pytest.raises(REFUSED) as refused:
+        with pytest.raises(Refused) as refused:
             fill(kv, stored)
         assert str(refused.value).startswith("rpc_set:\n\tboltdb_driver_set: ")
         assert len(stored) < 1000

@@ -14,7 +14,7 @@ import pytest
 
 from pyroadrunner.plugins.kv.config import MemcachedConfig
 from pyroadrunner.plugins.kv.drivers.memcached import MemcachedStore
-from support.kv import REFUSED, KvClient
+from support.kv import KvClient, Refused
 from support.memcached import memcached
 from support.programs import wait_for_port
 from support.server import Server, free_port
@@ -69,7 +69,7 @@ def test_a_server_that_goes_away_is_an_error_for_its_keys_and_comes_back(tmp_pat
 def answer_or_error(kv: KvClient, key: str) -> dict[str, bytes] | str:
     try:
         return kv.get(key)
-    except REFUSED as error:
+    except Refused as error:
         return str(error)
 
 
@@ -78,7 +78,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
         kv.set({"k": b"v"})
         os.kill(program.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(REFUSED, match=r"no answer within 0\.2 s"):
+            with pytest.raises(Refused, match=r"no answer within 0\.2 s"):
                 kv.get("k")
         finally:
             os.kill(program.pid, signal.SIGCONT)
@@ -98,7 +98,7 @@ def test_what_is_no_memcached_is_an_error(tmp_path: Path) -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        with kv_of(tmp_path, [address]) as kv, pytest.raises(REFUSED, match="does not speak memcached's text protocol"):
+        with kv_of(tmp_path, [address]) as kv, pytest.raises(Refused, match="does not speak memcached's text protocol"):
             kv.get("k")
         thread.join()
 
@@ -106,14 +106,14 @@ def test_what_is_no_memcached_is_an_error(tmp_path: Path) -> None:
 def test_a_value_that_is_too_large_is_an_error_and_nothing_else_suffers(tmp_path: Path) -> None:
     with memcached(tmp_path) as (address, _), kv_of(tmp_path, [address]) as kv:
         kv.set({"k": b"v"})
-        with pytest.raises(REFUSED, match="SERVER_ERROR object too large for cache"):
+        with pytest.raises(Refused, match="SERVER_ERROR object too large for cache"):
             kv.set({"large": b"x" * 2_000_000})
         assert kv.get("k", "large") == {"k": b"v"}
 
 
 def test_a_server_that_is_not_there_yet_is_no_reason_not_to_start(tmp_path: Path) -> None:
     with kv_of(tmp_path, [f"127.0.0.1:{free_port()}"]) as kv:
-        with pytest.raises(REFUSED, match="connection refused"):
+        with pytest.raises(Refused, match="connection refused"):
             kv.set({"k": b"v"})
         assert "connection refused" in kv.json("List", True)[0]["error"]
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from collections.abc import Iterable, Mapping, Set
 from types import TracebackType
 from typing import Any
 
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
-from pyroadrunner.goridge.address import parse_address
-from pyroadrunner.goridge.frame import Flag
-from pyroadrunner.goridge.rpc import encode_call
+from pyroadrunner.goridge.address import TcpAddress, parse_address
+from pyroadrunner.goridge.frame import Flag, Frame
+from pyroadrunner.goridge.reader import FrameReader
+from pyroadrunner.goridge.rpc import Answer, encode_call, read_answer
 from pyroadrunner.plugins.kv.instants import parse_instant
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Item, Request, Response
 
-REFUSED = CallFailed
+
+class Refused(Exception):
+    """The server answered with an error: its text."""
+
+
+class Gone(Exception):
+    """The server closed the connection."""
 
 
 def now() -> int:
@@ -32,7 +40,11 @@ class KvClient:
 
     def __init__(self, address: str, storage: str) -> None:
         self.storage = storage
-        self._rpc = RpcClient(parse_address(address))
+        where = parse_address(address)
+        assert isinstance(where, TcpAddress)
+        self._socket = socket.create_connection((where.to_connect().host, where.port), 30)
+        self._frames = FrameReader()
+        self._read: list[Frame] = []
         self._sequence = 0
 
     def __enter__(self) -> KvClient:
@@ -41,17 +53,26 @@ class KvClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._rpc.close()
+        self._socket.close()
 
     def json(self, method: str, argument: Any) -> Any:
         """The same in JSON."""
-        return self._rpc.call(f"kv.{method}", argument)
+        return json.loads(self._exchange(method, json.dumps(argument).encode(), Flag.JSON))
+
+    def together(self, method: str, keys: Iterable[str]) -> list[str]:
+        """The texts of the errors among the answers to calls, one for each key, that are made at the same time."""
+        sequences = []
+        for key in keys:
+            request = Request(storage=self.storage, items=[Item(key=key)])
+            sequences.append(self._send(method, request.SerializeToString(), Flag.PROTO))
+        answers = [self._receive() for _ in sequences]
+        return [answer.body.decode() for answer in answers if answer.failed]
 
     def call(self, method: str, items: Iterable[Item] = ()) -> list[Item]:
         """The items of the answer.
 
         Raises:
-            CallFailed: the text of an error.
+            Refused: the text of an error.
         """
         request = Request(storage=self.storage, items=list(items))
         return list(Response.FromString(self._exchange(method, request.SerializeToString())).items)
@@ -90,11 +111,23 @@ class KvClient:
         request = CountRequest(storage=self.storage, key=key, by=by, timeout=timeout)
         return CountResponse.FromString(self._exchange(method, request.SerializeToString())).value
 
-    def _exchange(self, method: str, body: bytes) -> bytes:
-        self._sequence += 1
-        self._rpc._ready().sendall(encode_call(self._sequence, f"kv.{method}".encode(), body, Flag.PROTO))
-        answer = self._rpc._receive(self._rpc._ready(), 30.0)
-        assert answer.sequence == self._sequence
+    def _exchange(self, method: str, body: bytes, codec: int = Flag.PROTO) -> bytes:
+        sequence = self._send(method, body, codec)
+        answer = self._receive()
+        assert answer.sequence == sequence
         if answer.failed:
-            raise CallFailed(answer.body.decode())
+            raise Refused(answer.body.decode())
         return answer.body
+
+    def _send(self, method: str, body: bytes, codec: int) -> int:
+        self._sequence += 1
+        self._socket.sendall(encode_call(self._sequence, f"kv.{method}".encode(), body, codec))
+        return self._sequence
+
+    def _receive(self) -> Answer:
+        while not self._read:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise Gone
+            self._read += self._frames.feed(data)
+        return read_answer(self._read.pop(0))

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pyroadrunner.proto.kv.v1.kv_pb2 import Item
-from support.kv import REFUSED, KvClient, instant, now
+from support.kv import KvClient, Refused, instant, now
 from support.kv_subjects import Subject
 
 BINARY = bytes(range(256))
@@ -27,7 +27,7 @@ def test_values_come_back_byte_for_byte(kv: KvClient, subject: Subject) -> None:
 @pytest.mark.parametrize("key", ["a:b/c{d}", "ключ-☃", "UPPER.lower", "x" * 250, "'; DROP TABLE items; --", "%", "*"])
 def test_keys_are_any_text(kv: KvClient, subject: Subject, key: str) -> None:
     if subject.name == "memcached" and " " in key:
-        with pytest.raises(REFUSED, match="malformed: key"):
+        with pytest.raises(Refused, match="malformed: key"):
             kv.set({key: b"v"})
         return
     kv.set({key: b"v"})
@@ -85,7 +85,7 @@ def test_times_are_told_or_refused_as_php_expects(kv: KvClient, subject: Subject
     kv.set({"timed": b"v"}, expires)
     kv.set({"forever": b"v"})
     if not subject.tells_times:
-        with pytest.raises(REFUSED) as refused:
+        with pytest.raises(Refused) as refused:
             kv.ttl("timed")
         assert str(refused.value).startswith(f"rpc_ttl:\n\t{subject.operations}_ttl: ")
         return
@@ -107,7 +107,7 @@ def test_a_new_time_that_has_passed_deletes(kv: KvClient, subject: Subject) -> N
 
 def test_a_new_time_makes_no_item(kv: KvClient, subject: Subject) -> None:
     if subject.refuses_unknown:
-        with pytest.raises(REFUSED) as refused:
+        with pytest.raises(Refused) as refused:
             kv.expire({"missing": now() + HOUR})
         assert str(refused.value).startswith(f"rpc_mexpire:\n\t{subject.operations}_mexpire: ")
     else:
@@ -138,7 +138,7 @@ def test_setting_with_a_time_that_has_passed(kv: KvClient, subject: Subject) -> 
 def test_a_blank_key_is_refused(
     kv: KvClient, subject: Subject, key: str, method: str, operation: str, inner: str
 ) -> None:
-    with pytest.raises(REFUSED) as refused:
+    with pytest.raises(Refused) as refused:
         kv.call(method, [Item(key="fine"), Item(key=key, timeout=instant(now()))])
     assert str(refused.value) == f"{operation}: key can't be empty string:\n\t{subject.operations}_{inner}"
 
@@ -148,7 +148,7 @@ def test_setting_a_blank_key(kv: KvClient, subject: Subject, key: str) -> None:
     if key in subject.blank_keys:
         kv.set({key: b"v"})
     else:
-        with pytest.raises(REFUSED) as refused:
+        with pytest.raises(Refused) as refused:
             kv.set({key: b"v"})
         assert f"{subject.operations}_set" in str(refused.value)
 
@@ -168,7 +168,7 @@ def test_setting_a_blank_key(kv: KvClient, subject: Subject, key: str) -> None:
 )
 def test_a_storage_that_is_not_there(kv: KvClient, storage: str, method: str, operation: str) -> None:
     kv.storage = storage
-    with pytest.raises(REFUSED) as refused:
+    with pytest.raises(Refused) as refused:
         kv.call(method, [Item(key="k")])
     assert str(refused.value) == f"{operation}: no such storage: {storage}"
 
@@ -183,14 +183,14 @@ def test_a_storage_that_is_not_there(kv: KvClient, storage: str, method: str, op
 )
 def test_no_storage_named(kv: KvClient, method: str, text: str) -> None:
     kv.storage = ""
-    with pytest.raises(REFUSED) as refused:
+    with pytest.raises(Refused) as refused:
         kv.call(method)
     assert str(refused.value) == text
 
 
 @pytest.mark.parametrize(("method", "operation"), [("Set", "rpc_set"), ("MExpire", "rpc_mexpire")])
 def test_a_time_that_is_none_is_refused_and_nothing_stored(kv: KvClient, method: str, operation: str) -> None:
-    with pytest.raises(REFUSED) as refused:
+    with pytest.raises(Refused) as refused:
         kv.call(
             method, [Item(key="fine", value=b"v"), Item(key="k", timeout="soon")][1 if method == "MExpire" else 0 :]
         )
@@ -199,7 +199,7 @@ def test_a_time_that_is_none_is_refused_and_nothing_stored(kv: KvClient, method:
 
 
 def test_mexpire_wants_a_time(kv: KvClient, subject: Subject) -> None:
-    with pytest.raises(REFUSED, match="should set timeout"):
+    with pytest.raises(Refused, match="should set timeout"):
         kv.call("MExpire", [Item(key="k")])
 
 
@@ -225,7 +225,7 @@ def test_counters(kv: KvClient, subject: Subject) -> None:
 
 def test_a_counter_of_what_is_no_number_is_refused_and_left(kv: KvClient, subject: Subject) -> None:
     kv.set({"k": b"text"})
-    with pytest.raises(REFUSED, match=f"rpc_incr:\n\t{subject.operations}_incr: "):
+    with pytest.raises(Refused, match=f"rpc_incr:\n\t{subject.operations}_incr: "):
         kv.count("Incr", "k")
     assert kv.get("k") == {"k": b"text"}
 
