@@ -9,6 +9,7 @@ from pyroadrunner.plugins.http import stray_page
 from pyroadrunner.workers.errors import CallerGone, NoFreeWorker, PoolClosed, PoolError, QueueFull, WorkerCrashed
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
+NO_WORKERS = (b"no-workers", b"true")  # RoadRunner's, for whoever counts or retries
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -85,6 +86,8 @@ def failure(error: Exception, internal_code: int, overload_code: int, debug: boo
     headers = [_TEXT] if debug else []
     if isinstance(error, PoolError) and error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))
+    if isinstance(error, OVERLOAD):
+        headers.append(NO_WORKERS)
     status = overload_code if isinstance(error, OVERLOAD) else internal_code
     return Answer(status, headers, f"{error}\n".encode() if debug else b"")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pyroadrunner.contracts import MetricFamily, Sample, WorkerPool
 from pyroadrunner.workers.figures import BOUNDS, PoolFigures
+from pyroadrunner.workers.state import State
 
 
 async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
@@ -39,11 +40,28 @@ async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
     ]
 
 
+async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> list[MetricFamily]:
+    """Requests in flight, and the time the plugin has been running.
+
+    Args:
+        uptime: seconds.
+    """
+    busy = sum([(await pool.figures()).queued for pool in pools.values()])
+    for pool in pools.values():
+        busy += sum(worker.status == State.WORKING for worker in await pool.workers())
+    return [
+        MetricFamily(
+            "rr_http_requests_queue", "gauge", "Requests a worker has or that wait for one.", [Sample({}, busy)]
+        ),
+        MetricFamily("rr_http_uptime_seconds", "counter", "Seconds since the start.", [Sample({}, int(uptime))]),
+    ]
+
+
 def _waits(pool: str, figures: PoolFigures) -> Iterator[Sample]:
     so_far = 0
-    for bound, count in zip((*BOUNDS, "+Inf"), figures.waits, strict=True):
+    for bound, count in zip((*map("{:g}".format, BOUNDS), "+Inf"), figures.waits, strict=True):
         so_far += count
-        yield Sample({"pool": pool, "le": str(bound)}, so_far, "_bucket")
+        yield Sample({"pool": pool, "le": bound}, so_far, "_bucket")
     yield Sample({"pool": pool}, figures.waited_total, "_sum")
     yield Sample({"pool": pool}, figures.waited, "_count")
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from msgspec import structs
@@ -19,11 +20,12 @@ from pyroadrunner.plugins.http.departures import Departures
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
-from pyroadrunner.plugins.http.metrics import queue_metrics
+from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
 from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
 from pyroadrunner.plugins.http.routes import Router
+from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
 from pyroadrunner.workers.state import State
@@ -42,6 +44,8 @@ class HttpPlugin:
         self._effective = effective
         self._tracing = tracing
         self._pools: dict[str, WorkerPool] = {}
+        self._tally = RequestTally()
+        self._began = monotonic()
         self._doors: Doors | None = None
         self._departures: asyncio.Task[None] | None = None
 
@@ -124,8 +128,9 @@ class HttpPlugin:
         return self._pools
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        """Of the pools: queue, dynamic allocator."""
-        return await queue_metrics(self._pools)
+        """Of the pools: queue, dynamic allocator; of the requests."""
+        requests = await request_metrics(self._pools, monotonic() - self._began)
+        return [*await queue_metrics(self._pools), *requests, *self._tally.families()]
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""
@@ -147,7 +152,7 @@ class HttpPlugin:
         served: ASGIApp = app(self.name)
         if config.routes:
             served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
-        around = layers(Setup(config=config, effective=effective, tracing=self._tracing))
+        around = layers(Setup(config=config, effective=effective, tracing=self._tracing, tally=self._tally))
         return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
 
 

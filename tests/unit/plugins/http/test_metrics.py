@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from pyroadrunner.plugins.http.metrics import queue_metrics
+from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
 from pyroadrunner.workers.figures import BOUNDS, PoolFigures
-from support.rpc import FakePool
+from support.rpc import FakePool, worker
 
 
 class BusyPool(FakePool):
@@ -38,6 +38,16 @@ def test_queue_and_allocator_of_each_pool_are_told() -> None:
         if sample.suffix == "_bucket" and sample.labels["pool"] == "http.slow"
     ]
     assert buckets[0] == ("0.001", 3)
-    assert buckets[-2:] == [("60.0", 3), ("+Inf", 4)]
+    assert buckets[-2:] == [("60", 3), ("+Inf", 4)]
     assert len(buckets) == len(BOUNDS) + 1
     assert {family.kind for family in families} == {"gauge", "counter", "histogram"}
+
+
+def test_requests_in_flight_are_those_workers_have_and_those_that_wait() -> None:
+    pools = {
+        "http": FakePool("http", [worker(7, status=2), worker(8)]),
+        "http.slow": BusyPool("http.slow", [worker(9, status=2)]),
+    }
+    in_flight, uptime = asyncio.run(request_metrics(pools, 12.9))
+    assert (in_flight.name, in_flight.kind, in_flight.samples[0].value) == ("rr_http_requests_queue", "gauge", 4)
+    assert (uptime.name, uptime.kind, uptime.samples[0].value) == ("rr_http_uptime_seconds", "counter", 12)

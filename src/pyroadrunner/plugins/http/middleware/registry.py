@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.tally import RequestTally
 
 log = Log("http")
 
@@ -23,6 +24,7 @@ _PACKAGE = "pyroadrunner.plugins.http.middleware"
 BUILT_IN: dict[str, str] = {
     "gzip": "compress",
     "headers": "headers",
+    "http_metrics": "metrics",
     "otel": "otel",
     "proxy_ip_parser": "proxy_ip",
     "request_id": "request_id",
@@ -39,11 +41,13 @@ class Setup:
         config: the ``http`` section.
         effective: the whole config, for those with a section of their own.
         tracing: who makes spans; at most one.
+        tally: where requests are counted.
     """
 
     config: HttpConfig
     effective: Mapping[str, Any]
     tracing: Sequence[Tracing] = ()
+    tally: RequestTally = field(default_factory=RequestTally)
 
 
 def layers(setup: Setup) -> Sequence[Around]:

@@ -1,0 +1,60 @@
+"""Counts requests and how long they take, for ``metrics``. The middleware ``http_metrics``.
+
+It counts what passes through it: as the last of the list it is the outermost, and counts everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from functools import partial
+from time import monotonic
+
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.plugins.http.errors import NO_WORKERS
+from pyroadrunner.plugins.http.middleware.registry import Around, Setup
+from pyroadrunner.plugins.http.tally import RequestTally
+
+_CLIENT_LEFT = 499  # nginx' word for a request without an answer: its client did not wait
+
+
+def build(setup: Setup) -> Around | None:
+    """The layer; it has no options."""
+    return partial(HttpMetrics, tally=setup.tally)
+
+
+class HttpMetrics:
+    """Adds each request to a tally: one clock reading at both ends.
+
+    Args:
+        app: what answers.
+        tally: counts.
+    """
+
+    def __init__(self, app: ASGIApp, tally: RequestTally) -> None:
+        self._app = app
+        self._tally = tally
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        return self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = 0
+        began = monotonic()
+
+        def seen(message: Message) -> Awaitable[None]:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if status >= 500 and NO_WORKERS in message.get("headers", ()):
+                    self._tally.no_free_workers += 1
+            return send(message)
+
+        try:
+            await self._app(scope, receive, seen)
+        except Exception:
+            status = status or 500  # what whoever is outside makes of it
+            raise
+        finally:
+            self._tally.add(status or _CLIENT_LEFT, monotonic() - began)
