@@ -290,6 +290,14 @@ class Retires(Protocol):
 
 
 @runtime_checkable
+class HearsOfStop(Protocol):
+    """A plugin that wants to know when the stop of the server begins, long before its own turn."""
+
+    def stopping(self) -> None:
+        """The first plugin is about to be stopped. Must not fail."""
+
+
+@runtime_checkable
 class Reloads(Protocol):
     """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
 
@@ -343,6 +351,7 @@ __all__ = [
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HearsOfStop",
     "MetricFamily",
     "Plugin",
     "PoolFactory",

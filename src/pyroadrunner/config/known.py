@@ -18,7 +18,6 @@ KNOWN_SECTIONS = {
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
-    "status": "health and readiness endpoints",
     "tcp": "raw TCP servers",
     "temporal": "Temporal workflows and activities",
 }

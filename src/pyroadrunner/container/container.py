@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
-from pyroadrunner.contracts import Plugin, Runs
+from pyroadrunner.contracts import HearsOfStop, Plugin, Runs
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
@@ -82,6 +82,9 @@ class Container:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         errors: list[StopFailed] = []
+        for plugin in self._started:
+            if isinstance(plugin, HearsOfStop):
+                plugin.stopping()
         while self._started:
             plugin = self._started.pop()
             try:

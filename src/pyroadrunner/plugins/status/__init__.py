@@ -1,0 +1,1 @@
+"""Tells whoever runs the server how it is: ``/health``, ``/ready`` and ``/jobs`` for probes, ``status`` over RPC."""

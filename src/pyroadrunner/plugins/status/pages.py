@@ -1,0 +1,42 @@
+"""The pages: ``/health``, ``/ready``, ``/jobs``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyroadrunner.admin.request import Request
+from pyroadrunner.admin.response import NOT_FOUND, Response
+from pyroadrunner.plugins.status.checks import Check, Checks
+
+_STOPPING = "service is shutting down\n"
+_STOPPING_CODES = {"/health": 200, "/ready": 503, "/jobs": 503}
+
+
+class Pages:
+    """Answers probes.
+
+    Attributes:
+        stopping: the server is being stopped: alive, and not to be sent more.
+
+    Args:
+        checks: asks the plugins.
+        unavailable: status of an answer that says no.
+    """
+
+    def __init__(self, checks: Checks, unavailable: int) -> None:
+        self._checks = checks
+        self._unavailable = unavailable
+        self.stopping = False
+
+    async def answer(self, request: Request) -> Response:
+        path = request.path.rstrip("/")
+        if path not in _STOPPING_CODES:
+            return NOT_FOUND
+        if self.stopping:
+            return Response(_STOPPING_CODES[path], _STOPPING)
+        if path == "/jobs":
+            return Response(self._unavailable, "jobs plugin not found\n")
+        names = request.query.get("plugin", ())
+        entries = await self._checks.entries(Check.HEALTH if path == "/health" else Check.READY, names)
+        good = all(entry.status_code == 200 for entry in entries)
+        return Response(200 if good else self._unavailable, msgspec.json.encode(entries))

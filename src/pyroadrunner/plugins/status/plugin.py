@@ -1,0 +1,67 @@
+"""The ``status`` plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyroadrunner.admin.connection import Timeouts
+from pyroadrunner.admin.server import AdminServer, endpoint
+from pyroadrunner.contracts import HasStatus, RpcMethod
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.status.checks import Check, Checks
+from pyroadrunner.plugins.status.config import StatusConfig
+from pyroadrunner.plugins.status.errors import NoSuchPlugin
+from pyroadrunner.plugins.status.pages import Pages
+from pyroadrunner.proto.status.v1 import status_pb2 as pb
+
+log = Log("status")
+
+
+class StatusPlugin:
+    """The ``status`` section: says how the plugins are, until everything else has stopped."""
+
+    name = "status"
+    weight = 950  # after the log alone, and so stopped before the log alone: probes are answered all the time
+
+    def __init__(self, config: StatusConfig, plugins: Sequence[HasStatus]) -> None:
+        code = config.unavailable_status_code
+        self._checks = Checks(plugins, code, config.check_timeout)
+        self._pages = Pages(self._checks, code)
+        timeouts = Timeouts(read=config.check_timeout)
+        self._server = AdminServer(endpoint(config.address), "status.address", self._pages.answer, log, timeouts)
+
+    def __repr__(self) -> str:
+        return f"StatusPlugin({self._server!r}, stopping={self._pages.stopping})"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: the address can't be had.
+        """
+        await self._server.start()
+
+    def stopping(self) -> None:
+        """The stop of the server begins: still healthy, not ready any more."""
+        self._pages.stopping = True
+
+    async def stop(self, grace: float) -> None:
+        """Close, when running requests have been answered."""
+        await self._server.stop(grace)
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        """``Status`` and ``Ready``, of one plugin."""
+
+        async def answer(check: Check, name: str) -> pb.Response:
+            code = await self._checks.code(check, name)
+            if code is None:
+                raise NoSuchPlugin(check.value, name)
+            return pb.Response(code=code)
+
+        async def status(request: pb.Request) -> pb.Response:
+            return await answer(Check.HEALTH, request.plugin)
+
+        async def ready(request: pb.Request) -> pb.Response:
+            return await answer(Check.READY, request.plugin)
+
+        return {"Status": RpcMethod(status, message=pb.Request), "Ready": RpcMethod(ready, message=pb.Request)}

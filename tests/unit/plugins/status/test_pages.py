@@ -1,0 +1,117 @@
+"""What probes get."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pyroadrunner.admin.request import read_request
+from pyroadrunner.admin.response import Response
+from pyroadrunner.plugins.status.checks import Check, Checks
+from pyroadrunner.plugins.status.pages import Pages
+from support.log import logged
+
+
+class Told:
+    """A plugin that says how it is; an exception is raised, and ``...`` never comes."""
+
+    def __init__(self, name: str, healthy: Any = True, ready: Any = True) -> None:
+        self.name = name
+        self._healthy = healthy
+        self._ready = ready
+
+    async def healthy(self) -> bool:
+        return await _answer(self._healthy)
+
+    async def ready(self) -> bool:
+        return await _answer(self._ready)
+
+
+async def _answer(value: Any) -> bool:
+    if isinstance(value, Exception):
+        raise value
+    if value is ...:
+        await asyncio.Event().wait()
+    return bool(value)
+
+
+def ask(target: str, plugins: Sequence[Told], *, stopping: bool = False, code: int = 555) -> Response:
+    pages = Pages(Checks(plugins, code, 0.0 if any(p._healthy is ... for p in plugins) else 20.0), code)
+    if stopping:
+        pages.stopping = True
+    request = read_request(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return asyncio.run(pages.answer(request))
+
+
+def entries(response: Response) -> list[tuple[str, str, int]]:
+    return [tuple(entry.values()) for entry in json.loads(response.body)]
+
+
+BAD = "internal server error, see logs"
+
+
+def test_all_well_is_200_and_its_shape_is_roadrunners() -> None:
+    answer = ask("/health", [Told("http")])
+    assert answer.status == 200
+    assert answer.body == b'[{"plugin_name":"http","error_message":"","status_code":200}]'
+    assert answer.content_type == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(("path", "code"), [("/health", 200), ("/ready", 555), ("/ready/", 555)])
+def test_a_busy_plugin_is_healthy_and_not_ready(path: str, code: int) -> None:
+    answer = ask(path, [Told("http", ready=False)])
+    assert answer.status == code
+    assert entries(answer)[0][2] == code
+
+
+def test_one_that_is_not_well_is_told_beside_the_others() -> None:
+    answer = ask("/health", [Told("http"), Told("jobs", healthy=False)])
+    assert answer.status == 555
+    assert entries(answer) == [("http", "", 200), ("jobs", BAD, 555)]
+
+
+def test_the_plugins_asked_for_are_told_and_unknown_ones_left_out() -> None:
+    plugins = [Told("http"), Told("jobs", healthy=False), Told("grpc")]
+    assert entries(ask("/health?plugin=http&plugin=grpc", plugins)) == [("http", "", 200), ("grpc", "", 200)]
+    with logged("status") as log:
+        answer = ask("/health?plugin=nope", plugins)
+    assert (answer.status, answer.body) == (200, b"[]")
+    assert log.of("plugin does not exist or has no status") == [{"plugin": "nope"}]
+    assert ask("/health", []).body == b"[]"
+
+
+@pytest.mark.parametrize("healthy", [ValueError("bug"), ...])
+def test_a_plugin_that_fails_or_says_nothing_is_not_well_and_hides_nobody(healthy: Any) -> None:
+    with logged("status") as log:
+        answer = ask("/health", [Told("jobs", healthy=healthy)])
+    assert answer.status == 555
+    assert entries(answer) == [("jobs", BAD, 555)]
+    assert len(log.of("check failed")) + len(log.of("a plugin does not say how it is")) == 1
+
+
+@pytest.mark.parametrize(("path", "code"), [("/health", 200), ("/ready", 503), ("/jobs", 503), ("/else", 404)])
+def test_while_stopping_it_is_alive_and_not_ready(path: str, code: int) -> None:
+    answer = ask(path, [Told("http")], stopping=True)
+    assert answer.status == code
+    assert code == 404 or answer.body == "service is shutting down\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/health/x"])
+def test_there_are_no_other_pages(path: str) -> None:
+    assert ask(path, [Told("http")]).status == 404
+
+
+def test_without_jobs_there_are_no_pipelines() -> None:
+    answer = ask("/jobs", [Told("http")])
+    assert (answer.status, answer.body) == (555, "jobs plugin not found\n")
+
+
+def test_one_plugin_is_asked_over_rpc() -> None:
+    checks = Checks([Told("http", ready=False)], 503, 20.0)
+    assert asyncio.run(checks.code(Check.HEALTH, "http")) == 200
+    assert asyncio.run(checks.code(Check.READY, "http")) == 503
+    assert asyncio.run(checks.code(Check.READY, "jobs")) is None
