@@ -20,8 +20,8 @@ from pyroadrunner.log import Log
 from pyroadrunner.plugins.logger.config import LogsConfig
 from pyroadrunner.plugins.logger.plugin import LoggerPlugin
 
-async def main(count, output, level):
-    plugin = LoggerPlugin(LogsConfig(mode="production", output=[output], err_output=["stderr"]))
+async def main(count, output, level, err_output):
+    plugin = LoggerPlugin(LogsConfig(mode="production", output=[output], err_output=[err_output]))
     await plugin.start()
     log = Log("http")
     for number in range(count):
@@ -34,13 +34,15 @@ async def main(count, output, level):
     await asyncio.to_thread(sys.stdin.readline)
     await plugin.stop(1.0)
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))
 """
 
 
-def writer(count: int, output: str = "stdout", level: str = "info") -> subprocess.Popen[bytes]:
+def writer(
+    count: int, output: str = "stdout", level: str = "info", err_output: str = "stderr"
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(count), output, level],
+        [sys.executable, "-c", WRITER, str(count), output, level, err_output],
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -77,8 +79,9 @@ def test_a_reader_that_is_gone_is_told_once_and_fails_nothing() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full is a thing of Linux")
-def test_a_full_disk_is_told_once_and_fails_nothing() -> None:
-    with writer(200, "/dev/full") as process:
+@pytest.mark.parametrize("err_output", ["stderr", "/dev/full"])
+def test_a_full_disk_is_told_once_on_stderr_and_fails_nothing(err_output: str) -> None:
+    with writer(200, "/dev/full", err_output=err_output) as process:
         _, err = process.communicate(b"\n", timeout=60)
     assert process.returncode == 0
     assert err.decode().count("No space left on device") == 1
@@ -103,7 +106,10 @@ def test_a_file_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
 def test_a_crash_still_writes_the_lines_before_it() -> None:
     crashing = WRITER.replace("await asyncio.sleep(0)", "pass").replace("sys.stderr.flush()", "raise SystemExit(9)")
     done = subprocess.run(
-        [sys.executable, "-c", crashing, "20", "stdout", "info"], env=environment(), capture_output=True, timeout=60
+        [sys.executable, "-c", crashing, "20", "stdout", "info", "stderr"],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 9
     assert numbers(done.stdout) == list(range(20))

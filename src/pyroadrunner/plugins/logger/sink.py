@@ -47,6 +47,7 @@ class Sink:
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._lost = 0
+        self._mend = b""  # what ends a line of which only the beginning was written
         self._asked = False  # a flush is on its way
         self._waiting = False  # for the output to take bytes again
         self._scheduler: Scheduler | None = None
@@ -104,15 +105,19 @@ class Sink:
 
     def _write(self) -> None:
         while self._queue:
-            data = self._take_chunk()
+            mend, data = self._mend, self._mend + self._take_chunk()
+            taken = 0
             try:
                 taken = self.output.write(data)
                 if 0 < taken < len(data):  # once more: a full pipe takes nothing, a full disk says so
                     taken += self.output.write(data[taken:])
             except OSError as wrong:
-                lines = data.count(b"\n") or 1
+                lines = data.count(b"\n", max(taken, len(mend))) or 1
+                if taken:
+                    self._mend = b"" if data[taken - 1] == ord("\n") else b"\n"
                 self._lose(lines, f"can't write the log to {self.output.name}: {wrong}; lines are lost until it works")
                 continue
+            self._mend = b""
             if taken < len(data):
                 self._queue.appendleft(data[taken:])
                 self._size += len(data) - taken

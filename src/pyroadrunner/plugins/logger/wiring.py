@@ -30,6 +30,7 @@ class Wiring:
         self._config = config
         self._sinks: dict[str, Sink] = {}
         self._err_outputs: dict[str, Output] = {}
+        self._last_resort = open_output("stderr")
         self._installed: list[tuple[logging.Logger, logging.Handler]] = []
         self._channels: dict[str, tuple[ChannelConfig, Route]] = {}
         try:
@@ -71,6 +72,7 @@ class Wiring:
             sink.close()
         for output in self._err_outputs.values():
             output.close()
+        self._last_resort.close()
         self._sinks.clear()
         self._err_outputs.clear()
 
@@ -104,13 +106,19 @@ class Wiring:
             outputs.append(self._err_outputs[name])
 
         def complain(text: str) -> None:
-            for output in outputs:
-                try:
-                    output.write(f"rr: {text}\n".encode())
-                except OSError:  # nobody is left to be told
-                    pass
+            line = f"rr: {text}\n".encode()
+            told = [_took(output, line) for output in outputs]
+            if not any(told):
+                _took(self._last_resort, line)  # most likely they are on the disk that is full
 
         return complain
+
+
+def _took(output: Output, line: bytes) -> bool:
+    try:
+        return output.write(line) == len(line)
+    except OSError:
+        return False
 
 
 def _colours_wanted() -> bool:

@@ -149,6 +149,25 @@ def test_an_output_that_fails_loses_lines_says_so_once_and_works_again(
     assert complaints[1:] == ["3 log lines to script were lost"]
 
 
+def test_a_line_that_a_full_disk_tears_is_ended_before_the_next(complaints: list[str]) -> None:
+    class Disk(ScriptedOutput):
+        def write(self, data: bytes) -> int:
+            if self.room == 0:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    disk = Disk()
+    disk.room = 6
+    sink = Sink(disk, complaints.append)
+    for line in (b"one\n", b"two\n", b"three\n"):
+        sink.put(line)
+    disk.room = None
+    sink.put(b"four\n")
+    sink.put(b"five\n")
+    assert b"".join(disk.writes) == b"one\ntw\nfour\nfive\n"
+    assert complaints[1:] == ["2 log lines to script were lost"]
+
+
 def test_much_is_written_in_pieces_that_end_with_a_line(
     sink: Sink, output: ScriptedOutput, loop: ManualLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
