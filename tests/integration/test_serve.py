@@ -183,6 +183,7 @@ def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
         (("serve", "-c", "no/such.yaml"), "no such file or directory"),
         (("serve", "-w", "nowhere"), "chdir nowhere: no such file or directory"),
         (("serve", "worker.php"), "open worker.php: no such file"),
+        (("serve", "--watch", "."), "to watch it: rr serve --watch=."),
     ],
 )
 def test_what_is_missing_is_told(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:

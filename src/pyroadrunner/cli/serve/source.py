@@ -62,5 +62,7 @@ class Source:
 def _command(worker: str) -> tuple[str, ...]:
     path = os.path.abspath(worker)
     if not os.path.isfile(path):
+        if os.path.isdir(worker):
+            raise RoadRunnerError(f"{worker}: a folder is no worker; to watch it: rr serve --watch={worker}")
         raise RoadRunnerError(f"open {worker}: no such file; name the file of the worker: rr serve worker.php")
     return tuple(worker_file.command_for(path, sys.executable))
