@@ -18,6 +18,7 @@ import yaml
 from support.load import Load
 from support.php import require_php
 from support.server import READY, Server, free_port, rr
+from support.tls import Authority
 
 WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 LOGS = {"level": "info", "mode": "production", "output": ["stderr"]}
@@ -95,6 +96,26 @@ def test_what_runs_is_finished(tmp_path: Path) -> None:
             slow.settimeout(20)
             answer = slow.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Path) -> None:
+    """An engine with the old certificate is still there then, and the kernel must not count it."""
+    authority = Authority(tmp_path)
+    identity = authority.server()
+    port = free_port()
+    ssl = {"address": f"127.0.0.1:{port}", "cert": str(identity.cert), "key": str(identity.key)}
+    http = {"pool": {"num_workers": 2}, "ssl": ssl}
+    with server(tmp_path, http=http, endure={"retirement": "60s"}) as running:
+        before = workers(running)
+        identity.replace_by(authority.server("renewed"))
+        running.wait_for("certificate loaded")
+        running.send(signal.SIGUSR2)
+        running.wait_for("a stand-in serves new connections")
+        served = set()
+        for _ in range(8):
+            with urlopen(f"https://localhost:{port}/pid", timeout=20, context=authority.context()) as answer:
+                served.add(int(answer.read()))
+        assert not served & before
 
 
 @pytest.mark.parametrize("how", ["config", "worker"])

@@ -17,6 +17,7 @@ from pyroadrunner.door.listener import Listener
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.goridge import succession
 from pyroadrunner.log import Log
 
 _TICK = 1.0  # seconds between two looks at the files
@@ -66,6 +67,7 @@ class TlsListener:
         """
         await self._current.start()
         self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address}")
+        succession.makes_way(self)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -91,8 +93,16 @@ class TlsListener:
                 log.info("certificate loaded", address=str(self._bound.address), cert=self._files.cert)
 
     def retire(self) -> None:
-        """Another server has taken over the address: close each connection behind its next answer."""
+        """Another server has taken over the address: close each connection behind its next answer. A certificate that
+        changes from now on is the other one's business: a second engine here would take its connections."""
+        if self._ticking is not None:
+            self._ticking.cancel()
         self._current.retire()
+
+    def make_way(self) -> None:
+        """Another process is about to listen here as well: engines with an old certificate end now."""
+        for old in self._retired:
+            old.refuse()
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""

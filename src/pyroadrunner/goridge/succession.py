@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 from weakref import WeakSet
 
 _SO_ATTACH_REUSEPORT_CBPF = 51  # not in the socket module
@@ -28,6 +29,7 @@ _BPF_RETURN_CONSTANT = 0x06
 _SECOND = 1  # place of the new socket in the kernel's list: there are never more than two
 
 _listening: WeakSet[socket.socket] = WeakSet()
+_many: WeakSet[MakesWay] = WeakSet()
 _taking_over = False
 _due: list[Callable[[], Awaitable[None]]] = []
 
@@ -38,8 +40,22 @@ def listens(sock: socket.socket) -> None:
         _listening.add(sock)
 
 
+class MakesWay(Protocol):
+    """Who has more than one socket on a port for a while."""
+
+    def make_way(self) -> None:
+        """Keep only the newest: the kernel is told of the second one, whichever that is."""
+
+
+def makes_way(one: MakesWay) -> None:
+    """To be asked before another process is let in."""
+    _many.add(one)
+
+
 def offer(*, on: bool = True) -> None:
     """Let another process of this user listen on our ports, or no more."""
+    for one in list(_many) if on else ():
+        one.make_way()
     for sock in _listening:
         if sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(on))
