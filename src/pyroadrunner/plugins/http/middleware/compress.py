@@ -19,6 +19,7 @@ from pyroadrunner.content.file_answer import ZERO_COPY
 from pyroadrunner.content.negotiation import choose, header
 from pyroadrunner.content.open_files import OpenFiles
 from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.config import GzipConfig
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
 log = Log("http")
@@ -38,9 +39,8 @@ def build(setup: Setup) -> Around:
     codings = available(config.encodings, config.level)
     missing = [name for name in config.encodings if name not in codings]
     if missing:
-        log.debug(
-            "codings without their library are not offered; pip install 'pyroadrunner[compress]'", codings=missing
-        )
+        tell = log.debug if config.encodings == GzipConfig().encodings else log.warning  # nobody asked for the default
+        tell("codings without their library are not offered; pip install 'pyroadrunner[compress]'", codings=missing)
     rules = Rules(config.min_length, config.exclude_types)
     return lambda app: Compress(app, codings, rules)
 

@@ -319,14 +319,19 @@ def test_the_config_says_what_is_offered() -> None:
     assert "content-encoding" not in got("br", "text/csv")
 
 
-def test_a_coding_whose_library_is_missing_is_told_and_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("config", "level"), [(GzipConfig(), "DEBUG"), (GzipConfig(encodings=["zstd", "br"]), "WARNING")]
+)
+def test_a_coding_whose_library_is_missing_is_told_and_not_offered(
+    config: GzipConfig, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pyroadrunner.content import codings
 
     monkeypatch.setitem(codings._MAKERS, "zstd", lambda level: None)
     with logged("http") as log:
-        around = build(Setup(config=HttpConfig(), effective={}))
-    assert around is not None
-    assert [line["codings"] for line in log.of(log.messages[0])] == [["zstd"]]
+        around = build(Setup(config=HttpConfig(gzip=config), effective={}))
+    [(told_at, _, fields)] = log.lines
+    assert (told_at, fields) == (level, {"codings": ["zstd"]})  # who named it, wants to know
     app = around(worker_app(ScriptedPool(reply(head(), TEXT))))
     got = Exchange(http_scope(headers={"accept-encoding": "zstd, br;q=0.1"})).run(app)
     assert headers(got)["content-encoding"] == "br"
