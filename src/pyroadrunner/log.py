@@ -47,6 +47,11 @@ class Log:
         if self._logger.isEnabledFor(logging.ERROR):
             self._write(logging.ERROR, message, fields)
 
+    def write(self, level: int, message: str, fields: dict[str, Any]) -> None:
+        """A line of a ``logging`` level, with fields whose names are somebody else's: any text."""
+        if self._logger.isEnabledFor(level):
+            self._write(level, message, fields)
+
     def enabled_for(self, level: int) -> bool:
         """Whether a line of this ``logging`` level would be written: ask before building costly fields."""
         return self._logger.isEnabledFor(level)

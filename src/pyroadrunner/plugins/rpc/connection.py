@@ -8,7 +8,8 @@ reads would otherwise fill the memory.
 A client that ends its side, or sends what is no call, gets the answers of its running calls; then the connection is
 closed (goridge does the same). What it says after something that is no call is not looked at: where the next frame
 would start is unknown. Calls of a client that has gone run to their end, as in RoadRunner: a reset half done would be
-worse than one nobody waits for.
+worse than one nobody waits for. Only methods that say so (``abandoned``: waiting for a lock) are cancelled, also when
+the client ends just its own side: a process that was killed looks the same.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, methods: Methods, owner: Owner) -> None:
         self.tasks: dict[Call, asyncio.Task[None]] = {}
+        self._abandoned: dict[Call, asyncio.Task[None]] = {}  # of them, those that end with the client
         self._methods = methods
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -103,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._take()
 
     def eof_received(self) -> bool:
+        self._abandon()
         self._finish()
         return True  # the transport stays: answers are still to be written
 
@@ -110,7 +113,13 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._ending = True
         self._waiting.clear()
+        self._abandon()
         self._owner.closed(self)
+
+    def _abandon(self) -> None:
+        for task in self._abandoned.values():
+            self._loop.call_soon(task.cancel)  # soon: a task that has not begun would not get to its clean-up
+        self._abandoned.clear()
 
     # calls
 
@@ -141,7 +150,9 @@ class Connection(asyncio.Protocol):
             codec = call.codec
             result = method.call(method.readers.get(codec, no_codec)(call.body))
             if _awaited[type(result)]:
-                self.tasks[call] = self._loop.create_task(self._wait(call, method, result))
+                self.tasks[call] = task = self._loop.create_task(self._wait(call, method, result))
+                if method.abandoned:
+                    self._abandoned[call] = task
                 return
             frame = encode_result(call, method.writers[codec](result))
         except Exception as error:  # a bug of the method ends this call, nothing else
@@ -155,6 +166,7 @@ class Connection(asyncio.Protocol):
             frame = encode_error(call, f"{method.name}: the call was cut short")
         except Exception as error:  # as above
             frame = _failure(call, error)
+        self._abandoned.pop(call, None)
         del self.tasks[call]  # here and not in a callback of the task, which would be a turn of the loop more
         self._send(frame)
         if self._waiting:
