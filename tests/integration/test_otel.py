@@ -264,6 +264,7 @@ def test_without_the_packages_the_start_is_refused_with_a_way_out(tmp_path: Path
     server = serving(tmp_path, {}, env={"PYTHONPATH": str(hidden.parent)}).start()
     try:
         assert server.wait() == 1
+        assert "error: otel: a Python package is missing, the one with the module `opentelemetry`;" in server.stderr
         assert "pip install 'pyroadrunner[otel]'" in server.stderr
     finally:
         server.kill()
@@ -286,3 +287,21 @@ def test_switched_off_by_the_environment_headers_pass_as_they_came(tmp_path: Pat
         assert json.loads(ask(server, traceparent=parent)[2])["headers"]["Traceparent"] == [parent]
         server.stop()
         assert '"parent_id"' not in server.stdout
+
+
+def test_settings_the_library_does_not_take_are_said_in_words(tmp_path: Path) -> None:
+    env = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"}
+    server = serving(tmp_path, {"client": "grpc"}, env=env).start()
+    try:
+        assert server.wait() == 1
+        assert "otel: the OpenTelemetry library refuses the settings: " in server.stderr
+        assert "soon" in server.stderr
+        assert "Traceback" not in server.stderr
+    finally:
+        server.kill()
+
+
+def test_settings_it_puts_right_are_a_warning(tmp_path: Path) -> None:
+    with serving(tmp_path, {"exporter": "stdout"}, env={"OTEL_TRACES_SAMPLER": "now_and_then"}) as server:
+        pass
+    assert any("now_and_then" in line["msg"] for line in otel_lines(server))

@@ -96,6 +96,7 @@ class Complaints(logging.Handler):
         reason: what an exporter said first in this delivery: later it only says that it has given up.
         failing: whether nothing is delivered; what the library says of its full queue goes without saying then.
         on_trouble: called when an exporter says something.
+        setting_up: what exporters say is about settings, and said at once.
     """
 
     def __init__(self) -> None:
@@ -103,11 +104,12 @@ class Complaints(logging.Handler):
         self.reason = ""
         self.failing = False
         self.on_trouble: Callable[[], None] | None = None
+        self.setting_up = False
         self._said: set[object] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if record.name.startswith(_EXPORTERS):
+        if record.name.startswith(_EXPORTERS) and not self.setting_up:
             self.reason = self.reason or message
             if self.on_trouble is not None:
                 self.on_trouble()

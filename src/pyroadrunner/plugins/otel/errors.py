@@ -14,7 +14,7 @@ class OtelNotInstalled(OtelError):
 
     def __init__(self, module: str) -> None:
         super().__init__(
-            f"otel: a Python package is missing, the one with the module `{module}`; pip install 'pyroadrunner[otel]'"
+            f"a Python package is missing, the one with the module `{module}`; pip install 'pyroadrunner[otel]'"
         )
 
 
@@ -22,4 +22,4 @@ class OtelRefused(OtelError):
     """The OpenTelemetry library does not take the settings, which may be those of the environment (``OTEL_...``)."""
 
     def __init__(self, why: object) -> None:
-        super().__init__(f"otel: the OpenTelemetry library refuses the settings: {why}")
+        super().__init__(f"the OpenTelemetry library refuses the settings: {why}")

@@ -39,6 +39,7 @@ class Provider:
 
     def __init__(self, config: OtelConfig, environ: Mapping[str, str]) -> None:
         self._complaints = Complaints()
+        self._complaints.setting_up = True
         self._complaints.install()
         try:
             self._delivery = Delivery(_exporter(config, environ), self._complaints)
@@ -48,6 +49,7 @@ class Provider:
         except BaseException:
             self._complaints.remove()
             raise
+        self._complaints.setting_up = False
         self._off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         self._recorder = Recorder(
             sampler=sdk.sampler,

@@ -111,3 +111,15 @@ def test_other_words_of_the_library_are_said_once_each() -> None:
     finally:
         complaints.remove()
     assert log.lines == [("WARNING", "bad value 0", {"library": "opentelemetry.sdk.any"})]
+
+
+def test_what_exporters_say_of_their_settings_is_said_at_once() -> None:
+    complaints = Complaints()
+    complaints.setting_up = True
+    complaints.install()
+    try:
+        with logged("otel") as log:
+            logging.getLogger("opentelemetry.exporter.some").warning("bad compression")
+    finally:
+        complaints.remove()
+    assert log.messages == ["bad compression"]
