@@ -163,6 +163,17 @@ def test_unix_sockets_are_taken_over(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.sock*"))
 
 
+def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None:
+    with server(tmp_path, rpc={"listen": f"unix://{tmp_path}/rpc.sock"}) as running:
+        before = workers(running)
+        change(running, lambda config: config["server"].update(command="no-such-program"))
+        running.send(signal.SIGUSR2)
+        running.wait_for("restart failed: ")
+        assert workers(running) == before
+        assert [one.name for one in tmp_path.glob("*.sock*")] == ["rpc.sock"]
+    assert not list(tmp_path.glob("*.sock*"))
+
+
 def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "60s"}) as running:
         running.send(signal.SIGUSR2)

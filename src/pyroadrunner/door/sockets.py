@@ -178,7 +178,7 @@ class BoundSockets:
             return
         try:
             entry = os.lstat(self._path)
-            if (entry.st_dev, entry.st_ino) == self._inode:
+            if (entry.st_dev, entry.st_ino) == self._inode and not succession.give_back(self._path):
                 os.unlink(self._path)
         except OSError:
             pass  # somebody has cleaned up already

@@ -61,7 +61,7 @@ class Listening:
             sock.close()
         if self._file is not None:
             with contextlib.suppress(OSError):  # it is gone, or the folder is
-                if os.path.samestat(os.lstat(self._path), self._file):
+                if os.path.samestat(os.lstat(self._path), self._file) and not succession.give_back(self._path):
                     os.unlink(self._path)
         self._file = None
 

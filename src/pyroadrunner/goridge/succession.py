@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
@@ -31,6 +32,7 @@ _SECOND = 1  # place of the new socket in the kernel's list: there are never mor
 _listening: WeakSet[socket.socket] = WeakSet()
 _many: WeakSet[MakesWay] = WeakSet()
 _taking_over = False
+_before: dict[str, str] = {}  # path of a unix socket -> where that of the other server is kept until we are ready
 _due: list[Callable[[], Awaitable[None]]] = []
 
 
@@ -83,6 +85,10 @@ async def complete() -> None:
     for act in due:
         await act()
     _taking_over = False
+    for before in _before.values():
+        with suppress(OSError):  # somebody has cleaned up
+            os.unlink(before)
+    _before.clear()
 
 
 def before_bind(sock: socket.socket) -> None:
@@ -115,4 +121,17 @@ def path_to_bind(path: str) -> str:
 def move(path: str) -> None:
     """Put a unix socket bound at :func:`path_to_bind` in its place: from now on new connections come to it."""
     if _taking_over:
+        before = f"{path}.{os.getpid()}.before"
+        with suppress(OSError):  # there is none, or a file system without links
+            os.link(path, before, follow_symlinks=False)
+            _before[path] = before
         os.rename(path_to_bind(path), path)
+
+
+def give_back(path: str) -> bool:
+    """Undo :func:`move` when the start has failed: the other server goes on, and has to be reached again."""
+    before = _before.pop(path, None)
+    if before is None:
+        return False
+    os.rename(before, path)
+    return True
