@@ -95,6 +95,15 @@ COMMANDS = (
     ),
     Command(words=("kv", "ttl"), arguments="STORAGE KEY...", most=None, help="show when keys expire", flags=(_JSON,)),
     Command(words=("kv", "clear"), arguments="STORAGE", most=1, help="delete everything in a storage"),
+    Command(words=("lock", "list"), help="show who holds the named locks of a running server", flags=(_JSON,)),
+    Command(
+        words=("lock", "release"),
+        arguments="RESOURCE...",
+        most=None,
+        help="take locks away from whoever holds them",
+        flags=(_JSON,),
+        example="rr lock release report",
+    ),
     Command(
         words=("completion",),
         arguments="bash|zsh|fish",

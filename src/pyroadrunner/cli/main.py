@@ -180,6 +180,18 @@ def _kv(line: Line) -> int:
     )
 
 
+def _lock_list(line: Line) -> int:
+    from pyroadrunner.cli.lock import command
+
+    return command.list_locks(_options(line, require_version=False), as_json=line.on("json"))
+
+
+def _lock_release(line: Line) -> int:
+    from pyroadrunner.cli.lock import command
+
+    return command.release(_options(line, require_version=False), line.arguments, as_json=line.on("json"))
+
+
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
@@ -196,6 +208,8 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("kv", "delete"): _kv,
     ("kv", "ttl"): _kv,
     ("kv", "clear"): _kv,
+    ("lock", "list"): _lock_list,
+    ("lock", "release"): _lock_release,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),
 }

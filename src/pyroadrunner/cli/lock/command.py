@@ -1,0 +1,46 @@
+"""``rr lock``: one function for each command; each prints and returns the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.flags import UsageError
+from pyroadrunner.cli.lock import render
+from pyroadrunner.cli.rpc_client import RpcClient, server_address
+from pyroadrunner.config.load import LoadOptions
+
+
+def list_locks(options: LoadOptions, *, as_json: bool) -> int:
+    """The locks that are held.
+
+    Raises:
+        ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as both of these commands.
+    """
+    with RpcClient(server_address(options)) as server:
+        locks = server.call("lock.List")
+    say(render.as_json(locks) if as_json else render.locks(locks))
+    return 0
+
+
+def release(options: LoadOptions, names: Sequence[str], *, as_json: bool) -> int:
+    """Take locks away from whoever holds them. 1 when one of them is not held by anybody.
+
+    Raises:
+        UsageError: no name.
+    """
+    if not names:
+        raise UsageError("name a lock: rr lock release RESOURCE...; rr lock list shows them")
+    with RpcClient(server_address(options)) as server:
+        released = [
+            name
+            for name in dict.fromkeys(names)
+            if server.call("lock.Exists", {"resource": name, "id": "*"}).get("ok", False)
+            and server.call("lock.ForceRelease", {"resource": name}).get("ok", False)
+        ]
+    if as_json:
+        say(render.as_json({"released": released}))
+    missing = [name for name in dict.fromkeys(names) if name not in released]
+    for name in missing:
+        complain(f"nobody holds the lock: {name}")
+    return 1 if missing else 0

@@ -1,0 +1,40 @@
+"""What ``rr lock`` prints, drawn from plain data. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyroadrunner.cli.workers.figures import count, lasting
+from pyroadrunner.cli.workers.table import Cell, cut, draw
+
+_WIDTH = 60  # of a name or an id
+
+
+def as_json(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def locks(found: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each holder."""
+    if not found:
+        return "no locks"
+    rows = [
+        [
+            Cell(_shown(lock["resource"])),
+            Cell("exclusive" if lock["exclusive"] else "read"),
+            Cell(_shown(holder["id"])),
+            Cell(lasting(holder["ttl"] / 1_000_000) if holder["ttl"] else "for ever"),
+            Cell(str(holder["token"])),
+            Cell(count(len(lock["waiting"]))),
+        ]
+        for lock in found
+        for holder in lock["holders"]
+    ]
+    return draw(["RESOURCE", "KIND", "HOLDER", "LEFT", "TOKEN", "WAITING"], rows, coloured=False)
+
+
+def _shown(text: str) -> str:
+    """Without what would move the cursor."""
+    return cut("".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text), _WIDTH)

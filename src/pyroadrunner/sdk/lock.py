@@ -1,0 +1,153 @@
+"""Named locks of the server (plugin ``lock``), for Python workers and scripts.
+
+    locks = Locks(RpcClient())
+    with locks.hold("report", ttl=60, wait=5):   # LockNotGiven after 5 seconds
+        ...
+
+Blocking; ``AsyncLocks`` is the same for asyncio. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.sdk.rpc import RpcClient
+from pyroadrunner.sdk.rpc.wire import TIMEOUT
+
+if TYPE_CHECKING:
+    from pyroadrunner.sdk.rpc import AsyncRpcClient
+
+
+class LockNotGiven(RoadRunnerError):
+    """Somebody else has held the lock for all the time that was waited."""
+
+    def __init__(self, resource: str, wait: float) -> None:
+        super().__init__(f"the lock {resource!r} was not given within {wait:g} s")
+
+
+class Locks:
+    """Locks by name. Every method raises what calls raise (:class:`~pyroadrunner.sdk.rpc.RpcClient`)."""
+
+    def __init__(self, server: RpcClient) -> None:
+        self._server = server
+
+    def lock(self, resource: str, *, id: str = "", ttl: float = 0, wait: float = 0, read: bool = False) -> str | None:  # noqa: A002
+        """Take a lock.
+
+        Args:
+            id: whose it is; empty = one is made.
+            ttl: seconds until it ends by itself; 0 = never.
+            wait: seconds to wait for it.
+            read: share it with other readers.
+
+        Returns:
+            the id to release it with; ``None`` when it was not given.
+        """
+        key = id or str(uuid.uuid4())
+        done = _ok(self._server.call(_method(read), _request(resource, key, ttl, wait), timeout=TIMEOUT + wait))
+        return key if done else None
+
+    def release(self, resource: str, id: str) -> bool:  # noqa: A002
+        """Give it back; ``False`` when ``id`` does not hold it."""
+        return _ok(self._server.call("lock.Release", {"resource": resource, "id": id}))
+
+    def force_release(self, resource: str) -> bool:
+        """Take it away from whoever holds it; ``False`` when it was never locked."""
+        return _ok(self._server.call("lock.ForceRelease", {"resource": resource}))
+
+    def exists(self, resource: str, id: str = "*") -> bool:  # noqa: A002
+        """Whether ``id`` holds it, or anybody."""
+        return _ok(self._server.call("lock.Exists", {"resource": resource, "id": id}))
+
+    def update_ttl(self, resource: str, id: str, ttl: float) -> bool:  # noqa: A002
+        """Let it end ``ttl`` seconds from now; ``False`` when ``id`` does not hold it."""
+        return _ok(self._server.call("lock.UpdateTTL", _request(resource, id, ttl, 0)))
+
+    @contextmanager
+    def hold(self, resource: str, *, ttl: float = 0, wait: float = 0, read: bool = False) -> Iterator[str]:
+        """Hold a lock for a ``with`` block.
+
+        Raises:
+            LockNotGiven
+        """
+        key = self.lock(resource, ttl=ttl, wait=wait, read=read)
+        if key is None:
+            raise LockNotGiven(resource, wait)
+        try:
+            yield key
+        finally:
+            self.release(resource, key)
+
+
+class AsyncLocks:
+    """:class:`Locks` for asyncio. Cancelled while it waits, it gives back a lock that still comes."""
+
+    def __init__(self, server: AsyncRpcClient) -> None:
+        self._server = server
+        self._late: set[asyncio.Task[Any]] = set()
+
+    async def lock(
+        self,
+        resource: str,
+        *,
+        id: str = "",  # noqa: A002
+        ttl: float = 0,
+        wait: float = 0,
+        read: bool = False,
+    ) -> str | None:
+        key = id or str(uuid.uuid4())
+        request = _request(resource, key, ttl, wait)
+        call = asyncio.ensure_future(self._server.call(_method(read), request, timeout=TIMEOUT + wait))
+        try:
+            return key if _ok(await asyncio.shield(call)) else None
+        except asyncio.CancelledError:
+            late = asyncio.ensure_future(self._give_back(call, resource, key))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+            raise
+
+    async def _give_back(self, call: asyncio.Future[Any], resource: str, key: str) -> None:
+        try:
+            if _ok(await call):
+                await self.release(resource, key)
+        except RoadRunnerError:  # the connection has gone, and the place in the queue with it
+            pass
+
+    async def release(self, resource: str, id: str) -> bool:  # noqa: A002
+        return _ok(await self._server.call("lock.Release", {"resource": resource, "id": id}))
+
+    async def force_release(self, resource: str) -> bool:
+        return _ok(await self._server.call("lock.ForceRelease", {"resource": resource}))
+
+    async def exists(self, resource: str, id: str = "*") -> bool:  # noqa: A002
+        return _ok(await self._server.call("lock.Exists", {"resource": resource, "id": id}))
+
+    async def update_ttl(self, resource: str, id: str, ttl: float) -> bool:  # noqa: A002
+        return _ok(await self._server.call("lock.UpdateTTL", _request(resource, id, ttl, 0)))
+
+    @asynccontextmanager
+    async def hold(self, resource: str, *, ttl: float = 0, wait: float = 0, read: bool = False) -> AsyncIterator[str]:
+        key = await self.lock(resource, ttl=ttl, wait=wait, read=read)
+        if key is None:
+            raise LockNotGiven(resource, wait)
+        try:
+            yield key
+        finally:
+            await self.release(resource, key)
+
+
+def _method(read: bool) -> str:
+    return "lock.LockRead" if read else "lock.Lock"
+
+
+def _request(resource: str, key: str, ttl: float, wait: float) -> dict[str, Any]:
+    return {"resource": resource, "id": key, "ttl": round(ttl * 1_000_000), "wait": round(wait * 1_000_000)}
+
+
+def _ok(answer: Any) -> bool:
+    return bool(answer.get("ok", False))

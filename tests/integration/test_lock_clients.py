@@ -1,0 +1,92 @@
+"""Named locks from the command line, from Python and from PHP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.sdk.lock import AsyncLocks, LockNotGiven, Locks
+from pyroadrunner.sdk.rpc import AsyncRpcClient, RpcClient
+from support.php import require_php
+from support.server import Server, rr
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("locks"), {}) as server:
+        yield server
+
+
+def test_python_holds_a_lock_for_a_block(server: Server) -> None:
+    with RpcClient(server.rpc) as client:
+        locks = Locks(client)
+        with locks.hold("py", ttl=60) as key:
+            assert locks.exists("py", key)
+            assert locks.lock("py") is None
+            assert locks.update_ttl("py", key, 30)
+            with pytest.raises(LockNotGiven, match=r"'py' was not given within 0\.01 s"), locks.hold("py", wait=0.01):
+                pass
+        assert not locks.exists("py")
+        assert locks.lock("shared", id="1", read=True) == "1"
+        assert locks.lock("shared", id="2", read=True) == "2"
+        assert locks.force_release("shared")
+        assert not locks.release("shared", "1")
+
+
+def test_a_cancelled_wait_gives_back_what_it_gets(server: Server) -> None:
+    async def scene() -> None:
+        async with AsyncRpcClient(server.rpc) as client:
+            locks = AsyncLocks(client)
+            async with locks.hold("async") as key:
+                task = asyncio.create_task(locks.lock("async", id="late", wait=60))
+                await asyncio.sleep(0)
+                assert await locks.exists("async", key)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert len(locks._late) == 1
+            await asyncio.gather(*locks._late)
+            assert not await locks.exists("async")
+
+    asyncio.run(scene())
+
+
+def test_php_locks(server: Server) -> None:
+    code = f"""
+        require {json.dumps(str(ROOT / "php" / "autoload.php"))};
+        $locks = PyRoadRunner\\Lock\\Lock::create();
+        $id = $locks->lock('php', ttl: 60);
+        $out = [$locks->exists('php', $id), $locks->lock('php', wait: 0.01), $locks->lockRead('php'),
+            $locks->updateTtl('php', $id, 5), $locks->release('php', 'other'), $locks->release('php', $id),
+            $locks->exists('php'), $locks->lockRead('php', 'r'), $locks->forceRelease('php')];
+        echo json_encode($out);
+    """
+    done = subprocess.run(
+        [require_php(), "-r", code], env={**os.environ, "RR_RPC": server.rpc}, capture_output=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == [True, None, None, True, False, True, False, "r", True]
+
+
+def test_operators_see_and_release_locks(tmp_path: Path) -> None:
+    with Server(tmp_path, {}) as server, RpcClient(server.rpc) as client:
+        assert rr("lock", "list", cwd=tmp_path).stdout.strip() == "no locks"
+        assert Locks(client).lock("stuck", id="worker-1\x1b[2J", ttl=60) is not None
+        shown = rr("lock", "list", cwd=tmp_path).stdout
+        assert "stuck" in shown
+        assert "exclusive" in shown
+        assert "\x1b" not in shown
+        (view,) = json.loads(rr("lock", "list", "--json", cwd=tmp_path).stdout)
+        assert view["resource"] == "stuck"
+        done = rr("lock", "release", "stuck", "other", cwd=tmp_path)
+        assert (done.code, "nobody holds the lock: other" in done.stderr) == (1, True)
+        assert not Locks(client).exists("stuck")
+        assert rr("lock", "release", cwd=tmp_path).code != 0
