@@ -1,0 +1,88 @@
+"""The dashboards of the manual ask for nothing that the server does not show."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from support.metrics import scrape
+from support.php import require_php
+from support.server import Server, free_port
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = sorted((ROOT / "docs" / "dashboards").glob("*.json"))
+_TARGET = {"job", "instance"}  # labels that Prometheus adds
+WORKER = """<?php
+require %r;
+$worker = PyRoadRunner\\Http\\HttpWorker::create();
+while ($request = $worker->waitRequest()) {
+    if (str_contains($request->uri, '/wait')) {
+        fwrite(STDERR, "waiting\\n");
+        while (!file_exists('go')) { usleep(5000); clearstatcache(); }
+    }
+    $worker->respond(200, 'done');
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[str]]]:
+    """Names and their labels, of a server that has served and refused requests."""
+    folder = tmp_path_factory.mktemp("dashboards")
+    (folder / "worker.php").write_text(WORKER % str(ROOT / "php" / "autoload.php"))
+    pool = {"num_workers": 1, "max_queue_size": 1}
+    config = {
+        "server": {"command": f"{require_php()} worker.php"},
+        "http": {"pool": pool, "middleware": ["http_metrics"], "routes": [{"name": "slow", "match": "/slow"}]},
+        "metrics": {"address": f"127.0.0.1:{free_port()}"},
+    }
+    with Server(folder, config) as server:
+        address = server.config["metrics"]["address"]
+        request = threading.Thread(target=lambda: urlopen(f"{server.url}/wait", timeout=20).close())
+        request.start()
+        server.wait_for("waiting")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(server.url, timeout=20)
+        assert refused.value.headers["No-Workers"] == "true"
+        refused.value.close()
+        (folder / "go").touch()
+        request.join(20)
+        found: dict[str, set[str]] = {}
+        for sample in scrape(address):
+            name, _, labels = sample.partition("{")
+            found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+        yield found
+
+
+def test_there_are_dashboards() -> None:
+    assert [path.stem for path in DASHBOARDS] == ["http", "process", "workers"]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_metric_and_label_is_shown_by_the_server(path: Path, shown: dict[str, set[str]]) -> None:
+    board = json.loads(path.read_text("utf-8"))
+    targets = [target for panel in board["panels"] for target in panel["targets"]]
+    assert targets
+    for target in targets:
+        names = re.findall(r"\b(?:rr|process|python)_\w+", target["expr"])
+        assert names, target["expr"]
+        assert [name for name in names if name not in shown] == []
+        wanted = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+        wanted |= {label for labels in re.findall(r"by \(([\w, ]+)\)", target["expr"]) for label in labels.split(", ")}
+        wanted |= set(re.findall(r"(\w+)=~?\"", target["expr"]))
+        assert wanted - _TARGET <= set().union(*(shown[name] for name in names)), target["expr"]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_panels_do_not_overlap_and_have_numbers_of_their_own(path: Path) -> None:
+    panels = json.loads(path.read_text("utf-8"))["panels"]
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len({*places}) == len(places)
+    assert len({panel["id"] for panel in panels}) == len(panels)
