@@ -163,7 +163,7 @@ class HasRpc(Protocol):
     name: str
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        """Method name (without the service prefix) to its handler; read once, when ``rpc`` starts."""
+        """Method name (without the service prefix) to its handler; read once, with the first call."""
 
 
 class Sample(NamedTuple):

@@ -176,7 +176,7 @@ def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest
 
 def test_more_clients_than_there_may_be_are_turned_away_until_some_leave(run: Run) -> None:
     async def main() -> None:
-        exchange = Exchange(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods()}), max_connections=5)
+        exchange = Exchange(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods}), max_connections=5)
         await exchange.start()
         peers = [await RpcPeer.connect(exchange.address) for _ in range(5)]
         for peer in peers:

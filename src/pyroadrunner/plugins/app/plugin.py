@@ -19,6 +19,6 @@ class AppPlugin:
         pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        from pyroadrunner.plugins.app.rpc import methods  # protobuf costs megabytes; without `rpc` nobody calls
+        from pyroadrunner.plugins.app.rpc import methods  # protobuf costs time and megabytes
 
         return methods()

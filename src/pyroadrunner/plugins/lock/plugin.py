@@ -34,7 +34,7 @@ class LockPlugin:
         self._set_timer()
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        from pyroadrunner.plugins.lock.rpc import LockRpc  # protobuf costs megabytes; without `rpc` nobody calls
+        from pyroadrunner.plugins.lock.rpc import LockRpc  # protobuf costs time and megabytes
 
         return LockRpc(self._locks, _now, self._set_timer).methods()
 

@@ -1,4 +1,5 @@
-"""Names of methods -> methods ready to be called: codecs are made once, when ``rpc`` starts."""
+"""Names of methods -> methods ready to be called. Codecs are made once, with the first call to a service: most servers
+use few of the services, and messages of the others would cost start time and memory."""
 
 from __future__ import annotations
 
@@ -56,19 +57,16 @@ class Methods:
     """All methods of all services.
 
     Args:
-        services: by name, the methods of each by name.
+        services: by name, what gives the methods of each by name; asked once.
     """
 
-    def __init__(self, services: Mapping[str, Mapping[str, RpcMethod]]) -> None:
+    def __init__(self, services: Mapping[str, Callable[[], Mapping[str, RpcMethod]]]) -> None:
         self.services = frozenset(services)
-        self._methods = {
-            f"{service}.{name}".encode(): Method(f"{service}.{name}", method)
-            for service, methods in services.items()
-            for name, method in methods.items()
-        }
+        self._unread = dict(services)
+        self._methods: dict[bytes, Method] = {}
 
     def __repr__(self) -> str:
-        return f"Methods({sorted(self.services)}, {len(self._methods)} methods)"
+        return f"Methods({sorted(self.services)}, {len(self._methods)} methods read)"
 
     def find(self, name: bytes) -> Method:
         """The method of that name.
@@ -82,4 +80,9 @@ class Methods:
             return method
         text = name.decode("utf-8", "replace")
         service, _ = split_method(text)
+        give = self._unread.pop(service, None)
+        if give is not None:
+            for each, one in give().items():
+                self._methods[f"{service}.{each}".encode()] = Method(f"{service}.{each}", one)
+            return self.find(name)
         raise UnknownMethod(text) if service in self.services else UnknownService(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pyroadrunner.contracts import Effective, HasRpc
 from pyroadrunner.goridge.address import Address, parse_address
@@ -36,13 +37,13 @@ class RpcPlugin:
         return self._exchange.address if self._exchange is not None else parse_address(self._config.listen)
 
     async def start(self) -> None:
-        """Learn every plugin's methods, then listen.
+        """Listen. A plugin's methods are learnt with the first call to it.
 
         Raises:
             InvalidAddress, ListenError: ``rpc.listen`` is no address, or can't be had.
         """
-        services = {service.name: service.rpc_methods() for service in self._services}
-        methods = Methods({**services, self.name: own_methods(self._effective)})
+        services = {service.name: service.rpc_methods for service in self._services}
+        methods = Methods({**services, self.name: partial(own_methods, self._effective)})
         self._exchange = Exchange(parse_address(self._config.listen), methods)
         await self._exchange.start()
         log.debug(

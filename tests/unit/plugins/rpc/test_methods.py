@@ -262,7 +262,7 @@ def test_raw_gives_a_message_method_its_zero_value() -> None:
 
 
 def test_methods_are_found_by_their_full_name_only() -> None:
-    methods = Methods({"a.b": {"C": RpcMethod(str)}})
+    methods = Methods({"a.b": lambda: {"C": RpcMethod(str)}})
     assert methods.find(b"a.b.C").name == "a.b.C"
     with pytest.raises(UnknownMethod, match=r"^rpc: can't find method a.b.c$"):
         methods.find(b"a.b.c")
