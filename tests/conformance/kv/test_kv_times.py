@@ -13,7 +13,7 @@ from support.kv_subjects import Subject
 from support.server import Server
 
 HOUR = 3_600_000
-LIFE = 300  # milliseconds
+LIFE = 300  # milliseconds; more where a driver's items may go early, and where the machine is slow
 
 GOES = {
     "set": "set with a time",
@@ -52,22 +52,32 @@ class Watched:
 @pytest.fixture(scope="session")
 def watched(served: tuple[Subject, Server]) -> Watched:
     with KvClient(served[1].rpc, "store") as kv:
-        kv.clear()
-        expires = now() + LIFE
-        kv.set({"set": b"v", "prolonged": b"p", "replaced": b"old", "deleted": b"old"}, expires)
-        kv.set({"given": b"g", "replaced": b"new", "forever": b"f"})
-        kv.set({"shortened": b"s"}, expires + HOUR)
-        kv.count("Incr", "counted", 5, expires)
-        kv.count("Incr", "counted", 5, expires + HOUR)
-        kv.set_absent({"absent": b"a"}, expires)
-        kv.delete("deleted")
-        kv.set({"deleted": b"new"})
-        kv.expire({"given": expires, "shortened": expires, "prolonged": expires + HOUR})
-        refused = kv.set_absent({"absent": b"b"})
-        before = kv.get(*GOES, *STAYS)
+        life = LIFE + served[0].early
+        while True:
+            expires = now() + life
+            refused = prepare(kv, expires)
+            before = kv.get(*GOES, *STAYS)
+            if now() < expires - served[0].early:
+                break
+            life *= 2  # this machine is too busy to do it in that time
         last, first = watch(kv, expires + served[0].late)
         after = kv.get(*GOES, *STAYS)
         return Watched(expires, last, first, before, after, (refused, kv.set_absent({"absent": b"c"})))
+
+
+def prepare(kv: KvClient, expires: int) -> Set[str]:
+    """Make all items, in an empty storage; what could be set as absent though it was there."""
+    kv.clear()
+    kv.set({"set": b"v", "prolonged": b"p", "replaced": b"old", "deleted": b"old"}, expires)
+    kv.set({"given": b"g", "replaced": b"new", "forever": b"f"})
+    kv.set({"shortened": b"s"}, expires + HOUR)
+    kv.count("Incr", "counted", 5, expires)
+    kv.count("Incr", "counted", 5, expires + HOUR)
+    kv.set_absent({"absent": b"a"}, expires)
+    kv.delete("deleted")
+    kv.set({"deleted": b"new"})
+    kv.expire({"given": expires, "shortened": expires, "prolonged": expires + HOUR})
+    return kv.set_absent({"absent": b"b"})
 
 
 def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -87,8 +97,7 @@ def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]
 
 
 def test_nothing_is_gone_before_its_time(watched: Watched, subject: Subject) -> None:
-    if all(moment >= watched.expires for moment in watched.first.values()):  # else the machine was too slow to look
-        assert watched.before.keys() == {*GOES, *STAYS}
+    assert watched.before.keys() == {*GOES, *STAYS}
     assert watched.before["counted"] == b"10"
     assert watched.before["replaced"] == b"new"
     assert min(watched.first.values()) >= watched.expires - subject.early
