@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 from pyroadrunner.asgi import ASGIApp, Message
 from pyroadrunner.log import Log
@@ -34,6 +33,7 @@ from pyroadrunner.plugins.http.fastcgi.records import (
 from pyroadrunner.plugins.http.fastcgi.request import scope_of
 from pyroadrunner.plugins.http.fastcgi.response import head
 from pyroadrunner.plugins.http.inbox import Inbox
+from pyroadrunner.plugins.http.wire import Wire
 
 _LONGEST_HEAD = 1 << 20  # bytes of all variables, as for the head of an HTTP request
 _VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two are numbers we do not have
@@ -41,7 +41,7 @@ _VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two
 log = Log("http")
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """What happens on one connection.
 
     Args:
@@ -49,24 +49,18 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, app: ASGIApp, closed: Callable[[Connection], None]) -> None:
+        super().__init__("web server")
         self._app = app
         self._closed = closed
         self._reader = RecordReader()
-        self._transport: asyncio.Transport | None = None
         self._current: Request | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._lost = False
         self._last = False  # whether the connection ends with its current request
 
     def __repr__(self) -> str:
         return f"Connection({self._current!r}, running={len(self._running)})"
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -76,15 +70,8 @@ class Connection(asyncio.Protocol):
             log.warning("fastcgi: a connection is closed", error=str(wrong))
             self.cut()
 
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._writable.set()
+        super().connection_lost(exc)
         if self._current is not None:
             self._current.abort()
             self._current = None
@@ -104,33 +91,7 @@ class Connection(asyncio.Protocol):
             task.cancel()
         self.cut()
 
-    def cut(self) -> None:
-        """Close at once: the web server sees an answer without an end."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # -- what requests call ----------------------------------------------------------------------------------------
-
-    async def write(self, data: bytes) -> None:
-        """Send records; return once there is room for more.
-
-        Raises:
-            ConnectionResetError: the connection is gone.
-        """
-        if self._lost or self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the web server has closed the connection")
-        self._transport.write(data)
-        if not self._writable.is_set():
-            await self._writable.wait()
-
-    def hold(self, full: bool) -> None:
-        """Leave the socket alone, or read on."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        if full:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
 
     def ended(self, request: Request) -> None:
         """A request has its answer, or nobody wants it any more.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
@@ -17,6 +17,7 @@ from pyroadrunner.plugins.http.http10.exchange import Exchange
 from pyroadrunner.plugins.http.http10.head import END, VERSION, BadRequest, Request, parse, refusal
 from pyroadrunner.plugins.http.http10.passage import Passage
 from pyroadrunner.plugins.http.http10.proxy import preamble
+from pyroadrunner.plugins.http.wire import Wire
 
 _LONGEST_HEAD = 1 << 20  # bytes, as in the engine
 _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse them
@@ -24,7 +25,7 @@ _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse
 log = Log("http")
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """What happens on one connection.
 
     Args:
@@ -33,17 +34,14 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, app: ASGIApp, engine: str, closed: Callable[[Connection], None]) -> None:
+        super().__init__("client")
         self._app = app
         self._engine = engine
         self._closed = closed
-        self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._exchange: Exchange | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._passage: Passage | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._lost = False
         self._last = False
         self.since = asyncio.get_running_loop().time()  # of the silence, while a head is waited for
 
@@ -56,9 +54,6 @@ class Connection(asyncio.Protocol):
         return self._passage is None and (self._exchange is None or self._exchange.finished)
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self._passage is not None:
@@ -79,18 +74,17 @@ class Connection(asyncio.Protocol):
         return self._exchange is not None and self._exchange.inbox.whole and not self._exchange.finished
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        super().pause_writing()
         if self._passage is not None:
             self._passage.hold(True)
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        super().resume_writing()
         if self._passage is not None:
             self._passage.hold(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._writable.set()
+        super().connection_lost(exc)
         if self._exchange is not None:
             self._exchange.inbox.abort()
         if self._passage is not None:
@@ -115,33 +109,7 @@ class Connection(asyncio.Protocol):
             task.cancel()
         self.cut()
 
-    def cut(self) -> None:
-        """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # -- what an exchange calls ------------------------------------------------------------------------------------
-
-    async def write(self, data: bytes) -> None:
-        """Send; return once there is room for more.
-
-        Raises:
-            ConnectionResetError: the client has left.
-        """
-        if self._lost or self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the client has closed the connection")
-        self._transport.write(data)
-        if not self._writable.is_set():
-            await self._writable.wait()
-
-    def hold(self, full: bool) -> None:
-        """Leave the socket alone, or read on."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        if full:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
 
     def ended(self, *, keep: bool) -> None:
         """An answer is out. Where the body still comes in, it is read to its end: to close now would reset the

@@ -1,0 +1,60 @@
+"""The transport of one connection, for those who speak a protocol of their own: FastCGI, HTTP/1.0."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+
+class Wire(asyncio.Protocol):
+    """Writes wait until the other end takes them; reading can be held."""
+
+    def __init__(self, peer: str) -> None:
+        """
+        Args:
+            peer: who is at the other end, for the error.
+        """
+        self._peer = peer
+        self._transport: asyncio.Transport | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._writable.set()
+
+    def cut(self) -> None:
+        """Close at once: the other end sees an answer without an end."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def write(self, data: bytes) -> None:
+        """Send; return once there is room for more.
+
+        Raises:
+            ConnectionResetError: the connection is gone.
+        """
+        if self._lost or self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError(f"the {self._peer} has closed the connection")
+        self._transport.write(data)
+        if not self._writable.is_set():
+            await self._writable.wait()
+
+    def hold(self, full: bool) -> None:
+        """Leave the socket alone, or read on."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
