@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.kv.store import StoreError
 from pyroadrunner.plugins.kv.transactions import Transactions
+from pyroadrunner.remote.errors import StoreError
 
 
 @asynccontextmanager

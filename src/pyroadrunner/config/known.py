@@ -14,7 +14,6 @@ KNOWN_SECTIONS = {
     "grpc": "gRPC services",
     "jobs": "queues and their consumers",
     "kafka": "connection of the kafka jobs driver",
-    "lock": "named locks",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
@@ -22,7 +21,7 @@ KNOWN_SECTIONS = {
     "temporal": "Temporal workflows and activities",
 }
 
-# Read where a storage of `kv` has this name and no `config`; by themselves they turn nothing on.
+# Read where a storage of `kv` has this name and no `config`, `redis` by `lock`, too; alone they turn nothing on.
 STORAGE_SECTIONS = ("boltdb", "memcached", "memory", "redis")
 
 # Gone from RoadRunner itself, and ignored by it in silence.

@@ -10,7 +10,8 @@ from pyroadrunner.plugins.kv.config import KvConfig
 from pyroadrunner.plugins.kv.errors import StorageNotStarted
 from pyroadrunner.plugins.kv.rpc import KvRpc
 from pyroadrunner.plugins.kv.storages import driver_of, make_stores
-from pyroadrunner.plugins.kv.store import Store, StoreError
+from pyroadrunner.plugins.kv.store import Store
+from pyroadrunner.remote.errors import StoreError
 
 log = Log("kv")
 

@@ -14,8 +14,9 @@ from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.plugins.kv import replies
 from pyroadrunner.plugins.kv.errors import BadTimeout, EmptyKey, NoStorageNamed, NoSuchStorage, StoreFailed
 from pyroadrunner.plugins.kv.instants import NoInstant, parse_instant
-from pyroadrunner.plugins.kv.store import Figures, Item, Soon, Store, StoreError
+from pyroadrunner.plugins.kv.store import Figures, Item, Soon, Store
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Request, Response
+from pyroadrunner.remote.errors import StoreError
 
 T = TypeVar("T")
 R = TypeVar("R")

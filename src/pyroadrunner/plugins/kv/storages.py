@@ -8,7 +8,8 @@ from typing import cast
 from pyroadrunner.contracts import Effective
 from pyroadrunner.plugins.kv.config import SETTINGS, KvConfig, Storage
 from pyroadrunner.plugins.kv.errors import DriverNotInstalled, StorageNotStarted
-from pyroadrunner.plugins.kv.store import Store, StoreError
+from pyroadrunner.plugins.kv.store import Store
+from pyroadrunner.remote.errors import StoreError
 
 
 def make_stores(config: KvConfig, effective: Effective) -> dict[str, Store]:

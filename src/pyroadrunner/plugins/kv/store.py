@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
-from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.remote.errors import StoreError
 
 T = TypeVar("T")
 Soon: TypeAlias = T | Awaitable[T]
-
-
-class StoreError(RoadRunnerError):
-    """Why a store could not do it, without the names of the operations: those are added where it is answered."""
 
 
 class Item(NamedTuple):

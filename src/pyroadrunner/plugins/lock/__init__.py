@@ -1,5 +1,5 @@
-"""The ``lock`` plugin: named locks for everybody who calls RPC; always on, in memory, gone with the server.
+"""Named locks: who holds what, who waits, and the RPC methods.
 
-Read in this order: ``resource.py`` (one name: who holds it, who waits; pure), ``locks.py`` (all names, and time; pure),
-``rpc.py`` (calls), ``plugin.py`` (one timer).
+rpc.py       messages -> a driver          driver.py   what a driver does
+drivers/     memory (locks.py over resource.py, both pure), redis (resource.lua)
 """

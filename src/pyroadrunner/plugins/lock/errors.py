@@ -17,3 +17,19 @@ class NegativeTime(RoadRunnerError):
 
     def __init__(self, field: str, value: int) -> None:
         super().__init__(f"{field} is in microseconds and can't be negative: {value}")
+
+
+class RedisNotInstalled(RoadRunnerError):
+    """The client of Redis is an extra."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"lock: the driver redis needs the Python package {package!r}: pip install 'pyroadrunner[redis]'"
+        )
+
+
+class RedisNotUsable(RoadRunnerError):
+    """The settings of Redis can't be used."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"lock: the driver redis can't be started: {why}")

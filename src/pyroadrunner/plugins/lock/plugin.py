@@ -1,75 +1,70 @@
-"""The ``lock`` plugin. Its state is made when it is first asked for its methods; the messages are imported then."""
+"""The ``lock`` plugin. The messages are imported when it is first asked for its methods."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import MetricFamily, RpcMethod, Sample
-from pyroadrunner.plugins.lock.locks import Locks
-
-_LONGEST = 86400.0  # seconds the timer sleeps at most: event loops take no delay of centuries
+from pyroadrunner.contracts import Effective, MetricFamily, RpcMethod, Sample
+from pyroadrunner.plugins.lock.config import LockConfig
+from pyroadrunner.plugins.lock.driver import LockDriver
+from pyroadrunner.plugins.lock.drivers.memory import MemoryLocks
+from pyroadrunner.plugins.lock.errors import RedisNotInstalled, RedisNotUsable
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig
 
 
 class LockPlugin:
-    """Named locks, in memory. One timer, set to what ends first."""
+    """Named locks; the ``lock`` section says where."""
 
     name = "lock"
 
-    def __init__(self) -> None:
-        self._locks = Locks()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: int | None = None
+    def __init__(self, config: LockConfig, effective: Effective) -> None:
+        self._config = config
+        self._effective = effective
+        self._driver: LockDriver = MemoryLocks()
 
     def __repr__(self) -> str:
-        return f"LockPlugin({self._locks})"
+        return f"LockPlugin({self._driver})"
 
     async def start(self) -> None:
-        pass
+        """Connects to nobody: that is for the first call.
+
+        Raises:
+            RedisNotInstalled, RedisNotUsable
+        """
+        if self._config.driver == "redis":
+            self._driver = _redis(self._config, self._effective)
 
     async def stop(self, grace: float) -> None:
         """Who waits is told no, so that `rpc` has nothing to wait for."""
-        self._locks.clear()
-        self._set_timer()
+        await self._driver.stop()
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         from pyroadrunner.plugins.lock.rpc import LockRpc  # protobuf costs time and megabytes
 
-        return LockRpc(self._locks, _now, self._set_timer).methods()
+        return LockRpc(self._driver).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        self._locks.expire(_now())
-        self._set_timer()
-        resources = [resource for _, resource in self._locks]
-        return [
-            _family("rr_lock_held", "gauge", "Locks that are held.", sum(len(one.holders) for one in resources)),
-            _family(
-                "rr_lock_waiting", "gauge", "Calls that wait for a lock.", sum(len(one.queue) for one in resources)
-            ),
-            _family("rr_lock_token", "counter", "Token of the last lock that was given.", self._locks.token),
+        held, waiting, token = self._driver.figures()
+        families = [
+            _family("rr_lock_waiting", "gauge", "Calls that wait for a lock.", waiting),
+            _family("rr_lock_token", "counter", "Token of the last lock that was given.", token),
         ]
-
-    def _set_timer(self) -> None:
-        due = self._locks.next_due()
-        if due == self._due:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._due = due
-        if due is not None:
-            delay = min(max(due - _now(), 0) / 1_000_000, _LONGEST)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = self._due = None
-        self._locks.expire(_now())
-        self._set_timer()
+        if held is not None:
+            families.insert(0, _family("rr_lock_held", "gauge", "Locks that are held.", held))
+        return families
 
 
-def _now() -> int:
-    return time.monotonic_ns() // 1000
+def _redis(config: LockConfig, effective: Effective) -> LockDriver:
+    section = config.config or effective.section("redis")
+    try:
+        from pyroadrunner.plugins.lock.drivers.redis import RedisLocks
+
+        return RedisLocks(section if isinstance(section, RedisConfig) else RedisConfig(), config.prefix)
+    except ModuleNotFoundError as missing:
+        raise RedisNotInstalled(missing.name or "?") from missing
+    except StoreError as error:
+        raise RedisNotUsable(error) from error
 
 
 def _family(name: str, kind: str, text: str, value: float) -> MetricFamily:

@@ -1,66 +1,23 @@
-"""The methods of ``lock``: messages -> :class:`~pyroadrunner.plugins.lock.locks.Locks`. One who waits has a future."""
+"""The methods of ``lock``: messages -> a driver."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
+from collections.abc import Awaitable, Mapping
 
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.log import Log
+from pyroadrunner.plugins.lock.driver import LockDriver, LockView, Soon
 from pyroadrunner.plugins.lock.errors import EmptyId, NegativeTime
-from pyroadrunner.plugins.lock.locks import Locks
-from pyroadrunner.plugins.lock.resource import Waiter
 from pyroadrunner.proto.lock.v1beta1.lock_pb2 import Request, Response
 
 log = Log("lock")
 
 
-class HolderView(msgspec.Struct, kw_only=True):
-    """Who holds a lock. ``ttl`` is what is left of it, in microseconds; 0 = for ever."""
-
-    id: str
-    ttl: int
-    token: int
-
-
-class LockView(msgspec.Struct, kw_only=True):
-    """One name, for operators."""
-
-    resource: str
-    exclusive: bool
-    holders: list[HolderView]
-    waiting: list[str]
-
-
-class Place:
-    """One call that waits. What it was given is noted apart from the future, which may be cancelled by then."""
-
-    waiter: Waiter
-
-    def __init__(self, future: asyncio.Future[bool]) -> None:
-        self.future = future
-        self.given = False
-
-    def tell(self, given: bool) -> None:
-        self.given = given
-        if not self.future.done():
-            self.future.set_result(given)
-
-
 class LockRpc:
-    """Calls of workers.
+    """Calls of workers."""
 
-    Args:
-        now: the clock, in microseconds.
-        changed: called when something else may be due first.
-    """
-
-    def __init__(self, locks: Locks, now: Callable[[], int], changed: Callable[[], None]) -> None:
-        self._locks = locks
-        self._now = now
-        self._changed = changed
+    def __init__(self, driver: LockDriver) -> None:
+        self._driver = driver
 
     def methods(self) -> Mapping[str, RpcMethod]:
         return {
@@ -73,74 +30,34 @@ class LockRpc:
             "List": RpcMethod(self.list),  # ours
         }
 
-    def _lock(self, request: Request, *, read: bool) -> Response | Awaitable[Response]:
+    def _lock(self, request: Request, *, read: bool) -> Soon[Response]:
         _check(request)
-        name, key, ttl = request.resource, request.id, request.ttl
-        if self._locks.take(name, key, read=read, ttl=ttl, now=self._now()):
-            log.debug("lock was taken", resource=name, id=key, read=read, token=self._locks.token)
-            return self._done(True)
-        if not request.wait:
-            return self._done(False)
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        place = Place(future)
-        place.waiter = self._locks.wait(
-            name, key, read=read, ttl=ttl, wait=request.wait, now=self._now(), tell=place.tell
-        )
-        self._changed()
-        return self._wait(place)
+        token = self._driver.lock(request.resource, request.id, read=read, ttl=request.ttl, wait=request.wait)
+        if isinstance(token, int):
+            return _given(request, token, read=read)
+        return self._wait(request, token, read=read)
 
-    async def _wait(self, place: Place) -> Response:
-        try:
-            given = await place.future
-        except asyncio.CancelledError:  # the client has gone: nobody else would give back what it was given
-            now, waiter = self._now(), place.waiter
-            if place.given:
-                self._locks.release(waiter.name, waiter.id, now)
-            else:
-                self._locks.give_up(waiter, now)
-            self._changed()
-            raise
-        if given:
-            log.debug("lock was taken after waiting", resource=place.waiter.name, id=place.waiter.id)
-        return self._done(given)
+    async def _wait(self, request: Request, token: Awaitable[int], *, read: bool) -> Response:
+        return _given(request, await token, read=read)
 
-    def release(self, request: Request) -> Response:
+    def release(self, request: Request) -> Soon[Response]:
         _check(request)
-        return self._done(self._locks.release(request.resource, request.id, self._now()))
+        return _answer(self._driver.release(request.resource, request.id))
 
-    def force_release(self, request: Request) -> Response:
-        done = self._locks.force_release(request.resource, self._now())
-        log.debug("lock was released by force", resource=request.resource, known=done)
-        return self._done(done)
+    def force_release(self, request: Request) -> Soon[Response]:
+        log.debug("lock is released by force", resource=request.resource)
+        return _answer(self._driver.force_release(request.resource))
 
-    def exists(self, request: Request) -> Response:
+    def exists(self, request: Request) -> Soon[Response]:
         _check(request)
-        return self._done(self._locks.exists(request.resource, request.id, self._now()))
+        return _answer(self._driver.exists(request.resource, request.id))
 
-    def update_ttl(self, request: Request) -> Response:
+    def update_ttl(self, request: Request) -> Soon[Response]:
         _check(request)
-        return self._done(self._locks.update(request.resource, request.id, request.ttl, self._now()))
+        return _answer(self._driver.update(request.resource, request.id, request.ttl))
 
-    def list(self, _: bool) -> list[LockView]:
-        now = self._now()
-        self._locks.expire(now)
-        self._changed()
-        return [
-            LockView(
-                resource=name,
-                exclusive=resource.exclusive,
-                holders=[
-                    HolderView(id=held.id, ttl=held.due - now if held.due is not None else 0, token=held.token)
-                    for held in resource.holders.values()
-                ],
-                waiting=[waiter.id for waiter in resource.queue],
-            )
-            for name, resource in sorted(self._locks)
-        ]
-
-    def _done(self, ok: bool) -> Response:
-        self._changed()
-        return Response(ok=ok)
+    def list(self, _: bool) -> Soon[list[LockView]]:
+        return self._driver.list()
 
 
 def _check(request: Request) -> None:
@@ -149,3 +66,17 @@ def _check(request: Request) -> None:
     for field, value in (("ttl", request.ttl), ("wait", request.wait)):
         if value < 0:
             raise NegativeTime(field, value)
+
+
+def _given(request: Request, token: int, *, read: bool) -> Response:
+    if token:
+        log.debug("lock was taken", resource=request.resource, id=request.id, read=read, token=token)
+    return Response(ok=token > 0)
+
+
+def _answer(ok: Soon[bool]) -> Soon[Response]:
+    return Response(ok=ok) if isinstance(ok, bool) else _later(ok)
+
+
+async def _later(ok: Awaitable[bool]) -> Response:
+    return Response(ok=await ok)

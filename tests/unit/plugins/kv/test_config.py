@@ -17,11 +17,10 @@ from pyroadrunner.plugins.kv.config import (
     MemcachedConfig,
     MemoryConfig,
     MemoryStorage,
-    RedisConfig,
-    TlsConfig,
 )
 from pyroadrunner.plugins.kv.storages import make_stores
 from pyroadrunner.plugins.rpc.config import RpcConfig
+from pyroadrunner.remote.redis.config import RedisConfig, TlsConfig
 
 MODELS: dict[str, type[msgspec.Struct]] = {"kv": KvConfig, "rpc": RpcConfig}
 

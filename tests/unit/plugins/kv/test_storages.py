@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from pyroadrunner.plugins.kv.config import KvConfig, RedisConfig, RedisStorage
+from pyroadrunner.plugins.kv.config import KvConfig, RedisStorage
 from pyroadrunner.plugins.kv.errors import DriverNotInstalled, StorageNotStarted
 from pyroadrunner.plugins.kv.storages import make_stores
+from pyroadrunner.remote.redis.config import RedisConfig
 
 
 class Whole:

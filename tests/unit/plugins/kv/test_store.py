@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.plugins.kv.store import StoreError, counted
+from pyroadrunner.plugins.kv.store import counted
+from pyroadrunner.remote.errors import StoreError
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pyroadrunner.plugins.lock.locks import Locks
+from pyroadrunner.plugins.lock.drivers.locks import Locks
 
 NAMES = st.sampled_from(["a", "b"])
 IDS = st.sampled_from(["1", "2", "3"])
@@ -104,9 +104,9 @@ class Compared(RuleBasedStateMachine):
             return
         number = len(self.waiters)
 
-        def tell(given: bool) -> None:
+        def tell(token: int) -> None:
             assert number not in self.told
-            self.told[number] = given
+            self.told[number] = bool(token)
 
         self.waiters[number] = self.locks.wait(name, key, read=read, ttl=ttl, wait=wait, now=self.now, tell=tell)
         self.model.line_up(number, name, key, read, ttl, self.now + wait)

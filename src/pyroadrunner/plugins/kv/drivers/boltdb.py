@@ -20,8 +20,9 @@ from typing import Any
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import BoltdbConfig
-from pyroadrunner.plugins.kv.store import Figures, Item, StoreError, counted
+from pyroadrunner.plugins.kv.store import Figures, Item, counted
 from pyroadrunner.plugins.kv.transactions import Transactions
+from pyroadrunner.remote.errors import StoreError
 
 LOCK_TIMEOUT = 20.0  # seconds another process may hold the file, as in RoadRunner
 FORMAT = 1

@@ -15,7 +15,8 @@ from hashlib import blake2b
 from pyroadrunner.plugins.kv.config import MemcachedConfig
 from pyroadrunner.plugins.kv.drivers.memcached_server import MemcachedServer
 from pyroadrunner.plugins.kv.drivers.memcached_text import Reply, key_bytes, store
-from pyroadrunner.plugins.kv.store import MAX_COUNT, Figures, Item, StoreError
+from pyroadrunner.plugins.kv.store import MAX_COUNT, Figures, Item
+from pyroadrunner.remote.errors import StoreError
 
 PORT = 11211
 AT_ONCE = -1  # a time that has passed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from pyroadrunner.plugins.kv.drivers.link import Link, connect
 from pyroadrunner.plugins.kv.drivers.memcached_text import Reply, ReplyReader
+from pyroadrunner.remote.link import Link, connect
 
 
 class MemcachedServer:

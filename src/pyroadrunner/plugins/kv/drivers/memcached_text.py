@@ -8,7 +8,7 @@ so nothing has to be searched.
 
 from __future__ import annotations
 
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
 
 LONGEST_KEY = 250
 _LONGEST_LINE = 4096  # of a reply; an error text is the longest

@@ -20,7 +20,8 @@ import msgspec
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import MemoryConfig
 from pyroadrunner.plugins.kv.due import Due
-from pyroadrunner.plugins.kv.store import Figures, Item, StoreError, counted
+from pyroadrunner.plugins.kv.store import Figures, Item, counted
+from pyroadrunner.remote.errors import StoreError
 
 SLICE = 1000  # items freed in one go: about a millisecond
 PAUSE = 0.004  # seconds between two slices

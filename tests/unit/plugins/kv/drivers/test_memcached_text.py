@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.kv.drivers.memcached_text import NoMemcached, Reply, ReplyReader, key_bytes, store
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
 
 CASES: list[tuple[bytes, list[Reply]]] = [
     (b"STORED\r\n", [b"STORED"]),

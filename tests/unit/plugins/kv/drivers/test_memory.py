@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pyroadrunner.plugins.kv.config import MemoryConfig
 from pyroadrunner.plugins.kv.drivers.memory import SLICE, MemoryStore, Timed
-from pyroadrunner.plugins.kv.store import Item, StoreError
+from pyroadrunner.plugins.kv.store import Item
+from pyroadrunner.remote.errors import StoreError
 
 NOW = 1_000_000.0
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.plugins.kv.config import RedisConfig, TlsConfig
-from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig, TlsConfig
+from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 def test_defaults_are_go_redis() -> None:

@@ -10,7 +10,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from pyroadrunner.plugins.lock.resource import Held, Resource, Timed, Waiter
+from pyroadrunner.plugins.lock.drivers.resource import Held, Resource, Timed, Waiter
 
 _REMEMBERED = 65536  # names that are free: ForceRelease tells those that were locked once from others
 _SMALL = 64
@@ -55,7 +55,7 @@ class Locks:
         ttl: int,
         wait: int,
         now: int,
-        tell: Callable[[bool], None],
+        tell: Callable[[int], None],
     ) -> Waiter:
         """Queue for a lock that :meth:`take` has just refused, for ``wait`` microseconds."""
         waiter = Waiter(name, id, read=read, ttl=ttl, tell=tell)
@@ -118,7 +118,7 @@ class Locks:
             ended.due = None
             if isinstance(ended, Waiter):
                 self.give_up(ended, now)
-                ended.tell(False)
+                ended.tell(0)
             else:
                 self._leave(ended.name, ended.id, now)
 
@@ -128,7 +128,7 @@ class Locks:
         self._resources.clear()
         self._heap.clear()
         for waiter in waiting:
-            waiter.tell(False)
+            waiter.tell(0)
 
     # inside
 
@@ -160,7 +160,7 @@ class Locks:
         while (waiter := resource.next()) is not None:
             waiter.due = None
             self._give(name, waiter.id, read=waiter.read, ttl=waiter.ttl, now=now)
-            waiter.tell(True)
+            waiter.tell(self.token)
         if not resource.holders:
             del self._resources[name]
             self._free[name] = None

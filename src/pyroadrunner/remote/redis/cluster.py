@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from ssl import SSLError
 from typing import Any
@@ -9,19 +10,22 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.cluster import LoadBalancingStrategy
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
-from pyroadrunner.plugins.kv.config import RedisConfig
-from pyroadrunner.plugins.kv.drivers.redis_direct import Command
-from pyroadrunner.plugins.kv.drivers.redis_py import connection_options
-from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig
+from pyroadrunner.remote.redis.direct import Command
+from pyroadrunner.remote.redis.options import connection_options
+from pyroadrunner.remote.redis.settings import Address, RedisSettings
+
+_STEP = 1000  # keys that are looked at in one step
 
 
 class ClusterRedis:
     """A cluster that is connected to when it is asked first."""
 
     def __init__(self, settings: RedisSettings, config: RedisConfig) -> None:
+        self._addresses = settings.addresses
         self._client = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in settings.addresses],
             load_balancing_strategy=_routing(config),
@@ -44,6 +48,8 @@ class ClusterRedis:
             for command in commands:
                 pipeline.execute_command(*command)
             return await pipeline.execute()
+        except NoScriptError as error:  # redis-py drops the word that the server says
+            raise StoreError(f"NOSCRIPT {error}") from error
         except (RedisError, RedisClusterException, SSLError, OSError) as error:
             raise StoreError(str(error) or type(error).__name__) from error
 
@@ -54,6 +60,17 @@ class ClusterRedis:
         except (RedisError, RedisClusterException, SSLError, OSError) as error:
             raise StoreError(str(error) or type(error).__name__) from error
         return sum(found.values()) if isinstance(found, dict) else found
+
+    async def keys(self, pattern: str) -> list[bytes]:
+        """All keys of a pattern, of all masters."""
+        try:
+            return [key async for key in self._client.scan_iter(match=pattern, count=_STEP)]
+        except (RedisError, RedisClusterException, SSLError, OSError) as error:
+            raise StoreError(str(error) or type(error).__name__) from error
+
+    async def master(self) -> Address:
+        """One of its servers: what is published at one is heard at all."""
+        return random.choice(self._addresses)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
-from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
+from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 def connection_options(settings: RedisSettings) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import hiredis
 
-from pyroadrunner.plugins.kv.drivers.link import Link, LinkLost, Unreachable, connect
-from pyroadrunner.plugins.kv.drivers.redis_settings import RedisSettings
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.link import Link, LinkLost, Unreachable, connect
+from pyroadrunner.remote.redis.settings import Address, RedisSettings
 
 if TYPE_CHECKING:
-    from pyroadrunner.plugins.kv.drivers.redis_sentinel import Sentinels
+    from pyroadrunner.remote.redis.sentinel import Sentinels
 
 Command = tuple[str | bytes | int, ...]
 
@@ -26,6 +26,7 @@ Command = tuple[str | bytes | int, ...]
 _NOT_MASTER = "READONLY"
 _NOT_YET = (_NOT_MASTER, "LOADING", "MASTERDOWN", "TRYAGAIN")
 _MORE = object()
+_STEP = 1000  # keys that are looked at in one step
 
 
 class RedisReader:
@@ -53,7 +54,7 @@ class DirectRedis:
         self._settings = settings
         self._sentinels: Sentinels | None = None
         if settings.master:
-            from pyroadrunner.plugins.kv.drivers.redis_sentinel import Sentinels  # a quarter of a second of imports
+            from pyroadrunner.remote.redis.sentinel import Sentinels  # a quarter of a second of imports
 
             self._sentinels = Sentinels(settings)
         self._link: Link | None = None
@@ -67,7 +68,7 @@ class DirectRedis:
         Raises:
             StoreError: after the last try; of several commands the others may have been done.
         """
-        question = _packed(commands)
+        question = packed(commands)
         tries = self._settings.retries
         while True:
             try:
@@ -82,6 +83,24 @@ class DirectRedis:
         """The answer to a command for the whole database."""
         (answer,) = await self.ask([(command,)])
         return answer
+
+    async def keys(self, pattern: str) -> list[bytes]:
+        """All keys of a pattern, step by step: Redis answers others in between."""
+        found: list[bytes] = []
+        cursor: bytes = b"0"
+        while True:
+            ((cursor, some),) = await self.ask([("SCAN", cursor, "MATCH", pattern, "COUNT", _STEP)])
+            found += some
+            if cursor == b"0":
+                return found
+
+    async def master(self) -> Address:
+        """Where the server is; sentinels are asked.
+
+        Raises:
+            Unreachable: they do not tell.
+        """
+        return self._settings.addresses[0] if self._sentinels is None else await self._sentinels.master()
 
     async def close(self) -> None:
         if self._link is not None:
@@ -117,26 +136,28 @@ class DirectRedis:
                 if self._loop.time() - self._used <= self._settings.idle:
                     return self._link  # another call was quicker
                 self._link.cut("not used for long")
-            known = self._settings.addresses[0]
-            host, port = known if self._sentinels is None else await self._sentinels.master()
-            tls = self._settings.tls_context()
-            name = host if tls is not None else None
-            timeout = self._settings.dial_timeout
-            link = await connect(host, port, RedisReader(), timeout, tls=tls, server_hostname=name)
-            await self._greet(link)
-            self._link = link
+            link = self._link = await dial(await self.master(), self._settings)
             self._used = self._loop.time()
             return link
 
-    async def _greet(self, link: Link) -> None:
-        greeting = _greeting(self._settings)
-        if not greeting:
-            return
-        question = _packed(greeting)
-        for reply in await link.ask(question, len(greeting), self._settings.timeout):
+
+async def dial(address: Address, settings: RedisSettings) -> Link:
+    """A link to a server, logged in.
+
+    Raises:
+        Unreachable, StoreError
+    """
+    host, port = address
+    tls = settings.tls_context()
+    name = host if tls is not None else None
+    link = await connect(host, port, RedisReader(), settings.dial_timeout, tls=tls, server_hostname=name)
+    greeting = _greeting(settings)
+    if greeting:
+        for reply in await link.ask(packed(greeting), len(greeting), settings.timeout):
             if isinstance(reply, hiredis.ReplyError):
                 link.cut(str(reply))
                 raise StoreError(str(reply))
+    return link
 
 
 def _greeting(settings: RedisSettings) -> list[Command]:
@@ -150,6 +171,6 @@ def _greeting(settings: RedisSettings) -> list[Command]:
     return greeting
 
 
-def _packed(commands: Sequence[Command]) -> bytes:
+def packed(commands: Sequence[Command]) -> bytes:
     # Its annotation says a tuple of one; it takes any.
     return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ import os
 import ssl
 from dataclasses import dataclass
 
-from pyroadrunner.plugins.kv.config import RedisConfig, TlsConfig
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig, TlsConfig
 
 PORT = 6379
 

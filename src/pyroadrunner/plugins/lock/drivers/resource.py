@@ -37,12 +37,12 @@ class Waiter(Timed):
 
     Attributes:
         ttl: microseconds the lock is wanted for; 0 = for ever.
-        tell: called once, with whether the lock was given.
+        tell: called once, with the token of the lock; 0 = it was not given.
     """
 
     __slots__ = ("read", "tell", "ttl")
 
-    def __init__(self, name: str, id: str, *, read: bool, ttl: int, tell: Callable[[bool], None]) -> None:  # noqa: A002
+    def __init__(self, name: str, id: str, *, read: bool, ttl: int, tell: Callable[[int], None]) -> None:  # noqa: A002
         super().__init__(name, id)
         self.read = read
         self.ttl = ttl

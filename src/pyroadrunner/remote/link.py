@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-from pyroadrunner.plugins.kv.store import StoreError
+from pyroadrunner.remote.errors import StoreError
 
 
 class LinkLost(StoreError):
@@ -33,10 +33,15 @@ class Reader(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """A connection; of use until it is ``closed``."""
+    """A connection; of use until it is ``closed``.
+
+    Attributes:
+        news: gets each reply first; ``True`` = it was nobody's answer, but something the server says by itself.
+    """
 
     def __init__(self, address: str, reader: Reader) -> None:
         self.closed = False
+        self.news: Callable[[Any], bool] | None = None
         self._address = address
         self._reader = reader
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -87,6 +92,8 @@ class Link(asyncio.Protocol):
             self.cut(str(error))
             return
         for reply in replies:
+            if self.news is not None and self.news(reply):
+                continue
             if not self._waiting:
                 self.cut("the server says more than it was asked")
                 return

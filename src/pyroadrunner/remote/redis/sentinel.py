@@ -5,9 +5,9 @@ from __future__ import annotations
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
-from pyroadrunner.plugins.kv.drivers.link import Unreachable
-from pyroadrunner.plugins.kv.drivers.redis_py import connection_options
-from pyroadrunner.plugins.kv.drivers.redis_settings import Address, RedisSettings
+from pyroadrunner.remote.link import Unreachable
+from pyroadrunner.remote.redis.options import connection_options
+from pyroadrunner.remote.redis.settings import Address, RedisSettings
 
 
 class Sentinels:

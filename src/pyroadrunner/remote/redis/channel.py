@@ -1,0 +1,86 @@
+"""One channel of Redis (publish and subscribe), listened to for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from pyroadrunner.log import Log
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.link import Link, LinkLost
+from pyroadrunner.remote.redis.client import RedisClient
+from pyroadrunner.remote.redis.direct import packed
+
+_PING_EVERY = 1.0  # seconds; so long a connection may be dead before it is made anew
+_PATIENCE = 1.0  # seconds between two tries
+
+
+class Channel:
+    """Tells what is said on a channel. Connections that are lost are made anew; what was said meanwhile is not heard.
+
+    Args:
+        heard: called with each message.
+        joined: called whenever it listens (again): now messages may have been missed.
+        log: where it says, once each, that Redis went away and that it is back.
+    """
+
+    def __init__(
+        self, redis: RedisClient, name: str, *, heard: Callable[[bytes], None], joined: Callable[[], None], log: Log
+    ) -> None:
+        self._redis = redis
+        self._name = name
+        self._heard = heard
+        self._joined = joined
+        self._log = log
+        self._away = False
+        self._task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Channel({self._name!r})"
+
+    def listen(self) -> None:
+        """Begin. Idempotent."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen(), name=f"channel {self._name}")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    # inside
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._stay(await self._redis.dial())
+            except StoreError as error:
+                if not self._away:
+                    self._log.error("redis is away; it is asked again until it is back", redis=self._redis, error=error)
+                self._away = True
+            await asyncio.sleep(_PATIENCE)
+
+    async def _stay(self, link: Link) -> None:
+        timeout = self._redis.settings.timeout
+        link.news = self._news
+        try:
+            await link.ask(packed([("SUBSCRIBE", self._name)]), 1, timeout)
+            if self._away:
+                self._log.info("redis is back", redis=self._redis)
+            self._away = False
+            self._joined()
+            while not link.closed:
+                await asyncio.sleep(_PING_EVERY)
+                await link.ask(packed([("PING",)]), 1, timeout)
+            raise LinkLost("the connection was lost")
+        finally:
+            link.cut("no more needed")
+
+    def _news(self, reply: Any) -> bool:
+        if not (isinstance(reply, list) and len(reply) == 3 and reply[0] == b"message"):
+            return False
+        self._heard(reply[2])
+        return True

@@ -1,0 +1,109 @@
+"""Redis, however it is set up: one server or the master that sentinels name (``direct.py``), or a cluster
+(``cluster.py``).
+
+A server that goes away is an error of the calls that need it, after the configured retries; nothing is lost but them,
+and the next call connects anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.link import Link
+from pyroadrunner.remote.redis.config import RedisConfig
+from pyroadrunner.remote.redis.direct import Command, DirectRedis, dial
+from pyroadrunner.remote.redis.settings import RedisSettings
+
+
+class RedisClient:
+    """Connects with the first call; of calls, no more run at a time than ``pool_size`` says.
+
+    Raises:
+        StoreError: the settings can't be used.
+        ModuleNotFoundError: the package ``redis`` is not installed.
+    """
+
+    def __init__(self, config: RedisConfig) -> None:
+        self._addresses = ", ".join(config.addrs)
+        self.settings = RedisSettings.of(config)
+        self.clustered = self.settings.clustered
+        self._turns = asyncio.Semaphore(self.settings.most)
+        if self.clustered:
+            from pyroadrunner.remote.redis.cluster import ClusterRedis  # half a second of imports
+
+            self._redis: DirectRedis | ClusterRedis = ClusterRedis(self.settings, config)
+        else:
+            self._redis = DirectRedis(self.settings)
+
+    def __repr__(self) -> str:
+        return self._addresses
+
+    async def one(self, *command: str | bytes | int) -> Any:
+        """The answer to one command.
+
+        Raises:
+            StoreError: Redis said so, or there is no answer to be had.
+        """
+        (answer,) = await self.each([command])
+        return answer
+
+    async def each(self, commands: Sequence[Command]) -> Sequence[Any]:
+        """The answers to commands that are sent together.
+
+        Raises:
+            StoreError: as for :meth:`one`; some of them may have been done.
+        """
+        if not commands:
+            return []
+        await self._take_turn()
+        try:
+            return await self._redis.ask(commands)
+        finally:
+            self._turns.release()
+
+    async def everywhere(self, command: str) -> Any:
+        """The answer to a command for the whole database; numbers of all masters of a cluster together.
+
+        Raises:
+            StoreError: as for :meth:`one`.
+        """
+        await self._take_turn()
+        try:
+            return await self._redis.everywhere(command)
+        finally:
+            self._turns.release()
+
+    async def keys(self, pattern: str) -> list[bytes]:
+        """All keys of a pattern (Redis' ``MATCH``); for operators, since every key is looked at.
+
+        Raises:
+            StoreError: as for :meth:`one`.
+        """
+        return await self._redis.keys(pattern)
+
+    async def dial(self) -> Link:
+        """A connection of one's own, for what others must not share.
+
+        Raises:
+            StoreError: there is none to be had.
+        """
+        return await dial(await self._redis.master(), self.settings)
+
+    async def close(self) -> None:
+        await self._redis.close()
+
+    # inside
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        patience = self.settings.patience
+        try:
+            async with asyncio.timeout(patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise StoreError(f"no connection became free within {patience:g} s; see `pool_size`") from None

@@ -1,0 +1,35 @@
+"""Every driver of locks behind real servers, each started once. A test has a name of its own for its locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pyroadrunner.sdk.rpc import AsyncRpcClient
+from support.locks import DRIVERS, LockClient, two_servers
+from support.server import Server
+
+Scene = Callable[[LockClient, LockClient], Awaitable[None]]
+
+
+@pytest.fixture(scope="session", params=DRIVERS)
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    with two_servers(request.param, folder) as servers:
+        yield servers
+
+
+@pytest.fixture
+def play(servers: tuple[Server, Server]) -> Callable[[Scene], None]:
+    """Runs a scene with a client of each of two servers."""
+
+    async def running(scene: Scene) -> None:
+        async with AsyncRpcClient(servers[0].rpc) as one, AsyncRpcClient(servers[1].rpc) as other:
+            await scene(LockClient(one), LockClient(other))
+
+    return lambda scene: asyncio.run(running(scene))
