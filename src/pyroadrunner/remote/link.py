@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 
 from pyroadrunner.remote.errors import StoreError
 
+_LOST = "the connection was lost"
+
 
 class LinkLost(StoreError):
     """The connection is gone, or was given up. What was asked may have been done."""
@@ -58,9 +60,15 @@ class Link(asyncio.Protocol):
             LinkLost
         """
         assert self._transport is not None
+        if self.closed:
+            raise LinkLost(f"{self._address}: {_LOST}")
+        try:
+            self._transport.write(question)
+        except RuntimeError:  # uvloop has closed it, and says so only afterwards
+            self.cut(_LOST)
+            raise LinkLost(f"{self._address}: {_LOST}") from None
         futures = [self._loop.create_future() for _ in range(answers)]
         self._waiting.extend(futures)
-        self._transport.write(question)
         try:
             async with asyncio.timeout(timeout):
                 return [await future for future in futures]
@@ -102,7 +110,7 @@ class Link(asyncio.Protocol):
                 waiting.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.cut(f"the connection was lost{f': {exc}' if exc else ''}")
+        self.cut(f"{_LOST}{f': {exc}' if exc else ''}")
 
 
 async def connect(

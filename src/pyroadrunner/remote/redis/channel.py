@@ -59,7 +59,9 @@ class Channel:
                 await self._stay(await self._redis.dial())
             except StoreError as error:
                 if not self._away:
-                    self._log.error("redis is away; it is asked again until it is back", redis=self._redis, error=error)
+                    self._log.error(
+                        "redis is away; it is asked again until it is back", redis=str(self._redis), error=str(error)
+                    )
                 self._away = True
             await asyncio.sleep(_PATIENCE)
 
@@ -69,7 +71,7 @@ class Channel:
         try:
             await link.ask(packed([("SUBSCRIBE", self._name)]), 1, timeout)
             if self._away:
-                self._log.info("redis is back", redis=self._redis)
+                self._log.info("redis is back", redis=str(self._redis))
             self._away = False
             self._joined()
             while not link.closed:
