@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +91,21 @@ def test_operators_see_and_release_locks(tmp_path: Path) -> None:
         assert (done.code, "nobody holds the lock: other" in done.stderr) == (1, True)
         assert not Locks(client).exists("stuck")
         assert rr("lock", "release", cwd=tmp_path).code != 0
+
+
+def test_a_worker_reads_its_token_as_the_page_says(server: Server, tmp_path: Path) -> None:
+    example = next(
+        block
+        for block in re.findall(r"```php\n(.*?)```", (ROOT / "docs" / "lock.md").read_text(), re.S)
+        if "token" in block
+    )
+    script = tmp_path / "token.php"
+    script.write_text(f"<?php require {json.dumps(str(ROOT / 'php' / 'autoload.php'))};\n{example}")
+    with RpcClient(server.rpc) as client:
+        locks = Locks(client)
+        with locks.hold("report") as key:
+            (view,) = (lock for lock in client.call("lock.List") if lock["resource"] == "report")
+            done = subprocess.run(
+                [require_php(), str(script)], env={**os.environ, "RR_RPC": server.rpc}, capture_output=True, timeout=30
+            )
+    assert done.stdout.decode() == f"{key} {view['holders'][0]['token']}\n"
