@@ -39,10 +39,15 @@ class Wish(NamedTuple):
 
 
 class Place:
-    """A call that waits."""
+    """A call that waits.
+
+    Attributes:
+        leaving: its patience is over; it is not asked for any more, but what it was given it still gets.
+    """
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
+        self.leaving = False
         self.future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
 
@@ -90,7 +95,11 @@ class Watch:
         due = _ASK_EVERY
         waiting = iter(list(self.places))
         while some := list(itertools.islice(waiting, _TOGETHER)):
-            there = {place: self.places[place].wish for place in some if place in self.places}
+            asked = [(place, self.places[place]) for place in some if place in self.places]
+            # Who has its lock may have lost it again by now: asked for once more it would be given a second one.
+            there = {place: one.wish for place, one in asked if not (one.leaving or one.future.done())}
+            if not there:
+                continue
             due, tokens = await self._script.want(self._name, there, patient=True)
             for place, token in zip(there, tokens, strict=True):
                 one = self.places.get(place)
@@ -208,11 +217,11 @@ class RedisLocks:
 
     async def stop(self) -> None:
         self._stopped = True
-        for watch in list(self._watches.values()):
-            for place in watch.places.values():
+        for name, watch in self._watches.items():
+            for key, place in watch.places.items():
                 if not place.future.done():
                     place.future.set_result(0)
-        await asyncio.sleep(0)  # now they give up their places
+                    self._errand(self._quit(name, key))
         if self._errands:
             await asyncio.wait(self._errands, timeout=self._redis.settings.timeout)
         await self._channel.close()
@@ -231,20 +240,19 @@ class RedisLocks:
         mine = watch.places[place] = Place(wish)
         watch.watch(due)
         try:
-            async with asyncio.timeout(min(patience, _LONGEST)):
-                token = await mine.future
-        except TimeoutError:
-            token = 0
+            await asyncio.wait([mine.future], timeout=min(patience, _LONGEST))
+            if mine.future.done():
+                return mine.future.result()
+            mine.leaving = True
+            if watch.error is not None:
+                raise watch.error
+            token: int = await self._script.run(name, "last", place)
+            return mine.future.result() if mine.future.done() else token
         finally:
             del watch.places[place]
             if not watch.places:
                 del self._watches[name]
                 watch.poke()
-        if not token:
-            if watch.error is not None:
-                raise watch.error
-            self._errand(self._quit(name, place))
-        return token
 
     async def _give_back(self, name: str, place: str, first: asyncio.Task[Any]) -> None:
         """Nobody will be told what the place was given."""

@@ -9,9 +9,9 @@
 -- State: t  token of the last lock given; it is never smaller than the time, so that it grows even when the key was lost
 --        x  whether the holder is an exclusive one
 --        h  holders: i id, p place (names one call), t token, d when it ends (0 = never), w ttl it is wanted for,
---           u not sure yet
+--           u not sure yet, e when it ends once it is sure (as UpdateTTL said)
 --        q  queue: i, p, w, r whether to read, s server, l when it is dropped unless the server asks again
---        g  given and taken away again before the server asked: p, t, d
+--        g  calls that are through: given and taken away again before the server asked, or given up (t 0): p, t, d
 --        n  name of the last release, so that one sent twice is answered as the first was
 local ASK_WITHIN = 3000000
 local LEASE = 5000000
@@ -58,9 +58,15 @@ local function admits(id, read)
   return #state.h == 0 and #state.q == 0
 end
 
+local function leave(at)
+  local gone = table.remove(state.h, at)
+  if gone.u then table.insert(state.g, { p = gone.p, t = gone.t, d = now + ASK_WITHIN }) end
+  changed = true
+end
+
 local function give(one, sure)
   local before = find(state.h, 'i', one.i)
-  if before then table.remove(state.h, before) end
+  if before then leave(before) end
   state.t = math.max(state.t + 1, now)
   state.x = not one.r
   local due = now + ASK_WITHIN
@@ -94,25 +100,25 @@ local function advance()
   end
 end
 
-local function leave(at)
-  local gone = table.remove(state.h, at)
-  if gone.u then table.insert(state.g, { p = gone.p, t = gone.t, d = now + ASK_WITHIN }) end
-  changed = true
+-- The token of a call that was given its lock, which is sure then; 0 = it has given up; nil = neither.
+local function given(place)
+  local at = find(state.h, 'p', place)
+  if at then
+    local held = state.h[at]
+    if held.u then
+      held.u, held.d, changed = false, held.e or ends(held.w), true
+    end
+    return held.t
+  end
+  at = find(state.g, 'p', place)
+  return at and state.g[at].t
 end
 
 -- A call that asks: take it, wait for it, or say that it still waits. Answers its token; 0 = it has none.
 local function want(one, patient)
-  local at = find(state.h, 'p', one.p)
-  if at then
-    local held = state.h[at]
-    if held.u then
-      held.u, held.d, changed = false, ends(held.w), true
-    end
-    return held.t
-  end
-  at = find(state.g, 'p', one.p)
-  if at then return state.g[at].t end
-  at = find(state.q, 'p', one.p)
+  local token = given(one.p)
+  if token then return token end
+  local at = find(state.q, 'p', one.p)
   if at then
     state.q[at].l, changed = now + LEASE, true
   elseif admits(one.i, one.r) then
@@ -138,15 +144,21 @@ function operations.want(server, patient, ...)
   return answer
 end
 
--- A call that gives up: it has no place any more, and no lock.
+-- A call whose patience is over: its token after all, since others may have seen that it was given, or no place any more.
+function operations.last(place)
+  local token = given(place)
+  if not token then operations.quit(place) end
+  return token or 0
+end
+
+-- A call whose answer nobody waits for any more: it has no place and no lock, and gets none if it is asked for late.
 function operations.quit(place)
   for _, list in ipairs({ state.q, state.h, state.g }) do
     local at = find(list, 'p', place)
-    if at then
-      table.remove(list, at)
-      changed = true
-    end
+    if at then table.remove(list, at) end
   end
+  table.insert(state.g, { p = place, t = 0, d = now + ASK_WITHIN })
+  changed = true
   return 1
 end
 
@@ -172,8 +184,8 @@ function operations.update(id, ttl)
   local at = find(state.h, 'i', id)
   if not at then return 0 end
   local held = state.h[at]
-  held.w, changed = tonumber(ttl), true
-  if not held.u then held.d = ends(held.w) end
+  held.e, changed = ends(tonumber(ttl)), true
+  if not held.u then held.d = held.e end
   return 1
 end
 
