@@ -46,6 +46,10 @@ KINDS = {
     "direct.get": "Redis itself, GET",
     "direct.set": "Redis itself, SET",
 }
+LOCKS = {  # by the driver; two calls are one here
+    "memory": {"lock.own": "`lock.Lock` and `Release`, memory", "lock.shared": "the same, one lock for all"},
+    "redis": {"lock.own": "`lock.Lock` and `Release`, redis", "lock.shared": "the same, one lock for all"},
+}
 HEADINGS = ("Call", "Clients", "Calls/s", "p50 us", "p99 us", "Server CPU us")
 HELLO = Load(name="hello", title="hello", path="/hello", connections=8, answer=b"Hello world!")
 
@@ -55,6 +59,7 @@ Written by `python -m bench.rpc`; the best of {rounds} rounds, since other proce
 Clients are PHP processes with one plain socket each, one call at a time; values have 100 bytes, kv calls are protobuf.
 "Server CPU" is that of `rr serve` for one call; a loop that answers each call with the same bytes and looks at nothing
 takes {floor:.0f} us here, with four clients. "Redis itself" is the same client asking Redis with no server between.
+A lock taken and released is one row of two calls; each client has a lock of its own, or all take turns with one.
 
 {table}
 
@@ -73,8 +78,8 @@ class Calls:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[tuple[int, str, str, int]]:
-    """pid, RPC address and HTTP port of a server with storages; Redis' address between."""
+def serving(locks: str = "memory") -> Iterator[tuple[int, str, str, int]]:
+    """pid, RPC address and HTTP port of a server with storages and a driver of locks; Redis' address between."""
     with tempfile.TemporaryDirectory(prefix="bench-rpc-") as name:
         folder = Path(name)
         redis, http, rpc = free_port(), free_port(), free_port()
@@ -83,6 +88,8 @@ def serving() -> Iterator[tuple[int, str, str, int]]:
             "memory": {"driver": "memory"},
             "redis": {"driver": "redis", "config": {"addrs": f"127.0.0.1:{redis}"}},
         }
+        if locks == "redis":
+            config["lock"] = {"driver": "redis", "config": {"addrs": f"127.0.0.1:{redis}"}}
         quiet = ["--save", "", "--bind", "127.0.0.1", "--dir", name]
         with (
             process(["redis-server", "--port", str(redis), *quiet], folder / "redis.log", folder),
@@ -188,17 +195,25 @@ async def floor_us(clients: int) -> float:
 
 def measure() -> tuple[list[tuple[str, ...]], list[Check]]:
     rows: list[tuple[str, ...]] = []
+    found = {}
+
+    def look(kind: str, title: str, clients: int, address: str, pid: int) -> None:
+        seen = found[kind, clients] = best(kind, address, clients, pid)
+        shown = f"{seen.server_us:.1f}" if not kind.startswith("direct") else ""
+        rows.append((title, str(clients), f"{seen.rate:,.0f}", f"{seen.p50_us:.0f}", f"{seen.p99_us:.0f}", shown))
+
     with serving() as (pid, rpc, redis, http):
-        found = {}
         for kind, title in KINDS.items():
             for clients in CLIENTS:
-                seen = found[kind, clients] = best(kind, redis if kind.startswith("direct") else rpc, clients, pid)
-                shown = f"{seen.server_us:.1f}" if not kind.startswith("direct") else ""
-                figures = (f"{seen.rate:,.0f}", f"{seen.p50_us:.0f}", f"{seen.p99_us:.0f}", shown)
-                rows.append((title, str(clients), *figures))
+                look(kind, title, clients, redis if kind.startswith("direct") else rpc, pid)
         filler = Filler(rpc)
         quiet, expiring = p99_while_expiring(http, filler)
         filler.clear()
+    for driver, kinds in LOCKS.items():
+        with serving(driver) as (pid, rpc, _, _):
+            for kind, title in kinds.items():
+                for clients in CLIENTS if kind == "lock.own" else CLIENTS[1:]:
+                    look(kind, title, clients, rpc, pid)
     with serving() as (pid, rpc, _, _):
         plain = bytes_per_key(pid, Filler(rpc))
     with serving() as (pid, rpc, _, _):

@@ -48,10 +48,12 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         tasks: its calls that are running, by what was called.
+        called: whether it has made a call.
     """
 
     def __init__(self, methods: Methods, owner: Owner) -> None:
         self.tasks: dict[Call, asyncio.Task[None]] = {}
+        self.called = False
         self._abandoned: dict[Call, asyncio.Task[None]] = {}  # of them, those that end with the client
         self._methods = methods
         self._owner = owner
@@ -145,6 +147,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _start(self, call: Call) -> None:
+        self.called = True
         try:
             method = self._methods.find(call.method)
             codec = call.codec

@@ -24,8 +24,9 @@ class Exchange:
     Args:
         address: where to listen.
         methods: what can be called.
-        max_connections: clients at a time; one more is closed at once. ``None`` = half of the descriptors this process
-            may have: RPC must not take them from those who serve requests.
+        max_connections: clients at a time. One more is let in for the oldest that has not made a call yet, so that a
+            crowd that only connects keeps nobody out; where all have, it is closed at once. ``None`` = half of the
+            descriptors this process may have: RPC must not take them from those who serve requests.
     """
 
     def __init__(self, address: Address, methods: Methods, *, max_connections: int | None = None) -> None:
@@ -34,7 +35,7 @@ class Exchange:
         self._max_connections = max_connections or max(
             resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _LEAST_CONNECTIONS
         )
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # in the order in which they came
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
         self._closing = False
@@ -93,17 +94,25 @@ class Exchange:
     # Owner
 
     def opened(self, connection: Connection) -> None:
-        if self._closing or len(self._connections) >= self._max_connections:
-            if not self._closing and not self._full:
-                log.warning("no more clients are taken until some leave", limit=self._max_connections)
-                self._full = True
+        if self._closing or (len(self._connections) >= self._max_connections and not self._make_room()):
             connection.abort()
             return
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._empty.clear()
 
+    def _make_room(self) -> bool:
+        silent = next((one for one in self._connections if not one.called), None)
+        if not self._full:
+            what = "the oldest that have not called yet are closed" if silent else "no more are taken until some leave"
+            log.warning(f"too many clients: {what}", limit=self._max_connections)
+            self._full = True
+        if silent is not None:
+            silent.abort()
+            self._connections.pop(silent, None)
+        return silent is not None
+
     def closed(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._full = self._full and len(self._connections) >= self._max_connections * 0.9
         if not self._connections:
             self._empty.set()

@@ -1,0 +1,114 @@
+"""Ten thousand connections to ``rpc`` that want nothing good, and one client that has work to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pyroadrunner.goridge.frame import Flag
+from pyroadrunner.goridge.rpc import encode_call
+from pyroadrunner.sdk.rpc import RpcClient
+from support.php import require_php
+from support.server import Server
+
+ROOT = Path(__file__).parents[2]
+CROWD = 10_000
+HALF = encode_call(1, b"rpc.Version", b"true", Flag.JSON)[:-3]
+BUSY = """
+require %s;
+$rpc = PyRoadRunner\\Rpc\\Rpc::create();
+for ($n = 0; $n < 500; $n++) {
+    if (!$rpc->call('lock.Lock', ['resource' => "crowd-$n", 'id' => 'me', 'ttl' => 1000])['ok']) { exit(3); }
+}
+echo 'done';
+"""
+
+
+@contextmanager
+def crowd(server: Server, count: int) -> Iterator[list[socket.socket]]:
+    """Connections of which every second one has sent half a call."""
+    connections: list[socket.socket] = []
+    host, _, port = server.rpc.removeprefix("tcp://").rpartition(":")
+    try:
+        for number in range(count):
+            connections.append(socket.create_connection((host, int(port)), 20))
+            if number % 2:
+                connections[-1].sendall(HALF)
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def work(server: Server) -> str:
+    """What a busy PHP client says at its end."""
+    code = BUSY % json.dumps(str(ROOT / "php" / "autoload.php"))
+    environment = {**os.environ, "RR_RPC": server.rpc}
+    done = subprocess.run([require_php(), "-r", code], env=environment, capture_output=True, timeout=60)
+    return (done.stdout + done.stderr).decode()
+
+
+def open_descriptors(server: Server) -> int:
+    return psutil.Process(server.pid).num_fds()
+
+
+def settled(server: Server, count: int) -> None:
+    """Return once the server has no more descriptors open than that."""
+    deadline = time.monotonic() + 30
+    while (now := open_descriptors(server)) > count:
+        assert time.monotonic() < deadline, f"{now} descriptors are open, {count} were"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[int]:
+    """How many connections there can be, at most as many as the test wants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(2 * CROWD, hard)  # the server lets half of its own be clients of RPC
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    assert most > 3000, "the hard limit on open files is too low for this test; raise it (ulimit -Hn)"
+    yield most // 2
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_crowd_that_says_nothing_is_in_nobody_s_way(tmp_path: Path, many_descriptors: int) -> None:
+    with Server(tmp_path, {}) as server:
+        assert work(server) == "done"
+        descriptors = open_descriptors(server)
+        memory = []
+        for _ in range(2):
+            with crowd(server, many_descriptors):
+                assert work(server) == "done"
+                assert open_descriptors(server) >= many_descriptors, "they are all there"
+            settled(server, descriptors)
+            memory.append(psutil.Process(server.pid).memory_info().rss)
+        assert memory[1] - memory[0] < 8 << 20, "nothing of a crowd stays"
+        assert work(server) == "done"
+
+
+def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tmp_path: Path) -> None:
+    few = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"]
+    with Server(tmp_path, {}, launcher=few) as server, RpcClient(server.rpc) as client:
+        assert client.call("rpc.Version")
+        descriptors = open_descriptors(server)
+        with crowd(server, 400):
+            cpu = sum(psutil.Process(server.pid).cpu_times()[:2])
+            begin = time.monotonic()
+            while time.monotonic() < begin + 1:
+                assert client.call("rpc.Version"), "who was there before is served"
+                time.sleep(0.05)
+            used = sum(psutil.Process(server.pid).cpu_times()[:2]) - cpu
+            assert used < 0.7, "it does not spin"
+        settled(server, descriptors)
+        assert work(server) == "done"
+        assert server.stderr.count("too many clients: the oldest that have not called yet are closed") == 1
