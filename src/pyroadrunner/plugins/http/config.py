@@ -7,9 +7,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.plugins.http.middleware.config import CustomConfig, HeadersConfig, StaticConfig, faulty_subnets
+from pyroadrunner.door.address import parse_address
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.plugins.http.middleware.config import (
+    BUILT_IN,
+    CustomConfig,
+    HeadersConfig,
+    StaticConfig,
+    faulty_subnets,
+)
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
@@ -119,10 +128,24 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     fcgi: FcgiConfig = FcgiConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """A subnet that is none, two routes whose pools have one name."""
+        """An address or a subnet that is none, two routes whose pools have one name."""
+        for key, address in (("address", self.address), ("fcgi.address", self.fcgi.address)):
+            try:
+                if address:
+                    parse_address(address, "")
+            except ListenError as wrong:
+                yield key, str(wrong).lstrip()
         if self.trusted_subnets:
             yield from faulty_subnets("trusted_subnets", self.trusted_subnets)
         yield from same_names(self.routes)
+
+    def warnings(self) -> Iterable[tuple[str, str]]:
+        """Middleware that nobody has: left out, as in RoadRunner."""
+        known = [*BUILT_IN, *self.custom]
+        for at, name in enumerate(self.middleware):
+            if name not in known and ":" not in name and "." not in name:
+                near = suggest(name, known) or f"there are {', '.join(sorted(known))}"
+                yield f"middleware.{at}", f"requested middleware doesn't exist; {near}"
 
     def pools(self) -> dict[str, PoolConfig]:
         """Every pool of the section by name, the default one first; what a route leaves out is filled in."""

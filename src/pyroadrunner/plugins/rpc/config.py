@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
+
+from pyroadrunner.goridge.address import InvalidAddress, parse_address
 
 
 class RpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -10,3 +14,10 @@ class RpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
     listen: str = "tcp://127.0.0.1:6001"
     """``tcp://host:port`` or ``unix://path``. Loopback by default: whoever reaches it steers the server."""
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """What is no address."""
+        try:
+            parse_address(self.listen)
+        except InvalidAddress as wrong:
+            yield "listen", str(wrong)

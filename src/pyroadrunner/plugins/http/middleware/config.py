@@ -17,6 +17,20 @@ _FRAMING = ("content-length", "transfer-encoding")  # they say where a message e
 Found = Iterable[tuple[str, str]]
 
 
+# Name in the config -> module of this package. Each has ``build(setup) -> Around | None``; None = its options are
+# absent, so there is nothing to do. They are imported by ``registry.py``.
+BUILT_IN: dict[str, str] = {
+    "gzip": "compress",
+    "headers": "headers",
+    "http_metrics": "metrics",
+    "otel": "otel",
+    "proxy_ip_parser": "proxy_ip",
+    "request_id": "request_id",
+    "sendfile": "sendfile",
+    "static": "static",
+}
+
+
 class CorsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.headers.cors``: which pages of other sites may read what is served here."""
 

@@ -11,6 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.middleware.config import BUILT_IN
 from pyroadrunner.plugins.http.tally import RequestTally
 
 log = Log("http")
@@ -18,19 +19,6 @@ log = Log("http")
 Around = Callable[[ASGIApp], ASGIApp]
 
 _PACKAGE = "pyroadrunner.plugins.http.middleware"
-
-# Name in the config -> module of this package. Each has ``build(setup) -> Around | None``; None = its options are
-# absent, so there is nothing to do.
-BUILT_IN: dict[str, str] = {
-    "gzip": "compress",
-    "headers": "headers",
-    "http_metrics": "metrics",
-    "otel": "otel",
-    "proxy_ip_parser": "proxy_ip",
-    "request_id": "request_id",
-    "sendfile": "sendfile",
-    "static": "static",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,5 +69,4 @@ def _layer(name: str, setup: Setup) -> Around | None:
     if custom or ":" in name or "." in name:
         made: Around = import_module(f"{_PACKAGE}.custom").build(name, setup.config)
         return made
-    log.warning("requested middleware doesn't exist", requested=name, known=sorted([*BUILT_IN, *setup.config.custom]))
-    return None
+    return None  # the config has warned of it

@@ -1,0 +1,44 @@
+"""The ``http`` section as a whole: what its keys say about each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyroadrunner.config.check import Checked, check
+from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.rpc.config import RpcConfig
+
+
+def checked(section: str, **keys: Any) -> Checked:
+    config = {section: keys, "server": {"command": "php worker.php"}}
+    return check(RawConfig.from_dict(config, "test"), {"http": HttpConfig, "rpc": RpcConfig})
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "path", "message"),
+    [
+        ("http", {"address": "8080"}, "http.address", "`8080` is no address; write host:port"),
+        ("http", {"address": ":99999"}, "http.address", "`:99999` has no such port"),
+        ("http", {"fcgi": {"address": "unix://"}}, "http.fcgi.address", "`unix://` has no path"),
+        ("rpc", {"listen": "6001"}, "rpc.listen", "invalid socket DSN (tcp://:6001, unix://file.sock): `6001`"),
+    ],
+)
+def test_an_address_that_is_none_is_a_fault_of_its_key(
+    section: str, keys: dict[str, Any], path: str, message: str
+) -> None:
+    (fault,) = checked(section, **keys).faults
+    assert fault.path == path
+    assert fault.message.startswith(message)
+
+
+def test_middleware_that_nobody_has_is_doubtful_and_left_out() -> None:
+    found = checked("http", address=":8080", middleware=["headers", "gzipp", "mine", "package.module:Class", "cash"],
+                    custom={"mine": {"class": "package.module:Class"}})  # fmt: skip
+    assert found.faults == []
+    warnings = [warning for warning in found.warnings if warning.path.startswith("http.middleware")]
+    assert [warning.path for warning in warnings] == ["http.middleware[1]", "http.middleware[4]"]
+    assert warnings[0].message == "requested middleware doesn't exist; did you mean `gzip`?"
+    assert "there are gzip, headers" in warnings[1].message
