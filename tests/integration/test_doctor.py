@@ -87,8 +87,10 @@ def test_brokers(tmp_path: Path) -> None:
             "fast": {"driver": "redis", "config": {"addrs": [there]}},
             "gone": {"driver": "memcached", "config": {"addr": ["127.0.0.1:1"]}},
         }
-        code, found = look(tmp_path, config(kv=stores))
+        code, found = look(tmp_path, config(kv=stores, lock={"driver": "redis", "config": {"addrs": there}}))
     assert code == 1
+    assert found["lock.config.addrs"]["found"] == f"{there} answers"
+    assert found["lock.driver"]["found"] == "hiredis is installed"
     assert found["kv.fast.config.addrs"]["found"] == f"{there} answers"
     assert found["kv.gone.config.addr"]["found"] == "127.0.0.1:1: connection refused"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyroadrunner.cli.console import say
-from pyroadrunner.cli.doctor import boot, brokers, machine, php, places, render
+from pyroadrunner.cli.doctor import boot, brokers, extras, machine, php, places, render
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
 from pyroadrunner.config.check import Checked, check
 from pyroadrunner.config.errors import ConfigError
@@ -53,6 +53,7 @@ def look(options: LoadOptions) -> Iterator[Finding]:
     yield from machine.look(sum(pool.workers_wanted() for _, pool in pools))
     yield from _config(raw, checked)
     yield from _php(checked, effective)
+    yield from (extras.look(*one) for one in extras.needs(effective))
     yield from (places.listen(key, text) for key, text in places.addresses(effective))
     yield from (places.folder(key, path) for key, path in places.folders(effective))
     yield from (brokers.look(*one) for one in brokers.brokers(effective))

@@ -19,7 +19,7 @@ class Finding:
     """What was looked at, how it is, and what to do.
 
     Attributes:
-        part: ``PHP``, ``machine``, ``config``, ``places``, ``brokers``, ``workers``.
+        part: ``PHP``, ``machine``, ``config``, ``packages``, ``places``, ``brokers``, ``workers``.
         what: the thing in a few words.
         found: what was found there.
         todo: what to do; empty when nothing has to be done.

@@ -8,144 +8,23 @@ server that died are dropped after some seconds), and when the lock before ends 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import uuid
-from collections.abc import Coroutine, Mapping
-from importlib.resources import files
-from typing import Any, NamedTuple
+from collections.abc import Coroutine
+from typing import Any
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.lock.driver import Figures, HolderView, LockView
+from pyroadrunner.plugins.lock.drivers.redis_script import Script, Wish
+from pyroadrunner.plugins.lock.drivers.redis_watch import Place, Watch
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.channel import Channel
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
 
-_ASK_EVERY = 1.0  # seconds; a place in the queue is kept for five without
-_SOONEST = 0.001  # seconds
 _LONGEST = 86400.0 * 365  # seconds a call waits at most: event loops take no delay of centuries
-_TOGETHER = 500  # calls one script is asked for; Lua takes only so many arguments
 
 log = Log("lock")
-
-
-class Wish(NamedTuple):
-    """What a call waits for."""
-
-    id: str
-    read: bool
-    ttl: int
-
-
-class Place:
-    """A call that waits.
-
-    Attributes:
-        leaving: its patience is over; it is not asked for any more, but what it was given it still gets.
-    """
-
-    def __init__(self, wish: Wish) -> None:
-        self.wish = wish
-        self.leaving = False
-        self.future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-
-class Watch:
-    """The calls of this server that wait for one name, and the task that asks for them.
-
-    Attributes:
-        error: why the last question had no answer.
-    """
-
-    def __init__(self, script: Script, name: str) -> None:
-        self.places: dict[str, Place] = {}
-        self.error: StoreError | None = None
-        self._script = script
-        self._name = name
-        self._poke = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
-
-    def poke(self) -> None:
-        """Ask now."""
-        self._poke.set()
-
-    def watch(self, due: float) -> None:
-        """Ask from now on, first in ``due`` seconds at the latest. Idempotent."""
-        if self.task is None:
-            self.task = asyncio.create_task(self._run(due), name=f"lock {self._name}")
-
-    async def _run(self, pause: float) -> None:
-        while self.places:
-            try:
-                async with asyncio.timeout(max(pause, _SOONEST)):
-                    await self._poke.wait()
-            except TimeoutError:
-                pass
-            self._poke.clear()
-            try:
-                pause = await self._ask()
-                self.error = None
-            except StoreError as error:
-                self.error, pause = error, _ASK_EVERY
-        self.task = None
-
-    async def _ask(self) -> float:
-        """Ask for all; seconds until the next time."""
-        due = _ASK_EVERY
-        waiting = iter(list(self.places))
-        while some := list(itertools.islice(waiting, _TOGETHER)):
-            asked = [(place, self.places[place]) for place in some if place in self.places]
-            # Who has its lock may have lost it again by now: asked for once more it would be given a second one.
-            there = {place: one.wish for place, one in asked if not (one.leaving or one.future.done())}
-            if not there:
-                continue
-            due, tokens = await self._script.want(self._name, there, patient=True)
-            for place, token in zip(there, tokens, strict=True):
-                one = self.places.get(place)
-                if token and one is not None and not one.future.done():
-                    one.future.set_result(token)
-        return due
-
-
-class Script:
-    """``resource.lua``, by its operations."""
-
-    def __init__(self, redis: RedisClient, prefix: str, server: str) -> None:
-        self._redis = redis
-        self._prefix = prefix
-        self._server = server
-        self._text = files(__package__).joinpath("resource.lua").read_bytes()
-        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
-
-    async def want(self, name: str, places: Mapping[str, Wish], *, patient: bool) -> tuple[float, list[int]]:
-        """Ask for each call's lock.
-
-        Args:
-            patient: those that can't have it now are to wait.
-
-        Returns:
-            Seconds after which to ask again, and the tokens; 0 = none yet.
-        """
-        wishes: list[str | int] = []
-        for place, wish in places.items():
-            wishes += (place, wish.id, "1" if wish.read else "0", wish.ttl)
-        left, *tokens = await self.run(name, "want", self._server, "1" if patient else "0", *wishes)
-        return (min(left / 1_000_000, _ASK_EVERY) if left else _ASK_EVERY), tokens
-
-    async def run(self, name: str, operation: str, *arguments: str | int) -> Any:
-        """One step on a name.
-
-        Raises:
-            StoreError: there is no answer; it may have been done.
-        """
-        rest = (1, f"{self._prefix}:{name}", operation, name, f"{self._prefix}:", *arguments)
-        try:
-            return await self._redis.one("EVALSHA", self._digest, *rest)
-        except StoreError as error:
-            if not str(error).startswith("NOSCRIPT"):
-                raise
-        return await self._redis.one("EVAL", self._text, *rest)
 
 
 class RedisLocks:

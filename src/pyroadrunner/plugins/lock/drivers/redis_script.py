@@ -1,0 +1,66 @@
+"""``resource.lua``, the one script that changes a name, by its operations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.client import RedisClient
+
+ASK_EVERY = 1.0  # seconds; a place in the queue is kept for five without
+
+
+class Wish(NamedTuple):
+    """What a call waits for."""
+
+    id: str
+    read: bool
+    ttl: int
+
+
+class Script:
+    """Runs it.
+
+    Args:
+        prefix: what keys and channels begin with.
+        server: what the channel of this server ends with.
+    """
+
+    def __init__(self, redis: RedisClient, prefix: str, server: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._server = server
+        self._text = files(__package__).joinpath("resource.lua").read_bytes()
+        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
+
+    async def want(self, name: str, places: Mapping[str, Wish], *, patient: bool) -> tuple[float, list[int]]:
+        """Ask for each call's lock.
+
+        Args:
+            patient: those that can't have it now are to wait.
+
+        Returns:
+            Seconds after which to ask again, and the tokens; 0 = none yet.
+        """
+        wishes: list[str | int] = []
+        for place, wish in places.items():
+            wishes += (place, wish.id, "1" if wish.read else "0", wish.ttl)
+        left, *tokens = await self.run(name, "want", self._server, "1" if patient else "0", *wishes)
+        return (min(left / 1_000_000, ASK_EVERY) if left else ASK_EVERY), tokens
+
+    async def run(self, name: str, operation: str, *arguments: str | int) -> Any:
+        """One step on a name.
+
+        Raises:
+            StoreError: there is no answer; it may have been done.
+        """
+        rest = (1, f"{self._prefix}:{name}", operation, name, f"{self._prefix}:", *arguments)
+        try:
+            return await self._redis.one("EVALSHA", self._digest, *rest)
+        except StoreError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+        return await self._redis.one("EVAL", self._text, *rest)
