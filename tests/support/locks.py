@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from pyroadrunner.proto.lock.v1beta1.lock_pb2 import Request, Response
 from pyroadrunner.sdk.rpc import AsyncRpcClient
+from support.programs import PATIENCE
 from support.redis import redis_cluster, redis_sentinel, redis_server
 from support.server import Server
 
@@ -32,8 +34,9 @@ class LockClient:
 
     async def until_waiting(self, resource: str, ids: list[str]) -> None:
         """Return once these wait, in this order."""
-        while (await self.view(resource)).get("waiting", []) != ids:
-            pass
+        async with asyncio.timeout(PATIENCE):
+            while (await self.view(resource)).get("waiting", []) != ids:
+                pass
 
 
 @contextmanager

@@ -92,8 +92,11 @@ def test_a_reader_does_not_pass_a_writer_that_waits(play: Play, name: str) -> No
         writer = asyncio.create_task(other.call("Lock", name, "2", wait=LONG))
         await one.until_waiting(name, ["2"])
         assert not await one.call("LockRead", name, "3")
-        readers = [asyncio.create_task(one.call("LockRead", name, f"r{n}", wait=LONG)) for n in range(3)]
-        await one.until_waiting(name, ["2", "r0", "r1", "r2"])
+        readers, queue = [], ["2"]
+        for key in ("r0", "r1", "r2"):
+            readers.append(asyncio.create_task(one.call("LockRead", name, key, wait=LONG)))
+            queue.append(key)
+            await one.until_waiting(name, queue)
         assert await one.call("Release", name, "1")
         assert await writer
         assert not any(reader.done() for reader in readers)
