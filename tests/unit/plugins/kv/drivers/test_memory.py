@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.kv.config import MemoryConfig
@@ -158,6 +158,7 @@ def test_bytes_of_keys_and_values_are_bounded() -> None:
     within(check, max_bytes=100)
 
 
+@settings(deadline=None)  # what else the machine does is no fault of the store's
 @given(
     st.lists(
         st.tuples(
