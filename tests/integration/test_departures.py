@@ -7,7 +7,7 @@ import json
 import socket
 from pathlib import Path
 
-from pyroadrunner.door.connected import connected_ports
+from pyroadrunner.door.connected import connected_ports, unheard
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
@@ -82,4 +82,21 @@ def test_only_connections_whose_client_is_there_are_connected() -> None:
         assert ports[0] in seen
         assert ports[1] not in seen
         for one in (there, *kept):
+            one.close()
+
+
+def test_who_has_only_connected_is_unheard() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        silent, asking = (socket.create_connection(listening.getsockname()) for _ in range(2))
+        kept = [listening.accept()[0] for _ in range(2)]
+        asking.send(b"a question")
+        kept[1].recv(1)  # wait for it to arrive
+        assert [one.getpeername() for one in unheard(port)] == [silent.getsockname()]
+        assert len(list(unheard(port, tls=True))) == 2
+        for _ in range(2):
+            asking.sendall(b"more")
+            kept[1].recv(64)
+        assert [one.getpeername() for one in unheard(port, tls=True)] == [silent.getsockname()]
+        for one in (silent, asking, *kept):
             one.close()

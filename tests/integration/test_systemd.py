@@ -114,7 +114,7 @@ def test_a_restart_keeps_the_sockets_that_were_passed_on(tmp_path: Path) -> None
     config = web(endure={"retirement": "300ms"})
     launcher = [sys.executable, str(ACTIVATE), f"http=127.0.0.1:{port}", "--"]
     with Server(tmp_path, config, launcher=launcher) as server:
-        with Load(("127.0.0.1", port), threads=1) as load:
+        with Load(("127.0.0.1", port), threads=8) as load:
             for round_ in (2, 3):
                 server.send(signal.SIGUSR2)
                 server.wait_for(READY, times=round_)

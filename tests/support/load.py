@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 import time
 from types import TracebackType
@@ -17,18 +18,32 @@ class Load:
     the server closed it while it was idle, which HTTP allows at any time and every client has to expect (RFC 9112
     section 9.3.1).
 
+    Args:
+        tls: to ask over TLS, what to trust.
+        stops: the server is expected to end; a thread that can't connect any more has seen that, and does too.
+
     Attributes:
         done: requests answered with 200.
         failures: what happened to the others.
         bodies: every different answer.
     """
 
-    def __init__(self, address: tuple[str, int], path: str = "/", *, threads: int = 4) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        path: str = "/",
+        *,
+        threads: int = 4,
+        tls: ssl.SSLContext | None = None,
+        stops: bool = False,
+    ) -> None:
         self.done = 0
         self.failures: list[str] = []
         self.bodies: set[bytes] = set()
         self._address = address
         self._path = path
+        self._tls = tls
+        self._stops = stops
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._progress = threading.Condition(self._lock)
@@ -64,6 +79,10 @@ class Load:
                 connection.request("GET", self._path)
                 answer = connection.getresponse()
                 body = answer.read()
+            except ConnectionRefusedError as wrong:
+                if not self._stops:
+                    self._note(f"{type(wrong).__name__}: {wrong}")
+                break
             except (OSError, http.client.HTTPException) as wrong:
                 connection.close()
                 if fresh or not isinstance(wrong, _CLOSED):
@@ -80,6 +99,8 @@ class Load:
         connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is not None:
+            return http.client.HTTPSConnection(*self._address, timeout=20, context=self._tls)
         return http.client.HTTPConnection(*self._address, timeout=20)
 
     def _note(self, failure: str) -> None:

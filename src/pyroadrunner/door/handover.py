@@ -18,7 +18,7 @@ import sys
 
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.sockets import BACKLOG, BoundSockets
-from pyroadrunner.goridge.succession import direct
+from pyroadrunner.goridge.socket_filter import choose_second
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
 
@@ -47,7 +47,7 @@ def steer(new: BoundSockets) -> None:
     if BOTH_ACCEPT:
         return
     for one in new.sockets:
-        direct(one)
+        choose_second(one)
 
 
 def _twin(old: socket.socket) -> socket.socket:

@@ -15,6 +15,7 @@ from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.log import Log
@@ -57,6 +58,7 @@ class Listener:
     ) -> None:
         self._app = app
         self._bound = bound
+        self._tls = tls is not None
         self._log = log
         self._giving_up = False
         self._retired = False
@@ -92,6 +94,10 @@ class Listener:
         assert self._requests is not None
         await asyncio.shield(self._requests)
 
+    async def settle(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        await settle(self._bound, tls=self._tls)
+
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
         self._server.shutdown()
@@ -107,6 +113,7 @@ class Listener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        await let_go(self._bound)
         if self._requests is not None:
             done, _ = await asyncio.wait([self._requests], timeout=grace)
             if not done:

@@ -6,13 +6,17 @@ import errno
 import os
 import socket
 import stat
+import struct
+import sys
 
 from pyroadrunner.door.address import Tcp, Unix
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.goridge import activation, succession
 from pyroadrunner.goridge.address import TcpAddress, UnixAddress
+from pyroadrunner.goridge.socket_filter import ignore_newcomers, notice_newcomers
 
 BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
+_WAITING = 24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
 
 
 class BoundSockets:
@@ -28,8 +32,9 @@ class BoundSockets:
         self._path = address.path if isinstance(address, Unix) else ""
         self.address = address
         self.sockets = self._passed_on(address)
-        self._ours = not self.sockets
-        if self._ours:
+        self.passed_on = bool(self.sockets)
+        self.let_in()  # a server that was killed while it turned others away could not do so
+        if not self.passed_on:
             self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
 
     @classmethod
@@ -39,7 +44,7 @@ class BoundSockets:
         bound._key = ""
         bound._inode = None
         bound._path = ""
-        bound._ours = True
+        bound.passed_on = False
         bound.address = address
         bound.sockets = sockets
         return bound
@@ -49,7 +54,7 @@ class BoundSockets:
         other = BoundSockets.of(self.address, self.sockets)
         other._inode, self._inode = self._inode, None
         other._path = self._path
-        other._ours = self._ours
+        other.passed_on = self.passed_on
         self.sockets = []
         return other
 
@@ -65,23 +70,39 @@ class BoundSockets:
     def listen(self) -> None:
         """Listen, when that was put off: while another server of ours is taken over, connections must not wait here for
         workers that boot."""
-        for one in self.sockets if self._ours else ():
+        for one in () if self.passed_on else self.sockets:
             one.listen(BACKLOG)
 
     def take(self) -> None:
         """While another server of ours is taken over: let new connections come here; they are accepted by now."""
         for one in self.sockets:
             succession.listens(one)
-            if self._ours:
+            if not self.passed_on:
                 succession.steer(one)
         if self._inode is not None and isinstance(self.address, Unix):
             succession.move(self.address.path)
             self._path = self.address.path
 
+    def turn_away(self) -> None:
+        """Let nobody else connect, and keep those who have: a socket that is shut down resets what waits in it. TCP on
+        Linux. Sockets that were passed on to us are others' as well: see :meth:`let_in`."""
+        for one in self.sockets:
+            ignore_newcomers(one)
+
+    def let_in(self) -> None:
+        """Undo :meth:`turn_away` for the others who listen on sockets that were passed on to us."""
+        if self.passed_on and sys.platform == "linux":
+            for one in self.sockets:
+                notice_newcomers(one)
+
+    def crowded(self) -> bool:
+        """Whether connections wait to be accepted. TCP on Linux."""
+        return any(_waiting(one) for one in self.sockets)
+
     def refuse(self) -> None:
         """Refuse connections from now on, also where others hold copies of the descriptors; those of a socket that was
         passed on to us wait for the next server."""
-        for listening in self.sockets if self._ours else ():
+        for listening in () if self.passed_on else self.sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -192,6 +213,12 @@ class BoundSockets:
         if wrong.errno == errno.EACCES:
             return ListenError(f"{self._key} {address}: permission denied (ports below 1024 need more rights)")
         return ListenError(f"{self._key} {address} can't be listened on: {wrong.strerror or wrong}")
+
+
+def _waiting(listening: socket.socket) -> int:
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING + 4)
+    number: int = struct.unpack_from("I", info, _WAITING)[0]
+    return number
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -104,6 +104,10 @@ class TlsListener:
         for old in self._retired:
             old.refuse()
 
+    async def settle(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        await self._current.settle()
+
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
         if self._ticking is not None:

@@ -18,16 +18,13 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-_SO_ATTACH_REUSEPORT_CBPF = 51  # not in the socket module
-_BPF_RETURN_CONSTANT = 0x06
-_SECOND = 1  # place of the new socket in the kernel's list: there are never more than two
+from pyroadrunner.goridge.socket_filter import choose_second
 
 _listening: WeakSet[socket.socket] = WeakSet()
 _many: WeakSet[MakesWay] = WeakSet()
@@ -100,17 +97,7 @@ def before_bind(sock: socket.socket) -> None:
 def steer(sock: socket.socket) -> None:
     """While taking over: from now on new connections to its port come to this socket, which listens."""
     if _taking_over and sock.family != socket.AF_UNIX and sys.platform == "linux":
-        direct(sock)
-
-
-def direct(sock: socket.socket) -> None:
-    """Let the second socket of its port have all new connections. Linux only."""
-    import ctypes  # hardly any start needs it
-
-    # struct sock_filter {u16 code; u8 jt, jf; u32 k}, struct sock_fprog {u16 len; sock_filter *filter}
-    instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN_CONSTANT, 0, 0, _SECOND))
-    program = struct.pack("HP", 1, ctypes.addressof(instruction))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, program)
+        choose_second(sock)
 
 
 def path_to_bind(path: str) -> str:

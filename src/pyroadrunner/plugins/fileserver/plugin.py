@@ -68,6 +68,9 @@ class FileServerPlugin:
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what is being sent end."""
         if self._listener is not None:
+            if grace > 0:
+                self._listener.retire()
+                await self._listener.settle()
             self._listener.refuse()
             await self._listener.finish(grace)
         for mount in self._mounts:

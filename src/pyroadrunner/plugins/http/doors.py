@@ -45,6 +45,9 @@ class Door(Protocol):
     def retire(self) -> None:
         """Close each connection behind its next answer."""
 
+    async def settle(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+
     def refuse(self) -> None:
         """Accept no more connections."""
 
@@ -164,9 +167,13 @@ class Doors:
             door.retire()
 
     async def stop(self, grace: float) -> None:
-        """Refuse connections, let what runs end for ``grace`` seconds, then cut it off."""
+        """Refuse connections, let what runs end for ``grace`` seconds, then cut it off. With no grace nothing that is
+        on its way is waited for."""
         if self._acme is not None:
             self._acme.stop()
+        if grace > 0:
+            self.retire()
+            await asyncio.gather(*(door.settle() for door in self._open))
         for door in self._open:
             door.refuse()
         await asyncio.gather(*(door.finish(grace) for door in self._open))

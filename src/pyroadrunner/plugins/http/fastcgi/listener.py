@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.fastcgi.connection import Connection
@@ -45,6 +46,10 @@ class FastCgiListener:
     def retire(self) -> None:
         """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
 
+    async def settle(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        await settle(self._bound)
+
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
         self._refusing = True
@@ -57,6 +62,7 @@ class FastCgiListener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        await let_go(self._bound)
         if not await self._ends_within(grace):
             log.warning("requests are cut off: the grace period is over", connections=len(self._connections))
             for connection in list(self._connections):

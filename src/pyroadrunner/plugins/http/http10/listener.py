@@ -9,6 +9,7 @@ import tempfile
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.address import Unix
 from pyroadrunner.door.listener import Listener
+from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.http10.connection import Connection
@@ -68,6 +69,10 @@ class Http10Listener:
         for connection in self._connections:
             connection.retire()
 
+    async def settle(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        await settle(self._bound)
+
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
         self._refusing = True
@@ -83,6 +88,7 @@ class Http10Listener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        await let_go(self._bound)
         # Connections that were passed on are over when the engine is done with them.
         await asyncio.gather(self._engine.finish(grace), self._finish(grace))
         self._bound.close()

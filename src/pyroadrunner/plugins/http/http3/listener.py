@@ -81,6 +81,9 @@ class Http3Listener:
     def retire(self) -> None:
         """Nothing to do: aioquic has no way to say that a connection is to end."""
 
+    async def settle(self) -> None:
+        """Nothing to do: a connection over UDP begins with its first packet."""
+
     def refuse(self) -> None:
         """Turn away new requests; those that run go on."""
         self._refusing = True

@@ -1,0 +1,82 @@
+"""The end of ``rr serve`` while clients go on asking: each is answered or refused, and nobody holds it up."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.load import Load
+from support.php import require_php
+from support.server import Server, free_port
+from support.tls import Authority
+
+STOPPING = "stop signal received"
+WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
+
+
+def server(folder: Path, **http: Any) -> Server:
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"pool": {"num_workers": 2}, **http},
+        "endure": {"grace_period": "300s"},
+    }
+    # The engine's own limits end a silent connection after 30 seconds, and so would a server without a thought.
+    return Server(folder, config, timeout=20)
+
+
+@pytest.mark.parametrize("http10", [False, True])
+def test_no_request_is_lost(tmp_path: Path, http10: bool) -> None:
+    for _ in range(3):
+        with server(tmp_path, http10=http10) as running, Load(running.address, threads=16, stops=True) as load:
+            assert running.stop() == 0
+        assert load.failures == []
+
+
+def test_no_request_over_tls_is_lost(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    identity = authority.server()
+    for _ in range(3):
+        address = ("localhost", free_port())
+        files = {"address": f"127.0.0.1:{address[1]}", "cert": str(identity.cert), "key": str(identity.key)}
+        with (
+            server(tmp_path, ssl=files) as running,
+            Load(address, threads=16, tls=authority.context(), stops=True) as load,
+        ):
+            assert running.stop() == 0
+        assert load.failures == []
+
+
+def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
+    with server(tmp_path) as running, socket.create_connection(running.address) as client:
+        running.send(signal.SIGTERM)
+        running.wait_for(STOPPING)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: ex.com\r\n\r\n")
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        assert running.wait() == 0
+
+
+@pytest.mark.parametrize("http10", [False, True])
+def test_who_connects_and_says_nothing_does_not_hold_up_the_stop(tmp_path: Path, http10: bool) -> None:
+    with server(tmp_path, http10=http10) as running, socket.create_connection(running.address) as client:
+        assert running.stop() == 0  # gives up before the engine's limits, and long before the grace period
+        assert client.recv(1) == b""
+
+
+def test_a_half_handshake_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    identity = authority.server()
+    port = free_port()
+    files = {"address": f"127.0.0.1:{port}", "cert": str(identity.cert), "key": str(identity.key)}
+    with server(tmp_path, ssl=files) as running, socket.create_connection(("127.0.0.1", port)) as client:
+        hello = ssl.MemoryBIO()
+        session = authority.context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            session.do_handshake()
+        client.sendall(hello.read())
+        assert client.recv(1 << 16)
+        assert running.stop() == 0
