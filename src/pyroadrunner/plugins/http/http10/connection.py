@@ -8,16 +8,14 @@ untouched from then on: HTTP/1.1, HTTP/2, WebSocket, and what is no request, sin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.front.connection import FrontConnection
 from pyroadrunner.plugins.http.http10.exchange import Exchange
 from pyroadrunner.plugins.http.http10.head import END, VERSION, BadRequest, Request, parse, refusal
-from pyroadrunner.plugins.http.http10.passage import Passage
-from pyroadrunner.plugins.http.http10.proxy import preamble
-from pyroadrunner.plugins.http.wire import Wire
 
 _LONGEST_HEAD = 1 << 20  # bytes, as in the engine
 _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse them
@@ -25,7 +23,7 @@ _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse
 log = Log("http")
 
 
-class Connection(Wire):
+class Connection(FrontConnection):
     """What happens on one connection.
 
     Args:
@@ -34,14 +32,9 @@ class Connection(Wire):
     """
 
     def __init__(self, app: ASGIApp, engine: str, closed: Callable[[Connection], None]) -> None:
-        super().__init__("client")
+        super().__init__(engine, closed)
         self._app = app
-        self._engine = engine
-        self._closed = closed
-        self._buffer = bytearray()
         self._exchange: Exchange | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._passage: Passage | None = None
         self._last = False
         self.since = asyncio.get_running_loop().time()  # of the silence, while a head is waited for
 
@@ -55,41 +48,16 @@ class Connection(Wire):
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
-        if self._passage is not None:
-            self._passage.write(data)
-            return
-        self._buffer += data
-        self.since = asyncio.get_running_loop().time()
-        if self._exchange is not None:
-            self._feed(self._exchange)
-        else:
-            self._look()
-
     def eof_received(self) -> bool:
         """A client may say that it sends nothing more, and still wait for the answer."""
-        if self._passage is not None:
-            self._passage.write_eof()
+        if super().eof_received():
             return True
         return self._exchange is not None and self._exchange.inbox.whole and not self._exchange.finished
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._passage is not None:
-            self._passage.hold(True)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._passage is not None:
-            self._passage.hold(False)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
         if self._exchange is not None:
             self._exchange.inbox.abort()
-        if self._passage is not None:
-            self._passage.close()
-        self._check_closed()
+        super().connection_lost(exc)
 
     # -- what the listener calls -----------------------------------------------------------------------------------
 
@@ -102,12 +70,6 @@ class Connection(Wire):
         self._last = True
         if self.waits:
             self._close()
-
-    def give_up(self) -> None:
-        """Cut off what runs."""
-        for task in self._tasks:
-            task.cancel()
-        self.cut()
 
     # -- what an exchange calls ------------------------------------------------------------------------------------
 
@@ -125,6 +87,14 @@ class Connection(Wire):
             self._look()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Answer a head, or a piece of a body; what is not HTTP/1.0 goes on."""
+        self.since = asyncio.get_running_loop().time()
+        if self._exchange is not None:
+            self._feed(self._exchange)
+        else:
+            self._look()
 
     def _look(self) -> None:
         end = self._buffer.find(b"\n")
@@ -168,38 +138,7 @@ class Connection(Wire):
             self._transport.write(refusal(status))
         self._close()
 
-    def _pass_on(self) -> None:
-        assert self._transport is not None
-        made = preamble(
-            self._transport.get_extra_info("socket").family,
-            self._transport.get_extra_info("peername"),
-            self._transport.get_extra_info("sockname"),
-        )
-        self._passage = Passage(self._transport, made + bytes(self._buffer))
-        self._buffer.clear()
-        self._run(self._passage.connect(self._engine))
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
     def _address(self, name: str) -> tuple[str, int] | None:
         assert self._transport is not None
         found: Any = self._transport.get_extra_info(name)
         return (found[0], found[1]) if isinstance(found, tuple) and len(found) >= 2 else None
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (wrong := task.exception()) is not None:
-            log.error("a request failed", error=repr(wrong))
-            self.cut()
-        self._tasks.discard(task)
-        self._check_closed()
-
-    def _close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def _check_closed(self) -> None:
-        if self._lost and not self._tasks:
-            self._closed(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from pyroadrunner.plugins.http.http10.proxy import preamble
+from pyroadrunner.plugins.http.front.proxy import preamble
 
 SIGNATURE = "0d0a0d0a000d0a515549540a"
 

@@ -1,0 +1,6 @@
+"""Who sees a connection before the engine does, and passes it on when it is not for him.
+
+proxy.py        who the client is, told to the engine (pure)
+passage.py      the way to the engine and back
+connection.py   one connection, looked at until it is clear whose it is
+"""
