@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import stat
 from pathlib import Path
@@ -23,8 +24,17 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "context.php"
 class Site(Server):
     """A server whose certificate comes from an ACME server."""
 
-    def __init__(self, folder: Path, pebble: Pebble, http_port: int, **http: Any) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        folder: Path,
+        pebble: Pebble,
+        http_port: int = 1,
+        *,
+        port: int = 0,
+        challenge: dict[str, Any] | None = None,
+        **http: Any,
+    ) -> None:
+        self.port = port or free_port()
         acme = {
             "email": "admin@example.org",
             "domains": ["localhost"],
@@ -32,6 +42,7 @@ class Site(Server):
             "alt_http_port": http_port,
             "directory_url": pebble.directory,
             "directory_ca": str(pebble.root),
+            **(challenge or {}),
         }
         super().__init__(
             folder,
@@ -51,10 +62,10 @@ class Site(Server):
         connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=20)
         try:
             connection.request("GET", "/")
-            with connection.getresponse() as answer:
-                assert json.loads(answer.read())["uri"] == f"https://localhost:{self.port}/"
             assert isinstance(connection.sock, ssl.SSLSocket)
             der = connection.sock.getpeercert(True)
+            with connection.getresponse() as answer:
+                assert json.loads(answer.read())["uri"] == f"https://localhost:{self.port}/"
             assert der is not None
             return x509.load_der_x509_certificate(der).serial_number
         finally:
@@ -96,6 +107,47 @@ def test_it_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
         assert loop.errors == []
 
 
+def test_a_certificate_is_had_by_a_handshake_on_the_port_of_https(tmp_path: Path) -> None:
+    port = free_port()
+    challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
+    with (
+        Pebble(tmp_path, tls_port=port) as pebble,
+        Site(tmp_path, pebble, port=port, challenge=challenge) as site,
+    ):
+        assert site.serial(pebble.issuer(tmp_path))
+
+
+def test_a_certificate_is_had_by_a_handshake_on_a_port_of_its_own(tmp_path: Path) -> None:
+    port = free_port()
+    challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
+    with Pebble(tmp_path, tls_port=port) as pebble, Site(tmp_path, pebble, challenge=challenge) as site:
+        assert site.serial(pebble.issuer(tmp_path))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+
+
+def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> None:
+    """While the server asks, all connections come in at the front; most go on to the engine."""
+    port = free_port()
+    challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
+    with (
+        Pebble(tmp_path, lifetime=12, tls_port=port) as pebble,
+        Site(tmp_path, pebble, port=port, challenge=challenge) as site,
+    ):
+        issuer = pebble.issuer(tmp_path)
+        first = site.serial(issuer)
+        context = ssl.create_default_context(cafile=str(issuer))
+        loops = [Loop(port, context, keep=keep) for keep in (True, False)]
+        for loop in loops:
+            loop.start()
+        site.wait_for("acme: there is a new certificate", times=2)
+        site.wait_for("certificate loaded")
+        assert site.serial(issuer) != first
+        for loop in loops:
+            loop.stop()
+            assert loop.errors == []
+
+
 def test_a_name_that_is_not_ours_ends_the_start_in_words(tmp_path: Path) -> None:
     other = free_port()  # nobody answers there
     with Pebble(tmp_path, other) as pebble:
@@ -117,7 +169,7 @@ def test_a_server_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> N
     [
         ("{domains: [a.org]}", "email could not be empty"),
         ("{email: a@a.org}", "should be at least 1 domain"),
-        ('{email: a@a.org, domains: ["*.a.org"]}', "`*.a.org` is no name that http-01 can show to be ours"),
+        ('{email: a@a.org, domains: ["*.a.org"]}', "`*.a.org` is no name that can be shown to be ours"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, acme: str, text: str) -> None:

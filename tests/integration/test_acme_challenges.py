@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from pyroadrunner.door.errors import TlsError
-from pyroadrunner.plugins.http.acme.challenges import Answers, ChallengeAnswers, answering
+from pyroadrunner.plugins.http.acme.http01 import Answers, ChallengeAnswers, answering
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 
 PATH = "/.well-known/acme-challenge/token"

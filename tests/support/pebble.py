@@ -20,6 +20,7 @@ class Pebble:
     Args:
         folder: for its config.
         http_port: where it asks its questions on 127.0.0.1.
+        tls_port: where it asks those of tlsalpn-01.
         lifetime: seconds its certificates are valid.
 
     Attributes:
@@ -27,7 +28,7 @@ class Pebble:
         root: PEM file with the root of its own certificate.
     """
 
-    def __init__(self, folder: Path, http_port: int, lifetime: int = 3600) -> None:
+    def __init__(self, folder: Path, http_port: int = 1, lifetime: int = 3600, tls_port: int = 1) -> None:
         authority = Authority(folder, "pebble")
         identity = authority.server("pebble-server")
         port = free_port()
@@ -47,7 +48,7 @@ class Pebble:
                         "certificate": str(identity.cert),
                         "privateKey": str(identity.key),
                         "httpPort": http_port,
-                        "tlsPort": 1,
+                        "tlsPort": tls_port,
                         "profiles": {"default": {"description": "for tests", "validityPeriod": lifetime}},
                     }
                 }

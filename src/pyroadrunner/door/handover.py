@@ -18,7 +18,7 @@ import sys
 
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.sockets import BACKLOG, BoundSockets
-from pyroadrunner.goridge.socket_filter import choose_second
+from pyroadrunner.goridge.socket_filter import choose_first, choose_second
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
 
@@ -48,6 +48,14 @@ def steer(new: BoundSockets) -> None:
         return
     for one in new.sockets:
         choose_second(one)
+
+
+def steer_back(old: BoundSockets) -> None:
+    """Undo :func:`steer`: new connections come to these sockets again."""
+    if BOTH_ACCEPT:
+        return
+    for one in old.sockets:
+        choose_first(one)
 
 
 def _twin(old: socket.socket) -> socket.socket:

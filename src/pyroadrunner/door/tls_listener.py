@@ -9,10 +9,16 @@ answers what comes on its connections and closes each behind its next answer. Wh
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.handover import BOTH_ACCEPT, steer, successor
+from pyroadrunner.door.address import Tcp
+from pyroadrunner.door.errors import ListenError
+from pyroadrunner.door.handover import BOTH_ACCEPT, steer, steer_back, successor
 from pyroadrunner.door.listener import Listener
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
@@ -21,9 +27,23 @@ from pyroadrunner.goridge import succession
 from pyroadrunner.log import Log
 
 _TICK = 1.0  # seconds between two looks at the files
+_ON_THE_WAY = 1.0  # seconds a handshake of TCP may take that has begun
 _RETIREMENT = 10.0  # seconds an engine with the old certificate keeps idle connections
 
 log = Log("http")
+
+
+class Front(Protocol):
+    """Who sees connections before the engine does."""
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The application for connections that are passed on; it has to be told whose they are."""
+
+    async def start(self, bound: BoundSockets, engine: int) -> None:
+        """Accept connections; the engine takes those it is to have on this port of 127.0.0.1."""
+
+    def refuse(self) -> None:
+        """Accept no more; those that were passed on go on."""
 
 
 class TlsListener:
@@ -51,7 +71,7 @@ class TlsListener:
         self._every = tick
         self._retirement = 0.0 if BOTH_ACCEPT else retirement
         self._stamp = files.stamp()
-        self._current = self._listener(bound)
+        self._current = self._listener(bound, app)
         self._retired: list[_Retired] = []
         self._changing = asyncio.Lock()
         self._ticking: asyncio.Task[None] | None = None
@@ -99,10 +119,43 @@ class TlsListener:
             self._ticking.cancel()
         self._current.retire()
 
+    @asynccontextmanager
+    async def behind(self, front: Front) -> AsyncIterator[None]:
+        """Let somebody else see new connections first, for as long as this lasts. No certificate is loaded meanwhile.
+
+        Raises:
+            ListenError: that can't be done; new connections come here as before.
+        """
+        if BOTH_ACCEPT:
+            raise ListenError(f"{self._bound.address} can't be shared on this system")
+        async with self._changing:
+            self.make_way()
+            inner = BoundSockets(Tcp("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
+            port = inner.port
+            engine = self._listener(inner, front.around(self._app))
+            await engine.start()
+            second = _Retired(engine, math.inf, apart=True)
+            self._retired.append(second)
+            try:
+                bound = successor(self._bound)
+                try:
+                    await front.start(bound, port)
+                    steer(bound)
+                    yield
+                finally:
+                    steer_back(self._bound)
+                    await asyncio.sleep(_ON_THE_WAY)
+                    front.refuse()
+                    bound.close()
+            finally:
+                engine.retire()
+                second.until = asyncio.get_running_loop().time() + self._retirement
+
     def make_way(self) -> None:
-        """Another process is about to listen here as well: engines with an old certificate end now."""
+        """Another is about to listen here, and at most two may at a time: engines with an old certificate end now."""
         for old in self._retired:
-            old.refuse()
+            if not old.apart:
+                old.refuse()
 
     async def settle(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
@@ -121,14 +174,13 @@ class TlsListener:
         everyone = [self._current, *(old.listener for old in self._retired)]
         await asyncio.gather(*(listener.finish(grace) for listener in everyone))
 
-    def _listener(self, bound: BoundSockets) -> Listener:
-        return Listener(self._app, bound, streams=self._streams, tls=self._files)
+    def _listener(self, bound: BoundSockets, app: ASGIApp) -> Listener:
+        return Listener(app, bound, streams=self._streams, tls=self._files)
 
     async def _replace(self) -> None:
-        for older in self._retired:
-            older.refuse()  # at most two may listen at a time
+        self.make_way()
         bound = successor(self._bound)
-        listener = self._listener(bound)
+        listener = self._listener(bound, self._app)
         await listener.start()
         steer(bound)
         self._current.retire()
@@ -151,10 +203,15 @@ class TlsListener:
 
 @dataclass(slots=True)
 class _Retired:
-    """An engine with an old certificate, and until when its idle connections stay open."""
+    """An engine that gets no new connections, and until when its idle ones stay open.
+
+    Attributes:
+        apart: it listens on a port of its own.
+    """
 
     listener: Listener
     until: float
+    apart: bool = False
     refused: bool = False
 
     def refuse(self) -> None:

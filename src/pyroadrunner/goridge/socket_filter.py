@@ -19,18 +19,26 @@ _RETURN = 0x06
 _FLAGS = 13  # place of the flags in the TCP header
 _SYN, _ACK = 0x02, 0x10
 _DROP, _KEEP = 0, 0xFFFFFFFF
-_SECOND = 1  # place of the newest of two sockets in the kernel's list
 
 _Instruction = tuple[int, int, int, int]  # code, jt, jf, k
 
 
-def choose_second(sock: socket.socket) -> None:
-    """Let the second socket of a port that is shared with SO_REUSEPORT have all new connections.
+def choose_first(sock: socket.socket) -> None:
+    """Let the older of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _attach(sock, _SO_ATTACH_REUSEPORT_CBPF, [(_RETURN, 0, 0, _SECOND)])
+    _choose(sock, 0)
+
+
+def choose_second(sock: socket.socket) -> None:
+    """Let the newer of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _choose(sock, 1)
 
 
 def ignore_newcomers(sock: socket.socket) -> None:
@@ -57,6 +65,10 @@ def notice_newcomers(sock: socket.socket) -> None:
     """Undo :func:`ignore_newcomers`, whoever did it."""
     with suppress(OSError):  # there is no filter
         sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def _choose(sock: socket.socket, place: int) -> None:
+    _attach(sock, _SO_ATTACH_REUSEPORT_CBPF, [(_RETURN, 0, 0, place)])
 
 
 def _attach(sock: socket.socket, option: int, program: Sequence[_Instruction]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pyroadrunner.asgi import ASGIApp
@@ -16,7 +15,6 @@ from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.acme.challenges import ChallengeAnswers
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
@@ -91,11 +89,11 @@ class Doors:
         try:
             if config.address:
                 self._plain_sockets = BoundSockets(parse_address(config.address))
-            if config.ssl.acme is not None:
-                self._acme = _acme(config.ssl.acme, self.port)
-                self._files = files_of(config.ssl, self._acme.path)
-            if self._files is not None:
+            if config.ssl.acme is not None or self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
+                if config.ssl.acme is not None:
+                    self._acme = _acme(config.ssl.acme, self.port, self._tls_sockets)
+                    self._files = files_of(config.ssl, self._acme.path)
             if config.fcgi.address:
                 address = parse_address(config.fcgi.address, "http.fcgi.address")
                 self._fcgi_sockets = BoundSockets(address, "http.fcgi.address")
@@ -135,7 +133,7 @@ class Doors:
             self.tls = TlsListener(entry, self._tls_sockets, self._files, streams=self._streams)
             await self._start(self.tls)
             if self._acme is not None:
-                self._acme.keep(self.tls.reload)
+                self._acme.keep(self.tls)
         if self._fcgi_sockets is not None:
             # Imported where it is used: most servers have no web server in front that speaks it.
             from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
@@ -201,7 +199,7 @@ class Doors:
         return Http10Listener(entry, sockets, streams=self._streams)
 
     def _plain_entry(self, chain: Chain) -> Entry:
-        around = partial(ChallengeAnswers, answers=self._acme.answers) if self._acme is not None else _unchanged
+        around = self._acme.challenge.plain if self._acme is not None else _unchanged
         if self._redirect and self._tls_sockets is not None:
             return Entry(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
         return self._entry(chain, around, http2=self._h2c)
@@ -245,11 +243,12 @@ def _udp_socket(text: str) -> socket.socket:
     return udp_socket(address)
 
 
-def _acme(config: AcmeConfig, plain_port: int) -> Acme:
+def _acme(config: AcmeConfig, plain_port: int, tls_sockets: BoundSockets) -> Acme:
     try:
+        from pyroadrunner.plugins.http.acme.kinds import challenge
         from pyroadrunner.plugins.http.acme.renewal import Acme
     except ImportError as missing:
         raise TlsError(
             f"http.ssl.acme needs packages that are not installed: pip install 'pyroadrunner[acme]' ({missing})"
         ) from missing
-    return Acme(config, plain_port)
+    return Acme(config, challenge(config, plain_port, tls_sockets))

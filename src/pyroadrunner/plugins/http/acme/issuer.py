@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -11,14 +11,30 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from josepy.errors import Error as JoseError
 from josepy.jwa import ES256
-from josepy.jwk import JWKEC
+from josepy.jwk import JWK, JWKEC
 
 from pyroadrunner.door.errors import TlsError
-from pyroadrunner.plugins.http.acme.challenges import Answers
+from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.store import Store
 from pyroadrunner.version import __version__
 
 _NONCE_RETRIES = 5
+
+
+@challenges.ChallengeResponse.register
+class _TlsAlpnResponse(challenges.KeyAuthorizationChallengeResponse):
+    typ = "tls-alpn-01"
+
+
+@challenges.Challenge.register
+class _TlsAlpn(challenges.KeyAuthorizationChallenge):
+    """The library has dropped this kind (with 5.0); its registry takes it back."""
+
+    typ = "tls-alpn-01"
+    response_cls = _TlsAlpnResponse
+
+    def validation(self, account_key: JWK, **_: Any) -> str:
+        return self.key_authorization(account_key)
 
 
 def issue(
@@ -27,16 +43,16 @@ def issue(
     directory: str,
     email: str,
     domains: list[str],
-    answers: Answers,
-    listening: AbstractContextManager[None],
+    kind: str,
+    expect: Callable[[Question], None],
     root_ca: str = "",
 ) -> None:
     """Have a certificate made out, and store it.
 
     Args:
         directory: URL of the server's directory.
-        answers: where answers to its questions are put, as long as they are open.
-        listening: entered while it may ask.
+        kind: of the questions it is to ask.
+        expect: told each of them before it is asked.
         root_ca: PEM file of the server's own root; empty = the system's.
 
     Raises:
@@ -47,13 +63,9 @@ def issue(
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         order = acme.new_order(crypto_util.make_csr(pem, domains))
-        with listening:
-            try:
-                for authorization in order.authorizations:
-                    _answer(acme, authorization, answers)
-                order = acme.poll_and_finalize(order)
-            finally:
-                answers.clear()
+        for authorization in order.authorizations:
+            _answer(acme, authorization, kind, expect)
+        order = acme.poll_and_finalize(order)
     except (errors.Error, JoseError, requests.RequestException, ValueError, OSError) as wrong:
         raise TlsError(f"no certificate from {directory} for {', '.join(domains)}: {_why(wrong)}") from wrong
     store.save(pem, order.fullchain_pem.encode())
@@ -86,16 +98,22 @@ def _client(store: Store, directory: str, email: str, root_ca: str) -> client.Cl
     return acme
 
 
-def _answer(acme: client.ClientV2, authorization: messages.AuthorizationResource, answers: Answers) -> None:
+def _answer(
+    acme: client.ClientV2,
+    authorization: messages.AuthorizationResource,
+    kind: str,
+    expect: Callable[[Question], None],
+) -> None:
     if authorization.body.status == messages.STATUS_VALID:
         return  # was shown not long ago
+    domain = authorization.body.identifier.value
     for challenge in authorization.body.challenges:
-        if isinstance(challenge.chall, challenges.HTTP01):
-            response, content = challenge.chall.response_and_validation(acme.net.key)
-            answers[challenge.chall.path] = content.encode()
+        if challenge.chall.typ == kind:
+            response = challenge.chall.response(acme.net.key)
+            expect(Question(domain, challenge.chall.encode("token"), response.key_authorization))
             acme.answer_challenge(challenge, response)
             return
-    raise errors.Error(f"the server has no http-01 challenge for {authorization.body.identifier.value}")
+    raise errors.Error(f"the server has no {kind} challenge for {domain}")
 
 
 def _why(wrong: Exception) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.acme.challenges import Answers, answering
+from pyroadrunner.plugins.http.acme.challenge import Challenge
 from pyroadrunner.plugins.http.acme.issuer import issue
 from pyroadrunner.plugins.http.acme.store import Store
 from pyroadrunner.plugins.http.tls.config import AcmeConfig
 
 _RETRY = 3600.0  # seconds to the next try, after one that failed; servers lock those out that ask too often
 _RETRIES = 30  # in a certificate's life at least, where it is a short one
-_STANDARD_PORT = 80
 _CHECK = 86_400.0  # seconds; a clock may be set, a machine may sleep: look again after a day at most
 
 log = Log("http")
@@ -28,26 +27,15 @@ class Acme:
     """The certificate of ``http.ssl.acme``.
 
     Args:
-        plain_port: of ``http.address``, 0 without one.
-
-    Attributes:
-        answers: to what the ACME server asks on ``http.address``.
+        challenge: how the names are shown to be ours.
     """
 
-    def __init__(self, config: AcmeConfig, plain_port: int) -> None:
+    def __init__(self, config: AcmeConfig, challenge: Challenge) -> None:
         self._config = config
         self._domains = list(dict.fromkeys(domain.lower() for domain in config.domains))
         self._store = Store(Path(config.cache_dir or "rr_cache_dir"), config.directory, self._domains)
-        self._port = config.alt_http_port or _STANDARD_PORT
-        self._shared = self._port == plain_port
+        self.challenge = challenge
         self._task: asyncio.Task[None] | None = None
-        self.answers: Answers = {}
-        if config.challenge_type not in ("", "http-01"):
-            log.warning(
-                "http.ssl.acme.challenge_type is not part of this version: http-01 is used",
-                value=config.challenge_type,
-                port=self._port,
-            )
 
     def __repr__(self) -> str:
         return f"Acme({', '.join(self._domains)})"
@@ -66,20 +54,17 @@ class Acme:
         if self._store.usable() is None:
             await self._issue()
 
-    def keep(self, renewed: Callable[[], Awaitable[None]]) -> None:
-        """Renew it from now on.
-
-        Args:
-            renewed: called after each time.
-        """
-        self._task = asyncio.create_task(self._renew(renewed), name="acme")
+    def keep(self, engine: TlsListener) -> None:
+        """Renew it from now on, for HTTPS that is up."""
+        self.challenge.serves(engine)
+        self._task = asyncio.create_task(self._renew(engine), name="acme")
 
     def stop(self) -> None:
         """Renew no more."""
         if self._task is not None:
             self._task.cancel()
 
-    async def _renew(self, renewed: Callable[[], Awaitable[None]]) -> None:
+    async def _renew(self, engine: TlsListener) -> None:
         pause = 0.0
         while True:
             found = self._store.certificate()
@@ -97,22 +82,23 @@ class Acme:
                 log.error("the certificate is not renewed", error=str(wrong), retry_in=pause)
             else:
                 pause = 1.0  # also where a server makes out certificates that are old already
-                await renewed()
+                await engine.reload()
 
     async def _issue(self) -> None:
         config = self._config
         log.info("acme: asking for a certificate", domains=self._domains, directory=config.directory)
-        await _in_a_thread(
-            lambda: issue(
-                self._store,
-                directory=config.directory,
-                email=config.email,
-                domains=self._domains,
-                answers=self.answers,
-                listening=nullcontext() if self._shared else answering(self._port, self.answers),
-                root_ca=config.directory_ca,
+        async with self.challenge.open():
+            await _in_a_thread(
+                lambda: issue(
+                    self._store,
+                    directory=config.directory,
+                    email=config.email,
+                    domains=self._domains,
+                    kind=self.challenge.kind,
+                    expect=self.challenge.expect,
+                    root_ca=config.directory_ca,
+                )
             )
-        )
         log.info("acme: there is a new certificate", domains=self._domains)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.front.engine import Engine
 from pyroadrunner.plugins.http.front.passage import Passage
-from pyroadrunner.plugins.http.front.proxy import preamble
 from pyroadrunner.plugins.http.wire import Wire
 
 log = Log("http")
@@ -18,11 +18,11 @@ class FrontConnection(Wire):
     """Keeps what comes in until the class below knows what it is (:meth:`look`): it answers itself, or passes on.
 
     Args:
-        engine: path of the engine's unix socket, which expects the PROXY protocol.
+        engine: who gets what is not for us; ``None`` = nobody, and it is not passed on.
         closed: called with this once it is over and nothing runs for it.
     """
 
-    def __init__(self, engine: str, closed: Callable[[Any], None]) -> None:
+    def __init__(self, engine: Engine | None, closed: Callable[[Any], None]) -> None:
         super().__init__("client")
         self._engine = engine
         self._closed = closed
@@ -81,14 +81,10 @@ class FrontConnection(Wire):
 
     def _pass_on(self) -> None:
         assert self._transport is not None
-        made = preamble(
-            self._transport.get_extra_info("socket").family,
-            self._transport.get_extra_info("peername"),
-            self._transport.get_extra_info("sockname"),
-        )
-        self._passage = Passage(self._transport, made + bytes(self._buffer))
+        assert self._engine is not None
+        self._passage = Passage(self._transport, self._engine, bytes(self._buffer))
         self._buffer.clear()
-        self._run(self._passage.connect(self._engine))
+        self._run(self._passage.connect())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from pyroadrunner.plugins.http.front.engine import Engine
+
 
 class Passage(asyncio.Protocol):
     """The way to the engine and back.
 
     Args:
         client: the connection it stands for.
-        first: what the engine gets first.
+        first: what has come from it already.
     """
 
-    def __init__(self, client: asyncio.Transport, first: bytes) -> None:
+    def __init__(self, client: asyncio.Transport, engine: Engine, first: bytes) -> None:
         self._client = client
-        self._first = bytearray(first)
+        self._engine = engine
+        self._first = bytearray(engine.preamble(client) + first)
         self._transport: asyncio.Transport | None = None
         self._ended = False
         self._closed = False
 
-    async def connect(self, engine: str) -> None:
-        """Open it; what comes from the client meanwhile waits in its socket."""
+    async def connect(self) -> None:
+        """Open it; what comes from the client meanwhile waits in its socket.
+
+        Raises:
+            OSError: the engine is not there.
+        """
         self._client.pause_reading()
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, engine)
+        await self._engine.connect(self, self._client)
 
     def write(self, data: bytes) -> None:
         """From the client."""
@@ -84,6 +91,7 @@ class Passage(asyncio.Protocol):
             self._client.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._engine.left(self)
         if exc is not None:
             self._client.abort()  # the engine cut it off: so do we
         else:

@@ -14,6 +14,7 @@ from typing import Any
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.front.connection import FrontConnection
+from pyroadrunner.plugins.http.front.engine import Engine
 from pyroadrunner.plugins.http.http10.exchange import Exchange
 from pyroadrunner.plugins.http.http10.head import END, VERSION, BadRequest, Request, parse, refusal
 
@@ -27,11 +28,11 @@ class Connection(FrontConnection):
     """What happens on one connection.
 
     Args:
-        engine: path of the engine's unix socket.
+        engine: who gets what is not HTTP/1.0.
         closed: called with this once it is over and its request has ended.
     """
 
-    def __init__(self, app: ASGIApp, engine: str, closed: Callable[[Connection], None]) -> None:
+    def __init__(self, app: ASGIApp, engine: Engine, closed: Callable[[Connection], None]) -> None:
         super().__init__(engine, closed)
         self._app = app
         self._exchange: Exchange | None = None

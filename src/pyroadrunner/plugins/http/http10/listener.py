@@ -12,6 +12,7 @@ from pyroadrunner.door.listener import Listener
 from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.front.engine import UnixEngine
 from pyroadrunner.plugins.http.http10.connection import Connection
 
 _TICK = 5.0  # seconds between two looks for those that are silent
@@ -34,8 +35,9 @@ class Http10Listener:
         self._every = tick
         # Only its owner gets into this folder, so nobody else can tell the engine who a client is.
         self._folder = tempfile.mkdtemp(prefix="rr-")
-        self._path = f"{self._folder}/engine.sock"
-        self._engine = Listener(app, BoundSockets(Unix(self._path)), streams=streams, behind_proxy=True)
+        path = f"{self._folder}/engine.sock"
+        self._way = UnixEngine(path)
+        self._engine = Listener(app, BoundSockets(Unix(path)), streams=streams, behind_proxy=True)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._ticking: asyncio.Task[None] | None = None
@@ -110,7 +112,7 @@ class Http10Listener:
         return True
 
     def _connected(self) -> Connection:
-        connection = Connection(self._app, self._path, self._closed)
+        connection = Connection(self._app, self._way, self._closed)
         self._connections.add(connection)
         return connection
 

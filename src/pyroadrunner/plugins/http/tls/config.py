@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from pyroadrunner.config.values import StringList, unbuilt
+from pyroadrunner.config.values import StringList
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?(?<!\.)", re.ASCII)
 _PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
@@ -25,12 +25,13 @@ class AcmeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     cache_dir: str = "rr_cache_dir"
     """Folder for the account and the certificates; only its owner can read what is in it."""
     challenge_type: str = "http-01"
-    """How the names are shown to be ours. ``http-01`` is the only one; others are taken for it, with a warning."""
+    """How the names are shown to be ours: ``http-01`` (the server asks over plain HTTP) or ``tlsalpn-01`` (it asks in
+    a TLS handshake). Another word is taken for ``http-01``, with a warning."""
     alt_http_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 80
     """Port on which the server's questions come in; 0 = 80. It asks on 80, so others need somebody who passes it on."""
-    alt_tlsalpn_port: Annotated[
-        int, msgspec.Meta(ge=0, le=65_535), unbuilt("port of the challenge tlsalpn-01; http-01 is used")
-    ] = 443
+    alt_tlsalpn_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 443
+    """Port on which the questions of ``tlsalpn-01`` come in; 0 = 443. The server asks on 443, so others need somebody
+    who passes it on."""
     use_production_endpoint: bool = False
     """Ask Let's Encrypt for certificates that browsers trust; else its staging server, for trying."""
     directory_url: str = ""
@@ -51,7 +52,7 @@ class AcmeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             yield "domains", "should be at least 1 domain"
         for domain in self.domains:
             if not _NAME.fullmatch(domain):
-                yield "domains", f"`{domain}` is no name that http-01 can show to be ours (no address, no wildcard)"
+                yield "domains", f"`{domain}` is no name that can be shown to be ours (no address, no wildcard)"
 
 
 class SslConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

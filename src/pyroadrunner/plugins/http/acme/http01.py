@@ -7,14 +7,64 @@ server of its own listens on it, only while a certificate is being had.
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.door.errors import TlsError
+from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.plugins.http.acme.challenge import Question
+
+_FOLDER = "/.well-known/acme-challenge/"
 
 # Path to content, of the challenges that are open. Written by the thread that talks to the ACME server, read by others.
 Answers = dict[str, bytes]
+
+
+class HttpChallenge:
+    """Answers in a file.
+
+    Args:
+        port: on which questions come in.
+        plain_port: of ``http.address``, where :class:`ChallengeAnswers` gives the answers; 0 = there is none.
+
+    Attributes:
+        answers: that are open now.
+    """
+
+    kind = "http-01"
+
+    def __init__(self, port: int, plain_port: int) -> None:
+        self._port = port
+        self._shared = port == plain_port
+        self.answers: Answers = {}
+
+    def __repr__(self) -> str:
+        return f"HttpChallenge({self._port})"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """The server may ask for as long as this lasts.
+
+        Raises:
+            TlsError: the port can't be listened on.
+        """
+        try:
+            with nullcontext() if self._shared else answering(self._port, self.answers):
+                yield
+        finally:
+            self.answers.clear()
+
+    def plain(self, app: ASGIApp) -> ASGIApp:
+        """The application of ``http.address``, with the answers before it."""
+        return ChallengeAnswers(app, self.answers)
+
+    def serves(self, engine: TlsListener) -> None:
+        """Nothing to do: the questions come in elsewhere."""
+
+    def expect(self, question: Question) -> None:
+        """A question is to come. Called by the thread that talks to the server."""
+        self.answers[_FOLDER + question.token] = question.answer.encode()
 
 
 class ChallengeAnswers:
