@@ -66,6 +66,17 @@ def unheard(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
             yield connection
 
 
+def connections(port: int) -> int:
+    """How many there are to a port of ours. Linux only."""
+    found = 0
+    for connection in _connections():
+        try:
+            found += connection.getsockname()[1] == port and _info(connection, 1)[0] == _ESTABLISHED
+        except OSError:
+            continue
+    return found
+
+
 def _connections() -> Iterator[socket.socket]:
     """Copies of all TCP sockets of this process; the originals belong to somebody else, who may close them any time."""
     for name in os.listdir(_DESCRIPTORS):

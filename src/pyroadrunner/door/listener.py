@@ -14,10 +14,12 @@ import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.door.crowd import watch
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
 
 DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
@@ -27,6 +29,7 @@ _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
 _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
+_RECOVERY = 1.0  # seconds after the engine has failed: what the system lacked may be there again
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
 _FOR_EVER = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
 
@@ -41,6 +44,7 @@ class Listener:
 
     Args:
         streams: of one HTTP/2 connection at a time.
+        connections: at a time; who comes then waits to be accepted. 0 = half of the files that may be open.
         tls: the files of the certificate; ``None`` = plain HTTP.
         behind_proxy: whether each connection begins by telling who the client is (PROXY protocol, version 2).
         log: of the plugin whose door it is.
@@ -52,6 +56,7 @@ class Listener:
         bound: BoundSockets,
         *,
         streams: int = DEFAULT_STREAMS,
+        connections: int = 0,
         tls: TlsFiles | None = None,
         behind_proxy: bool = False,
         log: Log = _HTTP,
@@ -62,8 +67,12 @@ class Listener:
         self._log = log
         self._giving_up = False
         self._retired = False
+        self._refusing = False
+        self._connections = connections or share(2)
         self._requests: asyncio.Task[None] | None = None
-        self._server = Server(self._request, _config(bound, streams, tls, behind_proxy))
+        self._watching: asyncio.Task[None] | None = None
+        self._config = _config(bound, streams, self._connections, tls, behind_proxy)
+        self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
         return f"Listener({self._bound.address})"
@@ -80,13 +89,14 @@ class Listener:
             ListenError: the server does not come up.
         """
         self._bound.listen()
-        self._requests = asyncio.create_task(self._server.serve(), name=f"listen {self._bound.address}")
+        self._requests = asyncio.create_task(self._serve(), name=f"listen {self._bound.address}")
         try:
             await self._server.wait_started()
         except Exception as wrong:
             self._bound.close()
             raise ListenError(f"{self._bound.address}: the HTTP server does not start: {wrong}") from wrong
         self._bound.take()
+        self._watching = asyncio.create_task(watch(self._bound, self._connections, self._log), name="crowd")
         self._log.debug("http server was started", address=str(self._bound.address))
 
     async def run(self) -> None:
@@ -100,6 +110,9 @@ class Listener:
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
+        self._refusing = True
+        if self._watching is not None:
+            self._watching.cancel()
         self._server.shutdown()
         self._bound.refuse()
 
@@ -124,6 +137,27 @@ class Listener:
                     task.cancel()
                 await asyncio.wait([self._requests], timeout=_LAST_SECONDS)
         self._bound.close()
+
+    async def _serve(self) -> None:
+        """The engine ends when the system refuses it something (``accept`` without a free descriptor): that is no
+        reason for us to end."""
+        while True:
+            try:
+                await self._server.serve()
+            except OSError as wrong:
+                if self._refusing or self._watching is None:  # it is not up yet: the start fails
+                    raise
+                self._log.error(
+                    "the HTTP server has failed and its connections are lost; it starts again",
+                    address=str(self._bound.address),
+                    error=str(wrong),
+                )
+            else:
+                return
+            await asyncio.sleep(_RECOVERY)
+            if self._refusing:
+                return
+            self._server = Server(self._request, self._config)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._retired and scope["http_version"] == "1.1":
@@ -153,7 +187,7 @@ def _closing(send: Send) -> Send:
     return closing
 
 
-def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None, behind_proxy: bool) -> Config:
+def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles | None, behind_proxy: bool) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
         lifespan="off",
@@ -163,6 +197,7 @@ def _config(bound: BoundSockets, streams: int, tls: TlsFiles | None, behind_prox
         keyfile=Path(tls.key) if tls else None,
         ca_certs=Path(tls.root_ca) if tls and tls.client != "none" else None,
         cert_reqs=tls.client if tls else "none",
+        limit_connections=connections,
         max_concurrent_streams=streams,
         h2_max_inbound_frame_size=_H2_FRAME_BYTES,
         proxy_protocol="v2" if behind_proxy else "off",

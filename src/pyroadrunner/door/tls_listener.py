@@ -51,6 +51,7 @@ class TlsListener:
 
     Args:
         files: have been checked.
+        connections: of one engine at a time; 0 = half of the files that may be open.
         retirement: seconds for idle connections of an old certificate.
     """
 
@@ -61,6 +62,7 @@ class TlsListener:
         files: TlsFiles,
         *,
         streams: int,
+        connections: int = 0,
         tick: float = _TICK,
         retirement: float = _RETIREMENT,
     ) -> None:
@@ -68,6 +70,7 @@ class TlsListener:
         self._bound = bound
         self._files = files
         self._streams = streams
+        self._connections = connections
         self._every = tick
         self._retirement = 0.0 if BOTH_ACCEPT else retirement
         self._stamp = files.stamp()
@@ -175,7 +178,7 @@ class TlsListener:
         await asyncio.gather(*(listener.finish(grace) for listener in everyone))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> Listener:
-        return Listener(app, bound, streams=self._streams, tls=self._files)
+        return Listener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
 
     async def _replace(self) -> None:
         self.make_way()

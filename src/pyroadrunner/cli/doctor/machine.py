@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from pyroadrunner.cli.doctor.finding import Finding, ok, warn
+from pyroadrunner.goridge.descriptors import most
 from pyroadrunner.version import __version__
 
 _PART = "machine"
@@ -35,7 +36,7 @@ def look(workers: int) -> Iterator[Finding]:
     yield memory(free_memory(), workers)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield ok(_PART, "processors", f"{cpus}{f', for {workers} workers' if workers else ''}")
-    yield files(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    yield files(most(resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def free_memory() -> int:
@@ -61,10 +62,13 @@ def memory(free: int, workers: int) -> Finding:
     return ok(_PART, "memory", found)
 
 
-def files(soft: int, hard: int) -> Finding:
-    """Whether enough files may be open. Pure."""
-    if soft == resource.RLIM_INFINITY or soft >= _LEAST_FILES:
-        return ok(_PART, "open files", "unlimited" if soft == resource.RLIM_INFINITY else str(soft))
-    most = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
-    todo = f"each connection takes one: ulimit -n 65536 (up to {most}), or LimitNOFILE=65536 in the systemd unit"
-    return warn(_PART, "open files", str(soft), todo)
+def files(limit: int) -> Finding:
+    """Whether enough files may be open. Pure.
+
+    Args:
+        limit: what the server will make of the hard limit.
+    """
+    if limit >= _LEAST_FILES:
+        return ok(_PART, "open files", str(limit))
+    todo = "each connection takes one: ulimit -Hn 65536, or LimitNOFILE=65536 in the systemd unit"
+    return warn(_PART, "open files", str(limit), todo)

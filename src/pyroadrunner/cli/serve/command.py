@@ -28,7 +28,7 @@ from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.reload.reloader import Reloader
 from pyroadrunner.container.systemd import manager
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import activation
+from pyroadrunner.goridge import activation, descriptors
 from pyroadrunner.log import Log
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
 
@@ -62,6 +62,7 @@ def run(
     origin = Origin(os.getcwd(), dict(os.environ))
     manager.meet(os.environ)
     activation.receive(os.environ)
+    descriptors.raise_limit()
     gc.disable()  # what is imported and built from here to the start stays for good; looking through it is lost time
     try:
         ending = _serve(

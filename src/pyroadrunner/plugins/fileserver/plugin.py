@@ -6,6 +6,7 @@ from pyroadrunner.content.codings import NAMES, available
 from pyroadrunner.door.address import parse_address
 from pyroadrunner.door.listener import Listener
 from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.fileserver.app import FileServer
 from pyroadrunner.plugins.fileserver.config import FileServerConfig
@@ -52,7 +53,7 @@ class FileServerPlugin:
                 log.warning("there is no such folder; its files are not found", root=mount.root)
         self._bound = BoundSockets(parse_address(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
-        self._listener = Listener(app, self._bound, log=log)
+        self._listener = Listener(app, self._bound, connections=share(8), log=log)
         await self._listener.start()  # closes its sockets when it fails
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
@@ -107,6 +108,11 @@ class Doors:
         return f"Doors({self._open})"
 
     @property
+    def _share(self) -> int:
+        """Connections one door may have at a time."""
+        return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
+
+    @property
     def port(self) -> int:
         """Of plain HTTP; also where the config says 0. 0 = there is none."""
         return self._plain_sockets.port if self._plain_sockets is not None else 0
@@ -130,7 +136,9 @@ class Doors:
                 self._files.check()
             around = _unchanged if self._files.client == "none" else ClientCertificate
             entry = self._entry(chain, around)
-            self.tls = TlsListener(entry, self._tls_sockets, self._files, streams=self._streams)
+            self.tls = TlsListener(
+                entry, self._tls_sockets, self._files, streams=self._streams, connections=self._share
+            )
             await self._start(self.tls)
             if self._acme is not None:
                 self._acme.keep(self.tls)
@@ -193,10 +201,10 @@ class Doors:
 
     def _plain(self, entry: Entry, sockets: BoundSockets) -> Door:
         if not self._http10:
-            return Listener(entry, sockets, streams=self._streams)
+            return Listener(entry, sockets, streams=self._streams, connections=self._share)
         from pyroadrunner.plugins.http.http10.listener import Http10Listener
 
-        return Http10Listener(entry, sockets, streams=self._streams)
+        return Http10Listener(entry, sockets, streams=self._streams, connections=self._share)
 
     def _plain_entry(self, chain: Chain) -> Entry:
         around = self._acme.challenge.plain if self._acme is not None else _unchanged

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 
 from pyroadrunner.goridge.address import Address
+from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.rpc.connection import Connection
 from pyroadrunner.plugins.rpc.methods import Methods
 
-_LEAST_CONNECTIONS = 64
 _FLUSH = 1.0  # seconds for clients to read their last answers
 
 log = Log("rpc")
@@ -32,9 +31,7 @@ class Exchange:
     def __init__(self, address: Address, methods: Methods, *, max_connections: int | None = None) -> None:
         self._address = address
         self._methods = methods
-        self._max_connections = max_connections or max(
-            resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _LEAST_CONNECTIONS
-        )
+        self._max_connections = max_connections or share(2)
         self._connections: dict[Connection, None] = {}  # in the order in which they came
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []

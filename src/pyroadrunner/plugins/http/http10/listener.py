@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from typing import cast
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.address import Unix
 from pyroadrunner.door.listener import Listener
 from pyroadrunner.door.settle import let_go, settle
 from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.front.engine import UnixEngine
 from pyroadrunner.plugins.http.http10.connection import Connection
@@ -27,20 +29,28 @@ class Http10Listener:
 
     Args:
         streams: of one HTTP/2 connection at a time.
+        connections: at a time; one more is closed at once. 0 = a quarter of the files that may be open: one that is
+            passed on takes three.
     """
 
-    def __init__(self, app: ASGIApp, bound: BoundSockets, *, streams: int, tick: float = _TICK) -> None:
+    def __init__(
+        self, app: ASGIApp, bound: BoundSockets, *, streams: int, connections: int = 0, tick: float = _TICK
+    ) -> None:
         self._app = app
         self._bound = bound
         self._every = tick
+        self._limit = (connections or share(2)) // 2
         # Only its owner gets into this folder, so nobody else can tell the engine who a client is.
         self._folder = tempfile.mkdtemp(prefix="rr-")
         path = f"{self._folder}/engine.sock"
         self._way = UnixEngine(path)
-        self._engine = Listener(app, BoundSockets(Unix(path)), streams=streams, behind_proxy=True)
+        self._engine = Listener(
+            app, BoundSockets(Unix(path)), streams=streams, connections=self._limit, behind_proxy=True
+        )
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._ticking: asyncio.Task[None] | None = None
+        self._full = False  # the log has been told
         self._refusing = False
         self._over = asyncio.Event()
 
@@ -111,13 +121,19 @@ class Http10Listener:
             return False
         return True
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> asyncio.Protocol:
+        if len(self._connections) >= self._limit:
+            if not self._full:
+                log.warning("too many connections: more are closed at once", limit=self._limit)
+                self._full = True
+            return _TurnedAway()
         connection = Connection(self._app, self._way, self._closed)
         self._connections.add(connection)
         return connection
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._full = False
         self._look()
 
     def _look(self) -> None:
@@ -131,3 +147,8 @@ class Http10Listener:
             for connection in list(self._connections):
                 if connection.waits and connection.since + _SILENCE <= loop.time():
                     connection.cut()
+
+
+class _TurnedAway(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()

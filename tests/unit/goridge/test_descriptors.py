@@ -1,0 +1,21 @@
+"""Shares of what may be open."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import pytest
+
+from pyroadrunner.goridge.descriptors import most, share
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has a bound of its own")
+@pytest.mark.parametrize(("hard", "expected"), [(4096, 4096), (1 << 30, 1 << 20), (resource.RLIM_INFINITY, 1 << 20)])
+def test_the_limit_follows_the_hard_one_up_to_a_million(hard: int, expected: int) -> None:
+    assert most(hard) == expected
+
+
+def test_a_share_is_never_too_small_to_work_with() -> None:
+    assert share(1 << 30) == 64
+    assert share(1) == 2 * share(2) > 64
