@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -26,6 +27,7 @@ from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 _MB = 1 << 20
 _DEFAULT_MAX_MB = 1000
+_LONG_FORM = 1 << 17  # bytes
 _TRAILERS = "http.response.trailers"
 
 Encode = Callable[[Context], bytes]
@@ -70,7 +72,11 @@ class WorkerApp:
             if kind == RAW or self._raw_body:
                 body = await reader.whole()
             elif kind == FORM:
-                body = self._tree(parse_urlencoded(await reader.whole()))
+                text = await reader.whole()
+                if len(text) <= _LONG_FORM:
+                    body = self._tree(parse_urlencoded(text))
+                else:  # it may take seconds, and others are not to wait for it
+                    body = await asyncio.to_thread(lambda: self._tree(parse_urlencoded(text)))
                 context.parsed = True
             else:
                 assert kind == MULTIPART

@@ -7,6 +7,7 @@ numbered as PHP numbers them; where its answer is random (``a`` beside ``a[]``) 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,25 +15,28 @@ from pyroadrunner.plugins.http.errors import UnreadableRequest
 
 MAX_LEVELS = 127  # deeper names are ignored, as in RoadRunner
 
+_TOKENS = re.compile(r"[^\[\]]+|\[+|\]+")  # in one go: a name may have megabytes, and they come from anybody
+
 
 def segments(name: str) -> list[str]:
-    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own."""
+    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own. Of a name that
+    is deeper than ``MAX_LEVELS`` only so much is split that one sees it."""
     parts = [""]
     opened, fresh = False, False  # after "[": a segment is due; after "]": text starts a new one
-    for letter in name:
-        if letter == " ":
-            continue
-        if letter == "[":
+    for token in _TOKENS.findall(name.replace(" ", "")):
+        if token[0] == "[":
             opened, fresh = True, False
-        elif letter == "]":
+        elif token[0] == "]":
             if opened:
                 parts.append("")
             opened, fresh = False, True
         else:
             if opened or fresh:
                 parts.append("")
-            parts[-1] += letter
+            parts[-1] = token
             opened = fresh = False
+        if len(parts) > MAX_LEVELS:
+            break
     return parts
 
 

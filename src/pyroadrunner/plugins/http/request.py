@@ -23,11 +23,12 @@ UNKNOWN_LENGTH = -1
 
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2.0", "3": "HTTP/3.0"}
 _BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads a body of these
+_MOST_COOKIES = 3000
 _NAMES_KEPT = 1024  # distinct header names remembered; clients choose them, so the memory is bounded
 
 # Bytes of a path that Go's URL.EscapedPath leaves alone (net/url validEncoded); all else is escaped.
 _PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/%$&+,:;=@!'()*[]"
-_PATH_ILLEGAL = re.compile(b"[^" + re.escape(_PATH_LEGAL) + b"]")
+_PATH_ESCAPED = [chr(byte) if byte in _PATH_LEGAL else f"%{byte:02X}" for byte in range(256)]
 
 # Go net/http, readCookies: a name is a token, a value printable ASCII without quote, semicolon, backslash.
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -90,12 +91,14 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         if version in ("2", "3") and len(cookies) > 1:  # crumbs, RFC 9113 section 8.2.3
             cookies = headers["Cookie"] = ["; ".join(cookies)]
         jar = parse_cookies(cookies)
-    path: bytes = scope["raw_path"]
-    if path.translate(None, _PATH_LEGAL):
-        path = _PATH_ILLEGAL.sub(lambda found: b"%%%02X" % found[0][0], path)
+    raw_path: bytes = scope["raw_path"]
+    if raw_path.translate(None, _PATH_LEGAL):
+        path = "".join(map(_PATH_ESCAPED.__getitem__, raw_path))
+    else:
+        path = raw_path.decode()
     query: str = scope["query_string"].decode("utf-8", "rr_percent")
     method: str = scope["method"]
-    target = f"{path.decode()}?{query}" if query else path.decode()
+    target = f"{path}?{query}" if query else path
     client = scope.get("client")
     context = Context(
         client[0] if client else "127.0.0.1",  # a unix socket has no address
@@ -122,8 +125,11 @@ def build(scope: Scope) -> tuple[Context, int, int]:
 
 
 def parse_cookies(lines: list[str]) -> dict[str, str]:
-    """Names and decoded values of ``Cookie`` headers; the last of a name wins, what Go would refuse is left out."""
+    """Names and decoded values of ``Cookie`` headers; the last of a name wins, what Go would refuse is left out. Of
+    more than ``_MOST_COOKIES`` none is decoded, as in Go since 1.24.8: no browser sends as many."""
     jar: dict[str, str] = {}
+    if sum([line.count(";") for line in lines], len(lines)) > _MOST_COOKIES:
+        return jar
     for line in lines:
         for part in line.split(";"):
             name, _, value = part.strip(" \t").partition("=")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pyroadrunner.plugins.http.errors import UnreadableRequest
-from pyroadrunner.plugins.http.forms import Tree, parse_urlencoded, segments
+from pyroadrunner.plugins.http.forms import MAX_LEVELS, Tree, parse_urlencoded, segments
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,17 @@ from pyroadrunner.plugins.http.forms import Tree, parse_urlencoded, segments
 )
 def test_names_are_split_as_roadrunner_splits_them(name: str, parts: list[str]) -> None:
     assert segments(name) == parts
+
+
+@pytest.mark.parametrize("letter", ["a", "[", "]", "\0"])
+def test_a_name_may_be_as_long_as_a_body(letter: str) -> None:
+    """JSON with the content type of a form is one name. With a square of its length in it, this would take hours."""
+    parts = segments(letter * 5_000_000)
+    assert len(parts) == 1
+
+
+def test_a_name_that_is_too_deep_is_not_split_to_its_end() -> None:
+    assert len(segments("a" + "[b]" * 1_000_000)) == MAX_LEVELS + 1
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,11 @@ def test_the_last_cookie_of_a_name_wins_across_headers() -> None:
     assert parse_cookies(["a=1", "a=2"]) == {"a": "2"}
 
 
+def test_more_cookies_than_anybody_has_are_not_decoded() -> None:
+    assert parse_cookies(["; ".join(f"c{n}={n}" for n in range(3000))])["c2999"] == "2999"
+    assert parse_cookies(["; ".join(f"c{n}={n}" for n in range(3000)), "d=1"]) == {}
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "version", "kind"),
     [
