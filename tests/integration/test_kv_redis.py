@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -145,6 +146,57 @@ def test_a_server_that_does_not_answer_is_given_up_and_a_full_pool_says_so(tmp_p
             errors = kv.together("Has", ["k", "k", "k"])
             assert any("no answer within 0.6 s" in error for error in errors)
             assert any("no connection became free within 0.05 s; see `pool_size`" in error for error in errors)
+
+
+def test_a_command_is_not_sent_again_to_a_server_that_hangs(tmp_path: Path) -> None:
+    """It does it when it goes on; and who waits for an answer waits for one time."""
+    config = {"read_timeout": "300ms"}
+    with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address, **config}) as kv:
+        assert kv.count("Incr", "visits") == 1
+        with redis.hanging():
+            for _ in range(2):  # on the connection that there was, on one that is made
+                with pytest.raises(Refused, match=rf"redis_driver_incr: {redis.address}: no answer within 0\.3 s"):
+                    kv.count("Incr", "visits")
+        assert kv.count("Incr", "visits") == 4
+
+
+def test_calls_wait_together_for_a_connection_to_a_server_that_hangs(tmp_path: Path) -> None:
+    config = {"read_timeout": "300ms", "db": 3}
+    with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address, **config}) as kv:
+        with redis.hanging():
+            assert len(kv.together("Has", ["k"] * 5)) == 5
+        assert redis.calls("select") == 1
+
+
+def test_a_command_is_not_sent_again_to_a_node_that_hangs(tmp_path: Path) -> None:
+    with redis_cluster(tmp_path) as nodes:
+        config = {"addrs": [node.address for node in nodes], "read_timeout": "500ms"}
+        hung = nodes[0]
+        keys = [key for key in (f"key-{number}" for number in range(60)) if "MOVED" not in hung.ask(f"GET {key}")]
+        with kv_of(tmp_path, config) as kv:
+            for key in keys:
+                kv.set({key: b"1"})
+            before, connections = hung.calls("set"), hung.connections()
+            with hung.hanging(), pytest.raises(Refused, match=r"redis_driver_incr: .*[Tt]imeout"):
+                kv.count("Incr", keys[0])
+            assert (hung.calls("incrby"), hung.connections()) == (1, connections)
+            assert kv.get(*keys[1:3]) == dict.fromkeys(keys[1:3], b"1")
+            connections = hung.connections()
+            with hung.hanging(), pytest.raises(Refused, match=r"redis_driver_set: .*[Tt]imeout"):
+                kv.set(dict.fromkeys(keys[1:3], b"2"))
+            assert (hung.calls("set") - before, hung.connections()) == (2, connections)
+            assert kv.get(*keys[1:3]) == dict.fromkeys(keys[1:3], b"2")
+
+
+def test_a_sentinel_that_hangs_is_asked_once_and_does_not_hold_up(tmp_path: Path) -> None:
+    with redis_sentinel(tmp_path) as (_, _, sentinel), socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        addresses = [f"127.0.0.1:{silent.getsockname()[1]}", sentinel.address]
+        with kv_of(tmp_path, {"addrs": addresses, "master_name": "mymaster", "read_timeout": "500ms"}) as kv:
+            kv.set({"k": b"v"})
+            silent.accept()[0].close()
+            with pytest.raises(BlockingIOError):
+                silent.accept()
 
 
 def test_settings_that_make_no_sense_stop_the_start(tmp_path: Path) -> None:

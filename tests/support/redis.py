@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import socket
 import subprocess
 import time
@@ -24,6 +27,7 @@ class RedisServer:
     def __init__(self, port: int, program: Program) -> None:
         self.port = port
         self.program = program
+        self._asked = 0
 
     @property
     def address(self) -> str:
@@ -31,7 +35,32 @@ class RedisServer:
 
     def ask(self, command: str) -> str:
         """The raw answer to a command without arguments that need quoting; empty when nobody answers."""
+        self._asked += 1
         return ask(self.port, command)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections, for as long as its system has room for them, and answers nothing until the end of the
+        ``with``; then all that was sent meanwhile has been done."""
+        os.kill(self.program.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.program.pid, signal.SIGCONT)
+        # Connections are taken in their order, and in one round each is read: after the first answer all were.
+        self.ask("PING")
+        self.ask("PING")
+
+    def calls(self, command: str) -> int:
+        """How often it has done a command (a lower-case name)."""
+        found = re.search(rf"cmdstat_{command}:calls=(\d+)", self.ask("INFO commandstats"))
+        return int(found[1]) if found else 0
+
+    def connections(self) -> int:
+        """How many it has taken ever, without those of this object."""
+        taken = re.search(r"total_connections_received:(\d+)", self.ask("INFO stats"))
+        assert taken is not None
+        return int(taken[1]) - self._asked
 
     def wait_for(self, command: str, text: str) -> None:
         """Return once the answer to ``command`` has ``text`` in it."""

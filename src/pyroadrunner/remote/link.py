@@ -16,7 +16,11 @@ _LOST = "the connection was lost"
 
 
 class LinkLost(StoreError):
-    """The connection is gone, or was given up. What was asked may have been done."""
+    """The connection is gone. What was asked may have been done."""
+
+
+class NoAnswer(StoreError):
+    """The server took too long. What was asked may be done yet, so it is not to be sent again."""
 
 
 class Unreachable(StoreError):
@@ -54,10 +58,10 @@ class Link(asyncio.Protocol):
         """The answers to commands that are sent together.
 
         Args:
-            timeout: seconds; afterwards the link is cut.
+            timeout: seconds; afterwards the link is cut, and all who wait for it hear the same.
 
         Raises:
-            LinkLost
+            LinkLost, NoAnswer
         """
         assert self._transport is not None
         if self.closed:
@@ -74,18 +78,18 @@ class Link(asyncio.Protocol):
                 return [await future for future in futures]
         except TimeoutError:
             why = f"no answer within {timeout:g} s"
-            self.cut(why)
-            raise LinkLost(f"{self._address}: {why}") from None
+            self.cut(why, NoAnswer)
+            raise NoAnswer(f"{self._address}: {why}") from None
 
-    def cut(self, why: str) -> None:
-        """Close at once; who waits gets an error. Idempotent."""
+    def cut(self, why: str, kind: type[StoreError] = LinkLost) -> None:
+        """Close at once; who waits gets an error of this kind. Idempotent."""
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
-                waiting.set_exception(LinkLost(f"{self._address}: {why}"))
+                waiting.set_exception(kind(f"{self._address}: {why}"))
                 waiting.exception()  # a call of many answers looks at the first failure only
 
     # asyncio.Protocol

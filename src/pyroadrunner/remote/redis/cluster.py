@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from ssl import SSLError
 from typing import Any
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.cluster import LoadBalancingStrategy
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    SlotNotCoveredError,
+)
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import TimeoutError as TookTooLong
 
 from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.link import NoAnswer
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.remote.redis.direct import Command
 from pyroadrunner.remote.redis.options import connection_options
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
+from pyroadrunner.remote.redis.tries import Tries
 
 _STEP = 1000  # keys that are looked at in one step
+_FOREIGN = (RedisError, RedisClusterException, SSLError, OSError)
+# Of these, and not of their subclasses: a wrong password is a ConnectionError too.
+_WORTH_ANOTHER = (ConnectionLost, BusyLoadingError, ClusterDownError, SlotNotCoveredError)
 
 
 class ClusterRedis:
     """A cluster that is connected to when it is asked first."""
 
     def __init__(self, settings: RedisSettings, config: RedisConfig) -> None:
+        self._settings = settings
+        self._longest = settings.dial_timeout + settings.timeout  # nodes may be asked in turn who has the key
         self._addresses = settings.addresses
+        options = connection_options(settings)
+        # It would try again what took too long; so it does not try again at all, we do.
+        options["retry"] = Retry(NoBackoff(), 0)
         self._client = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in settings.addresses],
             load_balancing_strategy=_routing(config),
             username=settings.username or None,
             password=settings.password or None,
             max_connections=settings.most,
-            **connection_options(settings),
+            **options,
         )
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -41,32 +63,27 @@ class ClusterRedis:
         Raises:
             StoreError: of several commands the others may have been done.
         """
-        try:
-            if len(commands) == 1:
-                return [await self._client.execute_command(*commands[0])]
-            pipeline = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute()
-        except NoScriptError as error:  # redis-py drops the word that the server says
-            raise StoreError(f"NOSCRIPT {error}") from error
-        except (RedisError, RedisClusterException, SSLError, OSError) as error:
-            raise StoreError(str(error) or type(error).__name__) from error
+        if len(commands) == 1:
+            return [await self._tried(lambda: self._client.execute_command(*commands[0]), self._longest)]
+        answers: dict[int, Any] = {}
+        await self._tried(lambda: self._together(commands, answers), self._longest)
+        return [answers[number] for number in range(len(commands))]
 
     async def everywhere(self, command: str) -> Any:
         """The answer to a command for the whole database: numbers of all masters together."""
-        try:
-            found = await self._client.execute_command(command, target_nodes=RedisCluster.PRIMARIES)
-        except (RedisError, RedisClusterException, SSLError, OSError) as error:
-            raise StoreError(str(error) or type(error).__name__) from error
+        found = await self._tried(
+            lambda: self._client.execute_command(command, target_nodes=RedisCluster.PRIMARIES), self._longest
+        )
         return sum(found.values()) if isinstance(found, dict) else found
 
     async def keys(self, pattern: str) -> list[bytes]:
         """All keys of a pattern, of all masters."""
-        try:
+
+        async def scan() -> list[bytes]:
             return [key async for key in self._client.scan_iter(match=pattern, count=_STEP)]
-        except (RedisError, RedisClusterException, SSLError, OSError) as error:
-            raise StoreError(str(error) or type(error).__name__) from error
+
+        found: list[bytes] = await self._tried(scan, longest=None)
+        return found
 
     async def master(self) -> Address:
         """One of its servers: what is published at one is heard at all."""
@@ -74,6 +91,53 @@ class ClusterRedis:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    # inside
+
+    async def _tried(self, ask: Callable[[], Awaitable[Any]], longest: float | None) -> Any:
+        """What is asked, and asked again when a connection was lost.
+
+        Args:
+            longest: seconds for all of it; ``None`` = only each answer has its time.
+
+        Raises:
+            StoreError
+        """
+        tries = Tries(self._settings)
+        try:
+            async with asyncio.timeout(longest):
+                while True:
+                    try:
+                        return await ask()
+                    except _WORTH_ANOTHER as error:
+                        if type(error) not in _WORTH_ANOTHER or not await tries.another():
+                            raise
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer within {self._longest:g} s") from error
+        except _FOREIGN as error:
+            raise _translated(error) from error
+
+    async def _together(self, commands: Sequence[Command], answers: dict[int, Any]) -> None:
+        """Put the answers to those commands that have none into ``answers``."""
+        rest = [number for number in range(len(commands)) if number not in answers]
+        pipeline = self._client.pipeline(transaction=False)
+        for number in rest:
+            pipeline.execute_command(*commands[number])
+        try:
+            given = await pipeline.execute(raise_on_error=False)
+            answers.update((n, one) for n, one in zip(rest, given, strict=True) if not isinstance(one, Exception))
+            errors = [one for one in given if isinstance(one, Exception)]
+            if errors:
+                raise next((error for error in errors if isinstance(error, TookTooLong)), errors[0])
+        except (TookTooLong, *_WORTH_ANOTHER):
+            await self._client.aclose()  # as redis-py does before its tries: the nodes are looked for anew
+            raise
+
+
+def _translated(error: Exception) -> StoreError:
+    if isinstance(error, NoScriptError):
+        return StoreError(f"NOSCRIPT {error}")  # redis-py drops the word that the server says
+    return StoreError(str(error) or type(error).__name__)
 
 
 def _routing(config: RedisConfig) -> LoadBalancingStrategy | None:

@@ -48,7 +48,7 @@ class RedisConfig(msgspec.Struct, kw_only=True, frozen=True):
     read_only: bool = False
     """Cluster: read from replicas too."""
     max_retries: Annotated[int, Meta(ge=-1)] = 0
-    """How often a failed operation is tried again. 0: 3 times; -1: never."""
+    """How often an operation is tried again when its connection was lost. 0: 3 times; -1: never."""
     min_retry_backoff: Duration = 0.0
     """Least wait before it is. 0: 8ms."""
     max_retry_backoff: Duration = 0.0

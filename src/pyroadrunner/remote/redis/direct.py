@@ -7,7 +7,6 @@ what it does through redis-py's pool (docs/design).
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import hiredis
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.link import Link, LinkLost, Unreachable, connect
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
+from pyroadrunner.remote.redis.tries import Tries
 
 if TYPE_CHECKING:
     from pyroadrunner.remote.redis.sentinel import Sentinels
@@ -59,7 +59,7 @@ class DirectRedis:
             self._sentinels = Sentinels(settings)
         self._link: Link | None = None
         self._used = 0.0
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[Link] | None = None
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -69,15 +69,13 @@ class DirectRedis:
             StoreError: after the last try; of several commands the others may have been done.
         """
         question = packed(commands)
-        tries = self._settings.retries
+        tries = Tries(self._settings)
         while True:
             try:
                 return await self._once(question, len(commands))
             except (LinkLost, Unreachable):
-                if not tries:
+                if not await tries.another():
                     raise
-            await asyncio.sleep(self._backoff(self._settings.retries - tries))
-            tries -= 1
 
     async def everywhere(self, command: str) -> Any:
         """The answer to a command for the whole database."""
@@ -103,6 +101,8 @@ class DirectRedis:
         return self._settings.addresses[0] if self._sentinels is None else await self._sentinels.master()
 
     async def close(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._link is not None:
             self._link.cut("the storage is closed")
         if self._sentinels is not None:
@@ -125,38 +125,47 @@ class DirectRedis:
                 raise LinkLost(text) if text.startswith(_NOT_YET) else StoreError(text)
         return replies
 
-    def _backoff(self, attempt: int) -> float:
-        """Seconds; longer with each attempt, and not the same for all who wait."""
-        longest = min(self._settings.max_backoff, self._settings.min_backoff * 2**attempt)
-        return random.uniform(self._settings.min_backoff, longest)
-
     async def _connect(self) -> Link:
-        async with self._connecting:
-            if self._link is not None and not self._link.closed:
-                if self._loop.time() - self._used <= self._settings.idle:
-                    return self._link  # another call was quicker
-                self._link.cut("not used for long")
-            link = self._link = await dial(await self.master(), self._settings)
+        """One connection for all who need it: when it takes long, each waits no longer than for its own."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._dial(), name="connect to redis")
+            self._connecting.add_done_callback(self._connected)
+        connecting = self._connecting
+        await asyncio.wait([connecting])
+        if connecting.cancelled():
+            raise StoreError("the storage is closed")
+        return connecting.result()
+
+    async def _dial(self) -> Link:
+        if self._link is not None:
+            self._link.cut("not used for long")
+        return await dial(await self.master(), self._settings)
+
+    def _connected(self, task: asyncio.Task[Link]) -> None:
+        self._connecting = None
+        if not task.cancelled() and task.exception() is None:  # it is looked at: those who asked may have gone
+            self._link = task.result()
             self._used = self._loop.time()
-            return link
 
 
 async def dial(address: Address, settings: RedisSettings) -> Link:
     """A link to a server, logged in.
 
     Raises:
-        Unreachable, StoreError
+        Unreachable, LinkLost, NoAnswer, StoreError
     """
     host, port = address
     tls = settings.tls_context()
     name = host if tls is not None else None
     link = await connect(host, port, RedisReader(), settings.dial_timeout, tls=tls, server_hostname=name)
     greeting = _greeting(settings)
-    if greeting:
-        for reply in await link.ask(packed(greeting), len(greeting), settings.timeout):
+    try:
+        for reply in await link.ask(packed(greeting), len(greeting), settings.timeout) if greeting else ():
             if isinstance(reply, hiredis.ReplyError):
-                link.cut(str(reply))
                 raise StoreError(str(reply))
+    except BaseException:
+        link.cut("not logged in")
+        raise
     return link
 
 

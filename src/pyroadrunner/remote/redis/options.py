@@ -7,19 +7,20 @@ from typing import Any
 
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as ConnectionFailed
 
 from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 def connection_options(settings: RedisSettings) -> dict[str, Any]:
-    """How to connect, without the login."""
+    """How to connect, without the login. What takes too long is not tried again."""
     backoff = ExponentialWithJitterBackoff(cap=settings.max_backoff, base=settings.min_backoff)
     options: dict[str, Any] = {
         "protocol": 2,  # has all that is needed, and every server speaks it
         "socket_connect_timeout": settings.dial_timeout,
         "socket_timeout": settings.timeout,
         "health_check_interval": settings.idle,
-        "retry": Retry(backoff, settings.retries),
+        "retry": Retry(backoff, settings.retries, (ConnectionFailed,)),
     }
     if settings.tls is not None:
         options |= {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
@@ -11,12 +13,12 @@ from pyroadrunner.remote.redis.settings import Address, RedisSettings
 
 
 class Sentinels:
-    """The sentinels of a master; the first that answers is believed."""
+    """The sentinels of a master, all asked at once: the first that knows it is believed, and one that hangs is none."""
 
     def __init__(self, settings: RedisSettings) -> None:
         options = {**connection_options(settings), "password": settings.sentinel_password or None}
         self._name = settings.master
-        self._sentinel = Sentinel(settings.addresses, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        self._each = [Sentinel([address], sentinel_kwargs=options) for address in settings.addresses]  # type: ignore[no-untyped-call]
 
     async def master(self) -> Address:
         """Where the master is now.
@@ -24,12 +26,23 @@ class Sentinels:
         Raises:
             Unreachable: no sentinel answers, or none knows it.
         """
+        asked = [asyncio.create_task(sentinel.discover_master(self._name)) for sentinel in self._each]
+        errors: list[str] = []
         try:
-            host, port = await self._sentinel.discover_master(self._name)
-        except (RedisError, OSError) as error:
-            raise Unreachable(f"the sentinels name no master {self._name!r}: {error}") from error
-        return str(host), int(port)
+            for answer in asyncio.as_completed(asked):
+                try:
+                    host, port = await answer
+                except (RedisError, OSError) as error:
+                    errors.append(str(error))
+                else:
+                    return str(host), int(port)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        raise Unreachable(f"the sentinels name no master {self._name!r}: {'; '.join(errors)}")
 
     async def close(self) -> None:
-        for sentinel in self._sentinel.sentinels:
-            await sentinel.aclose()
+        for sentinel in self._each:
+            for client in sentinel.sentinels:
+                await client.aclose()
