@@ -99,5 +99,10 @@ def test_one_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(config)
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert "http.middleware: tagged: tagged:Tagged can't be imported: No module named 'tagged'" in done.stderr
+    words = "tagged: tagged:Tagged can't be imported: No module named 'tagged'"
+    assert f"http.middleware: {words}" in done.stderr
     assert "Traceback" not in done.stderr
+    check = rr("config", "check", cwd=tmp_path)
+    assert check.code == 1
+    assert f".rr.yaml:6: http.middleware[0]: {words}" in check.stdout
+    assert check.stdout.splitlines()[-1].startswith("1 fault")

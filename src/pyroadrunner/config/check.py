@@ -4,6 +4,10 @@ A section may have some of its settings in others, as a storage of ``kv`` withou
 named like it. Its model says so:
 
     def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:      # (section, what it holds)
+
+A section may name things that are not in the config, which a start looks for and may not find. Its model can look:
+
+    def absent(self) -> Iterable[tuple[str, str]]:      # (key below the section, and what can't be had)
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ from pyroadrunner.config.known import (
     STORAGE_SECTIONS,
     is_private,
 )
+from pyroadrunner.config.origin import dotted
 from pyroadrunner.config.raw import RawConfig
-from pyroadrunner.config.section import SectionReader, suggest
+from pyroadrunner.config.section import SectionReader, found_by, suggest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,17 @@ def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked
             reader.warnings += _no_model(raw, name, models)
     reader.warnings += _without_server(raw, models)
     return Checked(sections=sections, faults=reader.faults, warnings=reader.warnings)
+
+
+def absent(raw: RawConfig, checked: Checked) -> list[Fault]:
+    """What the sections without fault name and a start would not find. It is looked for as a start does, which may
+    import what the config names; so only who checks a config asks."""
+    return [
+        Fault(path=dotted(path), message=message, origin=raw.origin(path))
+        for name, section in checked.sections.items()
+        for below, message in found_by(section, "absent")
+        for path in [(name, *below)]
+    ]
 
 
 def _elsewhere(section: msgspec.Struct) -> Iterable[tuple[str, type[msgspec.Struct]]]:

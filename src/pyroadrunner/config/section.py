@@ -5,6 +5,7 @@ The reader walks the model's own type information (``msgspec.inspect``) beside t
 
     def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, `routes.1.name`, and what is wrong)
     def warnings(self) -> Iterable[tuple[str, str]]:    # the same, for what is legal and hardly meant
+    def unread(self) -> Iterable[tuple[str, str]]:      # the same, for names nobody knows or reads, like unknown keys
 
 A union of tagged structs (``tag_field="driver", tag="redis"``) is read by the value of its tag. An entry whose tag
 nobody has is left out with a warning, as RoadRunner leaves out storages and pipelines of drivers it does not know.
@@ -178,10 +179,12 @@ class SectionReader:
         except (TypeError, ValueError) as wrong:  # a model's own __post_init__
             return self._note(path, str(wrong))
         before = len(self.faults)
-        for below, message in _found_by(made, "faults"):
+        for below, message in found_by(made, "faults"):
             self._note((*path, *below), message, _at(read, below))
-        for below, message in _found_by(made, "warnings"):
+        for below, message in found_by(made, "warnings"):
             self._warn("doubtful", (*path, *below), message, _at(read, below))
+        for below, message in found_by(made, "unread"):
+            self._warn("unknown", (*path, *below), message, _at(read, below))
         return made if len(self.faults) == before else FAULTY
 
     def _unknown(self, model: type[msgspec.Struct], key: str, value: Any, path: KeyPath) -> None:
@@ -318,7 +321,7 @@ def _broken_limit(kind: inspect.Type, value: Any) -> tuple[str, str] | None:
     return None
 
 
-def _found_by(made: msgspec.Struct, hook: str) -> Iterator[tuple[KeyPath, str]]:
+def found_by(made: msgspec.Struct, hook: str) -> Iterator[tuple[KeyPath, str]]:
     """What a model's own check found: the path below the struct, and the message."""
     check = getattr(made, hook, None)
     if callable(check):

@@ -57,6 +57,28 @@ def test_a_check_for_machines(options: Options, capsys: pytest.CaptureFixture[st
     assert [warning["kind"] for warning in data["warnings"]] == ["unbuilt"]
 
 
+def test_middleware_that_can_not_be_imported_is_a_fault_in_the_words_of_the_start(
+    options: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path.cwd() / "loud.py").write_text("print('hello')\nclass Layer: ...\nname = 'text'\n", encoding="utf-8")
+    (Path.cwd() / "broken.py").write_text("1 / 0\n", encoding="utf-8")
+    config = GOOD + (
+        "  middleware: [gzip, 'loud:Layer', mine, 'loud:Layre', loud.name, 'broken:Layer']\n"
+        "  custom: {mine: {class: 'no_such_package:Layer'}}\n"
+    )
+    config = config.replace('http: {address: "127.0.0.1:8080"}', "http:\n  address: 127.0.0.1:8080")
+    assert command.check(options(config), as_json=True) == 1
+    out, err = capsys.readouterr()
+    assert err == "hello\n", "what a module prints is not the answer"
+    found = [(fault["path"], fault["line"], fault["message"].partition(";")[0]) for fault in json.loads(out)["faults"]]
+    assert found == [
+        ("http.middleware[2]", 5, "mine: no_such_package:Layer can't be imported: No module named 'no_such_package'"),
+        ("http.middleware[3]", 5, "loud:Layre: loud:Layre can't be imported: module 'loud' has no attribute 'Layre'"),
+        ("http.middleware[4]", 5, "loud.name: loud.name is no class of ASGI middleware"),
+        ("http.middleware[5]", 5, "broken:Layer: broken:Layer can't be imported: ZeroDivisionError: division by zero"),
+    ]
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_file_that_can_not_be_read_is_a_fault_like_others(
     options: Options, capsys: pytest.CaptureFixture[str], as_json: bool

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 from pyroadrunner.cli.config import render
-from pyroadrunner.config.check import Checked
+from pyroadrunner.config.check import Checked, absent
 from pyroadrunner.config.check import check as check_config
 from pyroadrunner.config.effective import effective
 from pyroadrunner.config.errors import ConfigError, Fault
@@ -16,17 +17,21 @@ from pyroadrunner.config.models import section_models
 
 
 def check(options: LoadOptions, *, as_json: bool) -> int:
-    """Print every fault and warning of the config. A key nobody reads is a fault here, a warning in ``rr serve``.
+    """Print every fault and warning of the config. A key nobody reads is a fault here, a warning in ``rr serve``; what
+    the config names is looked for, too.
 
     Returns:
         0 when there is no fault (warnings do not count), else 1.
     """
     try:
-        checked = check_config(load(options), section_models())
+        raw = load(options)
+        checked = check_config(raw, section_models())
+        with redirect_stdout(sys.stderr):  # a module may print when it is imported
+            missing = absent(raw, checked)
     except ConfigError as wrong:
-        checked = Checked(sections={}, faults=wrong.faults, warnings=[])
+        checked, missing = Checked(sections={}, faults=wrong.faults, warnings=[]), []
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
-    faults = sorted([*checked.faults, *unknown], key=_place)
+    faults = sorted([*checked.faults, *missing, *unknown], key=_place)
     warnings = [warning for warning in checked.warnings if warning.kind != "unknown"]
     if as_json:
         print(render.faults_json(faults, warnings, checked.sections))

@@ -18,6 +18,7 @@ from pyroadrunner.plugins.http.middleware.config import (
     HeadersConfig,
     StaticConfig,
     faulty_subnets,
+    is_path,
 )
 from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
@@ -139,13 +140,27 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             yield from faulty_subnets("trusted_subnets", self.trusted_subnets)
         yield from same_names(self.routes)
 
-    def warnings(self) -> Iterable[tuple[str, str]]:
-        """Middleware that nobody has: left out, as in RoadRunner."""
+    def unread(self) -> Iterable[tuple[str, str]]:
+        """Middleware that nobody has: left out, as in RoadRunner. Options of one that is not asked for."""
         known = [*BUILT_IN, *self.custom]
         for at, name in enumerate(self.middleware):
-            if name not in known and ":" not in name and "." not in name:
+            if name not in known and not is_path(name):
                 near = suggest(name, known) or f"there are {', '.join(sorted(known))}"
                 yield f"middleware.{at}", f"requested middleware doesn't exist; {near}"
+        for name in self.custom:
+            if name not in self.middleware:
+                yield f"custom.{name}", "is not asked for: http.middleware does not name it"
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """Middleware of other packages that can't be imported."""
+        from pyroadrunner.plugins.http.middleware.imported import NotImported, imported  # only a check asks
+
+        for at, name in enumerate(self.middleware):
+            if name not in BUILT_IN and (name in self.custom or is_path(name)):
+                try:
+                    imported(self.custom[name].cls if name in self.custom else name)
+                except NotImported as wrong:
+                    yield f"middleware.{at}", f"{name}: {wrong}"
 
     def pools(self) -> dict[str, PoolConfig]:
         """Every pool of the section by name, the default one first; what a route leaves out is filled in."""

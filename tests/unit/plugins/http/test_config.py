@@ -34,11 +34,21 @@ def test_an_address_that_is_none_is_a_fault_of_its_key(
     assert fault.message.startswith(message)
 
 
-def test_middleware_that_nobody_has_is_doubtful_and_left_out() -> None:
+def test_middleware_that_nobody_has_is_like_an_unknown_key_and_left_out() -> None:
     found = checked("http", address=":8080", middleware=["headers", "gzipp", "mine", "package.module:Class", "cash"],
                     custom={"mine": {"class": "package.module:Class"}})  # fmt: skip
     assert found.faults == []
     warnings = [warning for warning in found.warnings if warning.path.startswith("http.middleware")]
     assert [warning.path for warning in warnings] == ["http.middleware[1]", "http.middleware[4]"]
+    assert {warning.kind for warning in warnings} == {"unknown"}
     assert warnings[0].message == "requested middleware doesn't exist; did you mean `gzip`?"
     assert "there are gzip, headers" in warnings[1].message
+
+
+def test_options_of_middleware_that_is_not_asked_for_are_like_an_unknown_key() -> None:
+    custom = {name: {"class": "package.module:Class"} for name in ("asked", "forgotten")}
+    found = checked("http", address=":8080", middleware=["asked"], custom=custom)
+    assert found.faults == []
+    [warning] = [warning for warning in found.warnings if warning.path.startswith("http.custom")]
+    assert (warning.kind, warning.path) == ("unknown", "http.custom.forgotten")
+    assert warning.message == "is not asked for: http.middleware does not name it"

@@ -31,6 +31,11 @@ BUILT_IN: dict[str, str] = {
 }
 
 
+def is_path(name: str) -> bool:
+    """Whether a name of ``http.middleware`` is that of a class in some package."""
+    return ":" in name or "." in name
+
+
 class CorsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.headers.cors``: which pages of other sites may read what is served here."""
 

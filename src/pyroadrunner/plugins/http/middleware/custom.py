@@ -6,10 +6,7 @@ it the server's extensions are not offered: a file comes in chunks, trailers sta
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +14,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.errors import HttpError
 from pyroadrunner.plugins.http.middleware.config import CustomConfig
+from pyroadrunner.plugins.http.middleware.imported import NotImported, imported
 
 log = Log("http")
 
@@ -34,29 +32,12 @@ def build(name: str, config: HttpConfig) -> Callable[[ASGIApp], ASGIApp]:
         MiddlewareError: it can't be imported; or, when it is put around an application, does not take its options.
     """
     custom = config.custom.get(name) or CustomConfig(cls=name)
-    made = _imported(name, custom.cls)
+    try:
+        made = imported(custom.cls)
+    except NotImported as wrong:
+        raise MiddlewareError(f"http.middleware: {name}: {wrong}") from wrong
     status = config.internal_error_code if config.internal_error_code >= 200 else 500
     return lambda app: Guard(_made(name, made, app, custom.options), name, status)
-
-
-def _imported(name: str, path: str) -> Callable[..., ASGIApp]:
-    module, colon, attribute = path.partition(":")
-    if not colon:
-        module, _, attribute = path.rpartition(".")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # the folder of the config; last, so that nothing of ours is shadowed
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as wrong:
-        raise MiddlewareError(
-            f"http.middleware: {name}: {path} can't be imported: {wrong}; write package.module:Class, and install the "
-            "package where rr is installed"
-        ) from wrong
-    if not callable(found):
-        raise MiddlewareError(f"http.middleware: {name}: {path} is no class of ASGI middleware")
-    return found  # type: ignore[no-any-return]  # what it makes is seen when it is called
 
 
 def _made(name: str, make: Callable[..., ASGIApp], app: ASGIApp, options: Mapping[str, Any]) -> ASGIApp:

@@ -11,7 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.middleware.config import BUILT_IN
+from pyroadrunner.plugins.http.middleware.config import BUILT_IN, is_path
 from pyroadrunner.plugins.http.tally import RequestTally
 
 log = Log("http")
@@ -66,7 +66,7 @@ def _layer(name: str, setup: Setup) -> Around | None:
         if around is None:
             log.warning("requested middleware has no options and does nothing", requested=name)
         return around
-    if custom or ":" in name or "." in name:
+    if custom or is_path(name):
         made: Around = import_module(f"{_PACKAGE}.custom").build(name, setup.config)
         return made
     return None  # the config has warned of it
