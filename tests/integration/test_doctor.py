@@ -90,7 +90,7 @@ def test_brokers(tmp_path: Path) -> None:
         code, found = look(tmp_path, config(kv=stores, lock={"driver": "redis", "config": {"addrs": there}}))
     assert code == 1
     assert found["lock.config.addrs"]["found"] == f"{there} answers"
-    assert found["lock.driver"]["found"] == "hiredis is installed"
+    assert found["lock.driver"]["found"] == "the modules redis, hiredis are installed"
     assert found["kv.fast.config.addrs"]["found"] == f"{there} answers"
     assert found["kv.gone.config.addr"]["found"] == "127.0.0.1:1: connection refused"
 
@@ -108,3 +108,18 @@ def test_no_config_at_all(tmp_path: Path) -> None:
     assert code == 1
     assert "no such file" in found["config"]["found"]
     assert found["memory"]["verdict"] in ("ok", "warn")
+
+
+def test_middleware_and_packages_that_are_not_there(tmp_path: Path) -> None:
+    """Where tests run the codings are installed, so one is hidden."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['brotli'] = None\n")
+    (tmp_path / ".rr.yaml").write_text(
+        yaml.safe_dump(completed(config(http={"middleware": ["gzip", "mine:Layer"], "pool": {"num_workers": 1}})))
+    )
+    done = rr("doctor", "--json", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    found = {one["what"]: one for one in json.loads(done.stdout)["findings"]}
+    assert done.code == 1
+    assert "mine:Layer can't be imported: No module named 'mine'" in found["http.middleware[1]"]["found"]
+    assert found["http.gzip.encodings: zstd"]["verdict"] == "ok"
+    assert found["http.gzip.encodings: br"]["verdict"] == "warn"
+    assert found["http.gzip.encodings: br"]["todo"] == "pip install 'pyroadrunner[compress]'"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from pyroadrunner.cli.console import say
 from pyroadrunner.cli.doctor import boot, brokers, extras, machine, php, places, render
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
-from pyroadrunner.config.check import Checked, check
+from pyroadrunner.config.check import Checked, absent, check
 from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
@@ -53,7 +54,7 @@ def look(options: LoadOptions) -> Iterator[Finding]:
     yield from machine.look(sum(pool.workers_wanted() for _, pool in pools))
     yield from _config(raw, checked)
     yield from _php(checked, effective)
-    yield from (extras.look(*one) for one in extras.needs(effective))
+    yield from (extras.look(need) for need in extras.needs(effective, experimental=options.experimental))
     yield from (places.listen(key, text) for key, text in places.addresses(effective))
     yield from (places.folder(key, path) for key, path in places.folders(effective))
     yield from (brokers.look(*one) for one in brokers.brokers(effective))
@@ -63,11 +64,13 @@ def look(options: LoadOptions) -> Iterator[Finding]:
 
 
 def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
-    for fault in checked.faults:
+    with redirect_stdout(sys.stderr):  # a module may print when it is imported
+        faults = [*checked.faults, *absent(raw, checked)]
+    for fault in faults:
         yield fail(_CONFIG, fault.path or "config", str(fault), "rr config check shows all of them")
     for warning in checked.warnings:
         yield warn(_CONFIG, warning.path or "config", str(warning), "")
-    if not checked.faults:
+    if not faults:
         yield ok(_CONFIG, "file", f"{raw.path}: {len(checked.sections)} sections without a fault")
 
 

@@ -2,42 +2,93 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from pyroadrunner.cli.doctor.finding import Finding, fail, ok
+from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
 from pyroadrunner.cli.doctor.places import value
 
 _PART = "packages"
+_ACME = ("acme", "josepy", "cryptography")
+_REDIS = ("redis", "hiredis")
+_OTEL = ("opentelemetry.sdk", "opentelemetry.propagators.jaeger")
+_EXPORTERS = {  # by `otel.exporter`, of otlp by `otel.client`; the others are part of the SDK
+    "zipkin": ("opentelemetry.exporter.zipkin.json",),
+    "otlp": ("opentelemetry.exporter.otlp.proto.http",),
+    "otlp grpc": ("opentelemetry.exporter.otlp.proto.grpc",),
+}
+_CODINGS = {"zstd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd", "br": "brotli"}
 
 
-def needs(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Key, the module it needs, and the extra that brings it. Pure.
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a part of the config needs.
+
+    Attributes:
+        key: of the part.
+        modules: that are to be there.
+        extra: of ``pyroadrunner``, which brings them.
+        without: what the server does when they are not there; empty = it does not start.
+    """
+
+    key: str
+    modules: tuple[str, ...]
+    extra: str
+    without: str = ""
+
+
+def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
+    """What the config needs. Pure.
 
     Args:
         config: the effective one.
+        experimental: whether ``-e`` was given.
     """
     if value(config, "http.ssl.acme") is not None:
-        yield "http.ssl.acme", "acme", "acme"
-    if value(config, "http.http3.address"):
-        yield "http.http3", "aioquic", "http3"
+        yield Need("http.ssl.acme", _ACME, "acme")
+    if experimental and value(config, "http.http3.address"):
+        yield Need("http.http3", ("aioquic",), "http3")
+    if "gzip" in (value(config, "http.middleware") or ()):
+        for name in value(config, "http.gzip.encodings") or ():
+            if name in _CODINGS:
+                without = f"{name} is not offered to clients"
+                yield Need(f"http.gzip.encodings: {name}", (_CODINGS[name],), "compress", without)
     if value(config, "otel") is not None:
-        yield "otel", "opentelemetry.sdk", "otel"
+        exporter = str(value(config, "otel.exporter"))
+        if exporter == "otlp" and value(config, "otel.client") == "grpc":
+            exporter = "otlp grpc"
+        yield Need("otel", _OTEL + _EXPORTERS.get(exporter, ()), "otel")
     if value(config, "lock.driver") == "redis":
-        yield "lock.driver", "hiredis", "redis"
+        yield Need("lock.driver", _REDIS, "redis")
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "redis":
-            yield f"kv.{name}.driver", "hiredis", "redis"
+            yield Need(f"kv.{name}.driver", _REDIS, "redis")
 
 
-def look(key: str, module: str, extra: str) -> Finding:
-    """Whether a module is installed."""
+def look(need: Need) -> Finding:
+    """Whether its modules are installed."""
+    missing = [module for module in need.modules if not _is_there(module)]
+    if not missing:
+        return ok(_PART, need.key, _sum(need.modules, "installed"))
+    todo = f"pip install 'pyroadrunner[{need.extra}]'"
+    found = _sum(missing, "not installed")
+    if need.without:
+        return warn(_PART, need.key, f"{found}, so {need.without}", todo)
+    return fail(_PART, need.key, found, todo)
+
+
+def _is_there(module: str) -> bool:
     try:
-        there = find_spec(module) is not None
+        return find_spec(module) is not None
     except ModuleNotFoundError:  # the package around it is not there
-        there = False
-    if there:
-        return ok(_PART, key, f"{module} is installed")
-    return fail(_PART, key, f"the module {module} is not installed", f"pip install 'pyroadrunner[{extra}]'")
+        return False
+
+
+def _sum(modules: list[str] | tuple[str, ...], how: str) -> str:
+    if len(modules) == 1:
+        return f"the module {modules[0]} is {how}"
+    return f"the modules {', '.join(modules)} are {how}"

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from pyroadrunner.cli.doctor.extras import look, needs
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pyroadrunner.cli.doctor.extras import Need, look, needs
 from pyroadrunner.cli.doctor.finding import Verdict
+
+
+def keys(config: Mapping[str, Any], *, experimental: bool = False) -> list[tuple[str, str]]:
+    return [(need.key, need.extra) for need in needs(config, experimental=experimental)]
 
 
 def test_each_part_names_what_it_needs() -> None:
@@ -13,17 +22,71 @@ def test_each_part_names_what_it_needs() -> None:
         "lock": {"driver": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }
-    assert [(key, extra) for key, _, extra in needs(config)] == [
+    assert keys(config, experimental=True) == [
         ("http.ssl.acme", "acme"),
         ("http.http3", "http3"),
         ("otel", "otel"),
         ("lock.driver", "redis"),
         ("kv.fast.driver", "redis"),
     ]
-    assert list(needs({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}})) == []
+    assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []
+
+
+def test_http3_needs_nothing_while_it_is_off() -> None:
+    config = {"http": {"http3": {"address": ":8443"}}}
+    assert keys(config) == []
+    assert keys(config, experimental=True) == [("http.http3", "http3")]
+
+
+def test_codings_count_when_the_middleware_is_there() -> None:
+    gzip = {"encodings": ["br", "gzip", "zstd"]}
+    assert keys({"http": {"middleware": ["headers"], "gzip": gzip}}) == []
+    wanted = [("http.gzip.encodings: br", "compress"), ("http.gzip.encodings: zstd", "compress")]
+    assert keys({"http": {"middleware": ["headers", "gzip"], "gzip": gzip}}) == wanted
+    assert keys({"http": {"middleware": ["gzip"], "gzip": {"encodings": ["gzip"]}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("otel", "module"),
+    [
+        ({"exporter": "otlp", "client": ""}, "opentelemetry.exporter.otlp.proto.http"),
+        ({"exporter": "otlp", "client": "grpc"}, "opentelemetry.exporter.otlp.proto.grpc"),
+        ({"exporter": "zipkin"}, "opentelemetry.exporter.zipkin.json"),
+        ({"exporter": "stdout"}, "opentelemetry.propagators.jaeger"),
+    ],
+)
+def test_an_exporter_has_a_package_of_its_own(otel: dict[str, str], module: str) -> None:
+    [need] = needs({"otel": otel}, experimental=False)
+    assert need.modules[-1] == module
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"http": {"ssl": {"acme": {}}, "http3": {"address": ":1"}}},
+        {"http": {"middleware": ["gzip"], "gzip": {"encodings": ["br", "zstd"]}}},
+        {"otel": {"exporter": "otlp"}},
+        {"otel": {"exporter": "otlp", "client": "grpc"}},
+        {"otel": {"exporter": "zipkin"}},
+        {"lock": {"driver": "redis"}},
+    ],
+)
+def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
+    """Here all of them are installed."""
+    findings = [look(need) for need in needs(config, experimental=True)]
+    assert findings
+    assert {finding.verdict for finding in findings} == {Verdict.OK}
 
 
 def test_what_is_missing_is_told_with_the_command_that_brings_it() -> None:
-    assert look("otel", "opentelemetry_of_tomorrow.sdk", "otel").todo == "pip install 'pyroadrunner[otel]'"
-    assert look("otel", "opentelemetry_of_tomorrow.sdk", "otel").verdict is Verdict.FAIL
-    assert look("rpc", "msgspec", "").verdict is Verdict.OK
+    found = look(Need("otel", ("msgspec", "opentelemetry_of_tomorrow.sdk"), "otel"))
+    assert (found.verdict, found.todo) == (Verdict.FAIL, "pip install 'pyroadrunner[otel]'")
+    assert found.found == "the module opentelemetry_of_tomorrow.sdk is not installed"
+    assert look(Need("rpc", ("msgspec", "yaml"), "")).found == "the modules msgspec, yaml are installed"
+
+
+def test_what_only_makes_less_of_it_is_a_warning() -> None:
+    found = look(Need("http.gzip.encodings: br", ("brotli_of_tomorrow",), "compress", "br is not offered to clients"))
+    assert found.verdict is Verdict.WARN
+    assert found.found == "the module brotli_of_tomorrow is not installed, so br is not offered to clients"
+    assert found.todo == "pip install 'pyroadrunner[compress]'"
