@@ -27,9 +27,8 @@ CALLERS = 32
 
 async def main(requests: int) -> None:
     php = shutil.which("php") or sys.exit("php is not installed")
-    pool = Pool(
-        "bench", PoolConfig(num_workers=2), Spawner([php, str(WORKER)], {**os.environ, "RR_RELAY": "pipes"}, timeout=10)
-    )
+    spawner = Spawner([php, str(WORKER)], {**os.environ, "RR_RELAY": "pipes"}, pool="bench", timeout=10)
+    pool = Pool("bench", PoolConfig(num_workers=2), spawner)
     await pool.start()
     payload = Payload(b'{"method":"GET","uri":"http://127.0.0.1/"}', b"echo hello", Codec.RAW)
     left = requests

@@ -203,7 +203,7 @@ def test_an_end_of_stdin_is_no_reason_to_stop(start: Octane) -> None:
     [
         ("[INFO] RoadRunner server started; version: 2025.1.11, buildtime: x", []),
         ("half of a li", ["info"]),
-        ('{"level":"debug","logger":"server","msg":"worker is allocated","pid":1}', []),
+        ('{"level":"debug","logger":"server","msg":"worker is allocated","pool":"http","pid":1}', []),
         ('{"level":"info","logger":"server","msg":"words"}', ["raw"]),
         ('{"level":"info","logger":"server","msg":"{\\"type\\":\\"request\\"}"}', ["request"]),
         ('{"level":"info","logger":"http","msg":"http log","status":200}', []),

@@ -456,6 +456,7 @@ def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await start
         [allocated] = log.of("worker is allocated")
+        assert allocated["pool"] == "test"
         assert not psutil.pid_exists(allocated["pid"])
         await pool.destroy(0.0)
 

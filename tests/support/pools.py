@@ -41,7 +41,7 @@ def pool_config(**keys: Any) -> PoolConfig:
 def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **env: str) -> Spawner:
     """Starts ``any.php`` (or another command) over pipes."""
     command = command or [require_php(), str(ANY_WORKER)]
-    return Spawner(command, {**os.environ, "RR_RELAY": "pipes", **env}, timeout=timeout)
+    return Spawner(command, {**os.environ, "RR_RELAY": "pipes", **env}, pool="test", timeout=timeout)
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ class Spawner:
     Args:
         command: program and arguments.
         env: their whole environment.
+        pool: the name of theirs, for the log.
         timeout: seconds for a worker to start and say hello.
         identity: who they run as.
         listener: where they connect to; ``None`` = pipes.
@@ -44,12 +45,14 @@ class Spawner:
         command: list[str],
         env: Mapping[str, str],
         *,
+        pool: str,
         timeout: float,
         identity: Identity = AS_SERVER,
         listener: SocketListener | None = None,
     ) -> None:
         self.command = command
         self.timeout = timeout
+        self._pool = pool
         self._env = env
         self._identity = identity
         self._listener = listener
@@ -76,7 +79,7 @@ class Spawner:
             raise
         child = starting.child
         assert child is not None  # there is a relay
-        log.debug("worker is allocated", pid=child.pid)
+        log.debug("worker is allocated", pool=self._pool, pid=child.pid)
         return Worker(child, relay, stderr, started=started)
 
 

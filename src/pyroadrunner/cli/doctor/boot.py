@@ -58,7 +58,7 @@ async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> 
     command = pool.command or server.command
     try:
         began = time.monotonic()
-        spawner = Spawner(command, env, timeout=pool.allocate_timeout, identity=identity, listener=listener)
+        spawner = Spawner(command, env, pool=name, timeout=pool.allocate_timeout, identity=identity, listener=listener)
         worker = await spawner.spawn()
         found = time.monotonic() - began, worker.memory()
         await worker.stop()

@@ -62,6 +62,7 @@ class ServerPlugin:
                 server=self._config.env,
                 plugin=env,
             ),
+            pool=name,
             timeout=config.allocate_timeout,
             identity=self._identity,
             listener=self._listener,
