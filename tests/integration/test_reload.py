@@ -152,3 +152,18 @@ def test_a_stopped_server_is_told(tmp_path: Path) -> None:
     done = rr("reload", cwd=tmp_path)
     assert done.code == 1
     assert "connection refused" in done.stderr
+
+
+def test_a_service_or_a_storage_that_comes_or_goes_is_one_line(tmp_path: Path) -> None:
+    sleep = {"command": ["sleep", "1000"]}
+    with server(tmp_path, service={"old": sleep, "both": sleep}, kv={"near": {"driver": "memory"}}) as running:
+        change(running, lambda config: config.update(service={"fresh": sleep, "both": {**sleep, "process_num": 2}}))
+        change(running, lambda config: config["kv"].update(file={"driver": "boltdb"}))
+        done = rr("reload", "--check", cwd=tmp_path)
+    assert (done.code, done.stderr) == (3, "")
+    assert sorted(done.stdout.splitlines()[1:]) == [
+        "  kv.file                   new",
+        "  service.both.process_num  1 -> 2",
+        "  service.fresh             new",
+        "  service.old               gone",
+    ]

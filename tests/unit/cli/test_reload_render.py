@@ -26,5 +26,18 @@ def test_both_kinds_of_changes() -> None:
     assert list(lines(outcome, check=True))[1] == "would be reloaded:"
 
 
+def test_what_comes_or_goes_whole() -> None:
+    restart = [
+        {"key": "metrics", "old": None, "new": "the section"},
+        {"key": "service.worker", "old": None, "new": "the entry"},
+        {"key": "kv.far", "old": "the entry", "new": None},
+    ]
+    assert list(lines({"applied": [], "restart": restart, "warnings": []}, check=True))[1:] == [
+        "  metrics         new",
+        "  service.worker  new",
+        "  kv.far          gone",
+    ]
+
+
 def test_no_change() -> None:
     assert list(lines({"applied": [], "restart": [], "warnings": []}, check=True)) == ["nothing has changed"]

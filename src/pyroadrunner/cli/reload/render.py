@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+_WHOLE = ("the section", "the entry")  # what the server says in place of all keys of what comes or goes
 _NOT_SET = "(not set)"
 _CHANGED = "(changed)"
 
@@ -38,9 +39,15 @@ def as_json(outcome: Mapping[str, Any]) -> str:
 def _table(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     width = max(len(change["key"]) for change in changes)
     for change in changes:
-        old, new = change["old"], change["new"]
-        what = _CHANGED if old == new else f"{_value(old)} -> {_value(new)}"  # the same: two secrets, both masked
-        yield f"  {change['key']:{width}}  {what}"
+        yield f"  {change['key']:{width}}  {_what(change['old'], change['new'])}"
+
+
+def _what(old: Any, new: Any) -> str:
+    if old is None and new in _WHOLE:
+        return "new"
+    if old in _WHOLE and new is None:
+        return "gone"
+    return _CHANGED if old == new else f"{_value(old)} -> {_value(new)}"  # the same: two secrets, both masked
 
 
 def _value(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,10 @@ from pyroadrunner.config.origin import KeyPath, dotted
 from pyroadrunner.config.secrets import masked
 
 Values = Mapping[KeyPath, Any]
+
+# In place of all keys of what comes or goes whole.
+SECTION = "the section"
+ENTRY = "the entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,28 @@ def differences(old: Values, new: Values) -> list[Change]:
         for path in paths
         if before.get(path) != after.get(path)
     ]
+
+
+def with_entries(changes: Iterable[Change], old: Values, new: Values, named: Collection[str]) -> list[Change]:
+    """The changes; one in place of all those of an entry that comes or goes.
+
+    Args:
+        named: sections whose keys are names the user chose.
+    """
+    before, after = ({path[:2] for path in _set(values)} for values in (old, new))
+    found: dict[KeyPath, Change] = {}
+    for change in changes:
+        entry = change.path[:2]
+        if entry[0] in named and (entry in before) != (entry in after):
+            found[entry] = as_one(entry, ENTRY, comes=entry in after)
+        else:
+            found[change.path] = change
+    return list(found.values())
+
+
+def as_one(path: KeyPath, what: str, *, comes: bool) -> Change:
+    """A section or an entry that comes, or goes."""
+    return Change(path=path, old=None if comes else what, new=what if comes else None)
 
 
 def _set(values: Values) -> Values:

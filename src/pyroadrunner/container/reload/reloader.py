@@ -17,8 +17,17 @@ import msgspec
 from pyroadrunner.config.check import Checked
 from pyroadrunner.config.known import ALWAYS_ON
 from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.config.section import named_field
 from pyroadrunner.container.effective import EffectiveConfig
-from pyroadrunner.container.reload.diff import Change, covered, differences, with_changes
+from pyroadrunner.container.reload.diff import (
+    SECTION,
+    Change,
+    as_one,
+    covered,
+    differences,
+    with_changes,
+    with_entries,
+)
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.merge import merged
 from pyroadrunner.container.systemd import manager
@@ -27,8 +36,6 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
 _log = Log("endure")
-
-_SECTION = "the section"  # in place of all its keys, when it comes or goes
 
 Models = Mapping[str, type[msgspec.Struct]]
 
@@ -177,12 +184,16 @@ class Reloader:
         there = {name for name in self._models if raw.present(name) or name in ALWAYS_ON}
         was = {name for name in self._models if name in self._sections or name in ALWAYS_ON}
         applied: list[Change] = []
-        restart = [_section_change(name, comes=name in there) for name in sorted(there ^ was)]
-        for change in differences(self._effective.values(), new):
+        restart: list[Change] = []
+        old = self._effective.values()
+        for change in differences(old, new):
             section, *below = map(str, change.path)
             if section not in there & was:
                 continue  # told above, or read by nobody, which a warning says
             (applied if covered(".".join(below), live.get(section, ())) else restart).append(change)
+        sections = [as_one((name,), SECTION, comes=name in there) for name in sorted(there ^ was)]
+        named = {name for name, model in self._models.items() if named_field(model) is not None}
+        restart = sections + with_entries(restart, old, new, named)
         return checked, Outcome(applied=applied, restart=restart, warnings=[str(one) for one in checked.warnings])
 
     def _merged(self, plugin: Reloads, checked: Checked) -> msgspec.Struct:
@@ -190,10 +201,6 @@ class Reloader:
         old = self._sections.get(plugin.name) or model()
         new = checked.sections.get(plugin.name) or model()
         return merged(old, new, plugin.live_keys())
-
-
-def _section_change(name: str, *, comes: bool) -> Change:
-    return Change(path=(name,), old=None if comes else _SECTION, new=_SECTION if comes else None)
 
 
 async def _prepare(plugin: Reloads, section: msgspec.Struct, whole: Mapping[str, Any]) -> Prepared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.container.reload.diff import Change, covered, differences, with_changes
+from pyroadrunner.container.reload.diff import ENTRY, Change, covered, differences, with_changes, with_entries
 
 
 def test_keys_that_differ_in_the_order_of_the_new_config_then_those_that_are_gone() -> None:
@@ -55,3 +55,15 @@ def test_some_changes_of_a_config() -> None:
     old = {("a",): 1, ("b",): 2, ("c",): 3}
     changes = [Change(path=("a",), old=1, new=10), Change(path=("b",), old=2, new=None)]
     assert with_changes(old, changes) == {("a",): 10, ("c",): 3}
+
+
+def test_an_entry_that_comes_or_goes_is_one_change_where_names_are_the_users() -> None:
+    old = {("service", "gone", "command"): "a", ("service", "gone", "num"): 1, ("service", "both", "num"): 1}
+    new = {("service", "new", "command"): "b", ("service", "new", "num"): 1, ("service", "both", "num"): 2}
+    changes = with_entries(differences(old, new), old, new, {"service"})
+    assert [(change.key, change.old, change.new) for change in changes] == [
+        ("service.new", None, ENTRY),
+        ("service.both.num", 1, 2),
+        ("service.gone", ENTRY, None),
+    ]
+    assert with_entries(differences(old, new), old, new, {"kv"}) == differences(old, new)
