@@ -6,15 +6,18 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pyroadrunner.sdk.lock import AsyncLocks, LockNotGiven, Locks
-from pyroadrunner.sdk.rpc import AsyncRpcClient, RpcClient
+from pyroadrunner.sdk.rpc import AsyncRpcClient, RpcClient, Unreachable
 from support.php import require_php
+from support.programs import PATIENCE
 from support.server import Server, rr
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +61,74 @@ def test_a_cancelled_wait_gives_back_what_it_gets(server: Server) -> None:
             assert not await locks.exists("async")
 
     asyncio.run(scene())
+
+
+@contextmanager
+def hanging(server: Server) -> Iterator[None]:
+    """It hears and says nothing until the end of the ``with``."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("id", ["", "mine"])
+def test_a_call_that_is_too_late_gives_back_what_it_gets(
+    id: str,  # noqa: A002
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        async with AsyncRpcClient(server.rpc) as client:
+            locks = AsyncLocks(client)
+            with hanging(server), pytest.raises(Unreachable, match=r"did not answer within 0\.15 s"):
+                await locks.lock("late", id=id, wait=0.05)
+            await asyncio.gather(*locks._late)
+            assert not await locks.exists("late")
+
+    monkeypatch.setattr("pyroadrunner.sdk.lock.TIMEOUT", 0.1)
+    asyncio.run(scene())
+
+
+def test_a_call_that_is_too_late_leaves_the_caller_what_it_had(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with AsyncRpcClient(server.rpc) as client:
+            locks = AsyncLocks(client)
+            assert await locks.lock("twice", id="me") == "me"
+            monkeypatch.setattr("pyroadrunner.sdk.lock.TIMEOUT", 0.1)
+            with hanging(server), pytest.raises(Unreachable):
+                await locks.lock("twice", id="me")
+            await asyncio.gather(*locks._late)
+            assert await locks.exists("twice", "me")
+
+    asyncio.run(scene())
+
+
+def test_a_cancelled_call_is_given_back_though_the_connection_is_closed(tmp_path: Path) -> None:
+    """The server has given the lock and finds nobody to tell."""
+
+    async def scene(server: Server) -> None:
+        async with AsyncRpcClient(server.rpc) as client, AsyncRpcClient(server.rpc) as other:
+            locks = AsyncLocks(client)
+            await locks.exists("gone")  # connected
+            with hanging(server):
+                call = asyncio.create_task(locks.lock("gone"))
+                for _ in range(3):  # it begins; its call begins; that is written
+                    await asyncio.sleep(0)
+                assert "waiting=1" in repr(client)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+                await client.close()
+            await asyncio.to_thread(server.wait_for, "lock was taken")
+            async with asyncio.timeout(PATIENCE):
+                while await AsyncLocks(other).exists("gone"):
+                    pass
+
+    logs = {"level": "debug", "mode": "production", "output": ["stderr"]}
+    with Server(tmp_path, {"logs": logs}) as server:
+        asyncio.run(scene(server))
 
 
 def test_php_locks(server: Server) -> None:

@@ -10,17 +10,20 @@ Blocking; ``AsyncLocks`` is the same for asyncio. Times are seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.sdk.rpc import RpcClient
+from pyroadrunner.sdk.rpc.errors import too_late
 from pyroadrunner.sdk.rpc.wire import TIMEOUT
 
 if TYPE_CHECKING:
     from pyroadrunner.sdk.rpc import AsyncRpcClient
+
+_LATE = 10.0  # seconds for which an answer that is too late is still waited for
 
 
 class LockNotGiven(RoadRunnerError):
@@ -68,7 +71,7 @@ class Locks:
         """Let it end ``ttl`` seconds from now; ``False`` when ``id`` does not hold it."""
         return _ok(self._server.call("lock.UpdateTTL", _request(resource, id, ttl, 0)))
 
-    @contextmanager
+    @contextlib.contextmanager
     def hold(self, resource: str, *, ttl: float = 0, wait: float = 0, read: bool = False) -> Iterator[str]:
         """Hold a lock for a ``with`` block.
 
@@ -85,7 +88,13 @@ class Locks:
 
 
 class AsyncLocks:
-    """:class:`Locks` for asyncio. Cancelled while it waits, it gives back a lock that still comes."""
+    """:class:`Locks` for asyncio. A lock that is given to a call which was cancelled, or is too late, is given back.
+
+    Theory of operation. Such a call goes on in the background, for ten seconds longer than its caller would have
+    waited, and the lock is released when the answer says that it was given. The answer may be lost with the connection,
+    so a release is sent at once, too, behind the call; but only for an id that was made here: whoever gave one may have
+    the lock already.
+    """
 
     def __init__(self, server: AsyncRpcClient) -> None:
         self._server = server
@@ -101,22 +110,32 @@ class AsyncLocks:
         read: bool = False,
     ) -> str | None:
         key = id or str(uuid.uuid4())
+        longest = TIMEOUT + wait
         request = _request(resource, key, ttl, wait)
-        call = asyncio.ensure_future(self._server.call(_method(read), request, timeout=TIMEOUT + wait))
+        call = asyncio.ensure_future(self._server.call(_method(read), request, timeout=longest + _LATE))
         try:
-            return key if _ok(await asyncio.shield(call)) else None
+            async with asyncio.timeout(longest):
+                return key if _ok(await asyncio.shield(call)) else None
+        except TimeoutError:
+            self._later(self._give_back(call, resource, key, made=not id))
+            raise too_late(self._server.address, longest) from None
         except asyncio.CancelledError:
-            late = asyncio.ensure_future(self._give_back(call, resource, key))
-            self._late.add(late)
-            late.add_done_callback(self._late.discard)
+            self._later(self._give_back(call, resource, key, made=not id))
+            await asyncio.sleep(0)  # so that the release is sent, even if the connection is closed next
             raise
 
-    async def _give_back(self, call: asyncio.Future[Any], resource: str, key: str) -> None:
-        try:
+    async def _give_back(self, call: asyncio.Future[Any], resource: str, key: str, *, made: bool) -> None:
+        if made:
+            with contextlib.suppress(RoadRunnerError):  # the answer to the call may still come
+                await self.release(resource, key)
+        with contextlib.suppress(RoadRunnerError):  # the connection has gone, and the place in the queue with it
             if _ok(await call):
                 await self.release(resource, key)
-        except RoadRunnerError:  # the connection has gone, and the place in the queue with it
-            pass
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def release(self, resource: str, id: str) -> bool:  # noqa: A002
         return _ok(await self._server.call("lock.Release", {"resource": resource, "id": id}))
@@ -130,7 +149,7 @@ class AsyncLocks:
     async def update_ttl(self, resource: str, id: str, ttl: float) -> bool:  # noqa: A002
         return _ok(await self._server.call("lock.UpdateTTL", _request(resource, id, ttl, 0)))
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def hold(self, resource: str, *, ttl: float = 0, wait: float = 0, read: bool = False) -> AsyncIterator[str]:
         key = await self.lock(resource, ttl=ttl, wait=wait, read=read)
         if key is None:
