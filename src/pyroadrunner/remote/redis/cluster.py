@@ -108,6 +108,8 @@ class ClusterRedis:
             async with asyncio.timeout(longest):
                 while True:
                     try:
+                        # Before it asks by itself: then it has chosen a node already, any one.
+                        await self._client.initialize()
                         return await ask()
                     except _WORTH_ANOTHER as error:
                         if type(error) not in _WORTH_ANOTHER or not await tries.another():
