@@ -103,6 +103,7 @@ class DirectRedis:
     async def close(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
+            await asyncio.wait([self._connecting])  # it may have come to its end all the same
         if self._link is not None:
             self._link.cut("the storage is closed")
         if self._sentinels is not None:
