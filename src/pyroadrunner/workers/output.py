@@ -15,8 +15,9 @@ _KEPT_LINES = 200
 _TAIL_LINES = 10  # of them in an error message, and in a line of the log
 _TAIL_LINE = 500  # characters of a line in an error message
 _PARTIAL_AFTER = 0.1  # seconds a line without its end is waited for: a prompt, a progress bar
-_FLOOD = 64 * 1024  # bytes in one read: whoever writes that much at once is slowed down ...
-_FLOOD_PAUSE = 0.01  # ... to one read per this many seconds, so that its logging cannot starve the requests
+_FLOOD = 64 * 1024  # bytes in one read, or ...
+_FLOOD_LINES = 512  # ... lines in one turn: whoever writes that much at once is slowed down ...
+_FLOOD_PAUSE = 0.01  # ... to one turn per this many seconds, so that its logging cannot starve the requests
 
 
 class OutputReader(asyncio.Protocol):
@@ -64,31 +65,43 @@ class OutputReader(asyncio.Protocol):
         self._transport = cast("asyncio.ReadTransport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._emit(line)
-        while len(self._rest) >= MAX_LINE:
-            self._emit(self._rest[:MAX_LINE])
-            self._rest = self._rest[MAX_LINE:]
-        loop = asyncio.get_running_loop()
-        if self._rest:
-            self._timer = loop.call_later(_PARTIAL_AFTER, self._flush)
-        if len(data) >= _FLOOD and self._transport is not None:
+        self._rest += data
+        if (self._turn() or len(data) >= _FLOOD) and self._transport is not None:
             self._transport.pause_reading()
-            loop.call_later(_FLOOD_PAUSE, self._read_on)
+            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._go_on)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._flush()
+        for line in self._rest.removesuffix(b"\n").split(b"\n") if self._rest else ():
+            self._emit(line)
+        self._rest = b""
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def _read_on(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+    def _turn(self) -> bool:
+        """Emit whole lines, no more than others can wait for; whether there are more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        *lines, self._rest = self._rest.split(b"\n", _FLOOD_LINES)
+        for line in lines:
+            self._emit(line)
+        if b"\n" in self._rest:
+            return True
+        while len(self._rest) >= MAX_LINE:
+            self._emit(self._rest[:MAX_LINE])
+            self._rest = self._rest[MAX_LINE:]
+        if self._rest:
+            self._timer = asyncio.get_running_loop().call_later(_PARTIAL_AFTER, self._flush)
+        return False
+
+    def _go_on(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._turn():
+            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._go_on)
+        else:
             self._transport.resume_reading()
 
     def _flush(self) -> None:
