@@ -94,6 +94,17 @@ def test_a_line_without_an_end_is_cut() -> None:
     assert [len(line) for line in lines] == [MAX_LINE, 10]
 
 
+def test_a_long_line_is_cut_also_when_its_end_comes_with_the_rest() -> None:
+    async def main() -> None:
+        lines: list[str] = []
+        output = OutputReader(lines.append)
+        output.data_received(b"x" * (MAX_LINE - 1))
+        output.data_received(b"x" * MAX_LINE + b"\n")
+        assert [len(line) for line in lines] == [MAX_LINE, MAX_LINE - 1]
+
+    run(main())
+
+
 def test_the_tail_holds_the_last_lines() -> None:
     lines, tail = lines_of("seq 1 100 >&2")
     assert len(lines) == 100

@@ -89,7 +89,7 @@ class OutputReader(asyncio.Protocol):
             self._emit(line)
         if b"\n" in self._rest:
             return True
-        while len(self._rest) >= MAX_LINE:
+        while len(self._rest) > MAX_LINE:
             self._emit(self._rest[:MAX_LINE])
             self._rest = self._rest[MAX_LINE:]
         if self._rest:
@@ -111,6 +111,12 @@ class OutputReader(asyncio.Protocol):
             self._emit(rest)
 
     def _emit(self, line: bytes) -> None:
+        while len(line) > MAX_LINE:
+            self._log(line[:MAX_LINE])
+            line = line[MAX_LINE:]
+        self._log(line)
+
+    def _log(self, line: bytes) -> None:
         text = line.removesuffix(b"\r").decode(errors="replace")
         if text:
             self._tail.append(text)
