@@ -61,6 +61,27 @@ def test_reloads_and_restarts_are_told_and_never_a_stop_that_is_none(tmp_path: P
     assert "watchdog enabled, timeout: 0.2 seconds" in server.stdout
 
 
+def test_a_loop_that_stands_still_says_where_before_it_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "stuck.py").write_text(
+        "class Stuck:\n    def __init__(self, app): pass\n"
+        "    async def __call__(self, scope, receive, send): self.stand_still()\n"
+        "    def stand_still(self):\n        while True: pass\n"
+    )
+    config = web(http={"pool": {"num_workers": 1}, "middleware": ["stuck:Stuck"]})
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+    with notify_socket(tmp_path) as systemd:
+        server = Server(tmp_path, config, env=env).start()
+        try:
+            server.wait_for(READY)
+            hear(systemd, b"READY=1")
+            with socket.create_connection(server.address) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                server.wait_for("in stand_still")
+        finally:
+            server.kill()
+    assert f'{tmp_path}/stuck.py", line 5 in stand_still' in server.stderr
+
+
 def test_workers_do_not_get_what_is_meant_for_the_server(tmp_path: Path) -> None:
     worker = tmp_path / "env.py"
     worker.write_text(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import socket
 import time
 from collections.abc import Callable, MutableMapping
 
 from pyroadrunner.log import Log
+
+_STDERR = 2  # its descriptor: `sys.stderr` may have been replaced
 
 _log = Log("endure")
 
@@ -76,7 +79,17 @@ async def report_ready(watchdog_seconds: float, say: Callable[[str], None]) -> N
 
 
 async def keep_alive(seconds: float) -> None:
-    """Say that we live, until cancelled: a loop that is stuck does not."""
-    while True:
-        manager.notify("WATCHDOG=1")
-        await asyncio.sleep(seconds)
+    """Say that we live, until cancelled: a loop that is stuck does not.
+
+    Shortly before systemd kills a stuck one, its stack goes to stderr. A thread of ``faulthandler`` writes it, which
+    needs neither the loop nor the interpreter's lock; nothing else could tell any more where the loop stands.
+    """
+    limit = manager.watchdog_seconds * 2
+    try:
+        while True:
+            manager.notify("WATCHDOG=1")
+            if limit:
+                faulthandler.dump_traceback_later((min(seconds, limit) + limit) / 2, file=_STDERR)
+            await asyncio.sleep(seconds)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
