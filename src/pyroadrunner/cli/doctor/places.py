@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psutil
 
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok
+from pyroadrunner.config.temporary import temporary_folder
 
 _PART = "places"
 # Keys that name an address; whose section is there, and that are not empty, are looked at.
@@ -130,7 +130,7 @@ def folders(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Key and path of each folder the server, or a worker, writes to. Pure, but for the name of the system's own."""
     uploads = value(config, "http.uploads.dir")
     if value(config, "http") is not None:
-        yield "http.uploads.dir", uploads or tempfile.gettempdir()
+        yield "http.uploads.dir", uploads or temporary_folder()
     for output in value(config, "logs.output") or ():
         if isinstance(output, str) and output not in ("stdout", "stderr") and "://" not in output:
             yield "logs.output", os.path.dirname(output) or "."

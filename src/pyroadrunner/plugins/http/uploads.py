@@ -10,9 +10,9 @@ import asyncio
 import logging
 import os
 import secrets
-import tempfile
 from typing import Any
 
+from pyroadrunner.config.temporary import temporary_folder
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.body import BodyReader
 from pyroadrunner.plugins.http.config import UploadsConfig
@@ -37,7 +37,7 @@ class UploadRules:
     """
 
     def __init__(self, config: UploadsConfig, owner: tuple[int, int] | None = None) -> None:
-        self.folder = os.path.abspath(config.dir) if config.dir else tempfile.gettempdir()
+        self.folder = os.path.abspath(config.dir) if config.dir else temporary_folder()
         self.owner = owner
         self._forbid = frozenset(config.forbid)
         self._allow = frozenset(config.allow) - self._forbid
