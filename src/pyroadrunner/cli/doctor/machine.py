@@ -42,12 +42,32 @@ def look(workers: int) -> Iterator[Finding]:
 def free_memory() -> int:
     """Bytes that processes may still take: of the machine, or of our control group when that has less."""
     free = int(psutil.virtual_memory().available)
-    try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):  # the root group, or another version of them
-        return free
-    return min(free, max(0, int(limit) - used)) if limit.isdecimal() else free
+    group = free_in_group(_CGROUP)
+    return free if group is None else min(free, group)
+
+
+def free_in_group(root: Path) -> int | None:
+    """Bytes that a control group of either version may still take; ``None``: no group here, or no limit.
+
+    What it has read from files counts as free where it has not been used lately, as Kubernetes counts it: the kernel
+    gives that up first.
+
+    Args:
+        root: where groups are mounted. In a container that is its own group.
+    """
+    v1 = root / "memory"
+    for limit, used, stat, cached in (
+        (root / "memory.max", root / "memory.current", root / "memory.stat", "inactive_file"),
+        (v1 / "memory.limit_in_bytes", v1 / "memory.usage_in_bytes", v1 / "memory.stat", "total_inactive_file"),
+    ):
+        try:
+            most, taken = limit.read_text().strip(), int(used.read_text())
+            figures = dict(line.split(" ", 1) for line in stat.read_text().splitlines())
+            reclaimable = int(figures.get(cached, "0"))
+        except (OSError, ValueError):  # the root group, or the other version
+            continue
+        return max(0, int(most) - taken + reclaimable) if most.isdecimal() else None
+    return None
 
 
 def memory(free: int, workers: int) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +122,27 @@ def test_the_brokers_of_a_config() -> None:
         ("kv.fast.config.addrs", "redis", 7000),
         ("kv.plain.config.addr", "127.0.0.1", 11211),
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, None),
+        ({"memory.max": "1000\n", "memory.current": "700\n", "memory.stat": "anon 9\ninactive_file 200\n"}, 500),
+        ({"memory.max": "1000\n", "memory.current": "1200\n", "memory.stat": ""}, 0),
+        ({"memory.max": "max\n", "memory.current": "700\n", "memory.stat": ""}, None),
+        (
+            {
+                "memory/memory.limit_in_bytes": "1000\n",
+                "memory/memory.usage_in_bytes": "700\n",
+                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 200\n",
+            },
+            500,
+        ),
+    ],
+)
+def test_what_a_control_group_has_left(tmp_path: Path, files: dict[str, str], free: int | None) -> None:
+    (tmp_path / "memory").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert machine.free_in_group(tmp_path) == free
