@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from pathlib import Path
 
@@ -75,6 +77,35 @@ def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
         client.connect(str(path))
     bound.close()
     assert not path.exists()
+
+
+def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rr.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+    def refuse(_: object) -> None:  # as in a folder of root's: /run, after a socket unit was stopped
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(ListenError, match="nobody listens on is there, and can't be removed: read-only file system"):
+        BoundSockets(Unix(str(path)))
+
+
+def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rr.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        with pytest.raises(ListenError, match="can't be listened on: Permission denied"):
+            BoundSockets(Unix(str(path)))
+    assert path.is_socket()
 
 
 def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:

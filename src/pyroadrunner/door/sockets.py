@@ -188,11 +188,22 @@ class BoundSockets:
             try:
                 probe.connect(address.path)
             except ConnectionRefusedError:
-                os.unlink(address.path)
+                self._remove(address)
                 return
+            except PermissionError as wrong:
+                raise self._refused(address, wrong) from wrong
             except OSError:
                 pass  # a full backlog: somebody lives there
         raise ListenError(f"{self._key} {address} is already in use; stop the process that listens there")
+
+    def _remove(self, address: Unix) -> None:
+        try:
+            os.unlink(address.path)
+        except OSError as wrong:
+            raise ListenError(
+                f"{self._key} {address}: a socket that nobody listens on is there, and can't be removed:"
+                f" {(wrong.strerror or str(wrong)).lower()}"
+            ) from wrong
 
     def _unlink(self) -> None:
         if self._inode is None:
@@ -210,7 +221,7 @@ class BoundSockets:
             return ListenError(
                 f"{self._key} {address} is already in use; stop the process that listens there, or choose another port"
             )
-        if wrong.errno == errno.EACCES:
+        if wrong.errno == errno.EACCES and isinstance(address, Tcp):
             return ListenError(f"{self._key} {address}: permission denied (ports below 1024 need more rights)")
         return ListenError(f"{self._key} {address} can't be listened on: {wrong.strerror or wrong}")
 
