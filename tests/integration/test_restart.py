@@ -185,6 +185,24 @@ def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
             os.kill(stand_in, 0)
 
 
+def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -> None:
+    """systemd and containers kill all that is left once the server has gone."""
+    gate = tmp_path / "gate"
+    with server(tmp_path, endure={"retirement": "2s"}) as running:
+        running.send(signal.SIGUSR2)
+        running.wait_for("a stand-in serves new connections")
+        with socket.create_connection(running.address) as client:
+            client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            running.wait_for(READY, times=2)
+            [stand_in] = set(children(running)) - workers(running)
+            running.send(signal.SIGTERM)
+            running.wait_for("stop signal received")
+            gate.touch()
+            assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+        assert running.wait() == 0
+    assert not Path(f"/proc/{stand_in}").exists()
+
+
 def test_the_stand_in_leaves_when_the_server_is_killed(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "1s"}) as running:
         running.send(signal.SIGUSR2)

@@ -90,6 +90,7 @@ class Role:
         self.stand_in = channel is not None and not relieves
         self._channel = channel
         self._relieves = relieves
+        self._buried = False  # from then on its process id may be somebody else's
 
     def __repr__(self) -> str:
         return f"Role({'stand-in' if self.stand_in else f'relieves {self._relieves}' if self._relieves else 'first'})"
@@ -148,8 +149,34 @@ class Role:
 
     async def bury(self) -> None:
         """As a successor: take the exit status of the stand-in, whose parent we are by our process id."""
-        while self._relieves and not _ended(self._relieves):  # noqa: ASYNC110 - its parent was another program
+        while self._relieved_lives():  # noqa: ASYNC110 - its parent was another program
             await asyncio.sleep(_EVERY_SECONDS)
+
+    def stop_relieved(self) -> None:
+        """As a successor that stops: ask the stand-in, which may still have requests, to stop as well.
+
+        A second time: to do it at once.
+        """
+        if self._relieved_lives():
+            os.kill(self._relieves, signal.SIGTERM)
+
+    async def relieved_left(self, grace: float) -> None:
+        """As a successor that stops: wait for the end of the stand-in.
+
+        Whoever runs us (systemd, a container) kills all that is left once we have gone. It is killed when it still runs
+        after ``grace`` seconds.
+        """
+        try:
+            async with asyncio.timeout(grace):
+                await self.bury()
+        except TimeoutError:
+            if self._relieved_lives():
+                os.kill(self._relieves, signal.SIGKILL)
+
+    def _relieved_lives(self) -> bool:
+        if self._relieves and not self._buried:
+            self._buried = _ended(self._relieves)
+        return self._relieves > 0 and not self._buried
 
 
 def _ended(pid: int) -> bool:

@@ -101,6 +101,7 @@ class _Life:
             manager.notify("STOPPING=1")
             if self._stand_in is not None:
                 self._stand_in.stop()
+            role.stop_relieved()
         errors = await self._container.stop(self._endure.config.grace_period)
         failure = failure or (errors[0] if errors else None)
         if role.stand_in and failure is not None:
@@ -111,6 +112,8 @@ class _Life:
         if self._stand_in is not None and not signals.restart:
             self._stand_in.stop()
             await self._stand_in.leave(self._endure.config.grace_period)
+        if not signals.restart:
+            await role.relieved_left(self._endure.config.grace_period)
         signals.unwatch()
         if signals.restart:
             return Ending(0, None, restart=True, stand_in=self._stand_in)
@@ -161,6 +164,7 @@ class _Life:
         self._around.on_forced_exit()
         if self._stand_in is not None:
             self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
+        self._around.role.stop_relieved()
         children.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
