@@ -81,6 +81,16 @@ def test_the_probe_of_the_image_says_when_nobody_answers(tmp_path: Path) -> None
         assert subprocess.run(probe, env=environment(), check=False).returncode == 0
 
 
+def test_a_read_only_root_without_a_tmpfs_keeps_the_server_from_nothing_but_uploads(tmp_path: Path) -> None:
+    app, _ = application(tmp_path)
+    site = tmp_path / "site"
+    site.mkdir()
+    # Python finds no folder to write to, without a read-only root for the tests.
+    (site / "sitecustomize.py").write_text("import tempfile\ntempfile._candidate_tempdir_list = lambda: []\n")
+    with Server(app, None, env={"PYTHONPATH": str(site)}):
+        pass
+
+
 def test_what_the_image_is_made_of_is_in_its_context() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
     allowed = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"]
@@ -101,6 +111,7 @@ def test_whoever_stops_it_gives_it_the_time_it_may_take() -> None:
     [container] = pod["containers"]
     [_, pause] = container["lifecycle"]["preStop"]["exec"]["command"]
     assert pod["terminationGracePeriodSeconds"] >= float(pause) + grace + STOPPING_WORKERS
+    assert container["livenessProbe"]["terminationGracePeriodSeconds"] > float(pause)  # which is a part of it
     unit = (EXAMPLES / "systemd" / "rr.service").read_text()
     [timeout] = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
     assert float(timeout) >= 30 + STOPPING_WORKERS  # the default of endure.grace_period
