@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ STOPPING = "stop signal received"
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 
 
-def server(folder: Path, **http: Any) -> Server:
+def server(folder: Path, *, grace: str = "300s", **http: Any) -> Server:
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 2}, **http},
-        "endure": {"grace_period": "300s"},
+        "endure": {"grace_period": grace},
     }
     # The engine's own limits end a silent connection after 30 seconds, and so would a server without a thought.
     return Server(folder, config, timeout=20)
@@ -58,6 +59,20 @@ def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
         client.sendall(b"GET / HTTP/1.1\r\nHost: ex.com\r\n\r\n")
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
         assert running.wait() == 0
+
+
+def test_who_still_waits_when_the_grace_is_over_is_told_to_come_again(tmp_path: Path) -> None:
+    """Of four slow requests two have a worker and two wait for one."""
+    with server(tmp_path, grace="500ms") as running, ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(running.address)) for _ in range(4)]
+        for client in clients:
+            client.sendall(b"GET /slow?ms=20000 HTTP/1.1\r\nHost: ex.com\r\n\r\n")
+        assert running.stop() == 0
+        for client in clients:
+            answer = client.recv(1 << 16)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: 1\r\n" in answer
+    assert "ASGI" not in running.stderr
 
 
 @pytest.mark.parametrize("http10", [False, True])

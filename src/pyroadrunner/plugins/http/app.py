@@ -22,7 +22,7 @@ from pyroadrunner.plugins.http.response import Head, Headers, body_message, read
 from pyroadrunner.plugins.http.stream import Forwarder
 from pyroadrunner.plugins.http.uploads import Form, UploadRules
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
-from pyroadrunner.workers.errors import CallerGone, WorkerCrashed
+from pyroadrunner.workers.errors import CallerGone, PoolClosed, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 _MB = 1 << 20
@@ -113,6 +113,10 @@ class WorkerApp:
         except RoadRunnerError as error:
             await self._fail("execute", error, send, began)
             return
+        except asyncio.CancelledError:  # the server stops, and its grace period is over
+            stops = PoolClosed(self._pool.name)
+            await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
+            raise
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, context, trailers, send, began)
