@@ -14,6 +14,7 @@ sh scripts/go-tools.sh || echo "== no tools built with Go: their tests are skipp
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server || exit 1
 PATH=$php:$PWD/.venv/bin:$PATH
 export PATH
+unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work
 echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 
 lint=passed
