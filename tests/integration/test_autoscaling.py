@@ -17,17 +17,6 @@ HTTP_WORKER = ANY_WORKER.with_name("http.php")
 QUICK = {"scale_up_wait": "20ms", "idle_timeout": "1s"}
 
 
-def pids(server: Server) -> set[int]:
-    done = rr("workers", "--json", cwd=server.folder)
-    return {worker["pid"] for worker in json.loads(done.stdout)["http"]["workers"]}
-
-
-def wait_for_workers(server: Server, count: int) -> set[int]:
-    while len(found := pids(server)) != count:
-        pass
-    return found
-
-
 def test_a_server_grows_under_load_is_reset_while_grown_and_shrinks_and_no_request_fails(tmp_path: Path) -> None:
     allocator = {**QUICK, "max_workers": 4, "spawn_rate": 2}
     config = {
@@ -37,15 +26,15 @@ def test_a_server_grows_under_load_is_reset_while_grown_and_shrinks_and_no_reque
     }
     with Server(tmp_path, config) as server:
         with Load(server.address, "/slow?ms=50", threads=12) as load:
-            grown = wait_for_workers(server, 5)
+            grown = server.wait_for_workers(5)
             load.wait_for_more(50)
             assert rr("reset", "http", cwd=tmp_path).code == 0
-            assert not grown & wait_for_workers(server, 5)
+            assert not grown & server.wait_for_workers(5)
             load.wait_for_more(20)
         with Load(server.address, "/pid", threads=1) as calm:
-            wait_for_workers(server, 1)
+            server.wait_for_workers(1)
         with Load(server.address, "/slow?ms=50", threads=12) as again:
-            wait_for_workers(server, 5)
+            server.wait_for_workers(5)
         assert load.failures + calm.failures + again.failures == []
         steps = [line["removed"] for line in map(json.loads, server.stderr.splitlines()) if "removed" in line]
         assert steps == [2, 2]

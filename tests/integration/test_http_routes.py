@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from pyroadrunner.sdk.rpc import RpcClient
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
@@ -49,8 +51,9 @@ def workers(server: Server, *names: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def until_working(server: Server, pool: str) -> None:
-    while workers(server)[pool][0]["statusStr"] != "working":
-        pass
+    with RpcClient(server.rpc) as client:
+        while client.call("informer.Workers", pool)["workers"][0]["statusStr"] != "working":
+            time.sleep(0.02)
 
 
 def test_a_stuck_path_with_a_pool_of_its_own_starves_nobody_else(tmp_path: Path) -> None:

@@ -37,16 +37,6 @@ def change(server: Server, edit: Callable[[dict[str, Any]], object]) -> None:
     (server.folder / ".rr.yaml").write_text(yaml.safe_dump(server.config, sort_keys=False))
 
 
-def workers(server: Server) -> int:
-    listed = json.loads(rr("workers", "--json", cwd=server.folder).stdout)
-    return len(listed["http"]["workers"] if isinstance(listed["http"], dict) else listed["http"])
-
-
-def wait_for_workers(server: Server, count: int) -> None:
-    while workers(server) != count:
-        pass
-
-
 def test_the_size_of_the_pool_follows_the_config_and_no_request_fails(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         with Load(running.address) as load:
@@ -56,7 +46,7 @@ def test_the_size_of_the_pool_follows_the_config_and_no_request_fails(tmp_path: 
                 assert (done.code, done.stderr) == (0, "")
                 assert "http.pool.num_workers" in done.stdout
                 assert done.stdout.endswith(f"-> {count}\n")
-                wait_for_workers(running, count)
+                running.wait_for_workers(count)
                 load.wait_for_more(50)
         assert load.failures == []
 
@@ -112,7 +102,7 @@ def test_what_needs_a_restart_is_named_and_what_does_not_counts(tmp_path: Path) 
         assert "http.pool.num_workers  1 -> 2" in applied
         assert f'http.address     "{was}" -> "127.0.0.1:{port}"' in waiting
         assert "http.pool.debug  false -> true" in waiting
-        wait_for_workers(running, 2)
+        running.wait_for_workers(2)
         assert urlopen(f"http://{was}", timeout=20).status == 200
         again = rr("reload", "--check", cwd=tmp_path)
         assert again.code == 3

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 
 from support.load import Load
 from support.php import require_php
-from support.server import READY, Server, free_port, rr
+from support.server import READY, Server, free_port
 from support.tls import Authority
 
 WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
@@ -52,22 +53,17 @@ def children(server: Server) -> list[int]:
     return found
 
 
-def workers(server: Server) -> set[int]:
-    listed = json.loads(rr("workers", "--json", cwd=server.folder).stdout)["http"]
-    return {one["pid"] for one in (listed["workers"] if isinstance(listed, dict) else listed)}
-
-
 def restart(server: Server) -> None:
     """Ask for it and wait until the stand-in has gone as well."""
     server.send(signal.SIGUSR2)
     server.wait_for(READY, times=server.stdout.count(READY) + 1)
-    while set(children(server)) != workers(server):
-        pass
+    while set(children(server)) != server.workers():
+        time.sleep(0.02)
 
 
 def test_no_request_fails_and_the_process_id_stays(tmp_path: Path) -> None:
     with server(tmp_path) as running:
-        pid, before = running.pid, workers(running)
+        pid, before = running.pid, running.workers()
         with Load(running.address, "/slow?ms=5") as load:
             change(running, lambda config: config["http"]["pool"].update(num_workers=3))
             restart(running)
@@ -76,7 +72,7 @@ def test_no_request_fails_and_the_process_id_stays(tmp_path: Path) -> None:
             load.wait_for_more(50)
         assert load.failures == []
         assert load.done > 100
-        after = workers(running)
+        after = running.workers()
         assert len(after) == 3
         assert not before & after
         assert running.pid == pid
@@ -90,11 +86,13 @@ def test_what_runs_is_finished(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         address = running.address
         with socket.create_connection(address) as slow:
-            slow.sendall(b"GET /slow?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            slow.sendall(f"GET /wait?for={tmp_path}/gate HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             running.send(signal.SIGUSR2)
-            running.wait_for(READY, times=2)
+            running.wait_for("a stand-in serves new connections")
+            (tmp_path / "gate").touch()
             slow.settimeout(20)
             answer = slow.recv(65536)
+            running.wait_for(READY, times=2)
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
@@ -106,7 +104,7 @@ def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Pat
     ssl = {"address": f"127.0.0.1:{port}", "cert": str(identity.cert), "key": str(identity.key)}
     http = {"pool": {"num_workers": 2}, "ssl": ssl}
     with server(tmp_path, http=http, endure={"retirement": "60s"}) as running:
-        before = workers(running)
+        before = running.workers()
         identity.replace_by(authority.server("renewed"))
         running.wait_for("certificate loaded")
         running.send(signal.SIGUSR2)
@@ -121,7 +119,7 @@ def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Pat
 @pytest.mark.parametrize("how", ["config", "worker"])
 def test_when_the_new_one_does_not_come_up_the_old_one_goes_on_and_says_why(tmp_path: Path, how: str) -> None:
     with server(tmp_path) as running:
-        before = workers(running)
+        before = running.workers()
         with Load(running.address) as load:
             if how == "config":
                 change(running, lambda config: config["http"]["pool"].update(num_workers="many"))
@@ -134,7 +132,7 @@ def test_when_the_new_one_does_not_come_up_the_old_one_goes_on_and_says_why(tmp_
             load.wait_for_more(50)
         assert load.failures == []
         assert why in running.stdout.partition("restart failed: ")[2]
-        assert workers(running) == before
+        assert running.workers() == before
         assert running.stop() == 0
     assert running.stdout.count(READY) == 1
 
@@ -165,11 +163,11 @@ def test_unix_sockets_are_taken_over(tmp_path: Path) -> None:
 
 def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None:
     with server(tmp_path, rpc={"listen": f"unix://{tmp_path}/rpc.sock"}) as running:
-        before = workers(running)
+        before = running.workers()
         change(running, lambda config: config["server"].update(command="no-such-program"))
         running.send(signal.SIGUSR2)
         running.wait_for("restart failed: ")
-        assert workers(running) == before
+        assert running.workers() == before
         assert [one.name for one in tmp_path.glob("*.sock*")] == ["rpc.sock"]
     assert not list(tmp_path.glob("*.sock*"))
 
