@@ -18,6 +18,7 @@ from support.server import Server, free_port
 
 BAD = Path(__file__).parents[1] / "support" / "workers" / "bad.php"
 RELAYS = ("pipes", "tcp", "unix")
+MARK = "/a-test-begins"  # a path; its line of the log is where those of a test begin
 
 
 def config(relay: str, folder: Path, command: list[str] | None = None, **pool: Any) -> dict[str, Any]:
@@ -29,10 +30,21 @@ def config(relay: str, folder: Path, command: list[str] | None = None, **pool: A
     }
 
 
-@pytest.fixture(params=RELAYS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path, config(request.param, tmp_path)) as running:
+@pytest.fixture(scope="module", params=RELAYS)
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all faults over a relay: it has to live through them all the same."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with Server(folder, config(request.param, folder)) as running:
         yield running
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The shared one. What was logged before is cut off by :func:`log_of`."""
+    asked = shared.stderr.count(MARK)
+    assert get(shared, MARK) == (200, "fine")
+    shared.wait_for(MARK, times=asked + 1)
+    return shared
 
 
 def get(server: Server, path: str) -> tuple[int, str]:
@@ -52,8 +64,9 @@ def worker_pid(server: Server) -> int:
 
 
 def log_of(server: Server) -> list[dict[str, Any]]:
-    """The lines of the log as JSON."""
-    return [json.loads(line) for line in server.stderr.splitlines() if line.startswith("{")]
+    """The lines of the log as JSON, of this test only."""
+    mine = server.stderr.rpartition(MARK)[2].partition("\n")[2] if MARK in server.stderr else server.stderr
+    return [json.loads(line) for line in mine.splitlines() if line.startswith("{")]
 
 
 def complaints(server: Server) -> list[dict[str, Any]]:
@@ -114,7 +127,7 @@ def test_only_the_request_of_a_worker_that_fails_fails(server: Server, fault: Fa
     assert line["request"] == f"GET {fault.path}"
 
 
-@pytest.mark.parametrize("server", ["pipes", "unix"], indirect=True)
+@pytest.mark.parametrize("shared", ["pipes", "unix"], indirect=True)
 def test_what_a_worker_writes_instead_of_a_frame_is_shown(server: Server) -> None:
     assert get(server, "/garbage")[0] == 500
     assert get(server, "/")[0] == 200
@@ -122,7 +135,7 @@ def test_what_a_worker_writes_instead_of_a_frame_is_shown(server: Server) -> Non
     assert line["stdout"].startswith("PHP Warning: it rains in index.php on line 1\n")
 
 
-@pytest.mark.parametrize("server", ["pipes"], indirect=True)
+@pytest.mark.parametrize("shared", ["pipes"], indirect=True)
 def test_a_frame_that_is_too_large_is_named_and_not_shown_as_text(server: Server) -> None:
     assert get(server, "/four-gigabytes")[0] == 500
     assert get(server, "/")[0] == 200
@@ -131,7 +144,7 @@ def test_a_frame_that_is_too_large_is_named_and_not_shown_as_text(server: Server
     assert "stdout" not in line
 
 
-@pytest.mark.parametrize("server", ["pipes"], indirect=True)  # a socket does not tell what was never read
+@pytest.mark.parametrize("shared", ["pipes"], indirect=True)  # a socket does not tell what was never read
 def test_a_worker_that_exits_after_its_answer_costs_no_request(server: Server) -> None:
     before = worker_pid(server)
     for _ in range(5):
@@ -163,12 +176,12 @@ def test_a_worker_that_says_it_failed_lives_on(server: Server) -> None:
     assert "the application says no" in json.dumps(line)
 
 
-@pytest.mark.parametrize("server", ["pipes"], indirect=True)
-def test_a_flood_of_stderr_keeps_nobody_from_answering(server: Server) -> None:
-    assert get(server, "/stderr") == (200, "written")
-    assert get(server, "/") == (200, "fine")
-    server.wait_for("x" * 99, times=50_000)
-    assert complaints(server) == []
+def test_a_flood_of_stderr_keeps_nobody_from_answering(tmp_path: Path) -> None:
+    with Server(tmp_path, config("pipes", tmp_path)) as server:
+        assert get(server, "/stderr") == (200, "written")
+        assert get(server, "/") == (200, "fine")
+        server.wait_for("x" * 99, times=50_000)
+        assert complaints(server) == []
 
 
 def test_many_faults_one_after_the_other_leave_nothing_behind(server: Server) -> None:

@@ -22,7 +22,6 @@ ROOT = Path(__file__).parent.parent.parent
 WORKER = ROOT / "tests" / "support" / "workers" / "http.php"
 NGINX = ROOT / "docs" / "deploy" / "nginx.md"
 CADDY = ROOT / "docs" / "deploy" / "caddy.md"
-PROXIES = pytest.mark.parametrize("proxy", ["nginx", "caddy"])
 
 
 class Site:
@@ -65,60 +64,59 @@ def deployed(folder: Path, proxy: str) -> Iterator[Site]:
                 yield Site(folder, port, server)
 
 
-@PROXIES
-def test_files_come_from_the_proxy_and_all_else_from_the_workers(tmp_path: Path, proxy: str) -> None:
-    with deployed(tmp_path, proxy) as site:
-        status, _, body = site.ask(request("GET", "/app.css"))
-        assert (status, body) == (200, b"body {}")
-        assert b"secret" not in site.ask(request("GET", "/index.php"))[2]
-        forged = {"x_forwarded_for": "6.6.6.6", "x_real_ip": "6.6.6.6"}
-        told = json.loads(site.ask(request("GET", "/who?x=1", **forged))[2])
-        assert told == {
-            "address": "127.0.0.1",
-            "uri": "http://ex.com/who?x=1",
-            "protocol": "HTTP/1.1",
-            "proto": "http",
-            "method": "GET",
-        }
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests of a proxy; a restart leaves it as it was."""
+    with deployed(tmp_path_factory.mktemp(request.param), request.param) as site:
+        yield site
 
 
-@PROXIES
-def test_a_large_body_and_a_form_arrive(tmp_path: Path, proxy: str) -> None:
-    with deployed(tmp_path, proxy) as site:
-        size = 20 << 20
-        answer = site.ask(request("POST", "/size", b"x" * size, content_type="application/octet-stream"))
-        assert answer[2] == str(size).encode()
-        form = request("POST", "/", b"a[b]=1", content_type="application/x-www-form-urlencoded")
-        assert json.loads(site.ask(form)[2])["form"] == {"a": {"b": "1"}}
+def test_files_come_from_the_proxy_and_all_else_from_the_workers(site: Site) -> None:
+    status, _, body = site.ask(request("GET", "/app.css"))
+    assert (status, body) == (200, b"body {}")
+    assert b"secret" not in site.ask(request("GET", "/index.php"))[2]
+    forged = {"x_forwarded_for": "6.6.6.6", "x_real_ip": "6.6.6.6"}
+    told = json.loads(site.ask(request("GET", "/who?x=1", **forged))[2])
+    assert told == {
+        "address": "127.0.0.1",
+        "uri": "http://ex.com/who?x=1",
+        "protocol": "HTTP/1.1",
+        "proto": "http",
+        "method": "GET",
+    }
 
 
-@PROXIES
-def test_events_are_not_held_back(tmp_path: Path, proxy: str) -> None:
+def test_a_large_body_and_a_form_arrive(site: Site) -> None:
+    size = 20 << 20
+    answer = site.ask(request("POST", "/size", b"x" * size, content_type="application/octet-stream"))
+    assert answer[2] == str(size).encode()
+    form = request("POST", "/", b"a[b]=1", content_type="application/x-www-form-urlencoded")
+    assert json.loads(site.ask(form)[2])["form"] == {"a": {"b": "1"}}
+
+
+def test_events_are_not_held_back(site: Site, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    with deployed(tmp_path, proxy) as site:
 
-        async def main() -> None:
-            client = Client(*await asyncio.open_connection("127.0.0.1", site.port))
-            await client.send(request("GET", f"/events?for={gate}"))
-            await client.until(b"data: first")
-            gate.touch()
-            await client.until(b"data: second")
-            client.close()
+    async def main() -> None:
+        client = Client(*await asyncio.open_connection("127.0.0.1", site.port))
+        await client.send(request("GET", f"/events?for={gate}"))
+        await client.until(b"data: first")
+        gate.touch()
+        await client.until(b"data: second")
+        client.close()
 
-        run(main())
+    run(main())
 
 
-@PROXIES
-def test_a_reset_and_a_restart_behind_the_proxy_fail_no_request(tmp_path: Path, proxy: str) -> None:
-    with deployed(tmp_path, proxy) as site:
-        with Load(("127.0.0.1", site.port), "/pid") as load:
-            assert rr("reset", cwd=tmp_path).code == 0
-            load.wait_for_more(50)
-            site.server.send(signal.SIGUSR2)
-            site.server.wait_for(READY, times=2)
-            load.wait_for_more(50)
-        assert load.failures == []
-        assert len(load.bodies) > 4  # four workers at a time
+def test_a_reset_and_a_restart_behind_the_proxy_fail_no_request(site: Site) -> None:
+    with Load(("127.0.0.1", site.port), "/pid") as load:
+        assert rr("reset", cwd=site.folder).code == 0
+        load.wait_for_more(50)
+        site.server.send(signal.SIGUSR2)
+        site.server.wait_for(READY, times=2)
+        load.wait_for_more(50)
+    assert load.failures == []
+    assert len(load.bodies) > 4  # four workers at a time
 
 
 def test_nginx_without_http_1_1_gets_400(tmp_path: Path) -> None:
