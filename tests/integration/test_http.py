@@ -35,6 +35,13 @@ def serving(folder: Path, **http: Any) -> Server:
     )
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For tests that leave it as it was."""
+    with serving(tmp_path_factory.mktemp("http")) as running:
+        yield running
+
+
 async def connect(server: Server) -> Client:
     return Client(*await asyncio.open_connection(*server.address))
 
@@ -63,16 +70,15 @@ def multipart(size: int) -> Iterator[bytes]:
     yield b"\r\n--XbX--\r\n"
 
 
-def test_forms_queries_and_the_request_log(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        form = request("POST", "/form?x[]=1", b"a[b]=1", content_type="application/x-www-form-urlencoded")
-        status, headers, body = ask(server, form)
-        assert (status, headers["content-type"]) == (200, ["application/json"])
-        assert json.loads(body) == {"form": {"a": {"b": "1"}}, "query": {"x": ["1"]}}
-        server.wait_for('"msg":"http log"')
-        [line] = log_of(server, "http log")
-        assert (line["level"], line["status"], line["method"], line["URI"]) == ("info", 200, "POST", "/form?x[]=1")
-        assert type(line["elapsed"]) is int
+def test_forms_queries_and_the_request_log(server: Server) -> None:
+    form = request("POST", "/form?x[]=1", b"a[b]=1", content_type="application/x-www-form-urlencoded")
+    status, headers, body = ask(server, form)
+    assert (status, headers["content-type"]) == (200, ["application/json"])
+    assert json.loads(body) == {"form": {"a": {"b": "1"}}, "query": {"x": ["1"]}}
+    server.wait_for('"URI":"/form?x[]=1"')
+    [line] = [line for line in log_of(server, "http log") if line["URI"] == "/form?x[]=1"]
+    assert (line["level"], line["status"], line["method"]) == ("info", 200, "POST")
+    assert type(line["elapsed"]) is int
 
 
 def test_a_large_upload_and_a_large_answer_take_constant_memory(tmp_path: Path) -> None:
@@ -123,19 +129,18 @@ def test_a_large_upload_and_a_large_answer_take_constant_memory(tmp_path: Path) 
         assert list(folder.iterdir()) == []
 
 
-def test_a_client_that_leaves_a_stream_frees_the_worker_which_lives_on(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        pid = ask(server, request("GET", "/pid"))[2]
+def test_a_client_that_leaves_a_stream_frees_the_worker_which_lives_on(server: Server) -> None:
+    pid = ask(server, request("GET", "/pid"))[2]
 
-        async def leave() -> None:
-            client = await connect(server)
-            await client.send(request("GET", f"/zeros?size={1 << 40}"))
-            await client.exactly(MB)
-            client.abort()
+    async def leave() -> None:
+        client = await connect(server)
+        await client.send(request("GET", f"/zeros?size={1 << 40}"))
+        await client.exactly(MB)
+        client.abort()
 
-        for _ in range(3):
-            run(leave())
-            assert ask(server, request("GET", "/pid"))[2] == pid
+    for _ in range(3):
+        run(leave())
+        assert ask(server, request("GET", "/pid"))[2] == pid
 
 
 def test_a_worker_killed_in_mid_stream_cuts_the_answer_and_the_next_request_is_served(tmp_path: Path) -> None:
@@ -148,24 +153,22 @@ def test_a_worker_killed_in_mid_stream_cuts_the_answer_and_the_next_request_is_s
         assert "Network" in log_of(server, "read stream")[0]["error"]
 
 
-def test_slow_clients_hold_no_worker(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+def test_slow_clients_hold_no_worker(server: Server) -> None:
+    async def main() -> None:
+        slow = [await connect(server) for _ in range(50)]
+        for number, client in enumerate(slow):
+            head = request("POST", "/size", content_type="text/plain", content_length="6")
+            await client.send(head[: 20 + number] if number % 2 else head + b"abc")
+        quick = await connect(server)
+        await quick.send(request("GET", "/pid"))
+        assert split(await quick.rest())[0] == 200
+        for client in slow[::2]:
+            await client.send(b"def")
+            assert split(await client.rest())[2] == b"6"
+        for client in [*slow, quick]:
+            client.close()
 
-        async def main() -> None:
-            slow = [await connect(server) for _ in range(50)]
-            for number, client in enumerate(slow):
-                head = request("POST", "/size", content_type="text/plain", content_length="6")
-                await client.send(head[: 20 + number] if number % 2 else head + b"abc")
-            quick = await connect(server)
-            await quick.send(request("GET", "/pid"))
-            assert split(await quick.rest())[0] == 200
-            for client in slow[::2]:
-                await client.send(b"def")
-                assert split(await client.rest())[2] == b"6"
-            for client in [*slow, quick]:
-                client.close()
-
-        run(main())
+    run(main())
 
 
 def test_a_full_queue_is_refused_at_once_with_a_time_to_come_back(tmp_path: Path) -> None:
@@ -185,12 +188,11 @@ def test_a_full_queue_is_refused_at_once_with_a_time_to_come_back(tmp_path: Path
         server.wait_for("requests are refused")
 
 
-def test_a_large_json_body_arrives_whole(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        assert (
-            ask(server, request("POST", "/size", b"x" * (20 * MB), content_type="application/json"))[2]
-            == str(20 * MB).encode()
-        )
+def test_a_large_json_body_arrives_whole(server: Server) -> None:
+    assert (
+        ask(server, request("POST", "/size", b"x" * (20 * MB), content_type="application/json"))[2]
+        == str(20 * MB).encode()
+    )
 
 
 def test_stopping_finishes_the_running_request(tmp_path: Path) -> None:
