@@ -113,11 +113,14 @@ def test_hangup_and_usr1_do_not_end_it(tmp_path: Path) -> None:
 
 
 def test_usr2_starts_it_again_as_the_same_process_with_the_config_read_anew(tmp_path: Path) -> None:
+    """Nothing here has connections that could retire, so nobody waits for them."""
     folder = tmp_path / "app"
     folder.mkdir()
-    with Server(folder, {"fake": {}}, command=("-w", ".", "serve"), env=install_fake(tmp_path)) as server:
+    config = {"fake": {}, "endure": {"retirement": "300s"}}
+    with Server(folder, config, command=("-w", ".", "serve"), env=install_fake(tmp_path)) as server:
         before = server.pid
-        (folder / ".rr.yaml").write_text('version: "3"\nlogs: {mode: none}\nendure: {grace_period: 3s}\n')
+        changed = 'version: "3"\nlogs: {mode: none}\nendure: {grace_period: 3s, retirement: 300s}\n'
+        (folder / ".rr.yaml").write_text(changed)
         server.send(signal.SIGUSR2)
         server.wait_for(READY, times=2)
         assert server.pid == before

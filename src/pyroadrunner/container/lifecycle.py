@@ -145,19 +145,21 @@ class _Life:
             return
         retirement = self._endure.config.retirement
         _log.info("restart: a stand-in serves new connections", pid=self._stand_in.pid, retirement=retirement)
-        for plugin in self._container.plugins:
-            if isinstance(plugin, Retires):
-                plugin.retire()
-        await asyncio.sleep(retirement)
+        await self._retire(retirement)
         self._signals.start_again()
 
     async def _leave_when_alone(self) -> None:
         await self._around.role.alone()
-        for plugin in self._container.plugins:
-            if isinstance(plugin, Retires):
-                plugin.retire()
-        await asyncio.sleep(self._endure.config.retirement)
+        await self._retire(self._endure.config.retirement)
         self._signals.stop.set()
+
+    async def _retire(self, seconds: float) -> None:
+        """Give connections this time to end. Where no plugin keeps any, nobody waits for nothing."""
+        retiring = [plugin for plugin in self._container.plugins if isinstance(plugin, Retires)]
+        for plugin in retiring:
+            plugin.retire()
+        if retiring:
+            await asyncio.sleep(seconds)
 
     def _exit_now(self) -> None:
         """Without a clean-up, but nothing is left running: a service or a busy worker would never notice."""
