@@ -153,12 +153,21 @@ def test_a_reset_for_machines(folder: Path, listen: str) -> None:
 # -- rr workers -i -----------------------------------------------------------------------------------------------------
 
 
+QUICK = """
+import sys
+from pyroadrunner.cli.main import main
+from pyroadrunner.cli.workers import live
+live.INTERVAL = 0.1
+sys.exit(main())
+"""
+
+
 class Live:
-    """``rr workers -i`` with its output on a pipe."""
+    """``rr workers -i`` with its output on a pipe, drawn ten times a second instead of once."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.process = subprocess.Popen(
-            [str(RR), "workers", "-i", *flags],
+            [sys.executable, "-c", QUICK, "workers", "-i", *flags],
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
