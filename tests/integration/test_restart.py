@@ -192,7 +192,7 @@ def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -
         with socket.create_connection(running.address) as client:
             client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             running.wait_for(READY, times=2)
-            [stand_in] = set(children(running)) - workers(running)
+            [stand_in] = set(children(running)) - running.workers()
             running.send(signal.SIGTERM)
             running.wait_for("stop signal received")
             gate.touch()
