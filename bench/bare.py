@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from bench.client import WrongAnswer
 from bench.loads import Load
-from bench.subject import PHP_FILES, WORKERS
+from bench.subject import PHP, PHP_FILES, WORKERS
 from pyroadrunner.goridge.frame import STOP_WORKER, Flag, Frame, encode, encode_payload
 from pyroadrunner.goridge.reader import FrameReader
 
@@ -30,7 +30,7 @@ class Worker:
 
     def __init__(self) -> None:
         environment = {**os.environ, "RR_RELAY": "pipes", "RR_MODE": "http"}
-        command = ["php", str(PHP_FILES / "worker.php")]
+        command = [*PHP, str(PHP_FILES / "worker.php")]
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
         )

@@ -26,12 +26,13 @@ Written by `make bench` on {date}. Figures of one machine on one day: run it on 
 
 Everything runs on this one machine, also the load generator (`wrk`, one thread), so the rates are those of a server
 that shares its cores; the ratios are what carries over. Each subject has {workers} PHP workers that do the same work
-(`bench/php/work.php`). {rounds} rounds of {seconds:.0f} s for each load, the subjects in turn within each; the table
-shows medians. Each subject's answers are checked before it is measured.
+(`bench/php/work.php`), with opcache (`opcache.enable_cli=1` for workers). {rounds} rounds of {seconds:.0f} s for each
+load, the subjects in turn within each; the table shows medians. Each subject's answers are checked before it is
+measured.
 
 - **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
 - **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static
-  children, opcache on, no access log.
+  children, no access log.
 - **the workers alone, over pipes**: one loop feeds the same workers with no HTTP around, one request each at a time: a
   yardstick for what HTTP costs.
 

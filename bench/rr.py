@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.client import NotUp, free_port, wait_until_up
-from bench.subject import PHP_FILES, WORKERS, Subject, process
+from bench.subject import PHP, PHP_FILES, WORKERS, Subject, process
 
 RR = (str(Path(sys.executable).parent / "rr"),)
 
@@ -42,7 +42,7 @@ def settings(port: int, rpc_port: int, worker: str, http: Mapping[str, Any]) -> 
     return {
         "version": "3",
         "rpc": {"listen": f"tcp://127.0.0.1:{rpc_port}"},
-        "server": {"command": f"php {shlex.quote(str(PHP_FILES / worker))}", "relay": "pipes"},
+        "server": {"command": shlex.join([*PHP, str(PHP_FILES / worker)]), "relay": "pipes"},
         "logs": {"mode": "production", "level": "error"},
         "http": {"address": f"127.0.0.1:{port}", "pool": {"num_workers": WORKERS}, **http},
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 WORKERS = 2
 PHP_FILES = Path(__file__).parent / "php"
+PHP = ("php", "-d", "opcache.enable_cli=1")  # a worker, with what php-fpm has without asking
 
 
 @dataclass(frozen=True, kw_only=True)
