@@ -238,6 +238,21 @@ def test_a_worker_that_exits_without_a_word_is_named_by_its_command(relay: str, 
 
 
 @pytest.mark.parametrize("relay", RELAYS)
+def test_a_stop_while_workers_boot_is_no_failure(relay: str, tmp_path: Path) -> None:
+    server = Server(tmp_path, config(relay, tmp_path), env={"BAD_START": "silence"})
+    server.start()
+    try:
+        while not any("bad.php" in command for command in children_left(tmp_path)):
+            pass
+        assert server.stop() == 0
+        assert children_left(tmp_path) == []
+        assert '"level":"error"' not in server.stderr.lower()
+        assert "never retrieved" not in server.stderr
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("relay", RELAYS)
 def test_a_worker_that_never_says_hello_ends_the_server_in_time(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, "silence", allocate_timeout="1s")
     assert (

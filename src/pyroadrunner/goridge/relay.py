@@ -99,6 +99,7 @@ class Relay(asyncio.Protocol):
             self.hold()
             if not hello.done():
                 hello.set_exception(error)
+                hello.exception()  # it is looked at: who asked may have given up, as a server that stops while it boots
 
         self.on_frame, self.on_lost = answered, lost
         self.send(hello_request(pid))
