@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,14 @@ STOPPING = "stop signal received"
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 
 
-def server(folder: Path, *, grace: str = "300s", **http: Any) -> Server:
+def server(folder: Path, *, grace: str = "300s", launcher: Sequence[str] = (), **http: Any) -> Server:
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 2}, **http},
         "endure": {"grace_period": grace},
     }
     # The engine's own limits end a silent connection after 30 seconds, and so would a server without a thought.
-    return Server(folder, config, timeout=20)
+    return Server(folder, config, timeout=20, launcher=launcher)
 
 
 @pytest.mark.parametrize("http10", [False, True])
@@ -94,4 +96,11 @@ def test_a_half_handshake_does_not_hold_up_the_stop(tmp_path: Path) -> None:
             session.do_handshake()
         client.sendall(hello.read())
         assert client.recv(1 << 16)
+        assert running.stop() == 0
+
+
+def test_closed_standard_streams_are_not_taken_for_sockets(tmp_path: Path) -> None:
+    """The first sockets would be number 0 and 2 and get what is meant for a terminal, and libuv aborts over them."""
+    with server(tmp_path, launcher=["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]) as running:
+        assert [os.readlink(f"/proc/{running.pid}/fd/{number}") for number in (0, 2)] == [os.devnull] * 2
         assert running.stop() == 0

@@ -25,3 +25,19 @@ def _write(fd: int, text: str) -> None:
             data = data[os.write(fd, data) :]
     except OSError:  # closed, or full and non-blocking: nobody is there to be told
         pass
+
+
+def occupy_standard() -> None:
+    """Open ``/dev/null`` as what the caller has closed of stdin, stdout and stderr (``rr serve <&- >&- 2>&-``).
+
+    Else the first sockets get their numbers, what is printed goes into them, and libuv aborts when it closes one.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(number, True)
+    # Python has none where the number was free when it started.
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115

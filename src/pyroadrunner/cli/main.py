@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyroadrunner.cli.commands import COMMANDS, SHARED
-from pyroadrunner.cli.console import complain
+from pyroadrunner.cli.console import complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -23,6 +23,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rr`` with ``arguments`` (those of the process when ``None``); the exit code."""
+    occupy_standard()
     try:
         return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
     except UsageError as wrong:
