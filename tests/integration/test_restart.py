@@ -61,8 +61,9 @@ def restart(server: Server) -> None:
         time.sleep(0.02)
 
 
-def test_no_request_fails_and_the_process_id_stays(tmp_path: Path) -> None:
-    with server(tmp_path) as running:
+@pytest.mark.parametrize("http10", [False, True])
+def test_no_request_fails_and_the_process_id_stays(tmp_path: Path, http10: bool) -> None:
+    with server(tmp_path, http={"pool": {"num_workers": 2}, "http10": http10}) as running:
         pid, before = running.pid, running.workers()
         with Load(running.address, "/slow?ms=5") as load:
             change(running, lambda config: config["http"]["pool"].update(num_workers=3))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 import stat
 import struct
 import sys
+from collections.abc import Callable
 
 from pyroadrunner.door.address import Tcp, Unix
 from pyroadrunner.door.errors import ListenError
@@ -82,6 +84,16 @@ class BoundSockets:
         if self._inode is not None and isinstance(self.address, Unix):
             succession.move(self.address.path)
             self._path = self.address.path
+
+    async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
+        """Accept connections in our own loop, for those who need no engine. The sockets stay ours when it ends."""
+        loop = asyncio.get_running_loop()
+        servers = []
+        for one in self.sockets:
+            twin = one.dup()  # the loop closes the one it is given
+            twin.setblocking(False)
+            servers.append(await loop.create_server(connected, sock=twin, backlog=BACKLOG))
+        return servers
 
     def turn_away(self) -> None:
         """Let nobody else connect, and keep those who have: a socket that is shut down resets what waits in it. TCP on

@@ -92,13 +92,9 @@ class ChallengeFront:
 
     async def start(self, bound: BoundSockets, engine: int = 0) -> None:
         """Accept connections; those that are not for us go to the engine on this port of 127.0.0.1, if there is one."""
-        loop = asyncio.get_running_loop()
         if self._engine is not None:
             self._engine.port = engine
-        for listening in bound.sockets:
-            twin = listening.dup()  # the loop closes the one it is given
-            twin.setblocking(False)
-            self._servers.append(await loop.create_server(self._connected, sock=twin))
+        self._servers = await bound.serve(self._connected)
 
     def refuse(self) -> None:
         """Accept no more; those that were passed on go on."""

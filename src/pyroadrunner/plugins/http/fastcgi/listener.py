@@ -31,11 +31,7 @@ class FastCgiListener:
 
     async def start(self) -> None:
         """Return once connections are accepted."""
-        loop = asyncio.get_running_loop()
-        for listening in self._bound.sockets:
-            twin = listening.dup()  # the loop closes the one it is given
-            twin.setblocking(False)
-            self._servers.append(await loop.create_server(self._connected, sock=twin))
+        self._servers = await self._bound.serve(self._connected)
         self._bound.take()
         log.debug("fcgi server was started", address=str(self._bound.address))
 

@@ -63,12 +63,9 @@ class Http10Listener:
         Raises:
             ListenError: the engine does not come up.
         """
-        loop = asyncio.get_running_loop()
         await self._engine.start()
-        for listening in self._bound.sockets:
-            twin = listening.dup()  # the loop closes the one it is given
-            twin.setblocking(False)
-            self._servers.append(await loop.create_server(self._connected, sock=twin))
+        self._servers = await self._bound.serve(self._connected)
+        self._bound.take()
         self._ticking = asyncio.create_task(self._tick(), name="silent connections")
 
     async def run(self) -> None:
@@ -133,7 +130,7 @@ class Http10Listener:
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self._full = False
+        self._full = self._full and len(self._connections) >= self._limit * 0.9
         self._look()
 
     def _look(self) -> None:
