@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
+import pytest
+
 from pyroadrunner.door.connected import connected_ports, unheard
+from pyroadrunner.plugins.http.departures import Departures
+from pyroadrunner.workers.figures import PoolFigures
+from support.asgi import ScriptedPool
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
@@ -83,6 +91,47 @@ def test_only_connections_whose_client_is_there_are_connected() -> None:
         assert ports[1] not in seen
         for one in (there, *kept):
             one.close()
+
+
+def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            connected_ports()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_who_can_t_be_asked_for_is_not_given_up() -> None:
+    class Waiting(ScriptedPool):
+        given_up: list[Collection[int]]
+
+        async def figures(self) -> PoolFigures:
+            return PoolFigures(waiting=1.0)
+
+        async def drop_departed(self, connected: Collection[int]) -> int:
+            self.given_up.append(connected)
+            return 0
+
+    async def main() -> None:
+        pool = Waiting()
+        pool.given_up = []
+        answers: list[set[int]] = []
+
+        def connected() -> set[int]:
+            if not answers:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return answers.pop()
+
+        departures = Departures({"http": pool}, connected)
+        await departures.look()
+        assert pool.given_up == []
+        answers.append({1, 2})
+        await departures.look()
+        assert pool.given_up == [{1, 2}]
+
+    run(main())
 
 
 def test_who_has_only_connected_is_unheard() -> None:

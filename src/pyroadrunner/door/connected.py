@@ -8,6 +8,7 @@ of a server, not for every request.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -21,6 +22,7 @@ _ESTABLISHED = 1
 _BYTES_RECEIVED = 128
 _DATA_SEGMENTS_IN = 152
 _SEGMENTS_OF_A_HANDSHAKE = 2  # a client of TLS sends its hello, then what ends the handshake, then a request
+_USED_UP = (errno.EMFILE, errno.ENFILE)
 _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
@@ -28,6 +30,9 @@ def connected_ports() -> set[int]:
     """The clients' ports of all TCP connections of this process, without those whose client has closed its end.
 
     Where the system does not tell the state of a connection (macOS), only those that were reset are missing.
+
+    Raises:
+        OSError: there is no descriptor left to ask with.
     """
     ports = set()
     for connection in _connections():
@@ -48,6 +53,9 @@ def unheard(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
 
     Yields:
         A copy of each, to be used before the next.
+
+    Raises:
+        OSError: there is no descriptor left to ask with.
     """
     for connection in _connections():
         try:
@@ -67,7 +75,11 @@ def unheard(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
 
 
 def connections(port: int) -> int:
-    """How many there are to a port of ours. Linux only."""
+    """How many there are to a port of ours. Linux only.
+
+    Raises:
+        OSError: there is no descriptor left to ask with.
+    """
     found = 0
     for connection in _connections():
         try:
@@ -84,8 +96,10 @@ def _connections() -> Iterator[socket.socket]:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 continue
             copy = socket.socket(fileno=os.dup(int(name)))
-        except OSError:  # the listing's own, or one that has just gone
-            continue
+        except OSError as wrong:
+            if wrong.errno in _USED_UP:
+                raise  # left out, somebody who is there would be taken for one who has gone
+            continue  # the listing's own, or one that has just gone
         with copy:
             if copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM:
                 yield copy

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import sys
+from contextlib import suppress
 
 from pyroadrunner.door.connected import connections
 from pyroadrunner.door.sockets import BoundSockets
@@ -24,10 +26,12 @@ async def watch(bound: BoundSockets, limit: int, log: Log) -> None:
     seen = 0
     while True:
         await asyncio.sleep(_EVERY)
-        seen = seen + 1 if bound.crowded() else 0
-        if seen == _LOOKS and connections(bound.port) >= limit:
-            log.warning(
-                "no more connections are taken until some are closed; the limit follows that of open files (ulimit -n)",
-                address=str(bound.address),
-                limit=limit,
-            )
+        with suppress(OSError, struct.error):  # no descriptor to ask with; a sandbox that does not know all of Linux
+            seen = seen + 1 if bound.crowded() else 0
+            if seen == _LOOKS and connections(bound.port) >= limit:
+                log.warning(
+                    "no more connections are taken until some are closed; the limit follows that of open files"
+                    " (ulimit -n)",
+                    address=str(bound.address),
+                    limit=limit,
+                )

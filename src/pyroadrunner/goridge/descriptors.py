@@ -15,8 +15,8 @@ _LEAST = 64
 
 
 def raise_limit() -> None:
-    """Let this process and its children have as many as they may ask for, as Go programs do since 1.19: the limit that
-    is in force (often 1024) is that of programs from the time of ``select``."""
+    """Let this process and its children have as many as they may ask for: the limit that is in force (often 1024) is
+    that of programs from the time of ``select``. Go programs do so since 1.19, and give their children the old one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = most(hard)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

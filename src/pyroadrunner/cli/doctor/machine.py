@@ -61,12 +61,12 @@ def free_in_group(root: Path) -> int | None:
         (v1 / "memory.limit_in_bytes", v1 / "memory.usage_in_bytes", v1 / "memory.stat", "total_inactive_file"),
     ):
         try:
-            most, taken = limit.read_text().strip(), int(used.read_text())
+            allowed, taken = limit.read_text().strip(), int(used.read_text())
             figures = dict(line.split(" ", 1) for line in stat.read_text().splitlines())
             reclaimable = int(figures.get(cached, "0"))
         except (OSError, ValueError):  # the root group, or the other version
             continue
-        return max(0, int(most) - taken + reclaimable) if most.isdecimal() else None
+        return max(0, int(allowed) - taken + reclaimable) if allowed.isdecimal() else None
     return None
 
 

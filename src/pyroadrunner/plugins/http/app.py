@@ -113,7 +113,8 @@ class WorkerApp:
         except RoadRunnerError as error:
             await self._fail("execute", error, send, began)
             return
-        except asyncio.CancelledError:  # the server stops, and its grace period is over
+        except asyncio.CancelledError:
+            # The server stops and its grace period is over. (Or the client has gone, and this goes nowhere.)
             stops = PoolClosed(self._pool.name)
             await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
             raise

@@ -22,7 +22,7 @@ class Departures:
 
     Args:
         pools: asked each time, by name.
-        connected: the ports of the clients that are there.
+        connected: the ports of the clients that are there; may raise OSError when it can't tell.
     """
 
     def __init__(self, pools: Mapping[str, WorkerPool], connected: Callable[[], Collection[int]]) -> None:
@@ -43,7 +43,10 @@ class Departures:
         full = [pool for pool in self._pools.values() if (await pool.figures()).waiting >= _WAITED]
         if not full:
             return
-        connected = self._connected()
+        try:
+            connected = self._connected()
+        except OSError:  # no descriptor is left to ask with: nobody is given up on a guess
+            return
         for pool in full:
             dropped = await pool.drop_departed(connected)
             if dropped:
