@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from pyroadrunner.log import Log
+
+log = Log("server")
+
 
 class Ticker:
     """Calls ``check`` every ``interval`` seconds from the first :meth:`arm` until ``check`` returns ``False``.
@@ -37,5 +41,11 @@ class Ticker:
 
     def _tick(self) -> None:
         self._handle = None
-        if self._check(self._loop.time()):
-            self.arm()
+        again = True  # also after a fault of ours: without the next tick no deadline would be kept any more
+        try:
+            again = self._check(self._loop.time())
+        except Exception as error:
+            log.error("a check of deadlines failed; it goes on", error=repr(error))
+        finally:
+            if again:
+                self.arm()
