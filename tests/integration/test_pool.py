@@ -162,7 +162,7 @@ def test_a_cancelled_request_leaves_the_queue_and_a_running_one_does_not_spoil_t
 
 
 def test_in_an_overload_the_newest_request_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyroadrunner.workers.pool._OVERLOADED_AFTER", 0.0)
+    monkeypatch.setattr("pyroadrunner.workers.call_queue.OVERLOADED_AFTER", 0.0)
 
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:

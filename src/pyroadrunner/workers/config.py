@@ -73,6 +73,9 @@ class PoolConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     max_queue_size: Count = 1024
     """Requests that may wait or run at the same time; one more is refused at once. 0 = unbounded (RoadRunner's
     default)."""
+    max_lifo_wait: Duration = 2.0
+    """In an overload (the oldest request has waited a second) the newest request goes first; one that has waited this
+    long goes first all the same (ours). Seconds; 0 = the oldest is always first."""
     allocate_timeout: Duration = 60.0
     """Longest time for a worker to start and say hello, and for a request to wait for a free one; seconds."""
     reset_timeout: Duration = 60.0

@@ -19,11 +19,14 @@ class Job:
         label: method and path, for ``rr workers -i``.
         caller: the client's TCP port; 0 = unknown.
         answer: done with the reply, an error, or cancelled when nobody waits any more.
-        since: when it was accepted (then: when its worker got it), seconds of the loop's clock.
+        accepted: when it came into the pool, seconds of the loop's clock.
+        began: when its worker got it, or sent the last frame of its stream; same clock.
+        waits_since: since when it has been waiting, less what it had waited before a worker handed it back: the time
+            at that worker does not count.
         attempts: how many workers it was given to.
     """
 
-    __slots__ = ("answer", "attempts", "body", "caller", "frame", "label", "since")
+    __slots__ = ("accepted", "answer", "attempts", "began", "body", "caller", "frame", "label", "waits_since")
 
     def __init__(
         self,
@@ -42,11 +45,15 @@ class Job:
         self.label = label
         self.caller = caller
         self.answer = answer
-        self.since = now
+        self.accepted = self.began = self.waits_since = now
         self.attempts = 0
 
     def __repr__(self) -> str:
         return f"Job({self.describe()}, attempts={self.attempts}, {'done' if self.answer.done() else 'open'})"
+
+    def wait_again(self, now: float) -> None:
+        """A worker has handed it back."""
+        self.waits_since += now - self.began
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.allocator import Allocator
+from pyroadrunner.workers.call_queue import CallQueue
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.errors import CallerGone, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.figures import PoolFigures, Waits
@@ -28,9 +29,6 @@ from pyroadrunner.workers.supervisor import Supervisor
 from pyroadrunner.workers.ticker import Ticker
 
 MAX_ATTEMPTS = 5  # workers a request is given to before it fails: it was handed back by each of them
-# Seconds the oldest request may wait before the newest goes first. By then clients leave, and HTTP/1.1 does not tell
-# us: who served the oldest first would work for nobody until the whole queue is through, long after the overload.
-_OVERLOADED_AFTER = 1.0
 _FINEST_TICK, _COARSEST_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
 
 log = Log("server")
@@ -44,12 +42,14 @@ class Pool:
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Worker] = deque()
-        self._queue: deque[Job] = deque()
+        self._queue = CallQueue(config.max_lifo_wait)
         self._gate = Gate(name, config.max_queue_size)
         self._roster = Roster(name, config, spawner, self._enlist)
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
         self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
+        self._drained: asyncio.Future[None] | None = None  # destroy() waits for it
+        self._stopped = False  # the grace is over: what is handed back now is refused
         self._too_many = False  # more workers than wanted, none of them free: the next ones that are leave
         self._waits = Waits()
         self._allocator: Allocator | None = None
@@ -90,7 +90,7 @@ class Pool:
             if self._idle:
                 self._give(self._idle.popleft(), job)
             else:
-                self._queue.append(job)
+                self._queue.push(job)
                 self._ticker.arm()
             return await job.answer
         except asyncio.CancelledError:
@@ -112,15 +112,12 @@ class Pool:
             self._ticker.arm()
 
     def _next(self) -> Job | None:
-        """The next request that somebody still waits for: the oldest; in an overload the newest."""
-        queue = self._queue
-        while queue:
-            now = self._loop.time()
-            job = queue.pop() if now - queue[0].since > _OVERLOADED_AFTER else queue.popleft()
-            if not job.answer.done():
-                self._waits.add(now - job.since)
-                return job
-        return None
+        """The next request that is still waited for."""
+        now = self._loop.time()
+        job = self._queue.pop(now)
+        if job is not None:
+            self._waits.add(now - job.waits_since)
+        return job
 
     def _enlist(self, worker: Worker) -> None:
         """A new worker is ready."""
@@ -138,18 +135,23 @@ class Pool:
             self._idle.append(worker)
             if self._too_many:
                 self._let_surplus_go()
+        if self._drained is not None:
+            self._check_drained()
 
     def again(self, job: Job) -> None:
         if job.answer.done():
             return
-        if job.attempts >= MAX_ATTEMPTS:
+        if self._stopped:
+            job.fail(PoolClosed(self.name))
+        elif job.attempts >= MAX_ATTEMPTS:
             job.fail(WorkerRefused(job.attempts))
-        elif self._idle:
-            self._give(self._idle.popleft(), job)
         else:
-            job.since = self._loop.time()
-            self._queue.appendleft(job)
-            self._ticker.arm()
+            job.wait_again(self._loop.time())
+            if self._idle:
+                self._give(self._idle.popleft(), job)
+            else:
+                self._queue.push(job)
+                self._ticker.arm()
 
     def broken(self, worker: Worker) -> None:
         self._out_of_idle(worker)
@@ -157,6 +159,8 @@ class Pool:
 
     def gone(self, worker: Worker) -> None:
         self._roster.gone(worker)
+        if self._drained is not None:
+            self._check_drained()
 
     def _release(self, worker: Worker) -> None:
         """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
@@ -178,25 +182,17 @@ class Pool:
                 if worker.exceeds(now, self._exec_ttl):
                     worker.expire(self._exec_ttl)
                 busy = busy or worker.busy
-        waited = now - self._queue[0].since if self._queue else 0.0
         scaled = self._allocator is not None and self._allocator.look(
-            now, waited=waited, queued=len(self._queue), idle=len(self._idle)
+            now, waited=self._queue.oldest_wait(now), queued=len(self._queue), idle=len(self._idle)
         )
         return bool(self._queue) or busy or scaled
 
     def _forget_late(self, now: float) -> None:
         """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
-        limit = self._config.allocate_timeout
-        late = [job for job in self._queue if now - job.since >= limit or job.answer.done()]
-        if not late:
-            return
-        kept = [job for job in self._queue if now - job.since < limit and not job.answer.done()]
-        self._queue.clear()
-        self._queue.extend(kept)
-        for job in late:
-            if not job.answer.done():
-                self._waits.add(now - job.since)
-                job.fail(NoFreeWorker(self.name, now - job.since))
+        for job in self._queue.take_late(now, self._config.allocate_timeout):
+            waited = now - job.waits_since
+            self._waits.add(waited)
+            job.fail(NoFreeWorker(self.name, waited))
 
     def _let_surplus_go(self) -> None:
         while self._idle and self._roster.surplus:
@@ -212,6 +208,7 @@ class Pool:
         or too many come and go in the background."""
         old, self._config = self._config, config
         self._gate.limit = config.max_queue_size
+        self._queue.max_lifo_wait = config.max_lifo_wait
         self._spawner.timeout = config.allocate_timeout
         self._exec_ttl = config.exec_ttl()
         self._ticker.stop()
@@ -244,7 +241,7 @@ class Pool:
         scaler = self._allocator.scaler if self._allocator is not None else None
         return PoolFigures(
             queued=len(self._queue),
-            waiting=self._loop.time() - self._queue[0].since if self._queue else 0.0,
+            waiting=self._queue.oldest_wait(self._loop.time()),
             waits=tuple(self._waits.counts),
             waited_total=self._waits.total,
             waited_longest=self._waits.longest,
@@ -295,16 +292,34 @@ class Pool:
             await chosen.ended(self._config.destroy_timeout)
 
     async def destroy(self, grace: float) -> None:
-        """Refuse new requests, give those that wait or run ``grace`` seconds, stop every worker. Idempotent."""
+        """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
+        Idempotent."""
         until = self._loop.time() + grace
         if not await self._gate.close(grace):
             log.warning("requests are given up: the grace period is over", pool=self.name, requests=self._gate.load)
+        elif not await self._drain(until - self._loop.time()):
+            log.warning("streams are cut off: the grace period is over", pool=self.name, streams=self._awaited())
+        self._stopped = True
         while (job := self._next()) is not None:
             job.fail(PoolClosed(self.name))
         self._ticker.stop()
         if self._supervisor is not None:
             self._supervisor.stop()
         await self._roster.close(until - self._loop.time())
+
+    async def _drain(self, timeout: float) -> bool:
+        """Wait until no worker runs anything that is still waited for; whether that was so in time."""
+        self._drained = self._loop.create_future()
+        self._check_drained()
+        await asyncio.wait([self._drained], timeout=timeout)
+        return self._drained.done()
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and not self._awaited():
+            self._drained.set_result(None)
+
+    def _awaited(self) -> int:
+        return sum(1 for worker in self._roster.members.values() if worker.awaited)
 
 
 def _tick(config: PoolConfig) -> float:

@@ -42,6 +42,7 @@ class PoolPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
     num_workers: Count | None = None
     max_jobs: Count | None = None
     max_queue_size: Count | None = None
+    max_lifo_wait: Duration | None = None
     allocate_timeout: Duration | None = None
     reset_timeout: Duration | None = None
     stream_timeout: Duration | None = None

@@ -81,6 +81,7 @@ class Worker:
     Attributes:
         state: see ``state.py``.
         execs: requests it was given so far.
+        answers: requests it has answered (of a stream: begun to answer) so far.
         job_limit: requests after which it is replaced; 0 = never.
         started: when it was started, seconds of the loop's clock.
         free_since: when it ended its last request; ``None`` while one runs and before the first.
@@ -90,6 +91,7 @@ class Worker:
         self.pid = child.pid
         self.state = State.READY
         self.execs = 0
+        self.answers = 0
         self.job_limit = 0
         self.stream_timeout = 60.0
         self.started = started
@@ -121,7 +123,7 @@ class Worker:
         self.free_since = None
         self.execs += 1
         job.attempts += 1
-        job.since = self._loop.time()
+        job.began = self._loop.time()
         self._job = job
         self._relay.send(job.frame)
         if job.body:
@@ -142,6 +144,7 @@ class Worker:
             self._hand_back(job)
             return
         self._job = None
+        self.answers += 1
         self._finish()
         job.succeed(Reply(payload[:size], payload[size:], frame.flags & _CODEC_BITS))
 
@@ -153,6 +156,7 @@ class Worker:
         elif frame.flags & _ERROR:
             job, self._job = self._job, None
             text = frame.payload.decode(errors="replace")
+            self.answers += 1
             self._finish()
             job.fail(WorkerFailed(text, self.pid))
         elif len(frame.options) != 1:
@@ -180,9 +184,9 @@ class Worker:
     def exceeds(self, now: float, exec_ttl: float) -> bool:
         """Whether its request (of a stream: the wait for its next frame) takes longer than ``exec_ttl`` seconds."""
         job = self._job or self._streamed
-        if job is None or (self._stream is not None and self._stream.paused):
+        if job is None or self._ending is not None or (self._stream is not None and self._stream.paused):
             return False
-        return now - job.since >= exec_ttl
+        return now - job.began >= exec_ttl
 
     def expire(self, exec_ttl: float) -> None:
         """Kill it: its request took longer than ``exec_ttl`` seconds."""
@@ -202,7 +206,8 @@ class Worker:
             self._refuse("bad payload: context longer than its frame")
             return
         self._job, self._streamed = None, job
-        job.since = self._loop.time()
+        self.answers += 1
+        job.began = self._loop.time()
         stream = WorkerStream(self)
         self._stream = stream
         if frame.stream & _PING:
@@ -217,7 +222,7 @@ class Worker:
 
     def _on_stream_frame(self, stream: WorkerStream, frame: Frame) -> None:
         if self._streamed is not None:
-            self._streamed.since = self._loop.time()
+            self._streamed.began = self._loop.time()
         if frame.flags & _ERROR:
             text = frame.payload.decode(errors="replace")
             self.state = move(self.state, State.INVALID) if self.state is State.WORKING else self.state
@@ -254,7 +259,7 @@ class Worker:
 
     def resume_stream(self) -> None:
         if self._streamed is not None:
-            self._streamed.since = self._loop.time()  # the reader was slow, not the worker
+            self._streamed.began = self._loop.time()  # the reader was slow, not the worker
         self._relay.resume()
 
     def abort_stream(self) -> None:
@@ -276,6 +281,16 @@ class Worker:
     def busy(self) -> bool:
         """Whether a request, or the rest of a stream, is still running."""
         return self._job is not None or self._stream is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody still waits for the end of what it runs: not for an abandoned stream."""
+        return self._job is not None or (self._stream is not None and not self._stream.aborted)
+
+    @property
+    def departed(self) -> bool:
+        """Whether its process has ended."""
+        return self._departed.done()
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """End it in order: stop frame, after ``timeout`` seconds SIGTERM, then SIGKILL. A request it still runs fails.
@@ -432,7 +447,7 @@ class Worker:
             status_str=self.state.label,
             pool=pool,
             activity=job.describe() if job else "",
-            activity_since=time.time_ns() - int((now - job.since) * 1e9) if job else 0,
+            activity_since=time.time_ns() - int((now - job.began) * 1e9) if job else 0,
         )
 
 

@@ -21,7 +21,7 @@ from pyroadrunner.workers.state import State, active
 
 _FIRST_PAUSE = 0.1  # seconds before the second try
 _LONGEST_PAUSE = 5.0
-_PROVEN_AFTER = 1.0  # seconds a worker has to live, or one request it has to answer, to count as working
+_PROVEN_AFTER = 1.0  # seconds after which a worker that got no request counts as working; others have to answer one
 _LAST_TERM = 1.0  # seconds for workers to stop once the grace period is over
 
 log = Log("server")
@@ -44,6 +44,9 @@ class Roster:
         self._enlist = enlist
         self._spawning = 0
         self._failures = 0
+        self._relieving: set[int] = set()  # pids of workers whose replacement is on its way
+        self._relieve_failures = 0
+        self._relieve_not_before = 0.0
         self._generation = 0  # of the workers' code: what was started before a reset must not join after it
         self._closing = False
         self._joining: set[asyncio.Task[None]] = set()
@@ -143,7 +146,7 @@ class Roster:
         try:
             while not self._closing:
                 if self._failures:
-                    await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+                    await asyncio.sleep(_pause(self._failures))
                 if self.alive() >= self.wanted:
                     return
                 try:
@@ -163,8 +166,13 @@ class Roster:
             self._spawning -= 1
 
     def _join(self, worker: Worker) -> None:
+        if worker.departed:  # while its siblings booted
+            self.fell(worker)
+            return
         self._limit(worker)
         self.members[worker.pid] = worker
+        if not active(worker.state):  # it is on its way out
+            self._count_failure(worker)
         self._enlist(worker)
 
     def _limit(self, worker: Worker) -> None:
@@ -180,28 +188,39 @@ class Roster:
 
     def fell(self, worker: Worker) -> None:
         """It failed: have it replaced, at once if it had proved to work."""
-        proven = worker.execs > 0 or self._loop.time() - worker.started >= _PROVEN_AFTER
-        self._failures = 0 if proven else self._failures + 1
+        self._count_failure(worker)
         self.ensure()
+
+    def _count_failure(self, worker: Worker) -> None:
+        proven = worker.answers > 0 or (worker.execs == 0 and self._loop.time() - worker.started >= _PROVEN_AFTER)
+        self._failures = 0 if proven else self._failures + 1
 
     def gone(self, worker: Worker) -> None:
         """Its process has ended."""
         self.members.pop(worker.pid, None)
 
     def replace(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
-        """Bring in another, then let ``worker`` go: at no moment there is one less.
+        """Bring in another, then let ``worker`` go: at no moment there is one less. To be called again as long as the
+        worker is there: nothing happens while its replacement starts, or soon after one has failed to.
 
         Args:
             release: what to do with it once the state ``reason`` is set (it may still run a request).
         """
-        self._background(self._relieve(worker, reason, release), self._joining)
+        if worker.pid not in self._relieving and self._loop.time() >= self._relieve_not_before:
+            self._relieving.add(worker.pid)
+            self._background(self._relieve(worker, reason, release), self._joining)
 
     async def _relieve(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
         try:
             relief = await self._spawn_current()
         except WorkerStartError as error:
+            self._relieve_failures += 1
+            self._relieve_not_before = self._loop.time() + _pause(self._relieve_failures)
             log.error("failed to allocate the worker", pool=self._name, replaces=worker.pid, error=str(error))
             return  # the old one stays: better than none
+        finally:
+            self._relieving.discard(worker.pid)
+        self._relieve_failures = 0
         if active(worker.state):
             worker.retire(reason)
             self._join(relief)
@@ -236,7 +255,7 @@ class Roster:
                 else:
                     await worker.stop()
             self._failures = 0
-            await self._leave(old, self._config.reset_timeout)
+        await self._leave(old, self._config.reset_timeout)  # outside the lock: the next reset need not wait for them
 
     async def _leave(self, workers: list[Worker], timeout: float) -> None:
         """Wait until the processes have ended; kill those that have not in time."""
@@ -266,3 +285,8 @@ class Roster:
         task = self._loop.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+
+def _pause(failures: int) -> float:
+    """Seconds until the next try after so many failures in a row; grows."""
+    return min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 16), _LONGEST_PAUSE)

@@ -31,7 +31,6 @@ class Supervisor:
         self._roster = roster
         self._release = release
         self._task: asyncio.Task[None] | None = None
-        self._relieved: set[int] = set()  # pids whose relief is on its way
 
     def start(self) -> None:
         """Begin; nothing to do when no soft limit is set."""
@@ -50,14 +49,12 @@ class Supervisor:
 
     def look(self, now: float) -> None:
         """Relieve every worker that has reached a limit."""
-        self._relieved &= set(self._roster.members)
         for worker in list(self._roster.members.values()):
-            if not active(worker.state) or worker.pid in self._relieved:
+            if not active(worker.state):
                 continue
             idle = None if worker.free_since is None or worker.state is State.WORKING else now - worker.free_since
             memory = worker.memory() if self._limits.max_worker_memory else 0
             reason = verdict(Figures(now - worker.started, idle, memory), self._limits)
             if reason is not None:
                 log.debug("worker has reached a limit", pid=worker.pid, limit=reason.label, memory=memory)
-                self._relieved.add(worker.pid)
                 self._roster.replace(worker, reason, self._release)

@@ -28,6 +28,7 @@ LIVE_KEYS = frozenset(
         "pool.destroy_timeout",
         "pool.dynamic_allocator",
         "pool.max_jobs",
+        "pool.max_lifo_wait",
         "pool.max_queue_size",
         "pool.num_workers",
         "pool.reset_timeout",
