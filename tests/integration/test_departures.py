@@ -7,19 +7,18 @@ import errno
 import json
 import resource
 import socket
-from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from pyroadrunner.door.connected import connected_ports, unheard
-from pyroadrunner.plugins.http.departures import Departures
+from pyroadrunner.plugins.http.departures import Departures, PendingCalls
 from pyroadrunner.workers.figures import PoolFigures
-from support.asgi import ScriptedPool
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
 from support.server import Server, rr
+from support.unused_pool import UnusedPool
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 GIVEN_UP = "requests are given up: their clients left while they waited"
@@ -103,20 +102,12 @@ def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_who_can_t_be_asked_for_is_not_given_up() -> None:
-    class Waiting(ScriptedPool):
-        given_up: list[Collection[int]]
-
+def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
+    class Waiting(UnusedPool):
         async def figures(self) -> PoolFigures:
             return PoolFigures(waiting=1.0)
 
-        async def drop_departed(self, connected: Collection[int]) -> int:
-            self.given_up.append(connected)
-            return 0
-
     async def main() -> None:
-        pool = Waiting()
-        pool.given_up = []
         answers: list[set[int]] = []
 
         def connected() -> set[int]:
@@ -124,12 +115,20 @@ def test_who_can_t_be_asked_for_is_not_given_up() -> None:
                 raise OSError(errno.EMFILE, "Too many open files")
             return answers.pop()
 
-        departures = Departures({"http": pool}, connected)
+        calls = PendingCalls()
+        there, gone = (asyncio.create_task(asyncio.sleep(10)) for _ in range(2))
+        calls.begin(there, 1)
+        calls.begin(gone, 2)
+        departures = Departures({"http": Waiting()}, calls, connected)
         await departures.look()
-        assert pool.given_up == []
-        answers.append({1, 2})
+        await asyncio.sleep(0)
+        assert not gone.done()
+        answers.append({1})
         await departures.look()
-        assert pool.given_up == [{1, 2}]
+        await asyncio.wait([gone], timeout=1)
+        assert gone.cancelled()
+        assert not there.done()
+        there.cancel()
 
     run(main())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.errors import (
     BadReply,
     EmptyPayload,
@@ -99,7 +100,7 @@ def test_what_a_worker_does_is_told_while_it_does_it(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             payload = Payload(b"c", f"wait-for {tmp_path}/go".encode(), Codec.RAW)
-            running = asyncio.create_task(pool.exec(payload, ("GET", b"/slow")))
+            running = asyncio.create_task(pool.exec(payload, describe=lambda: "GET /slow"))
             await asyncio.sleep(0)
             [info] = await pool.workers()
             assert (info.status_str, info.activity, info.num_execs) == ("working", "GET /slow", 1)
@@ -165,7 +166,7 @@ def test_in_an_overload_the_newest_request_goes_first(tmp_path: Path, monkeypatc
     monkeypatch.setattr("pyroadrunner.workers.call_queue.OVERLOADED_AFTER", 0.0)
 
     async def main() -> None:
-        async with running_pool(num_workers=1) as pool:
+        async with running_pool(num_workers=1, queue=QueuePolicy.ADAPTIVE_LIFO) as pool:
             running = asyncio.create_task(text(pool, f"wait-for {tmp_path}/go"))
             await asyncio.sleep(0)
             order: list[int] = []

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.departures import PendingCalls
 from pyroadrunner.plugins.http.uploads import UploadRules
-from pyroadrunner.workers.config import PoolConfig
-from pyroadrunner.workers.figures import PoolFigures
-from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.job import OnCancel
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
+from support.unused_pool import UnusedPool
 
 JSON = int(Codec.JSON)
 
@@ -68,7 +68,7 @@ def streamed(*frames: tuple[bytes, bytes] | Exception) -> Reply:
     return Reply(first.context, first.body, JSON, ScriptedStream(chunks[1:]))
 
 
-class ScriptedPool:
+class ScriptedPool(UnusedPool):
     """Gives the same answer to every request, or raises it, and keeps what it was asked."""
 
     name = "http"
@@ -76,12 +76,20 @@ class ScriptedPool:
     def __init__(self, answer: Reply | Exception | None = None) -> None:
         self.answer = answer if answer is not None else reply(head(), b"ok")
         self.asked: list[Payload] = []
-        self.labels: list[tuple[str, bytes] | None] = []
+        self.labels: list[str] = []
         self.destroyed = False
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
+    async def exec(
+        self,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        on_cancel: OnCancel = OnCancel.FINISH,
+        describe: Callable[[], str] | None = None,
+        priority: int = 0,
+    ) -> Reply:
         self.asked.append(payload)
-        self.labels.append(label)
+        self.labels.append(describe() if describe is not None else "")
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -91,23 +99,6 @@ class ScriptedPool:
         """The JSON context of the last request."""
         context: dict[str, Any] = json.loads(self.asked[-1].context)
         return context
-
-    async def drop_departed(self, connected: Collection[int]) -> int:
-        return 0
-
-    async def figures(self) -> PoolFigures:
-        return PoolFigures()
-
-    async def workers(self) -> list[WorkerInfo]:
-        return []
-
-    def reconfigure(self, config: PoolConfig) -> None: ...
-
-    async def reset(self) -> None: ...
-
-    async def add_worker(self) -> None: ...
-
-    async def remove_worker(self) -> None: ...
 
     async def destroy(self, grace: float) -> None:
         self.destroyed = True
@@ -203,4 +194,4 @@ class Exchange:
 def worker_app(pool: ScriptedPool, config: HttpConfig | None = None, limits: Limits | None = None) -> WorkerApp:
     """The application on a scripted pool."""
     config = config or HttpConfig()
-    return WorkerApp(config, pool, UploadRules(config.uploads), limits)
+    return WorkerApp(config, pool, UploadRules(config.uploads), PendingCalls(), limits)

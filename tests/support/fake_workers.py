@@ -11,6 +11,7 @@ from typing import Any
 from pyroadrunner.goridge.frame import Flag, Frame, Stream, encode, encode_payload
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.relay import Relay
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.children import Child
 from pyroadrunner.workers.errors import WorkerStartError
 from pyroadrunner.workers.output import OutputReader
@@ -126,6 +127,7 @@ class FakeProcess:
         worker: the real ``Worker``.
         requests: frames it got and has not answered, stop frames not among them.
         stops_on_order: whether it exits at the stop frame.
+        streaming: for the test: whether it has begun an answer that it has not ended.
     """
 
     def __init__(self, pid: int) -> None:
@@ -139,6 +141,7 @@ class FakeProcess:
         self.requests: list[Frame] = []
         self.stream_orders: list[int] = []
         self.stops_on_order = True
+        self.streaming = False
         self._reader = FrameReader(1 << 30)
         self.worker = Worker(self.child, self.relay, self.stderr, started=asyncio.get_running_loop().time())
 
@@ -239,10 +242,12 @@ class FakeSpawner(Spawner):
 
 
 @asynccontextmanager
-async def fake_pool(spawner: FakeSpawner | None = None, **keys: Any) -> AsyncIterator[tuple[Pool, FakeSpawner]]:
+async def fake_pool(
+    spawner: FakeSpawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
+) -> AsyncIterator[tuple[Pool, FakeSpawner]]:
     """A started pool of fake workers (one, unless ``num_workers`` says otherwise); destroyed in the end."""
     spawner = spawner or FakeSpawner()
-    pool = Pool("test", pool_config(**{"num_workers": 1, **keys}), spawner)
+    pool = Pool("test", pool_config(**{"num_workers": 1, **keys}), spawner, queue)
     await pool.start()
     try:
         yield pool, spawner

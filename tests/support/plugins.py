@@ -11,6 +11,7 @@ import msgspec
 
 from pyroadrunner.contracts import Effective, HasRpc, PoolFactory, RpcMethod, WorkerPool
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 
 GROUP = "pyroadrunner.plugins"
@@ -105,7 +106,9 @@ class Maker(Quiet):
 
     name = "maker"
 
-    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+    async def create_pool(
+        self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
+    ) -> WorkerPool:
         raise NotImplementedError
 
 
@@ -154,7 +157,9 @@ class Chicken(Quiet):
     def __init__(self, egg: HasRpc) -> None:
         self.egg = egg
 
-    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+    async def create_pool(
+        self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
+    ) -> WorkerPool:
         raise NotImplementedError
 
 

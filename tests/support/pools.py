@@ -13,6 +13,7 @@ import uvloop
 
 from pyroadrunner.config.origin import Origin
 from pyroadrunner.config.section import SectionReader
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.debug_pool import DebugPool
 from pyroadrunner.workers.payload import Codec, Payload, Reply
@@ -45,9 +46,11 @@ def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **en
 
 
 @asynccontextmanager
-async def running_pool(source: Spawner | None = None, **keys: Any) -> AsyncIterator[Pool]:
+async def running_pool(
+    source: Spawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
+) -> AsyncIterator[Pool]:
     """A started pool; destroyed in the end, whatever the test left in it."""
-    pool = Pool("test", pool_config(**keys), source or spawner())
+    pool = Pool("test", pool_config(**keys), source or spawner(), queue)
     await pool.start()
     try:
         yield pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,11 +20,9 @@ from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
-from pyroadrunner.workers.config import PoolConfig
-from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.payload import Payload, Reply
 from support.messages import Order
+from support.unused_pool import UnusedPool
 
 CREATED = 1_700_000_000_000_000_000
 
@@ -43,7 +41,7 @@ def worker(pid: int, **fields: Any) -> WorkerInfo:
     return WorkerInfo(pid=pid, **{**figures, **fields})
 
 
-class FakePool:
+class FakePool(UnusedPool):
     """A pool that counts what it is told; ``fails`` is what its reset raises."""
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
@@ -53,20 +51,8 @@ class FakePool:
         self._infos = list(infos)
         self._fails = fails
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
-        raise NotImplementedError
-
-    async def drop_departed(self, connected: Collection[int]) -> int:
-        raise NotImplementedError
-
-    async def figures(self) -> PoolFigures:
-        return PoolFigures()
-
     async def workers(self) -> list[WorkerInfo]:
         return self._infos
-
-    def reconfigure(self, config: PoolConfig) -> None:
-        raise NotImplementedError
 
     async def reset(self) -> None:
         await asyncio.sleep(0)
@@ -79,9 +65,6 @@ class FakePool:
 
     async def remove_worker(self) -> None:
         self.added -= 1
-
-    async def destroy(self, grace: float) -> None:
-        raise NotImplementedError
 
 
 class FakePlugin:

@@ -1,77 +1,144 @@
-"""Requests that wait for a worker, and which of them is next. Pure.
+"""What waits for a worker, and which of it is next. Pure.
 
-Oldest first; in an overload the newest first ("adaptive LIFO"): once the oldest has waited a second, clients begin to
-leave, and who served the oldest first would answer those that no longer wait. A request that has waited for
-``max_lifo_wait`` goes first again, so that none is passed over for longer.
+Two policies, chosen by the plugin that makes the pool:
+
+- ``FIFO``: lower priority numbers first, among equal ones the oldest first.
+- ``ADAPTIVE_LIFO``, for clients that leave when they wait too long: the oldest first; in an overload (the oldest has
+  waited a second) the newest first, so that clients with little patience are served in time. What has waited for
+  ``max_lifo_wait`` goes first again: nothing is passed over for longer.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from enum import Enum
+from typing import Any, Protocol
 
-from pyroadrunner.workers.job import Job
+OVERLOADED_AFTER = 1.0  # seconds the oldest may wait before the newest goes first
 
-OVERLOADED_AFTER = 1.0  # seconds the oldest request may wait before the newest goes first
+
+class QueuePolicy(Enum):
+    """In which order a pool serves what waits; see the module."""
+
+    FIFO = "fifo"
+    ADAPTIVE_LIFO = "adaptive_lifo"
+
+
+class Entry(Protocol):
+    """What can wait: a call, or a request for a lease.
+
+    Attributes:
+        answer: done when nothing has to be done for it any more.
+        accepted: when it came, seconds of any steady clock; its age counts from then.
+        waits_since: the same, for ``wait_timeout``; see :class:`~pyroadrunner.workers.job.Job`.
+        wait_timeout: seconds it may wait; ``None`` = the pool's ``allocate_timeout``.
+    """
+
+    @property
+    def answer(self) -> Any: ...
+    @property
+    def accepted(self) -> float: ...
+    @property
+    def waits_since(self) -> float: ...
+    @property
+    def wait_timeout(self) -> float | None: ...
+    @property
+    def priority(self) -> int: ...
+
+    def fail(self, error: Exception) -> None: ...
 
 
 class CallQueue:
-    """Keeps requests by their age, also those that come back from a worker. Answered or cancelled ones may stay in it
+    """Entries by priority and age, also those that come back from a worker. Answered or cancelled ones may stay in it
     for a while; they are skipped.
 
     Args:
-        max_lifo_wait: seconds after which a request goes first whatever happens; 0 = the oldest is always first.
+        max_lifo_wait: for ``ADAPTIVE_LIFO``: seconds; 0 = the oldest is always first.
     """
 
-    __slots__ = ("_calls", "max_lifo_wait")
+    __slots__ = ("_levels", "_policy", "max_lifo_wait")
 
-    def __init__(self, max_lifo_wait: float) -> None:
-        self._calls: deque[Job] = deque()
+    def __init__(self, policy: QueuePolicy = QueuePolicy.FIFO, max_lifo_wait: float = 0.0) -> None:
+        self._policy = policy
+        self._levels: dict[int, deque[Entry]] = {}  # by priority, in ascending order; each sorted by age
         self.max_lifo_wait = max_lifo_wait
 
     def __repr__(self) -> str:
-        return f"CallQueue({len(self._calls)})"
+        return f"CallQueue({self._policy.value}, {len(self)})"
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return sum(map(len, self._levels.values()))
 
-    def __iter__(self) -> Iterator[Job]:
-        return iter(self._calls)
+    def __bool__(self) -> bool:
+        return bool(self._levels)
 
-    def push(self, call: Job) -> None:
-        """Let a request wait; it takes its place by age."""
-        calls = self._calls
-        if not calls or calls[-1].accepted <= call.accepted:
-            calls.append(call)
+    def __iter__(self) -> Iterator[Entry]:
+        for level in self._levels.values():
+            yield from level
+
+    def push(self, entry: Entry) -> None:
+        """Let an entry wait; it takes its place by priority and age."""
+        priority = entry.priority if self._policy is QueuePolicy.FIFO else 0
+        level = self._levels.get(priority)
+        if level is None:
+            level = self._levels[priority] = deque()
+            if len(self._levels) > 1:
+                self._levels = dict(sorted(self._levels.items()))
+        if not level or level[-1].accepted <= entry.accepted:
+            level.append(entry)
             return
         place = 0
-        while calls[place].accepted <= call.accepted:  # a request that was handed back is nearly always the oldest
+        while level[place].accepted <= entry.accepted:  # what is handed back is nearly always the oldest
             place += 1
-        calls.insert(place, call)
+        level.insert(place, entry)
 
-    def pop(self, now: float) -> Job | None:
-        """Take out the next request that is still waited for; ``None`` = there is none."""
-        calls = self._calls
-        while calls:
-            newest_first = OVERLOADED_AFTER < now - calls[0].accepted < self.max_lifo_wait
-            call = calls.pop() if newest_first else calls.popleft()
-            if not call.answer.done():
-                return call
+    def pop(self, now: float) -> Entry | None:
+        """Take out the next entry that is still waited for; ``None`` = there is none."""
+        while self._levels:
+            priority, level = next(iter(self._levels.items()))
+            newest_first = (
+                self._policy is QueuePolicy.ADAPTIVE_LIFO
+                and OVERLOADED_AFTER < now - level[0].accepted < self.max_lifo_wait
+            )
+            entry = level.pop() if newest_first else level.popleft()
+            if not level:
+                del self._levels[priority]
+            if not entry.answer.done():
+                return entry
         return None
 
     def oldest_wait(self, now: float) -> float:
-        """Seconds since the oldest request was accepted; 0.0 = none waits."""
-        calls = self._calls
-        while calls and calls[0].answer.done():
-            calls.popleft()
-        return now - calls[0].accepted if calls else 0.0
+        """Seconds since the oldest entry was accepted; 0.0 = none waits."""
+        for priority, level in list(self._levels.items()):
+            while level and level[0].answer.done():
+                level.popleft()
+            if not level:
+                del self._levels[priority]
+        return now - min(level[0].accepted for level in self._levels.values()) if self._levels else 0.0
 
-    def take_late(self, now: float, limit: float) -> list[Job]:
-        """Take out the requests that have waited for ``limit`` seconds, and drop those that are not waited for."""
-        late = [call for call in self._calls if now - call.waits_since >= limit or call.answer.done()]
-        if not late:
-            return []
-        kept = [call for call in self._calls if now - call.waits_since < limit and not call.answer.done()]
-        self._calls.clear()
-        self._calls.extend(kept)
-        return [call for call in late if not call.answer.done()]
+    def take_late(self, now: float, timeout: float) -> list[Entry]:
+        """Take out what has waited for too long, and drop what is not waited for any more.
+
+        Args:
+            timeout: seconds, for entries without a ``wait_timeout`` of their own.
+        """
+        late: list[Entry] = []
+        for priority, level in list(self._levels.items()):
+            kept: deque[Entry] = deque()
+            for entry in level:
+                limit = timeout if entry.wait_timeout is None else entry.wait_timeout
+                if entry.answer.done():
+                    continue
+                (late if now - entry.waits_since >= limit else kept).append(entry)
+            if kept:
+                self._levels[priority] = kept
+            else:
+                del self._levels[priority]
+        return late
+
+    def clear(self) -> list[Entry]:
+        """Take out everything that is still waited for."""
+        entries = [entry for entry in self if not entry.answer.done()]
+        self._levels.clear()
+        return entries

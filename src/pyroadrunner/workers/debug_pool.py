@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
-from pyroadrunner.workers.errors import WorkerRefused
+from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
+from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.figures import PoolFigures
-from pyroadrunner.workers.gate import Gate
+from pyroadrunner.workers.gate import Gate, check
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import Job
+from pyroadrunner.workers.job import Job, OnCancel
+from pyroadrunner.workers.lease import Lease, LeaseRequest
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.pool import MAX_ATTEMPTS
 from pyroadrunner.workers.process import STOP_TIMEOUT, Worker
@@ -33,6 +35,7 @@ class DebugPool:
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, Worker] = {}
         self._gate = Gate(name, config.max_queue_size)
+        self._subscribers = Subscribers()
         self._tasks: set[asyncio.Task[None]] = set()
         self._exec_ttl = config.exec_ttl()
         self._ticker = Ticker(_TICK, self._sweep)
@@ -40,40 +43,116 @@ class DebugPool:
     def __repr__(self) -> str:
         return f"DebugPool({self.name!r}, {list(self._members.values())})"
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
+    async def exec(
+        self,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        on_cancel: OnCancel = OnCancel.FINISH,
+        describe: Callable[[], str] | None = None,
+        priority: int = 0,
+    ) -> Reply:
         """Start a worker, run the request on it. Raises as ``Pool.exec``, and :class:`WorkerStartError`."""
         self._gate.enter(payload)
-        job = Job(payload, label, self._loop.create_future(), self._loop.time(), caller)
+        job = Job(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
         try:
             await self._run(job)
             return await job.answer
         except asyncio.CancelledError:
-            job.drop_stream()
+            self._cancelled(job, on_cancel)
             raise
         finally:
             self._gate.leave()
 
-    async def drop_departed(self, connected: Collection[int]) -> int:
-        """Nobody waits here: each request has a worker of its own."""
-        return 0
+    def _cancelled(self, job: Job, on_cancel: OnCancel) -> None:
+        job.drop_stream()
+        for worker in self._members.values():
+            if on_cancel is OnCancel.KILL and worker.runs(job):
+                worker.kill()
+                return
+
+    def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
+        """A worker of its own, until it is released."""
+        return LeaseRequest(self, priority, timeout)
+
+    def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
+        """Call ``listener`` with each event; see ``contracts.WorkerPool``."""
+        return self._subscribers.subscribe(listener)
+
+    # Leasing
+
+    def enter_queue(self, request: LeaseRequest) -> None:
+        if self._gate.closed:
+            raise PoolClosed(self.name)
+        self._background(self._lease(request))
+
+    async def _lease(self, request: LeaseRequest) -> None:
+        try:
+            worker = await self._start()
+        except Exception as error:  # whatever it is, the caller waits for it
+            request.fail(error)
+            return
+        if request.answer.done():
+            await worker.stop()
+            return
+        worker.lease = lease = Lease(worker, self)
+        request.answer.set_result(lease)
+
+    async def exec_leased(
+        self,
+        lease: Lease,
+        payload: Payload,
+        timeout: float | None,
+        on_cancel: OnCancel,
+        describe: Callable[[], str] | None,
+    ) -> Reply:
+        if lease.ended.done():
+            raise LeaseEnded(lease.pid, lease.ended.result())
+        check(payload)
+        job = Job(
+            payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True
+        )
+        try:
+            lease.worker.run(job)
+            self._watch(job)
+            return await job.answer
+        except asyncio.CancelledError:
+            self._cancelled(job, on_cancel)
+            raise
+
+    def take_back(self, lease: Lease) -> None:
+        lease.worker.lease = None
+        if not lease.worker.busy:
+            self._background(lease.worker.stop())
 
     async def _run(self, job: Job) -> None:
+        worker = await self._start()
+        worker.job_limit = 1
+        worker.run(job)
+        self._watch(job)
+
+    async def _start(self) -> Worker:
         worker = await self._spawner.spawn()
         worker.owner = self
-        worker.job_limit = 1
         worker.stream_timeout = self._config.stream_timeout
         self._members[worker.pid] = worker
-        worker.run(job)
-        if self._exec_ttl:
+        self._subscribers.emit(WorkerReady(self.name, worker.pid))
+        return worker
+
+    def _watch(self, job: Job) -> None:
+        if self._exec_ttl or job.timeout:
             self._ticker.arm()
 
     # Owner
 
     def freed(self, worker: Worker) -> None:
-        self._background(worker.stop())
+        if worker.lease is None:
+            self._background(worker.stop())
 
-    def again(self, job: Job) -> None:
-        if job.attempts >= MAX_ATTEMPTS:
+    def again(self, worker: Worker, job: Job) -> None:
+        if job.leased:
+            job.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
+        elif job.attempts >= MAX_ATTEMPTS:
             job.fail(WorkerRefused(job.attempts))
         else:
             self._background(self._run_again(job))
@@ -89,11 +168,12 @@ class DebugPool:
 
     def gone(self, worker: Worker) -> None:
         self._members.pop(worker.pid, None)
+        cause = (worker.cause or worker.state).label
+        self._subscribers.emit(WorkerGone(self.name, worker.pid, cause, worker.exit_status))
 
     def _sweep(self, now: float) -> bool:
         for worker in list(self._members.values()):
-            if worker.exceeds(now, self._exec_ttl):
-                worker.expire(self._exec_ttl)
+            worker.expire(now, self._exec_ttl)
         return bool(self._members)
 
     # steering

@@ -65,11 +65,17 @@ class TooManyWorkers(PoolError):
         super().__init__("WorkerAllocate: container is full, maximum number of workers reached")
 
 
-class CallerGone(PoolError):
-    """The client left while its request waited for a worker."""
+class LeaseEnded(PoolError):
+    """The leased worker takes no more calls; this one was not done. Take another lease for it.
 
-    def __init__(self) -> None:
-        super().__init__("the client left while its request waited for a worker")
+    Attributes:
+        reason: the name of the worker's state, or what it did.
+    """
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(f"the lease of worker {pid} has ended: {reason}")
+        self.pid = pid
+        self.reason = reason
 
 
 class WorkerRefused(PoolError):

@@ -8,6 +8,16 @@ from pyroadrunner.workers.errors import EmptyPayload, PoolClosed, QueueFull
 from pyroadrunner.workers.payload import Payload
 
 
+def check(payload: Payload) -> None:
+    """Refuse what a worker would take for the order to stop.
+
+    Raises:
+        EmptyPayload.
+    """
+    if not payload.context and not payload.body:
+        raise EmptyPayload
+
+
 class Gate:
     """Counts the requests that wait or run in one pool.
 
@@ -28,6 +38,11 @@ class Gate:
     def __repr__(self) -> str:
         return f"Gate({self._pool!r}, load={self.load} of {self.limit or 'any'}{', closed' if self._closed else ''})"
 
+    @property
+    def closed(self) -> bool:
+        """Whether requests are refused because the pool stops."""
+        return self._closed
+
     def enter(self, payload: Payload) -> None:
         """Let a request in, or refuse it; :meth:`leave` must follow when it is in.
 
@@ -38,8 +53,7 @@ class Gate:
             raise PoolClosed(self._pool)
         if self.limit and self.load >= self.limit:
             raise QueueFull(self._pool, self.limit)
-        if not payload.context and not payload.body:
-            raise EmptyPayload
+        check(payload)
         self.load += 1
 
     def leave(self) -> None:

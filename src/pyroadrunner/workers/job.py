@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from enum import Enum
 
 from pyroadrunner.goridge.frame import encode_head, encode_payload
 from pyroadrunner.workers.payload import Payload, Reply
 
 _COPY_BELOW = 1 << 16  # bytes: up to here one joined write is cheaper than two
+
+
+class OnCancel(Enum):
+    """What becomes of a call that a worker runs when its caller is cancelled."""
+
+    FINISH = "finish"  # the worker runs it to its end; the answer is read and dropped
+    KILL = "kill"  # the worker is killed and replaced
 
 
 class Job:
@@ -16,25 +25,44 @@ class Job:
     Attributes:
         frame: what the worker gets first: the whole frame, or its head and context when the body is large.
         body: the rest of the frame; empty when ``frame`` is whole.
-        label: method and path, for ``rr workers -i``.
-        caller: the client's TCP port; 0 = unknown.
-        answer: done with the reply, an error, or cancelled when nobody waits any more.
+        answer: done with the reply, an error, or cancelled when its caller waits no more.
+        priority: its place in a queue that has priorities; lower ones go first.
+        timeout: seconds a worker may take for it (of a stream: for each frame); 0 = any time, ``None`` = the pool's
+            ``exec_ttl``.
+        wait_timeout: ``None``: it waits for a worker as long as the pool lets it (``allocate_timeout``).
         accepted: when it came into the pool, seconds of the loop's clock.
         began: when its worker got it, or sent the last frame of its stream; same clock.
         waits_since: since when it has been waiting, less what it had waited before a worker handed it back: the time
             at that worker does not count.
         attempts: how many workers it was given to.
+        leased: whether it belongs to one worker and goes to no other.
     """
 
-    __slots__ = ("accepted", "answer", "attempts", "began", "body", "caller", "frame", "label", "waits_since")
+    __slots__ = (
+        "_describe",
+        "accepted",
+        "answer",
+        "attempts",
+        "began",
+        "body",
+        "frame",
+        "leased",
+        "priority",
+        "timeout",
+        "waits_since",
+    )
+    wait_timeout: float | None = None
 
     def __init__(
         self,
         payload: Payload,
-        label: tuple[str, bytes] | None,
         answer: asyncio.Future[Reply],
         now: float,
-        caller: int = 0,
+        *,
+        timeout: float | None = None,
+        describe: Callable[[], str] | None = None,
+        priority: int = 0,
+        leased: bool = False,
     ) -> None:
         if len(payload.body) < _COPY_BELOW:
             self.frame = encode_payload(payload.context, payload.body, payload.codec)
@@ -42,9 +70,11 @@ class Job:
         else:
             self.frame = encode_head(payload.context, len(payload.body), payload.codec)
             self.body = payload.body
-        self.label = label
-        self.caller = caller
+        self._describe = describe
         self.answer = answer
+        self.timeout = timeout
+        self.priority = priority
+        self.leased = leased
         self.accepted = self.began = self.waits_since = now
         self.attempts = 0
 
@@ -61,27 +91,25 @@ class Job:
         return len(self.frame) + len(self.body)
 
     def describe(self) -> str:
-        """``GET /path``, or nothing."""
-        if self.label is None:
-            return ""
-        method, path = self.label
-        return f"{method} {path.decode(errors='replace')}"
+        """What it does, for ``rr workers -i``: ``GET /path``; empty when its caller does not say."""
+        return self._describe() if self._describe is not None else ""
 
     def succeed(self, reply: Reply) -> bool:
-        """Give the reply to whoever waits. Returns whether anybody does."""
+        """Give the reply to the caller. Returns whether it still waits."""
         if self.answer.done():
             return False
         self.answer.set_result(reply)
         return True
 
     def drop_stream(self) -> None:
-        """Nobody takes the reply: if it came in this very moment and streams, its worker must not wait for a reader."""
+        """The caller is cancelled: if the reply came in this very moment and streams, its worker must not wait for a
+        reader."""
         if self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None:
             stream = self.answer.result().stream
             if stream is not None:
                 stream.drop()
 
     def fail(self, error: Exception) -> None:
-        """Give an error to whoever waits."""
+        """Give an error to the caller."""
         if not self.answer.done():
             self.answer.set_exception(error)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.allocator import Allocator
-from pyroadrunner.workers.call_queue import CallQueue
+from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
-from pyroadrunner.workers.errors import CallerGone, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.figures import PoolFigures, Waits
-from pyroadrunner.workers.gate import Gate
+from pyroadrunner.workers.gate import Gate, check
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import Job
+from pyroadrunner.workers.job import Job, OnCancel
+from pyroadrunner.workers.lease import Lease, LeaseRequest
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.process import Worker
 from pyroadrunner.workers.roster import Roster
@@ -37,12 +39,12 @@ log = Log("server")
 class Pool:
     """A named pool of workers; keeps the promises of ``contracts.WorkerPool``. Call :meth:`start` first."""
 
-    def __init__(self, name: str, config: PoolConfig, spawner: Spawner) -> None:
+    def __init__(self, name: str, config: PoolConfig, spawner: Spawner, policy: QueuePolicy = QueuePolicy.FIFO) -> None:
         self.name = name
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Worker] = deque()
-        self._queue = CallQueue(config.max_lifo_wait)
+        self._queue = CallQueue(policy, config.max_lifo_wait)
         self._gate = Gate(name, config.max_queue_size)
         self._roster = Roster(name, config, spawner, self._enlist)
         self._spawner = spawner
@@ -52,6 +54,7 @@ class Pool:
         self._stopped = False  # the grace is over: what is handed back now is refused
         self._too_many = False  # more workers than wanted, none of them free: the next ones that are leave
         self._waits = Waits()
+        self._subscribers = Subscribers()
         self._allocator: Allocator | None = None
         self._allocate(config)
         self._ticker = Ticker(_tick(config), self._sweep)
@@ -71,21 +74,25 @@ class Pool:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    async def exec(self, payload: Payload, label: tuple[str, bytes] | None = None, caller: int = 0) -> Reply:
-        """Run one request on a free worker.
-
-        When cancelled, the request is taken from the queue; if it runs already, its answer is read and dropped.
-
-        Args:
-            payload: context and body; not both empty.
-            label: method and path, for ``rr workers -i``.
-            caller: the client's TCP port; 0 = it is not asked whether it is still there.
-
-        Raises:
-            QueueFull, NoFreeWorker, PoolClosed, ExecTimeout, WorkerCrashed, WorkerFailed, EmptyPayload, CallerGone.
-        """
+    async def exec(
+        self,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        on_cancel: OnCancel = OnCancel.FINISH,
+        describe: Callable[[], str] | None = None,
+        priority: int = 0,
+    ) -> Reply:
+        """Run one request on a free worker; see ``contracts.WorkerPool``."""
         self._gate.enter(payload)
-        job = Job(payload, label, self._loop.create_future(), self._loop.time(), caller)
+        job = Job(
+            payload,
+            self._loop.create_future(),
+            self._loop.time(),
+            timeout=timeout,
+            describe=describe,
+            priority=priority,
+        )
         try:
             if self._idle:
                 self._give(self._idle.popleft(), job)
@@ -94,54 +101,116 @@ class Pool:
                 self._ticker.arm()
             return await job.answer
         except asyncio.CancelledError:
-            job.drop_stream()
+            self._cancelled(job, on_cancel)
             raise
         finally:
             self._gate.leave()
 
-    async def drop_departed(self, connected: Collection[int]) -> int:
-        """Give up the requests that wait and whose caller is none of these ports; returns how many."""
-        departed = [job for job in self._queue if job.caller and job.caller not in connected and not job.answer.done()]
-        for job in departed:
-            job.fail(CallerGone())
-        return len(departed)
+    def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
+        """Hold a worker: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
+        return LeaseRequest(self, priority, timeout)
 
-    def _give(self, worker: Worker, job: Job) -> None:
-        worker.run(job)
-        if self._exec_ttl:
+    def _cancelled(self, job: Job, on_cancel: OnCancel) -> None:
+        job.drop_stream()
+        if on_cancel is OnCancel.KILL:
+            for worker in self._roster.members.values():
+                if worker.runs(job):
+                    log.info("worker is killed: its call was cancelled", pid=worker.pid, request=job.describe())
+                    worker.kill()
+                    return
+
+    # Leasing
+
+    def enter_queue(self, request: LeaseRequest) -> None:
+        if self._gate.closed:
+            raise PoolClosed(self.name)
+        if self._idle:
+            self._give(self._idle.popleft(), request)
+        else:
+            self._queue.push(request)
             self._ticker.arm()
 
-    def _next(self) -> Job | None:
+    async def exec_leased(
+        self,
+        lease: Lease,
+        payload: Payload,
+        timeout: float | None,
+        on_cancel: OnCancel,
+        describe: Callable[[], str] | None,
+    ) -> Reply:
+        worker = lease.worker
+        if lease.ended.done():
+            raise LeaseEnded(worker.pid, lease.ended.result())
+        if worker.state is not State.READY:
+            raise RuntimeError("a leased worker runs one call at a time")
+        check(payload)
+        job = Job(
+            payload,
+            self._loop.create_future(),
+            self._loop.time(),
+            timeout=timeout,
+            describe=describe,
+            leased=True,
+        )
+        try:
+            self._give(worker, job)
+            return await job.answer
+        except asyncio.CancelledError:
+            self._cancelled(job, on_cancel)
+            raise
+
+    def take_back(self, lease: Lease) -> None:
+        worker = lease.worker
+        worker.lease = None
+        if not worker.busy and not worker.departed:  # else its answer comes first: freed() follows it
+            self.freed(worker)
+        self._check_drained()
+
+    def _give(self, worker: Worker, entry: Entry) -> None:
+        if isinstance(entry, Job):
+            worker.run(entry)
+            if self._exec_ttl or entry.timeout:
+                self._ticker.arm()
+        else:
+            worker.lease = lease = Lease(worker, self)
+            entry.answer.set_result(lease)
+
+    def _next(self) -> Entry | None:
         """The next request that is still waited for."""
         now = self._loop.time()
-        job = self._queue.pop(now)
-        if job is not None:
-            self._waits.add(now - job.waits_since)
-        return job
+        entry = self._queue.pop(now)
+        if entry is not None:
+            self._waits.add(now - entry.waits_since)
+        return entry
 
     def _enlist(self, worker: Worker) -> None:
         """A new worker is ready."""
         worker.owner = self
+        if worker.state is State.READY:
+            self._subscribers.emit(WorkerReady(self.name, worker.pid))
         self.freed(worker)
 
     # Owner
 
     def freed(self, worker: Worker) -> None:
-        if worker.state is not State.READY:
+        if worker.lease is not None:  # its holder goes on with it, or releases it
+            pass
+        elif worker.state is not State.READY:
             self._roster.dismiss(worker)
-        elif self._queue and (job := self._next()) is not None:
-            self._give(worker, job)
+        elif self._queue and (entry := self._next()) is not None:
+            self._give(worker, entry)
         else:
             self._idle.append(worker)
             if self._too_many:
                 self._let_surplus_go()
-        if self._drained is not None:
-            self._check_drained()
+        self._check_drained()
 
-    def again(self, job: Job) -> None:
+    def again(self, worker: Worker, job: Job) -> None:
         if job.answer.done():
             return
-        if self._stopped:
+        if job.leased:
+            job.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
+        elif self._stopped:
             job.fail(PoolClosed(self.name))
         elif job.attempts >= MAX_ATTEMPTS:
             job.fail(WorkerRefused(job.attempts))
@@ -159,13 +228,15 @@ class Pool:
 
     def gone(self, worker: Worker) -> None:
         self._roster.gone(worker)
-        if self._drained is not None:
-            self._check_drained()
+        self._subscribers.emit(
+            WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
+        )
+        self._check_drained()
 
     def _release(self, worker: Worker) -> None:
         """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
         self._out_of_idle(worker)
-        if not worker.busy:
+        if not worker.in_use:
             self._roster.dismiss(worker)
 
     def _out_of_idle(self, worker: Worker) -> None:
@@ -177,11 +248,9 @@ class Pool:
     def _sweep(self, now: float) -> bool:
         self._forget_late(now)
         busy = False
-        if self._exec_ttl:
-            for worker in list(self._roster.members.values()):
-                if worker.exceeds(now, self._exec_ttl):
-                    worker.expire(self._exec_ttl)
-                busy = busy or worker.busy
+        for worker in list(self._roster.members.values()):
+            worker.expire(now, self._exec_ttl)
+            busy = busy or worker.busy
         scaled = self._allocator is not None and self._allocator.look(
             now, waited=self._queue.oldest_wait(now), queued=len(self._queue), idle=len(self._idle)
         )
@@ -189,10 +258,10 @@ class Pool:
 
     def _forget_late(self, now: float) -> None:
         """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
-        for job in self._queue.take_late(now, self._config.allocate_timeout):
-            waited = now - job.waits_since
+        for entry in self._queue.take_late(now, self._config.allocate_timeout):
+            waited = now - entry.waits_since
             self._waits.add(waited)
-            job.fail(NoFreeWorker(self.name, waited))
+            entry.fail(NoFreeWorker(self.name, waited))
 
     def _let_surplus_go(self) -> None:
         while self._idle and self._roster.surplus:
@@ -262,7 +331,17 @@ class Pool:
         Raises:
             WorkerStartError: the new ones do not come up; the old ones stay.
         """
-        await self._roster.renew(self._release)
+        self._subscribers.emit(ResetBegan(self.name))
+        try:
+            await self._roster.renew(self._release)
+        except BaseException as error:
+            self._subscribers.emit(ResetEnded(self.name, str(error) or type(error).__name__))
+            raise
+        self._subscribers.emit(ResetEnded(self.name))
+
+    def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
+        """Call ``listener`` with each event; see ``contracts.WorkerPool``."""
+        return self._subscribers.subscribe(listener)
 
     async def add_worker(self) -> None:
         """One worker more, until the server stops.
@@ -295,13 +374,19 @@ class Pool:
         """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
         Idempotent."""
         until = self._loop.time() + grace
+        for worker in self._roster.members.values():
+            if worker.lease is not None:
+                worker.lease.end("the pool is stopping")
+        for entry in self._queue:
+            if isinstance(entry, LeaseRequest):
+                entry.fail(PoolClosed(self.name))
         if not await self._gate.close(grace):
             log.warning("requests are given up: the grace period is over", pool=self.name, requests=self._gate.load)
         elif not await self._drain(until - self._loop.time()):
             log.warning("streams are cut off: the grace period is over", pool=self.name, streams=self._awaited())
         self._stopped = True
-        while (job := self._next()) is not None:
-            job.fail(PoolClosed(self.name))
+        for entry in self._queue.clear():
+            entry.fail(PoolClosed(self.name))
         self._ticker.stop()
         if self._supervisor is not None:
             self._supervisor.stop()

@@ -65,14 +65,21 @@ class Owner(Protocol):
     def freed(self, worker: Worker) -> None:
         """It answered. READY for the next request, or in a state that says why it has to go."""
 
-    def again(self, job: Job) -> None:
-        """Its worker did not take this request: run it on another one."""
+    def again(self, worker: Worker, job: Job) -> None:
+        """It did not take this request: run it on another one."""
 
     def broken(self, worker: Worker) -> None:
         """It failed, and takes no more requests; its process may still be ending."""
 
     def gone(self, worker: Worker) -> None:
         """Its process has ended."""
+
+
+class HeldBy(Protocol):
+    """The lease that holds a worker."""
+
+    def end(self, reason: str) -> None:
+        """The worker takes no more calls."""
 
 
 class Worker:
@@ -85,6 +92,8 @@ class Worker:
         job_limit: requests after which it is replaced; 0 = never.
         started: when it was started, seconds of the loop's clock.
         free_since: when it ended its last request; ``None`` while one runs and before the first.
+        lease: who holds it; ``None`` = it takes any call.
+        cause: the first state in which it took no more calls; ``None`` = it still does.
     """
 
     def __init__(self, child: Child, relay: Relay, stderr: OutputReader, *, started: float) -> None:
@@ -97,6 +106,8 @@ class Worker:
         self.started = started
         self.free_since: float | None = None
         self.owner: Owner | None = None
+        self.lease: HeldBy | None = None
+        self.cause: State | None = None
         self.created_ns = time.time_ns()
         self._child = child
         self._relay = relay
@@ -168,33 +179,36 @@ class Worker:
         """The answer is complete: free, or one request too many."""
         self.free_since = self._loop.time()
         if self.state is State.WORKING:
-            reached = self.job_limit and self.execs >= self.job_limit
-            self.state = move(self.state, State.MAX_JOBS_REACHED if reached else State.READY)
+            if self.job_limit and self.execs >= self.job_limit:
+                self._leave_service(State.MAX_JOBS_REACHED)
+            else:
+                self.state = move(self.state, State.READY)
         if self.owner is not None:
             self.owner.freed(self)
 
     def _hand_back(self, job: Job) -> None:
         self._job = None
         if self.state is State.WORKING:
-            self.state = move(self.state, State.INVALID)
+            self._leave_service(State.INVALID)
         if self.owner is not None:
-            self.owner.again(job)
+            self.owner.again(self, job)
         self._finish()
 
-    def exceeds(self, now: float, exec_ttl: float) -> bool:
-        """Whether its request (of a stream: the wait for its next frame) takes longer than ``exec_ttl`` seconds."""
+    def expire(self, now: float, exec_ttl: float) -> None:
+        """Kill it if its call (of a stream: the wait for its next frame) takes longer than it may.
+
+        Args:
+            exec_ttl: seconds, for calls without a timeout of their own; 0 = any time.
+        """
         job = self._job or self._streamed
         if job is None or self._ending is not None or (self._stream is not None and self._stream.paused):
-            return False
-        return now - job.began >= exec_ttl
-
-    def expire(self, exec_ttl: float) -> None:
-        """Kill it: its request took longer than ``exec_ttl`` seconds."""
-        self.state = move(self.state, State.EXEC_TTL_REACHED)
-        error = ExecTimeout(self.pid, exec_ttl)
-        job = self._job or self._streamed
-        request = job.describe() if job else ""
-        log.warning("worker is killed: exec_ttl reached", pid=self.pid, exec_ttl=exec_ttl, request=request)
+            return
+        limit = exec_ttl if job.timeout is None else job.timeout
+        if not limit or now - job.began < limit:
+            return
+        self._leave_service(State.EXEC_TTL_REACHED)
+        error = ExecTimeout(self.pid, limit)
+        log.warning("worker is killed: exec_ttl reached", pid=self.pid, exec_ttl=limit, request=job.describe())
         self._give_up(error)
         self._end(RelayClosed(mid_frame=False), kill=True, quiet=True)
 
@@ -225,7 +239,8 @@ class Worker:
             self._streamed.began = self._loop.time()
         if frame.flags & _ERROR:
             text = frame.payload.decode(errors="replace")
-            self.state = move(self.state, State.INVALID) if self.state is State.WORKING else self.state
+            if self.state is State.WORKING:
+                self._leave_service(State.INVALID)
             self._close_stream(WorkerFailed(text, self.pid))
             return
         chunk = _chunk(frame)
@@ -275,7 +290,14 @@ class Worker:
 
     def retire(self, reason: State) -> None:
         """Take no more requests; when it runs one, that is answered first. The state says why."""
+        self._leave_service(reason)
+
+    def _leave_service(self, reason: State) -> None:
         self.state = move(self.state, reason)
+        if self.cause is None:
+            self.cause = reason
+        if self.lease is not None:
+            self.lease.end(reason.label)
 
     @property
     def busy(self) -> bool:
@@ -283,9 +305,25 @@ class Worker:
         return self._job is not None or self._stream is not None
 
     @property
+    def in_use(self) -> bool:
+        """Whether it runs something, or is held by a lease."""
+        return self._job is not None or self._stream is not None or self.lease is not None
+
+    @property
     def awaited(self) -> bool:
-        """Whether somebody still waits for the end of what it runs: not for an abandoned stream."""
-        return self._job is not None or (self._stream is not None and not self._stream.aborted)
+        """The same, less an abandoned stream, whose end has no reader."""
+        return (
+            self._job is not None or self.lease is not None or (self._stream is not None and not self._stream.aborted)
+        )
+
+    def runs(self, call: Job) -> bool:
+        """Whether it runs this call, up to its answer or the first frame of it."""
+        return self._job is call
+
+    @property
+    def exit_status(self) -> int:
+        """How its process ended: exit code, or the negative number of a signal. Only once it has."""
+        return self._child.exited.result()
 
     @property
     def departed(self) -> bool:
@@ -302,7 +340,7 @@ class Worker:
         await asyncio.shield(self._ending)
 
     async def _stop(self, timeout: float) -> None:
-        self.state = move(self.state, State.STOPPING)
+        self._leave_service(State.STOPPING)
         self._relay.send(STOP_WORKER)
         status = await self._child.wait(timeout) if timeout > 0 else None
         if status is None and not self._child.exited.done():
@@ -340,7 +378,7 @@ class Worker:
             self._relay.on_frame = _ignore  # whatever it still says, it is not listened to any more
             self._ending = self._loop.create_task(self._fall(cause, kill=kill, quiet=quiet))
             if self.state is not State.EXEC_TTL_REACHED:
-                self.state = move(self.state, State.ERRORED)
+                self._leave_service(State.ERRORED)
             if self.owner is not None:
                 self.owner.broken(self)
 
@@ -360,7 +398,7 @@ class Worker:
             # It was on its way out before the request reached it: nothing of it was read, so nothing was done.
             self._job = None
             log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(status))
-            self.owner.again(job)
+            self.owner.again(self, job)
         else:
             self._report(cause, status, quiet=quiet)
         self._bury()

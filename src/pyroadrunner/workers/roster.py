@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
@@ -49,8 +50,8 @@ class Roster:
         self._relieve_not_before = 0.0
         self._generation = 0  # of the workers' code: what was started before a reset must not join after it
         self._closing = False
-        self._joining: set[asyncio.Task[None]] = set()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._joining: set[asyncio.Task[Any]] = set()
+        self._leaving: set[asyncio.Task[Any]] = set()
         self._reset = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
 
@@ -119,18 +120,22 @@ class Roster:
 
     async def _spawn(self, count: int) -> list[Worker]:
         """All or none. Safe to cancel."""
+        if self._closing:
+            raise WorkerStartError(self._spawner.command, "the pool is stopping")
         tasks = [self._loop.create_task(self._spawner.spawn()) for _ in range(count)]
+        for task in tasks:  # close() cancels them, whoever asked for them
+            self._joining.add(task)
+            task.add_done_callback(self._joining.discard)
         try:
             results = await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:  # the tasks are cancelled too, but for those that were done: nobody's workers
-            up = [task.result() for task in tasks if not task.cancelled() and not task.exception()]
-            await asyncio.gather(*(worker.stop() for worker in up))
+            await self._discard([task.result() for task in tasks if not task.cancelled() and not task.exception()])
             raise
         workers = [result for result in results if isinstance(result, Worker)]
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors or self._closing:
-            await asyncio.gather(*(worker.stop() for worker in workers))
-            raise errors[0] if errors else WorkerStartError(self._spawner.command, "the pool is stopping")
+            await self._discard(workers)
+            raise WorkerStartError(self._spawner.command, "the pool is stopping") if self._closing else errors[0]
         return workers
 
     async def _spawn_current(self) -> Worker:
@@ -140,7 +145,7 @@ class Roster:
             [worker] = await self._spawn(1)
             if generation == self._generation:
                 return worker
-            await worker.stop()
+            await self._discard([worker])
 
     async def _recruit(self) -> None:
         try:
@@ -160,7 +165,7 @@ class Roster:
                 if self.alive() < self.wanted:
                     self._join(worker)
                 else:  # a reset was quicker
-                    await worker.stop()
+                    await self._discard([worker])
                 return
         finally:
             self._spawning -= 1
@@ -178,6 +183,12 @@ class Roster:
     def _limit(self, worker: Worker) -> None:
         worker.job_limit = job_limit(self._config.max_jobs, random.randrange(100))
         worker.stream_timeout = self._config.stream_timeout
+
+    async def _discard(self, workers: list[Worker]) -> None:
+        """Stop workers that never joined. When cancelled, they are stopped in the background; close() waits for it."""
+        tasks = [self._background(worker.stop(), self._leaving) for worker in workers]
+        if tasks:
+            await asyncio.wait(tasks)
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 
@@ -228,7 +239,7 @@ class Roster:
         elif self.alive() < self.wanted:
             self._join(relief)
         else:
-            await relief.stop()
+            await self._discard([relief])
 
     async def renew(self, release: Callable[[Worker], None]) -> None:
         """Replace all workers: the new ones are ready before the old ones go. Old requests are finished, for
@@ -253,7 +264,7 @@ class Roster:
                 if self.alive() < self.wanted:
                     self._join(worker)
                 else:
-                    await worker.stop()
+                    await self._discard([worker])
             self._failures = 0
         await self._leave(old, self._config.reset_timeout)  # outside the lock: the next reset need not wait for them
 
@@ -274,17 +285,19 @@ class Roster:
             timeout: seconds idle workers have to exit. Idempotent.
         """
         self._closing = True
-        for task in self._joining:
+        joining = list(self._joining)
+        for task in joining:
             task.cancel()
-        await asyncio.gather(*self._joining, return_exceptions=True)
+        await asyncio.gather(*joining, return_exceptions=True)
         limit = min(max(timeout, _LAST_TERM), STOP_TIMEOUT)
         await asyncio.gather(*(worker.stop(0.0 if worker.busy else limit) for worker in list(self.members.values())))
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
-    def _background(self, work: Coroutine[object, object, None], tasks: set[asyncio.Task[None]]) -> None:
+    def _background(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        return task
 
 
 def _pause(failures: int) -> float:

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pyroadrunner.workers.payload import Chunk
 
-_UNREAD = 5  # chunks kept for a slow reader; then the worker is read no further and blocks in its write
+MAX_UNREAD = 1 << 18  # bytes kept for a slow reader; then the worker is read no further and blocks in its write
+_OVERHEAD = 256  # bytes counted for each chunk, so that many small ones are bounded, too
 
 
 class StreamSource(Protocol):
@@ -29,6 +30,7 @@ class WorkerStream:
     def __init__(self, source: StreamSource) -> None:
         self._source = source
         self._chunks: deque[Chunk] = deque()
+        self._unread = 0  # bytes
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False  # the last frame is here, or the error
         self._error: Exception | None = None
@@ -53,7 +55,8 @@ class WorkerStream:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         chunk = self._chunks.popleft()
-        if self.paused and not self._chunks:
+        self._unread -= _size(chunk)
+        if self.paused and self._unread <= MAX_UNREAD // 2:
             self.paused = False
             self._source.resume_stream()
         return chunk
@@ -68,6 +71,7 @@ class WorkerStream:
             return
         self.aborted = True
         self._chunks.clear()
+        self._unread = 0
         if self.paused:
             self.paused = False
             self._source.resume_stream()
@@ -81,7 +85,8 @@ class WorkerStream:
         if self.aborted:
             return
         self._chunks.append(chunk)
-        if len(self._chunks) >= _UNREAD and not self.paused and not self._ended:
+        self._unread += _size(chunk)
+        if self._unread >= MAX_UNREAD and not self.paused and not self._ended:
             self.paused = True
             self._source.pause_stream()
         self._wake()
@@ -96,3 +101,7 @@ class WorkerStream:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+
+def _size(chunk: Chunk) -> int:
+    return len(chunk.context) + len(chunk.body) + _OVERHEAD

@@ -52,7 +52,8 @@ class Supervisor:
         for worker in list(self._roster.members.values()):
             if not active(worker.state):
                 continue
-            idle = None if worker.free_since is None or worker.state is State.WORKING else now - worker.free_since
+            serving = worker.state is State.WORKING or worker.lease is not None
+            idle = None if serving or worker.free_since is None else now - worker.free_since
             memory = worker.memory() if self._limits.max_worker_memory else 0
             reason = verdict(Figures(now - worker.started, idle, memory), self._limits)
             if reason is not None:

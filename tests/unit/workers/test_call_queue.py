@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pyroadrunner.workers.call_queue import CallQueue
+from pyroadrunner.workers.call_queue import CallQueue, QueuePolicy
 from pyroadrunner.workers.job import Job
 from pyroadrunner.workers.payload import Payload
 
@@ -18,12 +18,12 @@ def loop() -> object:
     loop.close()
 
 
-def call(loop: asyncio.AbstractEventLoop, accepted: float) -> Job:
-    return Job(Payload(b"context"), None, loop.create_future(), accepted)
+def call(loop: asyncio.AbstractEventLoop, accepted: float, priority: int = 0) -> Job:
+    return Job(Payload(b"context"), loop.create_future(), accepted, priority=priority)
 
 
 def test_the_oldest_goes_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(2.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for one in calls:
         queue.push(one)
@@ -31,7 +31,7 @@ def test_the_oldest_goes_first(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_the_newest_goes_first_once_the_oldest_has_waited_a_second(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(10.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 10.0)
     calls = [call(loop, at) for at in (0.0, 0.5, 1.0)]
     for one in calls:
         queue.push(one)
@@ -39,7 +39,7 @@ def test_the_newest_goes_first_once_the_oldest_has_waited_a_second(loop: asyncio
 
 
 def test_one_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(2.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     old, new = call(loop, 0.0), call(loop, 1.0)
     queue.push(old)
     queue.push(new)
@@ -47,7 +47,7 @@ def test_one_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.Abstract
 
 
 def test_without_max_lifo_wait_the_oldest_is_always_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(0.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 0.0)
     old, new = call(loop, 0.0), call(loop, 1.0)
     queue.push(old)
     queue.push(new)
@@ -55,7 +55,7 @@ def test_without_max_lifo_wait_the_oldest_is_always_first(loop: asyncio.Abstract
 
 
 def test_one_that_comes_back_takes_its_place_by_age(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(2.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for place in (0, 2, 1):
         queue.push(calls[place])
@@ -64,7 +64,7 @@ def test_one_that_comes_back_takes_its_place_by_age(loop: asyncio.AbstractEventL
 
 
 def test_answered_and_cancelled_ones_are_skipped(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(2.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for one in calls:
         queue.push(one)
@@ -76,7 +76,7 @@ def test_answered_and_cancelled_ones_are_skipped(loop: asyncio.AbstractEventLoop
 
 
 def test_late_ones_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(2.0)
+    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     late, back, young = call(loop, 0.0), call(loop, 0.0), call(loop, 50.0)
     back.began = 0.0
     back.wait_again(40.0)  # 40 s at a worker do not count
@@ -84,3 +84,12 @@ def test_late_ones_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
         queue.push(one)
     assert queue.take_late(61.0, 60.0) == [late]
     assert list(queue) == [back, young]
+
+
+def test_lower_priorities_go_first_and_equal_ones_by_age(loop: asyncio.AbstractEventLoop) -> None:
+    queue = CallQueue()
+    calls = [call(loop, at, priority) for at, priority in ((0.0, 10), (0.1, 1), (0.2, 10), (0.3, 1), (5.0, 5))]
+    for one in calls:
+        queue.push(one)
+    assert queue.oldest_wait(6.0) == 6.0
+    assert [queue.pop(6.0) for _ in range(6)] == [calls[1], calls[3], calls[4], calls[0], calls[2], None]

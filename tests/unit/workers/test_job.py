@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -12,10 +13,10 @@ from pyroadrunner.workers.job import Job
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 
-def made(body: bytes = b"", label: tuple[str, bytes] | None = None) -> Job:
+def made(body: bytes = b"", describe: Callable[[], str] | None = None) -> Job:
     answer: asyncio.Future[Reply] = asyncio.Future(loop=asyncio.new_event_loop())
     try:
-        return Job(Payload(b"context", body, Codec.JSON), label, answer, 1.0)
+        return Job(Payload(b"context", body, Codec.JSON), answer, 1.0, describe=describe)
     finally:
         answer.get_loop().close()
 
@@ -33,9 +34,8 @@ def test_a_large_body_is_not_copied() -> None:
     assert made(body).body is body
 
 
-def test_it_is_described_by_method_and_path() -> None:
-    assert made(label=("GET", b"/caf\xc3\xa9?x=1")).describe() == "GET /café?x=1"
-    assert made(label=("GET", b"/\xff")).describe() == "GET /\ufffd"
+def test_its_caller_describes_it_when_asked() -> None:
+    assert made(describe=lambda: "GET /slow").describe() == "GET /slow"
     assert made().describe() == ""
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.errors import (
     ExecTimeout,
     NoFreeWorker,
@@ -186,6 +187,35 @@ def test_a_worker_that_crashes_while_its_exec_ttl_runs_out_does_not_end_the_swee
     run_virtual(main())
 
 
+def test_a_timeout_of_its_own_takes_the_place_of_exec_ttl() -> None:
+    async def main() -> None:
+        async with fake_pool(num_workers=3, supervisor={"exec_ttl": "5s"}) as (pool, spawner):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            short, usual, long = (
+                asyncio.create_task(pool.exec(Payload(b"context", b"x", Codec.RAW), timeout=timeout))
+                for timeout in (2.0, None, 0.0)
+            )
+            assert await outcome(short) is ExecTimeout
+            assert 2.0 <= loop.time() - began <= 2.2
+            assert await outcome(usual) is ExecTimeout
+            assert 5.0 <= loop.time() - began <= 5.2
+            await asyncio.sleep(60)
+            assert not long.done()
+            next(worker for worker in spawner.running() if worker.requests).answer()
+            assert await outcome(long) == b"x"
+
+    run_virtual(main())
+
+
+def test_a_timeout_is_kept_without_exec_ttl() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, _):
+            assert await outcome(asyncio.create_task(pool.exec(Payload(b"c", b"x"), timeout=2.0))) is ExecTimeout
+
+    run_virtual(main())
+
+
 def test_a_request_handed_back_goes_to_another_worker() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
@@ -253,7 +283,7 @@ def test_time_at_a_worker_that_hands_back_does_not_count_as_waiting() -> None:
 
 def test_no_request_is_passed_over_longer_than_max_lifo_wait() -> None:
     async def main() -> None:
-        async with fake_pool(max_lifo_wait="2s", max_queue_size=0) as (pool, spawner):
+        async with fake_pool(queue=QueuePolicy.ADAPTIVE_LIFO, max_lifo_wait="2s", max_queue_size=0) as (pool, spawner):
             loop = asyncio.get_running_loop()
             waits: dict[bytes, float] = {}
 
@@ -277,7 +307,7 @@ def test_no_request_is_passed_over_longer_than_max_lifo_wait() -> None:
 
 def test_in_an_overload_the_newest_goes_first() -> None:
     async def main() -> None:
-        async with fake_pool(max_lifo_wait="5s") as (pool, spawner):
+        async with fake_pool(queue=QueuePolicy.ADAPTIVE_LIFO, max_lifo_wait="5s") as (pool, spawner):
             running, old = ask(pool, b"running"), ask(pool, b"old")
             await asyncio.sleep(1.5)
             new = ask(pool, b"new")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pyroadrunner.workers.payload import Chunk
-from pyroadrunner.workers.stream import WorkerStream
+from pyroadrunner.workers.stream import MAX_UNREAD, WorkerStream
 
 
 class Source:
@@ -47,21 +47,34 @@ def test_chunks_come_in_order_those_before_the_end_included() -> None:
     assert asyncio.run(main()) == ["a", "b", "c"]
 
 
-def test_five_unread_chunks_pause_the_worker_and_reading_them_resumes_it() -> None:
+def test_too_many_unread_bytes_pause_the_worker_and_reading_half_of_them_resumes_it() -> None:
     async def main() -> list[str]:
         source = Source()
         stream = WorkerStream(source)
-        for text in "abcde":
-            stream.push(chunk(text))
+        for _ in range(4):
+            stream.push(chunk("x" * (MAX_UNREAD // 4 - 1000)))
+            assert source.asked == []
+        stream.push(chunk("x" * 4000))
         assert source.asked == ["pause"]
         stream.push(chunk("f"))  # was on its way already
-        for _ in range(5):
-            await anext(stream)
+        await anext(stream)
+        await anext(stream)
         assert source.asked == ["pause"]
         await anext(stream)
         return source.asked
 
     assert asyncio.run(main()) == ["pause", "resume"]
+
+
+def test_very_many_small_chunks_pause_the_worker_too() -> None:
+    async def main() -> list[str]:
+        source = Source()
+        stream = WorkerStream(source)
+        for _ in range(2000):
+            stream.push(chunk("x"))
+        return source.asked
+
+    assert asyncio.run(main()) == ["pause"]
 
 
 def test_an_error_comes_after_the_chunks_before_it() -> None:
@@ -80,8 +93,7 @@ def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drai
     async def main() -> list[str]:
         source = Source()
         stream = WorkerStream(source)
-        for text in "abcde":
-            stream.push(chunk(text))
+        stream.push(chunk("x" * MAX_UNREAD))
         await stream.abort()
         await stream.abort()
         stream.push(chunk("late"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -14,7 +15,8 @@ from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http.body import BodyReader, Limits
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.errors import OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
+from pyroadrunner.plugins.http.departures import PendingCalls
+from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.failures import OverloadLog, log, log_failure
 from pyroadrunner.plugins.http.forms import parse_urlencoded
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
@@ -22,7 +24,7 @@ from pyroadrunner.plugins.http.response import Head, Headers, body_message, read
 from pyroadrunner.plugins.http.stream import Forwarder
 from pyroadrunner.plugins.http.uploads import Form, UploadRules
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
-from pyroadrunner.workers.errors import CallerGone, PoolClosed, WorkerCrashed
+from pyroadrunner.workers.errors import PoolClosed, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 _MB = 1 << 20
@@ -38,11 +40,20 @@ class WorkerApp:
 
     Args:
         rules: where uploads are kept and which are refused.
+        calls: where it keeps account of the requests that wait for an answer.
         limits: on bodies; ``None`` = those of the config.
     """
 
-    def __init__(self, config: HttpConfig, pool: WorkerPool, rules: UploadRules, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        config: HttpConfig,
+        pool: WorkerPool,
+        rules: UploadRules,
+        calls: PendingCalls,
+        limits: Limits | None = None,
+    ) -> None:
         self._pool = pool
+        self._calls = calls
         self._rules = rules
         self._limits = limits or Limits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._raw_body = config.raw_body
@@ -107,17 +118,27 @@ class WorkerApp:
             log_failure("payload forming error", wrong, began)
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
+        task = asyncio.current_task()
+        peer = scope.get(PEER, scope.get("client"))
+        if peer and task is not None:
+            self._calls.begin(task, peer[1])
         try:
-            peer = scope.get(PEER, scope.get("client"))
-            reply = await self._pool.exec(payload, (context.method, scope["raw_path"]), peer[1] if peer else 0)
+            describe = partial(_describe, context.method, scope["raw_path"])
+            reply = await self._pool.exec(payload, describe=describe)
         except RoadRunnerError as error:
             await self._fail("execute", error, send, began)
             return
         except asyncio.CancelledError:
-            # The server stops and its grace period is over. (Or the client has gone, and this goes nowhere.)
+            if task is not None and self._calls.was_given_up(task):
+                await _answer(send, CLIENT_LEFT)
+                return
+            # The server stops and its grace period is over.
             stops = PoolClosed(self._pool.name)
             await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
             raise
+        finally:
+            if task is not None:
+                self._calls.end(task)
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, context, trailers, send, began)
@@ -159,11 +180,15 @@ class WorkerApp:
     async def _fail(self, what: str, error: Exception, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
-        elif isinstance(error, WorkerCrashed | WorkerBadReply | CallerGone):
+        elif isinstance(error, WorkerCrashed | WorkerBadReply):
             log.debug(what, error=str(error))  # its pool has said why, with pid, exit code and stderr: once is enough
         else:
             log_failure(what, error, began)
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
+
+
+def _describe(method: str, path: bytes) -> str:
+    return f"{method} {path.decode(errors='replace')}"
 
 
 def _final(status: int, default: int) -> int:

@@ -1,4 +1,4 @@
-"""Requests that wait for a worker while their clients have left: given up, so that no worker serves nobody.
+"""Requests whose clients have left while they waited for a worker: given up, so that no worker runs them in vain.
 
 Clients leave in an overload, and what they left in the queue would keep the workers busy long after it is over.
 """
@@ -17,16 +17,57 @@ _WAITED = 0.25  # seconds the oldest request of a pool must have waited to make 
 log = Log("http")
 
 
+class PendingCalls:
+    """The requests that a pool has and has not answered, by the task that waits for the answer."""
+
+    __slots__ = ("_given_up", "_ports")
+
+    def __init__(self) -> None:
+        self._ports: dict[asyncio.Task[object], int] = {}
+        self._given_up: set[asyncio.Task[object]] = set()
+
+    def __repr__(self) -> str:
+        return f"PendingCalls({len(self._ports)})"
+
+    def begin(self, task: asyncio.Task[object], port: int) -> None:
+        """A task begins to wait for the answer to the client with this TCP port."""
+        self._ports[task] = port
+
+    def end(self, task: asyncio.Task[object]) -> None:
+        """It waits no more."""
+        self._ports.pop(task, None)
+
+    def give_up(self, connected: Collection[int]) -> int:
+        """Cancel the tasks whose client's port is none of these; returns how many."""
+        left = [task for task, port in self._ports.items() if port not in connected and task not in self._given_up]
+        for task in left:
+            self._given_up.add(task)
+            task.cancel()
+        return len(left)
+
+    def was_given_up(self, task: asyncio.Task[object]) -> bool:
+        """Whether a cancelled task was cancelled by :meth:`give_up`; it may then go on."""
+        if task not in self._given_up:
+            return False
+        self._given_up.discard(task)
+        task.uncancel()
+        return True
+
+
 class Departures:
     """Looks after the queues of some pools.
 
     Args:
         pools: asked each time, by name.
+        calls: what they have not answered.
         connected: the ports of the clients that are there; may raise OSError when it can't tell.
     """
 
-    def __init__(self, pools: Mapping[str, WorkerPool], connected: Callable[[], Collection[int]]) -> None:
+    def __init__(
+        self, pools: Mapping[str, WorkerPool], calls: PendingCalls, connected: Callable[[], Collection[int]]
+    ) -> None:
         self._pools = pools
+        self._calls = calls
         self._connected = connected
 
     def __repr__(self) -> str:
@@ -39,17 +80,12 @@ class Departures:
             await self.look()
 
     async def look(self) -> None:
-        """Give up what nobody waits for; cheap when no request has waited long."""
-        full = [pool for pool in self._pools.values() if (await pool.figures()).waiting >= _WAITED]
-        if not full:
+        """Give up what no client waits for; cheap when no request has waited long."""
+        if not any([(await pool.figures()).waiting >= _WAITED for pool in self._pools.values()]):
             return
         try:
             connected = self._connected()
-        except OSError:  # no descriptor is left to ask with: nobody is given up on a guess
+        except OSError:  # no descriptor is left to ask with: nothing is given up on a guess
             return
-        for pool in full:
-            dropped = await pool.drop_departed(connected)
-            if dropped:
-                log.info(
-                    "requests are given up: their clients left while they waited", pool=pool.name, requests=dropped
-                )
+        if given_up := self._calls.give_up(connected):
+            log.info("requests are given up: their clients left while they waited", requests=given_up)

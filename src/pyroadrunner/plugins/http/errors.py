@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http import stray_page
-from pyroadrunner.workers.errors import CallerGone, NoFreeWorker, PoolClosed, PoolError, QueueFull, WorkerCrashed
+from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, PoolError, QueueFull, WorkerCrashed
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 NO_WORKERS = (b"no-workers", b"true")  # RoadRunner's, for whoever counts or retries
@@ -62,7 +62,7 @@ class Answer(NamedTuple):
 
 
 OVERLOAD = (QueueFull, NoFreeWorker, PoolClosed)
-_CLIENT_LEFT = 499  # what nginx writes into its log; nobody is there to read it from us
+CLIENT_LEFT = Answer(499, [], b"")  # nginx's status, for the log: the client has left
 
 
 def refusal(error: RequestError) -> Answer:
@@ -79,8 +79,6 @@ def failure(error: Exception, internal_code: int, overload_code: int, debug: boo
         overload_code: ``http.overload_code``.
         debug: ``http.pool.debug`` or ``http.dev``: the client is told what happened.
     """
-    if isinstance(error, CallerGone):
-        return Answer(_CLIENT_LEFT, [], b"")
     if debug and isinstance(error, WorkerCrashed) and (error.garbage or error.stderr):
         return Answer(internal_code, [*stray_page.HEADERS], stray_page.stray_page(error))
     headers = [_TEXT] if debug else []

@@ -16,7 +16,7 @@ from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepare
 from pyroadrunner.door.connected import connected_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.departures import Departures
+from pyroadrunner.plugins.http.departures import Departures, PendingCalls
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
@@ -47,6 +47,7 @@ class HttpPlugin:
         self._tally = RequestTally()
         self._began = monotonic()
         self._doors: Doors | None = None
+        self._calls = PendingCalls()
         self._departures: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -75,7 +76,9 @@ class HttpPlugin:
             await destroy_pools(self._pools, 0)
             raise
         self._doors = doors
-        self._departures = asyncio.create_task(Departures(self._pools, connected_ports).run(), name="departures")
+        self._departures = asyncio.create_task(
+            Departures(self._pools, self._calls, connected_ports).run(), name="departures"
+        )
 
     async def run(self) -> None:
         """Wait until all listeners have stopped."""
@@ -147,7 +150,7 @@ class HttpPlugin:
         configs = config.pools()
 
         def app(name: str) -> WorkerApp:
-            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules)
+            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules, self._calls)
 
         served: ASGIApp = app(self.name)
         if config.routes:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from pyroadrunner.contracts import PoolFactory, WorkerPool
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.state import State
 
@@ -20,7 +21,9 @@ async def start_pools(factory: PoolFactory, configs: Mapping[str, PoolConfig]) -
         WorkerStartError: of the first that did not come up.
     """
     tasks = {
-        name: asyncio.ensure_future(factory.create_pool(name, config, {"RR_MODE": "http"}))
+        name: asyncio.ensure_future(
+            factory.create_pool(name, config, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO)
+        )
         for name, config in configs.items()
     }
     try:

@@ -11,6 +11,7 @@ from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.on_init import run_on_init
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.children import AS_SERVER, Identity
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.debug_pool import DebugPool
@@ -52,7 +53,9 @@ class ServerPlugin:
         if self._listener is not None:
             await self._listener.close()
 
-    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> WorkerPool:
+    async def create_pool(
+        self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
+    ) -> WorkerPool:
         spawner = Spawner(
             config.command or self._config.command,
             worker_environment(
@@ -69,7 +72,7 @@ class ServerPlugin:
         )
         if config.debug:
             return DebugPool(name, config, spawner)
-        pool = Pool(name, config, spawner)
+        pool = Pool(name, config, spawner, queue)
         await pool.start()
         return pool
 

@@ -40,7 +40,7 @@ def test_a_get_goes_to_the_worker_without_a_look_at_the_body() -> None:
     assert exchange.received == 0
     assert pool.context["uri"] == "http://ex.com/a?b=1"
     assert (pool.asked[0].body, pool.asked[0].codec) == (b"", Codec.JSON)
-    assert pool.labels == [("GET", b"/a")]
+    assert pool.labels == ["GET /a"]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ class LookingPool(ScriptedPool):
         super().__init__(answer)
         self.found: bytes | None = None
 
-    async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Any:
+    async def exec(self, payload: Any, **options: Any) -> Any:
         self.found = Path(json.loads(payload.context)["uploads"]["f"]["tmpName"]).read_bytes()
-        return await super().exec(payload, label, caller)
+        return await super().exec(payload, **options)
 
 
 def upload_config(folder: Path) -> HttpConfig:
@@ -96,8 +96,8 @@ def test_an_uploaded_file_is_there_for_the_worker_and_gone_afterwards(tmp_path: 
     if isinstance(answer, asyncio.CancelledError):
         pool.answer = answer  # as when the server cancels the request
 
-        async def cancelled(payload: Any, label: Any = None, caller: int = 0) -> Any:
-            await LookingPool.exec(pool, payload, label)
+        async def cancelled(payload: Any, **options: Any) -> Any:
+            await LookingPool.exec(pool, payload, **options)
             raise asyncio.CancelledError
 
         pool.exec = cancelled

@@ -14,7 +14,6 @@ from pyroadrunner.plugins.http.errors import (
     refusal,
 )
 from pyroadrunner.workers.errors import (
-    CallerGone,
     EmptyPayload,
     ExecTimeout,
     NoFreeWorker,
@@ -48,10 +47,6 @@ def test_workers_that_fail_give_one_status_and_an_overload_another(error: Except
     assert (answer.status, answer.body) == (status, b"")
     assert (b"retry-after", b"1") in answer.headers or not retry
     assert bool(answer.headers) == retry
-
-
-def test_a_client_that_left_is_no_failure_of_the_server() -> None:
-    assert failure(CallerGone(), 500, 503, debug=True) == (499, [], b"")
 
 
 def test_in_debug_the_client_reads_what_happened() -> None:

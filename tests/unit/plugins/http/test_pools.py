@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerStartError
 from pyroadrunner.workers.state import State
@@ -26,7 +27,10 @@ class Factory:
         self.begun: list[tuple[str, int, Mapping[str, str]]] = []
         self._broken = broken
 
-    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> ScriptedPool:
+    async def create_pool(
+        self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
+    ) -> ScriptedPool:
+        assert queue is QueuePolicy.ADAPTIVE_LIFO
         self.begun.append((name, config.num_workers, env))
         await self.gates[name].wait()
         if name in self._broken:

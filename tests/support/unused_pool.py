@@ -1,0 +1,58 @@
+"""A pool that a test does not use: to be inherited by fakes, which override what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.events import PoolEvent
+from pyroadrunner.workers.figures import PoolFigures
+from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.job import OnCancel
+from pyroadrunner.workers.lease import Lease
+from pyroadrunner.workers.payload import Payload, Reply
+
+
+class UnusedPool:
+    """Has every method of ``contracts.WorkerPool``; each raises NotImplementedError, but for the figures."""
+
+    name = "unused"
+
+    async def exec(
+        self,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        on_cancel: OnCancel = OnCancel.FINISH,
+        describe: Callable[[], str] | None = None,
+        priority: int = 0,
+    ) -> Reply:
+        raise NotImplementedError
+
+    def lease(self, *, priority: int = 0, timeout: float | None = None) -> AbstractAsyncContextManager[Lease]:
+        raise NotImplementedError
+
+    def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
+        raise NotImplementedError
+
+    async def figures(self) -> PoolFigures:
+        return PoolFigures()
+
+    async def workers(self) -> list[WorkerInfo]:
+        return []
+
+    def reconfigure(self, config: PoolConfig) -> None:
+        raise NotImplementedError
+
+    async def reset(self) -> None:
+        raise NotImplementedError
+
+    async def add_worker(self) -> None:
+        raise NotImplementedError
+
+    async def remove_worker(self) -> None:
+        raise NotImplementedError
+
+    async def destroy(self, grace: float) -> None:
+        raise NotImplementedError
