@@ -99,7 +99,11 @@ def _start(php: str, script: Path, relay: str, folder: Path, env: dict[str, str]
 
 def _popen(php: str, script: Path, env: dict[str, str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [php, str(script)], env=os.environ | env, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE
+        [php, str(script)],
+        env=os.environ | {"RR_PHP_LIBRARY": str(ROOT / "php")} | env,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
     )
 
 
