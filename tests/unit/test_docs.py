@@ -76,6 +76,11 @@ def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_leaves_a_gap_to_be_filled_in(page: Path) -> None:
+    assert re.findall(r"<this [^>]*>|PATH-OF-[A-Z-]*|/path/to/\S*", page.read_text("utf-8")) == []
+
+
 def command_lines() -> list[tuple[str, str]]:
     """Page and text of each `rr ...` that is shown: at a prompt, or in a sentence."""
     found: list[tuple[str, str]] = []
