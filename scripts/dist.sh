@@ -19,11 +19,13 @@ pip() {
 echo '== building'
 rm -rf dist
 .venv/bin/python -m venv "$place/build"
-pip "$place/build/bin/python" install build
-"$place/build/bin/python" -m build --outdir dist . >"$place/log" 2>&1 || {
+pip "$place/build/bin/python" install --upgrade 'pip>=25.1' # the first that knows dependency groups
+pip "$place/build/bin/python" install --group dist --constraint requirements-dev.lock
+"$place/build/bin/python" -m build --no-isolation --outdir dist . >"$place/log" 2>&1 || {
     cat "$place/log" >&2
     exit 1
 }
+"$place/build/bin/python" -m twine check --strict dist/*
 ls -l dist
 
 echo '== installing the wheel'

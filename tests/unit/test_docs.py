@@ -14,7 +14,7 @@ from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The plugin that the page tells how to write.
 EXPECTED = {"docs/plugins.md": ["hello: unknown section"]}
 _FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
