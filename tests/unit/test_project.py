@@ -13,6 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pyroadrunner.plugins.server.php_library import _FOLDERS
 from pyroadrunner.version import __version__
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,6 +61,11 @@ def test_the_hooks_run_the_checks_of_lint() -> None:
     }
     assert hooks == {name: command.removesuffix(" .") for name, command in checks.items()}
     assert all(hook["language"] == "system" for hook in local["hooks"])
+
+
+def test_the_wheel_has_the_php_library_where_workers_load_it_from() -> None:
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"php": "pyroadrunner/php"}
+    assert _FOLDERS == (ROOT / "src" / "pyroadrunner" / "php", ROOT / "php")
 
 
 def load(path: Path) -> dict[str, Any]:
