@@ -1,8 +1,9 @@
 #!/bin/sh
-# Build sdist and wheel into dist/, then try them as a user would: the wheel in an environment of its own, the example
-# from the sdist, far from this checkout.
+# Build sdist and wheel into dist/, then try them as a user would, far from this checkout: the wheel in an environment of
+# its own, the first example of the README word for word, the example from the sdist.
 set -eu
 cd "$(dirname "$0")/.."
+checkout=$PWD
 sh scripts/venv.sh
 php=$(sh scripts/php.sh)
 place=$(mktemp -d)
@@ -18,11 +19,13 @@ pip() {
 echo '== building'
 rm -rf dist
 .venv/bin/python -m venv "$place/build"
-pip "$place/build/bin/python" install build
-"$place/build/bin/python" -m build --outdir dist . >"$place/log" 2>&1 || {
+pip "$place/build/bin/python" install --upgrade 'pip>=25.1' # the first that knows dependency groups
+pip "$place/build/bin/python" install --group dist --constraint requirements-dev.lock
+"$place/build/bin/python" -m build --no-isolation --outdir dist . >"$place/log" 2>&1 || {
     cat "$place/log" >&2
     exit 1
 }
+"$place/build/bin/python" -m twine check --strict dist/*
 ls -l dist
 
 echo '== installing the wheel'
@@ -31,6 +34,18 @@ pip "$place/user/bin/python" install dist/*.whl
 tar -xzf dist/*.tar.gz -C "$place"
 cd "$place"
 "$place/user/bin/rr" --version
+library=$("$place/user/bin/rr" php-library)
+case $library in
+"$place"/user/*) ;;
+*)
+    echo "the PHP library is not in the wheel: rr php-library prints $library" >&2
+    exit 1
+    ;;
+esac
+RR_PHP_LIBRARY=$library "$php/php" -r 'require getenv("RR_PHP_LIBRARY") . "/autoload.php"; new PyRoadRunner\Rpc\Rpc("tcp://127.0.0.1:1");'
+
+echo '== following the README'
+PATH=$place/user/bin:$php:$PATH "$place/user/bin/python" "$checkout/tests/support/first_steps.py" "$checkout/README.md"
 
 echo '== serving the example of the sdist'
 port=$("$place/user/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

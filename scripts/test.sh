@@ -8,6 +8,7 @@ sh scripts/packages.sh curl=curl nginx=nginx || exit 1
 sh scripts/packages.sh caddy=caddy || echo "== no Caddy: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
+    $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
     echo "== no PHP frameworks: their tests are skipped" >&2
 sh scripts/go-tools.sh || echo "== no tools built with Go: their tests are skipped" >&2

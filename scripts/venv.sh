@@ -2,9 +2,9 @@
 # Make .venv and install the project into it, editable.
 #
 #   sh scripts/venv.sh          what serving needs
-#   sh scripts/venv.sh dev      and what tests and checks need
+#   sh scripts/venv.sh dev      and what tests and checks need, in the versions of requirements-dev.lock (scripts/lock.sh)
 #
-# .venv/.installed-* says for which pyproject.toml, in which folder, that was done; a second run is then over at once.
+# .venv/.installed-* says for which pyproject.toml (and lock), in which folder, that was done; a second run is then over at once.
 # PYTHON names the interpreter to make it with; a .venv that is there is kept (make clean removes it).
 set -eu
 cd "$(dirname "$0")/.."
@@ -53,6 +53,7 @@ make_venv() {
 }
 
 wanted="$want in $PWD for $(cksum <pyproject.toml)"
+[ "$want" != dev ] || wanted="$wanted $(cksum <requirements-dev.lock)"
 stamp=.venv/.installed-$want
 fits .venv/bin/python || make_venv
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
@@ -64,7 +65,7 @@ pip() {
 echo "== installing the project into .venv ($want)" >&2
 if [ "$want" = dev ]; then
     pip install --upgrade 'pip>=25.1' # the first that knows dependency groups
-    pip install --editable . --group dev
+    pip install --editable . --group dev --constraint requirements-dev.lock
 else
     pip install --editable .
 fi

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/../../php/autoload.php';
+require getenv('RR_PHP_LIBRARY') . '/autoload.php';
 require is_file(__DIR__ . '/vendor/autoload.php')
     ? __DIR__ . '/vendor/autoload.php' // composer require symfony/framework-bundle
     : 'Symfony/Bundle/FrameworkBundle/autoload.php'; // Debian: apt-get install php-symfony-framework-bundle

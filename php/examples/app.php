@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/../autoload.php';
+require getenv('RR_PHP_LIBRARY') . '/autoload.php';
 
 use PyRoadRunner\Http\HttpWorker;
 use PyRoadRunner\Http\Request;

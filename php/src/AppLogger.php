@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace PyRoadRunner;
 
-use PyRoadRunner\Rpc\Protobuf;
 use PyRoadRunner\Rpc\Rpc;
 
 /**

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -14,6 +15,8 @@ import psutil
 import pytest
 import yaml
 
+from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.flags import parse
 from pyroadrunner.config.durations import parse_duration
 from support.load import Load
 from support.php import require_php
@@ -39,20 +42,19 @@ def process_one() -> list[str]:
 
 
 def application(folder: Path) -> tuple[Path, int]:
-    """The image's ``/app``, with the library where it is here, and its port."""
+    """The image's ``/app``, and its port."""
     require_php()
     app = folder / "app"
-    shutil.copytree(DOCKER / "app", app)
+    shutil.copytree(DOCKER, app)
     port = free_port()
-    for file, changes in {
-        "worker.php": {"/opt/php/": f"{ROOT}/php/"},
-        ".rr.yaml": {"0.0.0.0:8080": f"127.0.0.1:{port}", "127.0.0.1:6001": f"127.0.0.1:{free_port()}"},
+    text = (app / ".rr.yaml").read_text()
+    for before, after in {
+        "0.0.0.0:8080": f"127.0.0.1:{port}",
+        "127.0.0.1:6001": f"127.0.0.1:{free_port()}",
     }.items():
-        text = (app / file).read_text()
-        for before, after in changes.items():
-            assert before in text
-            text = text.replace(before, after)
-        (app / file).write_text(text)
+        assert before in text
+        text = text.replace(before, after)
+    (app / ".rr.yaml").write_text(text)
     return app, port
 
 
@@ -91,12 +93,35 @@ def test_a_read_only_root_without_a_tmpfs_keeps_the_server_from_nothing_but_uplo
         pass
 
 
-def test_what_the_image_is_made_of_is_in_its_context() -> None:
-    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
-    allowed = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"]
-    for name in " ".join(copied).split():
-        assert (ROOT / name).exists()
-        assert name in allowed
+def instructions() -> list[tuple[str, str]]:
+    """Of the Dockerfile, in order: its keyword and the rest, with continued lines joined."""
+    text = re.sub(r"^#.*\n", "", (DOCKER / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = re.sub(r" *\\\n *", " ", text).splitlines()
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines if line)]
+
+
+def test_the_image_is_made_of_its_stages_and_of_the_folder_of_the_application() -> None:
+    stages = [rest.split(" AS ") for word, rest in instructions() if word == "FROM"]
+    assert [names[1:] for names in stages] == [["base"], ["rr"], []]
+    assert [names[0] for names in stages] == ["php:8.3-cli-bookworm", "base", "base"]
+    assert [rest for word, rest in instructions() if word == "COPY"] == ["--from=rr /opt/rr /opt/rr", ". /app"]
+    ignored = (DOCKER / ".dockerignore").read_text().splitlines()
+    assert not {".rr.yaml", "worker.php"} & set(ignored)
+    assert {".env", ".git", "vendor"} <= set(ignored)
+
+
+def test_every_run_of_the_dockerfile_is_a_command_of_the_shell() -> None:
+    runs = [rest for word, rest in instructions() if word == "RUN"]
+    assert len(runs) == 4
+    for run in runs:
+        done = subprocess.run(["sh", "-n"], input=run, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_image_starts_rr_itself_with_a_command_it_has() -> None:
+    last = {word: rest for word, rest in instructions() if word in ("ENTRYPOINT", "CMD")}
+    assert json.loads(last["ENTRYPOINT"]) == ["rr"]
+    assert parse(json.loads(last["CMD"]), COMMANDS, SHARED).words == ("serve",)
 
 
 def manifests() -> list[dict[str, Any]]:
@@ -104,7 +129,7 @@ def manifests() -> list[dict[str, Any]]:
 
 
 def test_whoever_stops_it_gives_it_the_time_it_may_take() -> None:
-    grace = seconds(yaml.safe_load((DOCKER / "app" / ".rr.yaml").read_text())["endure"]["grace_period"])
+    grace = seconds(yaml.safe_load((DOCKER / ".rr.yaml").read_text())["endure"]["grace_period"])
     compose = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["app"]
     assert seconds(compose["stop_grace_period"]) >= grace + STOPPING_WORKERS
     pod = manifests()[0]["spec"]["template"]["spec"]
@@ -120,7 +145,7 @@ def test_whoever_stops_it_gives_it_the_time_it_may_take() -> None:
 def test_ports_and_paths_of_the_manifests_fit_the_image() -> None:
     deployment, service = manifests()
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    config = yaml.safe_load((DOCKER / "app" / ".rr.yaml").read_text())
+    config = yaml.safe_load((DOCKER / ".rr.yaml").read_text())
     assert config["http"]["address"] == f"0.0.0.0:{container['ports'][0]['containerPort']}"
     routes = {route["match"] for route in config["http"]["routes"]}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -146,7 +171,7 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path, unit: str) -> None:
     ("page", "file"),
     [
         ("docker.md", "docker/Dockerfile"),
-        ("docker.md", "docker/app/.rr.yaml"),
+        ("docker.md", "docker/.rr.yaml"),
         ("kubernetes.md", "kubernetes/app.yaml"),
         ("systemd.md", "systemd/rr.service"),
         ("systemd.md", "systemd/rr.socket"),

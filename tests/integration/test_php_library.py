@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.goridge.frame import PONG, STOP_STREAM, STOP_WORKER, Flag, Frame, Stream, encode, encode_payload
+from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response
 from support.contexts import context
 from support.peer import ServerPeer
 from support.php import require_php
@@ -99,7 +100,11 @@ def _start(php: str, script: Path, relay: str, folder: Path, env: dict[str, str]
 
 def _popen(php: str, script: Path, env: dict[str, str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [php, str(script)], env=os.environ | env, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE
+        [php, str(script)],
+        env=os.environ | {"RR_PHP_LIBRARY": str(ROOT / "php")} | env,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -329,15 +334,97 @@ def test_early_hints_go_ahead_of_the_answer(spawn: Spawn) -> None:
     assert child.server.receive() == answer(b"Hello after the hints!\n")
 
 
-def test_protobuf_is_declined_in_words(spawn: Spawn) -> None:
+def in_protobuf(head: bytes) -> bytes:
+    """The same context as http.v1.Request, as RoadRunner sends it: empty fields are left out."""
+    told = json.loads(head)
+
+    def listed(values: dict[str, Any]) -> dict[str, HeaderValue]:
+        lists = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+        return {name: HeaderValue(value=[text.encode() for text in texts]) for name, texts in lists.items()}
+
+    message = Request(
+        remote_addr=told["remoteAddr"],
+        protocol=told["protocol"],
+        method=told["method"],
+        uri=told["uri"],
+        header=listed(told["headers"]),
+        cookies=listed(told["cookies"]),
+        raw_query=told["rawQuery"],
+        parsed=told["parsed"],
+        uploads=b"" if told["uploads"] is None else json.dumps(told["uploads"]).encode(),
+        attributes=listed(told["attributes"]),
+    )
+    return message.SerializeToString()
+
+
+def response_of(frame: Frame) -> tuple[int, dict[str, list[bytes]], bytes]:
+    """Status, headers and body of an answer in protobuf. RoadRunner takes no other flags than these."""
+    assert frame.flags == Flag.PROTO
+    told = Response.FromString(frame.payload[: frame.options[0]])
+    return told.status, {name: list(values.value) for name, values in told.headers.items()}, body_of(frame)
+
+
+DUMPS_THE_REQUEST = (
+    "Server::run(fn (Request $r) => Response::json(['uploads' => array_map(get_object_vars(...), $r->uploads)]"
+    " + get_object_vars($r)));"
+)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        context(),
+        context("/a%20b?x[]=1&x[]=2", headers={"X-Multi": ["1", "2"], "X-Empty": [""]}, cookies={"a": "ä", "b": ""}),
+        context("/form", method="POST", parsed=True, attributes={"id": "7"}),
+        context(
+            parsed=True,
+            uploads={"f": {"name": "a", "mime": "text/plain", "size": 3, "error": 0, "tmpName": "/tmp/a"}},
+            headers={f"X-{number}": [str(number) * 200] for number in range(30)},
+        ),
+        context(parsed=True, uploads={}),
+    ],
+)
+def test_a_request_in_protobuf_is_the_same_as_in_json(spawn: Spawn, head: bytes) -> None:
+    child = spawn(DUMPS_THE_REQUEST)
+    in_json = json.loads(body_of(child.server.ask(head, b'{"a":"1"}')))
+    of_a_later_version = b"\x79" + b"8" * 8 + b"\x7d" + b"4" * 4 + b"\xf8\x01\x07"  # fields 15, 15 and 31
+    asked = in_protobuf(head) + of_a_later_version
+    status, headers, body = response_of(child.server.ask(asked, b'{"a":"1"}', Flag.PROTO))
+    assert json.loads(body) == in_json
+    assert (status, headers) == (200, {"Content-Type": [b"application/json"]})
+    assert head_of(child.server.ask(head, b"{}"))["status"] == 200  # and JSON again: each request says what it is
+
+
+def test_an_answer_in_protobuf_has_all_headers_and_their_bytes(spawn: Spawn) -> None:
+    child = spawn("Server::run(fn () => new Response(299, 'b', ['A' => '1', 'B' => ['2', '3'], 'C' => \"\\xff\"]));")
+    expected = {"A": [b"1"], "B": [b"2", b"3"], "C": [b"\xff"]}
+    assert response_of(child.server.ask(in_protobuf(context()), b"", Flag.PROTO)) == (299, expected, b"b")
+
+
+def test_streams_hints_and_errors_go_on_in_protobuf(spawn: Spawn) -> None:
+    child = spawn(EXAMPLES / "app.php")
+    hints = child.server.ask(in_protobuf(context("/hints")), b"", Flag.PROTO)
+    assert (response_of(hints)[0], hints.stream) == (103, Stream.STREAM)
+    answered = child.server.receive()
+    assert answered is not None
+    assert response_of(answered) == (200, {}, b"Hello after the hints!\n")
+
+    first = child.server.ask(in_protobuf(context("/stream?from=1")), b"", Flag.PROTO)
+    assert (response_of(first), first.stream) == ((200, {}, b"1\n"), Stream.STREAM)
+    rest = [child.server.receive() for _ in range(2)]
+    assert rest == [answer(b"lift-off\n", b"", Stream.STREAM, Flag.PROTO), answer(b"", b"", 0, Flag.PROTO)]
+
+    assert child.server.ask(in_protobuf(context("/error")), b"", Flag.PROTO).flags == Flag.ERROR
+    assert response_of(child.server.ask(in_protobuf(context()), b"", Flag.PROTO))[2] == b"Hello, world!\n"
+
+
+@pytest.mark.parametrize(
+    "bad", [b"\x0a\x01x", b"\x0a\x7fx", b"\x0b", b"\xff" * 12, b'{"method":"GET"}', b"\x2a\x02\x12\x05"]
+)
+def test_a_context_that_is_no_protobuf_is_an_error_and_the_worker_lives_on(spawn: Spawn, bad: bytes) -> None:
     child = spawn(EXAMPLES / "hello.php")
-    frame = child.server.ask(b"\x0a\x01x", b"", Flag.PROTO)
-    assert frame.flags == Flag.ERROR
-    assert b"codec: json" in frame.payload
-    child.server.send(STOP_WORKER)
-    code, text = child.end()
-    assert code == 0
-    assert "codec: json" in text
+    assert child.server.ask(bad, b"", Flag.PROTO).payload.startswith(b"cannot read the request: ")
+    assert response_of(child.server.ask(in_protobuf(context()), b"", Flag.PROTO))[2] == b"Hello, world!\n"
 
 
 @pytest.mark.parametrize("bad", [b"{not json", b"{}", b"7"])

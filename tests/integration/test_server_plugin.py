@@ -21,6 +21,7 @@ from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.goridge.errors import RelayError
 from pyroadrunner.plugins.server.config import OnInitConfig, ServerConfig
 from pyroadrunner.plugins.server.on_init import OnInitFailed
+from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.plugins.server.plugin import ServerPlugin
 from pyroadrunner.version import ROADRUNNER_VERSION
 from pyroadrunner.workers.children import UnknownUser
@@ -103,12 +104,13 @@ def test_workers_are_told_mode_relay_rpc_version_and_the_configs_variables(monke
     async def main() -> None:
         rpc = {"listen": "tcp://127.0.0.1:7001"}
         async with serving(server(env={"greeting": "hello $WHO"}), rpc=rpc) as pool:
-            names = ("RR_MODE", "RR_RELAY", "RR_RPC", "RR_VERSION", "GREETING", "WHO")
+            names = ("RR_MODE", "RR_RELAY", "RR_RPC", "RR_VERSION", "RR_PHP_LIBRARY", "GREETING", "WHO")
             assert [await text(pool, f"env {name}") for name in names] == [
                 "http",
                 "pipes",
                 "tcp://127.0.0.1:7001",
                 ROADRUNNER_VERSION,
+                php_library(),
                 "hello world",
                 "world",
             ]

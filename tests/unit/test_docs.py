@@ -14,7 +14,7 @@ from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The plugin that the page tells how to write.
 EXPECTED = {"docs/plugins.md": ["hello: unknown section"]}
 _FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -74,6 +74,11 @@ def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_leaves_a_gap_to_be_filled_in(page: Path) -> None:
+    assert re.findall(r"<this [^>]*>|PATH-OF-[A-Z-]*|/path/to/\S*", page.read_text("utf-8")) == []
 
 
 def command_lines() -> list[tuple[str, str]]:

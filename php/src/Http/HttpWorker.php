@@ -11,8 +11,9 @@ use PyRoadRunner\Worker;
 final class HttpWorker
 {
     private const HEAD_JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
-    private const NO_PROTOBUF = 'this worker reads request contexts in JSON, the server sends protobuf: '
-        . 'set "codec: json" in the http section of .rr.yaml';
+
+    /** Whether the head of the request at hand was protobuf (RoadRunner's own choice); the answer's is the same. */
+    private bool $protobuf = false;
 
     public function __construct(public readonly Worker $worker)
     {
@@ -31,13 +32,11 @@ final class HttpWorker
     public function waitRequest(): ?Request
     {
         while (($payload = $this->worker->waitPayload()) !== null) {
-            if ($payload->codec & Frame::PROTO) {
-                \fwrite(STDERR, self::NO_PROTOBUF . "\n");
-                $this->worker->error(self::NO_PROTOBUF);
-                continue;
-            }
+            $this->protobuf = ($payload->codec & Frame::PROTO) !== 0;
             try {
-                return Request::fromContext($payload->context, $payload->body);
+                return $this->protobuf
+                    ? Request::fromProtobuf($payload->context, $payload->body)
+                    : Request::fromContext($payload->context, $payload->body);
             } catch (\JsonException|\UnexpectedValueException $e) {
                 $this->worker->error('cannot read the request: ' . $e->getMessage());
             }
@@ -58,7 +57,7 @@ final class HttpWorker
     public function respond(int $status, string|iterable $body = '', array $headers = []): void
     {
         if (\is_string($body)) {
-            $this->worker->respond($body, self::head($status, $headers));
+            $this->worker->respond($body, $this->head($status, $headers));
 
             return;
         }
@@ -83,7 +82,7 @@ final class HttpWorker
      */
     public function pieces(int $status, array $headers = []): \Closure
     {
-        $head = self::head($status, $headers);
+        $head = $this->head($status, $headers);
 
         return function (?string $piece) use (&$head): bool {
             if ($piece === null) {
@@ -106,7 +105,7 @@ final class HttpWorker
      */
     public function respondEarlyHints(array $headers): void
     {
-        $this->worker->stream('', self::head(103, $headers));
+        $this->worker->stream('', $this->head(103, $headers));
     }
 
     /** Answers that the request failed: status 500, and the text in the server's log. */
@@ -116,8 +115,11 @@ final class HttpWorker
     }
 
     /** @param array<string, string|list<string>> $headers */
-    private static function head(int $status, array $headers): string
+    private function head(int $status, array $headers): string
     {
+        if ($this->protobuf) {
+            return ProtobufHead::encode($status, $headers);
+        }
         if ($headers === []) {
             return '{"status":' . $status . ',"headers":{}}';
         }

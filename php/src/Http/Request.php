@@ -44,7 +44,51 @@ final class Request
      */
     public static function fromContext(string $context, string $body): self
     {
-        $head = \json_decode($context, true, 512, JSON_THROW_ON_ERROR);
+        return self::fromHead(\json_decode($context, true, 512, JSON_THROW_ON_ERROR), $body);
+    }
+
+    /**
+     * Reads the context of a request, in protobuf.
+     *
+     * @throws \JsonException       the uploads or a form's body are no JSON
+     * @throws \UnexpectedValueException the context is no protobuf, or lacks what every request has
+     */
+    public static function fromProtobuf(string $context, string $body): self
+    {
+        $head = ProtobufHead::decode($context);
+        if ($head['method'] === '' || $head['uri'] === '') {
+            throw new \UnexpectedValueException('the context of the request is incomplete');
+        }
+
+        return self::fromHead($head, $body);
+    }
+
+    /** The values of a header joined with ", ", whatever the case of its name; '' when it was not sent. */
+    public function header(string $name): string
+    {
+        // The server writes names as in "Content-Type", so the first look nearly always finds it.
+        $values = $this->headers[\ucwords(\strtolower($name), '-')] ?? null;
+        if ($values === null) {
+            $values = \array_change_key_case($this->headers)[\strtolower($name)] ?? [];
+        }
+
+        return \implode(', ', $values);
+    }
+
+    /** The path of the uri, still percent-encoded, "/" at least. */
+    public function path(): string
+    {
+        $start = \strpos($this->uri, '/', (int) \strpos($this->uri, '://') + 3);
+        if ($start === false) {
+            return '/';
+        }
+
+        return \substr($this->uri, $start, \strcspn($this->uri, '?', $start));
+    }
+
+    /** @param mixed $head decoded; keys are as in JSON */
+    private static function fromHead(mixed $head, string $body): self
+    {
         if (!isset($head['remoteAddr'], $head['protocol'], $head['method'], $head['uri'])) {
             throw new \UnexpectedValueException('the context of the request is incomplete');
         }
@@ -72,28 +116,5 @@ final class Request
             empty($head['uploads']) ? [] : UploadedFile::fromTree($head['uploads']),
             $head['attributes'] ?? [],
         );
-    }
-
-    /** The values of a header joined with ", ", whatever the case of its name; '' when it was not sent. */
-    public function header(string $name): string
-    {
-        // The server writes names as in "Content-Type", so the first look nearly always finds it.
-        $values = $this->headers[\ucwords(\strtolower($name), '-')] ?? null;
-        if ($values === null) {
-            $values = \array_change_key_case($this->headers)[\strtolower($name)] ?? [];
-        }
-
-        return \implode(', ', $values);
-    }
-
-    /** The path of the uri, still percent-encoded, "/" at least. */
-    public function path(): string
-    {
-        $start = \strpos($this->uri, '/', (int) \strpos($this->uri, '://') + 3);
-        if ($start === false) {
-            return '/';
-        }
-
-        return \substr($this->uri, $start, \strcspn($this->uri, '?', $start));
     }
 }

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Kv;
 
-use PyRoadRunner\Rpc\Protobuf;
+use PyRoadRunner\Protobuf;
 use PyRoadRunner\Rpc\Rpc;
 
 /**

@@ -54,7 +54,7 @@ final class Rpc
     }
 
     /**
-     * A call whose argument and result are protobuf messages, encoded: see Protobuf.
+     * A call whose argument and result are protobuf messages, encoded: see PyRoadRunner\Protobuf.
      *
      * @throws RpcException   the server says no
      * @throws RelayException nobody listens, or the connection was cut; the next call connects anew

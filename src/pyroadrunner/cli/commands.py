@@ -105,6 +105,11 @@ COMMANDS = (
         example="rr lock release report",
     ),
     Command(
+        words=("php-library",),
+        help="print the folder of the PHP library; workers find it in RR_PHP_LIBRARY",
+        example="ls $(rr php-library)/src",
+    ),
+    Command(
         words=("completion",),
         arguments="bash|zsh|fish",
         most=1,

@@ -193,6 +193,16 @@ def _lock_release(line: Line) -> int:
     return command.release(_options(line, require_version=False), line.arguments, as_json=line.on("json"))
 
 
+def _php_library(line: Line) -> int:
+    from pyroadrunner.plugins.server.php_library import php_library
+
+    folder = php_library()
+    if not folder:
+        raise RoadRunnerError("the PHP library is not part of this installation: install pyroadrunner from a wheel")
+    print(folder)
+    return 0
+
+
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
@@ -211,6 +221,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("kv", "clear"): _kv,
     ("lock", "list"): _lock_list,
     ("lock", "release"): _lock_release,
+    ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,22 @@ def test_a_wrong_command_line_is_told_and_exits_1(arguments: list[str], capfd: p
     out, err = capfd.readouterr()
     assert out == ""
     assert err.endswith("\nrr help shows all commands and flags\n")
+
+
+def test_php_library_prints_the_folder_that_workers_load_it_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["php-library"]) == 0
+    folder = Path(capsys.readouterr().out.removesuffix("\n"))
+    assert folder.is_absolute()
+    assert (folder / "autoload.php").is_file()
+    assert (folder / "src" / "Worker.php").is_file()
+
+
+def test_a_missing_php_library_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pyroadrunner.plugins.server.php_library._FOLDERS", (tmp_path,))
+    assert main(["php-library"]) == 1
+    assert "install pyroadrunner from a wheel" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("shell", SHELLS)

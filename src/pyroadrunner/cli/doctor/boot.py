@@ -16,6 +16,7 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
+from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.workers.children import Identity
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
@@ -53,7 +54,9 @@ async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> 
         listener = SocketListener(_ELSEWHERE, MAX_ANSWER)
         await listener.start()
     relay = "pipes" if listener is None else listener.address
-    env = worker_environment(os.environ, relay=relay, rpc=rpc, server=server.env, plugin={"RR_MODE": name})
+    env = worker_environment(
+        os.environ, relay=relay, rpc=rpc, library=php_library(), server=server.env, plugin={"RR_MODE": name}
+    )
     identity = Identity.of(server.user, server.group)
     command = pool.command or server.command
     try:

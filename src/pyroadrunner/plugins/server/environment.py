@@ -9,18 +9,26 @@ from pyroadrunner.version import ROADRUNNER_VERSION
 
 
 def worker_environment(
-    base: Mapping[str, str], *, relay: str, rpc: str, server: Mapping[str, str], plugin: Mapping[str, str]
+    base: Mapping[str, str],
+    *,
+    relay: str,
+    rpc: str,
+    library: str,
+    server: Mapping[str, str],
+    plugin: Mapping[str, str],
 ) -> dict[str, str]:
-    """A worker's environment. Later wins: ``base``, RR_RELAY, RR_RPC, ``server``, RR_VERSION, ``plugin``.
+    """A worker's variables. Later wins: RR_PHP_LIBRARY, ``base``, RR_RELAY, RR_RPC, ``server``, RR_VERSION, ``plugin``.
 
     Args:
         base: the server's own environment; ``$NAME`` in ``server`` values stands for its variables.
         relay: ``server.relay`` as it is written.
         rpc: ``rpc.listen`` as it is written; empty = there is no RPC, and no RR_RPC.
+        library: folder of the PHP library; empty = it is not installed, and no RR_PHP_LIBRARY.
         server: ``server.env``; names are upper-cased, since the config lower-cases them.
         plugin: what the plugin adds (``RR_MODE``); names are upper-cased.
     """
-    env = {**base, "RR_RELAY": relay}
+    env = {"RR_PHP_LIBRARY": library} if library else {}
+    env |= {**base, "RR_RELAY": relay}
     if rpc:
         env["RR_RPC"] = rpc
     env |= as_environment(server, base)

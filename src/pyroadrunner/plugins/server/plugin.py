@@ -11,6 +11,7 @@ from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.on_init import run_on_init
+from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.children import AS_SERVER, Identity
 from pyroadrunner.workers.config import PoolConfig
@@ -62,6 +63,7 @@ class ServerPlugin:
                 os.environ,
                 relay=self._config.relay or "pipes",
                 rpc=self._rpc(),
+                library=php_library(),
                 server=self._config.env,
                 plugin=env,
             ),

@@ -7,7 +7,7 @@ from pyroadrunner.version import ROADRUNNER_VERSION
 
 
 def made(**changes: object) -> dict[str, str]:
-    given: dict[str, object] = {"relay": "pipes", "rpc": "", "server": {}, "plugin": {}}
+    given: dict[str, object] = {"relay": "pipes", "rpc": "", "library": "", "server": {}, "plugin": {}}
     base = {"HOME": "/root", "RR_MODE": "inherited"}
     return worker_environment(base, **{**given, **changes})  # type: ignore[arg-type]
 
@@ -19,6 +19,15 @@ def test_the_servers_own_environment_is_the_base() -> None:
 def test_rpc_is_told_only_when_there_is_one() -> None:
     assert "RR_RPC" not in made()
     assert made(rpc="tcp://127.0.0.1:6001")["RR_RPC"] == "tcp://127.0.0.1:6001"
+
+
+def test_the_folder_of_the_php_library_is_told_unless_the_environment_names_another() -> None:
+    assert "RR_PHP_LIBRARY" not in made()
+    assert made(library="/lib/php")["RR_PHP_LIBRARY"] == "/lib/php"
+    assert made(library="/lib/php", server={"rr_php_library": "/own"})["RR_PHP_LIBRARY"] == "/own"
+    base = {"RR_PHP_LIBRARY": "/exported"}
+    given = {"relay": "pipes", "rpc": "", "library": "/lib/php", "server": {}, "plugin": {}}
+    assert worker_environment(base, **given)["RR_PHP_LIBRARY"] == "/exported"  # type: ignore[arg-type]
 
 
 def test_names_are_upper_cased_and_values_expanded_from_the_base() -> None:

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace PyRoadRunner\Rpc;
+namespace PyRoadRunner;
 
 /** As much of protobuf's encoding as small messages need: strings, bytes, messages in messages, 64-bit integers. */
 final class Protobuf
@@ -24,22 +24,27 @@ final class Protobuf
      *
      * @return list<array{int, string|int}>
      *
-     * @throws RpcException the bytes are no message
+     * @throws ProtobufException the bytes are no message
      */
     public static function fields(string $message): array
     {
         $fields = [];
         for ($at = 0, $end = \strlen($message); $at < $end;) {
-            $tag = self::read($message, $at);
-            $value = match ($tag & 7) {
-                0 => self::read($message, $at),
-                1 => self::take($message, $at, 8),
-                2 => self::take($message, $at, self::read($message, $at)),
-                5 => self::take($message, $at, 4),
-                default => throw new RpcException('the answer is no protobuf message'),
-            };
-            if (($tag & 7) === 0 || ($tag & 7) === 2) {
-                $fields[] = [$tag >> 3, $value];
+            // A tag or a length is nearly always one byte: read here, without a call.
+            $tag = \ord($message[$at]);
+            $tag < 0x80 ? ++$at : $tag = self::read($message, $at);
+            if (($tag & 7) === 2) {
+                $size = $at < $end ? \ord($message[$at]) : 0x80;
+                $size < 0x80 ? ++$at : $size = self::read($message, $at);
+                if ($size < 0 || $size > $end - $at) {
+                    throw new ProtobufException('the protobuf message is cut short');
+                }
+                $fields[] = [$tag >> 3, \substr($message, $at, $size)];
+                $at += $size;
+            } elseif (($tag & 7) === 0) {
+                $fields[] = [$tag >> 3, self::read($message, $at)];
+            } else {
+                self::skip($message, $at, $tag & 7);
             }
         }
 
@@ -61,22 +66,24 @@ final class Protobuf
     {
         $value = 0;
         for ($shift = 0; $shift < 70; $shift += 7) {
-            $byte = \ord($message[$at++] ?? throw new RpcException('the answer is cut short'));
+            $byte = \ord($message[$at++] ?? throw new ProtobufException('the protobuf message is cut short'));
             $value |= ($byte & 0x7F) << $shift;
             if ($byte < 0x80) {
                 return $value;
             }
         }
-        throw new RpcException('the answer is no protobuf message');
+        throw new ProtobufException('not a protobuf message');
     }
 
-    private static function take(string $message, int &$at, int $size): string
+    private static function skip(string $message, int &$at, int $type): void
     {
-        if ($size < 0 || $size > \strlen($message) - $at) {
-            throw new RpcException('the answer is cut short');
+        $at += match ($type) {
+            1 => 8,
+            5 => 4,
+            default => throw new ProtobufException('not a protobuf message'),
+        };
+        if ($at > \strlen($message)) {
+            throw new ProtobufException('the protobuf message is cut short');
         }
-        $at += $size;
-
-        return \substr($message, $at - $size, $size);
     }
 }

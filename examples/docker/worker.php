@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-require '/opt/php/autoload.php';
+require getenv('RR_PHP_LIBRARY') . '/autoload.php';
 
 use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Server;

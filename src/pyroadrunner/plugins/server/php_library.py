@@ -1,0 +1,19 @@
+"""Finds the PHP library that comes with the server: workers load it from there (``RR_PHP_LIBRARY``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[2]
+_FOLDERS = (
+    _PACKAGE / "php",  # installed from a wheel
+    _PACKAGE.parents[1] / "php",  # a checkout, installed as editable
+)
+
+
+def php_library() -> str:
+    """Absolute path of the folder with ``autoload.php``, ``src/`` and ``composer.json``; empty when it is missing."""
+    for folder in _FOLDERS:
+        if (folder / "autoload.php").is_file():
+            return str(folder)
+    return ""
