@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,8 @@ class MemoryConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Most keys it holds; the least recently used one makes room. 0: no limit."""
     max_bytes: Annotated[int, Meta(ge=0)] = 0
     """Most bytes of keys and values it holds; the least recently used ones make room. 0: no limit."""
+    interval: Any = None
+    """Accepted and ignored, as in RoadRunner; published skeletons have it. An item expires at its own moment."""
 
 
 class BoltdbConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -43,6 +45,8 @@ class MemcachedConfig(msgspec.Struct, kw_only=True, frozen=True):
     """`host:port` of each server; keys are spread over them by hash."""
     timeout: Duration = 1.0
     """How long an operation may take, connecting included."""
+    interval: Any = None
+    """Accepted and ignored, as in RoadRunner."""
 
 
 class MemoryStorage(msgspec.Struct, kw_only=True, frozen=True, tag_field="driver", tag="memory"):

@@ -20,6 +20,8 @@ class TlsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """File of the client's certificate (with `key`), where the server asks for one."""
     key: str = ""
     """File of the key of `cert`."""
+    client_auth_type: str = ""
+    """Accepted and ignored: it says what a server asks of its clients. RoadRunner's schema has it here, too."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         if bool(self.cert) != bool(self.key):
