@@ -159,9 +159,9 @@ def test_a_leftover_pid_file_is_told(tmp_path: Path) -> None:
     assert "is a leftover" in stopped.stderr
 
 
-def test_all_faults_are_told_at_once_and_unknown_keys_are_no_faults(tmp_path: Path) -> None:
+def test_all_faults_are_told_at_once_and_unknown_keys_with_them(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(
-        'version: "3"\nlogs:\n  encoding: zzz\n  colour: red\nendure: {grace_period: "60"}\n'
+        'version: "3"\nlogs:\n  encoding: zzz\n  level: info\nendure: {grace_period: "60"}\nserver: {comand: php}\n'
     )
     served = rr("serve", cwd=tmp_path)
     assert served.code == 1
@@ -169,7 +169,10 @@ def test_all_faults_are_told_at_once_and_unknown_keys_are_no_faults(tmp_path: Pa
     assert [line.split(": ")[:2] for line in served.stderr.splitlines()] == [
         [".rr.yaml:3", "logs.encoding"],
         [".rr.yaml:5", "endure.grace_period"],
+        [".rr.yaml:6", "server.command"],
+        ["warning", ".rr.yaml:6"],
     ]
+    assert served.stderr.endswith("server.comand: unknown key; did you mean `command`?\n")
 
 
 def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ class Checked:
     warnings: list[Fault]
 
     def refuse_faults(self) -> None:
-        """Raise :class:`ConfigError` with all faults, if there is any."""
+        """Raise :class:`ConfigError` with all faults, if there is any, and the unknown keys, which may explain them."""
         if self.faults:
-            raise ConfigError(self.faults)
+            raise ConfigError(self.faults, [warning for warning in self.warnings if warning.kind == "unknown"])
 
 
 def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked:
