@@ -141,6 +141,15 @@ def test_workers_end_by_themselves_when_octane_kills_the_server(start: Octane) -
         assert psutil.wait_procs(workers, 10)[1] == []
 
 
+def test_an_exception_is_shown_behind_text_without_a_line_break(start: Octane) -> None:
+    with serving(start) as server:
+        assert ask(start, request("GET", "/say-and-throw"))[0] == 500
+        server.wait_for("thrown behind it")
+        assert shown(server, "raw") == ["no line break"]
+        [thrown] = shown(server, "throwable")
+        assert thrown["message"] == "thrown behind it"  # type: ignore[index]
+
+
 def test_a_worker_asks_octane_to_shut_down(start: Octane) -> None:
     with serving(start) as server:
         assert ask(start, request("GET", "/shutdown"))[2] == b"bye"
