@@ -99,8 +99,11 @@ def test_a_day_of_octane(start: Octane) -> None:
         assert (thrown["class"], thrown["message"]) == ("RuntimeException", "thrown in a route")  # type: ignore[index]
         assert isinstance(thrown["line"], int)  # type: ignore[index]
         # octane:reload
-        start.reload()
-        assert json.loads(ask(start, request("GET", "/env"))[2])["pid"] != told["pid"]
+        pids = [told["pid"]]
+        for version in (False, True):
+            start.reload(version=version)
+            pids.append(json.loads(ask(start, request("GET", "/env"))[2])["pid"])
+        assert len(set(pids)) == 3
         # octane:stop: one SIGTERM to the pid of the state file
         workers = psutil.Process(start.pid()).children()
         os.kill(start.pid(), signal.SIGTERM)
