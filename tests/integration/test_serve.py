@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_package import install_fake
+from support.php import require_php
 from support.server import READY, Server, rr
 
 STARTED = "[INFO] RoadRunner server started; version: 2025.1.11, buildtime: "
@@ -267,3 +268,47 @@ def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) ->
         *("acme", "aioquic", "boltdb", "brotli", "cryptography", "google", "jsonschema", "psutil", "redis", "uvicorn"),
         *("watchfiles", "zstandard", "opentelemetry", "prometheus_client"),
     }
+
+
+def test_no_file_of_the_server_can_be_written_by_all_under_an_umask_of_0(tmp_path: Path) -> None:
+    worker = Path(__file__).parents[1] / "support" / "workers" / "http.php"
+    config = {
+        "server": {"command": [require_php(), str(worker)], "relay": f"unix://{tmp_path}/relay.sock"},
+        "http": {
+            "address": f"unix://{tmp_path}/http.sock",
+            "fcgi": {"address": f"unix://{tmp_path}/fcgi.sock"},
+            "pool": {"num_workers": 1},
+        },
+        "rpc": {"listen": f"unix://{tmp_path}/rpc.sock"},
+        "status": {"address": f"unix://{tmp_path}/status.sock"},
+        "metrics": {"address": f"unix://{tmp_path}/metrics.sock"},
+        "fileserver": {
+            "address": f"unix://{tmp_path}/files.sock",
+            "serve": [{"prefix": "/", "root": str(tmp_path)}],
+        },
+    }
+    without_umask = ("sh", "-c", 'umask 0; exec "$@"', "sh")
+    with Server(tmp_path, config, command=("serve", "-p"), launcher=without_umask):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if not path.is_file()}
+        modes[".pid"] = (tmp_path / ".pid").stat().st_mode & 0o777
+    private, group = 0o600, 0o660
+    assert modes == {
+        ".pid": 0o644,
+        "relay.sock": private,
+        "rpc.sock": private,
+        "status.sock": private,
+        "metrics.sock": private,
+        "http.sock": group,
+        "fcgi.sock": group,
+        "files.sock": group,
+    }
+
+
+def test_the_mode_of_the_sockets_of_http_can_be_set(tmp_path: Path) -> None:
+    worker = Path(__file__).parents[1] / "support" / "workers" / "http.php"
+    config = {
+        "server": {"command": [require_php(), str(worker)]},
+        "http": {"address": f"unix://{tmp_path}/http.sock", "socket_mode": 0o666, "pool": {"num_workers": 1}},
+    }
+    with Server(tmp_path, config):
+        assert (tmp_path / "http.sock").stat().st_mode & 0o777 == 0o666

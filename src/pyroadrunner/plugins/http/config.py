@@ -10,7 +10,7 @@ import msgspec
 from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.door.address import parse_address
+from pyroadrunner.door.address import SOCKET_MODE, parse_address
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.plugins.http.middleware.config import (
     BUILT_IN,
@@ -85,6 +85,9 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     address: str = ""
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""
+    socket_mode: Annotated[int, msgspec.Meta(ge=0, le=0o777)] = SOCKET_MODE
+    """Mode of a unix socket (``address``, ``fcgi.address``), such as 0666, whatever the umask is (ours). Who may write to
+    it can connect: with 0660 its owner and its group."""
     internal_error_code: Status = 500
     """Status of a request whose worker failed; 0 = 500."""
     overload_code: Status = 503

@@ -89,7 +89,7 @@ class Doors:
             self._files.check()
         try:
             if config.address:
-                self._plain_sockets = BoundSockets(parse_address(config.address))
+                self._plain_sockets = BoundSockets(parse_address(config.address), mode=config.socket_mode)
             if config.ssl.acme is not None or self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
                 if config.ssl.acme is not None:
@@ -97,7 +97,7 @@ class Doors:
                     self._files = files_of(config.ssl, self._acme.path)
             if config.fcgi.address:
                 address = parse_address(config.fcgi.address, "http.fcgi.address")
-                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address")
+                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address", config.socket_mode)
             if wants_http3:
                 self._udp = _udp_socket(config.http3.address)
         except BaseException:
