@@ -35,9 +35,10 @@ class NoFreeWorker(PoolError):
     retry_after = 1
 
     def __init__(self, pool: str, waited: float) -> None:
+        shown = format_duration(round(waited, 1 if waited >= 1 else 3))
         super().__init__(
-            "static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec: no worker of the pool "
-            f"{pool} became free within allocate_timeout (waited {format_duration(round(waited, 1 if waited >= 1 else 3))})"
+            f"static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec: no worker of the pool {pool} became free within "
+            f"allocate_timeout (waited {shown})"
         )
         self.pool = pool
         self.waited = waited

@@ -24,7 +24,8 @@ class WorkerDetails(msgspec.Struct):
 
 
 def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
-    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker`` over the plugins running at the time."""
+    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, over the plugins that run at
+    the time."""
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
