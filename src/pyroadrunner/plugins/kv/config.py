@@ -101,3 +101,18 @@ class KvConfig(msgspec.Struct, kw_only=True, frozen=True):
         for name, storage in self.storages.items():
             if storage.config is None:
                 yield name, SETTINGS[type(storage)]
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """What Redis can't be reached with."""
+        for name, config in self._of_redis():
+            yield from ((f"{name}.config.{key}", message) for key, message in config.absent())
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        """What it is reached with and is hardly meant."""
+        for name, config in self._of_redis():
+            yield from ((f"{name}.config.{key}", message) for key, message in config.doubtful())
+
+    def _of_redis(self) -> Iterable[tuple[str, RedisConfig]]:
+        for name, storage in self.storages.items():
+            if isinstance(storage, RedisStorage) and storage.config is not None:
+                yield name, storage.config
