@@ -18,6 +18,10 @@ from pyroadrunner.cli.completion import script
         (["rr", "workers", "--inter"], ["--interactive"]),
         (["rr", "stop", "--inter"], []),
         (["rr", "completion", "f"], ["fish"]),
+        (["rr", "k"], ["kv"]),
+        (["rr", "lock", "r"], ["release"]),
+        (["rr", "kv", "set", "--t"], ["--ttl"]),
+        (["rr", "--ttl", "5m", "kv", "cl"], ["clear"]),
     ],
 )
 def test_bash_completes(words: list[str], expected: list[str]) -> None:

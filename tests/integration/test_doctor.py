@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from support.php import require_php
-from support.server import Server, completed, rr
+from support.server import Server, completed, free_port, rr
+from support.tls import Authority
 
 WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 
@@ -64,6 +65,110 @@ def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
     assert f"process {os.getpid()} (" in found["http.address"]["found"]
 
 
+def test_a_server_of_another_folder_is_in_the_way(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    ours.mkdir()
+    relay = {"command": [require_php(), str(WORKER)], "relay": f"unix://{tmp_path}/relay.sock"}
+    with Server(theirs, config(server=relay)) as other:
+        code, found = look(ours, config(server=relay, http={"address": other.config["http"]["address"]}))
+    assert code == 1
+    for key in ("http.address", "server.relay"):
+        assert found[key]["verdict"] == "fail"
+        assert f"is held by process {other_pid(found[key]['found'])} (" in found[key]["found"]
+        assert f"rr serve in {theirs})" in found[key]["found"]
+        assert found[key]["found"].startswith(".rr.yaml:")
+
+
+def other_pid(text: str) -> str:
+    return text.split("process ")[1].split(" ")[0]
+
+
+def test_a_unix_socket_of_another_program_is_in_the_way(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "http.sock"))
+        other.listen()
+        code, found = look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
+    assert code == 1
+    assert f"is held by process {os.getpid()} (" in found["http.address"]["found"]
+    # Nobody listens any more: the server replaces the file.
+    assert look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))[0] == 0
+    (tmp_path / "http.sock").unlink()
+    (tmp_path / "http.sock").write_text("data")
+    code, found = look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
+    assert (code, "is there and is no socket" in found["http.address"]["found"]) == (1, True)
+
+
+def test_two_sections_on_one_address(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / ".rr.yaml").write_text(
+        f'version: "3"\nrpc:\n  listen: tcp://127.0.0.1:{free_port()}\nstatus:\n  address: 127.0.0.1:{port}\n'
+        f"metrics:\n  address: :{port}\n"
+    )
+    code, found = look(tmp_path)
+    assert code == 1
+    places = [found["metrics.address"]["found"], found["status.address"]["found"]]
+    assert places == [
+        f".rr.yaml:7: :{port} is the address of status.address (.rr.yaml:5), too",
+        f"127.0.0.1:{port} is free",
+    ] or places == [
+        f":{port} is free",
+        f".rr.yaml:5: 127.0.0.1:{port} is the address of metrics.address (.rr.yaml:7), too",
+    ]
+
+
+def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
+    http = {"middleware": ["static"], "static": {"dir": "public"}, "pool": {"num_workers": 1}}
+    code, found = look(tmp_path, config(http=http))
+    assert code == 1
+    assert found["http.static.dir"]["verdict"] == "fail"
+    assert found["http.static.dir"]["found"].startswith(".rr.yaml:")
+    assert f"public is no folder (looked in {tmp_path})" in found["http.static.dir"]["found"]
+    checked = rr("config", "check", cwd=tmp_path)
+    assert (checked.code, "http.static.dir: public is no folder" in checked.stdout) == (1, True)
+    (tmp_path / "public").mkdir()
+    assert look(tmp_path, config(http=http))[0] == 0
+
+
+def test_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
+    good = Authority(tmp_path).server()
+    ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(good.cert), "key": "gone.key"}
+    code, found = look(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
+    assert code == 1
+    assert found["http.ssl.key"]["verdict"] == "fail"
+    assert f"http.ssl.key: key file 'gone.key' does not exists (looked in {tmp_path})" in found["http.ssl.key"]["found"]
+    assert found["http.ssl.key"]["found"].startswith(".rr.yaml:")
+    # `rr config check` and `rr serve` say the same.
+    words = f"key file 'gone.key' does not exists (looked in {tmp_path})"
+    checked, served = rr("config", "check", cwd=tmp_path), rr("serve", cwd=tmp_path)
+    assert (checked.code, served.code) == (1, 1)
+    assert words in checked.stdout
+    assert words in served.stderr
+
+
+def test_a_certificate_that_has_expired_is_a_warning(tmp_path: Path) -> None:
+    expired = Authority(tmp_path).server(expired=True)
+    ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(expired.cert), "key": str(expired.key)}
+    code, found = look(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
+    assert code == 0
+    words = f"the certificate in '{expired.cert}' expired on 2001-01-01 00:00 UTC"
+    assert found["http.ssl.cert"]["verdict"] == "warn"
+    assert words in found["http.ssl.cert"]["found"]
+    checked = rr("config", "check", cwd=tmp_path)
+    assert (checked.code, words in checked.stdout) == (0, True)
+    with Server(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}})) as server:
+        server.wait_for(words)
+
+
+def test_redis_with_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
+    redis = {"addrs": "127.0.0.1:1", "tls": {"root_ca": "/no/ca.pem"}}
+    kv = {"fast": {"driver": "redis", "config": redis}, "redis": {"driver": "redis"}}
+    lock = {"driver": "redis", "config": redis}
+    _, found = look(tmp_path, config(kv=kv, lock=lock, redis=redis))
+    for key in ("kv.fast.config", "lock.config", "redis"):
+        assert "root_ca file '/no/ca.pem' does not exists" in found[f"{key}.tls.root_ca"]["found"]
+
+
 def test_workers_that_do_not_come_up(tmp_path: Path) -> None:
     code, found = look(tmp_path, config(sys.executable, "-c", "import sys; sys.exit('no database')"))
     assert code == 1
@@ -92,7 +197,7 @@ def test_brokers(tmp_path: Path) -> None:
     assert found["lock.config.addrs"]["found"] == f"{there} answers"
     assert found["lock.driver"]["found"] == "the modules redis, hiredis are installed"
     assert found["kv.fast.config.addrs"]["found"] == f"{there} answers"
-    assert found["kv.gone.config.addr"]["found"] == "127.0.0.1:1: connection refused"
+    assert found["kv.gone.config.addr"]["found"].endswith(": 127.0.0.1:1: connection refused")
 
 
 def test_faults_of_the_config_do_not_hide_the_rest(tmp_path: Path) -> None:

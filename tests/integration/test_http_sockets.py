@@ -67,6 +67,20 @@ def test_localhost_is_every_address_of_that_name_with_one_port() -> None:
         bound.close()
 
 
+@pytest.mark.parametrize("umask", [0, 0o22, 0o77])
+def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "rr.sock"
+    before = os.umask(umask)
+    try:
+        bound = BoundSockets(Unix(str(path)))
+    finally:
+        os.umask(before)
+    try:
+        assert path.stat().st_mode & 0o777 == 0o660
+    finally:
+        bound.close()
+
+
 def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:

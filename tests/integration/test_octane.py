@@ -99,8 +99,11 @@ def test_a_day_of_octane(start: Octane) -> None:
         assert (thrown["class"], thrown["message"]) == ("RuntimeException", "thrown in a route")  # type: ignore[index]
         assert isinstance(thrown["line"], int)  # type: ignore[index]
         # octane:reload
-        start.reload()
-        assert json.loads(ask(start, request("GET", "/env"))[2])["pid"] != told["pid"]
+        pids = [told["pid"]]
+        for version in (False, True):
+            start.reload(version=version)
+            pids.append(json.loads(ask(start, request("GET", "/env"))[2])["pid"])
+        assert len(set(pids)) == 3
         # octane:stop: one SIGTERM to the pid of the state file
         workers = psutil.Process(start.pid()).children()
         os.kill(start.pid(), signal.SIGTERM)
@@ -139,6 +142,15 @@ def test_workers_end_by_themselves_when_octane_kills_the_server(start: Octane) -
         server.send(signal.SIGKILL)
         server.wait()
         assert psutil.wait_procs(workers, 10)[1] == []
+
+
+def test_an_exception_is_shown_behind_text_without_a_line_break(start: Octane) -> None:
+    with serving(start) as server:
+        assert ask(start, request("GET", "/say-and-throw"))[0] == 500
+        server.wait_for("thrown behind it")
+        assert shown(server, "raw") == ["no line break"]
+        [thrown] = shown(server, "throwable")
+        assert thrown["message"] == "thrown behind it"  # type: ignore[index]
 
 
 def test_a_worker_asks_octane_to_shut_down(start: Octane) -> None:

@@ -19,7 +19,7 @@ from support.peer import ServerPeer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "python" / "worker.py"
-HEAD = b'{"status":200,"headers":{}}'
+HEAD = b'{"status":200,"headers":{"Content-Type":["text/plain; charset=utf-8"]}}'
 
 
 class Child:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_package import install_fake
+from support.php import require_php
 from support.server import READY, Server, rr
 
 STARTED = "[INFO] RoadRunner server started; version: 2025.1.11, buildtime: "
@@ -159,9 +160,9 @@ def test_a_leftover_pid_file_is_told(tmp_path: Path) -> None:
     assert "is a leftover" in stopped.stderr
 
 
-def test_all_faults_are_told_at_once_and_unknown_keys_are_no_faults(tmp_path: Path) -> None:
+def test_all_faults_are_told_at_once_and_unknown_keys_with_them(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(
-        'version: "3"\nlogs:\n  encoding: zzz\n  colour: red\nendure: {grace_period: "60"}\n'
+        'version: "3"\nlogs:\n  encoding: zzz\n  level: info\nendure: {grace_period: "60"}\nserver: {comand: php}\n'
     )
     served = rr("serve", cwd=tmp_path)
     assert served.code == 1
@@ -169,7 +170,10 @@ def test_all_faults_are_told_at_once_and_unknown_keys_are_no_faults(tmp_path: Pa
     assert [line.split(": ")[:2] for line in served.stderr.splitlines()] == [
         [".rr.yaml:3", "logs.encoding"],
         [".rr.yaml:5", "endure.grace_period"],
+        [".rr.yaml:6", "server.command"],
+        ["warning", ".rr.yaml:6"],
     ]
+    assert served.stderr.endswith("server.comand: unknown key; did you mean `command`?\n")
 
 
 def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
@@ -264,3 +268,47 @@ def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) ->
         *("acme", "aioquic", "boltdb", "brotli", "cryptography", "google", "jsonschema", "psutil", "redis", "uvicorn"),
         *("watchfiles", "zstandard", "opentelemetry", "prometheus_client"),
     }
+
+
+def test_no_file_of_the_server_can_be_written_by_all_under_an_umask_of_0(tmp_path: Path) -> None:
+    worker = Path(__file__).parents[1] / "support" / "workers" / "http.php"
+    config = {
+        "server": {"command": [require_php(), str(worker)], "relay": f"unix://{tmp_path}/relay.sock"},
+        "http": {
+            "address": f"unix://{tmp_path}/http.sock",
+            "fcgi": {"address": f"unix://{tmp_path}/fcgi.sock"},
+            "pool": {"num_workers": 1},
+        },
+        "rpc": {"listen": f"unix://{tmp_path}/rpc.sock"},
+        "status": {"address": f"unix://{tmp_path}/status.sock"},
+        "metrics": {"address": f"unix://{tmp_path}/metrics.sock"},
+        "fileserver": {
+            "address": f"unix://{tmp_path}/files.sock",
+            "serve": [{"prefix": "/", "root": str(tmp_path)}],
+        },
+    }
+    without_umask = ("sh", "-c", 'umask 0; exec "$@"', "sh")
+    with Server(tmp_path, config, command=("serve", "-p"), launcher=without_umask):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if not path.is_file()}
+        modes[".pid"] = (tmp_path / ".pid").stat().st_mode & 0o777
+    private, group = 0o600, 0o660
+    assert modes == {
+        ".pid": 0o644,
+        "relay.sock": private,
+        "rpc.sock": private,
+        "status.sock": private,
+        "metrics.sock": private,
+        "http.sock": group,
+        "fcgi.sock": group,
+        "files.sock": group,
+    }
+
+
+def test_the_mode_of_the_sockets_of_http_can_be_set(tmp_path: Path) -> None:
+    worker = Path(__file__).parents[1] / "support" / "workers" / "http.php"
+    config = {
+        "server": {"command": [require_php(), str(worker)]},
+        "http": {"address": f"unix://{tmp_path}/http.sock", "socket_mode": 0o666, "pool": {"num_workers": 1}},
+    }
+    with Server(tmp_path, config):
+        assert (tmp_path / "http.sock").stat().st_mode & 0o777 == 0o666

@@ -106,13 +106,17 @@ class Octane:
         number = re.match(r"(\d+)\.(\d+)\.(\d+)", line.split(" ")[2])
         return number is not None and tuple(map(int, number.groups())) >= NEEDED_VERSION
 
-    def reload(self) -> None:
+    def reload(self, *, version: bool = False) -> None:
         """``octane:reload``; any byte on stderr is an exception.
+
+        Args:
+            version: with ``-o version=3``, as newer versions of Octane do.
 
         Raises:
             AssertionError: with that text.
         """
-        command = [str(RR), "reset", "-o", "version=3", "-o", f"rpc.listen=tcp://127.0.0.1:{self.rpc_port}", "-s"]
+        flags = ["-o", "version=3"] if version else []
+        command = [str(RR), "reset", *flags, "-o", f"rpc.listen=tcp://127.0.0.1:{self.rpc_port}", "-s"]
         done = subprocess.run(
             command,
             cwd=self.app,

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,11 @@ class Authority:
         self.root = folder / f"{name}.pem"
         self._ca.cert_pem.write_to_path(self.root)
 
-    def server(self, name: str = "server") -> Identity:
+    def server(self, name: str = "server", *, expired: bool = False) -> Identity:
         """For ``localhost`` and ``127.0.0.1``, its files called by ``name``."""
-        return self._written(self._ca.issue_cert("localhost", "127.0.0.1", common_name=name), name)
+        end = datetime(2001, 1, 1, tzinfo=UTC) if expired else None
+        leaf = self._ca.issue_cert("localhost", "127.0.0.1", common_name=name, not_after=end)
+        return self._written(leaf, name)
 
     def client(self, name: str) -> Identity:
         """For somebody of this name."""

@@ -21,6 +21,13 @@ SHARED = (
 
 _JSON = Flag(name="json", help="print JSON")
 
+# First word of commands that have two, and what they are about.
+GROUPS = {
+    "config": "look at the config",
+    "kv": "read and change key-value storages of a running server",
+    "lock": "show and release named locks of a running server",
+}
+
 COMMANDS = (
     Command(
         words=("serve",),

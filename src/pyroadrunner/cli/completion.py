@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.commands import COMMANDS, GROUPS, SHARED
 from pyroadrunner.cli.flags import Command, Flag
 
 SHELLS = ("bash", "zsh", "fish")
@@ -40,7 +40,8 @@ def _cases() -> Iterator[str]:
 
 
 def _bash() -> str:
-    takes_value = "|".join(_spellings(tuple(flag for flag in SHARED if flag.value)))
+    flags = (*SHARED, *(flag for command in COMMANDS for flag in command.flags))
+    takes_value = "|".join(_spellings(tuple(flag for flag in flags if flag.value)))
     return f"""\
 _rr() {{
     local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" command="" word skip=""
@@ -76,25 +77,31 @@ def _zsh() -> str:
 
 def _fish() -> str:
     lines = ["complete -c rr -f"]
+    lines += [f"complete -c rr -n __fish_use_subcommand -a {head} -d {_quoted(_about(head))}" for head in _heads()]
     for command in COMMANDS:
-        head, *inner = command.words
-        if not inner:
-            lines.append(f"complete -c rr -n __fish_use_subcommand -a {head} -d {_quoted(command.help)}")
-        lines += _fish_inner(head, inner, command)
-    if any(len(command.words) > 1 for command in COMMANDS):
-        lines.append("complete -c rr -n __fish_use_subcommand -a config -d 'look at the config'")
+        lines += _fish_command(command)
     lines += [_fish_flag(flag, "") for flag in SHARED]
-    lines.append("complete -c rr -n '__fish_seen_subcommand_from serve' -F")
-    lines += [f"complete -c rr -n '__fish_seen_subcommand_from completion' -a {shell}" for shell in SHELLS]
+    lines.append(f"complete -c rr {_seen('serve')} -F")
+    lines += [f"complete -c rr {_seen('completion')} -a {shell}" for shell in SHELLS]
     return "\n".join(lines) + "\n"
 
 
-def _fish_inner(head: str, inner: list[str], command: Command) -> Iterator[str]:
-    seen = f"-n '__fish_seen_subcommand_from {head}'"
+def _about(head: str) -> str:
+    return GROUPS.get(head) or next(command.help for command in COMMANDS if command.words[0] == head)
+
+
+def _fish_command(command: Command) -> Iterator[str]:
+    """The second word of a command that has two, and its flags."""
+    head, *inner = command.words
     for word in inner:
-        yield f"complete -c rr {seen} -a {word} -d {_quoted(command.help)}"
+        group = f"-n '__fish_seen_subcommand_from {head}; and not __fish_seen_subcommand_from {' '.join(_below(head))}'"
+        yield f"complete -c rr {group} -a {word} -d {_quoted(command.help)}"
     for flag in command.flags:
-        yield _fish_flag(flag, seen)
+        yield _fish_flag(flag, _seen(*command.words))
+
+
+def _seen(*words: str) -> str:
+    return f"-n '{'; and '.join(f'__fish_seen_subcommand_from {word}' for word in words)}'"
 
 
 def _fish_flag(flag: Flag, condition: str) -> str:

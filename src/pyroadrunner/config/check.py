@@ -8,6 +8,7 @@ named like it. Its model says so:
 A section may name things that are not in the config, which a start looks for and may not find. Its model can look:
 
     def absent(self) -> Iterable[tuple[str, str]]:      # (key below the section, and what can't be had)
+    def doubtful(self) -> Iterable[tuple[str, str]]:    # the same, for what is there and hardly as it is meant
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pyroadrunner.config.known import (
     STORAGE_SECTIONS,
     is_private,
 )
-from pyroadrunner.config.origin import dotted
+from pyroadrunner.config.origin import KeyPath, dotted
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.section import SectionReader, found_by, suggest
 
@@ -46,9 +47,9 @@ class Checked:
     warnings: list[Fault]
 
     def refuse_faults(self) -> None:
-        """Raise :class:`ConfigError` with all faults, if there is any."""
+        """Raise :class:`ConfigError` with all faults, if there is any, and the unknown keys, which may explain them."""
         if self.faults:
-            raise ConfigError(self.faults)
+            raise ConfigError(self.faults, [warning for warning in self.warnings if warning.kind == "unknown"])
 
 
 def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked:
@@ -86,10 +87,22 @@ def absent(raw: RawConfig, checked: Checked) -> list[Fault]:
     import what the config names; so only who checks a config asks."""
     return [
         Fault(path=dotted(path), message=message, origin=raw.origin(path))
-        for name, section in checked.sections.items()
-        for below, message in found_by(section, "absent")
-        for path in [(name, *below)]
+        for path, message in _found_by_sections(checked, "absent")
     ]
+
+
+def doubtful(raw: RawConfig, checked: Checked) -> list[Fault]:
+    """The same for what a start finds and warns about, such as a certificate that has expired."""
+    return [
+        Fault(path=dotted(path), message=message, origin=raw.origin(path), kind="doubtful")
+        for path, message in _found_by_sections(checked, "doubtful")
+    ]
+
+
+def _found_by_sections(checked: Checked, hook: str) -> Iterator[tuple[KeyPath, str]]:
+    for name, section in checked.sections.items():
+        for below, message in found_by(section, hook):
+            yield (name, *below), message
 
 
 def _elsewhere(section: msgspec.Struct) -> Iterable[tuple[str, type[msgspec.Struct]]]:

@@ -43,10 +43,14 @@ class Fault:
 
 
 class ConfigError(RoadRunnerError):
-    """A config that can't be used. ``faults`` holds all that was found; the text has one line for each."""
+    """A config that can't be used. ``faults`` holds all that was found; the text has one line for each.
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(map(str, faults)))
+    Args:
+        unknown: keys that no section knows: `comand` explains why `command` is missing. They follow in the text.
+    """
+
+    def __init__(self, faults: Sequence[Fault], unknown: Sequence[Fault] = ()) -> None:
+        super().__init__("\n".join([*map(str, faults), *(f"warning: {key}" for key in unknown)]))
         self.faults = list(faults)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pyroadrunner.door.errors import ListenError
 
+SOCKET_MODE = 0o660  # of a unix socket: a web server in front connects by way of the group
+
 _FORMS = "write host:port, :port, [ipv6]:port, tcp://host:port or unix://path"
 _TCP = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]+)", re.ASCII)
 

@@ -11,7 +11,7 @@ import struct
 import sys
 from collections.abc import Callable
 
-from pyroadrunner.door.address import Tcp, Unix
+from pyroadrunner.door.address import SOCKET_MODE, Tcp, Unix
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.goridge import activation, succession
 from pyroadrunner.goridge.address import TcpAddress, UnixAddress
@@ -24,12 +24,17 @@ _WAITING = 24  # place in Linux' TCP_INFO, of a socket that listens, of the numb
 class BoundSockets:
     """The sockets of one address. A name may stand for several (``localhost``: IPv4 and IPv6).
 
+    Args:
+        key: what the config calls the address.
+        mode: of the file of a unix socket, whatever the umask is.
+
     Raises:
         ListenError: none of its addresses can be listened on.
     """
 
-    def __init__(self, address: Tcp | Unix, key: str = "http.address") -> None:
+    def __init__(self, address: Tcp | Unix, key: str = "http.address", mode: int = SOCKET_MODE) -> None:
         self._key = key
+        self._mode = mode
         self._inode: tuple[int, int] | None = None
         self._path = address.path if isinstance(address, Unix) else ""
         self.address = address
@@ -44,6 +49,7 @@ class BoundSockets:
         """Sockets that listen already."""
         bound = cls.__new__(cls)
         bound._key = ""
+        bound._mode = SOCKET_MODE
         bound._inode = None
         bound._path = ""
         bound.passed_on = False
@@ -175,6 +181,8 @@ class BoundSockets:
         self._path = succession.path_to_bind(address.path)
         try:
             listening.bind(self._path)
+            # Nobody can connect before listen(), so the umask's mode never counts.
+            os.chmod(self._path, self._mode)
             if not succession.taking_over():
                 listening.listen(BACKLOG)
             listening.setblocking(False)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from pyroadrunner.certificates import look_at
 from pyroadrunner.door.errors import TlsError
 
 ClientAuth = Literal["none", "optional", "required"]
@@ -30,27 +31,20 @@ class TlsFiles:
     client: ClientAuth = "none"
     section: str = "http.ssl"
 
-    def check(self) -> None:
+    def check(self) -> list[str]:
         """Look whether a handshake could be made with them.
 
-        Raises:
-            TlsError: which file is not good, and why.
-        """
-        import ssl  # only where it is used: a server without TLS starts without it
+        Returns:
+            What is to be said of files that can be used, such as that the certificate has expired.
 
-        for what, path in (("key", self.key), ("cert", self.cert), ("root_ca", self.root_ca)):
-            if path and not os.path.exists(path):
-                raise TlsError(f"{self.section}: {what} file '{path}' does not exists")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(self.cert, self.key, password=_refuse_password)
-        except (OSError, ValueError) as wrong:  # an SSLError is an OSError
-            raise TlsError(f"{self.section}: {_why(self.cert, self.key, wrong)}") from wrong
-        if self.root_ca:
-            try:
-                context.load_verify_locations(self.root_ca)
-            except (OSError, ValueError) as wrong:
-                raise TlsError(f"{self.section}: root_ca file '{self.root_ca}' has no certificate: {wrong}") from wrong
+        Raises:
+            TlsError: which files are not good, and why.
+        """
+        problems = look_at(cert=self.cert, key=self.key, root_ca=self.root_ca)
+        fatal = [f"{self.section}: {problem.message}" for problem in problems if problem.fatal]
+        if fatal:
+            raise TlsError("\n".join(fatal))
+        return [f"{self.section}: {problem.message}" for problem in problems]
 
     def stamp(self) -> Stamp:
         """Equal as long as no file was changed or replaced."""
@@ -63,18 +57,3 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _refuse_password() -> str:
-    raise ValueError("the key is encrypted; write it without a password (openssl pkey -in KEY -out PLAIN)")
-
-
-def _why(cert: str, key: str, wrong: Exception) -> str:
-    reason = getattr(wrong, "reason", None) or ""
-    if reason == "KEY_VALUES_MISMATCH":
-        return f"the key '{key}' is not that of the certificate '{cert}'"
-    if isinstance(wrong, PermissionError):
-        return f"cert '{cert}' or key '{key}' can't be read: permission denied"
-    if reason:
-        return f"cert '{cert}' and key '{key}' are no PEM files that fit: {reason}"
-    return f"cert '{cert}' with key '{key}': {wrong}"

@@ -108,7 +108,8 @@ class TlsListener:
                 return
             self._stamp = stamp
             try:
-                self._files.check()
+                for warning in self._files.check():
+                    log.warning(warning)
                 await self._replace()
             except RoadRunnerError as wrong:
                 log.error("the certificate can't be loaded; the old one stays in use", error=str(wrong))

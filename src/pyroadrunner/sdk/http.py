@@ -17,7 +17,7 @@ from typing import TypeAlias
 from pyroadrunner.goridge.errors import RelayClosed
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.sdk.request import MalformedRequest, Request, UploadedFile
-from pyroadrunner.sdk.response import Body, Headers, Response, encode_head
+from pyroadrunner.sdk.response import Body, Headers, Response, encode_head, for_text
 from pyroadrunner.sdk.worker import Worker
 
 __all__ = ["Answer", "Handler", "HttpWorker", "Request", "Response", "UploadedFile", "serve"]
@@ -64,17 +64,19 @@ class HttpWorker:
 
         A body that is neither bytes nor text is streamed, and its ``close`` called at the end, whatever the end. What
         it raises before its first piece can still be answered with :meth:`error`; later the client's connection is
-        cut.
+        cut. Text is sent in UTF-8, as ``text/plain`` unless ``headers`` have a ``Content-Type``.
 
         Raises:
             NoRequest: this request was answered before.
             RelayClosed: the server has gone.
         """
-        head = encode_head(status, headers or {})
+        headers = headers or {}
+        if isinstance(body, str):
+            headers = for_text(headers) if body else headers
+            body = body.encode()
+        head = encode_head(status, headers)
         if isinstance(body, bytes):
             self.worker.respond(body, head)
-        elif isinstance(body, str):
-            self.worker.respond(body.encode(), head)
         else:
             try:
                 for piece in body:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, overload
 
 import msgspec
 
@@ -18,20 +18,40 @@ _NO_HEADERS: dict[str, str] = {}
 
 
 class Response:
-    """One answer.
+    """One answer: ``Response(404, "not found")``, or the body first: ``Response("hello")``, ``Response(page, 404)``.
 
     Args:
         status: 100 to 599.
         body: bytes, text (UTF-8), or an iterable of bytes, which is streamed and closed when the client goes away.
-        headers: one value or a list of them per name.
+        headers: one value or a list of them per name. Text without a ``Content-Type`` is ``text/plain``.
+
+    Raises:
+        TypeError: the status is no number.
     """
 
     __slots__ = ("body", "headers", "status")
 
-    def __init__(self, status: int = 200, body: Body = b"", headers: Headers = _NO_HEADERS) -> None:
-        self.status = status
-        self.body = body
-        self.headers = headers
+    status: int
+    body: Body
+    headers: Headers
+
+    @overload
+    def __init__(self, status: int = 200, body: Body = b"", headers: Headers = _NO_HEADERS) -> None: ...
+
+    @overload
+    def __init__(self, body: Body, status: int = 200, headers: Headers = _NO_HEADERS) -> None: ...
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.status, self.body, self.headers = 200, b"", _NO_HEADERS
+        first = ("status", "body", "headers") if given and isinstance(given[0], int) else ("body", "status", "headers")
+        if len(given) > len(first):
+            raise TypeError(f"Response takes at most 3 arguments, not {len(given)}")
+        for name, value in [*zip(first, given, strict=False), *named.items()]:
+            if name not in first or (name in named and name in first[: len(given)]):
+                raise TypeError(f"Response got an argument twice or one it does not know: {name}")
+            setattr(self, name, value)
+        if not isinstance(self.status, int):
+            raise TypeError(f"the status of a Response is a number, not {self.status!r}")
 
     def __repr__(self) -> str:
         size = f"{len(self.body)}" if isinstance(self.body, bytes | str) else "streamed"
@@ -42,3 +62,10 @@ def encode_head(status: int, headers: Headers) -> bytes:
     """The context of an answer, in JSON."""
     values = {name: [each] if isinstance(each, str) else list(each) for name, each in headers.items()}
     return _encode({"status": status, "headers": values})
+
+
+def for_text(headers: Headers) -> Headers:
+    """The headers of an answer whose body is text: with a ``Content-Type``, where there is none."""
+    if any(name.lower() == "content-type" for name in headers):
+        return headers
+    return {**headers, "Content-Type": "text/plain; charset=utf-8"}

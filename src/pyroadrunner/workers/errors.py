@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pyroadrunner.config.durations import format_duration
 from pyroadrunner.errors import RoadRunnerError
 
 # Texts are RoadRunner's where a client may see or match them (spec: pool errors; roadrunner-server/pool).
 STDOUT_HELP = "https://docs.roadrunner.dev/error-codes/stdout-crc"
 _SHOWN = 8192  # characters of such text in an error's own; the whole is on the exception
-ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
+_ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
 
 
 class PoolError(RoadRunnerError):
@@ -34,7 +35,11 @@ class NoFreeWorker(PoolError):
     retry_after = 1
 
     def __init__(self, pool: str, waited: float) -> None:
-        super().__init__("static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec")
+        shown = format_duration(round(waited, 1 if waited >= 1 else 3))
+        super().__init__(
+            f"static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec: no worker of the pool {pool} became free within "
+            f"allocate_timeout (waited {shown})"
+        )
         self.pool = pool
         self.waited = waited
 
@@ -156,6 +161,14 @@ class WorkerStartError(PoolError):
         self.reason = reason
         self.exit_status = exit_status
         self.stderr = stderr
+
+
+def no_hello(limit: float) -> str:
+    """Why a worker that has said nothing for ``allocate_timeout`` seconds did not come up."""
+    return (
+        f"failed to spawn a worker, possible reasons: {_ALLOCATE_HELP}; it did not answer within allocate_timeout "
+        f"({format_duration(limit)})"
+    )
 
 
 def describe_exit(status: int | None) -> str:

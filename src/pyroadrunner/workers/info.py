@@ -1,12 +1,13 @@
-"""A worker as others see it: what ``informer.Workers`` answers and ``rr workers`` draws."""
+"""A worker as others see it: what ``informer`` answers and ``rr workers`` draws."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class WorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
-    """Figures of one worker. Field names on the wire are RoadRunner's (``numExecs``, ``CPUPercent``, ...).
+class PublicWorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
+    """Figures of one worker with exactly RoadRunner's keys (``numExecs``, ``CPUPercent``, ...), which are those that
+    published clients know (roadrunner-php/worker, ``src/Informer/Worker.php``).
 
     Attributes:
         pid: process id.
@@ -17,9 +18,6 @@ class WorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
         cpu_percent: average since its start, percent of one CPU.
         command: empty for pool workers.
         status_str: name of its state.
-        pool: name of its pool (ours).
-        activity: what it does now, e.g. ``GET /slow``; empty when idle (ours).
-        activity_since: when that began, unix nanoseconds; 0 when idle (ours).
     """
 
     pid: int
@@ -30,6 +28,21 @@ class WorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
     cpu_percent: float = msgspec.field(name="CPUPercent")
     command: str = ""
     status_str: str
+
+
+class WorkerInfo(PublicWorkerInfo, kw_only=True, rename="camel"):
+    """The same with keys of ours.
+
+    Attributes:
+        pool: name of its pool.
+        activity: what it does now, e.g. ``GET /slow``; empty when idle.
+        activity_since: when that began, unix nanoseconds; 0 when idle.
+    """
+
     pool: str = ""
     activity: str = ""
     activity_since: int = 0
+
+    def public(self) -> PublicWorkerInfo:
+        """Without them."""
+        return PublicWorkerInfo(**{name: getattr(self, name) for name in PublicWorkerInfo.__struct_fields__})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import cast
+
+import msgspec
 
 from pyroadrunner.goridge.pipes import pipe_file, undivided
 
@@ -18,6 +21,10 @@ _PARTIAL_AFTER = 0.1  # seconds a line without its end is waited for: a prompt, 
 _FLOOD = 64 * 1024  # bytes in one read, or ...
 _FLOOD_LINES = 512  # ... lines in one turn: whoever writes that much at once is slowed down ...
 _FLOOD_PAUSE = 0.01  # ... to one turn per this many seconds, so that its logging cannot starve the requests
+
+# How a message of Laravel Octane's worker to its command begins (laravel/octane, src/Stream.php).
+_OCTANE = re.compile(rb'\{"type":"(?:raw|request|shutdown|throwable)"')
+_OCTANE_TYPE = b'{"type":"'
 
 
 class OutputReader(asyncio.Protocol):
@@ -111,6 +118,10 @@ class OutputReader(asyncio.Protocol):
             self._emit(rest)
 
     def _emit(self, line: bytes) -> None:
+        if line.find(_OCTANE_TYPE, 1) > 0:
+            text, line = _split_message(line)
+            if text:
+                self._emit(text)
         while len(line) > MAX_LINE:
             self._log(line[:MAX_LINE])
             line = line[MAX_LINE:]
@@ -121,3 +132,17 @@ class OutputReader(asyncio.Protocol):
         if text:
             self._tail.append(text)
         self._on_line(text)
+
+
+def _split_message(line: bytes) -> tuple[bytes, bytes]:
+    """The text before a message of Octane's worker, and the message; no text where the line has no such message.
+
+    An application may write text without a line break just before. RoadRunner logs each write on its own, so Octane,
+    which decodes a whole record, finds the message."""
+    for found in _OCTANE.finditer(line, 1):
+        try:
+            msgspec.json.decode(line[found.start() :])
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        return line[: found.start()], line[found.start() :]
+    return b"", line

@@ -15,7 +15,7 @@ from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.goridge.stray import text_of
 from pyroadrunner.log import Log
 from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
-from pyroadrunner.workers.errors import ALLOCATE_HELP, STDOUT_HELP, WorkerStartError
+from pyroadrunner.workers.errors import STDOUT_HELP, WorkerStartError, no_hello
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.process import Worker
 
@@ -112,7 +112,7 @@ class _Start:
         hello = relay.greet(os.getpid())
         await asyncio.wait([hello], timeout=timeout)
         if not hello.done():
-            raise self._error(f"failed to spawn a worker, possible reasons: {ALLOCATE_HELP}", None)
+            raise self._error(no_hello(timeout), None)
         try:
             hello.result()
         except RemoteFrameError:
@@ -140,7 +140,7 @@ class _Start:
                 listener.forget(self.child.pid)
         if self.child.exited.done():
             raise await self._ended("exited before it connected to the relay")
-        raise self._error(f"failed to spawn a worker, possible reasons: {ALLOCATE_HELP}", None)
+        raise self._error(no_hello(timeout), None)
 
     async def _start(
         self, env: Mapping[str, str], identity: Identity, *, stdin: int = DEVNULL, stdout: int = DEVNULL

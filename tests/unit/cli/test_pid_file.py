@@ -28,6 +28,19 @@ def test_the_pid_is_written_without_a_newline_and_removed(folder: Path) -> None:
     assert not (folder / ".pid").exists()
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_only_its_owner_can_write_it(folder: Path, older: bool) -> None:
+    if older:
+        (folder / ".pid").touch()
+        (folder / ".pid").chmod(0o666)
+    before = os.umask(0)
+    try:
+        PidFile().write()
+    finally:
+        os.umask(before)
+    assert (folder / ".pid").stat().st_mode & 0o777 == 0o644
+
+
 def test_the_file_of_another_server_stays(folder: Path) -> None:
     file = PidFile()
     file.write()

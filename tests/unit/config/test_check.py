@@ -46,6 +46,16 @@ def test_faults_of_all_sections_are_listed_and_refused_together() -> None:
     assert len(str(refused.value).splitlines()) == 3
 
 
+def test_unknown_keys_that_may_explain_the_faults_are_refused_with_them() -> None:
+    checked = check(raw({"server": {"comand": "php worker.php"}, "http": {"access_logs": "maybe"}}), MODELS)
+    with pytest.raises(ConfigError) as refused:
+        checked.refuse_faults()
+    text = str(refused.value)
+    assert text.index("server.command: is required") < text.index("warning: ")
+    assert text.endswith("warning: test: server.comand: unknown key; did you mean `command`?")
+    assert len(refused.value.faults) == 2
+
+
 @pytest.mark.parametrize(
     ("section", "kind", "text"),
     [

@@ -39,9 +39,21 @@ def answer(body: bytes, head: bytes = HEAD, stream: int = 0) -> Frame:
     return Frame(Flag.JSON, head + body, (len(head),), stream)
 
 
-@pytest.mark.parametrize("returned", ["héllo", "héllo".encode(), (200, {}, "héllo"), Response(body="héllo")])
-def test_every_shape_of_an_answer_is_sent(run: Callable[..., list[Frame]], returned: object) -> None:
-    assert run(lambda _: returned, context()) == [answer("héllo".encode())]
+TEXT_HEAD = b'{"status":200,"headers":{"Content-Type":["text/plain; charset=utf-8"]}}'
+
+
+@pytest.mark.parametrize("returned", ["héllo", (200, {}, "héllo"), Response(body="héllo"), Response("héllo")])
+def test_text_is_sent_in_utf_8_and_says_so(run: Callable[..., list[Frame]], returned: object) -> None:
+    assert run(lambda _: returned, context()) == [answer("héllo".encode(), TEXT_HEAD)]
+
+
+@pytest.mark.parametrize("returned", [b"\xff", (200, {}, b"\xff"), Response(body=b"\xff"), Response(b"\xff")])
+def test_bytes_are_sent_as_they_are(run: Callable[..., list[Frame]], returned: object) -> None:
+    assert run(lambda _: returned, context()) == [answer(b"\xff")]
+
+
+def test_an_empty_text_has_no_type(run: Callable[..., list[Frame]]) -> None:
+    assert run(lambda _: "", context()) == [answer(b"")]
 
 
 def test_status_and_headers_travel_in_the_head(run: Callable[..., list[Frame]]) -> None:
@@ -68,7 +80,7 @@ def test_what_a_handler_raises_is_an_error_and_the_worker_lives_on(run: Callable
     assert bad.flags == Flag.ERROR
     assert b"Traceback" in bad.payload
     assert bad.payload.endswith(b"ValueError: no such thing\n")
-    assert good == answer(b"fine")
+    assert good == answer(b"fine", TEXT_HEAD)
 
 
 def test_a_stream_that_fails_halfway_ends_with_an_error(run: Callable[..., list[Frame]]) -> None:
@@ -110,7 +122,7 @@ def test_early_hints_go_ahead_of_the_answer() -> None:
     http.respond(200, "hello")
     hints = b'{"status":103,"headers":{"Link":["</a.css>"]}}'
     assert rig.server.receive() == answer(b"", hints, Stream.STREAM)
-    assert rig.server.receive() == answer(b"hello")
+    assert rig.server.receive() == answer(b"hello", TEXT_HEAD)
     rig.close()
 
 
@@ -123,7 +135,7 @@ def test_a_handler_that_returns_nothing_is_told_so(run: Callable[..., list[Frame
 def test_a_context_that_cannot_be_read_is_an_error_and_the_worker_lives_on(run: Callable[..., list[Frame]]) -> None:
     bad, good = run(lambda _: "fine", b"{not json", context())
     assert bad.payload.startswith(b"cannot read the request: ")
-    assert good == answer(b"fine")
+    assert good == answer(b"fine", TEXT_HEAD)
 
 
 def test_protobuf_is_declined_in_words(run: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,10 +22,15 @@ from pyroadrunner.workers.errors import (
     WorkerRefused,
     WorkerStartError,
     describe_exit,
+    no_hello,
 )
 
 TEXTS: list[tuple[PoolError, str]] = [
-    (NoFreeWorker("http", 60.0), "static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec"),
+    (
+        NoFreeWorker("http", 60.013),
+        "static_pool_exec: NoFreeWorkers:\n\tstatic_pool_exec: no worker of the pool http became free within "
+        "allocate_timeout (waited 1m)",
+    ),
     (QueueFull("http", 10), "static_pool_exec: QueueSize: max queue size reached"),
     (EmptyPayload(), "static_pool_exec: payload can not be empty"),
     (
@@ -46,8 +51,15 @@ TEXTS: list[tuple[PoolError, str]] = [
 
 
 @pytest.mark.parametrize(("error", "text"), TEXTS, ids=lambda value: type(value).__name__)
-def test_the_text_is_roadrunners(error: PoolError, text: str) -> None:
+def test_the_text_begins_as_roadrunners_does(error: PoolError, text: str) -> None:
     assert str(error) == text
+
+
+def test_a_worker_that_says_nothing_is_told_with_the_limit() -> None:
+    assert no_hello(2.5) == (
+        "failed to spawn a worker, possible reasons: https://docs.roadrunner.dev/error-codes/allocate-timeout; "
+        "it did not answer within allocate_timeout (2.5s)"
+    )
 
 
 @pytest.mark.parametrize("error", [error for error, _ in TEXTS], ids=lambda error: type(error).__name__)

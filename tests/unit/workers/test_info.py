@@ -20,20 +20,25 @@ INFO = WorkerInfo(
 )
 
 
+THEIRS = {
+    "pid": 7,
+    "status": 2,
+    "numExecs": 3,
+    "created": 1_700_000_000_000_000_000,
+    "memoryUsage": 1 << 20,
+    "CPUPercent": 1.5,
+    "command": "",
+    "statusStr": "working",
+}
+OURS = {"pool": "http", "activity": "GET /slow", "activitySince": 1_700_000_000_000_000_001}
+
+
 def test_the_names_on_the_wire_are_roadrunners_and_ours_come_after_them() -> None:
-    assert msgspec.json.decode(msgspec.json.encode(INFO)) == {
-        "pid": 7,
-        "status": 2,
-        "numExecs": 3,
-        "created": 1_700_000_000_000_000_000,
-        "memoryUsage": 1 << 20,
-        "CPUPercent": 1.5,
-        "command": "",
-        "statusStr": "working",
-        "pool": "http",
-        "activity": "GET /slow",
-        "activitySince": 1_700_000_000_000_000_001,
-    }
+    assert msgspec.json.decode(msgspec.json.encode(INFO)) == THEIRS | OURS
+
+
+def test_the_public_figures_have_roadrunners_keys_alone() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(INFO.public())) == THEIRS
 
 
 def test_what_is_sent_is_read_back() -> None:

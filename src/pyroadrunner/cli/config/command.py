@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 
 from pyroadrunner.cli.config import render
-from pyroadrunner.config.check import Checked, absent
+from pyroadrunner.config.check import Checked, absent, doubtful
 from pyroadrunner.config.check import check as check_config
 from pyroadrunner.config.effective import effective
 from pyroadrunner.config.errors import ConfigError, Fault
@@ -27,12 +27,12 @@ def check(options: LoadOptions, *, as_json: bool) -> int:
         raw = load(options)
         checked = check_config(raw, section_models())
         with redirect_stdout(sys.stderr):  # a module may print when it is imported
-            missing = absent(raw, checked)
+            missing, doubts = absent(raw, checked), doubtful(raw, checked)
     except ConfigError as wrong:
-        checked, missing = Checked(sections={}, faults=wrong.faults, warnings=[]), []
+        checked, missing, doubts = Checked(sections={}, faults=wrong.faults, warnings=[]), [], []
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     faults = sorted([*checked.faults, *missing, *unknown], key=_place)
-    warnings = [warning for warning in checked.warnings if warning.kind != "unknown"]
+    warnings = [warning for warning in [*checked.warnings, *doubts] if warning.kind != "unknown"]
     if as_json:
         print(render.faults_json(faults, warnings, checked.sections))
     else:

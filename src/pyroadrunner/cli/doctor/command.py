@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 from pyroadrunner.cli.console import say
 from pyroadrunner.cli.doctor import boot, brokers, extras, machine, php, places, render
-from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
-from pyroadrunner.config.check import Checked, absent, check
+from pyroadrunner.cli.doctor.finding import Finding, Verdict, fail, ok, warn
+from pyroadrunner.config.check import Checked, absent, check, doubtful
 from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
@@ -55,12 +56,32 @@ def look(options: LoadOptions) -> Iterator[Finding]:
     yield from _config(raw, checked)
     yield from _php(checked, effective)
     yield from (extras.look(need) for need in extras.needs(effective, experimental=options.experimental))
-    yield from (places.listen(key, text) for key, text in places.addresses(effective))
-    yield from (places.folder(key, path) for key, path in places.folders(effective))
-    yield from (brokers.look(*one) for one in brokers.brokers(effective))
+    yield from (_with_line(raw, finding) for finding in _places(raw, effective))
+    yield from (_with_line(raw, brokers.look(*one)) for one in brokers.brokers(effective))
     server = checked.sections.get("server")
     if isinstance(server, ServerConfig):
         yield from (boot.look(server, name, pool, boot.rpc_of(effective)) for name, pool in pools)
+
+
+def _places(raw: RawConfig, effective: Mapping[str, Any]) -> Iterator[Finding]:
+    addresses = list(places.addresses(effective))
+    twice = {key: places.twice(key, text, other, _line(raw, other)) for key, text, other in places.shared(addresses)}
+    for key, text in addresses:
+        yield twice.get(key) or places.listen(key, text, raw.path)
+    yield from (places.folder(key, path) for key, path in places.folders(effective))
+
+
+def _with_line(raw: RawConfig, finding: Finding) -> Finding:
+    """With file and line of its key, where something is wrong with it."""
+    line = _line(raw, finding.what)
+    if finding.verdict is Verdict.OK or not line:
+        return finding
+    return replace(finding, found=f"{line}: {finding.found}")
+
+
+def _line(raw: RawConfig, key: str) -> str:
+    origin = raw.origin(tuple(key.split(".")))
+    return str(origin) if origin.line is not None or origin.kind == "override" else ""
 
 
 def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
@@ -68,7 +89,7 @@ def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
         faults = [*checked.faults, *absent(raw, checked)]
     for fault in faults:
         yield fail(_CONFIG, fault.path or "config", str(fault), "rr config check shows all of them")
-    for warning in checked.warnings:
+    for warning in [*checked.warnings, *doubtful(raw, checked)]:
         yield warn(_CONFIG, warning.path or "config", str(warning), "")
     if not faults:
         yield ok(_CONFIG, "file", f"{raw.path}: {len(checked.sections)} sections without a fault")

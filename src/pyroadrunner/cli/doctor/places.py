@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import psutil
-
+from pyroadrunner.cli.doctor import holders
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok
+from pyroadrunner.cli.doctor.holders import Holder
 from pyroadrunner.config.temporary import temporary_folder
 
 _PART = "places"
+_IPV4_ONLY = ("http.", "fileserver.")  # where `:port` means every IPv4 address and no IPv6
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
 # Keys that name an address; whose section is there, and that are not empty, are looked at.
 _LISTEN = (
     "http.address",
@@ -36,7 +39,7 @@ def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """
     for key in _LISTEN:
         text = value(config, key)
-        if key == "http.ssl.address" and not value(config, "http.ssl.cert"):
+        if key == "http.ssl.address" and not value(config, "http.ssl.cert") and value(config, "http.ssl.acme") is None:
             continue
         if isinstance(text, str) and text not in ("", "pipes"):
             yield key, text
@@ -54,32 +57,103 @@ def value(config: Mapping[str, Any], key: str) -> Any:
     return found
 
 
-def listen(key: str, text: str) -> Finding:
-    """Whether an address is free, or who has it."""
+def shared(addresses: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Key, text and the earlier key of each address that another section has, too. Pure."""
+    for at, (key, text) in enumerate(addresses):
+        for earlier, other in addresses[:at]:
+            if any(_clash(one, another) for one in _spots(key, text) for another in _spots(earlier, other)):
+                yield key, text, earlier
+                break
+
+
+_Spot = tuple[str, str, str]  # unix, IPv4 or IPv6; path or host, `*` = every one; port
+_LOOPBACK = {"localhost": (("4", "127.0.0.1"), ("6", "::1"))}
+
+
+def _spots(key: str, text: str) -> list[_Spot]:
     scheme, _, where = text.rpartition("://")
     if scheme == "unix":
-        return _unix(key, where)
+        return [("unix", os.path.abspath(where), "")]
+    host, _, port = where.rpartition(":")
+    host = host.strip("[]")
+    if not port.isdecimal() or int(port) == 0:  # 0: any free port
+        return []
+    if host == "":
+        families = "4" if key.startswith(_IPV4_ONLY) else "46"
+        return [(family, "*", port) for family in families]
+    if host in ("0.0.0.0", "::"):
+        return [("6" if ":" in host else "4", "*", port)]
+    found = _LOOPBACK.get(host, (("6" if ":" in host else "4", host),))
+    return [(family, one, port) for family, one in found]
+
+
+def _clash(one: _Spot, other: _Spot) -> bool:
+    same_host = one[1] == other[1] or "*" in (one[1], other[1])
+    return one[0] == other[0] and one[2] == other[2] and same_host
+
+
+def twice(key: str, text: str, earlier: str, where: str) -> Finding:
+    """An address that two sections have.
+
+    Args:
+        where: file and line of the earlier one; may be empty.
+    """
+    place = f" ({where})" if where else ""
+    return fail(
+        _PART, key, f"{text} is the address of {earlier}{place}, too", "set another port or path for one of them"
+    )
+
+
+def listen(key: str, text: str, config: str) -> Finding:
+    """Whether an address is free, or who has it.
+
+    Args:
+        config: absolute path of the config; its own running server is no fault.
+    """
+    scheme, _, where = text.rpartition("://")
+    if scheme == "unix":
+        return _unix(key, where, config)
     host, _, port = where.rpartition(":")
     if not port.isdecimal() or int(port) > 0xFFFF:
         return fail(_PART, key, f"{text} is no address", "write host:port")
-    host = host.strip("[]")
+    host = host.strip("[]") or ("0.0.0.0" if key.startswith(_IPV4_ONLY) else "")
     try:
         infos = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, where_to in infos[:1]:
+    except OSError as wrong:
+        return _refused(key, text, wrong)
+    absent: OSError | None = None
+    bound = False
+    for family, kind, protocol, _, address in dict.fromkeys(infos):
+        try:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(where_to)
-    except OSError as wrong:
-        return _taken(key, text, int(port)) if wrong.errno == errno.EADDRINUSE else _refused(key, text, wrong)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+                bound = True
+        except OSError as wrong:
+            if wrong.errno == errno.EADDRINUSE:
+                hosts = [str(info[4][0]) for info in infos]
+                return held(key, text, holders.of_port(int(port), hosts), config)
+            if wrong.errno not in _ABSENT:
+                return _refused(key, text, wrong)
+            absent = wrong
+    if absent is not None and not bound:
+        return _refused(key, text, absent)
     return ok(_PART, key, f"{text} is free")
 
 
-def _taken(key: str, text: str, port: int) -> Finding:
-    holder = _holder(port)
-    if holder is not None and _is_server(holder):
-        return ok(_PART, key, f"{text} is held by a running server (process {holder.pid})")
-    who = f"process {holder.pid} ({_name(holder)})" if holder is not None else "a process of another user"
-    return fail(_PART, key, f"{text} is held by {who}", "stop it, or set another port")
+def held(key: str, text: str, by: Sequence[Holder], config: str) -> Finding:
+    """An address that somebody has. Pure, but for links in paths."""
+    for holder in by:
+        if holder.is_server_of(config):
+            return ok(_PART, key, f"{text} is held by a running server (process {holder.pid})")
+    for holder in by:
+        if holder.is_systemd():
+            return ok(_PART, key, f"{text} is held by systemd, which passes it on to the server")
+    who = " and ".join(map(str, by)) or "a process of another user"
+    other = "port" if not text.startswith("unix://") else "path"
+    return fail(_PART, key, f"{text} is held by {who}", f"stop it, or set another {other}")
 
 
 def _refused(key: str, text: str, wrong: OSError) -> Finding:
@@ -89,40 +163,24 @@ def _refused(key: str, text: str, wrong: OSError) -> Finding:
     return fail(_PART, key, f"{text}: {(wrong.strerror or str(wrong)).lower()}", "set an address of this machine")
 
 
-def _holder(port: int) -> psutil.Process | None:
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
-                return psutil.Process(connection.pid)
-    except psutil.Error:  # on some systems only root may ask
-        pass
-    return None
-
-
-def _is_server(process: psutil.Process) -> bool:
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return False
-    return "serve" in words and any(os.path.basename(word) == "rr" for word in words)
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return process.name()
-    except psutil.Error:
-        return "gone"
-
-
-def _unix(key: str, path: str) -> Finding:
+def _unix(key: str, path: str, config: str) -> Finding:
+    text = f"unix://{path}"
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(path)
-        except OSError:
-            pass
+        except (ConnectionRefusedError, FileNotFoundError):
+            pass  # nobody listens: the server replaces the file
+        except PermissionError:
+            return fail(_PART, key, f"{text} is a socket of another user", "remove it, or set another path")
+        except OSError as wrong:
+            if not isinstance(wrong, TimeoutError) and wrong.errno != errno.EAGAIN:
+                return _refused(key, text, wrong)
+            return held(key, text, [], config)  # a full backlog: somebody listens
         else:
-            return ok(_PART, key, f"unix://{path} is held by a running server")
+            return held(key, text, holders.of_socket(probe), config)
+    if os.path.exists(path) and not stat.S_ISSOCK(os.stat(path).st_mode):
+        return fail(_PART, key, f"{path} is there and is no socket", "remove it, or set another path")
     return folder(key, os.path.dirname(path) or ".")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from pyroadrunner.errors import RoadRunnerError
 
 NAME = ".pid"
+_MODE = 0o644  # before the umask: who can write the file chooses the process that `rr stop` signals
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NoPidFile(RoadRunnerError):
@@ -27,7 +30,8 @@ class PidFile:
             RoadRunnerError: it can't be written.
         """
         try:
-            self._path.write_text(str(os.getpid()), encoding="ascii")
+            with open(self._path, "w", encoding="ascii", opener=_open) as file:
+                file.write(str(os.getpid()))
         except OSError as wrong:
             raise RoadRunnerError(f"-p: open {self._path}: {(wrong.strerror or str(wrong)).lower()}") from wrong
 
@@ -38,6 +42,14 @@ class PidFile:
                 self._path.unlink()
         except OSError:  # gone already, or not ours to remove
             pass
+
+
+def _open(path: str, flags: int) -> int:
+    file = os.open(path, flags, _MODE)
+    found = os.fstat(file)
+    if found.st_mode & _OTHERS_WRITE and found.st_uid == os.geteuid():  # a file of an older version
+        os.fchmod(file, stat.S_IMODE(found.st_mode) & ~_OTHERS_WRITE)
+    return file
 
 
 def read_pid() -> int:

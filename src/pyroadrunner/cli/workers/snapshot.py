@@ -16,7 +16,8 @@ class PluginView:
 
     Attributes:
         name: of the plugin.
-        workers: as ``informer.Workers`` gives them, by pid.
+        workers: as ``informer.WorkerDetails`` gives them, by pid; as ``informer.Workers`` does where the server has
+            only that.
         jobs: its pipelines, as ``informer.Jobs`` gives them; empty where it has none.
         error: why its workers are not known; else empty.
     """
@@ -39,8 +40,19 @@ def take(server: RpcClient, plugins: Sequence[str]) -> list[PluginView]:
 
 def _view(server: RpcClient, name: str) -> PluginView:
     try:
-        workers = server.call("informer.Workers", name)["workers"] or []
+        workers = _workers(server, name)
         jobs = server.call("informer.Jobs", name) or []
     except CallFailed as error:
         return PluginView(name, error=str(error))
     return PluginView(name, sorted(workers, key=lambda worker: worker["pid"]), jobs)
+
+
+def _workers(server: RpcClient, name: str) -> list[dict[str, Any]]:
+    try:
+        answer = server.call("informer.WorkerDetails", name)
+    except CallFailed as error:
+        if "can't find method" not in str(error):
+            raise
+        answer = server.call("informer.Workers", name)  # an older version, or RoadRunner itself
+    workers: list[dict[str, Any]] = answer["workers"] or []
+    return workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -47,3 +48,12 @@ class FileServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     """Accepted, since RoadRunner has it; bodies of requests are never read."""
     serve: list[ServeConfig] = msgspec.field(default_factory=list)
     """Prefixes; the first that has the file answers."""
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        """Folders that are not there: their files are not found until they are."""
+        for at, mount in enumerate(self.serve):
+            if not os.path.isdir(mount.root):
+                yield (
+                    f"serve.{at}.root",
+                    f"{mount.root} is no folder (looked in {os.getcwd()}); its files are not found",
+                )

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pyroadrunner.certificates import Problem, look_at
 from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.door.address import parse_address
+from pyroadrunner.door.address import SOCKET_MODE, parse_address
 from pyroadrunner.door.errors import ListenError
 from pyroadrunner.plugins.http.middleware.config import (
     BUILT_IN,
@@ -85,6 +86,9 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     address: str = ""
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""
+    socket_mode: Annotated[int, msgspec.Meta(ge=0, le=0o777)] = SOCKET_MODE
+    """Mode of a unix socket (``address``, ``fcgi.address``), such as 0666, whatever the umask is (ours). With 0660 its
+    owner and its group can connect."""
     internal_error_code: Status = 500
     """Status of a request whose worker failed; 0 = 500."""
     overload_code: Status = 503
@@ -152,7 +156,37 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                 yield f"custom.{name}", "is not asked for: http.middleware does not name it"
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Middleware of other packages that can't be imported."""
+        """Middleware that can't be imported, files of TLS that can't be used, a folder that is not there."""
+        yield from self._absent_middleware()
+        yield from self._one_of_two()
+        yield from ((key, problem.message) for key, problem in self._tls_problems() if problem.fatal)
+        if self.static is not None and "static" in self.middleware:
+            yield from ((f"static.{key}", message) for key, message in self.static.absent())
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        """Certificates that are not in their time."""
+        yield from ((key, problem.message) for key, problem in self._tls_problems() if not problem.fatal)
+
+    def _one_of_two(self) -> Iterable[tuple[str, str]]:
+        if self.ssl.acme is None and bool(self.ssl.cert) != bool(self.ssl.key):
+            there, missing = ("cert", "key") if self.ssl.cert else ("key", "cert")
+            yield f"ssl.{there}", f"is set and http.ssl.{missing} is not: TLS needs both"
+
+    def _tls_problems(self) -> Iterable[tuple[str, Problem]]:
+        """By key below the section."""
+        ssl, http3 = self.ssl, self.http3
+        if ssl.acme is not None:
+            for problem in look_at(root_ca=ssl.acme.directory_ca):
+                yield "ssl.acme.directory_ca", problem
+        if ssl.acme is not None or (ssl.cert and ssl.key):
+            cert, key = ("", "") if ssl.acme is not None else (ssl.cert, ssl.key)
+            for problem in look_at(cert=cert, key=key, root_ca=ssl.root_ca):
+                yield f"ssl.{problem.key}", problem
+        if http3.address and http3.cert and http3.key:
+            for problem in look_at(cert=http3.cert, key=http3.key):
+                yield f"http3.{problem.key}", problem
+
+    def _absent_middleware(self) -> Iterable[tuple[str, str]]:
         from pyroadrunner.plugins.http.middleware.imported import NotImported, imported  # only a check asks
 
         for at, name in enumerate(self.middleware):

@@ -86,10 +86,10 @@ class Doors:
             log.warning("http.http3 is experimental and off; switch it on with rr serve -e")
             wants_http3 = False
         if config.ssl.acme is None and self._files is not None:
-            self._files.check()
+            _check(self._files)
         try:
             if config.address:
-                self._plain_sockets = BoundSockets(parse_address(config.address))
+                self._plain_sockets = BoundSockets(parse_address(config.address), mode=config.socket_mode)
             if config.ssl.acme is not None or self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
                 if config.ssl.acme is not None:
@@ -97,7 +97,7 @@ class Doors:
                     self._files = files_of(config.ssl, self._acme.path)
             if config.fcgi.address:
                 address = parse_address(config.fcgi.address, "http.fcgi.address")
-                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address")
+                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address", config.socket_mode)
             if wants_http3:
                 self._udp = _udp_socket(config.http3.address)
         except BaseException:
@@ -133,7 +133,7 @@ class Doors:
             assert self._files is not None
             if self._acme is not None:
                 await self._acme.obtain()  # after the plain address: the question for it may come in there
-                self._files.check()
+                _check(self._files)
             around = _unchanged if self._files.client == "none" else ClientCertificate
             entry = self._entry(chain, around)
             self.tls = TlsListener(
@@ -151,7 +151,10 @@ class Doors:
         if self._udp is not None:
             from pyroadrunner.plugins.http.http3.listener import Http3Listener
 
-            await self._start(Http3Listener(self._entry(chain, _unchanged), self._udp, self._http3_files()))
+            files = self._http3_files()
+            if files is not self._files:
+                _check(files)
+            await self._start(Http3Listener(self._entry(chain, _unchanged), self._udp, files))
 
     def replacement(self, chain: Chain) -> Callable[[], None]:
         """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
@@ -220,6 +223,11 @@ class Doors:
     async def _start(self, door: Door) -> None:
         await door.start()
         self._open.append(door)
+
+
+def _check(files: TlsFiles) -> None:
+    for warning in files.check():
+        log.warning(warning)
 
 
 def _unchanged(app: ASGIApp) -> ASGIApp:

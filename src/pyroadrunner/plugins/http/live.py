@@ -38,4 +38,6 @@ LIVE_KEYS = frozenset(
 )
 
 # The sockets, and what a worker is.
-RESTART_KEYS = frozenset({"address", "fcgi", "http10", "http2", "http3", "routes", "ssl", "pool.command", "pool.debug"})
+RESTART_KEYS = frozenset(
+    {"address", "fcgi", "http10", "http2", "http3", "routes", "socket_mode", "ssl", "pool.command", "pool.debug"}
+)

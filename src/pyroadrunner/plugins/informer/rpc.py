@@ -8,22 +8,29 @@ import msgspec
 
 from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod, WorkerPool
 from pyroadrunner.plugins.informer.errors import NoWorkers
-from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
 
 class Workers(msgspec.Struct):
     """The answer of ``informer.Workers``."""
 
+    workers: list[PublicWorkerInfo]
+
+
+class WorkerDetails(msgspec.Struct):
+    """The answer of ``informer.WorkerDetails``."""
+
     workers: list[WorkerInfo]
 
 
 def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
-    """``List``, ``Workers``, ``Jobs``, ``AddWorker``, ``RemoveWorker`` over the plugins running at the time."""
+    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, over the plugins that run at
+    the time."""
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
-    async def workers(name: str) -> Workers:
+    async def found_workers(name: str) -> list[WorkerInfo]:
         """Of every pool of the plugin and the processes it has besides, or of the one pool of that name. None for a
         plugin that is not there: RoadRunner answers null, and PHP's client falls over it."""
         found: list[WorkerInfo] = []
@@ -35,7 +42,15 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         for sidecar in sidecars:
             if sidecar.name == name:
                 found += await sidecar.workers()
-        return Workers(found)
+        return found
+
+    async def workers(name: str) -> Workers:
+        """With exactly the keys of RoadRunner, which published clients know."""
+        return Workers([info.public() for info in await found_workers(name)])
+
+    async def worker_details(name: str) -> WorkerDetails:
+        """With keys of ours besides (``pool``, ``activity``, ``activitySince``); RoadRunner has no such method."""
+        return WorkerDetails(await found_workers(name))
 
     def jobs(_: str) -> None:
         """The pipelines of a plugin; null for one without, as in RoadRunner."""
@@ -51,6 +66,7 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
     return {
         "List": RpcMethod(names),
         "Workers": RpcMethod(workers, str),
+        "WorkerDetails": RpcMethod(worker_details, str),
         "Jobs": RpcMethod(jobs, str),
         "AddWorker": RpcMethod(add_worker, str),
         "RemoveWorker": RpcMethod(remove_worker, str),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,8 @@ class MemoryConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Most keys it holds; the least recently used one makes room. 0: no limit."""
     max_bytes: Annotated[int, Meta(ge=0)] = 0
     """Most bytes of keys and values it holds; the least recently used ones make room. 0: no limit."""
+    interval: Any = None
+    """Accepted and ignored, as in RoadRunner; published skeletons have it. An item expires at its own moment."""
 
 
 class BoltdbConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -43,6 +45,8 @@ class MemcachedConfig(msgspec.Struct, kw_only=True, frozen=True):
     """`host:port` of each server; keys are spread over them by hash."""
     timeout: Duration = 1.0
     """How long an operation may take, connecting included."""
+    interval: Any = None
+    """Accepted and ignored, as in RoadRunner."""
 
 
 class MemoryStorage(msgspec.Struct, kw_only=True, frozen=True, tag_field="driver", tag="memory"):
@@ -97,3 +101,18 @@ class KvConfig(msgspec.Struct, kw_only=True, frozen=True):
         for name, storage in self.storages.items():
             if storage.config is None:
                 yield name, SETTINGS[type(storage)]
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """What Redis can't be reached with."""
+        for name, config in self._of_redis():
+            yield from ((f"{name}.config.{key}", message) for key, message in config.absent())
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        """What it is reached with and is hardly meant."""
+        for name, config in self._of_redis():
+            yield from ((f"{name}.config.{key}", message) for key, message in config.doubtful())
+
+    def _of_redis(self) -> Iterable[tuple[str, RedisConfig]]:
+        for name, storage in self.storages.items():
+            if isinstance(storage, RedisStorage) and storage.config is not None:
+                yield name, storage.config

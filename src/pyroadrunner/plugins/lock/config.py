@@ -28,3 +28,13 @@ class LockConfig(msgspec.Struct, kw_only=True, frozen=True):
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.prefix:
             yield "prefix", "should not be empty"
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """What Redis can't be reached with."""
+        yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        yield from ((f"config.{key}", message) for key, message in self._of_redis().doubtful())
+
+    def _of_redis(self) -> RedisConfig:
+        return self.config if self.driver == "redis" and self.config is not None else RedisConfig()

@@ -10,8 +10,6 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
 
-log = Log("resetter")
-
 
 def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
     """``List`` and ``Reset`` over the plugins running at the time."""
@@ -25,19 +23,30 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         resets = _resets(plugins, sidecars, name)
         if not resets and name not in names(True):
             raise UnknownPlugin(name)
-        log.info("reset signal was received", plugin=name)
+        # RoadRunner's plugins log their own resets: `logs.channels.http` applies to those of `http`.
+        owner = _owner(plugins, name)
+        log = Log(owner)
+        pool = {} if owner == name else {"pool": name}
+        log.info("reset signal was received", **pool)
         results = await asyncio.gather(*(restart() for restart in resets.values()), return_exceptions=True)
         failed = {what: error for what, error in zip(resets, results, strict=True) if isinstance(error, BaseException)}
         for error in failed.values():
             if not isinstance(error, RoadRunnerError):
                 raise error  # a bug: whoever runs the call logs it
         if failed:
-            log.error("reset failed", plugin=name, error=str(ResetFailed(failed)))
+            log.error("reset failed", error=str(ResetFailed(failed)), **pool)
             raise ResetFailed(failed)
-        log.info("plugin was successfully reset", plugin=name)
+        log.info("plugin was successfully reset", **pool)
         return True
 
     return {"List": RpcMethod(names), "Reset": RpcMethod(reset, str)}
+
+
+def _owner(plugins: Sequence[HasPools], name: str) -> str:
+    """The plugin that has the pool ``name``; ``name`` itself where that is a plugin."""
+    if any(plugin.name == name for plugin in plugins):
+        return name
+    return next((plugin.name for plugin in plugins for pool in plugin.pools() if pool == name), name)
 
 
 def _resets(

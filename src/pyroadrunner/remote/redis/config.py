@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pyroadrunner.certificates import Problem, look_at
 from pyroadrunner.config.values import Duration, StringList
 
 
@@ -20,10 +21,16 @@ class TlsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """File of the client's certificate (with `key`), where the server asks for one."""
     key: str = ""
     """File of the key of `cert`."""
+    client_auth_type: str = ""
+    """Accepted and ignored: it says what a server asks of its clients. RoadRunner's schema has it here, too."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         if bool(self.cert) != bool(self.key):
             yield ("key" if self.cert else "cert"), "is missing: a certificate needs its key, and a key its certificate"
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the files."""
+        return look_at(cert=self.cert, key=self.key, root_ca=self.root_ca)
 
 
 class RedisConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -77,3 +84,16 @@ class RedisConfig(msgspec.Struct, kw_only=True, frozen=True):
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.addrs:
             yield "addrs", "should not be empty"
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """Files of TLS that can't be used."""
+        yield from self._tls_problems(fatal=True)
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        """A certificate that is not in its time."""
+        yield from self._tls_problems(fatal=False)
+
+    def _tls_problems(self, *, fatal: bool) -> Iterable[tuple[str, str]]:
+        for problem in self.tls.problems() if self.tls is not None else ():
+            if problem.fatal is fatal:
+                yield f"tls.{problem.key}", problem.message

@@ -88,16 +88,19 @@ class RedisSettings:
             return None
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        file = self.tls.root_ca
         try:
-            if file:
-                context.load_verify_locations(cafile=file)
-            file = self.tls.cert
-            if file:
-                context.load_cert_chain(self.tls.cert, self.tls.key)
-        except OSError as error:
-            raise StoreError(f"tls: {file}: {(error.strerror or str(error)).lower()}") from error
+            if self.tls.root_ca:
+                context.load_verify_locations(cafile=self.tls.root_ca)
+            if self.tls.cert:
+                context.load_cert_chain(self.tls.cert, self.tls.key, password=_refuse_password)
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            fatal = [problem.message for problem in self.tls.problems() if problem.fatal]
+            raise StoreError(f"tls: {'; '.join(fatal) or error}") from error
         return context
+
+
+def _refuse_password() -> str:
+    raise ValueError("the key is encrypted")  # else OpenSSL asks for it on the terminal
 
 
 def _address(text: str) -> Address:

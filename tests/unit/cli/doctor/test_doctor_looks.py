@@ -9,6 +9,7 @@ import pytest
 
 from pyroadrunner.cli.doctor import brokers, machine, php, places
 from pyroadrunner.cli.doctor.finding import Verdict
+from pyroadrunner.cli.doctor.holders import Holder
 
 PHP = {
     "version": "8.3.1",
@@ -87,6 +88,9 @@ def test_the_addresses_of_a_config() -> None:
     }
     found = [("http.address", ":80"), ("rpc.listen", "tcp://127.0.0.1:6001"), ("tcp.servers.smtp.addr", ":25")]
     assert list(places.addresses(config)) == found
+    config["http"]["ssl"]["acme"] = {"email": "me@example.com"}
+    assert ("http.ssl.address", ":443") in list(places.addresses(config))
+    del config["http"]["ssl"]["acme"]
     config["http"]["ssl"]["cert"] = "a.pem"
     assert ("http.ssl.address", ":443") in list(places.addresses(config))
 
@@ -146,3 +150,72 @@ def test_what_a_control_group_has_left(tmp_path: Path, files: dict[str, str], fr
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert machine.free_in_group(tmp_path) == free
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("127.0.0.1:80", "tcp://127.0.0.1:80", True),
+        ("127.0.0.1:80", "127.0.0.1:81", False),
+        ("127.0.0.1:80", "127.0.0.2:80", False),
+        (":80", "127.0.0.1:80", True),
+        ("0.0.0.0:80", "127.0.0.1:80", True),
+        ("0.0.0.0:80", "[::1]:80", False),
+        ("[::]:80", "[::1]:80", True),
+        ("localhost:80", "127.0.0.1:80", True),
+        ("localhost:80", "[::1]:80", True),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("unix:///run/rr.sock", "unix:///run/x/../rr.sock", True),
+        ("unix:///run/rr.sock", "unix:///run/http.sock", False),
+        ("unix:///run/rr.sock", "127.0.0.1:80", False),
+        ("no address", "no address", False),
+    ],
+)
+def test_two_sections_on_one_address(one: str, other: str, clash: bool) -> None:
+    found = [("http.address", other, "rpc.listen")] if clash else []
+    assert list(places.shared([("rpc.listen", one), ("http.address", other)])) == found
+
+
+def test_no_host_is_ipv4_alone_in_http_and_everything_elsewhere() -> None:
+    assert list(places.shared([("http.address", ":80"), ("rpc.listen", "tcp://[::1]:80")])) == []
+    assert list(places.shared([("rpc.listen", "tcp://:80"), ("http.address", "[::1]:80")])) != []
+
+
+def server(*arguments: str, python: bool = True, folder: str = "/srv/app") -> Holder:
+    return Holder(7, "rr", folder, ("/usr/bin/python3", "/srv/rr/bin/rr", *arguments), python)
+
+
+@pytest.mark.parametrize(
+    ("holder", "ours"),
+    [
+        (server("serve"), True),
+        (server("-o", "http.address=:80", "serve", "-p"), True),
+        (server("serve", "-c", ".rr.yaml"), True),
+        (server("serve", "-c", "/srv/app/.rr.yaml"), True),
+        (server("serve", "-c", "app/.rr.yaml"), True),  # it works in the folder of its config since
+        (server("serve", "-w", "/srv/app", "-c", ".rr.yaml"), True),
+        (server("serve", "-c", "other.yaml"), False),
+        (server("serve", folder="/srv/other"), False),
+        (server("serve", python=False), False),  # RoadRunner itself
+        (server("workers", "-i"), False),
+        (Holder(7, "nginx", "/", ("nginx: master process",)), False),
+        (Holder(7, "nginx"), False),
+    ],
+)
+def test_the_running_server_of_a_config(holder: Holder, ours: bool) -> None:
+    assert holder.is_server_of("/srv/app/.rr.yaml") is ours
+    found = places.held("http.address", ":80", [Holder(8, "rr"), holder], "/srv/app/.rr.yaml")
+    assert found.verdict is (Verdict.OK if ours else Verdict.FAIL)
+
+
+def test_whoever_has_an_address_is_named() -> None:
+    nginx = Holder(3, "nginx", "/", ("nginx: master process",))
+    other = server("serve", folder="/srv/other")
+    found = places.held("http.address", ":80", [nginx, other], "/srv/app/.rr.yaml")
+    assert found.found == ":80 is held by process 3 (nginx) and process 7 (/srv/rr/bin/rr serve in /srv/other)"
+    assert "a process of another user" in places.held("http.address", ":80", [], "/srv/app/.rr.yaml").found
+
+
+def test_a_socket_that_systemd_opened_is_no_fault() -> None:
+    systemd = Holder(1, "systemd", "/", ("/sbin/init",))
+    assert places.held("http.address", ":80", [systemd], "/srv/app/.rr.yaml").verdict is Verdict.OK

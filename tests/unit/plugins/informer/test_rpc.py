@@ -39,13 +39,21 @@ def test_a_plugin_that_comes_later_is_listed_too() -> None:
     assert names(True) == ["jobs"]
 
 
-def test_the_workers_of_all_pools_of_a_plugin_are_told_with_roadrunners_keys() -> None:
+THEIRS = ["pid", "status", "numExecs", "created", "memoryUsage", "CPUPercent", "command", "statusStr"]
+
+
+def test_the_workers_of_all_pools_of_a_plugin_have_roadrunners_keys_alone() -> None:
+    """Those of `Spiral\\RoadRunner\\Informer\\Worker` (roadrunner-php/worker, src/Informer/Worker.php)."""
     workers = call("Workers", "http", HTTP, JOBS)["workers"]
+    assert [one["pid"] for one in workers] == [1, 2]
+    assert [list(one) for one in workers] == [THEIRS, THEIRS]
+
+
+def test_the_details_have_keys_of_ours_besides() -> None:
+    workers = call("WorkerDetails", "http", HTTP, JOBS)["workers"]
     assert [(one["pid"], one["pool"]) for one in workers] == [(1, "http"), (2, "http.slow")]
-    assert list(workers[0]) == [
-        *("pid", "status", "numExecs", "created", "memoryUsage", "CPUPercent", "command", "statusStr"),
-        *("pool", "activity", "activitySince"),
-    ]
+    assert list(workers[0]) == [*THEIRS, "pool", "activity", "activitySince"]
+    assert call("WorkerDetails", "nope", HTTP) == {"workers": []}
 
 
 @pytest.mark.parametrize("name", ["jobs", "nope", ""])

@@ -10,6 +10,7 @@ import pytest
 from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.workers.errors import WorkerStartError
+from support.log import logged
 from support.rpc import FakePlugin, FakePool, FakeSidecars, Refused
 
 
@@ -72,3 +73,22 @@ def test_one_pool_can_be_reset_by_its_name() -> None:
     assert (one.resets, two.resets) == (0, 1)
     with pytest.raises(UnknownPlugin):
         call("Reset", "http.fast", FakePlugin("http", one, two))
+
+
+def test_a_reset_is_logged_on_the_channel_of_its_plugin() -> None:
+    broken = FakePool("jobs", fails=Refused("no"))
+    with logged("http") as http, logged("jobs") as jobs, logged("service") as service:
+        assert call("Reset", "http", FakePlugin("http", FakePool("http")))
+        assert call("Reset", "http.slow", FakePlugin("http", FakePool("http"), FakePool("http.slow")))
+        with pytest.raises(ResetFailed):
+            call("Reset", "jobs", FakePlugin("jobs", broken))
+        asyncio.run(ResetterPlugin([], [FakeSidecars("service")]).rpc_methods()["Reset"].call("service"))
+    received, done = "reset signal was received", "plugin was successfully reset"
+    assert http.lines == [
+        ("INFO", received, {}),
+        ("INFO", done, {}),
+        ("INFO", received, {"pool": "http.slow"}),
+        ("INFO", done, {"pool": "http.slow"}),
+    ]
+    assert jobs.messages == [received, "reset failed"]
+    assert service.messages == [received, done]

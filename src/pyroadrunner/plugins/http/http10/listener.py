@@ -45,7 +45,7 @@ class Http10Listener:
         path = f"{self._folder}/engine.sock"
         self._way = UnixEngine(path)
         self._engine = Listener(
-            app, BoundSockets(Unix(path)), streams=streams, connections=self._limit, behind_proxy=True
+            app, BoundSockets(Unix(path), mode=0o600), streams=streams, connections=self._limit, behind_proxy=True
         )
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()

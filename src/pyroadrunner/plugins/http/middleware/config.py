@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
@@ -119,6 +120,13 @@ class StaticConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     def faults(self) -> Found:
         """What can't be sent."""
         yield from _unfit("response", self.response)
+
+    def absent(self) -> Found:
+        """A folder that is not there."""
+        if not self.dir:
+            yield "dir", "is required: name the folder whose files are served, such as public"
+        elif not os.path.isdir(self.dir):
+            yield "dir", f"{self.dir} is no folder (looked in {os.getcwd()})"
 
 
 class CustomConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

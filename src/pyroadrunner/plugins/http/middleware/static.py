@@ -5,7 +5,6 @@ What is no file goes on to the workers. Octane configures exactly this, with the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Iterable
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
@@ -41,10 +40,8 @@ def build(setup: Setup) -> Around | None:
     config = setup.config.static
     if config is None:
         return None
-    if not config.dir:
-        raise StaticError("http.static.dir is required: name the folder whose files are served, such as public")
-    if not os.path.isdir(config.dir):
-        raise StaticError(f"http.static.dir: {config.dir} is no folder (looked in {os.getcwd()})")
+    for key, message in config.absent():
+        raise StaticError(f"http.static.{key}: {message}")
     folder = PublicFolder(config.dir, Extensions(config.allow, config.forbid), follow=config.follow_symlinks)
     etags = Etags(weak=config.weak) if config.calculate_etag else None
     headers = pairs(config.response)

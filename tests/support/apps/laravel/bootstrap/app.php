@@ -40,6 +40,10 @@ $router->get('/say', static function () {
 
     return 'said';
 });
+$router->get('/say-and-throw', static function () {
+    fwrite(STDERR, 'no line break');
+    throw new RuntimeException('thrown behind it');
+});
 $router->get('/shutdown', static function () {
     fwrite(STDERR, '{"type":"shutdown"}' . "\n");
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig, TlsConfig
 from pyroadrunner.remote.redis.settings import RedisSettings
+from support.tls import Authority
 
 
 def test_defaults_are_go_redis() -> None:
@@ -56,9 +63,21 @@ def test_more_addresses_are_a_cluster_or_sentinels(addrs: int, master: str, clus
 
 
 def test_a_file_that_is_missing_or_no_certificate_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"tls: /nope/ca\.pem: no such file or directory"):
+    with pytest.raises(StoreError, match=r"tls: root_ca file '/nope/ca\.pem' does not exists"):
         RedisSettings.of(RedisConfig(tls=TlsConfig(root_ca="/nope/ca.pem")))
     garbage = tmp_path / "ca.pem"
     garbage.write_text("garbage")
-    with pytest.raises(StoreError, match=r"tls: .*ca\.pem: "):
+    with pytest.raises(StoreError, match=r"tls: root_ca file '.*ca\.pem' has no certificate in PEM form"):
         RedisSettings.of(RedisConfig(tls=TlsConfig(root_ca=str(garbage))))
+
+
+def test_a_key_that_is_encrypted_or_of_another_certificate_is_named(tmp_path: Path) -> None:
+    """Without asking for a password on the terminal."""
+    authority = Authority(tmp_path)
+    one, other = authority.client("one"), authority.client("other")
+    with pytest.raises(StoreError, match=r"tls: the key '.*other\.key' is not that of the certificate '.*one\.crt'"):
+        RedisSettings.of(RedisConfig(tls=TlsConfig(cert=str(one.cert), key=str(other.key))))
+    key = load_pem_private_key(one.key.read_bytes(), None)
+    one.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(StoreError, match=r"tls: .*the key is encrypted"):
+        RedisSettings.of(RedisConfig(tls=TlsConfig(cert=str(one.cert), key=str(one.key))))
