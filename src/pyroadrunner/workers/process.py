@@ -123,6 +123,7 @@ class Worker:
         job.attempts += 1
         job.since = self._loop.time()
         self._job = job
+        self._stderr.mark()
         self._relay.send(job.frame)
         if job.body:
             self._relay.send(job.body)
