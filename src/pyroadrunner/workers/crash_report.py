@@ -14,7 +14,9 @@ _FATAL_STATUS = 255  # PHP's exit code after a fatal error
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 
 
-def crash_fields(status: int | None, *, stderr: str, garbage: str, broken: str, busy: bool, killed: bool) -> dict[str, Any]:
+def crash_fields(
+    status: int | None, *, stderr: str, garbage: str, broken: str, busy: bool, killed: bool
+) -> dict[str, Any]:
     """Fields of the line ``worker died``.
 
     ``exit``, then where they are known ``error`` and ``trace`` (a list of lines), ``stdout``, ``stderr``, ``hint``.

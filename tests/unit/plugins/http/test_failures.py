@@ -18,9 +18,7 @@ def test_an_exception_is_its_message_and_its_trace_as_lines() -> None:
     with logged("http") as log:
         log_failure("execute", WorkerFailed(THROWN, 42), monotonic(), GET)
     [(_, _, fields)] = log.lines
-    assert (
-        fields["error"] == "sync_worker_receive_frame: SoftJobError: RuntimeException: no price in /app/Cart.php:10"
-    )
+    assert fields["error"] == "sync_worker_receive_frame: SoftJobError: RuntimeException: no price in /app/Cart.php:10"
     assert fields["trace"] == ["#0 /app/worker.php(9): Cart->price()", "#1 {main}"]
     assert fields["pid"] == 42
 
