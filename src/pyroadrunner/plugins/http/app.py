@@ -149,7 +149,9 @@ class WorkerApp:
 
     async def _stream(self, reply: Reply, scope: Scope, trailers: bool, send: Send, began: float) -> None:
         assert reply.stream is not None
-        forwarder = Forwarder(send, self._codec, head_only=scope["method"] == "HEAD", trailers=trailers)
+        forwarder = Forwarder(
+            send, self._codec, head_only=scope["method"] == "HEAD", trailers=trailers, request=self._named(scope)
+        )
         try:
             await forwarder.forward(reply, reply.stream)
         except RoadRunnerError as error:
