@@ -17,7 +17,9 @@ final class StrayOutput
         if (ob_get_level() > 0 && (ob_list_handlers()[0] ?? '') === self::class . '::write') {
             return;
         }
-        ini_set('display_errors', 'stderr');
+        // Without a file for it PHP's error log is stderr: displayed there as well, each error would be there twice.
+        $logged = filter_var(ini_get('log_errors'), FILTER_VALIDATE_BOOL) && (string) ini_get('error_log') === '';
+        ini_set('display_errors', $logged ? '0' : 'stderr');
         $early = '';
         while (ob_get_level() > 0 && (ob_get_status()['flags'] & PHP_OUTPUT_HANDLER_REMOVABLE)) {
             $early = ob_get_contents() . $early;

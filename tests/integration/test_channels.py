@@ -117,7 +117,8 @@ def test_other_libraries_and_warnings_are_lines_of_their_channel(tmp_path: Path)
     ]
     assert lines[0]["msg"] == "disk is low"
     assert lines[1]["error"] == "inside"
-    assert "Traceback" in lines[1]["trace"]
+    assert lines[1]["trace"][0] == "Traceback (most recent call last):"
+    assert lines[1]["trace"][-1] == "ValueError: inside"
 
 
 def test_the_log_is_as_before_once_it_has_stopped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

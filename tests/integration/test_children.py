@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -109,6 +110,31 @@ def test_the_tail_holds_the_last_lines() -> None:
     lines, tail = lines_of("seq 1 100 >&2")
     assert len(lines) == 100
     assert tail.split("\n") == [str(i) for i in range(91, 101)]
+
+
+def test_what_waits_in_the_pipe_when_a_request_begins_is_of_an_earlier_one() -> None:
+    async def main() -> str:
+        came = asyncio.Event()
+
+        def keep(line: str) -> None:
+            lines.append(line)
+            came.set()
+
+        output = OutputReader(keep)
+        end = await output.open()
+        output.mark()
+        os.write(end, b"first\n")
+        await came.wait()
+        os.write(end, b"second\n")  # not read yet: nothing was awaited
+        output.mark()
+        os.write(end, b"third\n")
+        os.close(end)
+        await output.closed
+        return output.tail()
+
+    lines: list[str] = []
+    assert run(main()) == "third"
+    assert lines == ["first", "second", "third"]
 
 
 def test_a_flood_is_read_to_its_end() -> None:

@@ -14,7 +14,7 @@ def say(text: str) -> None:
 def complain(text: str, *, plain: bool = False) -> None:
     """A message on stderr: bold red on a terminal, unless it is ``plain``."""
     if not plain and sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
-        text = f"\x1b[1;91m{text}\x1b[0m"
+        text = f"\x1b[1;31m{text}\x1b[0m"
     _write(2, text)
 
 

@@ -90,7 +90,7 @@ class Container:
             try:
                 await plugin.stop(max(0.0, deadline - loop.time()))
             except Exception as wrong:
-                trace = "".join(traceback.format_exception(wrong))
+                trace = "".join(traceback.format_exception(wrong)).splitlines()
                 _log.error("plugin did not stop cleanly", plugin=plugin.name, error=str(wrong), trace=trace)
                 errors.append(StopFailed(plugin.name, wrong))
             await self._end_runs(plugin)

@@ -7,6 +7,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 # Texts are RoadRunner's where a client may see or match them (spec: pool errors; roadrunner-server/pool).
 STDOUT_HELP = "https://docs.roadrunner.dev/error-codes/stdout-crc"
+SOFT_ERROR = "sync_worker_receive_frame: SoftJobError: "  # before the text of a worker that lives on
 _SHOWN = 8192  # characters of such text in an error's own; the whole is on the exception
 _ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
 
@@ -103,7 +104,7 @@ class WorkerFailed(WorkerError):
     """The worker answered with an error frame: its own words, and it lives on (RoadRunner's "soft job error")."""
 
     def __init__(self, text: str, pid: int) -> None:
-        super().__init__(f"sync_worker_receive_frame: SoftJobError: {text}", pid)
+        super().__init__(f"{SOFT_ERROR}{text}", pid)
         self.text = text
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import cast
 
 import msgspec
@@ -30,6 +33,9 @@ _OCTANE_TYPE = b'{"type":"'
 class OutputReader(asyncio.Protocol):
     """Reads what one child writes, until its pipe is closed by all who have it.
 
+    Positions are bytes from the child's first. Each line that is kept has the position of its end, so :meth:`mark`
+    costs the same however much was written, and lines that are still being read count to the right side of it.
+
     Attributes:
         closed: done once nothing more can come.
 
@@ -41,7 +47,14 @@ class OutputReader(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._on_line = on_line
         self._rest = b""
-        self._tail: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._received = 0  # position of the last byte that was read, ...
+        self._emitted = 0  # ... that became part of a line, ...
+        self._marked = 0  # ... and that was there at the mark
+        self._begun = False  # whether a mark was set
+        self._noisy = False  # whether anything came after one
+        self._fd = -1
+        self._count = array("i", [0])
+        self._tail: deque[tuple[int, str]] = deque(maxlen=_KEPT_LINES)
         self._transport: asyncio.ReadTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -56,9 +69,28 @@ class OutputReader(asyncio.Protocol):
             raise
         return childs
 
+    def mark(self) -> None:
+        """A request begins: :meth:`tail` shows what comes from here on. Called for each request.
+
+        An answer may be read before what its worker wrote to stderr ahead of it: epoll gives descriptors in no fixed
+        order. So the bytes that wait in the pipe are counted, too. That is a system call, made only for workers that
+        write to stderr while they run requests.
+        """
+        self._begun = True
+        self._marked = self._received + self._unread() if self._noisy else self._received
+
+    def _unread(self) -> int:
+        """Bytes in the pipe."""
+        if self._transport is None or self._transport.is_closing():
+            return 0
+        ioctl(self._fd, FIONREAD, self._count)
+        return self._count[0]
+
     def tail(self, most: int = _TAIL_LINES) -> str:
-        """The last lines, for an error message; ``most`` of them."""
-        lines = [*self._tail, self._rest.decode(errors="replace")] if self._rest else list(self._tail)
+        """The last lines since the mark, for an error message; ``most`` of them."""
+        lines = [line for end, line in self._tail if end > self._marked]
+        if self._rest and self._received > self._marked:
+            lines.append(self._rest.decode(errors="replace"))
         return "\n".join(line[:_TAIL_LINE] for line in lines[-most:])
 
     def close(self) -> None:
@@ -70,9 +102,12 @@ class OutputReader(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.ReadTransport", transport)
+        self._fd = transport.get_extra_info("pipe").fileno()
 
     def data_received(self, data: bytes) -> None:
         self._rest += data
+        self._received += len(data)
+        self._noisy = self._begun
         if (self._turn() or len(data) >= _FLOOD) and self._transport is not None:
             self._transport.pause_reading()
             asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._go_on)
@@ -81,7 +116,7 @@ class OutputReader(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         for line in self._rest.removesuffix(b"\n").split(b"\n") if self._rest else ():
-            self._emit(line)
+            self._emit(line, ended=True)
         self._rest = b""
         if not self.closed.done():
             self.closed.set_result(None)
@@ -93,7 +128,7 @@ class OutputReader(asyncio.Protocol):
             self._timer = None
         *lines, self._rest = self._rest.split(b"\n", _FLOOD_LINES)
         for line in lines:
-            self._emit(line)
+            self._emit(line, ended=True)
         if b"\n" in self._rest:
             return True
         while len(self._rest) > MAX_LINE:
@@ -117,7 +152,7 @@ class OutputReader(asyncio.Protocol):
             rest, self._rest = self._rest, b""
             self._emit(rest)
 
-    def _emit(self, line: bytes) -> None:
+    def _emit(self, line: bytes, *, ended: bool = False) -> None:
         if line.find(_OCTANE_TYPE, 1) > 0:
             text, line = _split_message(line)
             if text:
@@ -126,11 +161,13 @@ class OutputReader(asyncio.Protocol):
             self._log(line[:MAX_LINE])
             line = line[MAX_LINE:]
         self._log(line)
+        self._emitted += ended  # its line break
 
     def _log(self, line: bytes) -> None:
+        self._emitted += len(line)
         text = line.removesuffix(b"\r").decode(errors="replace")
         if text:
-            self._tail.append(text)
+            self._tail.append((self._emitted, text))
         self._on_line(text)
 
 

@@ -25,6 +25,7 @@ from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.goridge.stray import holds_frame, text_of
 from pyroadrunner.log import Log
 from pyroadrunner.workers.children import Child
+from pyroadrunner.workers.crash_report import crash_fields
 from pyroadrunner.workers.errors import (
     BadReply,
     ExecTimeout,
@@ -49,7 +50,6 @@ _MORE_GARBAGE = (
     0.3  # seconds a worker that writes text may go on: cut off at once, a dump of PHP's would be its first line
 )
 _SHOWN_LINES = 200  # of stderr, to a developer
-_LOGGED_GARBAGE = 8192  # characters
 _HAND_BACK = b'{"stop":true}'  # exactly these bytes, as in RoadRunner; `{"stop": true}` is an ordinary reply
 _ERROR = int(Flag.ERROR)  # plain ints: IntFlag operators cost microseconds
 _CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
@@ -96,8 +96,9 @@ class Worker:
         cause: the first state in which it took no more calls; ``None`` = it still does.
     """
 
-    def __init__(self, child: Child, relay: Relay, stderr: OutputReader, *, started: float) -> None:
+    def __init__(self, child: Child, relay: Relay, stderr: OutputReader, *, started: float, pool: str = "") -> None:
         self.pid = child.pid
+        self._pool = pool
         self.state = State.READY
         self.execs = 0
         self.answers = 0
@@ -136,6 +137,7 @@ class Worker:
         job.attempts += 1
         job.began = self._loop.time()
         self._job = job
+        self._stderr.mark()
         self._relay.send(job.frame)
         if job.body:
             self._relay.send(job.body)
@@ -208,7 +210,10 @@ class Worker:
             return
         self._leave_service(State.EXEC_TTL_REACHED)
         error = ExecTimeout(self.pid, limit)
-        log.warning("worker is killed: exec_ttl reached", pid=self.pid, exec_ttl=limit, request=job.describe())
+        fields = {"pool": self._pool, "pid": self.pid, "exec_ttl": limit, "request": job.describe()}
+        if stderr := self._stderr.tail():
+            fields["stderr"] = stderr
+        log.warning("worker is killed: exec_ttl reached", **fields)
         self._give_up(error)
         self._end(RelayClosed(mid_frame=False), kill=True, quiet=True)
 
@@ -386,10 +391,13 @@ class Worker:
         """Learn how it ended, tell whoever waits, once."""
         job = self._job
         untouched = job is not None and self._relay.unread() >= job.size
+        killed = False
         if kill:
             await self._hear_out()
+            killed = not self._child.exited.done()
             self._child.kill()
         if await self._child.wait(_EXIT_TIMEOUT) is None and not self._child.exited.done():
+            killed = True
             self._child.kill()
             await self._child.wait()
         status = self._child.exited.result()
@@ -400,30 +408,29 @@ class Worker:
             log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(status))
             self.owner.again(self, job)
         else:
-            self._report(cause, status, quiet=quiet)
+            self._report(cause, status, killed=killed, quiet=quiet)
         self._bury()
 
-    def _report(self, cause: RelayError | FrameError, status: int, *, quiet: bool) -> None:
+    def _report(self, cause: RelayError | FrameError, status: int, *, killed: bool, quiet: bool) -> None:
         garbage = text_of(self._relay.garbage)
-        stderr = self._stderr.tail()
+        stderr = self._stderr.tail(_SHOWN_LINES)
         error: WorkerError
         if isinstance(cause, RelayClosed | RemoteFrameError):
-            error = WorkerCrashed(self.pid, str(cause), status, self._stderr.tail(_SHOWN_LINES), garbage)
+            error = WorkerCrashed(self.pid, str(cause), status, stderr, garbage)
         else:
             error = BadReply(f"sync_worker_receive_frame: {cause}", self.pid)
         busy = self._job or self._streamed
         self._give_up(error)
         if quiet:
             return
-        fields: dict[str, object] = {"pid": self.pid, "exit": describe_exit(status)}
+        fields: dict[str, object] = {"pool": self._pool, "pid": self.pid}
         if busy is not None:
             fields["request"] = busy.describe()
-        if garbage:
-            fields["stdout"] = garbage[:_LOGGED_GARBAGE]
-        elif not isinstance(cause, RelayClosed):
-            fields["error"] = str(cause)
-        if stderr:
-            fields["stderr"] = stderr
+            fields["elapsed"] = int((self._loop.time() - busy.began) * 1000)
+        broken = "" if isinstance(cause, RelayClosed) else str(cause)
+        fields |= crash_fields(
+            status, stderr=stderr, garbage=garbage, broken=broken, busy=busy is not None, killed=killed
+        )
         if busy is None and not garbage and status == 0:
             log.info("worker exited", **fields)
         else:

@@ -67,7 +67,7 @@ class Spawner:
             WorkerStartError: it could not be started, ended, wrote something else, or said nothing in time.
         """
         started = asyncio.get_running_loop().time()
-        stderr = OutputReader(_log_stderr)
+        stderr = OutputReader(lambda line: _log_stderr(line, self._pool, starting.pid))
         starting = _Start(self.command, stderr)
         try:
             if self._listener is None:
@@ -80,7 +80,7 @@ class Spawner:
         child = starting.child
         assert child is not None  # there is a relay
         log.debug("worker is allocated", pool=self._pool, pid=child.pid)
-        return Worker(child, relay, stderr, started=started)
+        return Worker(child, relay, stderr, started=started, pool=self._pool)
 
 
 class _Start:
@@ -91,6 +91,11 @@ class _Start:
         self._command = command
         self._stderr = stderr
         self._relay: Relay | None = None
+
+    @property
+    def pid(self) -> int:
+        """0 until the process has been started."""
+        return self.child.pid if self.child is not None else 0
 
     async def abandon(self) -> None:
         """Leave nothing behind."""
@@ -186,5 +191,6 @@ class _Start:
         return WorkerStartError(self._command, reason, status, self._stderr.tail())
 
 
-def _log_stderr(line: str) -> None:
-    log.info(line)
+def _log_stderr(line: str, pool: str, pid: int) -> None:
+    """The line is the message as it is: Octane's workers send their command JSON this way."""
+    log.info(line, pool=pool, pid=pid)

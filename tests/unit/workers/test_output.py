@@ -1,12 +1,13 @@
-"""Which records a worker's stderr becomes."""
+"""Which records a worker's stderr becomes, and which of them are shown when it dies."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from pyroadrunner.workers.output import OutputReader
+from pyroadrunner.workers.output import MAX_LINE, OutputReader
 
 THROWN = '{"type":"throwable","class":"RuntimeException","message":"x {\\"type\\":\\"raw\\"}","trace":[{"type":"raw"}]}'
 
@@ -21,6 +22,18 @@ def records(*chunks: str) -> list[str]:
             reader.data_received(chunk.encode())
         reader.connection_lost(None)
         return lines
+
+    return asyncio.run(main())
+
+
+def reading(script: Callable[[OutputReader], None]) -> tuple[list[str], str]:
+    """The lines that were emitted, and the tail."""
+
+    async def main() -> tuple[list[str], str]:
+        lines: list[str] = []
+        output = OutputReader(lines.append)
+        script(output)
+        return lines, output.tail()
 
     return asyncio.run(main())
 
@@ -50,3 +63,57 @@ def test_objects_inside_a_message_do_not_split_it() -> None:
 )
 def test_other_text_with_json_in_it_stays_one_record(line: str) -> None:
     assert records(f"{line}\n") == [line]
+
+
+def test_without_a_request_all_lines_are_shown() -> None:
+    assert reading(lambda output: output.data_received(b"boot\nready\n"))[1] == "boot\nready"
+
+
+def test_lines_of_earlier_requests_are_not_shown() -> None:
+    def script(output: OutputReader) -> None:
+        output.data_received(b"boot\n")
+        output.mark()
+        output.data_received(b"first\n")
+        output.mark()
+        output.data_received(b"second\nand more")
+
+    lines, tail = reading(script)
+    assert lines == ["boot", "first", "second"]
+    assert tail == "second\nand more"
+
+
+def test_a_request_that_wrote_nothing_has_no_lines() -> None:
+    def script(output: OutputReader) -> None:
+        output.data_received(b"boot\npart of a line")
+        output.mark()
+
+    assert reading(script)[1] == ""
+
+
+def test_the_end_of_an_earlier_line_that_comes_late_is_shown_with_its_beginning() -> None:
+    def script(output: OutputReader) -> None:
+        output.data_received(b"before")
+        output.mark()
+        output.data_received(b" and after\n\n")
+
+    assert reading(script)[1] == "before and after"
+
+
+def test_lines_that_are_cut_or_come_in_a_flood_keep_their_position() -> None:
+    def script(output: OutputReader) -> None:
+        output.data_received(b"x" * (2 * MAX_LINE + 5) + b"\n")
+        output.data_received(b"y\n" * 300)
+        output.mark()
+        output.data_received(b"mine\n")
+
+    assert reading(script)[1] == "mine"
+
+
+def test_lines_still_unread_of_a_flood_count_to_the_request_that_wrote_them() -> None:
+    def script(output: OutputReader) -> None:
+        output.data_received(b"old\n" * 1000)  # a turn takes fewer
+        output.mark()
+        output.data_received(b"mine")
+        output.connection_lost(None)
+
+    assert reading(script)[1] == "mine"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.serve import announce
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
 from pyroadrunner.cli.serve.watch import Watcher, split
@@ -63,13 +66,16 @@ def run(
     manager.meet(os.environ)
     activation.receive(os.environ)
     descriptors.raise_limit()
+    seen = sys.stdout.isatty()
+    speak = _silent if silent or role.stand_in else _say_on_terminal if seen else say
     gc.disable()  # what is imported and built from here to the start stays for good; looking through it is lost time
     try:
         ending = _serve(
             options,
             worker,
             config_named=config_named,
-            say=_silent if silent or role.stand_in else say,
+            say=speak,
+            seen=seen,
             pid_file=pid_file and not role.stand_in,
             debug=debug and not role.stand_in,
             watch=() if role.stand_in else watch,
@@ -87,6 +93,8 @@ def run(
         complain(f"error: {ending.failure}")
     if ending.restart:
         origin.start_again(ending.stand_in)
+    if seen and not ending.code:
+        speak("stopped")
     return ending.code
 
 
@@ -96,6 +104,7 @@ def _serve(
     *,
     config_named: bool,
     say: Callable[[str], None],
+    seen: bool,
     pid_file: bool,
     debug: bool,
     watch: Sequence[str],
@@ -128,7 +137,11 @@ def _serve(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)  # requests leave hardly any cycles: looking for them less often is time saved
         gc.enable()
-        say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: pyroadrunner {__version__}")
+        if seen:
+            say(announce.ready(raw.data, __version__, ROADRUNNER_VERSION))
+        else:
+            built = f"pyroadrunner {__version__}"
+            say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: {built}")
         if source.built_in:
             say(f"[INFO] {_notice(source, raw)}")
 
@@ -209,6 +222,10 @@ def _put_together(raw: RawConfig, checked: Checked, effective: EffectiveConfig, 
 def _log_warnings(checked: Checked) -> None:
     for warning in checked.warnings:
         _log.warning(str(warning))
+
+
+def _say_on_terminal(text: str) -> None:
+    say(announce.on_terminal(text, datetime.now()))
 
 
 def _silent(text: str) -> None:

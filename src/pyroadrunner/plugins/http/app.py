@@ -98,10 +98,10 @@ class WorkerApp:
                 context.uploads = form.files
             await self._execute(context, body, scope, send, began)
         except RequestError as error:
-            log_failure("request forming error", error, began)
+            log_failure("request forming error", error, began, self._named(scope))
             await _answer(send, refusal(error))
         except ClientGone as gone:
-            log.debug("request forming error", error=str(gone))
+            log.debug("request forming error", error=str(gone), **self._named(scope))
         finally:
             if form is not None:
                 form.discard()
@@ -115,7 +115,7 @@ class WorkerApp:
         try:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded
-            log_failure("payload forming error", wrong, began)
+            log_failure("payload forming error", wrong, began, self._named(scope))
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
         task = asyncio.current_task()
@@ -126,7 +126,7 @@ class WorkerApp:
             describe = partial(_describe, context.method, scope["raw_path"])
             reply = await self._pool.exec(payload, describe=describe)
         except RoadRunnerError as error:
-            await self._fail("execute", error, send, began)
+            await self._fail("execute", error, scope, send, began)
             return
         except asyncio.CancelledError:
             if task is not None and self._calls.was_given_up(task):
@@ -141,7 +141,7 @@ class WorkerApp:
                 self._calls.end(task)
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
-            await self._stream(reply, context, trailers, send, began)
+            await self._stream(reply, scope, trailers, send, began)
             return
         status = 200
         headers: Headers = {}
@@ -149,11 +149,11 @@ class WorkerApp:
             try:
                 status, headers = read_head(reply.context, reply.codec, self._codec)
             except RoadRunnerError as error:
-                await self._fail("execute", error, send, began)
+                await self._fail("execute", error, scope, send, began)
                 return
         head = Head(status, headers, trailers=trailers)
         if head.dropped or (head.bodiless and reply.body):
-            _complain(head, reply)
+            _complain(head, reply, self._named(scope))
         try:
             start, rest = whole(head, reply.body, head_only=context.method == "HEAD")
             await send(start)
@@ -161,29 +161,34 @@ class WorkerApp:
             if head.trailers:
                 await send(trailers_message(head))
         except OSError as error:  # how ASGI servers say that the client has gone
-            log_failure("write response error", error, began)
+            log_failure("write response error", error, began, self._named(scope))
 
-    async def _stream(self, reply: Reply, context: Context, trailers: bool, send: Send, began: float) -> None:
+    def _named(self, scope: Scope) -> dict[str, str]:
+        """Fields of the log that say which request it was."""
+        path = scope["raw_path"].decode("utf-8", "replace")
+        return {"method": scope["method"], "path": path, "pool": self._pool.name}
+
+    async def _stream(self, reply: Reply, scope: Scope, trailers: bool, send: Send, began: float) -> None:
         assert reply.stream is not None
-        forwarder = Forwarder(send, self._codec, head_only=context.method == "HEAD", trailers=trailers)
+        forwarder = Forwarder(
+            send, self._codec, head_only=scope["method"] == "HEAD", trailers=trailers, request=self._named(scope)
+        )
         try:
             await forwarder.forward(reply, reply.stream)
         except RoadRunnerError as error:
             if forwarder.started:
                 # Returning without an end makes the server cut the connection.
-                log_failure("read stream", error, began)
+                log_failure("read stream", error, began, self._named(scope))
             else:
-                await self._fail("read stream", error, send, began)
+                await self._fail("read stream", error, scope, send, began)
         except OSError as error:
-            log_failure("write response (chunk) error", error, began)
+            log_failure("write response (chunk) error", error, began, self._named(scope))
 
-    async def _fail(self, what: str, error: Exception, send: Send, began: float) -> None:
+    async def _fail(self, what: str, error: Exception, scope: Scope, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
-        elif isinstance(error, WorkerCrashed | WorkerBadReply):
-            log.debug(what, error=str(error))  # its pool has said why, with pid, exit code and stderr: once is enough
-        else:
-            log_failure(what, error, began)
+        elif not isinstance(error, WorkerCrashed | WorkerBadReply):  # those the pool has logged, with all it knows
+            log_failure(what, error, began, self._named(scope))
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
 
 
@@ -204,11 +209,11 @@ def _codec(name: str) -> tuple[int, Encode]:
     return int(Codec.PROTO), encode_protobuf
 
 
-def _complain(head: Head, reply: Reply) -> None:
+def _complain(head: Head, reply: Reply, named: dict[str, str]) -> None:
     if head.dropped:
-        log.warning("headers of the worker can't be sent", headers=head.dropped)
+        log.warning("headers of the worker can't be sent", headers=head.dropped, **named)
     if head.bodiless and reply.body:
-        log.warning("a response of this status has no body; the worker's is dropped", status=head.status)
+        log.warning("a response of this status has no body; the worker's is dropped", status=head.status, **named)
 
 
 async def _answer(send: Send, answer: Answer) -> None:

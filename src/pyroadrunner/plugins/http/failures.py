@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 
 from pyroadrunner.log import Log
+from pyroadrunner.workers.errors import SOFT_ERROR, ExecTimeout, WorkerError, WorkerFailed
+from pyroadrunner.workers.exception_text import parse
 
 _EVERY = 1.0  # seconds between lines about an overload: thousands of refusals a second must not become the load
 
 log = Log("http")
 
 
-def log_failure(what: str, error: object, began: float) -> None:
-    """One line at level error.
+def log_failure(what: str, error: Exception, began: float, request: Mapping[str, str]) -> None:
+    """One line at level error: ``start``, ``elapsed`` and ``error`` as in RoadRunner, then ours.
+
+    An exception that a worker answered with is taken apart: ``error`` is its message, ``trace`` a list of its lines.
 
     Args:
         what: ``request forming error``, ``payload forming error``, ``execute``, ``read stream``,
             ``write response error``, ``write response (chunk) error``.
         began: monotonic time the request started.
+        request: fields that name it: ``method``, ``path``, ``pool``.
     """
     elapsed = monotonic() - began
     start = datetime.now(UTC) - timedelta(seconds=elapsed)
-    log.error(what, start=start, elapsed=int(elapsed * 1000), error=str(error))
+    fields: dict[str, Any] = {"start": start, "elapsed": int(elapsed * 1000), "error": str(error), **request}
+    if isinstance(error, WorkerError):
+        fields["pid"] = error.pid
+    if isinstance(error, ExecTimeout):
+        fields["exec_ttl"] = error.limit
+    if isinstance(error, WorkerFailed):
+        message, trace = parse(error.text)
+        fields["error"] = f"{SOFT_ERROR}{message}"
+        if trace:
+            fields["trace"] = trace
+    log.write(logging.ERROR, what, fields)
 
 
 class OverloadLog:

@@ -8,6 +8,7 @@ cancelled: that is how the server says that the client has gone.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from pyroadrunner.asgi import Send
 from pyroadrunner.plugins.http.errors import BadReply
@@ -35,19 +36,28 @@ class Forwarder:
         head_only: the request was HEAD.
         trailers: whether the client takes trailers.
         stall_timeout: seconds a client may leave one chunk unread.
+        request: fields that name the request in the log.
 
     Attributes:
         started: whether the head is out; then the status can't be changed any more.
     """
 
     def __init__(
-        self, send: Send, asked: int, *, head_only: bool, trailers: bool, stall_timeout: float = STALL_TIMEOUT
+        self,
+        send: Send,
+        asked: int,
+        *,
+        head_only: bool,
+        trailers: bool,
+        stall_timeout: float = STALL_TIMEOUT,
+        request: Mapping[str, str] | None = None,
     ) -> None:
         self._send = send
         self._asked = asked
         self._head_only = head_only
         self._trailers = trailers
         self._stall_timeout = stall_timeout
+        self._request = request or {}
         self._interim: dict[str, list[str]] = {}
         self._head: Head | None = None
         self._left: int | None = None  # bytes that the announced length still allows
@@ -100,7 +110,7 @@ class Forwarder:
     async def _start(self, status: int) -> None:
         head = self._head = Head(status, self._interim, trailers=self._trailers)
         if head.dropped:
-            log.warning("headers of the worker can't be sent", headers=head.dropped)
+            log.warning("headers of the worker can't be sent", headers=head.dropped, **self._request)
         if head.replaced is not None:
             await self._begin(head, len(head.replaced))
             await self._send(body_message(head.replaced, True))
@@ -121,13 +131,16 @@ class Forwarder:
     async def _write(self, body: bytes) -> None:
         if self._left is not None:
             if len(body) > self._left:
-                log.error("write response (chunk) error", error="the body is longer than the worker's Content-Length")
+                self._complain("the body is longer than the worker's Content-Length")
                 body = body[: self._left]
                 self._over = True
             self._left -= len(body)
         # A client that reads no more would hold the worker as long as it likes.
         async with asyncio.timeout(self._stall_timeout):
             await self._send(body_message(body, True))
+
+    def _complain(self, error: str) -> None:
+        log.error("write response (chunk) error", error=error, **self._request)
 
     async def _finish(self) -> bool:
         if self._head is None:
@@ -136,7 +149,7 @@ class Forwarder:
             else:
                 raise BadReply("the worker ended its answer before it had begun")
         if self._left and not self._over:
-            log.error("write response (chunk) error", error="the body is shorter than the worker's Content-Length")
+            self._complain("the body is shorter than the worker's Content-Length")
             return False
         await self._send(body_message(EMPTY))
         if self._head is not None and self._head.trailers:

@@ -79,6 +79,10 @@ class ChannelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         """What counts when ``level`` is not set or not a level: the mode's own."""
         return logging.INFO if self.mode.lower() in ("production", "raw") else logging.DEBUG
 
+    def is_for_people(self) -> bool:
+        """Whether a terminal gets lines of its own: in development's console, which any unknown mode is, too."""
+        return self.mode.lower() not in ("production", "raw") and not self.is_json()
+
     def is_json(self) -> bool:
         if self.file_logger_options is not None:
             return True

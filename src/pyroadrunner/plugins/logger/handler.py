@@ -56,6 +56,6 @@ class ForeignHandler(ChannelHandler):
         fields: dict[str, Any] = {}
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = str(record.exc_info[1])
-            fields["trace"] = "".join(traceback.format_exception(record.exc_info[1]))
+            fields["trace"] = "".join(traceback.format_exception(record.exc_info[1])).splitlines()
         self._put(record.levelno, record.name, message, fields)
         return True

@@ -24,18 +24,15 @@ _PADDED = 12  # columns of a channel's name in development
 _SIMPLE = frozenset({str, int, float, bool, type(None)})  # types the JSON encoder takes as they are
 _encode_spaced = json.JSONEncoder(ensure_ascii=False).encode
 _encode = msgspec.json.Encoder().encode
-_COLOURS = {"debug": 97, "info": 96, "warn": 93, "error": 91, "fatal": 95}
-_NAME_COLOUR = 92
 
 
-def encoder(mode: str, *, as_json: bool, ending: str = "\n", coloured: bool = False) -> Encoder:
+def encoder(mode: str, *, as_json: bool, ending: str = "\n") -> Encoder:
     """The encoder of a mode.
 
     Args:
         mode: ``production``, ``development``, ``raw``; any other name looks like development.
         as_json: JSON instead of the columns of a console.
         ending: what ends each line.
-        coloured: colour level and name in development's console.
     """
     end = (ending or "\n").encode()
     mode = mode.lower()
@@ -45,7 +42,7 @@ def encoder(mode: str, *, as_json: bool, ending: str = "\n", coloured: bool = Fa
         return _raw_json(end) if as_json else _raw_console(end)
     if as_json:
         return _development_json(end) if mode == "development" else _other_json(end)
-    return _development_console(end, coloured)
+    return _development_console(end)
 
 
 def level_name(level: int) -> str:
@@ -82,12 +79,9 @@ def _production_console(end: bytes) -> Encoder:
     return encode
 
 
-def _development_console(end: bytes, coloured: bool) -> Encoder:
+def _development_console(end: bytes) -> Encoder:
     def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
-        word = level_name(level)
-        columns = [_time_text(ns), word.upper(), name.ljust(_PADDED), message]
-        if coloured:
-            columns[1:3] = _coloured(columns[1], _COLOURS[word]), _coloured(columns[2], _NAME_COLOUR)
+        columns = [_time_text(ns), level_name(level).upper(), name.ljust(_PADDED), message]
         return _columns(columns, fields, _text) + end
 
     return encode
@@ -224,7 +218,3 @@ def _time_text(ns: int) -> str:
         text = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}+0000"
         _last_second = (second, text)
     return text
-
-
-def _coloured(text: str, colour: int) -> str:
-    return f"\x1b[{colour}m{text}\x1b[0m"

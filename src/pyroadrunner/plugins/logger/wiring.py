@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -15,6 +14,7 @@ from pyroadrunner.plugins.logger.lines import Encoder, encoder
 from pyroadrunner.plugins.logger.outputs import Output, open_output
 from pyroadrunner.plugins.logger.rotation import RotatingOutput
 from pyroadrunner.plugins.logger.sink import Scheduler, Sink
+from pyroadrunner.plugins.logger.terminal import terminal
 
 Route = tuple[Encoder, list[Sink]]
 
@@ -32,12 +32,12 @@ class Wiring:
         self._err_outputs: dict[str, Output] = {}
         self._last_resort = open_output("stderr")
         self._installed: list[tuple[logging.Logger, logging.Handler]] = []
-        self._channels: dict[str, tuple[ChannelConfig, Route]] = {}
+        self._channels: dict[str, tuple[ChannelConfig, list[Route]]] = {}
         try:
-            self._main = self._route(config)
+            self._main = self._routes(config)
             for name, channel in config.channels.items():
                 if channel != ChannelConfig():  # RoadRunner takes `http: {}` for nothing
-                    self._channels[name] = (channel, self._route(channel))
+                    self._channels[name] = (channel, self._routes(channel))
         except BaseException:
             self.close()
             raise
@@ -48,12 +48,12 @@ class Wiring:
     def install(self, scheduler: Scheduler) -> None:
         """Send the lines of all channels here."""
         threshold = self._config.threshold()
-        self._install(logging.getLogger(ROOT), ChannelHandler([self._main]), threshold)
+        self._install(logging.getLogger(ROOT), ChannelHandler(self._main), threshold)
         for name, (config, own) in self._channels.items():
             logger = logging.getLogger(f"{ROOT}.{name}")
             logger.propagate = False
-            self._install(logger, ChannelHandler([own]), config.threshold())
-        self._install(logging.getLogger(), ForeignHandler([self._main]), max(threshold, logging.WARNING))
+            self._install(logger, ChannelHandler(own), config.threshold())
+        self._install(logging.getLogger(), ForeignHandler(self._main), max(threshold, logging.WARNING))
         for sink in self._sinks.values():
             sink.attach(scheduler)
 
@@ -81,15 +81,22 @@ class Wiring:
         logger.setLevel(level)
         self._installed.append((logger, handler))
 
-    def _route(self, config: ChannelConfig) -> Route:
+    def _routes(self, config: ChannelConfig) -> list[Route]:
+        """One for the outputs that are terminals, one for all others, as far as there are any."""
         complain = self._complainer(config.err_output)
         rotated = config.file_logger_options
         if rotated is not None:
             sinks = [self._sink(rotated.log_output, partial(RotatingOutput, rotated), complain)]
         else:
             sinks = [self._sink(name, partial(open_output, name), complain) for name in config.output]
-        draw = encoder(config.mode, as_json=config.is_json(), ending=config.line_ending, coloured=_colours_wanted())
-        return draw, sinks
+        seen = [sink for sink in sinks if config.is_for_people() and os.isatty(sink.output.fileno())]
+        others = [sink for sink in sinks if sink not in seen]
+        routes: list[Route] = []
+        if seen:
+            routes.append((terminal(config.line_ending, coloured=_colours_wanted()), seen))
+        if others:
+            routes.append((encoder(config.mode, as_json=config.is_json(), ending=config.line_ending), others))
+        return routes
 
     def _sink(self, target: str, make: Callable[[], Output], complain: Callable[[str], None]) -> Sink:
         """The sink of a target; channels that name the same one share it, so that their lines keep their order."""
@@ -122,5 +129,5 @@ def _took(output: Output, line: bytes) -> bool:
 
 
 def _colours_wanted() -> bool:
-    """Whether stdout is a terminal that shows colours (RoadRunner asks stdout, wherever the lines go)."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    """Whether a terminal is to show colours (https://no-color.org)."""
+    return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

@@ -216,6 +216,24 @@ def test_no_head_at_all_is_200() -> None:
     assert Exchange(http_scope()).run(worker_app(ScriptedPool(reply(b"", b"x")))).status == 200
 
 
+def test_every_line_about_a_request_names_it() -> None:
+    short = b'{"status":200,"headers":{"Content-Length":["9"]}}'
+    with logged("http") as log:
+        for answer in (
+            WorkerFailed("boom", 1),
+            streamed((head(), b"a"), WorkerFailed("boom", 1)),
+            streamed((short, b"a"), (b"", b"b")),
+            reply(b"{not json", b""),
+            reply(head(204), b"x"),
+        ):
+            Exchange(http_scope()).run(worker_app(ScriptedPool(answer)))
+    assert log.messages[:4] == ["execute", "read stream", "write response (chunk) error", "execute"]
+    assert len(log.lines) == 5
+    for _, _, fields in log.lines:
+        assert fields.items() >= {"method": "GET", "pool": "http"}.items()
+        assert fields["path"].startswith("/")
+
+
 def test_a_head_request_gets_the_head() -> None:
     exchange = Exchange(http_scope("HEAD")).run(worker_app(ScriptedPool(reply(head(), b"hello"))))
     assert (exchange.body, exchange.headers) == (b"", [("content-length", "5")])

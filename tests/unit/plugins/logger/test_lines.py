@@ -152,21 +152,6 @@ def test_a_field_never_takes_the_place_of_the_head() -> None:
     assert json.loads(line) == {"level": "info", "ts": NS, "logger": "a", "msg": "m", "msg_": "other", "level_": "x"}
 
 
-@pytest.mark.parametrize(
-    ("level", "code", "word"),
-    [
-        (logging.DEBUG, 97, "DEBUG"),
-        (logging.INFO, 96, "INFO"),
-        (logging.WARNING, 93, "WARN"),
-        (logging.ERROR, 91, "ERROR"),
-        (logging.CRITICAL, 95, "FATAL"),
-    ],
-)
-def test_a_terminal_gets_colours(level: int, code: int, word: str) -> None:
-    line = encoder("development", as_json=False, coloured=True)(level, NS, "a", "m", {})
-    assert line.decode().split("\t")[1:] == [f"\x1b[{code}m{word}\x1b[0m", f"\x1b[92m{'a'.ljust(12)}\x1b[0m", "m\n"]
-
-
 def test_the_line_ending_is_as_set_and_never_nothing() -> None:
     assert encoder("raw", as_json=False, ending="\r\n")(logging.INFO, NS, "a", "m", {}) == b"m\r\n"
     assert encoder("raw", as_json=False, ending="")(logging.INFO, NS, "a", "m", {}) == b"m\n"
