@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import IO, Any
 import yaml
 
 from pyroadrunner.sdk.rpc import RpcClient
+from support.ports import free_port as free_port
 
 RR = Path(sys.executable).parent / "rr"
 READY = "RoadRunner server started"
@@ -38,14 +38,6 @@ _FOREIGN = (
     "RR_RPC",
     "RR_MODE",
 )  # of whoever runs the tests
-
-
-def free_port() -> int:
-    """A loopback TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
