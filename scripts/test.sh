@@ -1,5 +1,6 @@
 #!/bin/sh
-# Everything that must hold: static checks, then all tests. Installs what they need. Arguments go to pytest.
+# Everything that must hold: static checks and all tests. Installs what they need. Arguments go to pytest: by default
+# the tests run in several processes (-n auto, see tests/conftest.py); -n 0 runs them in one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 sh scripts/venv.sh dev || exit 1
@@ -18,10 +19,21 @@ export PATH
 unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work
 echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 
-lint=passed
-sh scripts/lint.sh || lint=FAILED
+# The checks run in parallel with the first tests. Their output is printed in one piece when they are done, so that the
+# summary of the tests stays at the end.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+{
+    sh scripts/lint.sh >"$said" 2>&1
+    code=$?
+    echo && cat "$said"
+    exit "$code"
+} &
+checks=$!
+
 echo '== tests'
-tests=passed
-python -m pytest "$@" || tests=FAILED
+lint=passed tests=passed
+python -m pytest -n auto --dist worksteal "$@" || tests=FAILED
+wait "$checks" || lint=FAILED
 echo "== lint $lint, tests $tests"
 [ "$lint $tests" = 'passed passed' ]

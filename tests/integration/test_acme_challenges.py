@@ -11,6 +11,7 @@ import pytest
 from pyroadrunner.door.errors import TlsError
 from pyroadrunner.plugins.http.acme.http01 import Answers, ChallengeAnswers, answering
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
+from support.ports import free_port
 
 PATH = "/.well-known/acme-challenge/token"
 
@@ -27,9 +28,7 @@ def test_only_what_is_asked_now_is_answered_before_the_workers() -> None:
 
 
 def test_a_port_of_their_own_serves_them_and_nothing_else() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with answering(port, {PATH: b"content"}):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{PATH}", timeout=20) as answer:
             assert answer.read() == b"content"

@@ -7,7 +7,6 @@ import logging
 import os
 import pwd
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +27,7 @@ from pyroadrunner.workers.children import UnknownUser
 from pyroadrunner.workers.payload import Codec, Payload
 from support.php import require_php
 from support.pools import ANY_WORKER, pool_config, run
+from support.ports import free_port
 
 
 class Whole:
@@ -81,12 +81,6 @@ def test_workers_answer_over_every_relay_and_are_replaced_there(relay: str, tmp_
     if relay.endswith(":0"):
         relay = f"tcp://127.0.0.1:{free_port()}"
     run(main())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_relay_that_is_no_address_is_refused_in_words() -> None:

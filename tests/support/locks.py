@@ -41,7 +41,7 @@ class LockClient:
 
 @contextmanager
 def section(driver: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """The config that chooses a driver, while what it needs is running."""
+    """The config that chooses a driver, as JSON can keep it, while what it needs is running."""
     with ExitStack() as stack:
         config: dict[str, Any] = {}
         if driver == "redis":
@@ -58,9 +58,16 @@ def section(driver: str, folder: Path) -> Iterator[dict[str, Any]]:
 @contextmanager
 def two_servers(driver: str, folder: Path) -> Iterator[tuple[Server, Server]]:
     """Two servers that share their locks; with the driver ``memory`` it is one, twice."""
-    with section(driver, folder) as config, ExitStack() as stack:
+    with section(driver, folder) as config, servers_with(config, folder) as servers:
+        yield servers
+
+
+@contextmanager
+def servers_with(config: dict[str, Any], folder: Path) -> Iterator[tuple[Server, Server]]:
+    """Two servers with this config; one, twice, when it does not make them share their locks."""
+    with ExitStack() as stack:
         servers = []
-        for number in range(1 if driver == "memory" else 2):
+        for number in range(2 if config else 1):
             (folder / str(number)).mkdir()
             servers.append(stack.enter_context(Server(folder / str(number), config)))
         yield servers[0], servers[-1]

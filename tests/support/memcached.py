@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.ports import free_port
 from support.programs import Program, require, running_program, wait_for_port
-from support.server import free_port
 
 
 @contextmanager

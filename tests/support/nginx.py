@@ -11,7 +11,7 @@ from types import TracebackType
 
 import pytest
 
-from support.server import free_port
+from support.ports import free_port
 
 _CONFIG = """
 daemon off;

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from support.go_tools import require_go_tool
-from support.server import environment, free_port
+from support.ports import free_port
+from support.server import environment
 from support.tls import Authority
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from support.ports import free_port
 from support.programs import PATIENCE, Program, require, running_program, wait_for_port
-from support.server import free_port
 
 
 class RedisServer:

@@ -11,8 +11,8 @@ there) and for ``rpc``. Readiness is an event: the line the server prints once e
 from __future__ import annotations
 
 import os
+import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +25,7 @@ from typing import IO, Any
 import yaml
 
 from pyroadrunner.sdk.rpc import RpcClient
+from support.ports import free_port as free_port
 
 RR = Path(sys.executable).parent / "rr"
 READY = "RoadRunner server started"
@@ -37,15 +38,10 @@ _FOREIGN = (
     "RR_RELAY",
     "RR_RPC",
     "RR_MODE",
+    "COLUMNS",
+    "LINES",
 )  # of whoever runs the tests
-
-
-def free_port() -> int:
-    """A loopback TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+_PIPE_BYTES = 1 << 20  # no pipe holds more, unless root asks for it
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -55,33 +51,45 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class Stream:
-    """What a process has written to one pipe so far; a thread reads it, so the process never blocks on it."""
+    """What a process has written to one pipe. A thread reads it, so the process never blocks on it. :attr:`text` and
+    :meth:`count` include what the thread has not read yet."""
 
     def __init__(self, pipe: IO[bytes], changed: threading.Condition) -> None:
         self._pipe = pipe
         self._changed = changed
         self._data = bytearray()
+        self._written = select.poll()
+        self._written.register(pipe, select.POLLIN)
         self.ended = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
     @property
     def text(self) -> str:
         with self._changed:
+            self._read()
             return self._data.decode("utf-8", "replace")
 
     def count(self, text: str) -> int:
         """How often it has been written; asked after each piece that comes, so nothing is decoded for it."""
         with self._changed:
+            self._read()
             return self._data.count(text.encode())
 
-    def _read(self) -> None:
-        while chunk := os.read(self._pipe.fileno(), 65536):
+    def _follow(self) -> None:
+        something = select.poll()
+        something.register(self._pipe, select.POLLIN)
+        while not self.ended:
+            something.poll()
             with self._changed:
-                self._data += chunk
-                self._changed.notify_all()
-        with self._changed:
-            self.ended = True
+                self._read()
+
+    def _read(self) -> None:
+        """Take what is in the pipe now, all of it; the lock is held."""
+        if not self.ended and self._written.poll(0):
+            chunk = os.read(self._pipe.fileno(), _PIPE_BYTES)
+            self._data += chunk
+            self.ended = not chunk
             self._changed.notify_all()
 
     def close(self) -> None:

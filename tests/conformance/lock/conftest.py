@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pyroadrunner.sdk.rpc import AsyncRpcClient
-from support.locks import DRIVERS, LockClient, two_servers
+from support.brokers import Brokers
+from support.locks import DRIVERS, LockClient, section, servers_with
 from support.server import Server
 
 Scene = Callable[[LockClient, LockClient], Awaitable[None]]
@@ -17,10 +19,11 @@ Scene = Callable[[LockClient, LockClient], Awaitable[None]]
 
 @pytest.fixture(scope="session", params=DRIVERS)
 def servers(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, brokers: Brokers
 ) -> Iterator[tuple[Server, Server]]:
     folder: Path = tmp_path_factory.mktemp(request.param)
-    with two_servers(request.param, folder) as servers:
+    config = brokers.use(f"lock-{request.param}", partial(section, request.param))
+    with servers_with(config, folder) as servers:
         yield servers
 
 
