@@ -34,7 +34,7 @@ def wanted() -> list[Requirement]:
     found = [Requirement(text) for text in [*groups["dev"], *groups["dist"]]]
     extras = next(requirement.extras for requirement in found if requirement.name == "pyroadrunner")
     own: list[str] = PROJECT["project"]["dependencies"]
-    for extra in extras:
+    for extra in sorted(extras):
         own = own + PROJECT["project"]["optional-dependencies"][extra]
     return [requirement for requirement in found if requirement.name != "pyroadrunner"] + list(map(Requirement, own))
 
