@@ -100,7 +100,7 @@ class WorkerApp:
         as it is, and nothing in protobuf, where they put the braces there themselves and RoadRunner sends nothing."""
         return msgspec.json.encode(fields) if fields or self._codec == Codec.JSON else b""
 
-    async def _execute(self, context: Context, body: bytes, scope: Scope, send: Send, began: float) -> None:
+    async def _execute(self, context: Context, body: bytes | bytearray, scope: Scope, send: Send, began: float) -> None:
         try:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded

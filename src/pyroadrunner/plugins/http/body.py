@@ -71,12 +71,15 @@ class BodyReader:
             raise RequestTooSlow
         return data
 
-    async def whole(self) -> bytes:
-        """The whole body; raises as :meth:`piece` does."""
+    async def whole(self) -> bytes | bytearray:
+        """The whole body; raises as :meth:`piece` does.
+
+        It grows in place: pieces that are joined at the end would take twice its size, and small ones many times that.
+        """
         data = await self.piece()
         if not self.more:
             return data
-        pieces = [data]
+        body = bytearray(data)
         while self.more:
-            pieces.append(await self.piece())
-        return b"".join(pieces)
+            body += await self.piece()
+        return body

@@ -125,7 +125,7 @@ class Branch(dict[str, Any]):
     """A dict of the tree's own, told apart from a file's."""
 
 
-def parse_urlencoded(body: bytes) -> dict[str, Any]:
+def parse_urlencoded(body: bytes | bytearray) -> dict[str, Any]:
     """The tree of an ``application/x-www-form-urlencoded`` body. Bad escapes stay as they are, ``;`` is text.
 
     Raises:
@@ -139,7 +139,7 @@ def parse_urlencoded(body: bytes) -> dict[str, Any]:
     return tree.root
 
 
-def _decode(text: bytes) -> str:
+def _decode(text: bytes | bytearray) -> str:
     if b"+" in text:
         text = text.replace(b"+", b" ")
     if b"%" in text:

@@ -1,0 +1,69 @@
+"""What a request costs the server in memory, measured with real PHP workers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.http import request, split
+from support.php import require_php
+from support.server import Server
+
+WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
+MB = 1 << 20
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says what a process took")
+
+
+class Memory:
+    """The most that a process has taken since now."""
+
+    def __init__(self, pid: int) -> None:
+        self._folder = Path(f"/proc/{pid}")
+        self._before = self._read("VmRSS")
+        (self._folder / "clear_refs").write_text("5")  # proc(5): resets VmHWM
+
+    def taken(self) -> int:
+        """Bytes."""
+        return self._read("VmHWM") - self._before
+
+    def _read(self, key: str) -> int:
+        lines = (self._folder / "status").read_text().splitlines()
+        [line] = [line for line in lines if line.startswith(f"{key}:")]
+        return int(line.split()[1]) * 1024
+
+
+@pytest.fixture(params=["pipes", "unix"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    relay = "pipes" if request.param == "pipes" else f"unix://{tmp_path}/relay.sock"
+    command = [require_php(), "-d", "memory_limit=-1", str(WORKER)]
+    config = {"server": {"command": command, "relay": relay}, "http": {"pool": {"num_workers": 1}}}
+    with Server(tmp_path, config) as running:
+        yield running
+
+
+def ask(server: Server, data: bytes) -> tuple[int, bytes]:
+    """Status and body of the answer to one request."""
+    with socket.create_connection(server.address, timeout=60) as connection:
+        connection.sendall(data)
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    status, _, body = split(answer)
+    return status, body
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_raw_body_costs_its_size_and_16_mb_at_most(server: Server, chunked: bool) -> None:
+    size = 200 * MB
+    assert ask(server, request("POST", "/size", b"x" * MB)) == (200, b"%d" % MB)  # what is only made once
+    body = bytes(size)
+    if chunked:
+        piece = b"100000\r\n" + bytes(MB) + b"\r\n"
+        data = request("POST", "/size", transfer_encoding="chunked") + piece * 200 + b"0\r\n\r\n"
+    else:
+        data = request("POST", "/size", body)
+    memory = Memory(server.pid)
+    assert ask(server, data) == (200, b"%d" % size)
+    assert memory.taken() <= size + 16 * MB, f"{memory.taken() / MB:.0f} MB"
