@@ -14,6 +14,10 @@ from support.server import Server
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 MB = 1 << 20
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=XbX"
+PART = b'--XbX\r\nContent-Disposition: form-data; name="a"\r\n\r\n%b\r\n--XbX--\r\n'
+DEEP = b"&".join(b"n%d" % number + b"[k]" * 63 for number in range(9000))
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says what a process took")
 
@@ -67,3 +71,23 @@ def test_a_raw_body_costs_its_size_and_16_mb_at_most(server: Server, chunked: bo
     memory = Memory(server.pid)
     assert ask(server, data) == (200, b"%d" % size)
     assert memory.taken() <= size + 16 * MB, f"{memory.taken() / MB:.0f} MB"
+
+
+FORMS = {
+    "escapes": (FORM, b"a=" + b"%41" * (7 * MB), 200, 6),
+    "bad escapes": (FORM, b"a=" + b"%zz" * (7 * MB), 200, 6),
+    "deep names": (FORM, DEEP, 413, 10),
+    "a multipart field": (MULTIPART, PART % (b"x" * 21 * MB), 200, 6),
+    "a multipart field of line breaks": (MULTIPART, PART % (b"\r\n" * 5 * MB), 200, 6),
+}
+
+
+@pytest.mark.parametrize("server", ["pipes"], indirect=True)
+@pytest.mark.parametrize(("content_type", "body", "status", "factor"), FORMS.values(), ids=FORMS)
+def test_a_form_costs_a_small_multiple_of_its_size(
+    server: Server, content_type: str, body: bytes, status: int, factor: int
+) -> None:
+    assert ask(server, request("POST", "/pid", b"a=1", content_type=FORM))[0] == 200  # what is only made once
+    memory = Memory(server.pid)
+    assert ask(server, request("POST", "/pid", body, content_type=content_type))[0] == status
+    assert memory.taken() <= factor * len(body) + 4 * MB, f"{memory.taken() / MB:.0f} MB"

@@ -3,8 +3,8 @@
 The same class serves both: ``pipes.py`` and ``sockets.py`` only differ in where the transports come from. It is driven
 by callbacks, not by ``await receive()``: a task switch per frame would cost more than the frame.
 
-What is sent goes to the transport at once, large bodies slice by slice as the peer takes them: a transport keeps what it
-could not write, and some copy it, so a whole body would be in memory twice. What is sent meanwhile waits behind it.
+What is sent goes to the transport at once, large bodies slice by slice as the peer takes them: a transport keeps what
+it could not write, and some copy it, so a whole body would be in memory twice. What is sent meanwhile waits behind it.
 
 Nothing is lost between two owners (who says hello, then who runs requests): while nobody listens, the relay keeps what
 comes, stops reading after the first frame of it, and gives it to the next owner.
