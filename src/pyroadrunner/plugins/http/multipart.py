@@ -1,7 +1,8 @@
 """A multipart body, piece by piece, into fields and files. Pure: what becomes of a file's bytes is ``uploads.py``.
 
 python-multipart finds the parts; the rules about them are RoadRunner's (Go's ``multipart.Reader.ReadForm``): parts
-without a name are skipped, a part without a file name is a field, a file name is its last path component.
+without a name are skipped, a part without a file name is a field, a file name is its last path component. What comes
+before the first boundary and after the last one is ignored (RFC 2046, section 5.1.1).
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Reader:
         if not boundary:
             raise UnreadableRequest("no multipart boundary param in Content-Type")
         self._limits = limits
+        self._delimiter = b"\r\n--" + boundary.encode()
+        self._before = bytearray(b"\r\n")  # the end of what came before the first boundary, which begins a line
+        self._begun = False  # the first boundary has come
         self._events: list[Event] = []
         self._fields = 0  # and parts without a name
         self._files = 0
@@ -109,6 +113,10 @@ class Reader:
             UnreadableRequest: it is not multipart.
             FormTooLarge: it goes past a limit.
         """
+        if self._ended:
+            return []
+        if not self._begun:
+            data = self._begin(data)
         try:
             self._parser.write(data)
         except FormParserError as wrong:
@@ -124,6 +132,25 @@ class Reader:
         """
         if not self._ended:
             raise UnreadableRequest("unexpected EOF")
+
+    def _begin(self, data: bytes) -> bytes:
+        """Skip what comes before the first boundary. Returns what is for the parser; nothing until that has come, and
+        the two bytes after it, which tell a boundary from a line that only begins like one."""
+        before = self._before
+        before += data
+        at = before.find(self._delimiter)
+        while at >= 0:
+            end = at + len(self._delimiter)
+            after = bytes(before[end : end + 2])
+            if after in (b"\r\n", b"--"):
+                self._begun = True
+                self._before = bytearray()
+                return bytes(before[at + 2 :])
+            if len(after) < 2:
+                break
+            at = before.find(self._delimiter, at + 2)
+        del before[: at if at >= 0 else max(0, len(before) - len(self._delimiter))]
+        return b""
 
     def _on_part_begin(self) -> None:
         self._headers = {}

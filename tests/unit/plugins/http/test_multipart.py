@@ -130,6 +130,49 @@ def test_an_overlong_boundary_is_an_error() -> None:
         Reader("multipart/form-data; boundary=" + "x" * 1000, LIMITS)
 
 
+BEFORE = {
+    "none": b"",
+    "an empty line": b"\r\n",
+    "text": b"This is a message in MIME format.\r\n",
+    "a hyphen": b"-\r\n",
+    "hyphens": b"----\r\n\r\n--\r\n",
+    "the boundary within a line": b"see --XbX\r\n",
+    "a line that begins like a boundary": b"--XbXX\r\n--XbX-\r\n\r\n--XbX \r\n--XbX\r\r\n",
+    "half a boundary": b"--Xb\r\n\r\n--Xb",
+    "line feeds": b"\n\n\n--Xb\r\n",
+}
+AFTER = {
+    "none": b"",
+    "text": b"the end\r\n",
+    "a part": b"--XbX\r\nContent-Disposition: form-data; name=z\r\n\r\nz\r\n--XbX--",
+}
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_what_stands_before_and_after_the_parts_is_ignored_however_it_arrives(before: bytes, after: bytes) -> None:
+    whole = before + (b"\r\n" if before.endswith(b"--Xb") else b"") + part(disposition('name="a"')) + END + after
+    for size in (1, 2, 3, len(whole)):
+        assert read(whole, size) == [text("a", "v")]
+    for at in range(len(whole) + 1):
+        reader = Reader(TYPE, LIMITS)
+        events = reader.feed(whole[:at]) + reader.feed(whole[at:])
+        reader.finish()
+        assert events == [text("a", "v")], at
+
+
+def test_of_what_stands_before_the_parts_nothing_is_kept() -> None:
+    reader = Reader(TYPE, LIMITS)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert reader.feed(b"\r\n--XbX-" * 2000) == []
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 100_000
+
+
 def test_there_may_be_so_many_fields_and_no_more() -> None:
     three = part(disposition('name="a"')) * 2 + part("X: y")
     assert len(read(three + END, 1 << 20, max_fields=3)) == 2
