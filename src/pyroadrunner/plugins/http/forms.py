@@ -16,6 +16,7 @@ import re
 from binascii import a2b_qp
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from sys import maxsize
 from typing import Any
 
@@ -80,8 +81,12 @@ def segments(name: str, limit: int) -> list[str]:
     more than ``limit`` segments only so much is split that one sees it."""
     parts = [""]
     opened, fresh = False, False  # after "[": a segment is due; after "]": text starts a new one
-    for found in _TOKENS.finditer(name.replace(" ", "")):
-        token = found[0]
+    name = name.replace(" ", "")
+    if "[" not in name and "]" not in name:
+        return [name]
+    # A list of all tokens is faster, and of a long name many times its size.
+    tokens = _TOKENS.findall(name) if len(name) < _LONG else map(itemgetter(0), _TOKENS.finditer(name))
+    for token in tokens:
         if token[0] == "[":
             opened, fresh = True, False
         elif token[0] == "]":
