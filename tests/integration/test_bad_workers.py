@@ -161,11 +161,16 @@ def test_an_answer_with_a_status_that_is_none_is_a_500_that_names_it(server: Ser
     assert get(server, "/") == (200, "fine")
 
 
-def test_an_answer_whose_head_makes_no_sense_is_a_500_and_is_logged_once(server: Server) -> None:
-    assert get(server, "/malformed-head") == (500, "")
-    assert get(server, "/") == (200, "fine")
+@pytest.mark.parametrize("path", ["/malformed-head", "/deep-head"])
+def test_an_answer_whose_head_makes_no_sense_is_a_500_and_is_logged_once(server: Server, path: str) -> None:
+    before = worker_pid(server)
+    logged = server.stderr.count("can't be read")
+    assert get(server, path) == (500, "")
+    assert worker_pid(server) == before
+    server.wait_for("can't be read", times=logged + 1)
     (line,) = complaints(server)
     assert line["logger"] == "http"
+    assert line["error"].startswith("the head of the worker's answer can't be read: ")
 
 
 def test_a_worker_that_says_it_failed_lives_on(server: Server) -> None:

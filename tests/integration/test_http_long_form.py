@@ -15,7 +15,10 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 
 def test_others_are_answered_while_it_is_read(tmp_path: Path) -> None:
     body = b"".join(b"f%d=1&" % number for number in range(400_000))
-    config = {"server": {"command": [require_php(), str(WORKER)]}, "http": {"pool": {"num_workers": 2}}}
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"pool": {"num_workers": 2}, "forms": {"max_fields": 0}},
+    }
     with Server(tmp_path, config) as server:
 
         async def main() -> None:

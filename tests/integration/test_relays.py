@@ -105,6 +105,37 @@ def test_a_request_of_100_mb_reaches_the_peer_whole_and_is_accounted_for(run: Ru
     run(main())
 
 
+def test_frames_behind_a_large_body_arrive_after_it(run: Run, kind: Kind) -> None:
+    body = bytearray(os.urandom(5 << 20))
+
+    async def main() -> None:
+        async with joined(kind) as (relay, peer):
+            relay.send(HELLO)
+            relay.send(body)
+            relay.send(ANSWER)
+            assert await peer.read(len(HELLO + body + ANSWER)) == HELLO + body + ANSWER
+            relay.send(HELLO)
+            assert await peer.read(len(HELLO)) == HELLO
+            assert relay.unsent() == 0
+
+    run(main())
+
+
+def test_a_peer_that_goes_in_the_middle_of_a_large_body_is_told_once(run: Run, kind: Kind) -> None:
+    async def main() -> None:
+        async with joined(kind) as (relay, peer):
+            heard = Heard(relay)
+            relay.send(bytes(5 << 20))
+            await peer.read(1 << 20)
+            peer.close()
+            assert isinstance(await heard.loss(), RelayClosed)
+            await eventually(lambda: relay.unsent() == 0)
+            relay.send(ANSWER)
+            assert len(heard.losses) == 1
+
+    run(main())
+
+
 def test_what_the_peer_has_not_read_of_a_pipe_is_known_even_when_it_has_gone(run: Run) -> None:
     async def main() -> None:
         async with joined("pipes") as (relay, peer):

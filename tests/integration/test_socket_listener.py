@@ -515,7 +515,7 @@ def test_a_real_worker_connects_serves_and_leaves(run: Run, address: str, progra
 
     async def main() -> None:
         async with listening(address) as listener:
-            env = {**os.environ, "RR_RELAY": listener.address}
+            env = {**os.environ, "RR_RELAY": listener.address, "RR_PHP_LIBRARY": str(root / "php")}
             child = await asyncio.create_subprocess_exec(*command, env=env, stdin=asyncio.subprocess.DEVNULL)
             relay = await listener.expect(child.pid)
             heard = Heard(relay)

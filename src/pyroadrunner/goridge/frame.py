@@ -91,7 +91,7 @@ def encode(flags: int, payload: bytes = b"", options: Sequence[int] = (), stream
     return b"".join((head, _TAIL(crc32(head), stream), words, payload))
 
 
-def encode_payload(context: bytes, body: bytes, flags: int, stream: int = 0) -> bytes:
+def encode_payload(context: bytes, body: bytes | bytearray, flags: int, stream: int = 0) -> bytes:
     """Build the frame of a worker's request or answer: one option, the length of the context. The hot path.
 
     Raises:

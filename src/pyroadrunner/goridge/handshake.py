@@ -43,7 +43,7 @@ def hello_pid(frame: Frame) -> int:
         raise HandshakeError("unexpected response, header is missing, no CONTROL flag")
     try:
         pid = _decode(frame.payload).pid
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise HandshakeError(f"unexpected response, the pid cannot be read: {wrong}") from wrong
     if pid <= 0:
         raise HandshakeError("pid should be greater than 0")

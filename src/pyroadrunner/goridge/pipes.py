@@ -46,6 +46,19 @@ class PipeRelay(Relay):
         self.release()
 
 
+class _SinkProtocol(asyncio.BaseProtocol):
+    """Tells a relay when the pipe it writes to is full."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def pause_writing(self) -> None:
+        self._relay.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._relay.resume_writing()
+
+
 class PipePair:
     """The four ends of a child's stdin and stdout before it is started.
 
@@ -75,7 +88,7 @@ class PipePair:
     async def _join(self, relay: PipeRelay) -> None:
         loop = asyncio.get_running_loop()
         stdin, stdout = pipe_file(self._stdin, "wb"), pipe_file(self._stdout, "rb")
-        sink, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
+        sink, _ = await loop.connect_write_pipe(lambda: _SinkProtocol(relay), stdin)
         relay.attach_sink(sink)
         await loop.connect_read_pipe(lambda: relay, stdout)
 

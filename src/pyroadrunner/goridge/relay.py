@@ -3,6 +3,9 @@
 The same class serves both: ``pipes.py`` and ``sockets.py`` only differ in where the transports come from. It is driven
 by callbacks, not by ``await receive()``: a task switch per frame would cost more than the frame.
 
+What is sent goes to the transport at once, large bodies slice by slice as the peer takes them: a transport keeps what
+it could not write, and some copy it, so a whole body would be in memory twice. What is sent meanwhile waits behind it.
+
 Nothing is lost between two owners (who says hello, then who runs requests): while nobody listens, the relay keeps what
 comes, stops reading after the first frame of it, and gives it to the next owner.
 """
@@ -10,6 +13,7 @@ comes, stops reading after the first frame of it, and gives it to the next owner
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -18,6 +22,7 @@ from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.handshake import hello_pid, hello_request
 from pyroadrunner.goridge.reader import FrameReader
 
+_SLICE = 1 << 18  # bytes given to the transport at a time
 MAX_GARBAGE = 1 << 18  # bytes kept of what a peer wrote in place of frames; a dump of a large object is shown whole
 
 OnFrame = Callable[[Frame], None]
@@ -36,6 +41,8 @@ class Relay(asyncio.Protocol):
         self._frames = FrameReader(max_payload)
         self._source: asyncio.ReadTransport | None = None
         self._sink: asyncio.WriteTransport | None = None
+        self._full = False  # the sink has enough for now
+        self._waiting: deque[memoryview] = deque()  # for room in the sink
         self._lost = False
         self._broken = False
         self._paused = False
@@ -138,14 +145,36 @@ class Relay(asyncio.Protocol):
         """Give the writing side, where it is not the transport that reads (pipes)."""
         self._sink = sink
 
-    def send(self, frame: bytes) -> None:
-        """Write one encoded frame, whole. A peer that has gone is noticed by its reading side, not here."""
-        if self._sink is not None:
-            self._sink.write(frame)
+    def send(self, data: bytes | bytearray) -> None:
+        """Write an encoded frame, or a part of one. A peer that has gone is noticed by its reading side, not here.
+
+        Args:
+            data: not to be changed until the peer has read it.
+        """
+        if self._sink is None:
+            return
+        if self._waiting or len(data) > _SLICE:
+            self._waiting.append(memoryview(data))
+            self._write_waiting()
+        else:
+            self._sink.write(data)
+
+    def _write_waiting(self) -> None:
+        """Give the sink slices of what waits until it has enough."""
+        sink, waiting = self._sink, self._waiting
+        if sink is None or sink.is_closing():
+            waiting.clear()
+        while waiting and sink is not None and not self._full:
+            rest = waiting.popleft()
+            if len(rest) > _SLICE:
+                waiting.appendleft(rest[_SLICE:])
+                rest = rest[:_SLICE]
+            sink.write(rest)
 
     def unsent(self) -> int:
         """Bytes that were given to :meth:`send` and have not reached the peer's side of the relay yet."""
-        return 0 if self._sink is None else self._sink.get_write_buffer_size()
+        waiting = sum(map(len, self._waiting))
+        return waiting if self._sink is None else waiting + self._sink.get_write_buffer_size()
 
     def unread(self) -> int:
         """Bytes of ours that the peer never read; 0 where that cannot be known (sockets)."""
@@ -177,6 +206,7 @@ class Relay(asyncio.Protocol):
             self._source.close()
 
     def _drop_sink(self) -> None:
+        self._waiting.clear()
         sink, self._sink = self._sink, None  # once: asyncio's transport of a pipe breaks at the second abort
         if sink is not None:
             sink.abort()
@@ -202,6 +232,13 @@ class Relay(asyncio.Protocol):
             return
         for frame in frames:
             self._on_frame(frame)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._write_waiting()
 
     def eof_received(self) -> bool:
         return False

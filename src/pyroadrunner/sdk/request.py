@@ -91,7 +91,7 @@ class Request:
             head = _decode(context)
             self.parsed: dict[str, Any] | None = (_decode_tree(body) if body else {}) if head.parsed else None
             self.uploads: dict[str, Any] = _files(head.uploads) if head.uploads else {}
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise MalformedRequest(str(error)) from error
         self.remote_addr = head.remote_addr
         self.protocol = head.protocol

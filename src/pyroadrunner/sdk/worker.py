@@ -176,7 +176,7 @@ class Worker:
         """Obey a control frame; False when it says stop."""
         try:
             order = _decode_order(payload)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise RemoteFrameError("unknown control frame", payload) from error
         if order.stop:
             return False

@@ -66,7 +66,7 @@ class Job:
     ) -> None:
         if len(payload.body) < _COPY_BELOW:
             self.frame = encode_payload(payload.context, payload.body, payload.codec)
-            self.body = b""
+            self.body: bytes | bytearray = b""
         else:
             self.frame = encode_head(payload.context, len(payload.body), payload.codec)
             self.body = payload.body

@@ -21,13 +21,13 @@ class Payload:
 
     Attributes:
         context: encoded head (JSON or protobuf).
-        body: raw bytes; passed on as they are.
+        body: raw bytes; passed on as they are, so they must not be changed any more.
         codec: int value of :class:`Codec`, put into the frame's flags.
     """
 
     __slots__ = ("body", "codec", "context")
 
-    def __init__(self, context: bytes, body: bytes = b"", codec: int = Codec.JSON) -> None:
+    def __init__(self, context: bytes, body: bytes | bytearray = b"", codec: int = Codec.JSON) -> None:
         self.context = context
         self.body = body
         self.codec = codec

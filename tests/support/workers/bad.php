@@ -49,6 +49,7 @@ while (($payload = $worker->waitPayload()) !== null) {
         case '/long-context': fwrite(STDERR, "last words\n"); $raw(Frame::encode(0x08, 'short', [99])); break;
         case '/error-frame': $worker->error('the application says no'); break;
         case '/malformed-head': $worker->respond('body', '{"status":'); break;
+        case '/deep-head': $worker->respond('body', '{"status":200,"headers":{"A":' . str_repeat('[', 200_000) . str_repeat(']', 200_000) . '}}'); break;
         case '/status-99': $worker->respond('body', '{"status":99,"headers":{}}'); break;
         case '/stderr': fwrite(STDERR, str_repeat(str_repeat('x', 99) . "\n", 50_000)); $answer('written'); break;
         default: $answer('fine');

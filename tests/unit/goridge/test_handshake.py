@@ -54,6 +54,7 @@ def test_a_pid_that_no_process_has_is_refused(payload: bytes) -> None:
         b'{"pid":7}x',
         b"\xff",
         b'"\xff"',
+        b'{"x":' + b"[" * 200_000,
     ],
 )
 def test_an_answer_that_cannot_be_decoded_is_refused_with_the_reason(payload: bytes) -> None:

@@ -53,10 +53,15 @@ def test_keys_that_may_be_null_or_missing_are_empty() -> None:
     assert (request.headers, request.cookies, request.path, request.query) == ({}, {}, "/", {})
 
 
-@pytest.mark.parametrize("bad", [b"", b"[]", b"{}", b"\x80\x01", b'{"remoteAddr":1}'])
+@pytest.mark.parametrize("bad", [b"", b"[]", b"{}", b"\x80\x01", b'{"remoteAddr":1}', b'{"x":' + b"[" * 200_000])
 def test_a_context_that_is_none_is_refused(bad: bytes) -> None:
     with pytest.raises(MalformedRequest):
         Request(bad)
+
+
+def test_a_form_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(MalformedRequest):
+        Request(context(parsed=True), b'{"a":' + b"[" * 200_000)
 
 
 @pytest.mark.parametrize("uploads", [{"a": 1}, {"a": {"tmpName": "x"}}])

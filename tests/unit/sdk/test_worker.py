@@ -87,7 +87,7 @@ def test_the_end_of_the_relay_inside_a_frame_is_an_error(rig: Rig) -> None:
         rig.worker.receive()
 
 
-@pytest.mark.parametrize("order", [b'{"dance":true}', b"not json", b'{"pid":0}'])
+@pytest.mark.parametrize("order", [b'{"dance":true}', b"not json", b'{"pid":0}', b'{"x":' + b"[" * 20_000])
 def test_an_unknown_order_is_the_servers_fault(rig: Rig, order: bytes) -> None:
     rig.server.send(encode(Flag.CONTROL | Flag.JSON, order))
     with pytest.raises(RemoteFrameError):

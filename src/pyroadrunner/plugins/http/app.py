@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -18,7 +19,7 @@ from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.departures import PendingCalls
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.failures import OverloadLog, log, log_failure
-from pyroadrunner.plugins.http.forms import parse_urlencoded
+from pyroadrunner.plugins.http.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
 from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
 from pyroadrunner.plugins.http.stream import Forwarder
@@ -56,6 +57,10 @@ class WorkerApp:
         self._calls = calls
         self._rules = rules
         self._limits = limits or Limits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
+        self._forms = FormLimits.of(config.forms)
+        self._form_limits = self._limits
+        if self._forms.max_size < self._limits.max_body:
+            self._form_limits = replace(self._limits, max_body=self._forms.max_size, too_large=self._forms.too_large)
         self._raw_body = config.raw_body
         self._internal_code = _final(config.internal_error_code, 500)
         self._overload_code = _final(config.overload_code, 503)
@@ -79,21 +84,22 @@ class WorkerApp:
     ) -> None:
         form: Form | None = None
         try:
-            reader = BodyReader(receive, self._limits, length, monotonic)
-            if kind == RAW or self._raw_body:
+            if self._raw_body:
+                kind = RAW
+            limits = self._form_limits if kind == FORM else self._limits
+            reader = BodyReader(receive, limits, length, monotonic)
+            body: bytes | bytearray
+            if kind == RAW:
                 body = await reader.whole()
             elif kind == FORM:
-                text = await reader.whole()
-                if len(text) <= _LONG_FORM:
-                    body = self._tree(parse_urlencoded(text))
-                else:  # it may take seconds, and others are not to wait for it
-                    body = await asyncio.to_thread(lambda: self._tree(parse_urlencoded(text)))
+                body = await reader.whole()
+                body = await self._tree(len(body), partial(parse_urlencoded, body, self._forms))
                 context.parsed = True
             else:
                 assert kind == MULTIPART
-                form = Form(self._rules)
+                form = Form(self._rules, self._forms)
                 await form.read(context.headers["Content-Type"][0], reader)
-                body = self._tree(form.fields)
+                body = await self._tree(form.size, form.fields)
                 context.parsed = True
                 context.uploads = form.files
             await self._execute(context, body, scope, send, began)
@@ -106,12 +112,18 @@ class WorkerApp:
             if form is not None:
                 form.discard()
 
-    def _tree(self, fields: dict[str, Any]) -> bytes:
-        """A form's fields as the worker gets them. An empty tree is ``{}`` in JSON, where PHP clients decode the body
-        as it is, and nothing in protobuf, where they put the braces there themselves and RoadRunner sends nothing."""
+    async def _tree(self, size: int, fields: Callable[[], dict[str, Any]]) -> bytes:
+        """A form's fields as the worker gets them; of a long one in a thread, so that others do not wait for it."""
+        if size <= _LONG_FORM:
+            return self._encode_tree(fields())
+        return await asyncio.to_thread(lambda: self._encode_tree(fields()))
+
+    def _encode_tree(self, fields: dict[str, Any]) -> bytes:
+        """An empty tree is ``{}`` in JSON, where PHP clients decode the body as it is, and nothing in protobuf, where
+        they put the braces there themselves and RoadRunner sends nothing."""
         return msgspec.json.encode(fields) if fields or self._codec == Codec.JSON else b""
 
-    async def _execute(self, context: Context, body: bytes, scope: Scope, send: Send, began: float) -> None:
+    async def _execute(self, context: Context, body: bytes | bytearray, scope: Scope, send: Send, began: float) -> None:
         try:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyroadrunner.asgi import Receive
-from pyroadrunner.plugins.http.errors import ClientGone, RequestTooLarge, RequestTooSlow
+from pyroadrunner.plugins.http.errors import ClientGone, RequestError, RequestTooLarge, RequestTooSlow
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 
 
@@ -18,11 +18,13 @@ class Limits:
         max_body: bytes of a body.
         patience: seconds a body may take before its rate counts.
         min_rate: bytes per second that it must reach on average after that.
+        too_large: makes the error for a body of more than ``max_body``.
     """
 
     max_body: int
     patience: float = 60.0
     min_rate: int = 500
+    too_large: Callable[[], RequestError] = RequestTooLarge
 
 
 class BodyReader:
@@ -33,14 +35,14 @@ class BodyReader:
         clock: monotonic seconds.
 
     Raises:
-        RequestTooLarge: the announced length is over the limit already.
+        RequestTooLarge: the announced length is over the limit already (or what ``limits.too_large`` makes).
     """
 
     __slots__ = ("_clock", "_limits", "_receive", "_started", "more", "size")
 
     def __init__(self, receive: Receive, limits: Limits, length: int, clock: Callable[[], float]) -> None:
         if length != UNKNOWN_LENGTH and length > limits.max_body:
-            raise RequestTooLarge
+            raise limits.too_large()
         self._receive = receive
         self._limits = limits
         self._clock = clock
@@ -66,17 +68,20 @@ class BodyReader:
         self.more = message.get("more_body", False)
         limits = self._limits
         if self.size > limits.max_body:
-            raise RequestTooLarge
+            raise limits.too_large()
         if self.more and self._clock() - self._started > limits.patience + self.size / limits.min_rate:
             raise RequestTooSlow
         return data
 
-    async def whole(self) -> bytes:
-        """The whole body; raises as :meth:`piece` does."""
+    async def whole(self) -> bytes | bytearray:
+        """The whole body; raises as :meth:`piece` does.
+
+        It grows in place: pieces that are joined at the end would take twice its size, and small ones many times that.
+        """
         data = await self.piece()
         if not self.more:
             return data
-        pieces = [data]
+        body = bytearray(data)
         while self.more:
-            pieces.append(await self.piece())
-        return b"".join(pieces)
+            body += await self.piece()
+        return body

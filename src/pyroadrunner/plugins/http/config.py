@@ -40,6 +40,21 @@ class UploadsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     """When not empty: only these extensions, minus ``forbid``."""
 
 
+class FormsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.forms``: how large a form may be, urlencoded or multipart (ours). ``http.raw_body`` parses none."""
+
+    max_fields: Annotated[int, msgspec.Meta(ge=0)] = 10_000
+    """Fields, and likewise the maps that their names make (``a[b][c]`` makes two); more is 413. 0 = any number."""
+    max_depth: Annotated[int, msgspec.Meta(ge=1, le=500)] = 64
+    """Segments of a field's name (``a[b][c]`` has three); more is 400."""
+    max_name_size: Annotated[int, msgspec.Meta(ge=0)] = 64
+    """KB (2**10 bytes) of a field's name, in multipart of all header lines of a part; more is 413. 0 = any size."""
+    max_size: Annotated[int, msgspec.Meta(ge=0)] = 42
+    """MB (2**20 bytes) of a form; of multipart the fields count and files do not; more is 413. 0 = any size."""
+    max_files: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    """Files of a multipart form; more is 413. 0 = any number."""
+
+
 class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.http2``."""
 
@@ -106,6 +121,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """How the request context is encoded for the worker (ours)."""
     dev: bool = False
     """Tell the client what went wrong in a worker, and show what it printed (ours); ``pool.debug`` does so, too."""
+    forms: FormsConfig = FormsConfig()
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
     routes: list[RouteConfig] = msgspec.field(default_factory=list)

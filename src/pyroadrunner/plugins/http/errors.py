@@ -36,6 +36,29 @@ class RequestTooLarge(RequestError):
         super().__init__("http: request body too large")
 
 
+class FormTooLarge(RequestError):
+    """A form that has more of something than ``http.forms`` allows."""
+
+    status = 413
+
+    def __init__(self, what: str, key: str) -> None:
+        """
+        Args:
+            what: ``more than 1000 fields``.
+            key: of ``http.forms``; raising it lets the form in.
+        """
+        super().__init__(f"http: the form has {what} (http.forms.{key})")
+
+
+class FormTooDeep(RequestError):
+    """A field's name with more segments than ``http.forms.max_depth``."""
+
+    status = 400
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"http: a field's name is more than {limit} levels deep (http.forms.max_depth)")
+
+
 class RequestTooSlow(RequestError):
     """A body that comes in slower than anybody's line is."""
 

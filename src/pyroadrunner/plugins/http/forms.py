@@ -3,27 +3,90 @@
 The rules are RoadRunner's, not PHP's: blanks vanish from names, ``[]`` makes a list only at the end of ``name[]``, a
 value where a branch is (or the other way round) is an error. Where RoadRunner loses values (``a[][k]``) elements are
 numbered as PHP numbers them; where its answer is random (``a`` beside ``a[]``) the later one wins.
+
+A form comes from anybody, so it must not cost much more than its size. Fields, the branches their names make, and the
+segments of a name are limited. A long value is decoded a block at a time: splitting it at its escapes would take dozens
+of times its size, and one call over all of it would keep the interpreter from answering others.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
+from binascii import a2b_qp
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from sys import maxsize
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.plugins.http.errors import UnreadableRequest
+import msgspec
 
-MAX_LEVELS = 127  # deeper names are ignored, as in RoadRunner
+from pyroadrunner.plugins.http.config import FormsConfig
+from pyroadrunner.plugins.http.errors import FormTooDeep, FormTooLarge, UnreadableRequest
 
+_BLOCK = 1 << 16  # bytes decoded in one call
+_LONG = 256  # bytes; a longer value is kept as JSON, so that the tree is encoded at the speed of a copy
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _TOKENS = re.compile(r"[^\[\]]+|\[+|\]+")  # in one go: a name may have megabytes, and they come from anybody
 
 
-def segments(name: str) -> list[str]:
-    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own. Of a name that
-    is deeper than ``MAX_LEVELS`` only so much is split that one sees it."""
+Value = str | dict[str, Any] | msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """``http.forms``, ready for use: a limit that is off is larger than any form.
+
+    Attributes:
+        max_fields: fields, and likewise branches.
+        max_depth: segments of a name.
+        max_name: bytes of a name, or of the header lines of a part.
+        max_size: bytes of a form without its files.
+        max_files: files.
+    """
+
+    max_fields: int
+    max_depth: int
+    max_name: int
+    max_size: int
+    max_files: int
+
+    @classmethod
+    def of(cls, config: FormsConfig) -> FormLimits:
+        return cls(
+            max_fields=config.max_fields or maxsize,
+            max_depth=config.max_depth,
+            max_name=(config.max_name_size << 10) or maxsize,
+            max_size=(config.max_size << 20) or maxsize,
+            max_files=config.max_files or maxsize,
+        )
+
+    def too_many_fields(self) -> FormTooLarge:
+        return FormTooLarge(f"more than {self.max_fields} fields", "max_fields")
+
+    def name_too_long(self) -> FormTooLarge:
+        return FormTooLarge(f"a name of more than {self.max_name >> 10} KB", "max_name_size")
+
+    def too_large(self) -> FormTooLarge:
+        return FormTooLarge(f"more than {self.max_size >> 20} MB of fields", "max_size")
+
+    def too_many_files(self) -> FormTooLarge:
+        return FormTooLarge(f"more than {self.max_files} files", "max_files")
+
+
+def segments(name: str, limit: int) -> list[str]:
+    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own. Of a name with
+    more than ``limit`` segments only so much is split that one sees it."""
     parts = [""]
     opened, fresh = False, False  # after "[": a segment is due; after "]": text starts a new one
-    for token in _TOKENS.findall(name.replace(" ", "")):
+    name = name.replace(" ", "")
+    if "[" not in name and "]" not in name:
+        return [name]
+    # A list of all tokens is faster, and of a long name many times its size.
+    tokens = _TOKENS.findall(name) if len(name) < _LONG else map(itemgetter(0), _TOKENS.finditer(name))
+    for token in tokens:
         if token[0] == "[":
             opened, fresh = True, False
         elif token[0] == "]":
@@ -35,7 +98,7 @@ def segments(name: str) -> list[str]:
                 parts.append("")
             parts[-1] = token
             opened = fresh = False
-        if len(parts) > MAX_LEVELS:
+        if len(parts) > limit:
             break
     return parts
 
@@ -44,29 +107,35 @@ class Tree:
     """A tree under construction.
 
     Args:
+        limits: on branches and on segments of a name; who adds limits the values.
         first: whether the first value of a name stays (files), or the last one wins (fields).
     """
 
-    def __init__(self, *, first: bool) -> None:
+    def __init__(self, limits: FormLimits, *, first: bool) -> None:
         self.root: dict[str, Any] = {}
+        self._limits = limits
         self._first = first
+        self._branches = 0
         self._next: dict[int, int] = {}  # id of a branch: the next free number in it
-        self._split: dict[str, list[str]] = {}  # a long list repeats one name
+        self._name = ""  # the last one, and its segments: a long list repeats one name
+        self._path = [""]
 
     def __repr__(self) -> str:
         return f"Tree({self.root!r})"
 
-    def add(self, name: str, value: str | dict[str, Any]) -> None:
+    def add(self, name: str, value: Value) -> None:
         """Put a value where its name says.
 
         Raises:
             UnreadableRequest: a value and a branch want the same place.
+            FormTooDeep, FormTooLarge: the name has too many segments, or the tree too many branches.
         """
-        path = self._split.get(name)
-        if path is None:
-            path = self._split[name] = segments(name)
-        if len(path) > MAX_LEVELS:
-            return
+        if name != self._name:
+            path = segments(name, self._limits.max_depth)
+            if len(path) > self._limits.max_depth:
+                raise FormTooDeep(self._limits.max_depth)
+            self._name, self._path = name, path
+        path = self._path
         listed = len(path) > 1 and not path[-1]
         keys = path[:-1] if listed else path
         branch = self.root
@@ -88,11 +157,14 @@ class Tree:
             return found
         if any(found) if isinstance(found, list) else found:  # an empty value makes room
             raise _conflict(key)
+        self._branches += 1
+        if self._branches > self._limits.max_fields:
+            raise self._limits.too_many_fields()
         below = branch[key] = Branch()
         self._count(branch, key)
         return below
 
-    def _set(self, branch: dict[str, Any], key: str, value: str | dict[str, Any]) -> None:
+    def _set(self, branch: dict[str, Any], key: str, value: Value) -> None:
         found = branch.get(key)
         if isinstance(found, Branch):
             if value:
@@ -102,7 +174,7 @@ class Tree:
             branch[key] = value
             self._count(branch, key)
 
-    def _append(self, branch: dict[str, Any], key: str, value: str | dict[str, Any]) -> None:
+    def _append(self, branch: dict[str, Any], key: str, value: Value) -> None:
         found = branch.get(key)
         if isinstance(found, Branch):
             if value:
@@ -124,27 +196,84 @@ class Tree:
 class Branch(dict[str, Any]):
     """A dict of the tree's own, told apart from a file's."""
 
+    __slots__ = ()
 
-def parse_urlencoded(body: bytes) -> dict[str, Any]:
+
+def parse_urlencoded(body: bytes | bytearray, limits: FormLimits) -> dict[str, Any]:
     """The tree of an ``application/x-www-form-urlencoded`` body. Bad escapes stay as they are, ``;`` is text.
 
     Raises:
-        UnreadableRequest: see :meth:`Tree.add`.
+        UnreadableRequest, FormTooDeep, FormTooLarge: see :meth:`Tree.add`; too many fields, a name that is too long.
     """
-    tree = Tree(first=False)
-    for pair in body.split(b"&"):
-        if pair:
-            name, _, value = pair.partition(b"=")
-            tree.add(_decode(name), _decode(value))
+    if body.count(b"&") > limits.max_fields:
+        raise limits.too_many_fields()
+    tree = Tree(limits, first=False)
+    for count, (start, end) in enumerate(_fields(body), 1):
+        if count > limits.max_fields:
+            raise limits.too_many_fields()
+        equals = body.find(b"=", start, end)
+        stop = equals if equals >= 0 else end
+        if stop - start > limits.max_name:
+            raise limits.name_too_long()
+        name = _decode(body[start:stop]).decode("utf-8", "replace")
+        if end - stop > _LONG:
+            tree.add(name, json_text(body, stop + 1, end, escaped=True))
+        else:
+            tree.add(name, _decode(body[stop + 1 : end]).decode("utf-8", "replace"))
     return tree.root
 
 
-def _decode(text: bytes) -> str:
+def tree_value(data: bytearray) -> Value:
+    """The value of a multipart field: text."""
+    return json_text(data, 0, len(data)) if len(data) > _LONG else data.decode("utf-8", "replace")
+
+
+def json_text(data: bytes | bytearray, start: int, end: int, *, escaped: bool = False) -> msgspec.Raw:
+    """A part of a body as a JSON string.
+
+    Args:
+        escaped: whether it is percent-encoded.
+    """
+    text = bytearray(b'"')
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    while start < end:
+        stop = min(start + _BLOCK, end)
+        if escaped and stop < end and (cut := data.rfind(b"%", stop - 2, stop)) >= 0:
+            stop = cut  # an escape goes into the next block
+        block = data[start:stop]
+        if escaped:
+            block = _decode(block)
+        text += msgspec.json.encode(decode(block, stop == end))[1:-1]
+        start = stop
+    text += b'"'
+    return msgspec.Raw(text)
+
+
+def _fields(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Where each field begins and ends; what is empty is none."""
+    start, size = 0, len(body)
+    while start < size:
+        end = body.find(b"&", start)
+        if end < 0:
+            end = size
+        if end > start:
+            yield start, end
+        start = end + 1
+
+
+def _decode(text: bytes | bytearray) -> bytes | bytearray:
+    """Percent-encoded text as bytes.
+
+    Quoted-printable (RFC 2045, section 6.7) has the same escapes behind another sign, and a decoder in C that makes no
+    piece of each, as ``urllib`` does. What it knows besides, line breaks and a sign that stands for itself, does not
+    come up: every sign it gets begins an escape.
+    """
     if b"+" in text:
         text = text.replace(b"+", b" ")
     if b"%" in text:
-        text = unquote_to_bytes(text)
-    return text.decode("utf-8", "replace")
+        text = _BAD_ESCAPE.sub(b"%25", text)
+        text = a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
+    return text
 
 
 def _conflict(key: str) -> UnreadableRequest:

@@ -11,6 +11,7 @@ LIVE_KEYS = frozenset(
         "codec",
         "custom",
         "dev",
+        "forms",
         "gzip",
         "headers",
         "internal_error_code",

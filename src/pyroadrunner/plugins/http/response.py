@@ -135,7 +135,7 @@ def read_head(context: bytes, codec: int, asked: int) -> tuple[int, Headers]:
         return _read_protobuf(context)
     try:
         head = _json.decode(context)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return _read_loose(context)
     return head.status, head.headers
 
@@ -143,7 +143,7 @@ def read_head(context: bytes, codec: int, asked: int) -> tuple[int, Headers]:
 def _read_loose(context: bytes) -> tuple[int, Headers]:
     try:
         head = _loose.decode(context)
-    except msgspec.MsgspecError as wrong:
+    except (msgspec.MsgspecError, RecursionError) as wrong:
         raise BadReply(f"the head of the worker's answer can't be read: {wrong}") from wrong
     if not head.headers:
         return head.status, {}

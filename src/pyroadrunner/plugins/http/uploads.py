@@ -16,12 +16,13 @@ from pyroadrunner.config.temporary import temporary_folder
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.body import BodyReader
 from pyroadrunner.plugins.http.config import UploadsConfig
-from pyroadrunner.plugins.http.forms import Tree
+from pyroadrunner.plugins.http.forms import FormLimits, Tree, tree_value
 from pyroadrunner.plugins.http.multipart import Event, Field, FileBegin, FileData, Reader
 
 OK, NO_TMP_DIR, CANT_WRITE, EXTENSION = 0, 6, 7, 8  # PHP's UPLOAD_ERR_*
 
 _BLOCK = 1 << 20  # bytes gathered before a thread writes them
+_SLICE = 1 << 14  # bytes parsed before others get their turn: a piece that is all line breaks takes a while
 
 log = Log("http")
 
@@ -55,7 +56,7 @@ class UploadRules:
 class Upload:
     """One file on its way to the disk. ``error`` is PHP's code; a refused or failed file swallows its bytes."""
 
-    __slots__ = ("_buffer", "_descriptor", "_gathered", "error", "mime", "name", "path", "size")
+    __slots__ = ("_buffer", "_descriptor", "error", "mime", "name", "path", "size")
 
     def __init__(self, begin: FileBegin, rules: UploadRules) -> None:
         self.name = begin.filename
@@ -64,8 +65,7 @@ class Upload:
         self.error = OK
         self.path = ""
         self._descriptor = -1
-        self._buffer: list[bytes] = []
-        self._gathered = 0
+        self._buffer = bytearray()
         if not rules.accepts(begin.filename):
             self.error = EXTENSION
             return
@@ -94,15 +94,12 @@ class Upload:
         """Take some bytes; returns whether so many are together that they should be flushed."""
         if self.error != OK:
             return False
-        self._buffer.append(data)
-        self._gathered += len(data)
-        return self._gathered >= _BLOCK
+        self._buffer += data
+        return len(self._buffer) >= _BLOCK
 
     def flush(self) -> None:
         """Write what is gathered. Blocks; may run in a thread. A failure becomes ``error``."""
-        data = b"".join(self._buffer)
-        self._buffer.clear()
-        self._gathered = 0
+        data, self._buffer = self._buffer, bytearray()
         view = memoryview(data)
         try:
             while view:
@@ -150,14 +147,16 @@ class Form:
     """One multipart body.
 
     Attributes:
-        fields: the tree of the fields.
+        size: bytes of the fields.
         files: the tree of the files' infos.
     """
 
-    def __init__(self, rules: UploadRules) -> None:
-        self.fields: dict[str, Any] = {}
+    def __init__(self, rules: UploadRules, limits: FormLimits) -> None:
+        self.size = 0
         self.files: dict[str, Any] = {}
         self._rules = rules
+        self._limits = limits
+        self._fields: list[Field] = []
         self._uploads: list[tuple[str, Upload]] = []
         self._writing: asyncio.Future[None] | None = None
 
@@ -169,21 +168,35 @@ class Form:
 
         Raises:
             UnreadableRequest: it is malformed.
+            FormTooLarge, FormTooDeep: it goes past a limit of ``http.forms``.
             RequestTooLarge, RequestTooSlow, ClientGone: see :class:`BodyReader`.
         """
-        reader = Reader(content_type)
-        fields = Tree(first=False)
+        reader = Reader(content_type, self._limits)
         while body.more:
             data = await body.piece()
-            if data:
-                for event in reader.feed(data):
-                    await self._take(event, fields)
+            for start in range(0, len(data), _SLICE):
+                if start:
+                    await asyncio.sleep(0)
+                for event in reader.feed(data[start : start + _SLICE]):
+                    await self._take(event)
         reader.finish()
-        files = Tree(first=True)
+        files = Tree(self._limits, first=True)
         for name, upload in self._uploads:
             files.add(name, upload.info)
-        self.fields = fields.root
+        self.size = reader.kept
         self.files = files.root
+
+    def fields(self) -> dict[str, Any]:
+        """The tree of the fields, which are given away with it; may run in a thread.
+
+        Raises:
+            UnreadableRequest, FormTooLarge, FormTooDeep: see :meth:`Tree.add`.
+        """
+        tree = Tree(self._limits, first=False)
+        fields, self._fields = self._fields, []
+        for field in fields:
+            tree.add(field.name, tree_value(field.value))
+        return tree.root
 
     def discard(self) -> None:
         """Remove every file that is still there; a write under way in a thread is waited for, not by us."""
@@ -195,13 +208,13 @@ class Form:
         else:
             self._remove()
 
-    async def _take(self, event: Event, fields: Tree) -> None:
+    async def _take(self, event: Event) -> None:
         if isinstance(event, FileData):
             upload = self._uploads[-1][1]
             if upload.gather(event.data):
                 await self._flush_in_thread(upload)
         elif isinstance(event, Field):
-            fields.add(event.name, event.value)
+            self._fields.append(event)
         elif isinstance(event, FileBegin):
             self._uploads.append((event.name, Upload(event, self._rules)))
         else:

@@ -21,6 +21,9 @@ from pyroadrunner.plugins.rpc.wording import json_fault, msgpack_fault
 
 Reader = Callable[[bytes], Any]
 
+# What the decoders raise; the last one for data that is nested too deeply.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _decode_json = msgspec.json.Decoder().decode
 _decode_msgpack = msgspec.msgpack.Decoder().decode
 
@@ -64,7 +67,7 @@ def _json_reader(argument: type) -> Reader:
             return argument()
         try:
             return structs(_decode_json(body)) if structs else decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             if body.strip() == b"null":
                 return argument()
             raise BadArgument(json_fault(body, argument, error)) from error
@@ -85,7 +88,7 @@ def _msgpack_reader(argument: type) -> Reader:
             if argument is str and isinstance(value, bytes):  # Go takes either for a string
                 return value.decode()
             return structs(value) if structs else msgspec.convert(value, argument)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise BadArgument(msgpack_fault(body, argument, error)) from error
 
     return read
@@ -110,12 +113,12 @@ def _message_reader(message: type, plain: Reader) -> Reader:
 def _plain_json(body: bytes) -> Any:
     try:
         return _decode_json(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadArgument(json_fault(body, dict, error)) from error
 
 
 def _plain_msgpack(body: bytes) -> Any:
     try:
         return _decode_msgpack(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadArgument(msgpack_fault(body, dict, error)) from error

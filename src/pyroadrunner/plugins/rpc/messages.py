@@ -55,7 +55,13 @@ def from_plain(message_type: Any, data: Any) -> Any:
         raise BadArgument("json: cannot unmarshal into Go value of type struct: it is no map")
     try:
         return ParseDict(_renamed(data, message_type.DESCRIPTOR), message, ignore_unknown_fields=True)
-    except (ParseError, ValueError, TypeError, AttributeError) as error:  # it does not look before it iterates
+    except (
+        ParseError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # it does not look before it iterates
         raise BadArgument(f"json: {error}") from error
 
 

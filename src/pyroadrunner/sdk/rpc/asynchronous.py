@@ -67,7 +67,7 @@ class AsyncRpcClient:
     ) -> M:
         """The result of a method that takes a protobuf message and answers with another."""
         answer = await self._exchange(lambda number: wire.message_call(number, method, request), timeout)
-        return result.FromString(wire.body_of(answer))
+        return wire.message_result(answer, result)
 
     async def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
         """The result of a method that answers with bytes (raw codec)."""

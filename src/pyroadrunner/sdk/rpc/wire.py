@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from pyroadrunner.goridge.address import Address, parse_address
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.goridge.rpc import MAX_SEQUENCE, Answer, encode_call
-from pyroadrunner.sdk.rpc.errors import CallFailed
+from pyroadrunner.sdk.rpc.errors import CallFailed, RpcError
 
 DEFAULT_LISTEN = "tcp://127.0.0.1:6001"  # that of the section ``rpc``
 TIMEOUT = 10.0  # seconds for connecting, and for an answer nobody has to work for
@@ -71,5 +71,35 @@ def body_of(answer: Answer) -> bytes:
 
 
 def json_result(answer: Answer) -> Any:
+    """The result of a JSON call.
+
+    Raises:
+        CallFailed: the answer is an error.
+        RpcError: it is no JSON, or is nested too deeply.
+    """
     body = body_of(answer)
-    return json.loads(body) if body else None
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error) from error
+
+
+def message_result(answer: Answer, result: MessageType[M_co]) -> M_co:
+    """The result of a protobuf call.
+
+    Raises:
+        CallFailed: the answer is an error.
+        RpcError: it is no such message.
+    """
+    body = body_of(answer)
+    try:
+        return result.FromString(body)
+    except Exception as error:
+        # Importing its class would cost every client of JSON the time of protobuf.
+        if type(error).__name__ != "DecodeError":
+            raise
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> RpcError:
+    return RpcError(f"the server's answer cannot be read: {error}")

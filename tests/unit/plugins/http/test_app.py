@@ -11,7 +11,7 @@ import pytest
 
 from pyroadrunner.asgi import ATTRIBUTES
 from pyroadrunner.plugins.http.body import Limits
-from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
+from pyroadrunner.plugins.http.config import FormsConfig, HttpConfig, UploadsConfig
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import NoFreeWorker, QueueFull, WorkerFailed
@@ -163,6 +163,53 @@ def test_an_announced_length_over_the_limit_is_413_at_once() -> None:
     assert (
         Exchange(post({"content-length": str(1 << 20)}), [b"x"]).run(worker_app(ScriptedPool(), config)).status == 200
     )
+
+
+MANY = [b"a[b]=1&a[c]=2&", b"d=3"]
+MB = 1 << 20
+UPLOAD = FILE.partition(b'--XbX\r\nContent-Disposition: form-data; name="t"')[0]
+PARTS = b'--XbX\r\nContent-Disposition: form-data; name="a[b][c]"\r\n\r\nv\r\n'
+
+
+@pytest.mark.parametrize(
+    ("forms", "headers", "body", "status", "text"),
+    [
+        ({"max_fields": 2}, FORM, MANY, 413, "the form has more than 2 fields (http.forms.max_fields)"),
+        ({"max_depth": 1}, FORM, MANY, 400, "a field's name is more than 1 levels deep (http.forms.max_depth)"),
+        ({"max_fields": 1}, MULTIPART, [PARTS], 413, "the form has more than 1 fields (http.forms.max_fields)"),
+        ({"max_depth": 2}, MULTIPART, [PARTS], 400, "a field's name is more than 2 levels deep (http.forms.max_depth)"),
+        ({"max_files": 1}, MULTIPART, [UPLOAD, UPLOAD], 413, "the form has more than 1 files (http.forms.max_files)"),
+        ({"max_size": 1}, FORM, [b"x" * MB, b"x"], 413, "the form has more than 1 MB of fields (http.forms.max_size)"),
+    ],
+)  # fmt: skip
+def test_a_form_beyond_a_limit_is_refused_with_the_key_that_lets_it_in(
+    forms: dict[str, int], headers: dict[str, str], body: list[bytes], status: int, text: str
+) -> None:
+    pool = ScriptedPool()
+    whole = [*body, b"--XbX--\r\n"] if headers is MULTIPART else body
+    with logged("http") as log:
+        exchange = Exchange(post(headers), whole).run(worker_app(pool, HttpConfig(forms=FormsConfig(**forms))))
+    assert (exchange.status, exchange.body) == (status, f"serve_http: http: {text}\n".encode())
+    assert log.of("request forming error")[0]["error"] == f"http: {text}"
+    assert pool.asked == []
+
+
+def test_an_announced_form_over_its_limit_is_refused_before_it_is_read() -> None:
+    config = HttpConfig(forms=FormsConfig(max_size=1))
+    length = {"content-length": str((1 << 20) + 1)}
+    exchange = Exchange(post({**FORM, **length})).run(worker_app(ScriptedPool(), config))
+    assert (exchange.status, exchange.received) == (413, 0)
+    assert Exchange(post(length), [b"x"]).run(worker_app(ScriptedPool(), config)).status == 200
+
+
+def test_the_limits_of_forms_do_not_count_where_none_is_parsed() -> None:
+    config = HttpConfig(raw_body=True, forms=FormsConfig(max_fields=1, max_size=1))
+    body = b"a=1&b=2&" + b"x" * (2 << 20)
+    pool = ScriptedPool()
+    assert (
+        Exchange(post({**FORM, "content-length": str(len(body))}), [body]).run(worker_app(pool, config)).status == 200
+    )
+    assert pool.asked[0].body == body
 
 
 def test_no_limit_in_the_config_is_1000_megabytes() -> None:

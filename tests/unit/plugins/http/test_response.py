@@ -50,6 +50,8 @@ def test_json_heads_are_read_also_when_php_wrote_them_loosely(context: bytes, st
         b'{"status":200,"headers":["a"]}',
         b'{"status":200,"headers":{"A":[["x"]]}}',
         b'{"status":200,"headers":{"A":{"b":1}}}',
+        b'{"x":' + b"[" * 200_000,
+        b'{"status":200,"headers":{"A":' + b'{"a":' * 200_000,
     ],
 )
 def test_a_head_that_is_none_is_an_error_with_a_reason(context: bytes) -> None:

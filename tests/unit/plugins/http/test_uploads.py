@@ -16,13 +16,15 @@ import pytest
 from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http import uploads
 from pyroadrunner.plugins.http.body import BodyReader, Limits
-from pyroadrunner.plugins.http.config import UploadsConfig
+from pyroadrunner.plugins.http.config import FormsConfig, UploadsConfig
+from pyroadrunner.plugins.http.forms import FormLimits
 from pyroadrunner.plugins.http.multipart import FileBegin
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 from pyroadrunner.plugins.http.uploads import Form, Upload, UploadRules
 
 TYPE = "multipart/form-data; boundary=XbX"
 LIMITS = Limits(max_body=1 << 30)
+FORMS = FormLimits.of(FormsConfig())
 
 
 def file(name: str, filename: str, data: bytes) -> bytes:
@@ -43,7 +45,7 @@ def read(rules: UploadRules, body: bytes, look: Callable[[Form], None] = lambda 
     """Read a whole body in pieces of 64 KB, look at it, throw it away."""
 
     async def main() -> Form:
-        form = Form(rules)
+        form = Form(rules, FORMS)
         pieces = [body[start : start + 65536] for start in range(0, len(body), 65536)]
         try:
             await form.read(TYPE, reader(*pieces))
@@ -152,7 +154,7 @@ def test_a_body_that_is_cancelled_in_a_write_is_removed_once_the_write_is_over(
     monkeypatch.setattr(uploads.os, "write", slow)
 
     async def main() -> None:
-        form = Form(rules(tmp_path))
+        form = Form(rules(tmp_path), FORMS)
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(form.read(TYPE, reader(file("f", "a", b"x" * 2_000_000), b"")))
         await loop.run_in_executor(None, writing.wait, 20)

@@ -1,0 +1,104 @@
+"""What a relay gives to its transport, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pyroadrunner.goridge.relay import Relay
+
+SLICE = 1 << 18
+BODY = bytes(range(256)) * 5000  # almost five slices
+HEAD, STOP = b"head", b"stop"
+
+
+class FakeSink(asyncio.WriteTransport):
+    """A pipe with room for so many bytes, until it is emptied."""
+
+    def __init__(self, relay: Relay, room: int) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self._relay = relay
+        self._room = room
+        self._held = 0
+        self._closing = False
+        relay.attach_sink(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self._closing
+        self.written.append(bytes(data))
+        self._held += len(data)
+        if self._held > self._room:
+            self._relay.pause_writing()
+
+    def empty(self) -> None:
+        """The peer has read everything."""
+        self._held = 0
+        self._relay.resume_writing()
+
+    def get_write_buffer_size(self) -> int:
+        return self._held
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def abort(self) -> None:
+        self._closing = True
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay(1 << 30)
+
+
+def test_a_large_body_is_given_slice_by_slice_as_the_peer_takes_it(relay: Relay) -> None:
+    sink = FakeSink(relay, SLICE)
+    relay.send(HEAD)
+    relay.send(BODY)
+    rounds = 0
+    while relay.unsent():
+        assert sink.get_write_buffer_size() <= 2 * SLICE
+        assert relay.unsent() == len(HEAD + BODY) - len(b"".join(sink.written)) + sink.get_write_buffer_size()
+        sink.empty()
+        rounds += 1
+    assert rounds > 2
+    assert b"".join(sink.written) == HEAD + BODY
+
+
+def test_what_is_sent_meanwhile_waits_behind_it(relay: Relay) -> None:
+    sink = FakeSink(relay, 0)
+    for frame in (HEAD, BODY, STOP, bytearray(BODY), STOP):
+        relay.send(frame)
+    while relay.unsent():
+        sink.empty()
+    assert b"".join(sink.written) == HEAD + BODY + STOP + BODY + STOP
+    relay.send(STOP)
+    assert sink.written[-1] == STOP
+
+
+def test_small_frames_are_written_at_once_also_to_a_full_pipe(relay: Relay) -> None:
+    sink = FakeSink(relay, 0)
+    relay.send(HEAD)
+    relay.send(STOP)
+    assert sink.written == [HEAD, STOP]
+
+
+def test_of_a_body_whose_peer_has_gone_nothing_is_kept(relay: Relay) -> None:
+    body = bytearray(BODY)
+    sink = FakeSink(relay, 0)
+    relay.send(body)
+    sink.abort()
+    sink.empty()
+    assert relay.unsent() == 0
+    body.clear()  # impossible as long as a part of it is held
+
+
+def test_a_relay_that_is_closed_lets_go_of_the_body(relay: Relay) -> None:
+    body = bytearray(BODY)
+    FakeSink(relay, 0)
+    relay.send(body)
+    relay.close()
+    assert relay.unsent() == 0
+    body.clear()
+    relay.send(HEAD)
