@@ -107,7 +107,7 @@ class Locks:
 
     def next_due(self) -> int | None:
         """When :meth:`expire` has something to do again."""
-        while self._heap and self._heap[0][2].due != self._heap[0][0]:
+        while self._heap and _stale(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -172,8 +172,15 @@ class Locks:
         if due is None:
             return
         self._entries += 1
+        timed.entry = self._entries
         heapq.heappush(self._heap, (due, self._entries, timed))
         if len(self._heap) > 2 * self._timed + _SMALL:
-            self._heap = [entry for entry in self._heap if entry[2].due == entry[0]]
+            self._heap = [entry for entry in self._heap if not _stale(entry)]
             heapq.heapify(self._heap)
             self._timed = len(self._heap)
+
+
+def _stale(entry: tuple[int, int, Timed]) -> bool:
+    """Whether its object ends at another moment, or was set anew: equal moments keep the order of setting."""
+    due, number, timed = entry
+    return timed.due != due or timed.entry != number

@@ -12,14 +12,19 @@ from collections.abc import Callable
 
 
 class Timed:
-    """Something that ends at ``due``, microseconds of the clock; ``None`` = never, or no more."""
+    """Something that ends at ``due``, microseconds of the clock; ``None`` = never, or no more.
 
-    __slots__ = ("due", "id", "name")
+    Attributes:
+        entry: the number of its valid entry in the heap of what is due.
+    """
+
+    __slots__ = ("due", "entry", "id", "name")
 
     def __init__(self, name: str, id: str, due: int | None = None) -> None:  # noqa: A002 - the protocol's word
         self.name = name
         self.id = id
         self.due = due
+        self.entry = 0
 
 
 class Held(Timed):
