@@ -23,6 +23,7 @@ from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
+from pyroadrunner.workers.state import State
 
 
 @runtime_checkable
@@ -53,7 +54,7 @@ class Runs(Protocol):
 
 
 class WorkerPool(Protocol):
-    """A named pool of workers. All async: a pool may one day live in another process."""
+    """A named pool of workers. Whatever takes time is async: a pool may one day live in another process."""
 
     @property
     def name(self) -> str: ...
@@ -82,6 +83,9 @@ class WorkerPool(Protocol):
         ``debug`` stay what they are."""
 
     async def workers(self) -> list[WorkerInfo]: ...
+
+    def states(self) -> Mapping[State, int]:
+        """How many workers are in each state; a state without a worker is left out. Plain and cheap: no I/O."""
 
     async def figures(self) -> PoolFigures:
         """The queue and the dynamic allocator, as they are now."""

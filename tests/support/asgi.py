@@ -16,6 +16,7 @@ from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
+from pyroadrunner.workers.state import State
 
 JSON = int(Codec.JSON)
 
@@ -100,6 +101,9 @@ class ScriptedPool:
 
     async def workers(self) -> list[WorkerInfo]:
         return []
+
+    def states(self) -> Mapping[State, int]:
+        return {}
 
     def reconfigure(self, config: PoolConfig) -> None: ...
 

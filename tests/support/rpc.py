@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.payload import Payload, Reply
+from pyroadrunner.workers.state import State
 from support.messages import Order
 
 CREATED = 1_700_000_000_000_000_000
@@ -64,6 +66,9 @@ class FakePool:
 
     async def workers(self) -> list[WorkerInfo]:
         return self._infos
+
+    def states(self) -> Mapping[State, int]:
+        return Counter(State(info.status) for info in self._infos)
 
     def reconfigure(self, config: PoolConfig) -> None:
         raise NotImplementedError

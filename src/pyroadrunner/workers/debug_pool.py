@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections import Counter
+from collections.abc import Collection, Coroutine, Mapping
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
@@ -16,6 +17,7 @@ from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.pool import MAX_ATTEMPTS
 from pyroadrunner.workers.process import STOP_TIMEOUT, Worker
 from pyroadrunner.workers.spawn import Spawner
+from pyroadrunner.workers.state import State
 from pyroadrunner.workers.ticker import Ticker
 
 _TICK = 0.05  # seconds between two looks at exec_ttl
@@ -114,6 +116,10 @@ class DebugPool:
     async def workers(self) -> list[WorkerInfo]:
         """Those that run a request right now."""
         return [worker.info(self.name) for worker in self._members.values()]
+
+    def states(self) -> Mapping[State, int]:
+        """Those of the workers that run a request right now."""
+        return Counter(worker.state for worker in self._members.values())
 
     async def reset(self) -> None:
         """Nothing to do: every request starts with new code."""

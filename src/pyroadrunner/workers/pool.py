@@ -8,8 +8,8 @@ requests wait. Who is alive is the business of ``roster.py``; deadlines are swep
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Collection
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.allocator import Allocator
@@ -256,6 +256,10 @@ class Pool:
     async def workers(self) -> list[WorkerInfo]:
         """Every worker whose process has not ended, oldest first."""
         return [worker.info(self.name) for worker in self._roster.members.values()]
+
+    def states(self) -> Mapping[State, int]:
+        """How many workers are in each state, without a look at their processes."""
+        return Counter(worker.state for worker in self._roster.members.values())
 
     async def reset(self) -> None:
         """Replace all workers, the new ones ready before the old ones go; no request fails.

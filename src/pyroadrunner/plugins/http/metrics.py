@@ -47,8 +47,7 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
         uptime: seconds.
     """
     busy = sum([(await pool.figures()).queued for pool in pools.values()])
-    for pool in pools.values():
-        busy += sum(worker.status == State.WORKING for worker in await pool.workers())
+    busy += sum(pool.states().get(State.WORKING, 0) for pool in pools.values())
     return [
         MetricFamily(
             "rr_http_requests_queue", "gauge", "Requests a worker has or that wait for one.", [Sample({}, busy)]

@@ -23,12 +23,12 @@ from pyroadrunner.plugins.http.live import LIVE_KEYS
 from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
-from pyroadrunner.workers.state import State
+from pyroadrunner.workers.health import all_serve, has_free_worker
 
 
 class HttpPlugin:
@@ -134,13 +134,11 @@ class HttpPlugin:
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""
-        serve = [await has_worker(pool, State.READY, State.WORKING) for pool in self._pools.values()]
-        return bool(serve) and all(serve)
+        return all_serve(self._pools.values())
 
     async def ready(self) -> bool:
         """Whether a worker of the default pool is free right now; a route may be busy on its own."""
-        default = self._pools.get(self.name)
-        return default is not None and await has_worker(default, State.READY)
+        return has_free_worker(self._pools.get(self.name))
 
     def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
         rules = UploadRules(config.uploads, owner(effective))
