@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyroadrunner import leftovers
 from pyroadrunner.container.container import Container
 from pyroadrunner.container.handover import HandOverFailed, Origin, Role, StandIn
 from pyroadrunner.container.orphans import reap_for_ever
@@ -164,8 +165,8 @@ class _Life:
             await asyncio.sleep(seconds)
 
     def _stop_for_good(self) -> None:
-        """The stop is no restart, or no longer: have our other processes stop at the same time. Each is asked once, since
-        a second signal would end it without a clean-up. Idempotent."""
+        """The stop is no restart, or no longer one: have our other processes stop at the same time. Each is asked once,
+        since a second signal would end it without a clean-up. Idempotent."""
         if self._stopping:
             return
         self._stopping = True
@@ -177,12 +178,13 @@ class _Life:
         self._around.role.stop_relieved()
 
     def _exit_now(self) -> None:
-        """Without a clean-up, but nothing is left running: a service or a busy worker would never notice."""
+        """Without a stop, but nothing is left: busy workers and services would never notice, and uploads would stay."""
         self._around.on_forced_exit()
         if self._stand_in is not None:
             self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
         self._around.role.stop_relieved()
         children.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
+        leftovers.delete_all()  # uploads of requests that were cut
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
 

@@ -12,6 +12,7 @@ import os
 import secrets
 from typing import Any
 
+from pyroadrunner import leftovers
 from pyroadrunner.config.temporary import temporary_folder
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.body import BodyReader
@@ -127,6 +128,7 @@ class Upload:
                 os.unlink(self.path)
             except OSError:
                 pass  # moved by the worker, or the folder has gone: nothing of ours is left
+            leftovers.discard(self.path)
             self.path = ""
 
     def _create(self, rules: UploadRules) -> None:
@@ -139,6 +141,7 @@ class Upload:
                 continue
             break
         self.path = path
+        leftovers.add(path)
         if rules.owner is not None:
             try:
                 os.fchown(self._descriptor, *rules.owner)
