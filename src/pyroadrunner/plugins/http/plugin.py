@@ -30,6 +30,8 @@ from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
 from pyroadrunner.workers.health import all_serve, has_free_worker
 
+_GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
+
 
 class HttpPlugin:
     """The ``http`` section: serves HTTP from the workers of ``http.pool`` and ``http.routes``."""
@@ -69,8 +71,8 @@ class HttpPlugin:
         try:
             self._pools = await start_pools(self._factory, self._config.pools())
             await doors.start(partial(self._chain, self._config, self._effective.as_dict()))
-        except BaseException:
-            await doors.stop(0)
+        except BaseException as wrong:
+            await doors.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
             doors.close()
             await destroy_pools(self._pools, 0)
             raise
