@@ -58,7 +58,7 @@ class Runs(Protocol):
 
 
 class WorkerPool(Protocol):
-    """A named pool of workers. All async: a pool may one day live in another process."""
+    """A named pool of workers. Whatever takes time is async: a pool may one day live in another process."""
 
     @property
     def name(self) -> str: ...
@@ -124,7 +124,7 @@ class WorkerPool(Protocol):
     async def workers(self) -> list[WorkerInfo]: ...
 
     async def figures(self) -> PoolFigures:
-        """The queue and the dynamic allocator, as they are now."""
+        """The workers by state, the queue and the dynamic allocator, as they are now. Cheap: no I/O."""
 
     async def reset(self) -> None:
         """Rolling: new workers are ready before old ones drain; no request fails. On failure the old ones stay."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -195,15 +195,51 @@ def test_the_end_does_not_wait_longer_than_its_grace(run: Run) -> None:
     run(main())
 
 
-def test_one_client_too_many_is_not_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crowd_that_asks_nothing_makes_room_for_who_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of those that never asked goes first, also one with half a request; then the one idle longest."""
+    monkeypatch.setattr(admin, "MAX_CONNECTIONS", 4)
+
+    async def main() -> None:
+        async with serving(Desk()) as server, AsyncExitStack() as stack:
+
+            async def connect() -> Browser:
+                return await stack.enter_async_context(browser_of(server.address))
+
+            scraper, other, silent, half = [await connect() for _ in range(4)]
+            for browser in (scraper, other, scraper):
+                assert (await browser.get("/a")).status == 200
+            half.send(b"GET / HTT")
+            for closed in (silent, half, other):
+                assert (await (await connect()).get("/new")).status == 200
+                assert await closed.closed()
+            assert (await scraper.get("/b")).status == 200
+
+    run(main())
+
+
+def test_where_all_are_being_answered_one_more_is_not_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "MAX_CONNECTIONS", 1)
 
     async def main() -> None:
-        async with serving(Desk()) as server, browser_of(server.address) as first:
-            assert (await first.get("/a")).status == 200
+        desk = Desk()
+        async with serving(desk) as server, browser_of(server.address) as first:
+            first.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            await desk.waiting.wait()
             async with browser_of(server.address) as second:
                 assert await second.closed()
-            assert (await first.get("/b")).status == 200
+            desk.go.set()
+            assert (await first.answer()).text == "/wait"
+
+    run(main())
+
+
+def test_a_newcomer_is_answered_at_once_behind_a_full_house_of_idle_connections(run: Run) -> None:
+    async def main() -> None:
+        async with serving(Desk()) as server, AsyncExitStack() as stack:
+            for _ in range(2 * admin.MAX_CONNECTIONS):
+                await stack.enter_async_context(browser_of(server.address))
+            for _ in range(3):
+                assert (await get(server.address, "/health")).text == "/health"
 
     run(main())
 

@@ -70,9 +70,9 @@ def test_an_answer_names_no_server_and_has_its_date_and_length() -> None:
 
 def test_requests_in_a_pipeline_are_answered_in_order() -> None:
     class Echo(ScriptedPool):
-        async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Reply:
-            await super().exec(payload, label)
-            return reply(head(), label[1])
+        async def exec(self, payload: Any, **options: Any) -> Reply:
+            await super().exec(payload, **options)
+            return reply(head(), options["describe"]().split(" ")[1].encode())
 
     async def main() -> None:
         async with listening(worker_app(Echo())) as served:
@@ -418,10 +418,10 @@ class SlowPool(ScriptedPool):
         self.working = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def exec(self, payload: Any, label: Any = None, caller: int = 0) -> Reply:
+    async def exec(self, payload: Any, **options: Any) -> Reply:
         self.working.set()
         await self.go_on.wait()
-        return await super().exec(payload, label)
+        return await super().exec(payload, **options)
 
 
 def test_stopping_refuses_connections_and_finishes_what_runs() -> None:

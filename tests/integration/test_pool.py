@@ -25,6 +25,7 @@ from pyroadrunner.workers.errors import (
 )
 from pyroadrunner.workers.payload import Codec, Payload
 from pyroadrunner.workers.pool import Pool
+from pyroadrunner.workers.state import State
 from support.log import logged
 from support.php import require_php
 from support.pools import ANY_WORKER, ask, pool_config, run, running_pool, spawner, text, until
@@ -41,6 +42,20 @@ async def settled(pool: Pool, count: int = 2) -> bool:
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
+
+
+def test_states_are_counted_as_they_are(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running_pool(num_workers=3) as pool:
+            assert (await pool.figures()).states == {State.READY: 3}
+            running = asyncio.ensure_future(text(pool, f"wait-for {tmp_path}/gate"))
+            await asyncio.sleep(0)
+            assert (await pool.figures()).states == {State.READY: 2, State.WORKING: 1}
+            (tmp_path / "gate").touch()
+            await running
+        assert (await pool.figures()).states == {}
+
+    run(main())
 
 
 def test_context_and_body_come_back_as_the_worker_sent_them() -> None:

@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -25,7 +25,7 @@ WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 LOGS = {"level": "info", "mode": "production", "output": ["stderr"]}
 
 
-def server(folder: Path, **sections: Any) -> Server:
+def server(folder: Path, *, env: Mapping[str, str] | None = None, **sections: Any) -> Server:
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 2}},
@@ -33,7 +33,7 @@ def server(folder: Path, **sections: Any) -> Server:
         "endure": {"retirement": "500ms"},
         **sections,
     }
-    return Server(folder, config, command=("serve", "-p"))
+    return Server(folder, config, command=("serve", "-p"), env=env)
 
 
 def change(server: Server, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -182,6 +182,59 @@ def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
         assert running.stop() == 0
         with pytest.raises(ProcessLookupError):
             os.kill(stand_in, 0)
+
+
+def test_a_stop_is_passed_on_once_and_cuts_nothing_of_what_the_stand_in_runs(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with server(tmp_path, endure={"retirement": "60s"}) as running:
+        workers = running.workers()
+        running.send(signal.SIGUSR2)
+        running.wait_for("a stand-in serves new connections")
+        with socket.create_connection(running.address) as client:
+            client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            running.send(signal.SIGTERM)
+            while workers & set(children(running)):  # it has nothing left to do itself, and waits for the stand-in
+                time.sleep(0.02)
+            gate.touch()
+            assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+        assert running.wait() == 0
+
+
+def test_a_stop_right_behind_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
+    """An event loop that acts twice on the second of two signals takes it for the order to end at once."""
+    for _ in range(8):
+        with server(tmp_path) as running, Load(running.address, "/slow?ms=20", threads=8, stops=True) as load:
+            running.send(signal.SIGUSR2)
+            running.send(signal.SIGTERM)
+            assert running.wait() == 0
+        assert load.failures == []
+
+
+# Holds up the interpreter of the process that comes after exec, before it has a handler for any signal.
+HOLD_UP = """
+import os, pathlib, time
+here = pathlib.Path(__file__).parent
+if "PYROADRUNNER_SUCCESSOR" in os.environ:
+    (here / "executed").touch()
+    while not (here / "go").exists():
+        time.sleep(0.005)
+"""
+
+
+def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HOLD_UP)
+    with (
+        server(tmp_path, env={"PYTHONPATH": str(tmp_path)}) as running,
+        Load(running.address, "/slow?ms=20", stops=True) as load,
+    ):
+        running.send(signal.SIGUSR2)
+        while not (tmp_path / "executed").exists():
+            time.sleep(0.01)
+        running.send(signal.SIGTERM)
+        (tmp_path / "go").touch()
+        assert running.wait() == 0
+    assert load.failures == []
+    assert running.stdout.count("stop signal received") == 1
 
 
 def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.goridge.rpc import encode_call
-from pyroadrunner.sdk.rpc import RpcClient
+from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from support.php import require_php
 from support.server import Server
 
@@ -112,3 +112,16 @@ def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tm
         settled(server, descriptors)
         assert work(server) == "done"
         assert server.stderr.count("too many clients: the oldest that have not called yet are closed") == 1
+
+
+def test_a_call_of_100_mb_is_refused_in_words_and_takes_no_memory(tmp_path: Path) -> None:
+    """Its client writes all of it before it reads an answer."""
+    item = {"items": [{"key": "k", "value": "x" * (100 << 20)}], "storage": "cache"}
+    with Server(tmp_path, {"kv": {"cache": {"driver": "memory"}}}) as server, RpcClient(server.rpc) as client:
+        assert client.call("rpc.Version")
+        memory = psutil.Process(server.pid).memory_info().rss
+        with pytest.raises(CallFailed, match=r"^kv\.Set: a call of 1048\d+ bytes exceeds the limit of 67108864$"):
+            client.call("kv.Set", item)
+        assert psutil.Process(server.pid).memory_info().rss - memory < 8 << 20
+        assert client.call("rpc.Version"), "the connection is still there"
+        assert server.stderr.count("a call is too large and is refused") == 1

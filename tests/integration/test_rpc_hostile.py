@@ -41,8 +41,8 @@ FATAL = {
     "garbage": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "zeros": b"\0" * 64,
     "bad checksum": GOOD[:6] + b"\xff\xff\xff\xff" + GOOD[10:],
-    "4 GB announced": headed(0x15, 0xFFFF_FFFF),
-    "more than the limit": headed(0x15, connection.MAX_REQUEST + 1),
+    "4 GB without a name": headed(0x15, 0xFFFF_FFFF) + struct.pack("<II", 1, 0xFFFF_FFFF) + b"\0" * 1024,
+    "4 GB without options": headed(0x13, 0xFFFF_FFFF) + b"\0" * 1024,
     "header of 14 words": headed(0x1E, 0) + b"\0" * 64,
     "header of 15 words": headed(0x1F, 0) + b"\0" * 64,
     "header of 2 words": headed(0x12, 0) + b"\0" * 64,
@@ -79,6 +79,29 @@ def test_calls_before_it_are_answered_and_calls_after_it_are_not_run(run: Run, d
             assert (await peer.answer()).body == b'"before"'
             assert await peer.frame() is None
             assert lab.started == ["before"]
+
+    run(main())
+
+
+def test_a_call_that_is_too_large_is_refused_in_words_and_the_connection_goes_on(run: Run) -> None:
+    """The answer is there before the rest of the call, of which nothing is kept."""
+
+    async def main() -> None:
+        size = connection.MAX_REQUEST + 1
+        async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer, peer_of(rpc) as bystander:
+            for sequence in (5, 6):
+                frame = headed(0x15, size) + struct.pack("<II", sequence, 8) + b"lab.Echo"
+                peer.writer.write(frame + bytes(1016))
+                answer = await peer.answer()
+                assert (answer.sequence, answer.failed) == (sequence, True)
+                assert answer.body == b"lab.Echo: a call of 67108865 bytes exceeds the limit of 67108864"
+                assert await bystander.call("lab.Echo", "fine") == "fine"
+                left = size - 8 - 1016
+                while left:
+                    peer.writer.write(bytes(min(left, 1 << 20)))
+                    await peer.writer.drain()
+                    left -= min(left, 1 << 20)
+            assert await peer.call("lab.Echo", "still here") == "still here"
 
     run(main())
 

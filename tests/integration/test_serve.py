@@ -136,7 +136,7 @@ def test_the_pid_file_is_there_while_it_runs_and_stop_finds_it(tmp_path: Path) -
         stopped = rr("stop", cwd=tmp_path)
         assert stopped.code == 0
         assert stopped.stdout == ""
-        assert stopped.stderr.endswith(f" stopping process with PID: {server.pid}\n")
+        assert f" stopping process with PID: {server.pid}\n" in stopped.stderr
         assert server.wait() == 0
     assert not (tmp_path / ".pid").exists()
     again = rr("stop", "-s", cwd=tmp_path)

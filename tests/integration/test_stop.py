@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,21 @@ STOPPING = "stop signal received"
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 
 
-def server(folder: Path, *, grace: str = "300s", launcher: Sequence[str] = (), **http: Any) -> Server:
+def server(
+    folder: Path,
+    *,
+    grace: str = "300s",
+    launcher: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    **http: Any,
+) -> Server:
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 2}, **http},
         "endure": {"grace_period": grace},
     }
     # The engine's own limits end a silent connection after 30 seconds, and so would a server without a thought.
-    return Server(folder, config, timeout=20, launcher=launcher)
+    return Server(folder, config, timeout=20, launcher=launcher, env=env)
 
 
 @pytest.mark.parametrize("http10", [False, True])
@@ -104,3 +112,29 @@ def test_closed_standard_streams_are_not_taken_for_sockets(tmp_path: Path) -> No
     with server(tmp_path, launcher=["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]) as running:
         assert [os.readlink(f"/proc/{running.pid}/fd/{number}") for number in (0, 2)] == [os.devnull] * 2
         assert running.stop() == 0
+
+
+def upload(path: str, size: int) -> bytes:
+    """A form with a file of ``size`` zeros; its end is missing."""
+    head = b'--XbX\r\nContent-Disposition: form-data; name="f"; filename="f.bin"\r\n\r\n'
+    fields = f"Host: a\r\nContent-Type: multipart/form-data; boundary=XbX\r\nContent-Length: {len(head) + size + 9}"
+    return f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + head + bytes(size)
+
+
+@pytest.mark.parametrize("http10", [False, True])
+def test_a_forced_exit_leaves_no_temporary_file(tmp_path: Path, http10: bool) -> None:
+    """One upload is with a worker, one large and one small are on their way."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with server(tmp_path, http10=http10, env={"TMPDIR": str(temporary)}) as running, ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(running.address)) for _ in range(3)]
+        clients[0].sendall(upload(f"/wait?for={tmp_path}/never", 1000) + b"\r\n--XbX--")
+        clients[1].sendall(upload("/", 100))
+        clients[2].sendall(upload("/", 3 << 20))
+        while len(list(temporary.glob("upload*"))) < 3:
+            time.sleep(0.01)
+        running.send(signal.SIGTERM)
+        running.wait_for(STOPPING)
+        assert running.stop() == 1
+        assert running.stdout.endswith("exit forced\n")
+    assert list(temporary.iterdir()) == []

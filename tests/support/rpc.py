@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +21,9 @@ from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
+from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.state import State
 from support.messages import Order
 from support.unused_pool import UnusedPool
 
@@ -53,6 +56,10 @@ class FakePool(UnusedPool):
 
     async def workers(self) -> list[WorkerInfo]:
         return self._infos
+
+    async def figures(self) -> PoolFigures:
+        states = Counter(State(info.status) for info in self._infos)
+        return PoolFigures(states=states, free=states[State.READY])
 
     async def reset(self) -> None:
         await asyncio.sleep(0)

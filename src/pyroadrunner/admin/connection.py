@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic_ns
 
 from pyroadrunner.admin.request import Refused, Request, read_request
 from pyroadrunner.admin.response import Response
@@ -50,6 +51,9 @@ class Connection:
         self._log = log
         self._ending = False
         self.busy = False  # a request has begun and is not answered
+        self.answering = False  # of it, all has arrived
+        self.asked = False  # a request has been answered
+        self.since = monotonic_ns()  # when it came, or was answered last
 
     def __repr__(self) -> str:
         return f"Connection({'busy' if self.busy else 'idle'}, ending={self._ending})"
@@ -59,6 +63,10 @@ class Connection:
         self._ending = True
         if not self.busy:
             self._writer.transport.abort()
+
+    def abort(self) -> None:
+        """Close now; what is not sent is lost. Idempotent."""
+        self._writer.transport.abort()
 
     async def serve(self) -> None:
         """Answer until the client leaves, is too slow, or says what can't be answered. Raises nothing but
@@ -87,6 +95,7 @@ class Connection:
             return await self._refuse(Response(431, "431 the request is too large\n"))
         except Refused as refused:
             return await self._refuse(refused.response)
+        self.answering = True
         response = await self._answered(request)
         return await self._send(response, head=request.head, keep=request.keep_alive)
 
@@ -114,5 +123,7 @@ class Connection:
         self._writer.write(response.encode(head=head, close=not keep))
         async with asyncio.timeout(self._timeouts.write):
             await self._writer.drain()
-        self.busy = False
+        self.busy = self.answering = False
+        self.asked = True
+        self.since = monotonic_ns()
         return keep

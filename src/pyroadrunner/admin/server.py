@@ -45,6 +45,7 @@ class AdminServer:
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._dropped: set[asyncio.Task[None]] = set()  # about to end
         self._stopped = False
         self._full = False  # the log has been told
 
@@ -87,18 +88,16 @@ class AdminServer:
             self._listening.close()
         for connection in self._connections.values():
             connection.end()
-        if self._connections:
-            _, late = await asyncio.wait(self._connections, timeout=grace)
+        running = [*self._connections, *self._dropped]
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._servers or len(self._connections) >= MAX_CONNECTIONS:
-            if not self._full:
-                self._log.warning("no more clients are taken until some leave", limit=MAX_CONNECTIONS)
-                self._full = True
+        if not self._servers or (len(self._connections) >= MAX_CONNECTIONS and not self._make_room()):
             writer.transport.abort()
             return
         connection = Connection(reader, writer, self._answer, self._timeouts, self._log)
@@ -106,6 +105,23 @@ class AdminServer:
         self._connections[task] = connection
         task.add_done_callback(self._gone)
 
-    def _gone(self, task: asyncio.Task[None]) -> None:
+    def _make_room(self) -> bool:
+        """Close the oldest connection without a request: those that never had one first, then the one idle longest. Its
+        client may ask again on a new one (RFC 9112, section 9.3.1)."""
+        silent = [(task, one) for task, one in self._connections.items() if not one.answering]
+        if not self._full:
+            what = "the oldest idle ones are closed" if silent else "no more are taken until some leave"
+            self._log.warning(f"too many clients: {what}", limit=MAX_CONNECTIONS)
+            self._full = True
+        if not silent:
+            return False
+        task, oldest = min(silent, key=lambda pair: (pair[1].asked, pair[1].since))
+        oldest.abort()
         del self._connections[task]
+        self._dropped.add(task)
+        return True
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task, None)
+        self._dropped.discard(task)
         self._full = self._full and len(self._connections) >= MAX_CONNECTIONS * 0.9

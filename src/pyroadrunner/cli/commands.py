@@ -41,7 +41,15 @@ COMMANDS = (
         ),
         example="rr serve worker.php",
     ),
-    Command(words=("stop",), help="stop the server whose .pid is here", example="rr stop -f"),
+    Command(
+        words=("stop",),
+        help="stop the server whose .pid is here, or that the config names, and wait until it has ended",
+        flags=(
+            Flag(name="no-wait", help="return once it was asked"),
+            Flag(name="timeout", value="DURATION", help="wait no longer, and exit 2 (default: as long as it takes)"),
+        ),
+        example="rr stop --timeout 1m",
+    ),
     Command(
         words=("workers",),
         arguments="[PLUGIN...]",

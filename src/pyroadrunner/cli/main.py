@@ -112,7 +112,13 @@ def _serve(line: Line) -> int:
 def _stop(line: Line) -> int:
     from pyroadrunner.cli.stop import command
 
-    return command.run(_options(line), silent=line.on("silent"), force=line.on("force"))
+    return command.run(
+        _options(line, require_version=False),
+        silent=line.on("silent"),
+        force=line.on("force"),
+        wait=not line.on("no-wait"),
+        timeout=line.text("timeout"),
+    )
 
 
 def _workers(line: Line) -> int:

@@ -203,11 +203,12 @@ class StandIn:
         return f"StandIn({self._child!r})"
 
     @classmethod
-    async def start(cls, origin: Origin) -> StandIn:
-        """Start it, and wait until new connections come to it. Safe to cancel.
+    def start(cls, origin: Origin) -> StandIn:
+        """Start it. It may take over the addresses before :meth:`come_up` returns: from here on it is to be stopped in
+        good order.
 
         Raises:
-            HandOverFailed: it does not come up; the text has its words.
+            HandOverFailed: it can't be started.
         """
         succession.offer()
         ours, theirs = socket.socketpair()
@@ -221,24 +222,24 @@ class StandIn:
             ours.close()
             succession.offer(on=False)
             raise HandOverFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
-        stand_in = cls(ours, child)
-        try:
-            await stand_in._come_up()
-        except BaseException:
-            await stand_in.leave(0.0)
-            succession.offer(on=False)
-            raise
-        return stand_in
+        return cls(ours, child)
 
-    async def _come_up(self) -> None:
+    async def come_up(self) -> None:
+        """Wait until new connections come to it. When cancelled, it goes on as it is.
+
+        Raises:
+            HandOverFailed: it does not come up, and has ended; the text has its words.
+        """
         words = await _line(self.channel)
         if words.get("ready"):
             return
         status = await self._child.wait(10.0)
+        await self.leave(0.0)
+        succession.offer(on=False)
         raise HandOverFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
     def stop(self) -> None:
-        """Ask it to stop as the server does: nobody is to serve any more."""
+        """Ask it to stop as the server does: nobody is to serve any more. A second time: to do it at once."""
         self._child.signal(signal.SIGTERM)
 
     async def leave(self, grace: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyroadrunner import temporary_files
 from pyroadrunner.container.container import Container
 from pyroadrunner.container.handover import HandOverFailed, Origin, Role, StandIn
 from pyroadrunner.container.orphans import reap_for_ever
@@ -77,9 +78,11 @@ class _Life:
         self._container = container
         self._endure = endure
         self._around = around
-        self._signals = Signals(lambda: endure.config.grace_period, around.say, self._exit_now)
+        self._signals = Signals(lambda: endure.config.grace_period, around.say, self._stop_for_good, self._exit_now)
         self._tasks: list[asyncio.Task[None]] = []
+        self._handing_over: asyncio.Task[None] | None = None
         self._stand_in: StandIn | None = None
+        self._stopping = False
 
     async def live(self) -> Ending:
         role, signals = self._around.role, self._signals
@@ -98,10 +101,7 @@ class _Life:
             await self._ready()
             failure = await _until_stop(self._container.failed(), signals)
         if not signals.restart:
-            manager.notify("STOPPING=1")
-            if self._stand_in is not None:
-                self._stand_in.stop()
-            role.stop_relieved()
+            self._stop_for_good()
         errors = await self._container.stop(self._endure.config.grace_period)
         failure = failure or (errors[0] if errors else None)
         if role.stand_in and failure is not None:
@@ -109,8 +109,9 @@ class _Life:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if signals.restart:
+            await signals.hold()
         if self._stand_in is not None and not signals.restart:
-            self._stand_in.stop()
             await self._stand_in.leave(self._endure.config.grace_period)
         if not signals.restart:
             await role.relieved_left(self._endure.config.grace_period)
@@ -127,7 +128,7 @@ class _Life:
                 _log.warning("a socket that was passed on fits no address of the config", name=one.name)
         self._beside(report_ready(self._endure.config.watchdog_sec, self._around.say), "systemd")
         self._beside(_at_each(self._signals.hang_up, self._around.on_hang_up), "reload")
-        self._beside(_at_each(self._signals.hand_over, self._hand_over), "hand over")
+        self._handing_over = self._beside(_at_each(self._signals.hand_over, self._hand_over), "hand over")
         self._beside(self._around.role.bury(), "bury")
 
     async def _hand_over(self) -> None:
@@ -137,8 +138,10 @@ class _Life:
         self._around.say("restart signal [SIGUSR2] received")
         manager.reloading()
         try:
-            self._stand_in = await StandIn.start(self._around.origin)
+            self._stand_in = StandIn.start(self._around.origin)
+            await self._stand_in.come_up()
         except HandOverFailed as why:
+            self._stand_in = None
             manager.notify("READY=1")
             self._around.say(f"restart failed: {why}")
             _log.error("restart failed: the server goes on as it was", error=str(why))
@@ -161,18 +164,34 @@ class _Life:
         if retiring:
             await asyncio.sleep(seconds)
 
+    def _stop_for_good(self) -> None:
+        """The stop is no restart, or no longer one: have our other processes stop at the same time. Each is asked once,
+        since a second signal would end it without a clean-up. Idempotent."""
+        if self._stopping:
+            return
+        self._stopping = True
+        manager.notify("STOPPING=1")
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+        if self._stand_in is not None:
+            self._stand_in.stop()
+        self._around.role.stop_relieved()
+
     def _exit_now(self) -> None:
-        """Without a clean-up, but nothing is left running: a service or a busy worker would never notice."""
+        """Without a stop, but nothing is left: busy workers and services would never notice, and uploads would stay."""
         self._around.on_forced_exit()
         if self._stand_in is not None:
             self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
         self._around.role.stop_relieved()
         children.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
+        temporary_files.delete_all()  # uploads of requests that were cut
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
 
-    def _beside(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(coroutine, name=name))
+    def _beside(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.append(task)
+        return task
 
 
 async def _at_each(event: asyncio.Event, act: Callable[[], Awaitable[None]]) -> None:

@@ -20,6 +20,39 @@ class RemoteFrameError(FrameError):
         self.garbage = garbage
 
 
+class FrameTooLarge(RemoteFrameError):
+    """A header announces more than the reader accepts.
+
+    Attributes:
+        length: bytes of the payload.
+        limit: what is accepted.
+    """
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(f"frame of {length} bytes exceeds the limit of {limit}")
+        self.length = length
+        self.limit = limit
+
+
+class FramePassedOver(FrameTooLarge):
+    """The same, where the reader keeps the beginning of such a frame and reads past the rest.
+
+    Attributes:
+        options: of the frame, as ``flags``.
+        beginning: of its payload.
+        rest: what was fed behind it, to be fed again.
+    """
+
+    def __init__(
+        self, length: int, limit: int, *, flags: int, options: tuple[int, ...], beginning: bytes, rest: bytes
+    ) -> None:
+        super().__init__(length, limit)
+        self.flags = flags
+        self.options = options
+        self.beginning = beginning
+        self.rest = rest
+
+
 class RelayError(RoadRunnerError):
     """The relay to a peer failed: cut, refused, or never came up."""
 

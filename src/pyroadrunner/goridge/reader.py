@@ -14,7 +14,7 @@ from __future__ import annotations
 from struct import Struct
 from zlib import crc32
 
-from pyroadrunner.goridge.errors import RemoteFrameError
+from pyroadrunner.goridge.errors import FramePassedOver, FrameTooLarge, RemoteFrameError
 from pyroadrunner.goridge.frame import HEADER_SIZE, MAX_OPTIONS, MAX_PAYLOAD, VERSION, Frame
 
 _HEADER = Struct("<BBIIBB").unpack_from
@@ -22,10 +22,16 @@ _WORD = Struct("<I").unpack_from
 _TWO_WORDS = Struct("<II").unpack_from
 FIRST_BYTES = frozenset(VERSION << 4 | words for words in range(3, 3 + MAX_OPTIONS + 1))
 _NO_OPTIONS: tuple[int, ...] = ()
+_PASSED = Frame(0)  # open, and none of its bytes are kept
 
 
 class FrameReader:
-    """Cuts one peer's byte stream into frames. After a :class:`RemoteFrameError` it must not be fed again.
+    """Cuts one peer's byte stream into frames. After a :class:`RemoteFrameError` it must not be fed again, but for
+    :class:`FramePassedOver`.
+
+    Args:
+        beginning: bytes to keep of a frame larger than ``max_payload``, the rest of which is then read past; 0 = such a
+            frame ends it all.
 
     Attributes:
         max_payload: largest payload accepted, bytes; a header that announces more is an error at once, before anything
@@ -33,10 +39,12 @@ class FrameReader:
         completed: the frames that the :meth:`feed` which raised had completed before the fault.
     """
 
-    __slots__ = ("_missing", "_open", "_pieces", "_rest", "_size", "completed", "max_payload")
+    __slots__ = ("_beginning", "_length", "_missing", "_open", "_pieces", "_rest", "_size", "completed", "max_payload")
 
-    def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(self, max_payload: int = MAX_PAYLOAD, *, beginning: int = 0) -> None:
         self.max_payload = max_payload
+        self._beginning = beginning
+        self._length = 0  # of a frame that is too large, once its beginning is awaited
         self.completed: list[Frame] = []
         self._rest = b""  # of a header that is not complete
         self._open: Frame | None = None  # its payload is not complete: ``_missing`` bytes are still to come
@@ -56,19 +64,28 @@ class FrameReader:
         """Take what arrived, return the frames it completes, in order.
 
         Raises:
-            RemoteFrameError: the bytes are no frame, or one larger than ``max_payload``; ``garbage`` is the undecodable
-                rest of what was fed. Frames before it are in :attr:`completed`.
+            RemoteFrameError: the bytes are no frame, or one larger than ``max_payload`` (:class:`FrameTooLarge`);
+                ``garbage`` is the undecodable rest of what was fed. Frames before it are in :attr:`completed`.
+            FramePassedOver: the beginning of one too large is there. Feed its ``rest`` and what comes next.
         """
         frames: list[Frame] = []
         at = 0
         if self._open is not None:
             at = self._missing
             if len(data) < at:
-                self._pieces.append(data)
-                self._size += len(data)
+                if self._open is not _PASSED:
+                    self._pieces.append(data)
+                    self._size += len(data)
                 self._missing -= len(data)
                 return frames
-            frames.append(self._close(self._open, data[:at]))
+            if self._open is _PASSED:
+                self._open = None
+                self._missing = 0
+            elif self._length:
+                self.completed = frames
+                raise self._pass(self._close(self._open, data[:at]), data[at:])
+            else:
+                frames.append(self._close(self._open, data[:at]))
         elif self._rest:
             data = self._rest + data
             self._rest = b""
@@ -84,9 +101,9 @@ class FrameReader:
                 if crc32(data[at : at + 6]) != crc:
                     self.completed = frames
                     raise RemoteFrameError("checksum of the frame header does not match", data[at:])
-                if length > self.max_payload:
+                if length > self.max_payload and not self._beginning:
                     self.completed = frames
-                    raise RemoteFrameError(f"frame of {length} bytes exceeds the limit of {self.max_payload}")
+                    raise FrameTooLarge(length, self.max_payload)
             if start > end:
                 self._rest = data[at:]
                 return frames
@@ -98,6 +115,9 @@ class FrameReader:
                 options = _NO_OPTIONS
             else:
                 options = tuple(_WORD(data, i)[0] for i in range(at + HEADER_SIZE, start, 4))
+            if length > self.max_payload:
+                self._length = length
+                length = min(length, self._beginning)
             stop = start + length
             if stop > end:
                 self._open = Frame(flags, b"", options, stream)
@@ -105,9 +125,28 @@ class FrameReader:
                 self._size = end - at
                 self._missing = stop - end
                 return frames
+            if self._length:
+                self.completed = frames
+                raise self._pass(Frame(flags, data[start:stop], options), data[stop:])
             frames.append(Frame(flags, data[start:stop], options, stream))
             at = stop
         return frames
+
+    def _pass(self, frame: Frame, rest: bytes) -> FramePassedOver:
+        """From now on read past what is missing of a frame whose beginning is there."""
+        length, self._length = self._length, 0
+        missing = length - len(frame.payload)
+        if missing > len(rest):
+            self._open = _PASSED
+            self._missing = missing - len(rest)
+        return FramePassedOver(
+            length,
+            self.max_payload,
+            flags=frame.flags,
+            options=frame.options,
+            beginning=frame.payload,
+            rest=rest[missing:],
+        )
 
     def _close(self, frame: Frame, last: bytes) -> Frame:
         self._pieces.append(last)

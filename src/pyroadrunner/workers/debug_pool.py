@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
@@ -188,8 +189,8 @@ class DebugPool:
             self._ticker.arm()
 
     async def figures(self) -> PoolFigures:
-        """Nobody waits here: every request gets a process."""
-        return PoolFigures()
+        """No request waits here: each gets a process."""
+        return PoolFigures(states=Counter(worker.state for worker in self._members.values()))
 
     async def workers(self) -> list[WorkerInfo]:
         """Those that run a request right now."""

@@ -1,10 +1,12 @@
-"""What a pool can say about its queue: for metrics and the dashboard. Pure."""
+"""What a pool can say about itself without a look at its processes: for health, metrics, the dashboard. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyroadrunner.workers.state import State
 
 # Upper bounds in seconds. From what nobody notices to the allocate_timeout.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -40,9 +42,11 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFigures:
-    """A pool's queue and its dynamic allocator at one moment.
+    """A pool's workers, queue and dynamic allocator at one moment.
 
     Attributes:
+        states: workers by state; a state without a worker is left out.
+        free: workers that could take a call right now: ready, and held by no lease.
         queued: requests that wait for a worker.
         waiting: seconds the oldest of them has been waiting; 0 = there is none.
         waits: requests that had to wait since the start, by :data:`BOUNDS`, as in :class:`Waits`.
@@ -51,6 +55,8 @@ class PoolFigures:
         scale_ups, scale_downs: workers it has added and let go since the start.
     """
 
+    states: Mapping[State, int] = field(default_factory=dict)
+    free: int = 0
     queued: int = 0
     waiting: float = 0.0
     waits: Sequence[int] = (0,) * (len(BOUNDS) + 1)

@@ -8,7 +8,7 @@ requests wait. Who is alive is the business of ``roster.py``; deadlines are swep
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from pyroadrunner.log import Log
@@ -306,9 +306,11 @@ class Pool:
             self._allocator = Allocator(self.name, config.dynamic_allocator, self._roster, self._let_surplus_go)
 
     async def figures(self) -> PoolFigures:
-        """How many requests wait and have waited, and what the dynamic allocator did."""
+        """The workers by state, the queue, the dynamic allocator; no look at the processes."""
         scaler = self._allocator.scaler if self._allocator is not None else None
         return PoolFigures(
+            states=Counter(worker.state for worker in self._roster.members.values()),
+            free=len(self._idle),
             queued=len(self._queue),
             waiting=self._queue.oldest_wait(self._loop.time()),
             waits=tuple(self._waits.counts),

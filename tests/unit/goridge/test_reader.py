@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyroadrunner.goridge.errors import RemoteFrameError
+from pyroadrunner.goridge.errors import FramePassedOver, RemoteFrameError
 from pyroadrunner.goridge.frame import Frame, encode, encode_payload
 from pyroadrunner.goridge.reader import FrameReader
 from support.frames import VECTORS, Vector
@@ -163,6 +163,38 @@ def test_four_gigabytes_are_refused_before_the_options_have_come() -> None:
     reader = FrameReader(LIMIT)
     with pytest.raises(RemoteFrameError, match="frame of 4294967295 bytes"):
         reader.feed(head + zlib.crc32(head).to_bytes(4, "little") + bytes(2))
+
+
+def test_a_frame_that_is_too_large_is_passed_over_and_the_next_one_read_however_they_are_cut() -> None:
+    first, last = encode(1, bytes(LIMIT)), encode(2, b"next")
+    large = encode(8, b"name" + bytes(2 * LIMIT), (7, 4))
+    wire = first + large + last + large + last
+    for size in (1, 2, 3, 7, 30, 64, 500, len(large), len(wire)):
+        reader = FrameReader(LIMIT, beginning=64)
+        frames: list[Frame] = []
+        passed: list[FramePassedOver] = []
+        for at in range(0, len(wire), size):
+            data = wire[at : at + size]
+            while data:
+                try:
+                    frames += reader.feed(data)
+                    data = b""
+                except FramePassedOver as over:
+                    frames += reader.completed
+                    passed.append(over)
+                    data = over.rest
+            assert reader.buffered <= LIMIT + 12, "nothing of it is kept but its beginning"
+        assert frames == [Frame(1, bytes(LIMIT)), Frame(2, b"next"), Frame(2, b"next")]
+        assert [(one.length, one.limit, one.flags, one.options) for one in passed] == [(2004, LIMIT, 8, (7, 4))] * 2
+        assert {one.beginning for one in passed} == {b"name" + bytes(60)}
+        assert reader.buffered == 0
+
+
+def test_a_frame_too_large_that_is_shorter_than_its_beginning_is_passed_over_whole() -> None:
+    reader = FrameReader(10, beginning=64)
+    with pytest.raises(FramePassedOver) as over:
+        reader.feed(encode(0, bytes(11)) + encode(0, b"next"))
+    assert (over.value.beginning, reader.feed(over.value.rest)) == (bytes(11), [Frame(0, b"next")])
 
 
 def test_the_limit_can_be_raised_between_two_frames() -> None:

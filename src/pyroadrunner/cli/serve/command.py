@@ -27,8 +27,10 @@ from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.graph import graphviz
 from pyroadrunner.container.handover import Origin, Role
 from pyroadrunner.container.lifecycle import Ending, Surroundings, live
+from pyroadrunner.container.process import ServerProcess
 from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.reload.reloader import Reloader
+from pyroadrunner.container.remote_control import RemoteControl
 from pyroadrunner.container.systemd import manager
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge import activation, descriptors
@@ -125,7 +127,8 @@ def _serve(
     reloader = Reloader(
         lambda: _read_again(source, models), sections=checked.sections, effective=effective, models=models
     )
-    assembly = _put_together(raw, checked, effective, reloader)
+    control = RemoteControl(reloader, ServerProcess(stand_in=role.stand_in))
+    assembly = _put_together(raw, checked, effective, control)
     reloader.serve([*assembly.plugins, endure])
     if section.print_graph:
         print(graphviz(assembly.needs), flush=True)
@@ -212,11 +215,11 @@ def _notice(source: Source, raw: RawConfig) -> str:
     )
 
 
-def _put_together(raw: RawConfig, checked: Checked, effective: EffectiveConfig, reloader: Reloader) -> Assembly:
+def _put_together(raw: RawConfig, checked: Checked, effective: EffectiveConfig, control: RemoteControl) -> Assembly:
     plugins = installed()
     chosen = wanted(plugins, {name for name in raw.data if raw.present(name)})
     others = [plugin for plugin in plugins if plugin not in chosen]
-    return assemble(chosen, checked.sections, effective, others=others, guests=[reloader])
+    return assemble(chosen, checked.sections, effective, others=others, guests=[control])
 
 
 def _log_warnings(checked: Checked) -> None:

@@ -1,46 +1,125 @@
-"""``rr stop``: a signal to the process named in ``.pid``. It needs no config and does not wait for the end."""
+"""``rr stop``: ask the server to stop, wait until it has ended, show what it waits for.
+
+The server is the process named in ``.pid``; without that file, the one that answers RPC calls where the config says.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import time
+from dataclasses import replace
 
 from pyroadrunner.cli.console import complain
-from pyroadrunner.cli.serve.pid_file import read_pid
+from pyroadrunner.cli.rpc_client import RpcClient, server_address
+from pyroadrunner.cli.serve.pid_file import NoPidFile, read_pid
+from pyroadrunner.cli.stop.process import NotThere
+from pyroadrunner.cli.stop.progress import Progress
+from pyroadrunner.cli.stop.render import waiting_for
+from pyroadrunner.cli.stop.server import CalledServer, LocalServer, Server, workers_of
+from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions, prepare
 from pyroadrunner.errors import RoadRunnerError
 
-_FORCE_AFTER = 1.0  # seconds between the signal that asks and the one that ends
+STILL_RUNS = 2
+_FORCE_AFTER = 1.0  # seconds between the request that asks and the one that ends
+_EVERY_SECONDS = 0.25  # between two looks at what it does
 
 
-def run(options: LoadOptions, *, silent: bool, force: bool) -> int:
+def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, timeout: str = "") -> int:
     """Ask the server to stop; with ``force`` a second later again, which ends it at once.
 
+    Args:
+        wait: whether to return when it has ended, not when it was asked.
+        timeout: how long to wait, a duration; empty = as long as it takes.
+
     Returns:
-        0.
+        0, or 2 when it was asked and still runs: ``timeout`` is over, or Ctrl-C was pressed.
 
     Raises:
-        RoadRunnerError: no ``.pid`` here, or no such process.
+        RoadRunnerError: there is no such server, or it can't be asked.
     """
-    prepare(options)
-    pid = read_pid()
-    if not silent:
-        complain(f"{time.strftime('%Y/%m/%d %H:%M:%S')} stopping process with PID: {pid}", plain=True)
-    _terminate(pid)
-    if force:
-        time.sleep(_FORCE_AFTER)
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:  # the first was enough
-            pass
-    return 0
-
-
-def _terminate(pid: int) -> None:
+    limit = _seconds(timeout) if timeout else None
+    prepared = prepare(options)
+    client = _client(prepared, named=options.path != LoadOptions.path)
     try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        raise RoadRunnerError(f"no process has the PID {pid}; the .pid in {os.getcwd()} is a leftover") from None
-    except PermissionError:
-        raise RoadRunnerError(f"the process {pid} belongs to another user; run rr stop as that user") from None
+        server = _find(client, folder=_folder_asked(prepared, options))
+        if not silent:
+            complain(f"{_now()} stopping process with PID: {server.pid}", plain=True)
+        begun = time.monotonic()
+        server.ask()
+        if force and not server.ended_within(_FORCE_AFTER):
+            server.ask()
+        if not wait:
+            return 0
+        until = None if limit is None else begun + limit
+        if not _wait(server, client if isinstance(client, RpcClient) else None, until, silent=silent):
+            complain(f"the server still runs (PID {server.pid}) and goes on stopping; rr stop -f ends it at once")
+            return STILL_RUNS
+        if not silent:
+            complain(f"{_now()} stopped after {time.monotonic() - begun:.1f} s", plain=True)
+        return 0
+    finally:
+        if isinstance(client, RpcClient):
+            client.close()
+
+
+def _wait(server: Server, client: RpcClient | None, until: float | None, *, silent: bool) -> bool:
+    """Whether it has ended, by ``until`` or Ctrl-C."""
+    progress = Progress()
+    try:
+        while not server.ended_within(_step(until)):
+            if until is not None and time.monotonic() >= until:
+                return False
+            if not silent and progress.due:
+                progress.show(waiting_for(workers_of(client, server.pid) if client else None, time.time()))
+        return True
+    except KeyboardInterrupt:
+        return False
+    finally:
+        if not silent:
+            progress.clear()
+
+
+def _step(until: float | None) -> float:
+    return _EVERY_SECONDS if until is None else max(0.0, min(_EVERY_SECONDS, until - time.monotonic()))
+
+
+def _client(prepared: LoadOptions, *, named: bool) -> RpcClient | RoadRunnerError:
+    """Not connected yet; or why there is none: a ``.pid`` file needs no config."""
+    try:
+        return RpcClient(server_address(prepared if named else replace(prepared, path=LoadOptions.path)))
+    except RoadRunnerError as wrong:
+        return wrong
+
+
+def _folder_asked(prepared: LoadOptions, options: LoadOptions) -> str:
+    """The folder the server has to work in when nothing but the default address says which one is meant."""
+    named = options.path != LoadOptions.path or options.overrides or os.path.exists(prepared.path)
+    return "" if named else os.getcwd()
+
+
+def _find(client: RpcClient | RoadRunnerError, folder: str) -> Server:
+    try:
+        pid = read_pid()
+    except NoPidFile as missing:
+        try:
+            if isinstance(client, RoadRunnerError):
+                raise client
+            return CalledServer(client, folder)
+        except RoadRunnerError as wrong:
+            raise RoadRunnerError(f"{missing}\nnor over RPC: {wrong}") from wrong
+    try:
+        return LocalServer(pid)
+    except NotThere as wrong:
+        raise RoadRunnerError(f"{wrong}; the .pid in {os.getcwd()} is a leftover") from wrong
+
+
+def _seconds(timeout: str) -> float:
+    try:
+        return parse_duration(timeout)
+    except ValueError as wrong:
+        raise RoadRunnerError(f'--timeout "{timeout}": {wrong}') from None
+
+
+def _now() -> str:
+    return time.strftime("%Y/%m/%d %H:%M:%S")

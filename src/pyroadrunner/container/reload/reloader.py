@@ -71,7 +71,7 @@ class Outcome:
 
 
 class Reloader:
-    """The RPC service ``roadrunner``; SIGHUP calls :meth:`hang_up`.
+    """Behind ``roadrunner.Reload``; SIGHUP calls :meth:`hang_up`.
 
     Args:
         read: loads and checks the config as the start did; called in a thread.
@@ -79,8 +79,6 @@ class Reloader:
         effective: the config the server shows; told of what changes.
         models: of all sections.
     """
-
-    name = "roadrunner"
 
     def __init__(
         self,
@@ -103,12 +101,6 @@ class Reloader:
         plugins = list(plugins)
         self._plugins = [plugin for plugin in plugins if isinstance(plugin, Reloads)]
         self._certificates = [plugin for plugin in plugins if isinstance(plugin, HasCertificates)]
-
-    async def start(self) -> None:
-        pass
-
-    async def stop(self, grace: float) -> None:
-        pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         async def reload(arguments: ReloadArguments) -> dict[str, Any]:

@@ -221,7 +221,16 @@ class Doors:
         return entry
 
     async def _start(self, door: Door) -> None:
-        await door.start()
+        """When cancelled, the door is open all the same: it may have connections, and only :meth:`stop` ends it in good
+        order. To open takes some milliseconds."""
+        start = asyncio.ensure_future(door.start())
+        try:
+            await asyncio.shield(start)
+        except asyncio.CancelledError:
+            await asyncio.wait([start])
+            if start.exception() is None:
+                self._open.append(door)
+            raise
         self._open.append(door)
 
 

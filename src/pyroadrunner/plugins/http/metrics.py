@@ -46,9 +46,8 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
     Args:
         uptime: seconds.
     """
-    busy = sum([(await pool.figures()).queued for pool in pools.values()])
-    for pool in pools.values():
-        busy += sum(worker.status == State.WORKING for worker in await pool.workers())
+    figures = [await pool.figures() for pool in pools.values()]
+    busy = sum(one.queued + one.states.get(State.WORKING, 0) for one in figures)
     return [
         MetricFamily(
             "rr_http_requests_queue", "gauge", "Requests a worker has or that wait for one.", [Sample({}, busy)]

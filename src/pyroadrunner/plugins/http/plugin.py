@@ -23,12 +23,14 @@ from pyroadrunner.plugins.http.live import LIVE_KEYS
 from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.children import Identity
-from pyroadrunner.workers.state import State
+from pyroadrunner.workers.health import all_serve, has_free_worker
+
+_GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
 
 
 class HttpPlugin:
@@ -70,8 +72,8 @@ class HttpPlugin:
         try:
             self._pools = await start_pools(self._factory, self._config.pools())
             await doors.start(partial(self._chain, self._config, self._effective.as_dict()))
-        except BaseException:
-            await doors.stop(0)
+        except BaseException as wrong:
+            await doors.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
             doors.close()
             await destroy_pools(self._pools, 0)
             raise
@@ -137,13 +139,11 @@ class HttpPlugin:
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""
-        serve = [await has_worker(pool, State.READY, State.WORKING) for pool in self._pools.values()]
-        return bool(serve) and all(serve)
+        return await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
         """Whether a worker of the default pool is free right now; a route may be busy on its own."""
-        default = self._pools.get(self.name)
-        return default is not None and await has_worker(default, State.READY)
+        return await has_free_worker(self._pools.get(self.name))
 
     def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
         rules = UploadRules(config.uploads, owner(effective))

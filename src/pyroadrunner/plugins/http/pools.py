@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pyroadrunner.contracts import PoolFactory, WorkerPool
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
-from pyroadrunner.workers.state import State
 
 
 async def start_pools(factory: PoolFactory, configs: Mapping[str, PoolConfig]) -> dict[str, WorkerPool]:
@@ -41,8 +40,3 @@ async def start_pools(factory: PoolFactory, configs: Mapping[str, PoolConfig]) -
 async def destroy_pools(pools: Mapping[str, WorkerPool], grace: float) -> None:
     """Let them finish what runs within ``grace`` seconds, all at the same time; stop their workers."""
     await asyncio.gather(*(pool.destroy(grace) for pool in pools.values()))
-
-
-async def has_worker(pool: WorkerPool, *states: State) -> bool:
-    """Whether a worker of the pool is in one of these states."""
-    return any(worker.status in states for worker in await pool.workers())

@@ -12,6 +12,7 @@ import os
 import secrets
 from typing import Any
 
+from pyroadrunner import temporary_files
 from pyroadrunner.config.temporary import temporary_folder
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.body import BodyReader
@@ -124,6 +125,7 @@ class Upload:
                 os.unlink(self.path)
             except OSError:
                 pass  # moved by the worker, or the folder has gone: nothing of ours is left
+            temporary_files.discard(self.path)
             self.path = ""
 
     def _create(self, rules: UploadRules) -> None:
@@ -136,6 +138,7 @@ class Upload:
                 continue
             break
         self.path = path
+        temporary_files.add(path)
         if rules.owner is not None:
             try:
                 os.fchown(self._descriptor, *rules.owner)

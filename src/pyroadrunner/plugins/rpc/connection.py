@@ -1,9 +1,10 @@
 """One client of RPC: cuts what it sends into calls, runs them side by side, answers each when it is done.
 
 Theory of operation. Nothing a client does can hold up another one. It has three limits of its own: a frame of
-``MAX_REQUEST`` bytes, ``MAX_RUNNING`` calls at a time (more wait in ``_waiting``, and nothing is read meanwhile), and
-``MAX_UNREAD`` bytes of answers it has not read; past that it is cut off, since a client that sends calls and never
-reads would otherwise fill the memory.
+``MAX_REQUEST`` bytes (a larger call is answered with an error and read past, so that its client, which may write all of
+it before it reads, gets the answer), ``MAX_RUNNING`` calls at a time (more wait in ``_waiting``, and nothing is read
+meanwhile), and ``MAX_UNREAD`` bytes of answers it has not read; past that it is cut off, since a client that sends
+calls and never reads would otherwise fill the memory.
 
 A client that ends its side, or sends what is no call, gets the answers of its running calls; then the connection is
 closed (goridge does the same). What it says after something that is no call is not looked at: where the next frame
@@ -20,7 +21,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.errors import RemoteFrameError
+from pyroadrunner.goridge.errors import FramePassedOver, RemoteFrameError
 from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Call, encode_error, encode_result, read_call
@@ -29,6 +30,7 @@ from pyroadrunner.plugins.rpc.arguments import no_codec
 from pyroadrunner.plugins.rpc.methods import Method, Methods
 
 MAX_REQUEST = 64 << 20  # bytes of one call's payload
+_BEGINNING = 1024  # bytes kept of one that is larger: the method's name is in them
 MAX_UNREAD = 16 << 20  # bytes of answers the client has not read when another one is due
 MAX_RUNNING = 1024  # calls of one client at a time
 
@@ -58,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._methods = methods
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._frames = FrameReader(MAX_REQUEST)
+        self._frames = FrameReader(MAX_REQUEST, beginning=_BEGINNING)
         self._waiting: deque[Frame] = deque()
         self._transport: asyncio.Transport | None = None
         self._paused = False
@@ -89,6 +91,13 @@ class Connection(asyncio.Protocol):
             return
         try:
             frames = self._frames.feed(data)
+        except FramePassedOver as large:
+            self._waiting.extend(self._frames.completed)
+            self._take()
+            self._refuse_call(large)
+            if large.rest:
+                self.data_received(large.rest)
+            return
         except RemoteFrameError as error:
             self._waiting.extend(self._frames.completed)
             self._take()
@@ -188,6 +197,18 @@ class Connection(asyncio.Protocol):
         transport.write(frame)
 
     # the end
+
+    def _refuse_call(self, large: FramePassedOver) -> None:
+        """Answer a call that is too large right away; the connection goes on behind it."""
+        self.called = True
+        try:
+            call = read_call(Frame(large.flags, large.beginning, large.options))
+        except RemoteFrameError as error:
+            self._refuse(error)
+            return
+        name = call.method.decode("utf-8", "replace")
+        log.warning("a call is too large and is refused", method=name, bytes=large.length, limit=large.limit)
+        self._send(encode_error(call, f"{name}: a call of {large.length} bytes exceeds the limit of {large.limit}"))
 
     def _refuse(self, error: RemoteFrameError) -> None:
         log.warning("a client sent what is no call; its connection is closed", error=error.reason)

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from pyroadrunner.plugins.http.pools import destroy_pools, has_worker, start_pools
+from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerStartError
-from pyroadrunner.workers.state import State
 from support.asgi import ScriptedPool
-from support.rpc import FakePool, worker
 
 CONFIGS = {"http": PoolConfig(num_workers=1), "http.slow": PoolConfig(num_workers=2), "http.big": PoolConfig()}
 
@@ -88,9 +86,3 @@ def test_none_is_left_when_the_start_is_given_up() -> None:
         assert factory.made["http"].destroyed
 
     asyncio.run(main())
-
-
-def test_a_pool_has_a_worker_in_a_state_or_none() -> None:
-    pool = FakePool("http", [worker(1, status=int(State.WORKING))])
-    assert asyncio.run(has_worker(pool, State.READY, State.WORKING))
-    assert not asyncio.run(has_worker(pool, State.READY))

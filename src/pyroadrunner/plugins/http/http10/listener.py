@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from typing import cast
 
+from pyroadrunner import temporary_files
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.address import Unix
 from pyroadrunner.door.listener import Listener
@@ -42,6 +43,7 @@ class Http10Listener:
         self._limit = (connections or share(2)) // 2
         # Only its owner gets into this folder, so nobody else can tell the engine who a client is.
         self._folder = tempfile.mkdtemp(prefix="rr-")
+        temporary_files.add(self._folder)
         path = f"{self._folder}/engine.sock"
         self._way = UnixEngine(path)
         self._engine = Listener(
@@ -102,6 +104,7 @@ class Http10Listener:
         await asyncio.gather(self._engine.finish(grace), self._finish(grace))
         self._bound.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        temporary_files.discard(self._folder)
 
     async def _finish(self, grace: float) -> None:
         if await self._ends_within(grace):

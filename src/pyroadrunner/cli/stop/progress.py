@@ -1,0 +1,41 @@
+"""What is waited for, on stderr: a line that changes on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+from pyroadrunner.cli.console import complain
+from pyroadrunner.cli.workers.table import cut
+
+_FIRST_AFTER, _NEXT_AFTER = 1.0, 5.0  # seconds between lines of what is no terminal
+
+_START_OF_LINE = "\r\x1b[K"
+
+
+class Progress:
+    """Call :meth:`clear` in the end."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._due = time.monotonic() + (0.0 if self._terminal else _FIRST_AFTER)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to show something."""
+        return time.monotonic() >= self._due
+
+    def show(self, text: str) -> None:
+        if self._terminal:
+            sys.stderr.write(_START_OF_LINE + cut(text, shutil.get_terminal_size().columns - 1))
+            sys.stderr.flush()
+        else:
+            complain(text, plain=True)
+            self._due = time.monotonic() + _NEXT_AFTER
+
+    def clear(self) -> None:
+        """Idempotent."""
+        if self._terminal:
+            sys.stderr.write(_START_OF_LINE)
+            sys.stderr.flush()

@@ -1,0 +1,65 @@
+"""A start of `http` that is given up, on real sockets; only the workers are scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.plugin import HttpPlugin
+from pyroadrunner.workers.config import PoolConfig
+from support.asgi import ScriptedPool
+from support.pools import run
+from support.rpc import FakeEffective
+from support.server import free_port
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+class Factory:
+    """A client connects as soon as there are workers; the stop comes right behind, while the listener starts."""
+
+    def __init__(self, port: int) -> None:
+        self.pool = ScriptedPool()
+        self.client = socket.socket()
+        self._port = port
+
+    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> ScriptedPool:
+        self.client.settimeout(20)
+        self.client.connect(("127.0.0.1", self._port))
+        self.client.sendall(REQUEST)
+        return self.pool
+
+
+class GivesUp(FakeEffective):
+    """Is asked when the workers are up, before the listener starts."""
+
+    start: asyncio.Task[None]
+
+    def as_dict(self) -> dict[str, Any]:
+        asyncio.get_running_loop().call_soon(self.start.cancel)
+        return {}
+
+
+@pytest.mark.parametrize("http10", [False, True])
+def test_who_has_connected_is_answered_and_nothing_accepts_afterwards(http10: bool) -> None:
+    """In a restart, all new connections come here before the start is over."""
+
+    async def main() -> None:
+        port = free_port()
+        factory, effective = Factory(port), GivesUp()
+        plugin = HttpPlugin(HttpConfig(address=f"127.0.0.1:{port}", http10=http10), factory, effective)
+        effective.start = asyncio.create_task(plugin.start())
+        with factory.client as client:
+            with pytest.raises(asyncio.CancelledError):
+                await effective.start
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        assert factory.pool.destroyed
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 20)
+
+    run(main())

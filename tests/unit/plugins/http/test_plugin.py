@@ -1,0 +1,56 @@
+"""What the plugin says about itself while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.plugin import HttpPlugin
+from pyroadrunner.workers.info import WorkerInfo
+from support.plugins import Maker
+from support.rpc import FakeEffective, FakePool, worker
+
+
+class CostlyPool(FakePool):
+    """Its figures of memory and CPU cost two files of /proc for each worker."""
+
+    async def workers(self) -> list[WorkerInfo]:
+        raise AssertionError("a probe needs no figures of the workers' processes")
+
+
+class Started(HttpPlugin):
+    def __init__(self, *pools: FakePool) -> None:
+        super().__init__(HttpConfig(), Maker(), FakeEffective())
+        self._pools = {pool.name: pool for pool in pools}
+
+
+def status(*pools: FakePool) -> tuple[bool, bool]:
+    """Whether it is healthy, and whether it is ready."""
+
+    async def main() -> tuple[bool, bool]:
+        plugin = Started(*pools)
+        return await plugin.healthy(), await plugin.ready()
+
+    return asyncio.run(main())
+
+
+def test_probes_count_the_states_of_workers_and_read_nothing_else() -> None:
+    ready, working, errored = worker(1), worker(2, status=2), worker(3, status=8)
+    assert status(CostlyPool("http", [working, ready])) == (True, True)
+    assert status(CostlyPool("http", [working, errored])) == (True, False)
+    assert status(CostlyPool("http", [errored])) == (False, False)
+    assert status() == (False, False)
+
+
+def test_each_route_has_to_serve_but_may_be_busy() -> None:
+    default = CostlyPool("http", [worker(1)])
+    assert status(default, CostlyPool("http.slow", [worker(2, status=2)])) == (True, True)
+    assert status(default, CostlyPool("http.slow", [worker(2, status=8)])) == (False, True)
+
+
+def test_requests_in_flight_are_counted_without_them_too() -> None:
+    async def main() -> float:
+        families = await Started(CostlyPool("http", [worker(1, status=2), worker(2)])).metrics()
+        return next(family for family in families if family.name == "rr_http_requests_queue").samples[0].value
+
+    assert asyncio.run(main()) == 1
