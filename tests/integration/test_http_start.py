@@ -11,6 +11,7 @@ import pytest
 
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.plugin import HttpPlugin
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from support.asgi import ScriptedPool
 from support.pools import run
@@ -28,7 +29,9 @@ class Factory:
         self.client = socket.socket()
         self._port = port
 
-    async def create_pool(self, name: str, config: PoolConfig, env: Mapping[str, str]) -> ScriptedPool:
+    async def create_pool(
+        self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
+    ) -> ScriptedPool:
         self.client.settimeout(20)
         self.client.connect(("127.0.0.1", self._port))
         self.client.sendall(REQUEST)

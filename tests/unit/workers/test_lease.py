@@ -254,9 +254,8 @@ def test_an_idle_leased_worker_does_not_reach_idle_ttl() -> None:
 
 def test_a_leased_worker_is_not_free() -> None:
     async def main() -> None:
-        async with fake_pool(num_workers=2) as (pool, _):
-            async with pool.lease():
-                figures = await pool.figures()
-                assert (figures.states, figures.free) == ({State.READY: 2}, 1)
+        async with fake_pool(num_workers=2) as (pool, _), pool.lease():
+            figures = await pool.figures()
+            assert (figures.states, figures.free) == ({State.READY: 2}, 1)
 
     run_virtual(main())

@@ -15,7 +15,7 @@ def waiting_for(workers: Sequence[dict[str, Any]] | None, now: float) -> str:
     """One line.
 
     Args:
-        workers: as ``informer.Workers`` gives them; ``None`` = the server does not say.
+        workers: as ``informer.WorkerDetails`` gives them; ``None`` = the server does not say.
         now: seconds since 1970.
     """
     running = [worker for worker in workers or () if worker["statusStr"] == "working"]

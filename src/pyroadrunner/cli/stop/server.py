@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any, Protocol
 
+from pyroadrunner.cli.plugin_workers import plugin_workers
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, Unreachable
 from pyroadrunner.cli.stop.process import NotThere, Process
 from pyroadrunner.container.process import identity_of
@@ -101,7 +102,7 @@ def workers_of(client: RpcClient, pid: int) -> list[dict[str, Any]] | None:
         if client.call("roadrunner.Process", timeout=_PATIENCE)["pid"] != pid:
             return None
         names = client.call("informer.List", timeout=_PATIENCE)
-        found = [client.call("informer.Workers", name, timeout=_PATIENCE)["workers"] or [] for name in names]
+        found = [plugin_workers(client, name, timeout=_PATIENCE) for name in names]
     except RoadRunnerError:
         return None
     return [worker for workers in found for worker in workers]

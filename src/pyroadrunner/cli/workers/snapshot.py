@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyroadrunner.cli.plugin_names import chosen
+from pyroadrunner.cli.plugin_workers import plugin_workers
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
 
 
@@ -16,8 +17,7 @@ class PluginView:
 
     Attributes:
         name: of the plugin.
-        workers: as ``informer.WorkerDetails`` gives them, by pid; as ``informer.Workers`` does where the server has
-            only that.
+        workers: as :func:`plugin_workers` gives them, by pid.
         jobs: its pipelines, as ``informer.Jobs`` gives them; empty where it has none.
         error: why its workers are not known; else empty.
     """
@@ -40,19 +40,8 @@ def take(server: RpcClient, plugins: Sequence[str]) -> list[PluginView]:
 
 def _view(server: RpcClient, name: str) -> PluginView:
     try:
-        workers = _workers(server, name)
+        workers = plugin_workers(server, name)
         jobs = server.call("informer.Jobs", name) or []
     except CallFailed as error:
         return PluginView(name, error=str(error))
     return PluginView(name, sorted(workers, key=lambda worker: worker["pid"]), jobs)
-
-
-def _workers(server: RpcClient, name: str) -> list[dict[str, Any]]:
-    try:
-        answer = server.call("informer.WorkerDetails", name)
-    except CallFailed as error:
-        if "can't find method" not in str(error):
-            raise
-        answer = server.call("informer.Workers", name)  # an older version, or RoadRunner itself
-    workers: list[dict[str, Any]] = answer["workers"] or []
-    return workers
