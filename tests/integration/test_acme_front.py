@@ -13,10 +13,10 @@ import pytest
 from cryptography import x509
 
 from pyroadrunner.asgi import Receive, Scope, Send
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.tlsalpn01 import TlsAlpnChallenge
 from support.pools import run

@@ -17,9 +17,9 @@ from pyroadrunner.admin.connection import MAX_HEAD, Timeouts
 from pyroadrunner.admin.request import Request
 from pyroadrunner.admin.response import Response
 from pyroadrunner.admin.server import AdminServer, endpoint
-from pyroadrunner.goridge.address import InvalidAddress, TcpAddress, UnixAddress
-from pyroadrunner.goridge.listen import ListenError
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress
+from pyroadrunner.net.listen import ListenError
 from support.admin import Browser, browser_of, get
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

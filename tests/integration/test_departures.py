@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.door.connected import connected_ports, unheard
+from pyroadrunner.net.peers import connected_ports, unheard
 from pyroadrunner.plugins.http.departures import Departures, PendingCalls
 from pyroadrunner.workers.figures import PoolFigures
 from support.http import Client, request, split

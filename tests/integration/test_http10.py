@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.http10.listener import Http10Listener
 from support.asgi import ScriptedPool, worker_app

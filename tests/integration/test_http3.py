@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.door.address import Tcp
 from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.http3.listener import Http3Listener, udp_socket
 from support.asgi import ScriptedPool, worker_app
 from support.http3 import Http3Client, http3

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress, parse_address
-from pyroadrunner.goridge.listen import ListenError, listen
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress, parse_address
+from pyroadrunner.net.listen import ListenError, listen
 
 
 def connect(address: Address) -> None:

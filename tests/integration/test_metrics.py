@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
-from pyroadrunner.goridge.address import parse_address
+from pyroadrunner.net.address import parse_address
 from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port, rr

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.goridge.address import InvalidAddress, UnixAddress
 from pyroadrunner.goridge.frame import Flag
-from pyroadrunner.goridge.listen import ListenError
+from pyroadrunner.net.address import InvalidAddress, UnixAddress
+from pyroadrunner.net.listen import ListenError
 from pyroadrunner.plugins.rpc import connection
 from pyroadrunner.version import ROADRUNNER_VERSION
 from support.frames import VECTORS

@@ -22,8 +22,8 @@ import pytest
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, Unreachable, server_address
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.address import TcpAddress, UnixAddress, parse_address
 from pyroadrunner.goridge.frame import Flag, encode
+from pyroadrunner.net.address import TcpAddress, UnixAddress, parse_address
 from support.rpc import FakePlugin, FakePool, Lab, Refused, running_rpc, worker
 from support.server import RR, Stream, environment, free_port, rr
 

@@ -11,9 +11,9 @@ import zlib
 
 import pytest
 
-from pyroadrunner.goridge.address import TcpAddress
 from pyroadrunner.goridge.frame import Flag, encode
 from pyroadrunner.goridge.rpc import encode_call
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.plugins.rpc import connection
 from pyroadrunner.plugins.rpc.exchange import Exchange
 from pyroadrunner.plugins.rpc.methods import Methods

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from pyroadrunner.goridge.address import parse_address
 from pyroadrunner.goridge.frame import Flag
+from pyroadrunner.net.address import parse_address
 from pyroadrunner.proto.service.v1 import service_pb2 as pb
 from support.rpc import RpcPeer
 from support.server import Server, rr

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pyroadrunner.goridge.address import Address, TcpAddress
+from pyroadrunner.net.address import Address, TcpAddress
 
 
 @dataclass(frozen=True)

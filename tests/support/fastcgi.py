@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
 from pyroadrunner.plugins.http.fastcgi.records import Record, RecordReader, Type, record, stream, write_pairs
 from support.http import PATIENCE

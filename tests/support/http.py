@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp, Unix
 from pyroadrunner.door.listener import Listener
-from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp, Unix
 from pyroadrunner.plugins.http.entry import Entry
 
 PATIENCE = 20.0  # seconds an event may take before the test fails

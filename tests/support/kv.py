@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Set
 from types import TracebackType
 from typing import Any
 
-from pyroadrunner.goridge.address import TcpAddress, parse_address
 from pyroadrunner.goridge.frame import Flag, Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, encode_call, read_answer
+from pyroadrunner.net.address import TcpAddress, parse_address
 from pyroadrunner.plugins.kv.instants import parse_instant
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Item, Request, Response
 

@@ -13,10 +13,10 @@ import msgspec
 
 from pyroadrunner.contracts import HasRpc, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.address import Address, TcpAddress
 from pyroadrunner.goridge.frame import Flag, Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, encode_call, read_answer
+from pyroadrunner.net.address import Address, TcpAddress
 from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig

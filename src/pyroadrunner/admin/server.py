@@ -6,10 +6,10 @@ import asyncio
 import socket
 
 from pyroadrunner.admin.connection import MAX_HEAD, Connection, Handler, Timeouts
-from pyroadrunner.goridge import succession
-from pyroadrunner.goridge.address import Address, InvalidAddress, parse_address
-from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
 from pyroadrunner.log import Log
+from pyroadrunner.net import takeover
+from pyroadrunner.net.address import Address, InvalidAddress, parse_address
+from pyroadrunner.net.listen import BACKLOG, Listening, listen
 
 MAX_CONNECTIONS = 256
 
@@ -64,9 +64,9 @@ class AdminServer:
             ListenError: the address can't be had.
         """
         self._listening = listen(self._address, self._key, late=True)
-        if succession.taking_over():
+        if takeover.taking_over():
             # Or those who watch would hear from us, while we start, that nothing is ready.
-            succession.at_ready(self._open)
+            takeover.at_ready(self._open)
         else:
             await self._open()
 

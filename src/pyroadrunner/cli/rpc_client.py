@@ -9,7 +9,7 @@ from typing import cast
 from pyroadrunner.config.load import LoadOptions, load, load_without_file, prepare
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.address import Address, parse_address
+from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.sdk.rpc.blocking import RpcClient
 from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
 from pyroadrunner.sdk.rpc.wire import DEFAULT_LISTEN

@@ -4,7 +4,7 @@ Theory of operation. Whoever started us knows our process id: systemd, Docker (w
 Only exec keeps it, and exec ends all we have, workers and connections. So a child stands in meanwhile:
 
 1. The server starts a *stand-in*: the same command in the same environment, with the config as it is now. It boots
-   workers of its own, takes over the addresses (``goridge/succession.py``) and says that it is ready. If it fails, it
+   workers of its own, takes over the addresses (``goridge/takeover.py``) and says that it is ready. If it fails, it
    says why, and nothing has happened.
 2. The server lets its connections end, stops in order, and executes itself: the *successor*.
 3. The successor boots, takes over the addresses from the stand-in and lets go of the channel between the two. The
@@ -25,8 +25,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import activation, succession
 from pyroadrunner.log import Log
+from pyroadrunner.net import activation, takeover
 from pyroadrunner.workers.children import Child, start_child
 
 _STAND_IN = "PYROADRUNNER_STAND_IN"  # descriptor of the channel
@@ -108,7 +108,7 @@ class Role:
         os.set_inheritable(int(fd), False)
         channel = socket.socket(fileno=int(fd))
         channel.setblocking(False)
-        succession.begin()
+        takeover.begin()
         return cls(channel, relieves=int(pid or 0))
 
     @property
@@ -117,7 +117,7 @@ class Role:
 
     async def ready(self) -> None:
         """Everything has started: new connections come here."""
-        await succession.complete()
+        await takeover.complete()
         if self._channel is None:
             return
         if self.stand_in:
@@ -210,7 +210,7 @@ class StandIn:
         Raises:
             HandOverFailed: it can't be started.
         """
-        succession.offer()
+        takeover.offer()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
@@ -220,7 +220,7 @@ class StandIn:
                 child = start_child(origin.command, env=env, folder=origin.folder, pass_fds=fds, stdout=1, stderr=2)
         except OSError as wrong:
             ours.close()
-            succession.offer(on=False)
+            takeover.offer(on=False)
             raise HandOverFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
         return cls(ours, child)
 
@@ -235,7 +235,7 @@ class StandIn:
             return
         status = await self._child.wait(10.0)
         await self.leave(0.0)
-        succession.offer(on=False)
+        takeover.offer(on=False)
         raise HandOverFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
     def stop(self) -> None:

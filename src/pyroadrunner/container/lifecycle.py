@@ -17,8 +17,8 @@ from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.signals import Signals
 from pyroadrunner.container.systemd import keep_alive, manager, report_ready
 from pyroadrunner.contracts import Retires
-from pyroadrunner.goridge import activation
 from pyroadrunner.log import Log
+from pyroadrunner.net import activation
 from pyroadrunner.workers import children
 
 _log = Log("endure")

@@ -14,13 +14,13 @@ import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
-from pyroadrunner.door.crowd import watch
-from pyroadrunner.door.errors import ListenError
-from pyroadrunner.door.settle import let_go, settle
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
-from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
+from pyroadrunner.net.backlog import watch
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.drain import let_go, settle
+from pyroadrunner.net.errors import ListenError
 
 DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
 _HEAD_BYTES = 1 << 20  # request line and headers together; more is 431

@@ -1,7 +1,7 @@
 """HTTPS on one address, whose certificate changes while connections come and go.
 
 Theory of operation. The engine reads a certificate once, when it starts. So a new certificate means a new engine: it
-is started beside the old one, gets all new connections from then on (``handover.py``), and the old one retires: it
+is started beside the old one, gets all new connections from then on (``net/reuseport.py``), and the old one retires: it
 answers what comes on its connections and closes each behind its next answer. What is still idle after
 ``_RETIREMENT`` is closed; requests that still run then have as long as they want.
 """
@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.errors import ListenError
-from pyroadrunner.door.handover import BOTH_ACCEPT, steer, steer_back, successor
 from pyroadrunner.door.listener import Listener
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import succession
 from pyroadrunner.log import Log
+from pyroadrunner.net import takeover
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.reuseport import BOTH_ACCEPT, steer, steer_back, successor
 
 _TICK = 1.0  # seconds between two looks at the files
 _ON_THE_WAY = 1.0  # seconds a handshake of TCP may take that has begun
@@ -90,7 +90,7 @@ class TlsListener:
         """
         await self._current.start()
         self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address}")
-        succession.makes_way(self)
+        takeover.makes_way(self)
 
     async def run(self) -> None:
         """Wait until it has stopped."""

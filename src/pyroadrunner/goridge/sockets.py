@@ -14,12 +14,12 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from pyroadrunner.goridge.address import InvalidAddress, TcpAddress, UnixAddress, parse_address
 from pyroadrunner.goridge.errors import FrameError, RelayError
 from pyroadrunner.goridge.handshake import MAX_HELLO
-from pyroadrunner.goridge.listen import BACKLOG, ListenError, Listening, listen
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress, parse_address
+from pyroadrunner.net.listen import BACKLOG, ListenError, Listening, listen
 
 _MAX_STRANGERS = 1024  # connections that have not said hello; more than any pool has workers
 _MAX_UNCLAIMED = 512

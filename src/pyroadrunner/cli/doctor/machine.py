@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from pyroadrunner.cli.doctor.finding import Finding, ok, warn
-from pyroadrunner.goridge.descriptors import most
+from pyroadrunner.net.descriptors import most
 from pyroadrunner.version import __version__
 
 _PART = "machine"

@@ -33,8 +33,8 @@ from pyroadrunner.container.reload.reloader import Reloader
 from pyroadrunner.container.remote_control import RemoteControl
 from pyroadrunner.container.systemd import manager
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import activation, descriptors
 from pyroadrunner.log import Log
+from pyroadrunner.net import activation, descriptors
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
 
 _log = Log("config")

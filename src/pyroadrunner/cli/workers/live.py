@@ -16,7 +16,7 @@ from pyroadrunner.cli.workers import render
 from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.cli.workers.table import MAX_WIDTH, cut
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.address import Address
+from pyroadrunner.net.address import Address
 
 INTERVAL = 1.0  # seconds
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pyroadrunner.content.codings import NAMES, available
-from pyroadrunner.door.address import parse_address
 from pyroadrunner.door.listener import Listener
-from pyroadrunner.door.sockets import BoundSockets
-from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.endpoint import parse_address
 from pyroadrunner.plugins.fileserver.app import FileServer
 from pyroadrunner.plugins.fileserver.config import FileServerConfig
 from pyroadrunner.plugins.fileserver.errors import NothingToServe

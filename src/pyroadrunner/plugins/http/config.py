@@ -11,8 +11,8 @@ from pyroadrunner.certificates import Problem, look_at
 from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.door.address import SOCKET_MODE, parse_address
-from pyroadrunner.door.errors import ListenError
+from pyroadrunner.net.endpoint import SOCKET_MODE, parse_address
+from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.middleware.config import (
     BUILT_IN,
     CustomConfig,

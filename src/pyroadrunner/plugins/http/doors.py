@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp, parse_address
-from pyroadrunner.door.errors import ListenError, TlsError
+from pyroadrunner.door.errors import TlsError
 from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
-from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.endpoint import Tcp, parse_address
+from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.middleware.redirect import Redirect

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, Tracing, WorkerPool
-from pyroadrunner.door.connected import connected_ports
+from pyroadrunner.net.peers import connected_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.departures import Departures, PendingCalls

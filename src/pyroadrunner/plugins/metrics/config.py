@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from pyroadrunner.config.values import StringList
-from pyroadrunner.goridge.address import InvalidAddress, parse_address
+from pyroadrunner.net.address import InvalidAddress, parse_address
 
 KINDS = ("histogram", "gauge", "counter", "summary")
 

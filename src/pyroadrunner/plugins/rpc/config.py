@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pyroadrunner.goridge.address import InvalidAddress, parse_address
+from pyroadrunner.net.address import InvalidAddress, parse_address
 
 
 class RpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from pyroadrunner.goridge.address import Address
-from pyroadrunner.goridge.descriptors import share
-from pyroadrunner.goridge.listen import BACKLOG, Listening, listen
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import Address
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.listen import BACKLOG, Listening, listen
 from pyroadrunner.plugins.rpc.connection import Connection
 from pyroadrunner.plugins.rpc.methods import Methods
 

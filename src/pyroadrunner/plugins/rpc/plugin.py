@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from pyroadrunner.contracts import Effective, HasRpc
-from pyroadrunner.goridge.address import Address, parse_address
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.exchange import Exchange
 from pyroadrunner.plugins.rpc.methods import Methods

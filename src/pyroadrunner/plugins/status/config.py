@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pyroadrunner.goridge.address import InvalidAddress, parse_address
+from pyroadrunner.net.address import InvalidAddress, parse_address
 
 
 class StatusConfig(msgspec.Struct, kw_only=True, frozen=True):

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from pyroadrunner.goridge.address import Address, TcpAddress
 from pyroadrunner.goridge.errors import RemoteFrameError
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, read_answer
+from pyroadrunner.net.address import Address, TcpAddress
 from pyroadrunner.sdk.rpc import wire
 from pyroadrunner.sdk.rpc.errors import Unreachable, cut, not_connected, not_rpc, too_late
 from pyroadrunner.sdk.rpc.wire import TIMEOUT, Message, MessageType

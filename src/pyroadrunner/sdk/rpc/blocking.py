@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
-from pyroadrunner.goridge.address import Address, TcpAddress
 from pyroadrunner.goridge.errors import RemoteFrameError
 from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, read_answer
+from pyroadrunner.net.address import Address, TcpAddress
 from pyroadrunner.sdk.rpc import wire
 from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable, cut, not_connected, not_rpc, too_late
 from pyroadrunner.sdk.rpc.wire import TIMEOUT, Message, MessageType

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge.address import Address, TcpAddress
+from pyroadrunner.net.address import Address, TcpAddress
 
 _HINT = "is the server running (rr serve), with this `rpc.listen`?"
 

@@ -6,9 +6,9 @@ import json
 import os
 from typing import Any, Protocol, TypeVar
 
-from pyroadrunner.goridge.address import Address, parse_address
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.goridge.rpc import MAX_SEQUENCE, Answer, encode_call
+from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.sdk.rpc.errors import CallFailed, RpcError
 
 DEFAULT_LISTEN = "tcp://127.0.0.1:6001"  # that of the section ``rpc``

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.acme.hello import Whose, whose
 from pyroadrunner.plugins.http.front.connection import FrontConnection
 from pyroadrunner.plugins.http.front.engine import Engine, TcpEngine

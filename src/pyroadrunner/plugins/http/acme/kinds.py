@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.acme.challenge import Challenge
 from pyroadrunner.plugins.http.acme.http01 import HttpChallenge
 from pyroadrunner.plugins.http.acme.tlsalpn01 import TlsAlpnChallenge

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.front import ChallengeFront
 from pyroadrunner.plugins.http.acme.hello import PROTOCOL

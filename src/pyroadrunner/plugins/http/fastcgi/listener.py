@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.settle import let_go, settle
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.drain import let_go, settle
 from pyroadrunner.plugins.http.fastcgi.connection import Connection
 
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind

@@ -9,12 +9,12 @@ from typing import cast
 
 from pyroadrunner import temporary_files
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Unix
 from pyroadrunner.door.listener import Listener
-from pyroadrunner.door.settle import let_go, settle
-from pyroadrunner.door.sockets import BoundSockets
-from pyroadrunner.goridge.descriptors import share
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.drain import let_go, settle
+from pyroadrunner.net.endpoint import Unix
 from pyroadrunner.plugins.http.front.engine import UnixEngine
 from pyroadrunner.plugins.http.http10.connection import Connection
 

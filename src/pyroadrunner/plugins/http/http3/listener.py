@@ -11,12 +11,12 @@ from aioquic.h3.connection import H3_ALPN
 from aioquic.quic.configuration import QuicConfiguration
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.address import Tcp
-from pyroadrunner.door.errors import ListenError
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import succession
 from pyroadrunner.log import Log
+from pyroadrunner.net import takeover
+from pyroadrunner.net.endpoint import Tcp
+from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.http3.connection import Connection
 
 _TICK = 1.0  # seconds between two looks at the certificate
@@ -138,10 +138,10 @@ def udp_socket(address: Tcp) -> socket.socket:
         try:
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            succession.before_bind(made)
+            takeover.before_bind(made)
             made.bind(where)
-            succession.listens(made)
-            succession.steer(made)
+            takeover.listens(made)
+            takeover.steer(made)
         except OSError:
             made.close()
             raise

@@ -15,7 +15,7 @@ import socket
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
 
 _FIRST = 3  # SD_LISTEN_FDS_START
 _VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pyroadrunner.door.errors import ListenError
+from pyroadrunner.net.errors import ListenError
 
 SOCKET_MODE = 0o660  # of a unix socket: a web server in front connects by way of the group
 

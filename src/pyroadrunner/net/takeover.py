@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-from pyroadrunner.goridge.socket_filter import choose_second
+from pyroadrunner.net.socket_filter import choose_second
 
 _listening: WeakSet[socket.socket] = WeakSet()
 _many: WeakSet[MakesWay] = WeakSet()

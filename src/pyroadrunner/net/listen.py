@@ -9,8 +9,8 @@ import socket
 import stat
 
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.goridge import activation, succession
-from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net import activation, takeover
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
 
 BACKLOG = 1024
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
@@ -40,7 +40,7 @@ class Listening:
     def __init__(self, sockets: list[socket.socket], address: Address, *, ours: bool = True) -> None:
         self.sockets = sockets
         self.address = address
-        self._path = succession.path_to_bind(address.path) if ours and isinstance(address, UnixAddress) else ""
+        self._path = takeover.path_to_bind(address.path) if ours and isinstance(address, UnixAddress) else ""
         self._file = os.stat(self._path) if self._path else None
 
     def __repr__(self) -> str:
@@ -49,10 +49,10 @@ class Listening:
     def take(self) -> None:
         """While another server of ours is taken over: let new connections come here. They listen by now."""
         for sock in self.sockets if self._path or not isinstance(self.address, UnixAddress) else ():
-            succession.listens(sock)
-            succession.steer(sock)
+            takeover.listens(sock)
+            takeover.steer(sock)
         if self._path and isinstance(self.address, UnixAddress):
-            succession.move(self.address.path)
+            takeover.move(self.address.path)
             self._path = self.address.path
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Listening:
             sock.close()
         if self._file is not None:
             with contextlib.suppress(OSError):  # it is gone, or the folder is
-                if os.path.samestat(os.lstat(self._path), self._file) and not succession.give_back(self._path):
+                if os.path.samestat(os.lstat(self._path), self._file) and not takeover.give_back(self._path):
                     os.unlink(self._path)
         self._file = None
 
@@ -72,7 +72,7 @@ def listen(address: Address, key: str, *, late: bool = False) -> Listening:
     Args:
         key: config key the address comes from, for the error.
         late: while another server of ours is taken over, only bind: the caller begins to listen and calls ``take`` when
-            everything has started (``succession.at_ready``). For addresses that are asked whether the server is ready.
+            everything has started (``takeover.at_ready``). For addresses that are asked whether the server is ready.
 
     Raises:
         ListenError: the address is taken, is none of this machine's, or its file is not ours to replace.
@@ -80,7 +80,7 @@ def listen(address: Address, key: str, *, late: bool = False) -> Listening:
     try:
         if passed_on := activation.claim(address, key):
             return Listening(passed_on, address, ours=False)
-        later = late and succession.taking_over()
+        later = late and takeover.taking_over()
         if isinstance(address, UnixAddress):
             listening = Listening([_unix(address.path, later=later)], address)
         else:
@@ -133,7 +133,7 @@ def _bind_tcp(sock: socket.socket, where: tuple[object, ...], *, later: bool) ->
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    succession.before_bind(sock)
+    takeover.before_bind(sock)
     sock.bind(where)
     if not later:
         sock.listen(BACKLOG)
@@ -144,7 +144,7 @@ def _unix(path: str, *, later: bool) -> socket.socket:
     _make_room(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        place = succession.path_to_bind(path)
+        place = takeover.path_to_bind(path)
         sock.bind(place)
         # Nobody can connect before listen(), so there is no moment in which the file is open to all.
         os.chmod(place, 0o600)
@@ -164,7 +164,7 @@ def _make_room(path: str) -> None:
             raise OSError(None, "there is a file of that name, and it is no socket; remove it, or set another path")
     except FileNotFoundError:
         return
-    if succession.taking_over():
+    if takeover.taking_over():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)

@@ -7,9 +7,9 @@ import struct
 import sys
 from contextlib import suppress
 
-from pyroadrunner.door.connected import connections
-from pyroadrunner.door.sockets import BoundSockets
 from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.peers import connections
 
 _EVERY = 1.0  # seconds between two looks
 _LOOKS = 3  # in a row that find somebody waiting: a busy server has that for a moment, too

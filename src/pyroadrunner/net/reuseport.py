@@ -16,9 +16,9 @@ from __future__ import annotations
 import socket
 import sys
 
-from pyroadrunner.door.errors import ListenError
-from pyroadrunner.door.sockets import BACKLOG, BoundSockets
-from pyroadrunner.goridge.socket_filter import choose_first, choose_second
+from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.socket_filter import choose_first, choose_second
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
 

@@ -10,10 +10,10 @@ import pytest
 from pyroadrunner.admin.request import Request
 from pyroadrunner.admin.response import Response
 from pyroadrunner.admin.server import AdminServer
-from pyroadrunner.goridge import succession
-from pyroadrunner.goridge.address import Address, TcpAddress, UnixAddress
-from pyroadrunner.goridge.listen import ListenError, listen
 from pyroadrunner.log import Log
+from pyroadrunner.net import takeover
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net.listen import ListenError, listen
 from support.admin import browser_of
 from support.pools import run
 from support.server import free_port
@@ -23,7 +23,7 @@ from support.server import free_port
 def leave_nothing() -> Iterator[None]:
     """The module is of a process, and this one goes on."""
     yield
-    run(succession.complete())
+    run(takeover.complete())
 
 
 def admin(name: str, address: Address) -> AdminServer:
@@ -45,11 +45,11 @@ def test_endpoints_that_tell_readiness_change_hands_once_all_has_started(tmp_pat
     async def main() -> None:
         old, new = admin("old", address), admin("new", address)
         await old.start()
-        succession.offer()
-        succession.begin()
+        takeover.offer()
+        takeover.begin()
         await new.start()
         assert [await who(address) for _ in range(8)] == ["old"] * 8
-        await succession.complete()
+        await takeover.complete()
         assert [await who(address) for _ in range(8)] == ["new"] * 8
         await old.stop(1)
         assert await who(address) == "new"
@@ -66,11 +66,11 @@ def test_when_the_new_one_fails_the_old_one_has_all_connections_again(tmp_path: 
     async def main() -> None:
         old, new = admin("old", address), admin("new", address)
         await old.start()
-        succession.offer()
-        succession.begin()
+        takeover.offer()
+        takeover.begin()
         await new.start()
         await new.stop(0)
-        succession.offer(on=False)
+        takeover.offer(on=False)
         assert [await who(address) for _ in range(8)] == ["old"] * 8
         await old.stop(1)
 
@@ -81,11 +81,11 @@ def test_when_the_new_one_fails_the_old_one_has_all_connections_again(tmp_path: 
 def test_a_port_that_is_not_offered_is_refused(tmp_path: Path) -> None:
     first = listen(TcpAddress("127.0.0.1", 0), "rpc.listen")
     try:
-        succession.begin()
+        takeover.begin()
         with pytest.raises(ListenError, match=r"rpc.listen: cannot listen on .*: the address is in use"):
             listen(first.address, "rpc.listen")
-        run(succession.complete())
-        succession.offer()
+        run(takeover.complete())
+        takeover.offer()
         with pytest.raises(ListenError, match=r"the address is in use"):
             listen(first.address, "rpc.listen")
     finally:

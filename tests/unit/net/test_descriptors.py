@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pyroadrunner.goridge.descriptors import most, share
+from pyroadrunner.net.descriptors import most, share
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has a bound of its own")

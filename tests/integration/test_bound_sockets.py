@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.door.address import Tcp, Unix
-from pyroadrunner.door.errors import ListenError
-from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.endpoint import Tcp, Unix
+from pyroadrunner.net.errors import ListenError
 from support.server import free_port
 
 

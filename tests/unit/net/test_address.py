@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.goridge.address import Address, InvalidAddress, TcpAddress, UnixAddress, parse_address
+from pyroadrunner.net.address import Address, InvalidAddress, TcpAddress, UnixAddress, parse_address
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.door.address import Tcp, Unix, parse_address
-from pyroadrunner.door.errors import ListenError
+from pyroadrunner.net.endpoint import Tcp, Unix, parse_address
+from pyroadrunner.net.errors import ListenError
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import struct
 import sys
 from collections.abc import Callable
 
-from pyroadrunner.door.address import SOCKET_MODE, Tcp, Unix
-from pyroadrunner.door.errors import ListenError
-from pyroadrunner.goridge import activation, succession
-from pyroadrunner.goridge.address import TcpAddress, UnixAddress
-from pyroadrunner.goridge.socket_filter import ignore_newcomers, notice_newcomers
+from pyroadrunner.net import activation, takeover
+from pyroadrunner.net.address import TcpAddress, UnixAddress
+from pyroadrunner.net.endpoint import SOCKET_MODE, Tcp, Unix
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.socket_filter import ignore_newcomers, notice_newcomers
 
 BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
 _WAITING = 24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
@@ -84,11 +84,11 @@ class BoundSockets:
     def take(self) -> None:
         """While another server of ours is taken over: let new connections come here; they are accepted by now."""
         for one in self.sockets:
-            succession.listens(one)
+            takeover.listens(one)
             if not self.passed_on:
-                succession.steer(one)
+                takeover.steer(one)
         if self._inode is not None and isinstance(self.address, Unix):
-            succession.move(self.address.path)
+            takeover.move(self.address.path)
             self._path = self.address.path
 
     async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
@@ -156,9 +156,9 @@ class BoundSockets:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                succession.before_bind(listening)
+                takeover.before_bind(listening)
                 listening.bind((where[0], port, *where[2:]))
-                if not succession.taking_over():
+                if not takeover.taking_over():
                     listening.listen(BACKLOG)
                 listening.setblocking(False)
             except OSError as wrong:
@@ -178,12 +178,12 @@ class BoundSockets:
     def _unix(self, address: Unix) -> socket.socket:
         self._clear(address)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._path = succession.path_to_bind(address.path)
+        self._path = takeover.path_to_bind(address.path)
         try:
             listening.bind(self._path)
             # Nobody can connect before listen(), so the umask's mode never counts.
             os.chmod(self._path, self._mode)
-            if not succession.taking_over():
+            if not takeover.taking_over():
                 listening.listen(BACKLOG)
             listening.setblocking(False)
             entry = os.lstat(self._path)
@@ -201,7 +201,7 @@ class BoundSockets:
             return
         if not stat.S_ISSOCK(mode):
             raise ListenError(f"{self._key} {address}: there is a file at this path, and it is no socket")
-        if succession.taking_over():
+        if takeover.taking_over():
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
@@ -230,7 +230,7 @@ class BoundSockets:
             return
         try:
             entry = os.lstat(self._path)
-            if (entry.st_dev, entry.st_ino) == self._inode and not succession.give_back(self._path):
+            if (entry.st_dev, entry.st_ino) == self._inode and not takeover.give_back(self._path):
                 os.unlink(self._path)
         except OSError:
             pass  # somebody has cleaned up already

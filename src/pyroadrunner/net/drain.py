@@ -14,8 +14,8 @@ import struct
 import sys
 from contextlib import suppress
 
-from pyroadrunner.door.connected import unheard
-from pyroadrunner.door.sockets import BoundSockets
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.peers import unheard
 
 _LONGEST = 1.0  # seconds; who connects and says nothing is not worth more
 _PAUSE = 0.01  # seconds between two looks
