@@ -15,8 +15,8 @@ from cryptography import x509
 from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.tlsalpn01 import TlsAlpnChallenge
 from support.pools import run
@@ -62,7 +62,7 @@ def served(folder: Path, act: Callable[[TlsListener, TlsAlpnChallenge, int, ssl.
     identity = authority.server()
 
     async def main() -> None:
-        bound = BoundSockets(Tcp("127.0.0.1", 0))
+        bound = BoundSockets(TcpAddress("127.0.0.1", 0))
         port = bound.port
         listener = TlsListener(ends, bound, TlsFiles(str(identity.cert), str(identity.key)), streams=8)
         challenge = TlsAlpnChallenge(port, bound)
@@ -109,7 +109,7 @@ def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> 
 
 def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) -> None:
     async def main() -> None:
-        bound = BoundSockets(Tcp("127.0.0.1", 0))
+        bound = BoundSockets(TcpAddress("127.0.0.1", 0))
         async with TlsAlpnChallenge(bound.port, bound).open():
             reader, writer = await asyncio.open_connection("127.0.0.1", bound.port)
             writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

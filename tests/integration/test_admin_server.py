@@ -19,7 +19,7 @@ from pyroadrunner.admin.response import Response
 from pyroadrunner.admin.server import AdminServer, endpoint
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress
-from pyroadrunner.net.listen import ListenError
+from pyroadrunner.net.errors import ListenError
 from support.admin import Browser, browser_of, get
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -261,7 +261,7 @@ def test_an_address_in_use_is_named_with_its_key(run: Run) -> None:
         async with serving(Desk()) as server:
             assert isinstance(server.address, TcpAddress)
             with pytest.raises(ListenError, match=r"^test\.address: cannot listen on tcp://127\.0\.0\.1:\d+: the addr"):
-                async with serving(Desk(), server.address.host_port):
+                async with serving(Desk(), server.address.short):
                     pass
 
     run(main())

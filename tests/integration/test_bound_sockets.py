@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp, Unix
 from pyroadrunner.net.errors import ListenError
 from support.server import free_port
 
@@ -21,7 +21,7 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ListenError) as caught:
-            BoundSockets(Tcp("127.0.0.1", port))
+            BoundSockets(TcpAddress("127.0.0.1", port))
     assert str(caught.value) == (
         f"http.address 127.0.0.1:{port} is already in use; stop the process that listens there, or choose another port"
     )
@@ -30,7 +30,7 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
 def test_a_port_is_free_again_right_after_it_was_closed() -> None:
     port = free_port()
     for _ in range(2):
-        bound = BoundSockets(Tcp("127.0.0.1", port))
+        bound = BoundSockets(TcpAddress("127.0.0.1", port))
         client = socket.create_connection(("127.0.0.1", port))
         accepted, _ = bound.sockets[0].accept()
         accepted.close()
@@ -41,16 +41,16 @@ def test_a_port_is_free_again_right_after_it_was_closed() -> None:
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "300.300.300.300"])
 def test_a_host_that_is_none_is_named(host: str) -> None:
     with pytest.raises(ListenError, match=rf"http.address {host}:80: the host can't be resolved"):
-        BoundSockets(Tcp(host, 80))
+        BoundSockets(TcpAddress(host, 80))
 
 
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(ListenError, match=r"http.address 192.0.2.1:0 can't be listened on"):
-        BoundSockets(Tcp("192.0.2.1", 0))
+        BoundSockets(TcpAddress("192.0.2.1", 0))
 
 
 def test_no_host_is_every_ipv4_address() -> None:
-    bound = BoundSockets(Tcp("", 0))
+    bound = BoundSockets(TcpAddress("", 0))
     try:
         assert [one.getsockname()[0] for one in bound.sockets] == ["0.0.0.0"]
         assert bound.port > 0
@@ -59,7 +59,7 @@ def test_no_host_is_every_ipv4_address() -> None:
 
 
 def test_localhost_is_every_address_of_that_name_with_one_port() -> None:
-    bound = BoundSockets(Tcp("localhost", 0))
+    bound = BoundSockets(TcpAddress("localhost", 0))
     try:
         assert {one.getsockname()[1] for one in bound.sockets} == {bound.port}
         socket.create_connection(("127.0.0.1", bound.port)).close()
@@ -72,7 +72,7 @@ def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask
     path = tmp_path / "rr.sock"
     before = os.umask(umask)
     try:
-        bound = BoundSockets(Unix(str(path)))
+        bound = BoundSockets(UnixAddress(str(path)))
     finally:
         os.umask(before)
     try:
@@ -86,7 +86,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     assert path.is_socket()
-    bound = BoundSockets(Unix(str(path)))
+    bound = BoundSockets(UnixAddress(str(path)))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
     bound.close()
@@ -105,7 +105,7 @@ def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
 
     monkeypatch.setattr(os, "unlink", refuse)
     with pytest.raises(ListenError, match="nobody listens on is there, and can't be removed: read-only file system"):
-        BoundSockets(Unix(str(path)))
+        BoundSockets(UnixAddress(str(path)))
 
 
 def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,15 +118,15 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         with pytest.raises(ListenError, match="can't be listened on: Permission denied"):
-            BoundSockets(Unix(str(path)))
+            BoundSockets(UnixAddress(str(path)))
     assert path.is_socket()
 
 
 def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
-    first = BoundSockets(Unix(str(path)))
+    first = BoundSockets(UnixAddress(str(path)))
     with pytest.raises(ListenError, match=r"http.address unix://.* is already in use"):
-        BoundSockets(Unix(str(path)))
+        BoundSockets(UnixAddress(str(path)))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
     first.close()
@@ -136,20 +136,20 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     path.write_text("precious")
     with pytest.raises(ListenError, match="no socket"):
-        BoundSockets(Unix(str(path)))
+        BoundSockets(UnixAddress(str(path)))
     assert path.read_text() == "precious"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="can't be listened on: No such file"):
-        BoundSockets(Unix(str(tmp_path / "none" / "rr.sock")))
+        BoundSockets(UnixAddress(str(tmp_path / "none" / "rr.sock")))
 
 
 def test_a_path_that_another_server_has_taken_over_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
-    first = BoundSockets(Unix(str(path)))
+    first = BoundSockets(UnixAddress(str(path)))
     path.unlink()
-    second = BoundSockets(Unix(str(path)))
+    second = BoundSockets(UnixAddress(str(path)))
     first.close()
     assert path.is_socket()
     second.close()

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.entry import Entry
 from pyroadrunner.plugins.http.http10.listener import Http10Listener
 from support.asgi import ScriptedPool, worker_app
@@ -35,7 +35,7 @@ Connect = Callable[[], Awaitable[Client]]
 
 @asynccontextmanager
 async def listening(app: ASGIApp) -> AsyncIterator[tuple[Connect, Http10Listener]]:
-    bound = BoundSockets(Tcp("127.0.0.1", 0))
+    bound = BoundSockets(TcpAddress("127.0.0.1", 0))
     port = bound.port
     listener = Http10Listener(Entry(app), bound, streams=128)
     await listener.start()

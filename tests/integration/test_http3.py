@@ -13,7 +13,7 @@ import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.door.tls import TlsFiles
-from pyroadrunner.net.endpoint import Tcp
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.plugins.http.http3.listener import Http3Listener, udp_socket
 from support.asgi import ScriptedPool, worker_app
 from support.http3 import Http3Client, http3
@@ -30,7 +30,7 @@ MB = 1 << 20
 async def serving(folder: Path, app: ASGIApp, **options: Any) -> AsyncIterator[tuple[Http3Client, Http3Listener]]:
     authority = Authority(folder)
     identity = authority.server()
-    listening = udp_socket(Tcp("127.0.0.1", 0))
+    listening = udp_socket(TcpAddress("127.0.0.1", 0))
     port = listening.getsockname()[1]
     listener = Http3Listener(app, listening, TlsFiles(str(identity.cert), str(identity.key)))
     await listener.start()

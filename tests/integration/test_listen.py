@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pyroadrunner.net.address import Address, TcpAddress, UnixAddress, parse_address
-from pyroadrunner.net.listen import ListenError, listen
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.listen import listen
 
 
 def connect(address: Address) -> None:

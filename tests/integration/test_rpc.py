@@ -12,7 +12,7 @@ import pytest
 
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.net.address import InvalidAddress, UnixAddress
-from pyroadrunner.net.listen import ListenError
+from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.rpc import connection
 from pyroadrunner.version import ROADRUNNER_VERSION
 from support.frames import VECTORS

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
 from pyroadrunner.plugins.http.fastcgi.records import Record, RecordReader, Type, record, stream, write_pairs
 from support.http import PATIENCE
@@ -89,7 +89,7 @@ class Responder:
 @asynccontextmanager
 async def responding(app: ASGIApp) -> AsyncIterator[Responder]:
     """Serve an application over FastCGI on a free loopback port."""
-    bound = BoundSockets(Tcp("127.0.0.1", 0))
+    bound = BoundSockets(TcpAddress("127.0.0.1", 0))
     responder = Responder(FastCgiListener(app, bound), bound.port)
     await responder.listener.start()
     try:

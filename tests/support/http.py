@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.listener import Listener
+from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp, Unix
 from pyroadrunner.plugins.http.entry import Entry
 
 PATIENCE = 20.0  # seconds an event may take before the test fails
@@ -26,7 +26,7 @@ class Served:
     def __init__(self, listener: Listener, bound: BoundSockets) -> None:
         self.listener = listener
         self.port = bound.port
-        self._path = bound.address.path if isinstance(bound.address, Unix) else None
+        self._path = bound.address.path if isinstance(bound.address, UnixAddress) else None
 
     async def connect(self) -> Client:
         """A connection of its own."""
@@ -94,7 +94,7 @@ class Client:
 @asynccontextmanager
 async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
     """Serve an application on a free loopback port, or on a unix socket."""
-    bound = BoundSockets(Unix(str(path)) if path is not None else Tcp("127.0.0.1", 0))
+    bound = BoundSockets(UnixAddress(str(path)) if path is not None else TcpAddress("127.0.0.1", 0))
     listener = Listener(Entry(app), bound)
     served = Served(listener, bound)
     await listener.start()

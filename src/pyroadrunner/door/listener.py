@@ -75,7 +75,7 @@ class Listener:
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
-        return f"Listener({self._bound.address})"
+        return f"Listener({self._bound.address.short})"
 
     @property
     def done(self) -> bool:
@@ -89,15 +89,15 @@ class Listener:
             ListenError: the server does not come up.
         """
         self._bound.listen()
-        self._requests = asyncio.create_task(self._serve(), name=f"listen {self._bound.address}")
+        self._requests = asyncio.create_task(self._serve(), name=f"listen {self._bound.address.short}")
         try:
             await self._server.wait_started()
         except Exception as wrong:
             self._bound.close()
-            raise ListenError(f"{self._bound.address}: the HTTP server does not start: {wrong}") from wrong
+            raise ListenError(f"{self._bound.address.short}: the HTTP server does not start: {wrong}") from wrong
         self._bound.take()
         self._watching = asyncio.create_task(watch(self._bound, self._connections, self._log), name="crowd")
-        self._log.debug("http server was started", address=str(self._bound.address))
+        self._log.debug("http server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -149,7 +149,7 @@ class Listener:
                     raise
                 self._log.error(
                     "the HTTP server has failed and its connections are lost; it starts again",
-                    address=str(self._bound.address),
+                    address=self._bound.address.short,
                     error=str(wrong),
                 )
             else:

@@ -21,8 +21,8 @@ from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.reuseport import BOTH_ACCEPT, steer, steer_back, successor
 
@@ -80,7 +80,7 @@ class TlsListener:
         self._ticking: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"TlsListener({self._bound.address}, retired={len(self._retired)})"
+        return f"TlsListener({self._bound.address.short}, retired={len(self._retired)})"
 
     async def start(self) -> None:
         """Return once connections are accepted.
@@ -89,7 +89,7 @@ class TlsListener:
             ListenError: the server does not come up.
         """
         await self._current.start()
-        self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address}")
+        self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address.short}")
         takeover.makes_way(self)
 
     async def run(self) -> None:
@@ -114,7 +114,7 @@ class TlsListener:
             except RoadRunnerError as wrong:
                 log.error("the certificate can't be loaded; the old one stays in use", error=str(wrong))
             else:
-                log.info("certificate loaded", address=str(self._bound.address), cert=self._files.cert)
+                log.info("certificate loaded", address=self._bound.address.short, cert=self._files.cert)
 
     def retire(self) -> None:
         """Another server has taken over the address: close each connection behind its next answer. A certificate that
@@ -131,10 +131,10 @@ class TlsListener:
             ListenError: that can't be done; new connections come here as before.
         """
         if BOTH_ACCEPT:
-            raise ListenError(f"{self._bound.address} can't be shared on this system")
+            raise ListenError(f"{self._bound.address.short} can't be shared on this system")
         async with self._changing:
             self.make_way()
-            inner = BoundSockets(Tcp("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
+            inner = BoundSockets(TcpAddress("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
             port = inner.port
             engine = self._listener(inner, front.around(self._app))
             await engine.start()

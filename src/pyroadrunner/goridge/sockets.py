@@ -19,7 +19,8 @@ from pyroadrunner.goridge.handshake import MAX_HELLO
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress, parse_address
-from pyroadrunner.net.listen import BACKLOG, ListenError, Listening, listen
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.listen import BACKLOG, Listening, listen
 
 _MAX_STRANGERS = 1024  # connections that have not said hello; more than any pool has workers
 _MAX_UNCLAIMED = 512

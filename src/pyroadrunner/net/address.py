@@ -25,11 +25,11 @@ class TcpAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"tcp://{self.host_port}"
+        return f"tcp://{self.short}"
 
     @property
-    def host_port(self) -> str:
-        """``host:port``, with brackets around an IPv6 address."""
+    def short(self) -> str:
+        """``host:port``, as ``http.address`` is written; an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def to_connect(self) -> TcpAddress:
@@ -45,6 +45,11 @@ class UnixAddress:
 
     def __str__(self) -> str:
         return f"unix://{self.path}"
+
+    @property
+    def short(self) -> str:
+        """As ``http.address`` is written."""
+        return str(self)
 
 
 Address = TcpAddress | UnixAddress

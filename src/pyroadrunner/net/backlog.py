@@ -32,6 +32,6 @@ async def watch(bound: BoundSockets, limit: int, log: Log) -> None:
                 log.warning(
                     "no more connections are taken until some are closed; the limit follows that of open files"
                     " (ulimit -n)",
-                    address=str(bound.address),
+                    address=bound.address.short,
                     limit=limit,
                 )

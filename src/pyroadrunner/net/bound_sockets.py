@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 
 from pyroadrunner.net import activation, takeover
-from pyroadrunner.net.address import TcpAddress, UnixAddress
-from pyroadrunner.net.endpoint import SOCKET_MODE, Tcp, Unix
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net.endpoint import SOCKET_MODE
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.socket_filter import ignore_newcomers, notice_newcomers
 
@@ -32,20 +32,20 @@ class BoundSockets:
         ListenError: none of its addresses can be listened on.
     """
 
-    def __init__(self, address: Tcp | Unix, key: str = "http.address", mode: int = SOCKET_MODE) -> None:
+    def __init__(self, address: Address, key: str = "http.address", mode: int = SOCKET_MODE) -> None:
         self._key = key
         self._mode = mode
         self._inode: tuple[int, int] | None = None
-        self._path = address.path if isinstance(address, Unix) else ""
+        self._path = address.path if isinstance(address, UnixAddress) else ""
         self.address = address
         self.sockets = self._passed_on(address)
         self.passed_on = bool(self.sockets)
         self.let_in()  # a server that was killed while it turned others away could not do so
         if not self.passed_on:
-            self.sockets = [self._unix(address)] if isinstance(address, Unix) else self._tcp(address)
+            self.sockets = [self._unix(address)] if isinstance(address, UnixAddress) else self._tcp(address)
 
     @classmethod
-    def of(cls, address: Tcp | Unix, sockets: list[socket.socket]) -> BoundSockets:
+    def of(cls, address: Address, sockets: list[socket.socket]) -> BoundSockets:
         """Sockets that listen already."""
         bound = cls.__new__(cls)
         bound._key = ""
@@ -67,7 +67,7 @@ class BoundSockets:
         return other
 
     def __repr__(self) -> str:
-        return f"BoundSockets({self.address}, {len(self.sockets)} open)"
+        return f"BoundSockets({self.address.short}, {len(self.sockets)} open)"
 
     @property
     def port(self) -> int:
@@ -87,7 +87,7 @@ class BoundSockets:
             takeover.listens(one)
             if not self.passed_on:
                 takeover.steer(one)
-        if self._inode is not None and isinstance(self.address, Unix):
+        if self._inode is not None and isinstance(self.address, UnixAddress):
             takeover.move(self.address.path)
             self._path = self.address.path
 
@@ -134,19 +134,18 @@ class BoundSockets:
             listening.close()
         self.sockets = []
 
-    def _passed_on(self, address: Tcp | Unix) -> list[socket.socket]:
-        where = UnixAddress(address.path) if isinstance(address, Unix) else TcpAddress(address.host, address.port)
+    def _passed_on(self, address: Address) -> list[socket.socket]:
         try:
-            return activation.claim(where, self._key)
+            return activation.claim(address, self._key)
         except OSError as wrong:
             raise self._refused(address, wrong) from wrong
 
-    def _tcp(self, address: Tcp) -> list[socket.socket]:
+    def _tcp(self, address: TcpAddress) -> list[socket.socket]:
         host = address.host or "0.0.0.0"
         try:
             found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except OSError as wrong:
-            raise ListenError(f"{self._key} {address}: the host can't be resolved: {wrong.strerror}") from wrong
+            raise ListenError(f"{self._key} {address.short}: the host can't be resolved: {wrong.strerror}") from wrong
         bound: list[socket.socket] = []
         port = address.port
         error: OSError | None = None
@@ -175,7 +174,7 @@ class BoundSockets:
             raise self._refused(address, error) from error
         return bound
 
-    def _unix(self, address: Unix) -> socket.socket:
+    def _unix(self, address: UnixAddress) -> socket.socket:
         self._clear(address)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = takeover.path_to_bind(address.path)
@@ -193,14 +192,14 @@ class BoundSockets:
         self._inode = (entry.st_dev, entry.st_ino)
         return listening
 
-    def _clear(self, address: Unix) -> None:
+    def _clear(self, address: UnixAddress) -> None:
         """Remove a socket that nobody listens on any more; never anything else."""
         try:
             mode = os.lstat(address.path).st_mode
         except OSError:
             return
         if not stat.S_ISSOCK(mode):
-            raise ListenError(f"{self._key} {address}: there is a file at this path, and it is no socket")
+            raise ListenError(f"{self._key} {address.short}: there is a file at this path, and it is no socket")
         if takeover.taking_over():
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -214,14 +213,14 @@ class BoundSockets:
                 raise self._refused(address, wrong) from wrong
             except OSError:
                 pass  # a full backlog: somebody lives there
-        raise ListenError(f"{self._key} {address} is already in use; stop the process that listens there")
+        raise ListenError(f"{self._key} {address.short} is already in use; stop the process that listens there")
 
-    def _remove(self, address: Unix) -> None:
+    def _remove(self, address: UnixAddress) -> None:
         try:
             os.unlink(address.path)
         except OSError as wrong:
             raise ListenError(
-                f"{self._key} {address}: a socket that nobody listens on is there, and can't be removed:"
+                f"{self._key} {address.short}: a socket that nobody listens on is there, and can't be removed:"
                 f" {(wrong.strerror or str(wrong)).lower()}"
             ) from wrong
 
@@ -236,14 +235,15 @@ class BoundSockets:
             pass  # somebody has cleaned up already
         self._inode = None
 
-    def _refused(self, address: Tcp | Unix, wrong: OSError) -> ListenError:
+    def _refused(self, address: Address, wrong: OSError) -> ListenError:
         if wrong.errno == errno.EADDRINUSE:
             return ListenError(
-                f"{self._key} {address} is already in use; stop the process that listens there, or choose another port"
+                f"{self._key} {address.short} is already in use; stop the process that listens there, or choose"
+                " another port"
             )
-        if wrong.errno == errno.EACCES and isinstance(address, Tcp):
-            return ListenError(f"{self._key} {address}: permission denied (ports below 1024 need more rights)")
-        return ListenError(f"{self._key} {address} can't be listened on: {wrong.strerror or wrong}")
+        if wrong.errno == errno.EACCES and isinstance(address, TcpAddress):
+            return ListenError(f"{self._key} {address.short}: permission denied (ports below 1024 need more rights)")
+        return ListenError(f"{self._key} {address.short} can't be listened on: {wrong.strerror or wrong}")
 
 
 def _waiting(listening: socket.socket) -> int:

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
 from pyroadrunner.net.errors import ListenError
 
 SOCKET_MODE = 0o660  # of a unix socket: a web server in front connects by way of the group
 
 _FORMS = "write host:port, :port, [ipv6]:port, tcp://host:port or unix://path"
-_TCP = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]+)", re.ASCII)
+_ENDPOINT = re.compile(r"(?:tcp://)?(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>[0-9]+)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Tcp:
-    """A host (empty = every IPv4 address of the machine) and a port (0 = any free one)."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Unix:
-    """The path of a unix socket."""
-
-    path: str
-
-    def __str__(self) -> str:
-        return f"unix://{self.path}"
-
-
-def parse_address(text: str, key: str = "http.address") -> Tcp | Unix:
+def parse_endpoint(text: str, key: str = "http.address") -> Address:
     """Read an address.
 
     Args:
@@ -45,12 +24,12 @@ def parse_address(text: str, key: str = "http.address") -> Tcp | Unix:
     """
     if text.startswith("unix://"):
         if path := text.removeprefix("unix://"):
-            return Unix(path)
+            return UnixAddress(path)
         raise ListenError(f"{key} `{text}` has no path; {_FORMS}")
-    found = _TCP.fullmatch(text)
+    found = _ENDPOINT.fullmatch(text)
     if found is None:
         raise ListenError(f"{key} `{text}` is no address; {_FORMS}")
     port = int(found["port"]) if len(found["port"]) < 6 else 65_536
     if port > 65_535:
         raise ListenError(f"{key} `{text}` has no such port; ports go from 1 to 65535")
-    return Tcp(found["v6"] if found["v6"] is not None else found["host"], port)
+    return TcpAddress(found["v6"] if found["v6"] is not None else found["host"], port)

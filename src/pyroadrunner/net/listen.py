@@ -8,22 +8,12 @@ import os
 import socket
 import stat
 
-from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net import activation, takeover
 from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net.errors import ListenError
 
 BACKLOG = 1024
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
-
-
-class ListenError(RoadRunnerError):
-    """The address can't be listened on. ``key`` is the config key that names it."""
-
-    def __init__(self, key: str, address: Address, reason: str) -> None:
-        super().__init__(f"{key}: cannot listen on {address}: {reason}")
-        self.key = key
-        self.address = address
-        self.reason = reason
 
 
 class Listening:
@@ -90,7 +80,7 @@ def listen(address: Address, key: str, *, late: bool = False) -> Listening:
             listening.take()
         return listening
     except OSError as error:
-        raise ListenError(key, address, _reason(address, error)) from error
+        raise ListenError(f"{key}: cannot listen on {address}: {_reason(address, error)}") from error
 
 
 def _reason(address: Address, error: OSError) -> str:

@@ -38,7 +38,7 @@ def successor(old: BoundSockets) -> BoundSockets:
     except OSError as wrong:
         for one in made:
             one.close()
-        raise ListenError(f"{old.address} can't be listened on a second time: {wrong.strerror}") from wrong
+        raise ListenError(f"{old.address.short} can't be listened on a second time: {wrong.strerror}") from wrong
     return BoundSockets.of(old.address, made)
 
 

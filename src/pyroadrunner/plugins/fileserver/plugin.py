@@ -7,7 +7,7 @@ from pyroadrunner.door.listener import Listener
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
-from pyroadrunner.net.endpoint import parse_address
+from pyroadrunner.net.endpoint import parse_endpoint
 from pyroadrunner.plugins.fileserver.app import FileServer
 from pyroadrunner.plugins.fileserver.config import FileServerConfig
 from pyroadrunner.plugins.fileserver.errors import NothingToServe
@@ -51,7 +51,7 @@ class FileServerPlugin:
         for mount in self._mounts:
             if not mount.has_folder():
                 log.warning("there is no such folder; its files are not found", root=mount.root)
-        self._bound = BoundSockets(parse_address(self._config.address, _KEY), _KEY)
+        self._bound = BoundSockets(parse_endpoint(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
         self._listener = Listener(app, self._bound, connections=share(8), log=log)
         await self._listener.start()  # closes its sockets when it fails

@@ -11,7 +11,7 @@ from pyroadrunner.certificates import Problem, look_at
 from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.content.codings import Level, Name
-from pyroadrunner.net.endpoint import SOCKET_MODE, parse_address
+from pyroadrunner.net.endpoint import SOCKET_MODE, parse_endpoint
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.middleware.config import (
     BUILT_IN,
@@ -153,7 +153,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         for key, address in (("address", self.address), ("fcgi.address", self.fcgi.address)):
             try:
                 if address:
-                    parse_address(address, "")
+                    parse_endpoint(address, "")
             except ListenError as wrong:
                 yield key, str(wrong).lstrip()
         if self.trusted_subnets:

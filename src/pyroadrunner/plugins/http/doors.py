@@ -13,9 +13,10 @@ from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
-from pyroadrunner.net.endpoint import Tcp, parse_address
+from pyroadrunner.net.endpoint import parse_endpoint
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.entry import Entry
@@ -90,14 +91,14 @@ class Doors:
             _check(self._files)
         try:
             if config.address:
-                self._plain_sockets = BoundSockets(parse_address(config.address), mode=config.socket_mode)
+                self._plain_sockets = BoundSockets(parse_endpoint(config.address), mode=config.socket_mode)
             if config.ssl.acme is not None or self._files is not None:
                 self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
                 if config.ssl.acme is not None:
                     self._acme = _acme(config.ssl.acme, self.port, self._tls_sockets)
                     self._files = files_of(config.ssl, self._acme.path)
             if config.fcgi.address:
-                address = parse_address(config.fcgi.address, "http.fcgi.address")
+                address = parse_endpoint(config.fcgi.address, "http.fcgi.address")
                 self._fcgi_sockets = BoundSockets(address, "http.fcgi.address", config.socket_mode)
             if wants_http3:
                 self._udp = _udp_socket(config.http3.address)
@@ -244,14 +245,14 @@ def _unchanged(app: ASGIApp) -> ASGIApp:
     return app
 
 
-def _tls_address(text: str) -> Tcp:
+def _tls_address(text: str) -> TcpAddress:
     try:
-        address = parse_address(text, "http.ssl.address")
+        address = parse_endpoint(text, "http.ssl.address")
     except ListenError as wrong:
         raise ListenError(
             f"http.ssl.address: unknown format, accepted format is [:<port> or <host>:<port>], provided: {text}"
         ) from wrong
-    if not isinstance(address, Tcp):
+    if not isinstance(address, TcpAddress):
         raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
     return address
 
@@ -263,8 +264,8 @@ def _udp_socket(text: str) -> socket.socket:
         raise TlsError(
             f"http.http3 needs packages that are not installed: pip install 'pyroadrunner[http3]' ({missing})"
         ) from missing
-    address = parse_address(text, "http.http3.address")
-    if not isinstance(address, Tcp):
+    address = parse_endpoint(text, "http.http3.address")
+    if not isinstance(address, TcpAddress):
         raise ListenError(f"http.http3.address: QUIC is spoken over UDP only, provided: {text}")
     return udp_socket(address)
 

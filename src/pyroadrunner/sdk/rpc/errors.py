@@ -32,7 +32,7 @@ def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> 
     where = address.to_connect()
     if lookup:
         return Unreachable(f"dial tcp: lookup {where.host}: {_words(error)}\n{_HINT}")
-    return Unreachable(f"dial tcp {where.host_port}: connect: {_words(error)}\n{_HINT}")
+    return Unreachable(f"dial tcp {where.short}: connect: {_words(error)}\n{_HINT}")
 
 
 def cut(address: Address, error: Exception | None = None) -> Unreachable:

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.endpoint import Tcp
 from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.front import ChallengeFront
 from pyroadrunner.plugins.http.acme.hello import PROTOCOL
@@ -69,7 +69,7 @@ class TlsAlpnChallenge:
         front = ChallengeFront(self._context())
         try:
             if self._port != self._bound.port:
-                own = BoundSockets(Tcp("", self._port), "http.ssl.acme.alt_tlsalpn_port")
+                own = BoundSockets(TcpAddress("", self._port), "http.ssl.acme.alt_tlsalpn_port")
                 try:
                     await front.start(own)
                     yield

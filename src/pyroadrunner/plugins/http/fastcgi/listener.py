@@ -27,13 +27,13 @@ class FastCgiListener:
         self._over = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"FastCgiListener({self._bound.address}, connections={len(self._connections)})"
+        return f"FastCgiListener({self._bound.address.short}, connections={len(self._connections)})"
 
     async def start(self) -> None:
         """Return once connections are accepted."""
         self._servers = await self._bound.serve(self._connected)
         self._bound.take()
-        log.debug("fcgi server was started", address=str(self._bound.address))
+        log.debug("fcgi server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
         """Wait until it has stopped."""

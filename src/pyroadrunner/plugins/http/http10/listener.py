@@ -11,10 +11,10 @@ from pyroadrunner import temporary_files
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.door.listener import Listener
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.drain import let_go, settle
-from pyroadrunner.net.endpoint import Unix
 from pyroadrunner.plugins.http.front.engine import UnixEngine
 from pyroadrunner.plugins.http.http10.connection import Connection
 
@@ -47,7 +47,11 @@ class Http10Listener:
         path = f"{self._folder}/engine.sock"
         self._way = UnixEngine(path)
         self._engine = Listener(
-            app, BoundSockets(Unix(path), mode=0o600), streams=streams, connections=self._limit, behind_proxy=True
+            app,
+            BoundSockets(UnixAddress(path), mode=0o600),
+            streams=streams,
+            connections=self._limit,
+            behind_proxy=True,
         )
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
@@ -57,7 +61,7 @@ class Http10Listener:
         self._over = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"Http10Listener({self._bound.address}, connections={len(self._connections)})"
+        return f"Http10Listener({self._bound.address.short}, connections={len(self._connections)})"
 
     async def start(self) -> None:
         """Return once connections are accepted.

@@ -15,7 +15,7 @@ from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
-from pyroadrunner.net.endpoint import Tcp
+from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.http3.connection import Connection
 
@@ -121,7 +121,7 @@ class Http3Listener:
                     log.error("http3: the certificate can't be loaded; the old one stays in use", error=str(wrong))
 
 
-def udp_socket(address: Tcp) -> socket.socket:
+def udp_socket(address: TcpAddress) -> socket.socket:
     """A socket on the first address of a host.
 
     While we take over from another process of ours (SIGUSR2), all datagrams come to us from now on: its connections are
@@ -148,5 +148,5 @@ def udp_socket(address: Tcp) -> socket.socket:
     except OSError as wrong:
         in_use = wrong.errno == errno.EADDRINUSE
         why = "is already in use (UDP)" if in_use else f"can't be listened on: {wrong.strerror}"
-        raise ListenError(f"http.http3.address {address} {why}") from wrong
+        raise ListenError(f"http.http3.address {address.short} {why}") from wrong
     return made
