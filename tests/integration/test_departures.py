@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.net.peers import connected_ports, unheard
+from pyroadrunner.net.peers import peer_ports, silent_connections
 from pyroadrunner.plugins.http.departures import Departures, PendingCalls
 from pyroadrunner.workers.figures import PoolFigures
 from support.http import Client, request, split
@@ -85,7 +85,7 @@ def test_only_connections_whose_client_is_there_are_connected() -> None:
         ports = [there.getsockname()[1], left.getsockname()[1]]
         left.close()
         kept[1].recv(1)  # wait for its end to arrive
-        seen = connected_ports()
+        seen = peer_ports()
         assert ports[0] in seen
         assert ports[1] not in seen
         for one in (there, *kept):
@@ -97,7 +97,7 @@ def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            connected_ports()
+            peer_ports()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -140,11 +140,11 @@ def test_who_has_only_connected_is_unheard() -> None:
         kept = [listening.accept()[0] for _ in range(2)]
         asking.send(b"a question")
         kept[1].recv(1)  # wait for it to arrive
-        assert [one.getpeername() for one in unheard(port)] == [silent.getsockname()]
-        assert len(list(unheard(port, tls=True))) == 2
+        assert [one.getpeername() for one in silent_connections(port)] == [silent.getsockname()]
+        assert len(list(silent_connections(port, tls=True))) == 2
         for _ in range(2):
             asking.sendall(b"more")
             kept[1].recv(64)
-        assert [one.getpeername() for one in unheard(port, tls=True)] == [silent.getsockname()]
+        assert [one.getpeername() for one in silent_connections(port, tls=True)] == [silent.getsockname()]
         for one in (silent, asking, *kept):
             one.close()

@@ -46,7 +46,7 @@ def test_endpoints_that_tell_readiness_change_hands_once_all_has_started(tmp_pat
     async def main() -> None:
         old, new = admin("old", address), admin("new", address)
         await old.start()
-        takeover.offer()
+        takeover.allow_takeover()
         takeover.begin()
         await new.start()
         assert [await who(address) for _ in range(8)] == ["old"] * 8
@@ -67,11 +67,11 @@ def test_when_the_new_one_fails_the_old_one_has_all_connections_again(tmp_path: 
     async def main() -> None:
         old, new = admin("old", address), admin("new", address)
         await old.start()
-        takeover.offer()
+        takeover.allow_takeover()
         takeover.begin()
         await new.start()
         await new.stop(0)
-        takeover.offer(on=False)
+        takeover.allow_takeover(on=False)
         assert [await who(address) for _ in range(8)] == ["old"] * 8
         await old.stop(1)
 
@@ -86,7 +86,7 @@ def test_a_port_that_is_not_offered_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ListenError, match=r"rpc.listen: cannot listen on .*: the address is in use"):
             listen(first.address, "rpc.listen")
         run(takeover.complete())
-        takeover.offer()
+        takeover.allow_takeover()
         with pytest.raises(ListenError, match=r"the address is in use"):
             listen(first.address, "rpc.listen")
     finally:

@@ -66,7 +66,7 @@ class AdminServer:
         self._listening = listen(self._address, self._key, late=True)
         if takeover.taking_over():
             # Or those who watch would hear from us, while we start, that nothing is ready.
-            takeover.at_ready(self._open)
+            takeover.on_ready(self._open)
         else:
             await self._open()
 
@@ -76,7 +76,7 @@ class AdminServer:
         for sock in self._listening.sockets:
             start = asyncio.start_unix_server if sock.family == socket.AF_UNIX else asyncio.start_server
             self._servers.append(await start(self._accept, sock=sock, backlog=BACKLOG, limit=MAX_HEAD))
-        self._listening.take()
+        self._listening.take_over()
 
     async def stop(self, grace: float) -> None:
         """Refuse new clients, let running requests end within ``grace`` seconds, close. Idempotent."""

@@ -210,7 +210,7 @@ class StandIn:
         Raises:
             HandOverFailed: it can't be started.
         """
-        takeover.offer()
+        takeover.allow_takeover()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
@@ -220,7 +220,7 @@ class StandIn:
                 child = start_child(origin.command, env=env, folder=origin.folder, pass_fds=fds, stdout=1, stderr=2)
         except OSError as wrong:
             ours.close()
-            takeover.offer(on=False)
+            takeover.allow_takeover(on=False)
             raise HandOverFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
         return cls(ours, child)
 
@@ -235,7 +235,7 @@ class StandIn:
             return
         status = await self._child.wait(10.0)
         await self.leave(0.0)
-        takeover.offer(on=False)
+        takeover.allow_takeover(on=False)
         raise HandOverFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
     def stop(self) -> None:

@@ -16,10 +16,10 @@ from h2corn import Config, RequestPolicy, Server
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.log import Log
-from pyroadrunner.net.backlog import watch
+from pyroadrunner.net.backlog import warn_when_full
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
-from pyroadrunner.net.drain import let_go, settle
+from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.net.errors import ListenError
 
 DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
@@ -95,8 +95,8 @@ class Listener:
         except Exception as wrong:
             self._bound.close()
             raise ListenError(f"{self._bound.address.short}: the HTTP server does not start: {wrong}") from wrong
-        self._bound.take()
-        self._watching = asyncio.create_task(watch(self._bound, self._connections, self._log), name="crowd")
+        self._bound.take_over()
+        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, self._log), name="backlog")
         self._log.debug("http server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
@@ -104,9 +104,9 @@ class Listener:
         assert self._requests is not None
         await asyncio.shield(self._requests)
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
-        await settle(self._bound, tls=self._tls)
+        await drain(self._bound, tls=self._tls)
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
@@ -126,7 +126,7 @@ class Listener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
-        await let_go(self._bound)
+        await resume_inherited(self._bound)
         if self._requests is not None:
             done, _ = await asyncio.wait([self._requests], timeout=grace)
             if not done:

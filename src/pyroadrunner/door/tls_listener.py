@@ -24,7 +24,7 @@ from pyroadrunner.net import takeover
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.reuseport import BOTH_ACCEPT, steer, steer_back, successor
+from pyroadrunner.net.reuseport import BOTH_ACCEPT, bind_again, steer, steer_back
 
 _TICK = 1.0  # seconds between two looks at the files
 _ON_THE_WAY = 1.0  # seconds a handshake of TCP may take that has begun
@@ -90,7 +90,7 @@ class TlsListener:
         """
         await self._current.start()
         self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address.short}")
-        takeover.makes_way(self)
+        takeover.register_holder(self)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -133,7 +133,7 @@ class TlsListener:
         if BOTH_ACCEPT:
             raise ListenError(f"{self._bound.address.short} can't be shared on this system")
         async with self._changing:
-            self.make_way()
+            self.keep_newest_socket()
             inner = BoundSockets(TcpAddress("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
             port = inner.port
             engine = self._listener(inner, front.around(self._app))
@@ -141,7 +141,7 @@ class TlsListener:
             second = _Retired(engine, math.inf, apart=True)
             self._retired.append(second)
             try:
-                bound = successor(self._bound)
+                bound = bind_again(self._bound)
                 try:
                     await front.start(bound, port)
                     steer(bound)
@@ -155,15 +155,15 @@ class TlsListener:
                 engine.retire()
                 second.until = asyncio.get_running_loop().time() + self._retirement
 
-    def make_way(self) -> None:
+    def keep_newest_socket(self) -> None:
         """Another is about to listen here, and at most two may at a time: engines with an old certificate end now."""
         for old in self._retired:
             if not old.apart:
                 old.refuse()
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
-        await self._current.settle()
+        await self._current.drain()
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
@@ -182,8 +182,8 @@ class TlsListener:
         return Listener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
 
     async def _replace(self) -> None:
-        self.make_way()
-        bound = successor(self._bound)
+        self.keep_newest_socket()
+        bound = bind_again(self._bound)
         listener = self._listener(bound, self._app)
         await listener.start()
         steer(bound)

@@ -24,7 +24,7 @@ _LOCALHOST = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(slots=True)
-class Activated:
+class ActivatedSocket:
     """One of them."""
 
     fd: int
@@ -32,7 +32,7 @@ class Activated:
     claimed: bool = False
 
 
-_received: list[Activated] = []
+_received: list[ActivatedSocket] = []
 
 
 def receive(env: MutableMapping[str, str]) -> None:
@@ -48,10 +48,10 @@ def receive(env: MutableMapping[str, str]) -> None:
 def adopt(fd: int, name: str) -> None:
     """One more."""
     os.set_inheritable(fd, False)
-    _received.append(Activated(fd, name))
+    _received.append(ActivatedSocket(fd, name))
 
 
-def received() -> list[Activated]:
+def received() -> list[ActivatedSocket]:
     """All, whether claimed or not; their descriptors stay open."""
     return list(_received)
 
@@ -82,7 +82,7 @@ def claim(address: Address, key: str) -> list[socket.socket]:
     return sockets
 
 
-def _listens_at(one: Activated, address: Address) -> bool:
+def _listens_at(one: ActivatedSocket, address: Address) -> bool:
     with socket.socket(fileno=os.dup(one.fd)) as sock:
         where = sock.getsockname()
         if isinstance(address, UnixAddress):

@@ -9,13 +9,13 @@ from contextlib import suppress
 
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.peers import connections
+from pyroadrunner.net.peers import count_connections
 
-_EVERY = 1.0  # seconds between two looks
-_LOOKS = 3  # in a row that find somebody waiting: a busy server has that for a moment, too
+_INTERVAL = 1.0  # seconds between two looks
+_CHECKS = 3  # in a row that find somebody waiting: a busy server has that for a moment, too
 
 
-async def watch(bound: BoundSockets, limit: int, log: Log) -> None:
+async def warn_when_full(bound: BoundSockets, limit: int, log: Log) -> None:
     """Warn each time the limit is reached and others wait; until cancelled. Linux and TCP: elsewhere nobody can tell.
 
     Args:
@@ -23,12 +23,12 @@ async def watch(bound: BoundSockets, limit: int, log: Log) -> None:
     """
     if sys.platform != "linux" or bound.port == 0:
         return
-    seen = 0
+    full = 0
     while True:
-        await asyncio.sleep(_EVERY)
+        await asyncio.sleep(_INTERVAL)
         with suppress(OSError, struct.error):  # no descriptor to ask with; a sandbox that does not know all of Linux
-            seen = seen + 1 if bound.crowded() else 0
-            if seen == _LOOKS and connections(bound.port) >= limit:
+            full = full + 1 if bound.has_pending() else 0
+            if full == _CHECKS and count_connections(bound.port) >= limit:
                 log.warning(
                     "no more connections are taken until some are closed; the limit follows that of open files"
                     " (ulimit -n)",

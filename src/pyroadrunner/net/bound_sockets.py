@@ -15,10 +15,12 @@ from pyroadrunner.net import activation, takeover
 from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
 from pyroadrunner.net.endpoint import SOCKET_MODE
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.socket_filter import ignore_newcomers, notice_newcomers
+from pyroadrunner.net.socket_filter import accept_handshakes, drop_handshakes
 
 BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
-_WAITING = 24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
+_PENDING_OFFSET = (
+    24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
+)
 
 
 class BoundSockets:
@@ -38,10 +40,10 @@ class BoundSockets:
         self._inode: tuple[int, int] | None = None
         self._path = address.path if isinstance(address, UnixAddress) else ""
         self.address = address
-        self.sockets = self._passed_on(address)
-        self.passed_on = bool(self.sockets)
-        self.let_in()  # a server that was killed while it turned others away could not do so
-        if not self.passed_on:
+        self.sockets = self._inherited(address)
+        self.inherited = bool(self.sockets)
+        self.resume_handshakes()  # a server that was killed while it turned others away could not do so
+        if not self.inherited:
             self.sockets = [self._unix(address)] if isinstance(address, UnixAddress) else self._tcp(address)
 
     @classmethod
@@ -52,17 +54,17 @@ class BoundSockets:
         bound._mode = SOCKET_MODE
         bound._inode = None
         bound._path = ""
-        bound.passed_on = False
+        bound.inherited = False
         bound.address = address
         bound.sockets = sockets
         return bound
 
-    def pass_on(self) -> BoundSockets:
+    def transfer(self) -> BoundSockets:
         """The same sockets for another owner; this one has none any more."""
         other = BoundSockets.of(self.address, self.sockets)
         other._inode, self._inode = self._inode, None
         other._path = self._path
-        other.passed_on = self.passed_on
+        other.inherited = self.inherited
         self.sockets = []
         return other
 
@@ -78,17 +80,17 @@ class BoundSockets:
     def listen(self) -> None:
         """Listen, when that was put off: while another server of ours is taken over, connections must not wait here for
         workers that boot."""
-        for one in () if self.passed_on else self.sockets:
+        for one in () if self.inherited else self.sockets:
             one.listen(BACKLOG)
 
-    def take(self) -> None:
+    def take_over(self) -> None:
         """While another server of ours is taken over: let new connections come here; they are accepted by now."""
         for one in self.sockets:
-            takeover.listens(one)
-            if not self.passed_on:
+            takeover.register(one)
+            if not self.inherited:
                 takeover.steer(one)
         if self._inode is not None and isinstance(self.address, UnixAddress):
-            takeover.move(self.address.path)
+            takeover.publish(self.address.path)
             self._path = self.address.path
 
     async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
@@ -101,26 +103,26 @@ class BoundSockets:
             servers.append(await loop.create_server(connected, sock=twin, backlog=BACKLOG))
         return servers
 
-    def turn_away(self) -> None:
+    def stop_handshakes(self) -> None:
         """Let nobody else connect, and keep those who have: a socket that is shut down resets what waits in it. TCP on
-        Linux. Sockets that were passed on to us are others' as well: see :meth:`let_in`."""
+        Linux. Sockets that were passed on to us are others' as well: see :meth:`resume_handshakes`."""
         for one in self.sockets:
-            ignore_newcomers(one)
+            drop_handshakes(one)
 
-    def let_in(self) -> None:
-        """Undo :meth:`turn_away` for the others who listen on sockets that were passed on to us."""
-        if self.passed_on and sys.platform == "linux":
+    def resume_handshakes(self) -> None:
+        """Undo :meth:`stop_handshakes` for the others who listen on sockets that were passed on to us."""
+        if self.inherited and sys.platform == "linux":
             for one in self.sockets:
-                notice_newcomers(one)
+                accept_handshakes(one)
 
-    def crowded(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether connections wait to be accepted. TCP on Linux."""
-        return any(_waiting(one) for one in self.sockets)
+        return any(_pending(one) for one in self.sockets)
 
     def refuse(self) -> None:
         """Refuse connections from now on, also where others hold copies of the descriptors; those of a socket that was
         passed on to us wait for the next server."""
-        for listening in () if self.passed_on else self.sockets:
+        for listening in () if self.inherited else self.sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -134,11 +136,11 @@ class BoundSockets:
             listening.close()
         self.sockets = []
 
-    def _passed_on(self, address: Address) -> list[socket.socket]:
+    def _inherited(self, address: Address) -> list[socket.socket]:
         try:
             return activation.claim(address, self._key)
         except OSError as wrong:
-            raise self._refused(address, wrong) from wrong
+            raise self._error(address, wrong) from wrong
 
     def _tcp(self, address: TcpAddress) -> list[socket.socket]:
         host = address.host or "0.0.0.0"
@@ -155,7 +157,7 @@ class BoundSockets:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                takeover.before_bind(listening)
+                takeover.prepare_bind(listening)
                 listening.bind((where[0], port, *where[2:]))
                 if not takeover.taking_over():
                     listening.listen(BACKLOG)
@@ -164,20 +166,20 @@ class BoundSockets:
                 listening.close()
                 if wrong.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     _close(bound)
-                    raise self._refused(address, wrong) from wrong
+                    raise self._error(address, wrong) from wrong
                 error = wrong  # this machine does not have that family; another one may do
                 continue
             bound.append(listening)
             port = port or listening.getsockname()[1]
         if not bound:
             assert error is not None
-            raise self._refused(address, error) from error
+            raise self._error(address, error) from error
         return bound
 
     def _unix(self, address: UnixAddress) -> socket.socket:
-        self._clear(address)
+        self._remove_stale(address)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._path = takeover.path_to_bind(address.path)
+        self._path = takeover.bind_path(address.path)
         try:
             listening.bind(self._path)
             # Nobody can connect before listen(), so the umask's mode never counts.
@@ -188,11 +190,11 @@ class BoundSockets:
             entry = os.lstat(self._path)
         except OSError as wrong:
             listening.close()
-            raise self._refused(address, wrong) from wrong
+            raise self._error(address, wrong) from wrong
         self._inode = (entry.st_dev, entry.st_ino)
         return listening
 
-    def _clear(self, address: UnixAddress) -> None:
+    def _remove_stale(self, address: UnixAddress) -> None:
         """Remove a socket that nobody listens on any more; never anything else."""
         try:
             mode = os.lstat(address.path).st_mode
@@ -210,7 +212,7 @@ class BoundSockets:
                 self._remove(address)
                 return
             except PermissionError as wrong:
-                raise self._refused(address, wrong) from wrong
+                raise self._error(address, wrong) from wrong
             except OSError:
                 pass  # a full backlog: somebody lives there
         raise ListenError(f"{self._key} {address.short} is already in use; stop the process that listens there")
@@ -229,13 +231,13 @@ class BoundSockets:
             return
         try:
             entry = os.lstat(self._path)
-            if (entry.st_dev, entry.st_ino) == self._inode and not takeover.give_back(self._path):
+            if (entry.st_dev, entry.st_ino) == self._inode and not takeover.restore(self._path):
                 os.unlink(self._path)
         except OSError:
             pass  # somebody has cleaned up already
         self._inode = None
 
-    def _refused(self, address: Address, wrong: OSError) -> ListenError:
+    def _error(self, address: Address, wrong: OSError) -> ListenError:
         if wrong.errno == errno.EADDRINUSE:
             return ListenError(
                 f"{self._key} {address.short} is already in use; stop the process that listens there, or choose"
@@ -246,9 +248,9 @@ class BoundSockets:
         return ListenError(f"{self._key} {address.short} can't be listened on: {wrong.strerror or wrong}")
 
 
-def _waiting(listening: socket.socket) -> int:
-    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING + 4)
-    number: int = struct.unpack_from("I", info, _WAITING)[0]
+def _pending(listening: socket.socket) -> int:
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PENDING_OFFSET + 4)
+    number: int = struct.unpack_from("I", info, _PENDING_OFFSET)[0]
     return number
 
 

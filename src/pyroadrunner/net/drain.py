@@ -15,15 +15,15 @@ import sys
 from contextlib import suppress
 
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.peers import unheard
+from pyroadrunner.net.peers import silent_connections
 
-_LONGEST = 1.0  # seconds; who connects and says nothing is not worth more
-_PAUSE = 0.01  # seconds between two looks
+_TIMEOUT = 1.0  # seconds; who connects and says nothing is not worth more
+_INTERVAL = 0.01  # seconds between two looks
 _ENGINE = 0.1  # seconds until an engine that was told to stop does not accept any more; h2corn needs some milliseconds
-_LOOKS = 2  # without finding anybody: what has arrived has to be read, too
+_CHECKS = 2  # without finding anybody: what has arrived has to be read, too
 
 
-async def settle(bound: BoundSockets, *, tls: bool = False) -> None:
+async def drain(bound: BoundSockets, *, tls: bool = False) -> None:
     """Let nobody else connect, and return when everybody who is connected has asked for something. Who has not after a
     second is cut off: engines wait for a first byte, and nobody would know why the server does not stop.
 
@@ -34,36 +34,36 @@ async def settle(bound: BoundSockets, *, tls: bool = False) -> None:
     """
     if _can_tell(bound):
         with suppress(OSError, struct.error):  # a sandbox that passes for Linux and does not know all of it
-            await _settle(bound, tls=tls)
+            await _drain(bound, tls=tls)
 
 
-async def let_go(bound: BoundSockets) -> None:
-    """After :func:`settle`, and when nothing here accepts any more: let others have the sockets that were passed on to
+async def resume_inherited(bound: BoundSockets) -> None:
+    """After :func:`drain`, and when nothing here accepts any more: let others have the sockets that were passed on to
     us (systemd keeps them, and after SIGUSR2 the next server listens on them already)."""
-    if bound.passed_on and _can_tell(bound):
+    if bound.inherited and _can_tell(bound):
         await asyncio.sleep(_ENGINE)
-        bound.let_in()
+        bound.resume_handshakes()
 
 
-async def _settle(bound: BoundSockets, *, tls: bool) -> None:
-    bound.turn_away()
+async def _drain(bound: BoundSockets, *, tls: bool) -> None:
+    bound.stop_handshakes()
     loop = asyncio.get_running_loop()
-    until = loop.time() + _LONGEST
+    until = loop.time() + _TIMEOUT
     quiet = 0
-    while quiet < _LOOKS:
+    while quiet < _CHECKS:
         if loop.time() >= until:
-            _hang_up(bound.port, tls=tls)
+            _close_silent(bound.port, tls=tls)
             break
-        expected = bound.crowded() or next(unheard(bound.port, tls=tls), None) is not None
+        expected = bound.has_pending() or next(silent_connections(bound.port, tls=tls), None) is not None
         quiet = 0 if expected else quiet + 1
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_INTERVAL)
 
 
 def _can_tell(bound: BoundSockets) -> bool:
     return sys.platform == "linux" and bound.port != 0
 
 
-def _hang_up(port: int, *, tls: bool) -> None:
-    for connection in unheard(port, tls=tls):
+def _close_silent(port: int, *, tls: bool) -> None:
+    for connection in silent_connections(port, tls=tls):
         with suppress(OSError):  # it is gone by now
             connection.shutdown(socket.SHUT_RDWR)

@@ -30,19 +30,19 @@ class Listening:
     def __init__(self, sockets: list[socket.socket], address: Address, *, ours: bool = True) -> None:
         self.sockets = sockets
         self.address = address
-        self._path = takeover.path_to_bind(address.path) if ours and isinstance(address, UnixAddress) else ""
+        self._path = takeover.bind_path(address.path) if ours and isinstance(address, UnixAddress) else ""
         self._file = os.stat(self._path) if self._path else None
 
     def __repr__(self) -> str:
         return f"Listening({self.address}, sockets={len(self.sockets)})"
 
-    def take(self) -> None:
+    def take_over(self) -> None:
         """While another server of ours is taken over: let new connections come here. They listen by now."""
         for sock in self.sockets if self._path or not isinstance(self.address, UnixAddress) else ():
-            takeover.listens(sock)
+            takeover.register(sock)
             takeover.steer(sock)
         if self._path and isinstance(self.address, UnixAddress):
-            takeover.move(self.address.path)
+            takeover.publish(self.address.path)
             self._path = self.address.path
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Listening:
             sock.close()
         if self._file is not None:
             with contextlib.suppress(OSError):  # it is gone, or the folder is
-                if os.path.samestat(os.lstat(self._path), self._file) and not takeover.give_back(self._path):
+                if os.path.samestat(os.lstat(self._path), self._file) and not takeover.restore(self._path):
                     os.unlink(self._path)
         self._file = None
 
@@ -61,8 +61,9 @@ def listen(address: Address, key: str, *, late: bool = False) -> Listening:
 
     Args:
         key: config key the address comes from, for the error.
-        late: while another server of ours is taken over, only bind: the caller begins to listen and calls ``take`` when
-            everything has started (``takeover.at_ready``). For addresses that are asked whether the server is ready.
+        late: while another server of ours is taken over, only bind: the caller begins to listen and calls ``take_over``
+            when everything has started (``takeover.on_ready``). For addresses that are asked whether the server is
+            ready.
 
     Raises:
         ListenError: the address is taken, is none of this machine's, or its file is not ours to replace.
@@ -77,7 +78,7 @@ def listen(address: Address, key: str, *, late: bool = False) -> Listening:
             sockets = _tcp(address, later=later)
             listening = Listening(sockets, TcpAddress(address.host, sockets[0].getsockname()[1]))
         if not later:
-            listening.take()
+            listening.take_over()
         return listening
     except OSError as error:
         raise ListenError(f"{key}: cannot listen on {address}: {_reason(address, error)}") from error
@@ -123,7 +124,7 @@ def _bind_tcp(sock: socket.socket, where: tuple[object, ...], *, later: bool) ->
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    takeover.before_bind(sock)
+    takeover.prepare_bind(sock)
     sock.bind(where)
     if not later:
         sock.listen(BACKLOG)
@@ -134,7 +135,7 @@ def _unix(path: str, *, later: bool) -> socket.socket:
     _make_room(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        place = takeover.path_to_bind(path)
+        place = takeover.bind_path(path)
         sock.bind(place)
         # Nobody can connect before listen(), so there is no moment in which the file is open to all.
         os.chmod(place, 0o600)

@@ -22,11 +22,11 @@ _ESTABLISHED = 1
 _BYTES_RECEIVED = 128
 _DATA_SEGMENTS_IN = 152
 _SEGMENTS_OF_A_HANDSHAKE = 2  # a client of TLS sends its hello, then what ends the handshake, then a request
-_USED_UP = (errno.EMFILE, errno.ENFILE)
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
-def connected_ports() -> set[int]:
+def peer_ports() -> set[int]:
     """The clients' ports of all TCP connections of this process, without those whose client has closed its end.
 
     Where the system does not tell the state of a connection (macOS), only those that were reset are missing.
@@ -45,7 +45,7 @@ def connected_ports() -> set[int]:
     return ports
 
 
-def unheard(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
+def silent_connections(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
     """The connections to a port of ours whose client has not asked for anything since it connected. Linux only.
 
     Args:
@@ -74,7 +74,7 @@ def unheard(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
             yield connection
 
 
-def connections(port: int) -> int:
+def count_connections(port: int) -> int:
     """How many there are to a port of ours. Linux only.
 
     Raises:
@@ -97,7 +97,7 @@ def _connections() -> Iterator[socket.socket]:
                 continue
             copy = socket.socket(fileno=os.dup(int(name)))
         except OSError as wrong:
-            if wrong.errno in _USED_UP:
+            if wrong.errno in _OUT_OF_DESCRIPTORS:
                 raise  # left out, somebody who is there would be taken for one who has gone
             continue  # the listing's own, or one that has just gone
         with copy:

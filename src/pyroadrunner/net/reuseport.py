@@ -18,23 +18,23 @@ import sys
 
 from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.socket_filter import choose_first, choose_second
+from pyroadrunner.net.socket_filter import steer_to_first, steer_to_second
 
 BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
 
 
-def successor(old: BoundSockets) -> BoundSockets:
+def bind_again(old: BoundSockets) -> BoundSockets:
     """Sockets for the next server. Those of the old one still get all connections, until :func:`steer`.
 
     Raises:
         ListenError: they can't be made; the old ones are as they were.
     """
     if BOTH_ACCEPT:
-        return old.pass_on()
+        return old.transfer()
     made: list[socket.socket] = []
     try:
         for one in old.sockets:
-            made.append(_twin(one))
+            made.append(_bind_same(one))
     except OSError as wrong:
         for one in made:
             one.close()
@@ -47,7 +47,7 @@ def steer(new: BoundSockets) -> None:
     if BOTH_ACCEPT:
         return
     for one in new.sockets:
-        choose_second(one)
+        steer_to_second(one)
 
 
 def steer_back(old: BoundSockets) -> None:
@@ -55,10 +55,10 @@ def steer_back(old: BoundSockets) -> None:
     if BOTH_ACCEPT:
         return
     for one in old.sockets:
-        choose_first(one)
+        steer_to_first(one)
 
 
-def _twin(old: socket.socket) -> socket.socket:
+def _bind_same(old: socket.socket) -> socket.socket:
     twin = socket.socket(old.family, socket.SOCK_STREAM)
     try:
         old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

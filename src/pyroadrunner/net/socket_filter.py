@@ -23,25 +23,25 @@ _DROP, _KEEP = 0, 0xFFFFFFFF
 _Instruction = tuple[int, int, int, int]  # code, jt, jf, k
 
 
-def choose_first(sock: socket.socket) -> None:
+def steer_to_first(sock: socket.socket) -> None:
     """Let the older of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _choose(sock, 0)
+    _steer(sock, 0)
 
 
-def choose_second(sock: socket.socket) -> None:
+def steer_to_second(sock: socket.socket) -> None:
     """Let the newer of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _choose(sock, 1)
+    _steer(sock, 1)
 
 
-def ignore_newcomers(sock: socket.socket) -> None:
+def drop_handshakes(sock: socket.socket) -> None:
     """Let a listening socket overlook who begins to connect: for the client the packet was lost, and it sends another
     after a second. Handshakes that have begun go on.
 
@@ -61,13 +61,13 @@ def ignore_newcomers(sock: socket.socket) -> None:
     )
 
 
-def notice_newcomers(sock: socket.socket) -> None:
-    """Undo :func:`ignore_newcomers`, whoever did it."""
+def accept_handshakes(sock: socket.socket) -> None:
+    """Undo :func:`drop_handshakes`, whoever did it."""
     with suppress(OSError):  # there is no filter
         sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
-def _choose(sock: socket.socket, place: int) -> None:
+def _steer(sock: socket.socket, place: int) -> None:
     _attach(sock, _SO_ATTACH_REUSEPORT_CBPF, [(_RETURN, 0, 0, place)])
 
 

@@ -6,8 +6,8 @@ Linux allows that with SO_REUSEPORT, and lets a program of one instruction say w
 from :func:`steer` on all go to the new one, and the old one has all the time it wants for those it has. A unix socket
 is bound beside the old one and moved over it; who has connected before that stays where he is.
 
-SO_REUSEPORT is set on the sockets of the old server only while another takes over (:func:`offer`): a port that is taken
-has to be refused in words, and with it two servers of one user could listen on one port without noticing.
+SO_REUSEPORT is set on the sockets of the old server only while another takes over (:func:`allow_takeover`): a port that
+is taken has to be refused in words, and with it two servers of one user could listen on one port without noticing.
 
 Elsewhere than on Linux both accept for as long as the old one lives.
 
@@ -24,37 +24,37 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
-from pyroadrunner.net.socket_filter import choose_second
+from pyroadrunner.net.socket_filter import steer_to_second
 
 _listening: WeakSet[socket.socket] = WeakSet()
-_many: WeakSet[MakesWay] = WeakSet()
+_holders: WeakSet[SocketHolder] = WeakSet()
 _taking_over = False
-_before: dict[str, str] = {}  # path of a unix socket -> where that of the other server is kept until we are ready
-_due: list[Callable[[], Awaitable[None]]] = []
+_backups: dict[str, str] = {}  # path of a unix socket -> where that of the other server is kept until we are ready
+_when_ready: list[Callable[[], Awaitable[None]]] = []
 
 
-def listens(sock: socket.socket) -> None:
+def register(sock: socket.socket) -> None:
     """To be told of each socket that listens, so that another process can be let in on its port."""
     if sock.family != socket.AF_UNIX:
         _listening.add(sock)
 
 
-class MakesWay(Protocol):
+class SocketHolder(Protocol):
     """Who has more than one socket on a port for a while."""
 
-    def make_way(self) -> None:
+    def keep_newest_socket(self) -> None:
         """Keep only the newest: the kernel is told of the second one, whichever that is."""
 
 
-def makes_way(one: MakesWay) -> None:
+def register_holder(one: SocketHolder) -> None:
     """To be asked before another process is let in."""
-    _many.add(one)
+    _holders.add(one)
 
 
-def offer(*, on: bool = True) -> None:
+def allow_takeover(*, on: bool = True) -> None:
     """Let another process of this user listen on our ports, or no more."""
-    for one in list(_many) if on else ():
-        one.make_way()
+    for one in list(_holders) if on else ():
+        one.keep_newest_socket()
     for sock in _listening:
         if sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(on))
@@ -70,25 +70,25 @@ def taking_over() -> bool:
     return _taking_over
 
 
-def at_ready(act: Callable[[], Awaitable[None]]) -> None:
+def on_ready(callback: Callable[[], Awaitable[None]]) -> None:
     """Have something done once everything has started: for addresses that others ask whether we are ready."""
-    _due.append(act)
+    _when_ready.append(callback)
 
 
 async def complete() -> None:
     """Everything has started."""
     global _taking_over
-    due, _due[:] = list(_due), []
-    for act in due:
-        await act()
+    callbacks, _when_ready[:] = list(_when_ready), []
+    for callback in callbacks:
+        await callback()
     _taking_over = False
-    for before in _before.values():
+    for backup in _backups.values():
         with suppress(OSError):  # somebody has cleaned up
-            os.unlink(before)
-    _before.clear()
+            os.unlink(backup)
+    _backups.clear()
 
 
-def before_bind(sock: socket.socket) -> None:
+def prepare_bind(sock: socket.socket) -> None:
     """While taking over, the port may be that of the other server."""
     if _taking_over and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -97,28 +97,28 @@ def before_bind(sock: socket.socket) -> None:
 def steer(sock: socket.socket) -> None:
     """While taking over: from now on new connections to its port come to this socket, which listens."""
     if _taking_over and sock.family != socket.AF_UNIX and sys.platform == "linux":
-        choose_second(sock)
+        steer_to_second(sock)
 
 
-def path_to_bind(path: str) -> str:
-    """Where to bind a unix socket for ``path``: beside it while taking over, to be moved there by :func:`move`."""
+def bind_path(path: str) -> str:
+    """Where to bind a unix socket for ``path``: beside it while taking over, to be moved there by :func:`publish`."""
     return f"{path}.{os.getpid()}" if _taking_over else path
 
 
-def move(path: str) -> None:
-    """Put a unix socket bound at :func:`path_to_bind` in its place: from now on new connections come to it."""
+def publish(path: str) -> None:
+    """Put a unix socket bound at :func:`bind_path` in its place: from now on new connections come to it."""
     if _taking_over:
-        before = f"{path}.{os.getpid()}.before"
+        backup = f"{path}.{os.getpid()}.before"
         with suppress(OSError):  # there is none, or a file system without links
-            os.link(path, before, follow_symlinks=False)
-            _before[path] = before
-        os.rename(path_to_bind(path), path)
+            os.link(path, backup, follow_symlinks=False)
+            _backups[path] = backup
+        os.rename(bind_path(path), path)
 
 
-def give_back(path: str) -> bool:
-    """Undo :func:`move` when the start has failed: the other server goes on, and has to be reached again."""
-    before = _before.pop(path, None)
-    if before is None:
+def restore(path: str) -> bool:
+    """Undo :func:`publish` when the start has failed: the other server goes on, and has to be reached again."""
+    backup = _backups.pop(path, None)
+    if backup is None:
         return False
-    os.rename(before, path)
+    os.rename(backup, path)
     return True

@@ -71,7 +71,7 @@ class FileServerPlugin:
         if self._listener is not None:
             if grace > 0:
                 self._listener.retire()
-                await self._listener.settle()
+                await self._listener.drain()
             self._listener.refuse()
             await self._listener.finish(grace)
         for mount in self._mounts:

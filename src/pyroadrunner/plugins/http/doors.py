@@ -46,7 +46,7 @@ class Door(Protocol):
     def retire(self) -> None:
         """Close each connection behind its next answer."""
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
 
     def refuse(self) -> None:
@@ -184,7 +184,7 @@ class Doors:
             self._acme.stop()
         if grace > 0:
             self.retire()
-            await asyncio.gather(*(door.settle() for door in self._open))
+            await asyncio.gather(*(door.drain() for door in self._open))
         for door in self._open:
             door.refuse()
         await asyncio.gather(*(door.finish(grace) for door in self._open))

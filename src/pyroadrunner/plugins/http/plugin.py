@@ -13,7 +13,7 @@ from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, Tracing, WorkerPool
-from pyroadrunner.net.peers import connected_ports
+from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.departures import Departures, PendingCalls
@@ -79,7 +79,7 @@ class HttpPlugin:
             raise
         self._doors = doors
         self._departures = asyncio.create_task(
-            Departures(self._pools, self._calls, connected_ports).run(), name="departures"
+            Departures(self._pools, self._calls, peer_ports).run(), name="departures"
         )
 
     async def run(self) -> None:

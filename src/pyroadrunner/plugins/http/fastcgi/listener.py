@@ -7,7 +7,7 @@ import asyncio
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.net.drain import let_go, settle
+from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.plugins.http.fastcgi.connection import Connection
 
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
@@ -32,7 +32,7 @@ class FastCgiListener:
     async def start(self) -> None:
         """Return once connections are accepted."""
         self._servers = await self._bound.serve(self._connected)
-        self._bound.take()
+        self._bound.take_over()
         log.debug("fcgi server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
@@ -42,9 +42,9 @@ class FastCgiListener:
     def retire(self) -> None:
         """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
-        await settle(self._bound)
+        await drain(self._bound)
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
@@ -58,7 +58,7 @@ class FastCgiListener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
-        await let_go(self._bound)
+        await resume_inherited(self._bound)
         if not await self._ends_within(grace):
             log.warning("requests are cut off: the grace period is over", connections=len(self._connections))
             for connection in list(self._connections):

@@ -14,7 +14,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.net.address import UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
-from pyroadrunner.net.drain import let_go, settle
+from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.plugins.http.front.engine import UnixEngine
 from pyroadrunner.plugins.http.http10.connection import Connection
 
@@ -71,7 +71,7 @@ class Http10Listener:
         """
         await self._engine.start()
         self._servers = await self._bound.serve(self._connected)
-        self._bound.take()
+        self._bound.take_over()
         self._ticking = asyncio.create_task(self._tick(), name="silent connections")
 
     async def run(self) -> None:
@@ -84,9 +84,9 @@ class Http10Listener:
         for connection in self._connections:
             connection.retire()
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""
-        await settle(self._bound)
+        await drain(self._bound)
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open finish what runs on them."""
@@ -103,7 +103,7 @@ class Http10Listener:
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
-        await let_go(self._bound)
+        await resume_inherited(self._bound)
         # Connections that were passed on are over when the engine is done with them.
         await asyncio.gather(self._engine.finish(grace), self._finish(grace))
         self._bound.close()

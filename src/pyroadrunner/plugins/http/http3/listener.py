@@ -81,7 +81,7 @@ class Http3Listener:
     def retire(self) -> None:
         """Nothing to do: aioquic has no way to say that a connection is to end."""
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Nothing to do: a connection over UDP begins with its first packet."""
 
     def refuse(self) -> None:
@@ -138,9 +138,9 @@ def udp_socket(address: TcpAddress) -> socket.socket:
         try:
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            takeover.before_bind(made)
+            takeover.prepare_bind(made)
             made.bind(where)
-            takeover.listens(made)
+            takeover.register(made)
             takeover.steer(made)
         except OSError:
             made.close()
