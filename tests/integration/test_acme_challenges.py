@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from pyroadrunner.door.errors import TlsError
+from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.plugins.http.acme.http01 import Answers, ChallengeAnswers, answering
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 from support.ports import free_port

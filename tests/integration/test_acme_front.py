@@ -13,8 +13,8 @@ import pytest
 from cryptography import x509
 
 from pyroadrunner.asgi import Receive, Scope, Send
-from pyroadrunner.door.tls import TlsFiles
-from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.httpd.tls import TlsFiles
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.acme.challenge import Question

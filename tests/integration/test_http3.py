@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.plugins.http.http3.listener import Http3Listener, udp_socket
 from support.asgi import ScriptedPool, worker_app

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.listener import Listener
+from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.entry import Entry
@@ -23,7 +23,7 @@ class Served:
         listener: to stop it by hand.
     """
 
-    def __init__(self, listener: Listener, bound: BoundSockets) -> None:
+    def __init__(self, listener: HttpListener, bound: BoundSockets) -> None:
         self.listener = listener
         self.port = bound.port
         self._path = bound.address.path if isinstance(bound.address, UnixAddress) else None
@@ -95,7 +95,7 @@ class Client:
 async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
     """Serve an application on a free loopback port, or on a unix socket."""
     bound = BoundSockets(UnixAddress(str(path)) if path is not None else TcpAddress("127.0.0.1", 0))
-    listener = Listener(Entry(app), bound)
+    listener = HttpListener(Entry(app), bound)
     served = Served(listener, bound)
     await listener.start()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyroadrunner.content.codings import NAMES, available
-from pyroadrunner.door.listener import Listener
+from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
@@ -26,7 +26,7 @@ class FileServerPlugin:
     def __init__(self, config: FileServerConfig) -> None:
         self._config = config
         self._mounts: list[Mount] = []
-        self._listener: Listener | None = None
+        self._listener: HttpListener | None = None
         self._bound: BoundSockets | None = None
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class FileServerPlugin:
                 log.warning("there is no such folder; its files are not found", root=mount.root)
         self._bound = BoundSockets(parse_endpoint(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
-        self._listener = Listener(app, self._bound, connections=share(8), log=log)
+        self._listener = HttpListener(app, self._bound, connections=share(8), log=log)
         await self._listener.start()  # closes its sockets when it fails
 
     async def run(self) -> None:

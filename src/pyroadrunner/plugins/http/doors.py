@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.errors import TlsError
-from pyroadrunner.door.listener import DEFAULT_STREAMS, Listener
-from pyroadrunner.door.tls import TlsFiles
-from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls import TlsFiles
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -206,7 +206,7 @@ class Doors:
 
     def _plain(self, entry: Entry, sockets: BoundSockets) -> Door:
         if not self._http10:
-            return Listener(entry, sockets, streams=self._streams, connections=self._share)
+            return HttpListener(entry, sockets, streams=self._streams, connections=self._share)
         from pyroadrunner.plugins.http.http10.listener import Http10Listener
 
         return Http10Listener(entry, sockets, streams=self._streams, connections=self._share)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.httpd.tls_listener import TlsListener
 
 
 @dataclass(frozen=True, slots=True)

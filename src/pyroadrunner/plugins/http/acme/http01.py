@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.door.errors import TlsError
-from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.plugins.http.acme.challenge import Question
 
 _FOLDER = "/.well-known/acme-challenge/"

@@ -13,7 +13,7 @@ from josepy.errors import Error as JoseError
 from josepy.jwa import ES256
 from josepy.jwk import JWK, JWKEC
 
-from pyroadrunner.door.errors import TlsError
+from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.plugins.http.acme.challenge import Question
 from pyroadrunner.plugins.http.acme.store import Store
 from pyroadrunner.version import __version__

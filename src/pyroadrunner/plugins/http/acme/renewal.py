@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyroadrunner.door.tls_listener import TlsListener
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.acme.challenge import Challenge
 from pyroadrunner.plugins.http.acme.issuer import issue

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from pyroadrunner.door.errors import TlsError
+from pyroadrunner.httpd.errors import TlsError
 
 _RENEWED_IN_THE_LAST = 3  # part of its life: 30 of 90 days, as Let's Encrypt advises
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.tls_listener import TlsListener
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.acme.challenge import Question
@@ -83,7 +83,7 @@ class TlsAlpnChallenge:
                 finally:
                     front.refuse()
             else:
-                async with self._engine.behind(front):
+                async with self._engine.intercept(front):
                     yield
         finally:
             self._answers.clear()

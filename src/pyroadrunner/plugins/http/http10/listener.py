@@ -9,7 +9,7 @@ from typing import cast
 
 from pyroadrunner import temporary_files
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.listener import Listener
+from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -46,7 +46,7 @@ class Http10Listener:
         temporary_files.add(self._folder)
         path = f"{self._folder}/engine.sock"
         self._way = UnixEngine(path)
-        self._engine = Listener(
+        self._engine = HttpListener(
             app,
             BoundSockets(UnixAddress(path), mode=0o600),
             streams=streams,

@@ -11,8 +11,8 @@ from aioquic.h3.connection import H3_ALPN
 from aioquic.quic.configuration import QuicConfiguration
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import TcpAddress

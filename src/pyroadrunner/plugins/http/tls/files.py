@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyroadrunner.door.errors import TlsError
-from pyroadrunner.door.tls import ClientAuth, TlsFiles
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls import ClientAuth, TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.tls.config import SslConfig
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pyroadrunner.door.errors import TlsError
+from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.plugins.http.acme.store import Store
 
 DIRECTORY = "https://acme.example:14000/dir"

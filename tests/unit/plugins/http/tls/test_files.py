@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.door.errors import TlsError
-from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.plugins.http.tls.files import files_of
 

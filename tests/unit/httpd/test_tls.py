@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.door.errors import TlsError
-from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls import TlsFiles
 from support.tls import Authority
 
 

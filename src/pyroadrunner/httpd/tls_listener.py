@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.door.listener import Listener
-from pyroadrunner.door.tls import TlsFiles
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import TcpAddress
@@ -26,14 +26,14 @@ from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.reuseport import BOTH_ACCEPT, bind_again, steer, steer_back
 
-_TICK = 1.0  # seconds between two looks at the files
-_ON_THE_WAY = 1.0  # seconds a handshake of TCP may take that has begun
+_INTERVAL = 1.0  # seconds between two looks at the files
+_HANDSHAKE_TIMEOUT = 1.0  # seconds a handshake of TCP may take that has begun
 _RETIREMENT = 10.0  # seconds an engine with the old certificate keeps idle connections
 
 log = Log("http")
 
 
-class Front(Protocol):
+class Interceptor(Protocol):
     """Who sees connections before the engine does."""
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -63,7 +63,7 @@ class TlsListener:
         *,
         streams: int,
         connections: int = 0,
-        tick: float = _TICK,
+        tick: float = _INTERVAL,
         retirement: float = _RETIREMENT,
     ) -> None:
         self._app = app
@@ -124,7 +124,7 @@ class TlsListener:
         self._current.retire()
 
     @asynccontextmanager
-    async def behind(self, front: Front) -> AsyncIterator[None]:
+    async def intercept(self, interceptor: Interceptor) -> AsyncIterator[None]:
         """Let somebody else see new connections first, for as long as this lasts. No certificate is loaded meanwhile.
 
         Raises:
@@ -136,20 +136,20 @@ class TlsListener:
             self.keep_newest_socket()
             inner = BoundSockets(TcpAddress("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
             port = inner.port
-            engine = self._listener(inner, front.around(self._app))
+            engine = self._listener(inner, interceptor.around(self._app))
             await engine.start()
             second = _Retired(engine, math.inf, apart=True)
             self._retired.append(second)
             try:
                 bound = bind_again(self._bound)
                 try:
-                    await front.start(bound, port)
+                    await interceptor.start(bound, port)
                     steer(bound)
                     yield
                 finally:
                     steer_back(self._bound)
-                    await asyncio.sleep(_ON_THE_WAY)
-                    front.refuse()
+                    await asyncio.sleep(_HANDSHAKE_TIMEOUT)
+                    interceptor.refuse()
                     bound.close()
             finally:
                 engine.retire()
@@ -178,8 +178,8 @@ class TlsListener:
         everyone = [self._current, *(old.listener for old in self._retired)]
         await asyncio.gather(*(listener.finish(grace) for listener in everyone))
 
-    def _listener(self, bound: BoundSockets, app: ASGIApp) -> Listener:
-        return Listener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
+    def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
+        return HttpListener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
 
     async def _replace(self) -> None:
         self.keep_newest_socket()
@@ -213,7 +213,7 @@ class _Retired:
         apart: it listens on a port of its own.
     """
 
-    listener: Listener
+    listener: HttpListener
     until: float
     apart: bool = False
     refused: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pyroadrunner.certificates import look_at
-from pyroadrunner.door.errors import TlsError
+from pyroadrunner.httpd.errors import TlsError
 
 ClientAuth = Literal["none", "optional", "required"]
 Stamp = tuple[tuple[int, int, int] | None, ...]

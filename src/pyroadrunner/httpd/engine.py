@@ -14,7 +14,7 @@ import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
-from pyroadrunner.door.tls import TlsFiles
+from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net.backlog import warn_when_full
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -30,8 +30,8 @@ _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
 _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
 _RECOVERY = 1.0  # seconds after the engine has failed: what the system lacked may be there again
-_LAST_SECONDS = 1.0  # for cancelled requests to unwind
-_FOR_EVER = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
+_UNWIND_TIMEOUT = 1.0  # for cancelled requests to unwind
+_NO_LIMIT = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
 
 _HTTP = Log("http")
 
@@ -39,7 +39,7 @@ _HTTP = Log("http")
 h2corn._lib.emit_banner = lambda config, tls: None
 
 
-class Listener:
+class HttpListener:
     """Serves one ASGI application on the sockets of one address.
 
     Args:
@@ -65,7 +65,7 @@ class Listener:
         self._bound = bound
         self._tls = tls is not None
         self._log = log
-        self._giving_up = False
+        self._aborting = False
         self._retired = False
         self._refusing = False
         self._connections = connections or share(2)
@@ -75,7 +75,7 @@ class Listener:
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
-        return f"Listener({self._bound.address.short})"
+        return f"HttpListener({self._bound.address.short})"
 
     @property
     def done(self) -> bool:
@@ -130,12 +130,12 @@ class Listener:
         if self._requests is not None:
             done, _ = await asyncio.wait([self._requests], timeout=grace)
             if not done:
-                self._giving_up = True
+                self._aborting = True
                 cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
                 self._log.warning("requests are cut off: the grace period is over", requests=len(cut))
                 for task in cut:
                     task.cancel()
-                await asyncio.wait([self._requests], timeout=_LAST_SECONDS)
+                await asyncio.wait([self._requests], timeout=_UNWIND_TIMEOUT)
         self._bound.close()
 
     async def _serve(self) -> None:
@@ -161,23 +161,23 @@ class Listener:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._retired and scope["http_version"] == "1.1":
-            send = _closing(send)
+            send = _with_connection_close(send)
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            if not self._giving_up:
+            if not self._aborting:
                 raise
             # Our own doing: a return lets the connection be closed without a traceback.
 
     def _is_request(self, task: asyncio.Task[Any]) -> bool:
         coroutine = task.get_coro()
-        if getattr(coroutine, "cr_code", None) is not Listener._request.__code__:
+        if getattr(coroutine, "cr_code", None) is not HttpListener._request.__code__:
             return False
         frame = getattr(coroutine, "cr_frame", None)
         return frame is not None and frame.f_locals.get("self") is self
 
 
-def _closing(send: Send) -> Send:
+def _with_connection_close(send: Send) -> Send:
     async def closing(message: Message) -> None:
         if message["type"] == "http.response.start":
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"connection"]
@@ -219,5 +219,5 @@ def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles |
         timeout_request_header=_HEAD_TIMEOUT,
         timeout_request_body_idle=_BODY_TIMEOUT,
         timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
-        timeout_graceful_shutdown=_FOR_EVER,
+        timeout_graceful_shutdown=_NO_LIMIT,
     )
