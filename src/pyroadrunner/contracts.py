@@ -20,14 +20,14 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
-from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import OnCancel
 from pyroadrunner.workers.lease import Lease
 from pyroadrunner.workers.payload import Payload, Reply
+from pyroadrunner.workers.stats import PoolStats
 
 
 @runtime_checkable
@@ -123,7 +123,7 @@ class WorkerPool(Protocol):
 
     async def workers(self) -> list[WorkerInfo]: ...
 
-    async def figures(self) -> PoolFigures:
+    async def stats(self) -> PoolStats:
         """The workers by state, the queue and the dynamic allocator, as they are now. Cheap: no I/O."""
 
     async def reset(self) -> None:

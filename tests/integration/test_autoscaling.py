@@ -60,22 +60,22 @@ def test_workers_that_can_not_be_added_cost_nobody_anything_and_are_tried_again_
 
                 await until(refused)
                 assert "exit code 3" in log.of("workers could not be added")[0]["error"]
-                figures = await pool.figures()
-                assert (figures.queued, figures.scaled, figures.scale_ups) == (3, 0, 0)
-                assert figures.waiting > 0.02
+                stats = await pool.stats()
+                assert (stats.queued, stats.scaled, stats.scale_ups) == (3, 0, 0)
+                assert stats.waiting > 0.02
                 (tmp_path / "broken").unlink()
 
                 async def grown() -> bool:
-                    return (await pool.figures()).scaled == 2
+                    return (await pool.stats()).scaled == 2
 
                 await until(grown)
             (tmp_path / "go").touch()
             assert len(set(await asyncio.gather(*requests))) == 3
-            figures = await pool.figures()
-            assert (figures.queued, figures.waited, figures.scale_ups) == (0, 3, 2)
-            assert figures.waited_longest >= figures.wait_of(0.5) > 0.02
+            stats = await pool.stats()
+            assert (stats.queued, stats.waited, stats.scale_ups) == (0, 3, 2)
+            assert stats.waited_longest >= stats.wait_of(0.5) > 0.02
             await until(lambda: settled(pool, 1))
-            assert (await pool.figures()).scale_downs == 2
+            assert (await pool.stats()).scale_downs == 2
 
     run(main())
 
@@ -104,7 +104,7 @@ def test_a_worker_that_was_started_before_a_reset_does_not_join_after_it(tmp_pat
             (tmp_path / "hold").unlink()
 
             async def grown() -> bool:
-                return (await pool.figures()).scaled >= 1
+                return (await pool.stats()).scaled >= 1
 
             await until(grown)
             (tmp_path / "go").touch()

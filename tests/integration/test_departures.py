@@ -13,7 +13,7 @@ import pytest
 
 from pyroadrunner.net.peers import peer_ports, silent_connections
 from pyroadrunner.plugins.http.departures import Departures, PendingCalls
-from pyroadrunner.workers.figures import PoolFigures
+from pyroadrunner.workers.stats import PoolStats
 from support.http import Client, request, split
 from support.php import require_php
 from support.pools import run
@@ -50,7 +50,7 @@ def until_given_up(server: Server, requests: int) -> None:
 
 
 def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+    admission = tmp_path / "gate"
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 1}, "middleware": ["proxy_ip_parser"], "trusted_subnets": ["127.0.0.0/8"]},
@@ -59,7 +59,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
     with Server(tmp_path, config) as server:
 
         async def main() -> None:
-            first = await opened(server, f"/wait?for={gate}")
+            first = await opened(server, f"/wait?for={admission}")
             closing, resetting = await opened(server, "/pid"), await opened(server, "/pid")
             proxied = await opened(server, "/pid", **{"X-Forwarded-For": "192.0.2.7"})
             staying = await opened(server, "/pid")
@@ -68,7 +68,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
             resetting.abort()
             proxied.close()
             await asyncio.to_thread(until_given_up, server, 3)
-            gate.touch()
+            admission.touch()
             for client in (first, staying, proxied_staying):
                 assert split(await client.rest())[0] == 200
                 client.close()
@@ -104,8 +104,8 @@ def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
 
 def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
     class Waiting(UnusedPool):
-        async def figures(self) -> PoolFigures:
-            return PoolFigures(waiting=1.0)
+        async def stats(self) -> PoolStats:
+            return PoolStats(waiting=1.0)
 
     async def main() -> None:
         answers: list[set[int]] = []

@@ -47,13 +47,13 @@ async def settled(pool: Pool, count: int = 2) -> bool:
 def test_states_are_counted_as_they_are(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=3) as pool:
-            assert (await pool.figures()).states == {State.READY: 3}
+            assert (await pool.stats()).states == {State.READY: 3}
             running = asyncio.ensure_future(text(pool, f"wait-for {tmp_path}/gate"))
             await asyncio.sleep(0)
-            assert (await pool.figures()).states == {State.READY: 2, State.WORKING: 1}
+            assert (await pool.stats()).states == {State.READY: 2, State.WORKING: 1}
             (tmp_path / "gate").touch()
             await running
-        assert (await pool.figures()).states == {}
+        assert (await pool.stats()).states == {}
 
     run(main())
 

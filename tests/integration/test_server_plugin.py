@@ -23,7 +23,7 @@ from pyroadrunner.plugins.server.on_init import OnInitFailed
 from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.plugins.server.plugin import ServerPlugin
 from pyroadrunner.version import ROADRUNNER_VERSION
-from pyroadrunner.workers.children import UnknownUser
+from pyroadrunner.workers.child_process import UnknownUser
 from pyroadrunner.workers.payload import Codec, Payload
 from support.php import require_php
 from support.pools import ANY_WORKER, pool_config, run

@@ -24,7 +24,7 @@ from pyroadrunner.plugins.service.errors import (
 )
 from pyroadrunner.plugins.service.plugin import ServicePlugin
 from pyroadrunner.proto.service.v1 import service_pb2 as pb
-from pyroadrunner.workers.children import UnknownUser
+from pyroadrunner.workers.child_process import UnknownUser
 from support.log import Lines, logged
 from support.pools import run, until
 

@@ -13,7 +13,7 @@ from pyroadrunner.plugins.http.body import Limits
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.departures import PendingCalls
 from pyroadrunner.plugins.http.uploads import UploadRules
-from pyroadrunner.workers.job import OnCancel
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
 from support.unused_pool import UnusedPool
 

@@ -12,12 +12,12 @@ from pyroadrunner.goridge.frame import Flag, Frame, Stream, encode, encode_paylo
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.workers.call_queue import QueuePolicy
-from pyroadrunner.workers.children import Child
+from pyroadrunner.workers.child_process import Child
 from pyroadrunner.workers.errors import WorkerStartError
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.pool import Pool
-from pyroadrunner.workers.process import Worker
 from pyroadrunner.workers.spawn import Spawner
+from pyroadrunner.workers.worker import Worker
 from support.pools import pool_config
 from support.virtual_time import turns
 

@@ -21,9 +21,9 @@ from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from pyroadrunner.plugins.resetter.plugin import ResetterPlugin
 from pyroadrunner.plugins.rpc.config import RpcConfig
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
-from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.state import State
+from pyroadrunner.workers.stats import PoolStats
 from support.messages import Order
 from support.unused_pool import UnusedPool
 
@@ -32,7 +32,7 @@ CREATED = 1_700_000_000_000_000_000
 
 def worker(pid: int, **fields: Any) -> WorkerInfo:
     """A worker's figures; an idle one unless told otherwise."""
-    figures: dict[str, Any] = {
+    stats: dict[str, Any] = {
         "status": 1,
         "num_execs": 1234,
         "created": CREATED,
@@ -41,7 +41,7 @@ def worker(pid: int, **fields: Any) -> WorkerInfo:
         "status_str": "ready",
         "pool": "http",
     }
-    return WorkerInfo(pid=pid, **{**figures, **fields})
+    return WorkerInfo(pid=pid, **{**stats, **fields})
 
 
 class FakePool(UnusedPool):
@@ -57,9 +57,9 @@ class FakePool(UnusedPool):
     async def workers(self) -> list[WorkerInfo]:
         return self._infos
 
-    async def figures(self) -> PoolFigures:
+    async def stats(self) -> PoolStats:
         states = Counter(State(info.status) for info in self._infos)
-        return PoolFigures(states=states, free=states[State.READY])
+        return PoolStats(states=states, free=states[State.READY])
 
     async def reset(self) -> None:
         await asyncio.sleep(0)

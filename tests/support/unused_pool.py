@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
-from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import OnCancel
 from pyroadrunner.workers.lease import Lease
 from pyroadrunner.workers.payload import Payload, Reply
+from pyroadrunner.workers.stats import PoolStats
 
 
 class UnusedPool:
@@ -36,8 +36,8 @@ class UnusedPool:
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
         raise NotImplementedError
 
-    async def figures(self) -> PoolFigures:
-        return PoolFigures()
+    async def stats(self) -> PoolStats:
+        return PoolStats()
 
     async def workers(self) -> list[WorkerInfo]:
         return []

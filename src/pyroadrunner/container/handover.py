@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.net import activation, takeover
-from pyroadrunner.workers.children import Child, start_child
+from pyroadrunner.workers.child_process import Child, start_child
 
 _STAND_IN = "PYROADRUNNER_STAND_IN"  # descriptor of the channel
 _SUCCESSOR = "PYROADRUNNER_SUCCESSOR"  # the same, and the process id of the stand-in

@@ -19,7 +19,7 @@ from pyroadrunner.container.systemd import keep_alive, manager, report_ready
 from pyroadrunner.contracts import Retires
 from pyroadrunner.log import Log
 from pyroadrunner.net import activation
-from pyroadrunner.workers import children
+from pyroadrunner.workers import child_process
 
 _log = Log("endure")
 
@@ -90,7 +90,7 @@ class _Life:
         for coroutine in self._around.beside:
             self._beside(coroutine, "beside")
         if os.getpid() == 1:
-            self._beside(reap_for_ever(children.is_ours), "reap")
+            self._beside(reap_for_ever(child_process.is_ours), "reap")
         watchdog = self._endure.config.watchdog_sec or manager.watchdog_seconds
         if role.successor and watchdog:
             self._beside(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start
@@ -183,7 +183,7 @@ class _Life:
         if self._stand_in is not None:
             self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
         self._around.role.stop_relieved()
-        children.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
+        child_process.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
         temporary_files.delete_all()  # uploads of requests that were cut
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)

@@ -9,7 +9,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.workers.autoscaler import Autoscaler
 from pyroadrunner.workers.config import MAX_WORKERS, DynamicAllocatorConfig
 from pyroadrunner.workers.errors import WorkerStartError
-from pyroadrunner.workers.roster import Roster
+from pyroadrunner.workers.worker_set import WorkerSet
 
 log = Log("server")
 
@@ -21,10 +21,12 @@ class Allocator:
         let_go: called when there is one worker more than wanted, or several.
     """
 
-    def __init__(self, pool: str, config: DynamicAllocatorConfig, roster: Roster, let_go: Callable[[], None]) -> None:
+    def __init__(
+        self, pool: str, config: DynamicAllocatorConfig, workers: WorkerSet, let_go: Callable[[], None]
+    ) -> None:
         self.scaler = Autoscaler(config)
         self._pool = pool
-        self._roster = roster
+        self._workers = workers
         self._let_go = let_go
 
     def __repr__(self) -> str:
@@ -39,14 +41,14 @@ class Allocator:
             queued: requests in the queue.
             idle: workers without a request.
         """
-        scaler, roster = self.scaler, self._roster
-        if count := scaler.grow(now, waited=waited, queued=queued, room=MAX_WORKERS - roster.wanted):
+        scaler, workers = self.scaler, self._workers
+        if count := scaler.grow(now, waited=waited, queued=queued, room=MAX_WORKERS - workers.wanted):
             log.debug("workers are added: requests wait", pool=self._pool, adding=count, waited=round(waited, 3))
-            roster.enlarge(count, self._came)
-        alive = roster.alive()
+            workers.enlarge(count, self._came)
+        alive = workers.alive()
         if count := scaler.shrink(now, needed=alive - idle + queued, workers=alive):
             log.debug("added workers leave: they are not needed", pool=self._pool, removed=count, left=scaler.extra)
-            roster.wanted = max(1, roster.wanted - count)  # one may have been removed by hand
+            workers.wanted = max(1, workers.wanted - count)  # one may have been removed by hand
             self._let_go()
         return scaler.extra + scaler.coming > 0
 

@@ -31,7 +31,7 @@ class Entry(Protocol):
     Attributes:
         answer: done when nothing has to be done for it any more.
         accepted: when it came, seconds of any steady clock; its age counts from then.
-        waits_since: the same, for ``wait_timeout``; see :class:`~pyroadrunner.workers.job.Job`.
+        waits_since: the same, for ``wait_timeout``; see :class:`~pyroadrunner.workers.call.Call`.
         wait_timeout: seconds it may wait; ``None`` = the pool's ``allocate_timeout``.
     """
 

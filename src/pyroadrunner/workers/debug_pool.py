@@ -7,19 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
+from pyroadrunner.workers.admission import Admission, check
+from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
-from pyroadrunner.workers.figures import PoolFigures
-from pyroadrunner.workers.gate import Gate, check
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import Job, OnCancel
 from pyroadrunner.workers.lease import Lease, LeaseRequest
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.pool import MAX_ATTEMPTS
-from pyroadrunner.workers.process import STOP_TIMEOUT, Worker
 from pyroadrunner.workers.spawn import Spawner
+from pyroadrunner.workers.stats import PoolStats
 from pyroadrunner.workers.ticker import Ticker
+from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
 _TICK = 0.05  # seconds between two looks at exec_ttl
 
@@ -35,7 +35,7 @@ class DebugPool:
         self._spawner = spawner
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, Worker] = {}
-        self._gate = Gate(name, config.max_queue_size)
+        self._admission = Admission(name, config.max_queue_size)
         self._subscribers = Subscribers()
         self._tasks: set[asyncio.Task[None]] = set()
         self._exec_ttl = config.exec_ttl()
@@ -54,21 +54,21 @@ class DebugPool:
         priority: int = 0,
     ) -> Reply:
         """Start a worker, run the request on it. Raises as ``Pool.exec``, and :class:`WorkerStartError`."""
-        self._gate.enter(payload)
-        job = Job(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
+        self._admission.enter(payload)
+        call = Call(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
         try:
-            await self._run(job)
-            return await job.answer
+            await self._run(call)
+            return await call.answer
         except asyncio.CancelledError:
-            self._cancelled(job, on_cancel)
+            self._cancelled(call, on_cancel)
             raise
         finally:
-            self._gate.leave()
+            self._admission.leave()
 
-    def _cancelled(self, job: Job, on_cancel: OnCancel) -> None:
-        job.drop_stream()
+    def _cancelled(self, call: Call, on_cancel: OnCancel) -> None:
+        call.drop_stream()
         for worker in self._members.values():
-            if on_cancel is OnCancel.KILL and worker.runs(job):
+            if on_cancel is OnCancel.KILL and worker.runs(call):
                 worker.kill()
                 return
 
@@ -83,7 +83,7 @@ class DebugPool:
     # Leasing
 
     def enter_queue(self, request: LeaseRequest) -> None:
-        if self._gate.closed:
+        if self._admission.closed:
             raise PoolClosed(self.name)
         self._background(self._lease(request))
 
@@ -110,15 +110,15 @@ class DebugPool:
         if lease.ended.done():
             raise LeaseEnded(lease.pid, lease.ended.result())
         check(payload)
-        job = Job(
+        call = Call(
             payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True
         )
         try:
-            lease.worker.run(job)
-            self._watch(job)
-            return await job.answer
+            lease.worker.run(call)
+            self._watch(call)
+            return await call.answer
         except asyncio.CancelledError:
-            self._cancelled(job, on_cancel)
+            self._cancelled(call, on_cancel)
             raise
 
     def take_back(self, lease: Lease) -> None:
@@ -126,11 +126,11 @@ class DebugPool:
         if not lease.worker.busy:
             self._background(lease.worker.stop())
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, call: Call) -> None:
         worker = await self._start()
         worker.job_limit = 1
-        worker.run(job)
-        self._watch(job)
+        worker.run(call)
+        self._watch(call)
 
     async def _start(self) -> Worker:
         worker = await self._spawner.spawn()
@@ -140,8 +140,8 @@ class DebugPool:
         self._subscribers.emit(WorkerReady(self.name, worker.pid))
         return worker
 
-    def _watch(self, job: Job) -> None:
-        if self._exec_ttl or job.timeout:
+    def _watch(self, call: Call) -> None:
+        if self._exec_ttl or call.timeout:
             self._ticker.arm()
 
     # Owner
@@ -150,19 +150,19 @@ class DebugPool:
         if worker.lease is None:
             self._background(worker.stop())
 
-    def again(self, worker: Worker, job: Job) -> None:
-        if job.leased:
-            job.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
-        elif job.attempts >= MAX_ATTEMPTS:
-            job.fail(WorkerRefused(job.attempts))
+    def again(self, worker: Worker, call: Call) -> None:
+        if call.leased:
+            call.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
+        elif call.attempts >= MAX_ATTEMPTS:
+            call.fail(WorkerRefused(call.attempts))
         else:
-            self._background(self._run_again(job))
+            self._background(self._run_again(call))
 
-    async def _run_again(self, job: Job) -> None:
+    async def _run_again(self, call: Call) -> None:
         try:
-            await self._run(job)
+            await self._run(call)
         except Exception as error:  # whatever it is, somebody waits for the answer
-            job.fail(error)
+            call.fail(error)
 
     def broken(self, worker: Worker) -> None:
         pass  # nobody replaces it
@@ -182,15 +182,15 @@ class DebugPool:
     def reconfigure(self, config: PoolConfig) -> None:
         """Take over limits and timeouts."""
         self._config = config
-        self._gate.limit = config.max_queue_size
+        self._admission.limit = config.max_queue_size
         self._spawner.timeout = config.allocate_timeout
         self._exec_ttl = config.exec_ttl()
         if self._exec_ttl and self._members:
             self._ticker.arm()
 
-    async def figures(self) -> PoolFigures:
+    async def stats(self) -> PoolStats:
         """No request waits here: each gets a process."""
-        return PoolFigures(states=Counter(worker.state for worker in self._members.values()))
+        return PoolStats(states=Counter(worker.state for worker in self._members.values()))
 
     async def workers(self) -> list[WorkerInfo]:
         """Those that run a request right now."""
@@ -207,8 +207,10 @@ class DebugPool:
 
     async def destroy(self, grace: float) -> None:
         """Refuse new requests, give running ones ``grace`` seconds, stop every worker. Idempotent."""
-        if not await self._gate.close(grace):
-            log.warning("requests are given up: the grace period is over", pool=self.name, requests=self._gate.load)
+        if not await self._admission.close(grace):
+            log.warning(
+                "requests are given up: the grace period is over", pool=self.name, requests=self._admission.load
+            )
         self._ticker.stop()
         members = list(self._members.values())
         await asyncio.gather(*(worker.stop(0.0 if worker.busy else STOP_TIMEOUT) for worker in members))

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from pyroadrunner.workers.job import OnCancel
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.payload import Payload, Reply
-from pyroadrunner.workers.process import Worker
+from pyroadrunner.workers.worker import Worker
 
 
 class Leasing(Protocol):

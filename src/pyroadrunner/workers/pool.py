@@ -2,7 +2,7 @@
 
 The hot path is ``exec`` -> ``Worker.run`` -> (frame) -> ``freed`` -> the future of ``exec``. A freed worker gets the
 next request of the queue right in the callback that saw its answer, before anybody is woken: workers do not idle while
-requests wait. Who is alive is the business of ``roster.py``; deadlines are swept by one ``Ticker``.
+requests wait. Who is alive is the business of ``worker_set.py``; deadlines are swept by one ``Ticker``.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from pyroadrunner.log import Log
+from pyroadrunner.workers.admission import Admission, check
 from pyroadrunner.workers.allocator import Allocator
+from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
-from pyroadrunner.workers.figures import PoolFigures, Waits
-from pyroadrunner.workers.gate import Gate, check
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import Job, OnCancel
 from pyroadrunner.workers.lease import Lease, LeaseRequest
 from pyroadrunner.workers.payload import Payload, Reply
-from pyroadrunner.workers.process import Worker
-from pyroadrunner.workers.roster import Roster
 from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
+from pyroadrunner.workers.stats import PoolStats, WaitTimes
 from pyroadrunner.workers.supervisor import Supervisor
 from pyroadrunner.workers.ticker import Ticker
+from pyroadrunner.workers.worker import Worker
+from pyroadrunner.workers.worker_set import WorkerSet
 
 MAX_ATTEMPTS = 5  # workers a request is given to before it fails: it was handed back by each of them
 _FINEST_TICK, _COARSEST_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
@@ -45,22 +45,22 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Worker] = deque()
         self._queue = CallQueue(policy, config.max_lifo_wait)
-        self._gate = Gate(name, config.max_queue_size)
-        self._roster = Roster(name, config, spawner, self._enlist)
+        self._admission = Admission(name, config.max_queue_size)
+        self._workers = WorkerSet(name, config, spawner, self._enlist)
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
-        self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
+        self._supervisor = Supervisor(config.supervisor, self._workers, self._release) if config.supervisor else None
         self._drained: asyncio.Future[None] | None = None  # destroy() waits for it
         self._stopped = False  # the grace is over: what is handed back now is refused
         self._too_many = False  # more workers than wanted, none of them free: the next ones that are leave
-        self._waits = Waits()
+        self._waits = WaitTimes()
         self._subscribers = Subscribers()
         self._allocator: Allocator | None = None
         self._allocate(config)
         self._ticker = Ticker(_tick(config), self._sweep)
 
     def __repr__(self) -> str:
-        return f"Pool({self.name!r}, {len(self._idle)} idle, {len(self._queue)} queued, {self._roster!r})"
+        return f"Pool({self.name!r}, {len(self._idle)} idle, {len(self._queue)} queued, {self._workers!r})"
 
     async def start(self) -> None:
         """Start the workers.
@@ -68,7 +68,7 @@ class Pool:
         Raises:
             WorkerStartError: one did not come up; none is left running.
         """
-        await self._roster.start()
+        await self._workers.start()
         if self._supervisor is not None:
             self._supervisor.start()
 
@@ -84,8 +84,8 @@ class Pool:
         priority: int = 0,
     ) -> Reply:
         """Run one request on a free worker; see ``contracts.WorkerPool``."""
-        self._gate.enter(payload)
-        job = Job(
+        self._admission.enter(payload)
+        call = Call(
             payload,
             self._loop.create_future(),
             self._loop.time(),
@@ -95,34 +95,34 @@ class Pool:
         )
         try:
             if self._idle:
-                self._give(self._idle.popleft(), job)
+                self._give(self._idle.popleft(), call)
             else:
-                self._queue.push(job)
+                self._queue.push(call)
                 self._ticker.arm()
-            return await job.answer
+            return await call.answer
         except asyncio.CancelledError:
-            self._cancelled(job, on_cancel)
+            self._cancelled(call, on_cancel)
             raise
         finally:
-            self._gate.leave()
+            self._admission.leave()
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
         """Hold a worker: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
-    def _cancelled(self, job: Job, on_cancel: OnCancel) -> None:
-        job.drop_stream()
+    def _cancelled(self, call: Call, on_cancel: OnCancel) -> None:
+        call.drop_stream()
         if on_cancel is OnCancel.KILL:
-            for worker in self._roster.members.values():
-                if worker.runs(job):
-                    log.info("worker is killed: its call was cancelled", pid=worker.pid, request=job.describe())
+            for worker in self._workers.members.values():
+                if worker.runs(call):
+                    log.info("worker is killed: its call was cancelled", pid=worker.pid, request=call.describe())
                     worker.kill()
                     return
 
     # Leasing
 
     def enter_queue(self, request: LeaseRequest) -> None:
-        if self._gate.closed:
+        if self._admission.closed:
             raise PoolClosed(self.name)
         if self._idle:
             self._give(self._idle.popleft(), request)
@@ -144,7 +144,7 @@ class Pool:
         if worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
-        job = Job(
+        call = Call(
             payload,
             self._loop.create_future(),
             self._loop.time(),
@@ -153,10 +153,10 @@ class Pool:
             leased=True,
         )
         try:
-            self._give(worker, job)
-            return await job.answer
+            self._give(worker, call)
+            return await call.answer
         except asyncio.CancelledError:
-            self._cancelled(job, on_cancel)
+            self._cancelled(call, on_cancel)
             raise
 
     def take_back(self, lease: Lease) -> None:
@@ -167,7 +167,7 @@ class Pool:
         self._check_drained()
 
     def _give(self, worker: Worker, entry: Entry) -> None:
-        if isinstance(entry, Job):
+        if isinstance(entry, Call):
             worker.run(entry)
             if self._exec_ttl or entry.timeout:
                 self._ticker.arm()
@@ -196,7 +196,7 @@ class Pool:
         if worker.lease is not None:  # its holder goes on with it, or releases it
             pass
         elif worker.state is not State.READY:
-            self._roster.dismiss(worker)
+            self._workers.dismiss(worker)
         elif self._queue and (entry := self._next()) is not None:
             self._give(worker, entry)
         else:
@@ -205,29 +205,29 @@ class Pool:
                 self._let_surplus_go()
         self._check_drained()
 
-    def again(self, worker: Worker, job: Job) -> None:
-        if job.answer.done():
+    def again(self, worker: Worker, call: Call) -> None:
+        if call.answer.done():
             return
-        if job.leased:
-            job.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
+        if call.leased:
+            call.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
         elif self._stopped:
-            job.fail(PoolClosed(self.name))
-        elif job.attempts >= MAX_ATTEMPTS:
-            job.fail(WorkerRefused(job.attempts))
+            call.fail(PoolClosed(self.name))
+        elif call.attempts >= MAX_ATTEMPTS:
+            call.fail(WorkerRefused(call.attempts))
         else:
-            job.wait_again(self._loop.time())
+            call.wait_again(self._loop.time())
             if self._idle:
-                self._give(self._idle.popleft(), job)
+                self._give(self._idle.popleft(), call)
             else:
-                self._queue.push(job)
+                self._queue.push(call)
                 self._ticker.arm()
 
     def broken(self, worker: Worker) -> None:
         self._out_of_idle(worker)
-        self._roster.fell(worker)
+        self._workers.fell(worker)
 
     def gone(self, worker: Worker) -> None:
-        self._roster.gone(worker)
+        self._workers.gone(worker)
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
         )
@@ -237,7 +237,7 @@ class Pool:
         """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
         self._out_of_idle(worker)
         if not worker.in_use:
-            self._roster.dismiss(worker)
+            self._workers.dismiss(worker)
 
     def _out_of_idle(self, worker: Worker) -> None:
         if worker in self._idle:
@@ -248,7 +248,7 @@ class Pool:
     def _sweep(self, now: float) -> bool:
         self._forget_late(now)
         busy = False
-        for worker in list(self._roster.members.values()):
+        for worker in list(self._workers.members.values()):
             worker.expire(now, self._exec_ttl)
             busy = busy or worker.busy
         scaled = self._allocator is not None and self._allocator.look(
@@ -264,11 +264,11 @@ class Pool:
             entry.fail(NoFreeWorker(self.name, waited))
 
     def _let_surplus_go(self) -> None:
-        while self._idle and self._roster.surplus:
+        while self._idle and self._workers.surplus:
             worker = self._idle.popleft()
             worker.retire(State.INVALID)
-            self._roster.dismiss(worker)
-        self._too_many = self._roster.surplus
+            self._workers.dismiss(worker)
+        self._too_many = self._workers.surplus
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
@@ -276,7 +276,7 @@ class Pool:
         """Take over sizes, limits and timeouts; ``command`` and ``debug`` stay what they are. Workers that are missing
         or too many come and go in the background."""
         old, self._config = self._config, config
-        self._gate.limit = config.max_queue_size
+        self._admission.limit = config.max_queue_size
         self._queue.max_lifo_wait = config.max_lifo_wait
         self._spawner.timeout = config.allocate_timeout
         self._exec_ttl = config.exec_ttl()
@@ -286,14 +286,16 @@ class Pool:
         if config.supervisor != old.supervisor:
             if self._supervisor is not None:
                 self._supervisor.stop()
-            self._supervisor = Supervisor(config.supervisor, self._roster, self._release) if config.supervisor else None
+            self._supervisor = (
+                Supervisor(config.supervisor, self._workers, self._release) if config.supervisor else None
+            )
             if self._supervisor is not None:
                 self._supervisor.start()
         self._allocate(config)
-        self._roster.reconfigure(config)
+        self._workers.reconfigure(config)
         self._let_surplus_go()
-        for worker in list(self._roster.members.values()):
-            if not self._roster.surplus:
+        for worker in list(self._workers.members.values()):
+            if not self._workers.surplus:
                 break
             if active(worker.state):
                 worker.retire(State.INVALID)
@@ -303,13 +305,13 @@ class Pool:
         if self._allocator is not None:
             self._allocator.scaler.reconfigure(config.dynamic_allocator)
         elif config.dynamic_allocator is not None:
-            self._allocator = Allocator(self.name, config.dynamic_allocator, self._roster, self._let_surplus_go)
+            self._allocator = Allocator(self.name, config.dynamic_allocator, self._workers, self._let_surplus_go)
 
-    async def figures(self) -> PoolFigures:
+    async def stats(self) -> PoolStats:
         """The workers by state, the queue, the dynamic allocator; no look at the processes."""
         scaler = self._allocator.scaler if self._allocator is not None else None
-        return PoolFigures(
-            states=Counter(worker.state for worker in self._roster.members.values()),
+        return PoolStats(
+            states=Counter(worker.state for worker in self._workers.members.values()),
             free=len(self._idle),
             queued=len(self._queue),
             waiting=self._queue.oldest_wait(self._loop.time()),
@@ -323,7 +325,7 @@ class Pool:
 
     async def workers(self) -> list[WorkerInfo]:
         """Every worker whose process has not ended, oldest first."""
-        return [worker.info(self.name) for worker in self._roster.members.values()]
+        return [worker.info(self.name) for worker in self._workers.members.values()]
 
     async def reset(self) -> None:
         """Replace all workers, the new ones ready before the old ones go; no request fails.
@@ -335,7 +337,7 @@ class Pool:
         """
         self._subscribers.emit(ResetBegan(self.name))
         try:
-            await self._roster.renew(self._release)
+            await self._workers.renew(self._release)
         except BaseException as error:
             self._subscribers.emit(ResetEnded(self.name, str(error) or type(error).__name__))
             raise
@@ -352,22 +354,22 @@ class Pool:
             TooManyWorkers: there are 500 already.
             WorkerStartError: it does not come up.
         """
-        if self._roster.wanted >= MAX_WORKERS:
+        if self._workers.wanted >= MAX_WORKERS:
             raise TooManyWorkers
-        await self._roster.grow()
+        await self._workers.grow()
 
     async def remove_worker(self) -> None:
         """One worker less; it finishes its request first. The last one stays, as in RoadRunner.
 
         Returns when one has left the ranks, or after ``destroy_timeout``.
         """
-        if self._roster.wanted <= 1:
+        if self._workers.wanted <= 1:
             log.warning("the last worker of a pool is not removed", pool=self.name)
             return
-        self._roster.wanted -= 1
+        self._workers.wanted -= 1
         self._let_surplus_go()
-        if self._roster.surplus:
-            chosen = next(worker for worker in self._roster.members.values() if active(worker.state))
+        if self._workers.surplus:
+            chosen = next(worker for worker in self._workers.members.values() if active(worker.state))
             chosen.retire(State.INVALID)
             self._release(chosen)
             await chosen.ended(self._config.destroy_timeout)
@@ -376,14 +378,16 @@ class Pool:
         """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
         Idempotent."""
         until = self._loop.time() + grace
-        for worker in self._roster.members.values():
+        for worker in self._workers.members.values():
             if worker.lease is not None:
                 worker.lease.end("the pool is stopping")
         for entry in self._queue:
             if isinstance(entry, LeaseRequest):
                 entry.fail(PoolClosed(self.name))
-        if not await self._gate.close(grace):
-            log.warning("requests are given up: the grace period is over", pool=self.name, requests=self._gate.load)
+        if not await self._admission.close(grace):
+            log.warning(
+                "requests are given up: the grace period is over", pool=self.name, requests=self._admission.load
+            )
         elif not await self._drain(until - self._loop.time()):
             log.warning("streams are cut off: the grace period is over", pool=self.name, streams=self._awaited())
         self._stopped = True
@@ -392,7 +396,7 @@ class Pool:
         self._ticker.stop()
         if self._supervisor is not None:
             self._supervisor.stop()
-        await self._roster.close(until - self._loop.time())
+        await self._workers.close(until - self._loop.time())
 
     async def _drain(self, timeout: float) -> bool:
         """Wait until no worker runs anything that is still waited for; whether that was so in time."""
@@ -406,7 +410,7 @@ class Pool:
             self._drained.set_result(None)
 
     def _awaited(self) -> int:
-        return sum(1 for worker in self._roster.members.values() if worker.awaited)
+        return sum(1 for worker in self._workers.members.values() if worker.awaited)
 
 
 def _tick(config: PoolConfig) -> float:

@@ -12,12 +12,12 @@ from pyroadrunner.goridge.errors import RelayClosed, RelayError, RemoteFrameErro
 from pyroadrunner.goridge.pipes import PipePair
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.goridge.sockets import SocketListener
-from pyroadrunner.goridge.stray import text_of
+from pyroadrunner.goridge.stdout_text import text_of
 from pyroadrunner.log import Log
-from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.child_process import AS_SERVER, Child, Identity, start_child
 from pyroadrunner.workers.errors import STDOUT_HELP, WorkerStartError, no_hello
 from pyroadrunner.workers.output import OutputReader
-from pyroadrunner.workers.process import Worker
+from pyroadrunner.workers.worker import Worker
 
 MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
 _GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import SupervisorConfig
 from pyroadrunner.workers.limits import Figures, verdict
-from pyroadrunner.workers.process import Worker
-from pyroadrunner.workers.roster import Roster
 from pyroadrunner.workers.state import State, active
+from pyroadrunner.workers.worker import Worker
+from pyroadrunner.workers.worker_set import WorkerSet
 
 log = Log("server")
 
@@ -26,9 +26,9 @@ class Supervisor:
         release: what to do with a worker once it has a state in which it takes no more requests.
     """
 
-    def __init__(self, limits: SupervisorConfig, roster: Roster, release: Callable[[Worker], None]) -> None:
+    def __init__(self, limits: SupervisorConfig, workers: WorkerSet, release: Callable[[Worker], None]) -> None:
         self._limits = limits
-        self._roster = roster
+        self._workers = workers
         self._release = release
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +49,7 @@ class Supervisor:
 
     def look(self, now: float) -> None:
         """Relieve every worker that has reached a limit."""
-        for worker in list(self._roster.members.values()):
+        for worker in list(self._workers.members.values()):
             if not active(worker.state):
                 continue
             serving = worker.state is State.WORKING or worker.lease is not None
@@ -58,4 +58,4 @@ class Supervisor:
             reason = verdict(Figures(now - worker.started, idle, memory), self._limits)
             if reason is not None:
                 log.debug("worker has reached a limit", pid=worker.pid, limit=reason.label, memory=memory)
-                self._roster.replace(worker, reason, self._release)
+                self._workers.replace(worker, reason, self._release)

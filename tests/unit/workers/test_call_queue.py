@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.workers.call import Call
 from pyroadrunner.workers.call_queue import CallQueue, QueuePolicy
-from pyroadrunner.workers.job import Job
 from pyroadrunner.workers.payload import Payload
 
 
@@ -18,8 +18,8 @@ def loop() -> object:
     loop.close()
 
 
-def call(loop: asyncio.AbstractEventLoop, accepted: float, priority: int = 0) -> Job:
-    return Job(Payload(b"context"), loop.create_future(), accepted, priority=priority)
+def call(loop: asyncio.AbstractEventLoop, accepted: float, priority: int = 0) -> Call:
+    return Call(Payload(b"context"), loop.create_future(), accepted, priority=priority)
 
 
 def test_the_oldest_goes_first(loop: asyncio.AbstractEventLoop) -> None:

@@ -6,17 +6,17 @@ import asyncio
 
 import pytest
 
-from pyroadrunner.workers.figures import PoolFigures
 from pyroadrunner.workers.health import all_serve, has_free_worker
 from pyroadrunner.workers.state import State
+from pyroadrunner.workers.stats import PoolStats
 
 
 class Counted:
     def __init__(self, **states: int) -> None:
         self._states = {State[name]: count for name, count in states.items()}
 
-    async def figures(self) -> PoolFigures:
-        return PoolFigures(states=self._states, free=self._states.get(State.READY, 0))
+    async def stats(self) -> PoolStats:
+        return PoolStats(states=self._states, free=self._states.get(State.READY, 0))
 
 
 @pytest.mark.parametrize(

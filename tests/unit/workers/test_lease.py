@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, WorkerCrashed
-from pyroadrunner.workers.job import OnCancel
 from pyroadrunner.workers.lease import Lease
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 from pyroadrunner.workers.pool import Pool
@@ -255,7 +255,7 @@ def test_an_idle_leased_worker_does_not_reach_idle_ttl() -> None:
 def test_a_leased_worker_is_not_free() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=2) as (pool, _), pool.lease():
-            figures = await pool.figures()
-            assert (figures.states, figures.free) == ({State.READY: 2}, 1)
+            stats = await pool.stats()
+            assert (stats.states, stats.free) == ({State.READY: 2}, 1)
 
     run_virtual(main())

@@ -253,7 +253,7 @@ def test_a_request_handed_back_keeps_its_place_before_younger_ones_and_its_age()
             spawner.failing = -1  # the two come to wait
             one.hand_back()
             await turns()
-            assert (await pool.figures()).waiting == pytest.approx(0.5)
+            assert (await pool.stats()).waiting == pytest.approx(0.5)
             two.answer()
             assert await outcome(second) == b"2"
             assert two.requests[0].payload.endswith(b"1")

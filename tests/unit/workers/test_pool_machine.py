@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.errors import PoolError
-from pyroadrunner.workers.job import OnCancel
 from pyroadrunner.workers.lease import Lease
 from pyroadrunner.workers.payload import Codec, Payload, Reply
 from pyroadrunner.workers.pool import Pool

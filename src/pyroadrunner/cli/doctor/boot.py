@@ -17,7 +17,7 @@ from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.php_library import php_library
-from pyroadrunner.workers.children import Identity
+from pyroadrunner.workers.child_process import Identity
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
 

@@ -81,7 +81,7 @@ class Departures:
 
     async def look(self) -> None:
         """Give up what no client waits for; cheap when no request has waited long."""
-        if not any([(await pool.figures()).waiting >= _WAITED for pool in self._pools.values()]):
+        if not any([(await pool.stats()).waiting >= _WAITED for pool in self._pools.values()]):
             return
         try:
             connected = self._connected()

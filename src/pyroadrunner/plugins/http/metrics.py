@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pyroadrunner.contracts import MetricFamily, Sample, WorkerPool
-from pyroadrunner.workers.figures import BOUNDS, PoolFigures
 from pyroadrunner.workers.state import State
+from pyroadrunner.workers.stats import BOUNDS, PoolStats
 
 
 async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
     """Queue and dynamic allocator of each pool (ours), with the pool's name as label."""
-    figures = {name: await pool.figures() for name, pool in pools.items()}
+    stats = {name: await pool.stats() for name, pool in pools.items()}
     return [
         MetricFamily(
             "rr_http_pool_queue",
             "gauge",
             "Requests that wait for a worker.",
-            [Sample({"pool": name}, one.queued) for name, one in figures.items()],
+            [Sample({"pool": name}, one.queued) for name, one in stats.items()],
         ),
         MetricFamily(
             "rr_http_pool_queue_wait_seconds",
             "histogram",
             "How long requests have waited for a worker, those that had to.",
-            [sample for name, one in figures.items() for sample in _waits(name, one)],
+            [sample for name, one in stats.items() for sample in _waits(name, one)],
         ),
         MetricFamily(
             "rr_http_pool_scaled_workers",
             "gauge",
             "Workers the dynamic allocator has added and not let go.",
-            [Sample({"pool": name}, one.scaled) for name, one in figures.items()],
+            [Sample({"pool": name}, one.scaled) for name, one in stats.items()],
         ),
         MetricFamily(
             "rr_http_pool_scalings_total",
             "counter",
             "Workers the dynamic allocator has added (up) and let go (down).",
-            [sample for name, one in figures.items() for sample in _scalings(name, one)],
+            [sample for name, one in stats.items() for sample in _scalings(name, one)],
         ),
     ]
 
@@ -46,8 +46,8 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
     Args:
         uptime: seconds.
     """
-    figures = [await pool.figures() for pool in pools.values()]
-    busy = sum(one.queued + one.states.get(State.WORKING, 0) for one in figures)
+    stats = [await pool.stats() for pool in pools.values()]
+    busy = sum(one.queued + one.states.get(State.WORKING, 0) for one in stats)
     return [
         MetricFamily(
             "rr_http_requests_queue", "gauge", "Requests a worker has or that wait for one.", [Sample({}, busy)]
@@ -56,15 +56,15 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
     ]
 
 
-def _waits(pool: str, figures: PoolFigures) -> Iterator[Sample]:
+def _waits(pool: str, stats: PoolStats) -> Iterator[Sample]:
     so_far = 0
-    for bound, count in zip((*map("{:g}".format, BOUNDS), "+Inf"), figures.waits, strict=True):
+    for bound, count in zip((*map("{:g}".format, BOUNDS), "+Inf"), stats.waits, strict=True):
         so_far += count
         yield Sample({"pool": pool, "le": bound}, so_far, "_bucket")
-    yield Sample({"pool": pool}, figures.waited_total, "_sum")
-    yield Sample({"pool": pool}, figures.waited, "_count")
+    yield Sample({"pool": pool}, stats.waited_total, "_sum")
+    yield Sample({"pool": pool}, stats.waited, "_count")
 
 
-def _scalings(pool: str, figures: PoolFigures) -> Iterator[Sample]:
-    yield Sample({"pool": pool, "direction": "up"}, figures.scale_ups)
-    yield Sample({"pool": pool, "direction": "down"}, figures.scale_downs)
+def _scalings(pool: str, stats: PoolStats) -> Iterator[Sample]:
+    yield Sample({"pool": pool, "direction": "up"}, stats.scale_ups)
+    yield Sample({"pool": pool, "direction": "down"}, stats.scale_downs)

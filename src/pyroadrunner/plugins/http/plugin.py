@@ -27,7 +27,7 @@ from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
-from pyroadrunner.workers.children import Identity
+from pyroadrunner.workers.child_process import Identity
 from pyroadrunner.workers.health import all_serve, has_free_worker
 
 _GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon

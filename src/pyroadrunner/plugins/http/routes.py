@@ -13,7 +13,7 @@ import msgspec
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.config.values import StringList
-from pyroadrunner.workers.pool_part import PoolPart
+from pyroadrunner.workers.partial_config import PartialPoolConfig
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _NO_NAME = re.compile(r"[^\w]+", re.ASCII)
@@ -30,7 +30,7 @@ class RouteConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """Methods of the requests; empty = all."""
     name: str = ""
     """Its pool is named ``http.NAME``; empty = made from the first path: ``/api/v1/*`` is ``http.api-v1``."""
-    pool: PoolPart = PoolPart()
+    pool: PartialPoolConfig = PartialPoolConfig()
     """Its workers; a key that is not set is as in ``http.pool``."""
 
     @property

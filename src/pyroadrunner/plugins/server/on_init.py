@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.server.config import OnInitConfig
-from pyroadrunner.workers.children import Identity, start_child
+from pyroadrunner.workers.child_process import Identity, start_child
 from pyroadrunner.workers.errors import describe_exit
 from pyroadrunner.workers.output import OutputReader
 

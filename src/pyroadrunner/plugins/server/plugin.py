@@ -13,7 +13,7 @@ from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.on_init import run_on_init
 from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.workers.call_queue import QueuePolicy
-from pyroadrunner.workers.children import AS_SERVER, Identity
+from pyroadrunner.workers.child_process import AS_SERVER, Identity
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.debug_pool import DebugPool
 from pyroadrunner.workers.pool import Pool

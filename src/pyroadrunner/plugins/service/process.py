@@ -20,7 +20,7 @@ from pyroadrunner.config.expand import as_environment
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.service.config import RESTART_SEC, TIMEOUT_STOP_SEC, ServiceConfig
 from pyroadrunner.plugins.service.errors import StartFailed
-from pyroadrunner.workers.children import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.child_process import AS_SERVER, Child, Identity, start_child
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.usage import cpu_of, memory_of

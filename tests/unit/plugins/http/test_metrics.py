@@ -6,16 +6,16 @@ import asyncio
 from dataclasses import replace
 
 from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
-from pyroadrunner.workers.figures import BOUNDS, PoolFigures
+from pyroadrunner.workers.stats import BOUNDS, PoolStats
 from support.rpc import FakePool, worker
 
 
 class BusyPool(FakePool):
-    async def figures(self) -> PoolFigures:
+    async def stats(self) -> PoolStats:
         waits = [0] * (len(BOUNDS) + 1)
         waits[0], waits[-1] = 3, 1
         changes = {"waited_total": 61.5, "scaled": 4, "scale_ups": 6, "scale_downs": 2}
-        return replace(await super().figures(), queued=2, waits=waits, **changes)
+        return replace(await super().stats(), queued=2, waits=waits, **changes)
 
 
 def test_queue_and_allocator_of_each_pool_are_told() -> None:

@@ -49,8 +49,8 @@ def test_they_start_side_by_side() -> None:
             ("http.big", 0),
         ]
         assert {env["RR_MODE"] for _, _, env in factory.begun} == {"http"}
-        for gate in factory.gates.values():
-            gate.set()
+        for admission in factory.gates.values():
+            admission.set()
         pools = await start
         assert list(pools) == list(CONFIGS)
         await destroy_pools(pools, 0)

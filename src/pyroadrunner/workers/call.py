@@ -19,7 +19,7 @@ class OnCancel(Enum):
     KILL = "kill"  # the worker is killed and replaced
 
 
-class Job:
+class Call:
     """A request, who waits for its answer, and since when.
 
     Attributes:
@@ -79,7 +79,7 @@ class Job:
         self.attempts = 0
 
     def __repr__(self) -> str:
-        return f"Job({self.describe()}, attempts={self.attempts}, {'done' if self.answer.done() else 'open'})"
+        return f"Call({self.describe()}, attempts={self.attempts}, {'done' if self.answer.done() else 'open'})"
 
     def wait_again(self, now: float) -> None:
         """A worker has handed it back."""

@@ -11,7 +11,7 @@ from pyroadrunner.config.values import Command, Duration
 from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
 
 
-class SupervisorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class PartialSupervisorConfig(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Some keys of ``pool.supervisor``."""
 
     whole: ClassVar[type[msgspec.Struct]] = SupervisorConfig
@@ -23,7 +23,7 @@ class SupervisorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=T
     max_worker_memory: Count | None = None
 
 
-class DynamicAllocatorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class PartialDynamicAllocatorConfig(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Some keys of ``pool.dynamic_allocator``."""
 
     whole: ClassVar[type[msgspec.Struct]] = DynamicAllocatorConfig
@@ -34,7 +34,7 @@ class DynamicAllocatorPart(Partial, kw_only=True, frozen=True, forbid_unknown_fi
     idle_timeout: Duration | None = None
 
 
-class PoolPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class PartialPoolConfig(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Some keys of ``pool``."""
 
     whole: ClassVar[type[msgspec.Struct]] = PoolConfig
@@ -49,5 +49,5 @@ class PoolPart(Partial, kw_only=True, frozen=True, forbid_unknown_fields=True):
     destroy_timeout: Duration | None = None
     debug: bool | None = None
     command: Command | None = None
-    supervisor: SupervisorPart | None = None
-    dynamic_allocator: DynamicAllocatorPart | None = None
+    supervisor: PartialSupervisorConfig | None = None
+    dynamic_allocator: PartialDynamicAllocatorConfig | None = None

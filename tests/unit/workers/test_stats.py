@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.workers.figures import BOUNDS, PoolFigures, Waits
+from pyroadrunner.workers.stats import BOUNDS, PoolStats, WaitTimes
 
 
-def of(*seconds: float) -> PoolFigures:
-    waits = Waits()
+def of(*seconds: float) -> PoolStats:
+    waits = WaitTimes()
     for one in seconds:
         waits.add(one)
-    return PoolFigures(waits=tuple(waits.counts), waited_total=waits.total, waited_longest=waits.longest)
+    return PoolStats(waits=tuple(waits.counts), waited_total=waits.total, waited_longest=waits.longest)
 
 
 def test_waits_are_counted_by_their_bound() -> None:
-    figures = of(0.0005, 0.001, 0.3, 600.0)
-    assert (figures.waits[0], figures.waits[BOUNDS.index(0.5)], figures.waits[-1]) == (2, 1, 1)
-    assert (figures.waited, figures.waited_longest) == (4, 600.0)
-    assert figures.waited_total == pytest.approx(600.3015)
+    stats = of(0.0005, 0.001, 0.3, 600.0)
+    assert (stats.waits[0], stats.waits[BOUNDS.index(0.5)], stats.waits[-1]) == (2, 1, 1)
+    assert (stats.waited, stats.waited_longest) == (4, 600.0)
+    assert stats.waited_total == pytest.approx(600.3015)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pyroadrunner.workers.state import State
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class Waits:
+class WaitTimes:
     """How long requests have waited for a worker, those that had to.
 
     Attributes:
@@ -30,7 +30,7 @@ class Waits:
         self.longest = 0.0
 
     def __repr__(self) -> str:
-        return f"Waits({sum(self.counts)}, longest {self.longest:.3f} s)"
+        return f"WaitTimes({sum(self.counts)}, longest {self.longest:.3f} s)"
 
     def add(self, seconds: float) -> None:
         """One that has waited so long. On the hot path of a pool that is full."""
@@ -41,7 +41,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFigures:
+class PoolStats:
     """A pool's workers, queue and dynamic allocator at one moment.
 
     Attributes:
@@ -49,7 +49,7 @@ class PoolFigures:
         free: workers that could take a call right now: ready, and held by no lease.
         queued: requests that wait for a worker.
         waiting: seconds the oldest of them has been waiting; 0 = there is none.
-        waits: requests that had to wait since the start, by :data:`BOUNDS`, as in :class:`Waits`.
+        waits: requests that had to wait since the start, by :data:`BOUNDS`, as in :class:`WaitTimes`.
         waited_total, waited_longest: seconds, of all and of one.
         scaled: workers the dynamic allocator has added and not let go.
         scale_ups, scale_downs: workers it has added and let go since the start.

@@ -18,7 +18,7 @@ def check(payload: Payload) -> None:
         raise EmptyPayload
 
 
-class Gate:
+class Admission:
     """Counts the requests that wait or run in one pool.
 
     Args:
@@ -36,7 +36,9 @@ class Gate:
         self._empty = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"Gate({self._pool!r}, load={self.load} of {self.limit or 'any'}{', closed' if self._closed else ''})"
+        return (
+            f"Admission({self._pool!r}, load={self.load} of {self.limit or 'any'}{', closed' if self._closed else ''})"
+        )
 
     @property
     def closed(self) -> bool:

@@ -16,9 +16,9 @@ from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerStartError
 from pyroadrunner.workers.limits import job_limit
-from pyroadrunner.workers.process import STOP_TIMEOUT, Worker
 from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
+from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
 _FIRST_PAUSE = 0.1  # seconds before the second try
 _LONGEST_PAUSE = 5.0
@@ -28,7 +28,7 @@ _LAST_TERM = 1.0  # seconds for workers to stop once the grace period is over
 log = Log("server")
 
 
-class Roster:
+class WorkerSet:
     """The workers of one pool.
 
     Attributes:
@@ -56,7 +56,7 @@ class Roster:
         self._loop = asyncio.get_running_loop()
 
     def __repr__(self) -> str:
-        return f"Roster({self._name!r}, wanted={self.wanted}, {list(self.members.values())})"
+        return f"WorkerSet({self._name!r}, wanted={self.wanted}, {list(self.members.values())})"
 
     def alive(self) -> int:
         """Workers that take requests, now or after the running one."""

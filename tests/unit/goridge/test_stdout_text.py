@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyroadrunner.goridge.frame import Flag, encode_payload
-from pyroadrunner.goridge.stray import holds_frame, text_of
+from pyroadrunner.goridge.stdout_text import holds_frame, text_of
 
 FRAME = encode_payload(b'{"status":200}', b"the answer", Flag.JSON)
 

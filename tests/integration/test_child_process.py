@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.workers.children import Identity, UnknownUser, is_ours, start_child
+from pyroadrunner.workers.child_process import Identity, UnknownUser, is_ours, start_child
 from pyroadrunner.workers.output import MAX_LINE, OutputReader
 from pyroadrunner.workers.usage import cpu_of, memory_of
 from support.pools import run, until

@@ -2,7 +2,7 @@
 
 Theory of operation. A worker runs one request at a time. Its state changes here, in the callback that sees the frame or
 the end of the relay, and nowhere else; whoever waits for the answer learns of it later. A request leaves the worker in
-one of four ways, each of which empties ``_job`` first:
+one of four ways, each of which empties ``_call`` first:
 
 - answered: the reply goes to the waiting future (or nowhere, when the future was cancelled: an abandoned reply is read
   to its end like any other, so it can never be taken for the next one);
@@ -22,9 +22,10 @@ from typing import Protocol
 from pyroadrunner.goridge.errors import FrameError, RelayClosed, RelayError, RemoteFrameError
 from pyroadrunner.goridge.frame import PONG, STOP_STREAM, STOP_WORKER, Flag, Frame, Stream
 from pyroadrunner.goridge.relay import Relay
-from pyroadrunner.goridge.stray import holds_frame, text_of
+from pyroadrunner.goridge.stdout_text import holds_frame, text_of
 from pyroadrunner.log import Log
-from pyroadrunner.workers.children import Child
+from pyroadrunner.workers.call import Call
+from pyroadrunner.workers.child_process import Child
 from pyroadrunner.workers.crash_report import crash_fields
 from pyroadrunner.workers.errors import (
     BadReply,
@@ -35,7 +36,6 @@ from pyroadrunner.workers.errors import (
     describe_exit,
 )
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.job import Job
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.payload import Chunk, Reply
 from pyroadrunner.workers.state import State, move
@@ -65,7 +65,7 @@ class Owner(Protocol):
     def freed(self, worker: Worker) -> None:
         """It answered. READY for the next request, or in a state that says why it has to go."""
 
-    def again(self, worker: Worker, job: Job) -> None:
+    def again(self, worker: Worker, call: Call) -> None:
         """It did not take this request: run it on another one."""
 
     def broken(self, worker: Worker) -> None:
@@ -114,9 +114,9 @@ class Worker:
         self._relay = relay
         self._stderr = stderr
         self._loop = asyncio.get_running_loop()
-        self._job: Job | None = None
+        self._call: Call | None = None
         self._stream: WorkerStream | None = None
-        self._streamed: Job | None = None  # the job of a running stream, whose answer has been given
+        self._streamed: Call | None = None  # the job of a running stream, whose answer has been given
         self._drain: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
         self._departed: asyncio.Future[None] = self._loop.create_future()
@@ -129,23 +129,23 @@ class Worker:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def run(self, job: Job) -> None:
+    def run(self, call: Call) -> None:
         """Give it a request; it must be READY."""
         self.state = move(self.state, State.WORKING)
         self.free_since = None
         self.execs += 1
-        job.attempts += 1
-        job.began = self._loop.time()
-        self._job = job
+        call.attempts += 1
+        call.began = self._loop.time()
+        self._call = call
         self._stderr.mark()
-        self._relay.send(job.frame)
-        if job.body:
-            self._relay.send(job.body)
+        self._relay.send(call.frame)
+        if call.body:
+            self._relay.send(call.body)
 
     def _on_frame(self, frame: Frame) -> None:
-        job = self._job
+        call = self._call
         options = frame.options
-        if job is None or frame.stream or frame.flags & _ERROR or len(options) != 1:
+        if call is None or frame.stream or frame.flags & _ERROR or len(options) != 1:
             self._on_rare_frame(frame)
             return
         size = options[0]
@@ -154,28 +154,28 @@ class Worker:
             self._refuse(f"bad payload: context of {size} bytes in a frame of {len(payload)}")
             return
         if payload == _HAND_BACK and size == len(_HAND_BACK):
-            self._hand_back(job)
+            self._hand_back(call)
             return
-        self._job = None
+        self._call = None
         self.answers += 1
         self._finish()
-        job.succeed(Reply(payload[:size], payload[size:], frame.flags & _CODEC_BITS))
+        call.succeed(Reply(payload[:size], payload[size:], frame.flags & _CODEC_BITS))
 
     def _on_rare_frame(self, frame: Frame) -> None:
         if self._stream is not None:
             self._on_stream_frame(self._stream, frame)
-        elif self._job is None:
+        elif self._call is None:
             self._refuse("a frame that answers no request")
         elif frame.flags & _ERROR:
-            job, self._job = self._job, None
+            call, self._call = self._call, None
             text = frame.payload.decode(errors="replace")
             self.answers += 1
             self._finish()
-            job.fail(WorkerFailed(text, self.pid))
+            call.fail(WorkerFailed(text, self.pid))
         elif len(frame.options) != 1:
             self._refuse("Decode: options length should be equal 1 (body offset)")
         else:
-            self._open_stream(self._job, frame)
+            self._open_stream(self._call, frame)
 
     def _finish(self) -> None:
         """The answer is complete: free, or one request too many."""
@@ -188,12 +188,12 @@ class Worker:
         if self.owner is not None:
             self.owner.freed(self)
 
-    def _hand_back(self, job: Job) -> None:
-        self._job = None
+    def _hand_back(self, call: Call) -> None:
+        self._call = None
         if self.state is State.WORKING:
             self._leave_service(State.INVALID)
         if self.owner is not None:
-            self.owner.again(self, job)
+            self.owner.again(self, call)
         self._finish()
 
     def expire(self, now: float, exec_ttl: float) -> None:
@@ -202,15 +202,15 @@ class Worker:
         Args:
             exec_ttl: seconds, for calls without a timeout of their own; 0 = any time.
         """
-        job = self._job or self._streamed
-        if job is None or self._ending is not None or (self._stream is not None and self._stream.paused):
+        call = self._call or self._streamed
+        if call is None or self._ending is not None or (self._stream is not None and self._stream.paused):
             return
-        limit = exec_ttl if job.timeout is None else job.timeout
-        if not limit or now - job.began < limit:
+        limit = exec_ttl if call.timeout is None else call.timeout
+        if not limit or now - call.began < limit:
             return
         self._leave_service(State.EXEC_TTL_REACHED)
         error = ExecTimeout(self.pid, limit)
-        fields = {"pool": self._pool, "pid": self.pid, "exec_ttl": limit, "request": job.describe()}
+        fields = {"pool": self._pool, "pid": self.pid, "exec_ttl": limit, "request": call.describe()}
         if stderr := self._stderr.tail():
             fields["stderr"] = stderr
         log.warning("worker is killed: exec_ttl reached", **fields)
@@ -219,14 +219,14 @@ class Worker:
 
     # -- streams -------------------------------------------------------------------------------------------------------
 
-    def _open_stream(self, job: Job, frame: Frame) -> None:
+    def _open_stream(self, call: Call, frame: Frame) -> None:
         chunk = _chunk(frame)
         if chunk is None:
             self._refuse("bad payload: context longer than its frame")
             return
-        self._job, self._streamed = None, job
+        self._call, self._streamed = None, call
         self.answers += 1
-        job.began = self._loop.time()
+        call.began = self._loop.time()
         stream = WorkerStream(self)
         self._stream = stream
         if frame.stream & _PING:
@@ -235,8 +235,8 @@ class Worker:
             self._stream = self._streamed = None
             stream.end()
             self._finish()
-            job.succeed(Reply(chunk.context, chunk.body, chunk.codec))
-        elif not job.succeed(Reply(chunk.context, chunk.body, chunk.codec, stream)):
+            call.succeed(Reply(chunk.context, chunk.body, chunk.codec))
+        elif not call.succeed(Reply(chunk.context, chunk.body, chunk.codec, stream)):
             stream.drop()
 
     def _on_stream_frame(self, stream: WorkerStream, frame: Frame) -> None:
@@ -307,23 +307,23 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a request, or the rest of a stream, is still running."""
-        return self._job is not None or self._stream is not None
+        return self._call is not None or self._stream is not None
 
     @property
     def in_use(self) -> bool:
         """Whether it runs something, or is held by a lease."""
-        return self._job is not None or self._stream is not None or self.lease is not None
+        return self._call is not None or self._stream is not None or self.lease is not None
 
     @property
     def awaited(self) -> bool:
         """The same, less an abandoned stream, whose end has no reader."""
         return (
-            self._job is not None or self.lease is not None or (self._stream is not None and not self._stream.aborted)
+            self._call is not None or self.lease is not None or (self._stream is not None and not self._stream.aborted)
         )
 
-    def runs(self, call: Job) -> bool:
+    def runs(self, call: Call) -> bool:
         """Whether it runs this call, up to its answer or the first frame of it."""
-        return self._job is call
+        return self._call is call
 
     @property
     def exit_status(self) -> int:
@@ -389,8 +389,8 @@ class Worker:
 
     async def _fall(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool) -> None:
         """Learn how it ended, tell whoever waits, once."""
-        job = self._job
-        untouched = job is not None and self._relay.unread() >= job.size
+        call = self._call
+        untouched = call is not None and self._relay.unread() >= call.size
         killed = False
         if kill:
             await self._hear_out()
@@ -402,11 +402,11 @@ class Worker:
             await self._child.wait()
         status = self._child.exited.result()
         await self._last_words()
-        if job is not None and untouched and self.owner is not None:
+        if call is not None and untouched and self.owner is not None:
             # It was on its way out before the request reached it: nothing of it was read, so nothing was done.
-            self._job = None
+            self._call = None
             log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(status))
-            self.owner.again(self, job)
+            self.owner.again(self, call)
         else:
             self._report(cause, status, killed=killed, quiet=quiet)
         self._bury()
@@ -419,7 +419,7 @@ class Worker:
             error = WorkerCrashed(self.pid, str(cause), status, stderr, garbage)
         else:
             error = BadReply(f"sync_worker_receive_frame: {cause}", self.pid)
-        busy = self._job or self._streamed
+        busy = self._call or self._streamed
         self._give_up(error)
         if quiet:
             return
@@ -453,12 +453,12 @@ class Worker:
 
     def _give_up(self, error: Exception) -> None:
         """Fail the request it runs, if any."""
-        job, self._job = self._job, None
+        call, self._call = self._call, None
         stream = self._forget_stream()
         if stream is not None:
             stream.end(error)
-        if job is not None:
-            job.fail(error)
+        if call is not None:
+            call.fail(error)
 
     def _bury(self) -> None:
         self._relay.close()
@@ -481,7 +481,7 @@ class Worker:
     def info(self, pool: str) -> WorkerInfo:
         """Its figures, now."""
         now = self._loop.time()
-        job = self._job or self._streamed
+        call = self._call or self._streamed
         return WorkerInfo(
             pid=self.pid,
             status=int(self.state),
@@ -491,8 +491,8 @@ class Worker:
             cpu_percent=cpu_of(self.pid, now - self.started),
             status_str=self.state.label,
             pool=pool,
-            activity=job.describe() if job else "",
-            activity_since=time.time_ns() - int((now - job.began) * 1e9) if job else 0,
+            activity=call.describe() if call else "",
+            activity_since=time.time_ns() - int((now - call.began) * 1e9) if call else 0,
         )
 
 
