@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.workers.child_process import Identity, UnknownUser, is_ours, start_child
+from pyroadrunner.workers.child_process import Credentials, UnknownUser, is_child, start_child
 from pyroadrunner.workers.output import MAX_LINE, OutputReader
 from pyroadrunner.workers.usage import cpu_of, memory_of
 from support.pools import run, until
@@ -19,9 +19,9 @@ from support.pools import run, until
 def test_a_child_tells_how_it_ended(script: str, status: int) -> None:
     async def main() -> None:
         child = start_child(["sh", "-c", script], env=os.environ)
-        assert is_ours(child.pid)
+        assert is_child(child.pid)
         assert await child.wait() == status
-        assert not is_ours(child.pid)
+        assert not is_child(child.pid)
 
     run(main())
 
@@ -167,9 +167,9 @@ def test_memory_and_cpu_of_a_process_are_told_and_zero_once_it_is_gone() -> None
 
 
 def test_ids_may_be_given_instead_of_names_and_unknown_names_are_refused() -> None:
-    assert Identity.of("", "") == Identity()
-    assert Identity.of("54321", "12345") == Identity(54321, 12345, ())
-    assert Identity.of("root", "").uid == 0
+    assert Credentials.of("", "") == Credentials()
+    assert Credentials.of("54321", "12345") == Credentials(54321, 12345, ())
+    assert Credentials.of("root", "").uid == 0
     for user, group in (("no-such-user", ""), ("", "no-such-group")):
         with pytest.raises(UnknownUser):
-            Identity.of(user, group)
+            Credentials.of(user, group)

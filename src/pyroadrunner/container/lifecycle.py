@@ -90,7 +90,7 @@ class _Life:
         for coroutine in self._around.beside:
             self._beside(coroutine, "beside")
         if os.getpid() == 1:
-            self._beside(reap_for_ever(child_process.is_ours), "reap")
+            self._beside(reap_for_ever(child_process.is_child), "reap")
         watchdog = self._endure.config.watchdog_sec or manager.watchdog_seconds
         if role.successor and watchdog:
             self._beside(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start

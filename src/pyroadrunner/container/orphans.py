@@ -9,7 +9,7 @@ from collections.abc import Callable
 _EVERY_SECONDS = 1.0
 
 
-def reap(is_ours: Callable[[int], bool]) -> list[int]:
+def reap(is_child: Callable[[int], bool]) -> list[int]:
     """Take the exit status of every dead child that is not ours; returns their pids.
 
     The status of a child the server started is somebody's to wait for: it is looked at (``WNOWAIT``) and left. Such a
@@ -21,7 +21,7 @@ def reap(is_ours: Callable[[int], bool]) -> list[int]:
             seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:  # there are no children
             return reaped
-        if seen is None or is_ours(seen.si_pid):
+        if seen is None or is_child(seen.si_pid):
             return reaped
         try:
             os.waitpid(seen.si_pid, os.WNOHANG)
@@ -30,8 +30,8 @@ def reap(is_ours: Callable[[int], bool]) -> list[int]:
         reaped.append(seen.si_pid)
 
 
-async def reap_for_ever(is_ours: Callable[[int], bool]) -> None:
+async def reap_for_ever(is_child: Callable[[int], bool]) -> None:
     """Reap once a second. Not on SIGCHLD: that signal is the loop's own, for the children it watches."""
     while True:
-        reap(is_ours)
+        reap(is_child)
         await asyncio.sleep(_EVERY_SECONDS)

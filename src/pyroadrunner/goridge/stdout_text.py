@@ -16,7 +16,7 @@ from pyroadrunner.goridge.reader import FIRST_BYTES
 _HEADER = Struct("<BBIIBB").unpack_from
 
 
-def text_of(data: bytes) -> str:
+def printed_text(data: bytes) -> str:
     """The text without the frames."""
     pieces = []
     at = 0
@@ -26,7 +26,7 @@ def text_of(data: bytes) -> str:
     return b"".join([*pieces, data[at:]]).decode(errors="replace")
 
 
-def holds_frame(data: bytes) -> bool:
+def contains_frame(data: bytes) -> bool:
     """Whether a whole frame is somewhere in there."""
     return any(end <= len(data) for _, end in _frames(data))
 

@@ -18,21 +18,21 @@ class Allocator:
     """Of one pool.
 
     Args:
-        let_go: called when there is one worker more than wanted, or several.
+        stop_surplus: called when there is one worker more than wanted, or several.
     """
 
     def __init__(
-        self, pool: str, config: DynamicAllocatorConfig, workers: WorkerSet, let_go: Callable[[], None]
+        self, pool: str, config: DynamicAllocatorConfig, workers: WorkerSet, stop_surplus: Callable[[], None]
     ) -> None:
         self.scaler = Autoscaler(config)
         self._pool = pool
         self._workers = workers
-        self._let_go = let_go
+        self._stop_surplus = stop_surplus
 
     def __repr__(self) -> str:
         return f"Allocator({self._pool!r}, {self.scaler!r})"
 
-    def look(self, now: float, *, waited: float, queued: int, idle: int) -> bool:
+    def check(self, now: float, *, waited: float, queued: int, idle: int) -> bool:
         """Do what there is to do at this moment; whether to look again soon, also when no request waits.
 
         Args:
@@ -44,12 +44,12 @@ class Allocator:
         scaler, workers = self.scaler, self._workers
         if count := scaler.grow(now, waited=waited, queued=queued, room=MAX_WORKERS - workers.wanted):
             log.debug("workers are added: requests wait", pool=self._pool, adding=count, waited=round(waited, 3))
-            workers.enlarge(count, self._came)
+            workers.add_many(count, self._came)
         alive = workers.alive()
         if count := scaler.shrink(now, needed=alive - idle + queued, workers=alive):
             log.debug("added workers leave: they are not needed", pool=self._pool, removed=count, left=scaler.extra)
             workers.wanted = max(1, workers.wanted - count)  # one may have been removed by hand
-            self._let_go()
+            self._stop_surplus()
         return scaler.extra + scaler.coming > 0
 
     def _came(self, joined: int, error: WorkerStartError | None) -> None:

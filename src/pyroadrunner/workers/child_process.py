@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 from pyroadrunner.errors import RoadRunnerError
 
-_ours: set[int] = set()
+_children: set[int] = set()
 
 
-def is_ours(pid: int) -> bool:
+def is_child(pid: int) -> bool:
     """Whether somebody here waits for this child's exit status. As PID 1 the server reaps all others."""
-    return pid in _ours
+    return pid in _children
 
 
 def kill_all(but: int = 0) -> None:
@@ -34,7 +34,7 @@ def kill_all(but: int = 0) -> None:
     Args:
         but: the pid of a child that is left alone.
     """
-    for pid in _ours - {but}:
+    for pid in _children - {but}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
 
@@ -44,7 +44,7 @@ class UnknownUser(RoadRunnerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Credentials:
     """Who a child runs as: ids, resolved once. ``None`` = as the server."""
 
     uid: int | None = None
@@ -52,7 +52,7 @@ class Identity:
     groups: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, user: str, group: str) -> Identity:
+    def of(cls, user: str, group: str) -> Credentials:
         """The ids behind the names in a config; numbers are taken as they are.
 
         A user brings all groups it is a member of (RoadRunner drops the supplementary ones, and ignores ``group``).
@@ -70,7 +70,7 @@ class Identity:
         return cls(uid, gid, groups)
 
 
-AS_SERVER = Identity()
+SERVER_CREDENTIALS = Credentials()
 
 
 def _user(user: str) -> tuple[int, str, int | None]:
@@ -105,7 +105,7 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self.pid = process.pid
         self.exited: asyncio.Future[int] = self._loop.create_future()
-        _ours.add(self.pid)
+        _children.add(self.pid)
         self._watch()
 
     def __repr__(self) -> str:
@@ -148,7 +148,7 @@ class Child:
         # What it left behind in its group (a shell's children, a daemon that lost its parent) holds our pipes open.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        _ours.discard(self.pid)
+        _children.discard(self.pid)
         if not self.exited.done():
             self.exited.set_result(status)
 
@@ -160,7 +160,7 @@ def start_child(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
     stderr: int = subprocess.DEVNULL,
-    identity: Identity = AS_SERVER,
+    credentials: Credentials = SERVER_CREDENTIALS,
     folder: str | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Child:
@@ -170,7 +170,7 @@ def start_child(
         command: program and arguments; the program is looked up in the PATH of ``env``.
         env: its whole environment.
         stdin, stdout, stderr: descriptors it gets; the caller keeps and closes its own copies.
-        identity: who it runs as.
+        credentials: who it runs as.
         folder: where it works; ``None`` = where we do.
         pass_fds: descriptors it gets under the same numbers.
 
@@ -186,8 +186,8 @@ def start_child(
         cwd=folder,
         pass_fds=pass_fds,
         process_group=0,
-        user=identity.uid,
-        group=identity.gid,
-        extra_groups=list(identity.groups) if identity.groups is not None else None,
+        user=credentials.uid,
+        group=credentials.gid,
+        extra_groups=list(credentials.groups) if credentials.groups is not None else None,
     )
     return Child(process)

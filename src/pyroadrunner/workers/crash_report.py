@@ -25,7 +25,7 @@ def crash_fields(
         status: as :attr:`subprocess.Popen.returncode`.
         stderr: what it wrote there since its last request began.
         garbage: text that it wrote where an answer was due.
-        broken: how it broke the protocol; empty = it did not.
+        on_failed: how it broke the protocol; empty = it did not.
         busy: whether it ran a request.
         killed: whether the server itself killed it.
     """

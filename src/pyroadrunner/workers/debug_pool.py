@@ -107,8 +107,8 @@ class DebugPool:
         on_cancel: OnCancel,
         describe: Callable[[], str] | None,
     ) -> Reply:
-        if lease.ended.done():
-            raise LeaseEnded(lease.pid, lease.ended.result())
+        if lease.wait_exited.done():
+            raise LeaseEnded(lease.pid, lease.wait_exited.result())
         check(payload)
         call = Call(
             payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True
@@ -121,14 +121,14 @@ class DebugPool:
             self._cancelled(call, on_cancel)
             raise
 
-    def take_back(self, lease: Lease) -> None:
+    def end_lease(self, lease: Lease) -> None:
         lease.worker.lease = None
         if not lease.worker.busy:
             self._background(lease.worker.stop())
 
     async def _run(self, call: Call) -> None:
         worker = await self._start()
-        worker.job_limit = 1
+        worker.max_jobs = 1
         worker.run(call)
         self._watch(call)
 
@@ -146,11 +146,11 @@ class DebugPool:
 
     # Owner
 
-    def freed(self, worker: Worker) -> None:
+    def on_free(self, worker: Worker) -> None:
         if worker.lease is None:
             self._background(worker.stop())
 
-    def again(self, worker: Worker, call: Call) -> None:
+    def requeue(self, worker: Worker, call: Call) -> None:
         if call.leased:
             call.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
         elif call.attempts >= MAX_ATTEMPTS:
@@ -164,10 +164,10 @@ class DebugPool:
         except Exception as error:  # whatever it is, somebody waits for the answer
             call.fail(error)
 
-    def broken(self, worker: Worker) -> None:
+    def on_failed(self, worker: Worker) -> None:
         pass  # nobody replaces it
 
-    def gone(self, worker: Worker) -> None:
+    def on_exited(self, worker: Worker) -> None:
         self._members.pop(worker.pid, None)
         cause = (worker.cause or worker.state).label
         self._subscribers.emit(WorkerGone(self.name, worker.pid, cause, worker.exit_status))

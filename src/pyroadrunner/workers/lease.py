@@ -17,7 +17,7 @@ from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.worker import Worker
 
 
-class Leasing(Protocol):
+class LeaseOwner(Protocol):
     """The pool behind a lease."""
 
     async def exec_leased(
@@ -29,7 +29,7 @@ class Leasing(Protocol):
         describe: Callable[[], str] | None,
     ) -> Reply: ...
 
-    def take_back(self, lease: Lease) -> None:
+    def end_lease(self, lease: Lease) -> None:
         """The lease is over."""
 
     def enter_queue(self, request: LeaseRequest) -> None:
@@ -41,19 +41,25 @@ class Lease:
 
     Attributes:
         pid: of the worker.
-        ended: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name of
-            its state; never cancelled. Release the lease soon after: the worker is waited for.
+        wait_exited: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name
+            of its state; never cancelled. Release the lease soon after: the worker is waited for.
     """
 
-    def __init__(self, worker: Worker, pool: Leasing) -> None:
+    def __init__(self, worker: Worker, pool: LeaseOwner) -> None:
         self.worker = worker
         self.pid = worker.pid
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.wait_exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.released = False
         self._pool = pool
 
     def __repr__(self) -> str:
-        state = "released" if self.released else f"ended: {self.ended.result()}" if self.ended.done() else "held"
+        state = (
+            "released"
+            if self.released
+            else f"ended: {self.wait_exited.result()}"
+            if self.wait_exited.done()
+            else "held"
+        )
         return f"Lease(pid={self.pid}, {state})"
 
     async def exec(
@@ -74,15 +80,15 @@ class Lease:
 
     def end(self, reason: str) -> None:
         """The worker takes no more calls. For the pool."""
-        if not self.ended.done():
-            self.ended.set_result(reason)
+        if not self.wait_exited.done():
+            self.wait_exited.set_result(reason)
 
     def release(self) -> None:
         """Give the worker back. Idempotent."""
         if not self.released:
             self.released = True
             self.end("released")
-            self._pool.take_back(self)
+            self._pool.end_lease(self)
 
 
 class LeaseRequest:
@@ -93,7 +99,7 @@ class LeaseRequest:
 
     __slots__ = ("_lease", "_pool", "accepted", "answer", "priority", "wait_timeout", "waits_since")
 
-    def __init__(self, pool: Leasing, priority: int, timeout: float | None) -> None:
+    def __init__(self, pool: LeaseOwner, priority: int, timeout: float | None) -> None:
         self.priority = priority
         self.wait_timeout: float | None = math.inf if timeout is None else timeout
         self._pool = pool

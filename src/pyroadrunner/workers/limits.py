@@ -12,7 +12,7 @@ JITTER_PERCENT = 15  # exclusive: RoadRunner draws 0..14
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class WorkerUsage:
     """What is known of a worker at one moment.
 
     Attributes:
@@ -26,18 +26,18 @@ class Figures:
     memory: int
 
 
-def verdict(figures: Figures, limits: SupervisorConfig) -> State | None:
+def limit_reached(usage: WorkerUsage, limits: SupervisorConfig) -> State | None:
     """Which limit the worker has reached, in RoadRunner's order (ttl, memory, idle), or ``None`` to keep it."""
-    if limits.ttl and figures.age >= limits.ttl:
+    if limits.ttl and usage.age >= limits.ttl:
         return State.TTL_REACHED
-    if limits.max_worker_memory and figures.memory >= limits.max_worker_memory * MEGABYTE:
+    if limits.max_worker_memory and usage.memory >= limits.max_worker_memory * MEGABYTE:
         return State.MAX_MEMORY_REACHED
-    if limits.idle_ttl and figures.idle is not None and figures.idle >= limits.idle_ttl:
+    if limits.idle_ttl and usage.idle is not None and usage.idle >= limits.idle_ttl:
         return State.IDLE_TTL_REACHED
     return None
 
 
-def job_limit(max_jobs: int, roll: int) -> int:
+def jittered_max_jobs(max_jobs: int, roll: int) -> int:
     """This worker's own ``max_jobs``: up to 14 % more, so that workers started together do not all end together.
 
     Args:

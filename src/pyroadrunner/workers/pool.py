@@ -1,6 +1,6 @@
 """A pool: check out a worker, run the request, take the worker back. Bounded queue, reset, destroy.
 
-The hot path is ``exec`` -> ``Worker.run`` -> (frame) -> ``freed`` -> the future of ``exec``. A freed worker gets the
+The hot path is ``exec`` -> ``Worker.run`` -> (frame) -> ``on_free`` -> the future of ``exec``. A freed worker gets the
 next request of the queue right in the callback that saw its answer, before anybody is woken: workers do not idle while
 requests wait. Who is alive is the business of ``worker_set.py``; deadlines are swept by one ``Ticker``.
 """
@@ -31,7 +31,7 @@ from pyroadrunner.workers.worker import Worker
 from pyroadrunner.workers.worker_set import WorkerSet
 
 MAX_ATTEMPTS = 5  # workers a request is given to before it fails: it was handed back by each of them
-_FINEST_TICK, _COARSEST_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
+_MIN_TICK, _MAX_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
 
 log = Log("server")
 
@@ -46,13 +46,15 @@ class Pool:
         self._idle: deque[Worker] = deque()
         self._queue = CallQueue(policy, config.max_lifo_wait)
         self._admission = Admission(name, config.max_queue_size)
-        self._workers = WorkerSet(name, config, spawner, self._enlist)
+        self._workers = WorkerSet(name, config, spawner, self._on_started)
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
-        self._supervisor = Supervisor(config.supervisor, self._workers, self._release) if config.supervisor else None
+        self._supervisor = (
+            Supervisor(config.supervisor, self._workers, self._stop_when_idle) if config.supervisor else None
+        )
         self._drained: asyncio.Future[None] | None = None  # destroy() waits for it
         self._stopped = False  # the grace is over: what is handed back now is refused
-        self._too_many = False  # more workers than wanted, none of them free: the next ones that are leave
+        self._has_surplus = False  # more workers than wanted, none of them free: the next ones that are leave
         self._waits = WaitTimes()
         self._subscribers = Subscribers()
         self._allocator: Allocator | None = None
@@ -95,7 +97,7 @@ class Pool:
         )
         try:
             if self._idle:
-                self._give(self._idle.popleft(), call)
+                self._assign(self._idle.popleft(), call)
             else:
                 self._queue.push(call)
                 self._ticker.arm()
@@ -125,7 +127,7 @@ class Pool:
         if self._admission.closed:
             raise PoolClosed(self.name)
         if self._idle:
-            self._give(self._idle.popleft(), request)
+            self._assign(self._idle.popleft(), request)
         else:
             self._queue.push(request)
             self._ticker.arm()
@@ -139,8 +141,8 @@ class Pool:
         describe: Callable[[], str] | None,
     ) -> Reply:
         worker = lease.worker
-        if lease.ended.done():
-            raise LeaseEnded(worker.pid, lease.ended.result())
+        if lease.wait_exited.done():
+            raise LeaseEnded(worker.pid, lease.wait_exited.result())
         if worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
@@ -153,20 +155,20 @@ class Pool:
             leased=True,
         )
         try:
-            self._give(worker, call)
+            self._assign(worker, call)
             return await call.answer
         except asyncio.CancelledError:
             self._cancelled(call, on_cancel)
             raise
 
-    def take_back(self, lease: Lease) -> None:
+    def end_lease(self, lease: Lease) -> None:
         worker = lease.worker
         worker.lease = None
-        if not worker.busy and not worker.departed:  # else its answer comes first: freed() follows it
-            self.freed(worker)
+        if not worker.busy and not worker.exited:  # else its answer comes first: freed() follows it
+            self.on_free(worker)
         self._check_drained()
 
-    def _give(self, worker: Worker, entry: Entry) -> None:
+    def _assign(self, worker: Worker, entry: Entry) -> None:
         if isinstance(entry, Call):
             worker.run(entry)
             if self._exec_ttl or entry.timeout:
@@ -175,7 +177,7 @@ class Pool:
             worker.lease = lease = Lease(worker, self)
             entry.answer.set_result(lease)
 
-    def _next(self) -> Entry | None:
+    def _next_call(self) -> Entry | None:
         """The next request that is still waited for."""
         now = self._loop.time()
         entry = self._queue.pop(now)
@@ -183,29 +185,29 @@ class Pool:
             self._waits.add(now - entry.waits_since)
         return entry
 
-    def _enlist(self, worker: Worker) -> None:
+    def _on_started(self, worker: Worker) -> None:
         """A new worker is ready."""
         worker.owner = self
         if worker.state is State.READY:
             self._subscribers.emit(WorkerReady(self.name, worker.pid))
-        self.freed(worker)
+        self.on_free(worker)
 
     # Owner
 
-    def freed(self, worker: Worker) -> None:
+    def on_free(self, worker: Worker) -> None:
         if worker.lease is not None:  # its holder goes on with it, or releases it
             pass
         elif worker.state is not State.READY:
-            self._workers.dismiss(worker)
-        elif self._queue and (entry := self._next()) is not None:
-            self._give(worker, entry)
+            self._workers.stop_and_replace(worker)
+        elif self._queue and (entry := self._next_call()) is not None:
+            self._assign(worker, entry)
         else:
             self._idle.append(worker)
-            if self._too_many:
-                self._let_surplus_go()
+            if self._has_surplus:
+                self._stop_surplus()
         self._check_drained()
 
-    def again(self, worker: Worker, call: Call) -> None:
+    def requeue(self, worker: Worker, call: Call) -> None:
         if call.answer.done():
             return
         if call.leased:
@@ -217,58 +219,58 @@ class Pool:
         else:
             call.wait_again(self._loop.time())
             if self._idle:
-                self._give(self._idle.popleft(), call)
+                self._assign(self._idle.popleft(), call)
             else:
                 self._queue.push(call)
                 self._ticker.arm()
 
-    def broken(self, worker: Worker) -> None:
-        self._out_of_idle(worker)
-        self._workers.fell(worker)
+    def on_failed(self, worker: Worker) -> None:
+        self._remove_idle(worker)
+        self._workers.on_failed(worker)
 
-    def gone(self, worker: Worker) -> None:
-        self._workers.gone(worker)
+    def on_exited(self, worker: Worker) -> None:
+        self._workers.on_exited(worker)
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
         )
         self._check_drained()
 
-    def _release(self, worker: Worker) -> None:
+    def _stop_when_idle(self, worker: Worker) -> None:
         """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
-        self._out_of_idle(worker)
+        self._remove_idle(worker)
         if not worker.in_use:
-            self._workers.dismiss(worker)
+            self._workers.stop_and_replace(worker)
 
-    def _out_of_idle(self, worker: Worker) -> None:
+    def _remove_idle(self, worker: Worker) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
     def _sweep(self, now: float) -> bool:
-        self._forget_late(now)
+        self._expire_queued(now)
         busy = False
         for worker in list(self._workers.members.values()):
             worker.expire(now, self._exec_ttl)
             busy = busy or worker.busy
-        scaled = self._allocator is not None and self._allocator.look(
+        scaled = self._allocator is not None and self._allocator.check(
             now, waited=self._queue.oldest_wait(now), queued=len(self._queue), idle=len(self._idle)
         )
         return bool(self._queue) or busy or scaled
 
-    def _forget_late(self, now: float) -> None:
+    def _expire_queued(self, now: float) -> None:
         """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
         for entry in self._queue.take_late(now, self._config.allocate_timeout):
             waited = now - entry.waits_since
             self._waits.add(waited)
             entry.fail(NoFreeWorker(self.name, waited))
 
-    def _let_surplus_go(self) -> None:
+    def _stop_surplus(self) -> None:
         while self._idle and self._workers.surplus:
             worker = self._idle.popleft()
             worker.retire(State.INVALID)
-            self._workers.dismiss(worker)
-        self._too_many = self._workers.surplus
+            self._workers.stop_and_replace(worker)
+        self._has_surplus = self._workers.surplus
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
@@ -287,25 +289,25 @@ class Pool:
             if self._supervisor is not None:
                 self._supervisor.stop()
             self._supervisor = (
-                Supervisor(config.supervisor, self._workers, self._release) if config.supervisor else None
+                Supervisor(config.supervisor, self._workers, self._stop_when_idle) if config.supervisor else None
             )
             if self._supervisor is not None:
                 self._supervisor.start()
         self._allocate(config)
         self._workers.reconfigure(config)
-        self._let_surplus_go()
+        self._stop_surplus()
         for worker in list(self._workers.members.values()):
             if not self._workers.surplus:
                 break
             if active(worker.state):
                 worker.retire(State.INVALID)
-                self._release(worker)
+                self._stop_when_idle(worker)
 
     def _allocate(self, config: PoolConfig) -> None:
         if self._allocator is not None:
             self._allocator.scaler.reconfigure(config.dynamic_allocator)
         elif config.dynamic_allocator is not None:
-            self._allocator = Allocator(self.name, config.dynamic_allocator, self._workers, self._let_surplus_go)
+            self._allocator = Allocator(self.name, config.dynamic_allocator, self._workers, self._stop_surplus)
 
     async def stats(self) -> PoolStats:
         """The workers by state, the queue, the dynamic allocator; no look at the processes."""
@@ -337,7 +339,7 @@ class Pool:
         """
         self._subscribers.emit(ResetBegan(self.name))
         try:
-            await self._workers.renew(self._release)
+            await self._workers.replace_all(self._stop_when_idle)
         except BaseException as error:
             self._subscribers.emit(ResetEnded(self.name, str(error) or type(error).__name__))
             raise
@@ -356,7 +358,7 @@ class Pool:
         """
         if self._workers.wanted >= MAX_WORKERS:
             raise TooManyWorkers
-        await self._workers.grow()
+        await self._workers.add()
 
     async def remove_worker(self) -> None:
         """One worker less; it finishes its request first. The last one stays, as in RoadRunner.
@@ -367,12 +369,12 @@ class Pool:
             log.warning("the last worker of a pool is not removed", pool=self.name)
             return
         self._workers.wanted -= 1
-        self._let_surplus_go()
+        self._stop_surplus()
         if self._workers.surplus:
             chosen = next(worker for worker in self._workers.members.values() if active(worker.state))
             chosen.retire(State.INVALID)
-            self._release(chosen)
-            await chosen.ended(self._config.destroy_timeout)
+            self._stop_when_idle(chosen)
+            await chosen.wait_exited(self._config.destroy_timeout)
 
     async def destroy(self, grace: float) -> None:
         """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
@@ -418,4 +420,4 @@ def _tick(config: PoolConfig) -> float:
     shortest = min(config.exec_ttl() or config.allocate_timeout, config.allocate_timeout) / 10
     if config.dynamic_allocator is not None:
         shortest = min(shortest, config.dynamic_allocator.scale_up_wait / 2)
-    return min(max(shortest, _FINEST_TICK), _COARSEST_TICK)
+    return min(max(shortest, _MIN_TICK), _MAX_TICK)

@@ -12,16 +12,16 @@ from pyroadrunner.goridge.errors import RelayClosed, RelayError, RemoteFrameErro
 from pyroadrunner.goridge.pipes import PipePair
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.goridge.sockets import SocketListener
-from pyroadrunner.goridge.stdout_text import text_of
+from pyroadrunner.goridge.stdout_text import printed_text
 from pyroadrunner.log import Log
-from pyroadrunner.workers.child_process import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.child_process import SERVER_CREDENTIALS, Child, Credentials, start_child
 from pyroadrunner.workers.errors import STDOUT_HELP, WorkerStartError, no_hello
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.worker import Worker
 
 MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
 _GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello
-_SHOWN = 8192  # characters of it in the error
+_SHOWN_CHARACTERS = 8192  # characters of it in the error
 _EXIT_FOR = 0.5  # seconds a worker that closed its relay has to exit
 _NO_INPUT = "Could not open input file"  # how the php command begins when the script is missing
 
@@ -36,7 +36,7 @@ class Spawner:
         env: their whole environment.
         pool: the name of theirs, for the log.
         timeout: seconds for a worker to start and say hello.
-        identity: who they run as.
+        credentials: who they run as.
         listener: where they connect to; ``None`` = pipes.
     """
 
@@ -47,14 +47,14 @@ class Spawner:
         *,
         pool: str,
         timeout: float,
-        identity: Identity = AS_SERVER,
+        credentials: Credentials = SERVER_CREDENTIALS,
         listener: SocketListener | None = None,
     ) -> None:
         self.command = command
         self.timeout = timeout
         self._pool = pool
         self._env = env
-        self._identity = identity
+        self._credentials = credentials
         self._listener = listener
 
     def __repr__(self) -> str:
@@ -71,9 +71,9 @@ class Spawner:
         starting = _Start(self.command, stderr)
         try:
             if self._listener is None:
-                relay = await starting.over_pipes(self._env, self._identity, self.timeout)
+                relay = await starting.over_pipes(self._env, self._credentials, self.timeout)
             else:
-                relay = await starting.over_socket(self._listener, self._env, self._identity, self.timeout)
+                relay = await starting.over_socket(self._listener, self._env, self._credentials, self.timeout)
         except BaseException:
             await starting.abandon()
             raise
@@ -106,10 +106,10 @@ class _Start:
             self._relay.close()
         self._stderr.close()
 
-    async def over_pipes(self, env: Mapping[str, str], identity: Identity, timeout: float) -> Relay:
+    async def over_pipes(self, env: Mapping[str, str], credentials: Credentials, timeout: float) -> Relay:
         pipes = PipePair()
         try:
-            await self._start(env, identity, stdin=pipes.child_stdin, stdout=pipes.child_stdout)
+            await self._start(env, credentials, stdin=pipes.child_stdin, stdout=pipes.child_stdout)
         except BaseException:
             pipes.close()
             raise
@@ -121,7 +121,7 @@ class _Start:
         try:
             hello.result()
         except RemoteFrameError:
-            raise await self._said_something_else(relay) from None
+            raise await self._on_no_hello(relay) from None
         except RelayClosed as error:
             raise await self._ended(str(error)) from None
         except RelayError as error:
@@ -129,9 +129,9 @@ class _Start:
         return relay
 
     async def over_socket(
-        self, listener: SocketListener, env: Mapping[str, str], identity: Identity, timeout: float
+        self, listener: SocketListener, env: Mapping[str, str], credentials: Credentials, timeout: float
     ) -> Relay:
-        await self._start(env, identity)
+        await self._start(env, credentials)
         assert self.child is not None
         connected = listener.expect(self.child.pid)
         try:
@@ -148,12 +148,12 @@ class _Start:
         raise self._error(no_hello(timeout), None)
 
     async def _start(
-        self, env: Mapping[str, str], identity: Identity, *, stdin: int = DEVNULL, stdout: int = DEVNULL
+        self, env: Mapping[str, str], credentials: Credentials, *, stdin: int = DEVNULL, stdout: int = DEVNULL
     ) -> None:
         childs_end = await self._stderr.open()
         try:
             self.child = start_child(
-                self._command, env=env, identity=identity, stdin=stdin, stdout=stdout, stderr=childs_end
+                self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=childs_end
             )
         except FileNotFoundError:
             program = self._command[0]
@@ -164,13 +164,13 @@ class _Start:
         finally:
             os.close(childs_end)
 
-    async def _said_something_else(self, relay: Relay) -> WorkerStartError:
+    async def _on_no_hello(self, relay: Relay) -> WorkerStartError:
         assert self.child is not None
         await self.child.wait(_GARBAGE_FOR)
         self.child.kill()
         status = await self.child.wait()
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
-        text = text_of(relay.garbage)[:_SHOWN]
+        text = printed_text(relay.garbage)[:_SHOWN_CHARACTERS]
         if text.startswith(_NO_INPUT):
             return self._error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
         return self._error(

@@ -57,7 +57,7 @@ _RETIRED = frozenset(
     {State.INVALID, State.MAX_JOBS_REACHED, State.TTL_REACHED, State.MAX_MEMORY_REACHED, State.EXEC_TTL_REACHED}
 )
 
-MOVES: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.INACTIVE: frozenset({State.READY, *_ENDING}),
     State.READY: frozenset({State.WORKING, State.IDLE_TTL_REACHED, *_RETIRED, *_ENDING}),
     State.WORKING: frozenset({State.READY, *_RETIRED, *_ENDING}),
@@ -74,7 +74,7 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 
-class IllegalMove(RoadRunnerError):
+class IllegalTransition(RoadRunnerError):
     """A state change the table does not have: a bug of ours, never a peer's."""
 
     def __init__(self, old: State, new: State) -> None:
@@ -83,14 +83,14 @@ class IllegalMove(RoadRunnerError):
         self.new = new
 
 
-def move(old: State, new: State) -> State:
+def transition(old: State, new: State) -> State:
     """Return ``new``.
 
     Raises:
-        IllegalMove: the table has no such move.
+        IllegalTransition: the table has no such move.
     """
-    if new not in MOVES[old]:
-        raise IllegalMove(old, new)
+    if new not in TRANSITIONS[old]:
+        raise IllegalTransition(old, new)
     return new
 
 

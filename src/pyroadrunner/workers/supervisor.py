@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import SupervisorConfig
-from pyroadrunner.workers.limits import Figures, verdict
+from pyroadrunner.workers.limits import WorkerUsage, limit_reached
 from pyroadrunner.workers.state import State, active
 from pyroadrunner.workers.worker import Worker
 from pyroadrunner.workers.worker_set import WorkerSet
@@ -45,9 +45,9 @@ class Supervisor:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._limits.watch_tick)
-            self.look(asyncio.get_running_loop().time())
+            self.check(asyncio.get_running_loop().time())
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Relieve every worker that has reached a limit."""
         for worker in list(self._workers.members.values()):
             if not active(worker.state):
@@ -55,7 +55,7 @@ class Supervisor:
             serving = worker.state is State.WORKING or worker.lease is not None
             idle = None if serving or worker.free_since is None else now - worker.free_since
             memory = worker.memory() if self._limits.max_worker_memory else 0
-            reason = verdict(Figures(now - worker.started, idle, memory), self._limits)
+            reason = limit_reached(WorkerUsage(now - worker.started, idle, memory), self._limits)
             if reason is not None:
                 log.debug("worker has reached a limit", pid=worker.pid, limit=reason.label, memory=memory)
                 self._workers.replace(worker, reason, self._release)

@@ -15,15 +15,15 @@ from typing import Any
 from pyroadrunner.log import Log
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerStartError
-from pyroadrunner.workers.limits import job_limit
+from pyroadrunner.workers.limits import jittered_max_jobs
 from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
 _FIRST_PAUSE = 0.1  # seconds before the second try
 _LONGEST_PAUSE = 5.0
-_PROVEN_AFTER = 1.0  # seconds after which a worker that got no request counts as working; others have to answer one
-_LAST_TERM = 1.0  # seconds for workers to stop once the grace period is over
+_STABLE_AFTER = 1.0  # seconds after which a worker that got no request counts as working; others have to answer one
+_MIN_STOP_TIMEOUT = 1.0  # seconds for workers to stop once the grace period is over
 
 log = Log("server")
 
@@ -36,22 +36,22 @@ class WorkerSet:
         members: every worker whose process has not ended, by pid.
     """
 
-    def __init__(self, name: str, config: PoolConfig, spawner: Spawner, enlist: Callable[[Worker], None]) -> None:
+    def __init__(self, name: str, config: PoolConfig, spawner: Spawner, on_started: Callable[[Worker], None]) -> None:
         self.wanted = config.workers_wanted()
         self.members: dict[int, Worker] = {}
         self._name = name
         self._config = config
         self._spawner = spawner
-        self._enlist = enlist
+        self._on_started = on_started
         self._spawning = 0
         self._failures = 0
-        self._relieving: set[int] = set()  # pids of workers whose replacement is on its way
-        self._relieve_failures = 0
-        self._relieve_not_before = 0.0
+        self._replacing: set[int] = set()  # pids of workers whose replacement is on its way
+        self._replace_failures = 0
+        self._replace_not_before = 0.0
         self._generation = 0  # of the workers' code: what was started before a reset must not join after it
         self._closing = False
-        self._joining: set[asyncio.Task[Any]] = set()
-        self._leaving: set[asyncio.Task[Any]] = set()
+        self._starting: set[asyncio.Task[Any]] = set()
+        self._stopping: set[asyncio.Task[Any]] = set()
         self._reset = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
 
@@ -76,7 +76,7 @@ class WorkerSet:
             WorkerStartError: one did not come up; the others are killed.
         """
         for worker in await self._spawn(self.wanted):
-            self._join(worker)
+            self._add(worker)
 
     def reconfigure(self, config: PoolConfig) -> None:
         """Take over sizes, limits and timeouts. Workers that were added or removed on top of ``num_workers``, by hand
@@ -84,18 +84,18 @@ class WorkerSet:
         old, self._config = self._config, config
         self.wanted = max(1, self.wanted + config.workers_wanted() - old.workers_wanted())
         for worker in self.members.values():
-            self._limit(worker)
-        self.ensure()
+            self._apply_limits(worker)
+        self.start_missing()
 
-    def ensure(self) -> None:
+    def start_missing(self) -> None:
         """Replace who is missing, in the background."""
         if self._closing:
             return
         for _ in range(self.wanted - self.alive() - self._spawning):
             self._spawning += 1
-            self._background(self._recruit(), self._joining)
+            self._background(self._start_one(), self._starting)
 
-    async def grow(self) -> None:
+    async def add(self) -> None:
         """One more, once it is there.
 
         Raises:
@@ -103,18 +103,18 @@ class WorkerSet:
         """
         worker = await self._spawn_current()
         self.wanted += 1
-        self._join(worker)
+        self._add(worker)
 
-    def enlarge(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
+    def add_many(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
         """So many more, in the background.
 
         Args:
             done: gets how many came up, and why another did not.
         """
-        self._background(self._enlarge(count, done), self._joining)
+        self._background(self._add_many(count, done), self._starting)
 
-    async def _enlarge(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
-        results = await asyncio.gather(*(self.grow() for _ in range(count)), return_exceptions=True)
+    async def _add_many(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
+        results = await asyncio.gather(*(self.add() for _ in range(count)), return_exceptions=True)
         errors = [result for result in results if isinstance(result, WorkerStartError)]
         done(sum(1 for result in results if result is None), errors[0] if errors else None)
 
@@ -124,8 +124,8 @@ class WorkerSet:
             raise WorkerStartError(self._spawner.command, "the pool is stopping")
         tasks = [self._loop.create_task(self._spawner.spawn()) for _ in range(count)]
         for task in tasks:  # close() cancels them, whoever asked for them
-            self._joining.add(task)
-            task.add_done_callback(self._joining.discard)
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
         try:
             results = await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:  # the tasks are cancelled too, but for those that were done: nobody's workers
@@ -147,11 +147,11 @@ class WorkerSet:
                 return worker
             await self._discard([worker])
 
-    async def _recruit(self) -> None:
+    async def _start_one(self) -> None:
         try:
             while not self._closing:
                 if self._failures:
-                    await asyncio.sleep(_pause(self._failures))
+                    await asyncio.sleep(_backoff(self._failures))
                 if self.alive() >= self.wanted:
                     return
                 try:
@@ -163,50 +163,50 @@ class WorkerSet:
                     )
                     continue
                 if self.alive() < self.wanted:
-                    self._join(worker)
+                    self._add(worker)
                 else:  # a reset was quicker
                     await self._discard([worker])
                 return
         finally:
             self._spawning -= 1
 
-    def _join(self, worker: Worker) -> None:
-        if worker.departed:  # while its siblings booted
-            self.fell(worker)
+    def _add(self, worker: Worker) -> None:
+        if worker.exited:  # while its siblings booted
+            self.on_failed(worker)
             return
-        self._limit(worker)
+        self._apply_limits(worker)
         self.members[worker.pid] = worker
         if not active(worker.state):  # it is on its way out
             self._count_failure(worker)
-        self._enlist(worker)
+        self._on_started(worker)
 
-    def _limit(self, worker: Worker) -> None:
-        worker.job_limit = job_limit(self._config.max_jobs, random.randrange(100))
+    def _apply_limits(self, worker: Worker) -> None:
+        worker.max_jobs = jittered_max_jobs(self._config.max_jobs, random.randrange(100))
         worker.stream_timeout = self._config.stream_timeout
 
     async def _discard(self, workers: list[Worker]) -> None:
         """Stop workers that never joined. When cancelled, they are stopped in the background; close() waits for it."""
-        tasks = [self._background(worker.stop(), self._leaving) for worker in workers]
+        tasks = [self._background(worker.stop(), self._stopping) for worker in workers]
         if tasks:
             await asyncio.wait(tasks)
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 
-    def dismiss(self, worker: Worker) -> None:
+    def stop_and_replace(self, worker: Worker) -> None:
         """It takes no more requests and runs none: stop it in the background, have it replaced."""
-        self._background(worker.stop(), self._leaving)
-        self.ensure()
+        self._background(worker.stop(), self._stopping)
+        self.start_missing()
 
-    def fell(self, worker: Worker) -> None:
+    def on_failed(self, worker: Worker) -> None:
         """It failed: have it replaced, at once if it had proved to work."""
         self._count_failure(worker)
-        self.ensure()
+        self.start_missing()
 
     def _count_failure(self, worker: Worker) -> None:
-        proven = worker.answers > 0 or (worker.execs == 0 and self._loop.time() - worker.started >= _PROVEN_AFTER)
-        self._failures = 0 if proven else self._failures + 1
+        stable = worker.answers > 0 or (worker.execs == 0 and self._loop.time() - worker.started >= _STABLE_AFTER)
+        self._failures = 0 if stable else self._failures + 1
 
-    def gone(self, worker: Worker) -> None:
+    def on_exited(self, worker: Worker) -> None:
         """Its process has ended."""
         self.members.pop(worker.pid, None)
 
@@ -217,31 +217,32 @@ class WorkerSet:
         Args:
             release: what to do with it once the state ``reason`` is set (it may still run a request).
         """
-        if worker.pid not in self._relieving and self._loop.time() >= self._relieve_not_before:
-            self._relieving.add(worker.pid)
-            self._background(self._relieve(worker, reason, release), self._joining)
+        if worker.pid not in self._replacing and self._loop.time() >= self._replace_not_before:
+            self._replacing.add(worker.pid)
+            self._background(self._replace(worker, reason, release), self._starting)
 
-    async def _relieve(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
+    async def _replace(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
         try:
-            relief = await self._spawn_current()
+            replacement = await self._spawn_current()
         except WorkerStartError as error:
-            self._relieve_failures += 1
-            self._relieve_not_before = self._loop.time() + _pause(self._relieve_failures)
+            self._replace_failures += 1
+            self._replace_not_before = self._loop.time() + _backoff(self._replace_failures)
             log.error("failed to allocate the worker", pool=self._name, replaces=worker.pid, error=str(error))
             return  # the old one stays: better than none
         finally:
-            self._relieving.discard(worker.pid)
-        self._relieve_failures = 0
+            self._replacing.discard(worker.pid)
+        self._replace_failures = 0
         if active(worker.state):
             worker.retire(reason)
-            self._join(relief)
+            self._add(replacement)
             release(worker)
         elif self.alive() < self.wanted:
-            self._join(relief)
+            self._add(replacement)
         else:
-            await self._discard([relief])
+            await self._discard([replacement])
 
-    async def renew(self, release: Callable[[Worker], None]) -> None:
+    # Outside the lock: the next reset need not wait for them.
+    async def replace_all(self, release: Callable[[Worker], None]) -> None:
         """Replace all workers: the new ones are ready before the old ones go. Old requests are finished, for
         ``reset_timeout`` seconds at most.
 
@@ -254,29 +255,29 @@ class WorkerSet:
         async with self._reset:
             self._generation += 1
             old = [worker for worker in self.members.values() if active(worker.state)]
-            fresh = await self._spawn(max(len(old), self.wanted))
+            started = await self._spawn(max(len(old), self.wanted))
             for worker in old:
                 if active(worker.state):
                     worker.retire(State.INVALID)
-                    self._join(fresh.pop())
+                    self._add(started.pop())
                     release(worker)
-            for worker in fresh:  # in place of old ones that fell meanwhile, or could not be replaced before
+            for worker in started:  # in place of old ones that fell meanwhile, or could not be replaced before
                 if self.alive() < self.wanted:
-                    self._join(worker)
+                    self._add(worker)
                 else:
                     await self._discard([worker])
             self._failures = 0
-        await self._leave(old, self._config.reset_timeout)  # outside the lock: the next reset need not wait for them
+        await self._wait_or_kill(old, self._config.reset_timeout)
 
-    async def _leave(self, workers: list[Worker], timeout: float) -> None:
+    async def _wait_or_kill(self, workers: list[Worker], timeout: float) -> None:
         """Wait until the processes have ended; kill those that have not in time."""
         until = self._loop.time() + timeout
         for worker in workers:
-            if await worker.ended(until - self._loop.time()):
+            if await worker.wait_exited(until - self._loop.time()):
                 continue
             log.warning("worker is killed: still busy after the reset", pid=worker.pid, reset_timeout=timeout)
             worker.kill()
-            await worker.ended(None)
+            await worker.wait_exited(None)
 
     async def close(self, timeout: float) -> None:
         """Stop every worker, in order: idle ones exit on the stop frame; what still runs a request is killed.
@@ -285,13 +286,13 @@ class WorkerSet:
             timeout: seconds idle workers have to exit. Idempotent.
         """
         self._closing = True
-        joining = list(self._joining)
+        joining = list(self._starting)
         for task in joining:
             task.cancel()
         await asyncio.gather(*joining, return_exceptions=True)
-        limit = min(max(timeout, _LAST_TERM), STOP_TIMEOUT)
+        limit = min(max(timeout, _MIN_STOP_TIMEOUT), STOP_TIMEOUT)
         await asyncio.gather(*(worker.stop(0.0 if worker.busy else limit) for worker in list(self.members.values())))
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await asyncio.gather(*self._stopping, return_exceptions=True)
 
     def _background(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -300,6 +301,6 @@ class WorkerSet:
         return task
 
 
-def _pause(failures: int) -> float:
+def _backoff(failures: int) -> float:
     """Seconds until the next try after so many failures in a row; grows."""
     return min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 16), _LONGEST_PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyroadrunner.goridge.frame import Flag, encode_payload
-from pyroadrunner.goridge.stdout_text import holds_frame, text_of
+from pyroadrunner.goridge.stdout_text import contains_frame, printed_text
 
 FRAME = encode_payload(b'{"status":200}', b"the answer", Flag.JSON)
 
@@ -25,5 +25,5 @@ FRAME = encode_payload(b'{"status":200}', b"the answer", Flag.JSON)
     ],
 )
 def test_text_without_frames(data: bytes, text: str, whole: bool) -> None:
-    assert text_of(data) == text
-    assert holds_frame(data) is whole
+    assert printed_text(data) == text
+    assert contains_frame(data) is whole

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyroadrunner.workers.config import SupervisorConfig
-from pyroadrunner.workers.limits import MEGABYTE, Figures, job_limit, verdict
+from pyroadrunner.workers.limits import MEGABYTE, WorkerUsage, jittered_max_jobs, limit_reached
 from pyroadrunner.workers.state import State
 
-EVERYTHING = Figures(age=1e9, idle=1e9, memory=1 << 50)
+EVERYTHING = WorkerUsage(age=1e9, idle=1e9, memory=1 << 50)
 ALL_LIMITS = SupervisorConfig(ttl=60.0, idle_ttl=10.0, max_worker_memory=100)
 
 
 def test_without_limits_every_worker_is_kept() -> None:
-    assert verdict(EVERYTHING, SupervisorConfig()) is None
-    assert verdict(EVERYTHING, SupervisorConfig(exec_ttl=1.0)) is None, "exec_ttl is another watch's business"
+    assert limit_reached(EVERYTHING, SupervisorConfig()) is None
+    assert limit_reached(EVERYTHING, SupervisorConfig(exec_ttl=1.0)) is None, "exec_ttl is another watch's business"
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,22 @@ def test_without_limits_every_worker_is_kept() -> None:
     ],
 )
 def test_a_limit_is_reached_when_it_is_met(age: float, idle: float | None, memory: int, expected: State | None) -> None:
-    assert verdict(Figures(age=age, idle=idle, memory=memory), ALL_LIMITS) is expected
+    assert limit_reached(WorkerUsage(age=age, idle=idle, memory=memory), ALL_LIMITS) is expected
 
 
 def test_of_several_limits_reached_ttl_is_told_first_then_memory_then_idle_ttl() -> None:
-    assert verdict(EVERYTHING, ALL_LIMITS) is State.TTL_REACHED
-    assert verdict(Figures(age=0.0, idle=1e9, memory=1 << 50), ALL_LIMITS) is State.MAX_MEMORY_REACHED
-    assert verdict(Figures(age=0.0, idle=1e9, memory=0), ALL_LIMITS) is State.IDLE_TTL_REACHED
+    assert limit_reached(EVERYTHING, ALL_LIMITS) is State.TTL_REACHED
+    assert limit_reached(WorkerUsage(age=0.0, idle=1e9, memory=1 << 50), ALL_LIMITS) is State.MAX_MEMORY_REACHED
+    assert limit_reached(WorkerUsage(age=0.0, idle=1e9, memory=0), ALL_LIMITS) is State.IDLE_TTL_REACHED
 
 
 def test_a_worker_that_works_or_never_worked_is_not_idle() -> None:
-    assert verdict(Figures(age=1e9, idle=None, memory=0), SupervisorConfig(idle_ttl=1.0)) is None
+    assert limit_reached(WorkerUsage(age=1e9, idle=None, memory=0), SupervisorConfig(idle_ttl=1.0)) is None
 
 
 @pytest.mark.parametrize("roll", [0, 1, 14, 15, 1 << 40])
 def test_no_job_limit_stays_none(roll: int) -> None:
-    assert job_limit(0, roll) == 0
+    assert jittered_max_jobs(0, roll) == 0
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_no_job_limit_stays_none(roll: int) -> None:
 def test_the_job_limit_grows_by_the_rolled_percentage_cut_to_whole_jobs(
     max_jobs: int, roll: int, expected: int
 ) -> None:
-    assert job_limit(max_jobs, roll) == expected
+    assert jittered_max_jobs(max_jobs, roll) == expected
 
 
 @given(st.integers(1, 10**9), st.integers(0))
 def test_the_job_limit_is_never_below_the_configured_one_and_never_more_than_14_percent_above(
     max_jobs: int, roll: int
 ) -> None:
-    assert max_jobs <= job_limit(max_jobs, roll) <= max_jobs + max_jobs * 14 // 100
+    assert max_jobs <= jittered_max_jobs(max_jobs, roll) <= max_jobs + max_jobs * 14 // 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.workers.state import MOVES, IllegalMove, State, active, move
+from pyroadrunner.workers.state import TRANSITIONS, IllegalTransition, State, active, transition
 
 ENDS = {State.STOPPING, State.STOPPED, State.ERRORED, State.DESTROYED}
 LIMITS = {State.INVALID, State.MAX_JOBS_REACHED, State.TTL_REACHED, State.MAX_MEMORY_REACHED, State.EXEC_TTL_REACHED}
@@ -31,31 +31,31 @@ PAIRS = [(old, new) for old in State for new in State]
 @pytest.mark.parametrize(("old", "new"), PAIRS, ids=lambda state: state.name)
 def test_each_move_is_legal_or_refused(old: State, new: State) -> None:
     if new in LEGAL[old]:
-        assert move(old, new) is new
+        assert transition(old, new) is new
     else:
-        with pytest.raises(IllegalMove, match=f"from {old.name} to {new.name}") as error:
-            move(old, new)
+        with pytest.raises(IllegalTransition, match=f"from {old.name} to {new.name}") as error:
+            transition(old, new)
         assert (error.value.old, error.value.new) == (old, new)
 
 
 def test_every_state_has_its_row() -> None:
-    assert set(MOVES) == set(State)
+    assert set(TRANSITIONS) == set(State)
 
 
 def test_only_inactive_and_working_workers_become_ready() -> None:
-    assert {state for state in State if State.READY in MOVES[state]} == {State.INACTIVE, State.WORKING}
+    assert {state for state in State if State.READY in TRANSITIONS[state]} == {State.INACTIVE, State.WORKING}
 
 
 def test_only_ready_workers_get_a_request() -> None:
-    assert {state for state in State if State.WORKING in MOVES[state]} == {State.READY}
+    assert {state for state in State if State.WORKING in TRANSITIONS[state]} == {State.READY}
 
 
 def test_idle_ttl_never_touches_a_worker_that_works() -> None:
-    assert {state for state in State if State.IDLE_TTL_REACHED in MOVES[state]} == {State.READY}
+    assert {state for state in State if State.IDLE_TTL_REACHED in TRANSITIONS[state]} == {State.READY}
 
 
 def test_a_worker_in_any_state_can_be_destroyed_once() -> None:
-    assert {state for state in State if State.DESTROYED in MOVES[state]} == set(State) - {State.DESTROYED}
+    assert {state for state in State if State.DESTROYED in TRANSITIONS[state]} == set(State) - {State.DESTROYED}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.php_library import php_library
-from pyroadrunner.workers.child_process import Identity
+from pyroadrunner.workers.child_process import Credentials
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
 
@@ -57,11 +57,13 @@ async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> 
     env = worker_environment(
         os.environ, relay=relay, rpc=rpc, library=php_library(), server=server.env, plugin={"RR_MODE": name}
     )
-    identity = Identity.of(server.user, server.group)
+    credentials = Credentials.of(server.user, server.group)
     command = pool.command or server.command
     try:
         began = time.monotonic()
-        spawner = Spawner(command, env, pool=name, timeout=pool.allocate_timeout, identity=identity, listener=listener)
+        spawner = Spawner(
+            command, env, pool=name, timeout=pool.allocate_timeout, credentials=credentials, listener=listener
+        )
         worker = await spawner.spawn()
         found = time.monotonic() - began, worker.memory()
         await worker.stop()

@@ -27,7 +27,7 @@ from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
-from pyroadrunner.workers.child_process import Identity
+from pyroadrunner.workers.child_process import Credentials
 from pyroadrunner.workers.health import all_serve, has_free_worker
 
 _GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
@@ -171,5 +171,5 @@ def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:
     server = config.get("server")
     if not isinstance(server, dict) or os.geteuid() != 0:
         return None
-    identity = Identity.of(str(server.get("user") or ""), str(server.get("group") or ""))
-    return (identity.uid, identity.gid) if identity.uid and identity.gid else None
+    credentials = Credentials.of(str(server.get("user") or ""), str(server.get("group") or ""))
+    return (credentials.uid, credentials.gid) if credentials.uid and credentials.gid else None

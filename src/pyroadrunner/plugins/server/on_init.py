@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.server.config import OnInitConfig
-from pyroadrunner.workers.child_process import Identity, start_child
+from pyroadrunner.workers.child_process import Credentials, start_child
 from pyroadrunner.workers.errors import describe_exit
 from pyroadrunner.workers.output import OutputReader
 
@@ -47,7 +47,7 @@ async def _run(config: OnInitConfig, env: Mapping[str, str]) -> str | None:
             env=env,
             stdout=childs_end,
             stderr=childs_end,
-            identity=Identity.of(config.user, ""),
+            credentials=Credentials.of(config.user, ""),
         )
     except OSError as error:
         output.close()

@@ -13,7 +13,7 @@ from pyroadrunner.plugins.server.environment import worker_environment
 from pyroadrunner.plugins.server.on_init import run_on_init
 from pyroadrunner.plugins.server.php_library import php_library
 from pyroadrunner.workers.call_queue import QueuePolicy
-from pyroadrunner.workers.child_process import AS_SERVER, Identity
+from pyroadrunner.workers.child_process import SERVER_CREDENTIALS, Credentials
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.debug_pool import DebugPool
 from pyroadrunner.workers.pool import Pool
@@ -28,7 +28,7 @@ class ServerPlugin:
     def __init__(self, config: ServerConfig, effective: Effective) -> None:
         self._config = config
         self._effective = effective
-        self._identity = AS_SERVER
+        self._credentials = SERVER_CREDENTIALS
         self._listener: SocketListener | None = None
 
     async def start(self) -> None:
@@ -38,9 +38,9 @@ class ServerPlugin:
             RelayError: the relay's address is wrong or taken.
             UnknownUser, OnInitFailed.
         """
-        self._identity = Identity.of(self._config.user, self._config.group)
+        self._credentials = Credentials.of(self._config.user, self._config.group)
         if self._config.relay not in ("", "pipes"):
-            uid, gid = self._identity.uid, self._identity.gid
+            uid, gid = self._credentials.uid, self._credentials.gid
             self._listener = SocketListener(
                 self._config.relay, MAX_ANSWER, uid=-1 if uid is None else uid, gid=-1 if gid is None else gid
             )
@@ -69,7 +69,7 @@ class ServerPlugin:
             ),
             pool=name,
             timeout=config.allocate_timeout,
-            identity=self._identity,
+            credentials=self._credentials,
             listener=self._listener,
         )
         if config.debug:

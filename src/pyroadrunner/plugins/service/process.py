@@ -20,7 +20,7 @@ from pyroadrunner.config.expand import as_environment
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.service.config import RESTART_SEC, TIMEOUT_STOP_SEC, ServiceConfig
 from pyroadrunner.plugins.service.errors import StartFailed
-from pyroadrunner.workers.child_process import AS_SERVER, Child, Identity, start_child
+from pyroadrunner.workers.child_process import SERVER_CREDENTIALS, Child, Credentials, start_child
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.usage import cpu_of, memory_of
@@ -46,7 +46,7 @@ class ServiceProcess:
         self._env = {**os.environ, **as_environment(config.env, os.environ)}
         program, *arguments = config.command
         self.command = " ".join([shutil.which(program, path=self._env.get("PATH")) or program, *arguments])
-        self._identity = AS_SERVER
+        self._credentials = SERVER_CREDENTIALS
         self._child: Child | None = None
         self._started = 0.0
         self._output: OutputReader | None = None
@@ -68,7 +68,7 @@ class ServiceProcess:
             UnknownUser: ``user`` names nobody.
         """
         self._stopping.clear()
-        self._identity = Identity.of(self._config.user, "")
+        self._credentials = Credentials.of(self._config.user, "")
         await self._spawn()
         self._life = asyncio.create_task(self._live(), name=f"service {self._name}")
 
@@ -142,7 +142,7 @@ class ServiceProcess:
                 env=self._env,
                 stdout=childs_end,
                 stderr=childs_end,
-                identity=self._identity,
+                credentials=self._credentials,
             )
         except (OSError, ValueError) as error:  # ValueError: a NUL in the command, a `=` in the name of a variable
             output.close()
