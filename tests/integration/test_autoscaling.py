@@ -61,12 +61,12 @@ def test_workers_that_can_not_be_added_cost_nobody_anything_and_are_tried_again_
                 await until(refused)
                 assert "exit code 3" in log.of("workers could not be added")[0]["error"]
                 stats = await pool.stats()
-                assert (stats.queued, stats.scaled, stats.scale_ups) == (3, 0, 0)
+                assert (stats.queued, stats.added, stats.scale_ups) == (3, 0, 0)
                 assert stats.waiting > 0.02
                 (tmp_path / "broken").unlink()
 
                 async def grown() -> bool:
-                    return (await pool.stats()).scaled == 2
+                    return (await pool.stats()).added == 2
 
                 await until(grown)
             (tmp_path / "go").touch()
@@ -104,7 +104,7 @@ def test_a_worker_that_was_started_before_a_reset_does_not_join_after_it(tmp_pat
             (tmp_path / "hold").unlink()
 
             async def grown() -> bool:
-                return (await pool.stats()).scaled >= 1
+                return (await pool.stats()).added >= 1
 
             await until(grown)
             (tmp_path / "go").touch()

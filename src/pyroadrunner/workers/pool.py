@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission, check
-from pyroadrunner.workers.allocator import Allocator
 from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
+from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
@@ -57,8 +57,8 @@ class Pool:
         self._has_surplus = False  # more workers than wanted, none of them free: the next ones that are leave
         self._waits = WaitTimes()
         self._subscribers = Subscribers()
-        self._allocator: Allocator | None = None
-        self._allocate(config)
+        self._allocator: DynamicAllocator | None = None
+        self._configure_allocator(config)
         self._ticker = Ticker(_tick(config), self._sweep)
 
     def __repr__(self) -> str:
@@ -253,10 +253,10 @@ class Pool:
         for worker in list(self._workers.members.values()):
             worker.expire(now, self._exec_ttl)
             busy = busy or worker.busy
-        scaled = self._allocator is not None and self._allocator.check(
+        added = self._allocator is not None and self._allocator.check(
             now, waited=self._queue.oldest_wait(now), queued=len(self._queue), idle=len(self._idle)
         )
-        return bool(self._queue) or busy or scaled
+        return bool(self._queue) or busy or added
 
     def _expire_queued(self, now: float) -> None:
         """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
@@ -293,7 +293,7 @@ class Pool:
             )
             if self._supervisor is not None:
                 self._supervisor.start()
-        self._allocate(config)
+        self._configure_allocator(config)
         self._workers.reconfigure(config)
         self._stop_surplus()
         for worker in list(self._workers.members.values()):
@@ -303,15 +303,15 @@ class Pool:
                 worker.retire(State.INVALID)
                 self._stop_when_idle(worker)
 
-    def _allocate(self, config: PoolConfig) -> None:
+    def _configure_allocator(self, config: PoolConfig) -> None:
         if self._allocator is not None:
-            self._allocator.scaler.reconfigure(config.dynamic_allocator)
+            self._allocator.policy.reconfigure(config.dynamic_allocator)
         elif config.dynamic_allocator is not None:
-            self._allocator = Allocator(self.name, config.dynamic_allocator, self._workers, self._stop_surplus)
+            self._allocator = DynamicAllocator(self.name, config.dynamic_allocator, self._workers, self._stop_surplus)
 
     async def stats(self) -> PoolStats:
         """The workers by state, the queue, the dynamic allocator; no look at the processes."""
-        scaler = self._allocator.scaler if self._allocator is not None else None
+        policy = self._allocator.policy if self._allocator is not None else None
         return PoolStats(
             states=Counter(worker.state for worker in self._workers.members.values()),
             free=len(self._idle),
@@ -320,9 +320,9 @@ class Pool:
             waits=tuple(self._waits.counts),
             waited_total=self._waits.total,
             waited_longest=self._waits.longest,
-            scaled=scaler.extra if scaler is not None else 0,
-            scale_ups=scaler.ups if scaler is not None else 0,
-            scale_downs=scaler.downs if scaler is not None else 0,
+            added=policy.added if policy is not None else 0,
+            scale_ups=policy.added_total if policy is not None else 0,
+            scale_downs=policy.removed_total if policy is not None else 0,
         )
 
     async def workers(self) -> list[WorkerInfo]:

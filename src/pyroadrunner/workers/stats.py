@@ -51,7 +51,7 @@ class PoolStats:
         waiting: seconds the oldest of them has been waiting; 0 = there is none.
         waits: requests that had to wait since the start, by :data:`BOUNDS`, as in :class:`WaitTimes`.
         waited_total, waited_longest: seconds, of all and of one.
-        scaled: workers the dynamic allocator has added and not let go.
+        added: workers the dynamic allocator has added and not let go.
         scale_ups, scale_downs: workers it has added and let go since the start.
     """
 
@@ -62,7 +62,7 @@ class PoolStats:
     waits: Sequence[int] = (0,) * (len(BOUNDS) + 1)
     waited_total: float = 0.0
     waited_longest: float = 0.0
-    scaled: int = 0
+    added: int = 0
     scale_ups: int = 0
     scale_downs: int = 0
 

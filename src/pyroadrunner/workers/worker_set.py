@@ -20,8 +20,8 @@ from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
-_FIRST_PAUSE = 0.1  # seconds before the second try
-_LONGEST_PAUSE = 5.0
+_MIN_BACKOFF = 0.1  # seconds before the second try
+_MAX_BACKOFF = 5.0
 _STABLE_AFTER = 1.0  # seconds after which a worker that got no request counts as working; others have to answer one
 _MIN_STOP_TIMEOUT = 1.0  # seconds for workers to stop once the grace period is over
 
@@ -303,4 +303,4 @@ class WorkerSet:
 
 def _backoff(failures: int) -> float:
     """Seconds until the next try after so many failures in a row; grows."""
-    return min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 16), _LONGEST_PAUSE)
+    return min(_MIN_BACKOFF * 2.0 ** min(failures - 1, 16), _MAX_BACKOFF)

@@ -29,7 +29,7 @@ async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
             "rr_http_pool_scaled_workers",
             "gauge",
             "Workers the dynamic allocator has added and not let go.",
-            [Sample({"pool": name}, one.scaled) for name, one in stats.items()],
+            [Sample({"pool": name}, one.added) for name, one in stats.items()],
         ),
         MetricFamily(
             "rr_http_pool_scalings_total",

@@ -1,0 +1,152 @@
+"""When workers are added, and when they leave again."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyroadrunner.workers.config import DynamicAllocatorConfig
+from pyroadrunner.workers.dynamic_allocator import MAX_BACKOFF, MIN_BACKOFF, ScalingPolicy
+
+WAIT = 0.1
+BASE = 2  # workers of the pool without the extra ones
+
+
+@pytest.fixture
+def policy() -> ScalingPolicy:
+    return ScalingPolicy(DynamicAllocatorConfig(max_workers=8, spawn_rate=5, idle_timeout=60.0, scale_up_wait=WAIT))
+
+
+def grow(policy: ScalingPolicy, now: float, waited: float = WAIT, queued: int = 50, room: int = 400) -> int:
+    return policy.grow(now, waited=waited, queued=queued, room=room)
+
+
+def grown(policy: ScalingPolicy, now: float = 100.0) -> ScalingPolicy:
+    """With all it may have, since ``now``."""
+    while count := grow(policy, now):
+        policy.on_started(now, count)
+        now += WAIT
+    return policy
+
+
+def shrink(policy: ScalingPolicy, now: float, needed: int = 0) -> int:
+    return policy.shrink(now, needed=needed, workers=BASE + policy.added)
+
+
+# -- up ----------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_added_before_a_request_has_waited(policy: ScalingPolicy) -> None:
+    assert grow(policy, 100.0, WAIT / 2) == 0
+    assert (policy.added, policy.starting) == (0, 0)
+
+
+def test_workers_are_added_by_the_spawn_rate_up_to_the_maximum(policy: ScalingPolicy) -> None:
+    assert grow(policy, 100.0) == 5
+    policy.on_started(101.0, 5)
+    assert grow(policy, 101.0 + 2 * WAIT) == 3
+    policy.on_started(102.0, 3)
+    assert grow(policy, 103.0) == 0
+    assert (policy.added, policy.added_total) == (8, 8)
+
+
+@pytest.mark.parametrize(("queued", "room", "count"), [(1, 400, 1), (3, 400, 3), (50, 2, 2), (50, 0, 0), (50, -1, 0)])
+def test_no_more_are_added_than_requests_wait_or_the_pool_may_have(
+    policy: ScalingPolicy, queued: int, room: int, count: int
+) -> None:
+    assert grow(policy, 100.0, queued=queued, room=room) == count
+
+
+def test_no_more_are_added_while_some_are_coming_and_before_they_had_time_to_help(policy: ScalingPolicy) -> None:
+    assert grow(policy, 100.0) == 5
+    assert grow(policy, 130.0, 30.0) == 0
+    policy.on_started(130.0, 5)
+    assert grow(policy, 130.0 + WAIT / 2, 30.0) == 0
+    assert grow(policy, 130.0 + WAIT, 30.0) == 3
+
+
+def test_workers_that_do_not_come_up_are_tried_again_with_growing_pauses(policy: ScalingPolicy) -> None:
+    now, pauses = 100.0, []
+    for _ in range(8):
+        assert grow(policy, now, 60.0) == 5
+        policy.on_started(now, 0)
+        began = now
+        while not grow(policy, now, 60.0):
+            now += 0.25
+        policy.starting = 0
+        pauses.append(now - began)
+    assert pauses[:3] == [MIN_BACKOFF, 2 * MIN_BACKOFF, 4 * MIN_BACKOFF]
+    assert pauses[-1] == MAX_BACKOFF
+    assert policy.added == 0
+
+
+def test_those_of_a_batch_that_came_up_count_and_the_pause_ends_with_a_success(policy: ScalingPolicy) -> None:
+    grow(policy, 100.0)
+    policy.on_started(100.0, 3)
+    assert policy.added == 3
+    assert grow(policy, 100.5) == 0
+    assert grow(policy, 100.0 + MIN_BACKOFF) == 5
+    policy.on_started(101.0, 5)
+    assert policy.added == 8
+    assert grow(policy, 102.0) == 0
+
+
+# -- down --------------------------------------------------------------------------------------------------------------
+
+
+def test_extra_workers_leave_in_steps_once_it_was_quiet_long_enough(policy: ScalingPolicy) -> None:
+    grown(policy, 100.0)
+    last = 100.0 + WAIT
+    assert shrink(policy, last + 59.0) == 0
+    assert shrink(policy, last + 60.0) == 5
+    assert shrink(policy, last + 61.0) == 0
+    assert shrink(policy, last + 119.0) == 0
+    assert shrink(policy, last + 120.0) == 3
+    assert shrink(policy, last + 500.0) == 0
+    assert (policy.added, policy.removed_total) == (0, 8)
+
+
+def test_those_that_the_busiest_moment_needed_stay(policy: ScalingPolicy) -> None:
+    grown(policy, 100.0)
+    assert shrink(policy, 130.0, needed=7) == 0
+    assert shrink(policy, 161.0, needed=1) == 3  # 10 there are, 7 were needed
+    assert shrink(policy, 170.0, needed=7) == 0
+    assert shrink(policy, 222.0, needed=1) == 0
+    assert shrink(policy, 283.0, needed=1) == 5  # a minute in which one was enough
+    assert policy.added == 0
+
+
+def test_nobody_leaves_while_requests_wait(policy: ScalingPolicy) -> None:
+    grown(policy, 100.0)
+    assert shrink(policy, 200.0, needed=30) == 0
+    assert policy.added == 8
+
+
+def test_a_pool_without_extra_workers_never_shrinks(policy: ScalingPolicy) -> None:
+    assert policy.shrink(1000.0, needed=0, workers=BASE) == 0
+
+
+def test_a_steady_load_between_the_sizes_does_not_swing(policy: ScalingPolicy) -> None:
+    """Six requests at any time, two workers without the extra ones: grown once, it stays so."""
+    changes = []
+    for tick in range(100_000):
+        now = tick * 0.05
+        workers = BASE + policy.added
+        queued = max(0, 6 - workers)
+        if count := policy.grow(now, waited=0.2 if queued else 0.0, queued=queued, room=400):
+            policy.on_started(now, count)
+            changes.append(count)
+        if count := policy.shrink(now, needed=6, workers=BASE + policy.added):
+            changes.append(-count)
+    assert changes == [4]
+
+
+# -- reconfigured ------------------------------------------------------------------------------------------------------
+
+
+def test_more_than_a_new_limit_allows_leave_at_once(policy: ScalingPolicy) -> None:
+    grown(policy, 100.0)
+    policy.reconfigure(DynamicAllocatorConfig(max_workers=6))
+    assert shrink(policy, 101.0, needed=50) == 2
+    policy.reconfigure(None)
+    assert shrink(policy, 102.0, needed=50) == 6
+    assert grow(policy, 200.0) == 0
