@@ -5,8 +5,11 @@ A key is in one of the two tables, or a test fails: nobody may be told that a ch
 
 from __future__ import annotations
 
+from pyroadrunner.workers.reloadable import POOL_KEYS, POOL_RESTART_KEYS
+
 LIVE_KEYS = frozenset(
     {
+        *(f"pool.{key}" for key in POOL_KEYS),
         "access_logs",
         "codec",
         "custom",
@@ -25,20 +28,11 @@ LIVE_KEYS = frozenset(
         "trusted_subnets",
         "trusted_walk",
         "uploads",
-        "pool.allocate_timeout",
-        "pool.destroy_timeout",
-        "pool.dynamic_allocator",
-        "pool.max_jobs",
-        "pool.max_lifo_wait",
-        "pool.max_queue_size",
-        "pool.num_workers",
-        "pool.reset_timeout",
-        "pool.stream_timeout",
-        "pool.supervisor",
     }
 )
 
 # The sockets, and what a worker is.
 RESTART_KEYS = frozenset(
-    {"address", "fcgi", "http10", "http2", "http3", "routes", "socket_mode", "ssl", "pool.command", "pool.debug"}
+    {"address", "fcgi", "http10", "http2", "http3", "routes", "socket_mode", "ssl"}
+    | {f"pool.{key}" for key in POOL_RESTART_KEYS}
 )

@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from pyroadrunner.contracts import MetricFamily, Sample, WorkerPool
 from pyroadrunner.workers.state import State
-from pyroadrunner.workers.stats import BOUNDS, PoolStats
-
-
-async def queue_metrics(pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
-    """Queue and dynamic allocator of each pool (ours), with the pool's name as label."""
-    stats = {name: await pool.stats() for name, pool in pools.items()}
-    return [
-        MetricFamily(
-            "rr_http_pool_queue",
-            "gauge",
-            "Requests that wait for a worker.",
-            [Sample({"pool": name}, one.queued) for name, one in stats.items()],
-        ),
-        MetricFamily(
-            "rr_http_pool_queue_wait_seconds",
-            "histogram",
-            "How long requests have waited for a worker, those that had to.",
-            [sample for name, one in stats.items() for sample in _waits(name, one)],
-        ),
-        MetricFamily(
-            "rr_http_pool_scaled_workers",
-            "gauge",
-            "Workers the dynamic allocator has added and not let go.",
-            [Sample({"pool": name}, one.added) for name, one in stats.items()],
-        ),
-        MetricFamily(
-            "rr_http_pool_scalings_total",
-            "counter",
-            "Workers the dynamic allocator has added (up) and let go (down).",
-            [sample for name, one in stats.items() for sample in _scalings(name, one)],
-        ),
-    ]
 
 
 async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> list[MetricFamily]:
@@ -54,17 +22,3 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
         ),
         MetricFamily("rr_http_uptime_seconds", "counter", "Seconds since the start.", [Sample({}, int(uptime))]),
     ]
-
-
-def _waits(pool: str, stats: PoolStats) -> Iterator[Sample]:
-    so_far = 0
-    for bound, count in zip((*map("{:g}".format, BOUNDS), "+Inf"), stats.waits, strict=True):
-        so_far += count
-        yield Sample({"pool": pool, "le": bound}, so_far, "_bucket")
-    yield Sample({"pool": pool}, stats.waited_total, "_sum")
-    yield Sample({"pool": pool}, stats.waited, "_count")
-
-
-def _scalings(pool: str, stats: PoolStats) -> Iterator[Sample]:
-    yield Sample({"pool": pool, "direction": "up"}, stats.scale_ups)
-    yield Sample({"pool": pool, "direction": "down"}, stats.scale_downs)

@@ -20,15 +20,17 @@ from pyroadrunner.plugins.http.departures import Departures, PendingCalls
 from pyroadrunner.plugins.http.doors import Doors
 from pyroadrunner.plugins.http.entry import chain
 from pyroadrunner.plugins.http.live import LIVE_KEYS
-from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
+from pyroadrunner.plugins.http.metrics import request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.plugins.http.uploads import UploadRules
+from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.child_process import Credentials
 from pyroadrunner.workers.health import all_serve, has_free_worker
+from pyroadrunner.workers.metrics import queue_metrics
+from pyroadrunner.workers.pools import destroy_pools, start_pools
 
 _GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
 
@@ -70,7 +72,9 @@ class HttpPlugin:
         # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
         doors = Doors(self._config, experimental=bool(self._config.http3.address) and self._effective.experimental)
         try:
-            self._pools = await start_pools(self._factory, self._config.pools())
+            self._pools = await start_pools(
+                self._factory, self._config.pools(), {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO
+            )
             await doors.start(partial(self._chain, self._config, self._effective.as_dict()))
         except BaseException as wrong:
             await doors.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
@@ -135,7 +139,7 @@ class HttpPlugin:
     async def metrics(self) -> Sequence[MetricFamily]:
         """Of the pools: queue, dynamic allocator; of the requests."""
         requests = await request_metrics(self._pools, monotonic() - self._began)
-        return [*await queue_metrics(self._pools), *requests, *self._tally.families()]
+        return [*await queue_metrics("http", self._pools), *requests, *self._tally.families()]
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from pyroadrunner.plugins.http.metrics import queue_metrics, request_metrics
+from pyroadrunner.plugins.http.metrics import request_metrics
+from pyroadrunner.workers.metrics import queue_metrics
 from pyroadrunner.workers.stats import BOUNDS, PoolStats
 from support.rpc import FakePool, worker
 
@@ -19,7 +20,7 @@ class BusyPool(FakePool):
 
 
 def test_queue_and_allocator_of_each_pool_are_told() -> None:
-    families = asyncio.run(queue_metrics({"http": FakePool("http"), "http.slow": BusyPool("http.slow")}))
+    families = asyncio.run(queue_metrics("http", {"http": FakePool("http"), "http.slow": BusyPool("http.slow")}))
     told = {
         family.name + sample.suffix: sample.value
         for family in families

@@ -1,28 +1,34 @@
-"""The pools behind the paths: all started at once, none left over when one does not come up."""
+"""The pools of a plugin: all started at once, none left over when one does not come up."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 
-from pyroadrunner.contracts import PoolFactory, WorkerPool
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.contract import PoolFactory, WorkerPool
 
 
-async def start_pools(factory: PoolFactory, configs: Mapping[str, PoolConfig]) -> dict[str, WorkerPool]:
+async def start_pools(
+    factory: PoolFactory,
+    configs: Mapping[str, PoolConfig],
+    env: Mapping[str, str],
+    *,
+    queue: QueuePolicy = QueuePolicy.FIFO,
+) -> dict[str, WorkerPool]:
     """All at once, since workers take their time to boot.
 
     Args:
         configs: by the pool's name.
+        env: extra environment of the workers (``RR_MODE``), over ``server.env``.
+        queue: in which order waiting calls are served.
 
     Raises:
         WorkerStartError: of the first that did not come up.
     """
     tasks = {
-        name: asyncio.ensure_future(
-            factory.create_pool(name, config, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO)
-        )
+        name: asyncio.ensure_future(factory.create_pool(name, config, env, queue=queue))
         for name, config in configs.items()
     }
     try:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from pyroadrunner.plugins.http.pools import destroy_pools, start_pools
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.errors import WorkerStartError
+from pyroadrunner.workers.pools import destroy_pools, start_pools
 from support.asgi import ScriptedPool
 
 CONFIGS = {"http": PoolConfig(num_workers=1), "http.slow": PoolConfig(num_workers=2), "http.big": PoolConfig()}
@@ -40,7 +40,7 @@ class Factory:
 def test_they_start_side_by_side() -> None:
     async def main() -> None:
         factory = Factory()
-        start = asyncio.create_task(start_pools(factory, CONFIGS))
+        start = asyncio.create_task(start_pools(factory, CONFIGS, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert [(name, workers) for name, workers, _ in factory.begun] == [
@@ -65,7 +65,7 @@ def test_none_is_left_when_one_does_not_come_up() -> None:
         factory.gates["http"].set()
         factory.gates["http.slow"].set()
         with pytest.raises(WorkerStartError, match="no hello"):
-            await start_pools(factory, CONFIGS)
+            await start_pools(factory, CONFIGS, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO)
         assert list(factory.made) == ["http"]
         assert factory.made["http"].destroyed
 
@@ -76,7 +76,7 @@ def test_none_is_left_when_the_start_is_given_up() -> None:
     async def main() -> None:
         factory = Factory()
         factory.gates["http"].set()
-        start = asyncio.create_task(start_pools(factory, CONFIGS))
+        start = asyncio.create_task(start_pools(factory, CONFIGS, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO))
         for _ in range(5):
             await asyncio.sleep(0)
         assert "http" in factory.made
