@@ -37,7 +37,7 @@ class PhpChild:
         self.process = process
         self.server = server
 
-    def greet(self) -> None:
+    def handshake(self) -> None:
         """The handshake: the worker answers with its own pid."""
         self.server.send(encode(Flag.CONTROL | Flag.JSON, b'{"pid":1}'))
         assert self.server.receive() == Frame(Flag.CONTROL, b'{"pid":%d}' % self.process.pid)
@@ -64,7 +64,7 @@ def spawn(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Spawn]:
             path.write_text(PRELUDE + script)
             script = path
         children.append(_start(php, script, relay, tmp_path, env or {}))
-        children[-1].greet()
+        children[-1].handshake()
         return children[-1]
 
     yield start

@@ -29,7 +29,7 @@ class Child:
         self.process = process
         self.server = server
 
-    def greet(self) -> None:
+    def handshake(self) -> None:
         """The handshake: the worker answers with its own pid."""
         self.server.send(encode(Flag.CONTROL | Flag.JSON, b'{"pid":1}'))
         assert self.server.receive() == Frame(Flag.CONTROL, b'{"pid":%d}' % self.process.pid)
@@ -55,7 +55,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
             path.write_text(script)
             script = path
         children.append(_start(script, relay, tmp_path))
-        children[-1].greet()
+        children[-1].handshake()
         return children[-1]
 
     yield start

@@ -370,7 +370,7 @@ def test_the_end_of_a_paused_peer_is_told_after_what_it_sent(run: Run, kind: Kin
 def test_the_greeting_gives_the_pid_and_keeps_what_came_with_it(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
-            hello = relay.greet(1234)
+            hello = relay.handshake(1234)
             assert await peer.read(len(hello_request(1234))) == hello_request(1234)
             await peer.write(HELLO + ANSWER + ANSWER)
             assert await hello == 77
@@ -385,7 +385,7 @@ def test_the_greeting_gives_the_pid_and_keeps_what_came_with_it(run: Run, kind: 
 def test_an_end_nobody_heard_is_told_to_the_next_owner(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
-            hello = relay.greet(1)
+            hello = relay.handshake(1)
             await peer.write(HELLO)
             peer.close()
             await hello
@@ -399,7 +399,7 @@ def test_an_end_nobody_heard_is_told_to_the_next_owner(run: Run, kind: Kind) -> 
 def test_who_never_hears_makes_the_peer_wait(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
-            hello = relay.greet(1)
+            hello = relay.handshake(1)
             await peer.write(HELLO + ANSWER)
             await hello
             sent = peer.fill(ANSWER)
@@ -424,7 +424,7 @@ def test_a_greeting_that_is_not_answered_says_why(
 ) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
-            hello = relay.greet(1)
+            hello = relay.handshake(1)
             # Read first: a socket closed with something unread is reset, and what it sent before is lost.
             await peer.read(len(hello_request(1)))
             await peer.write(answer)

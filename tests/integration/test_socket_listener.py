@@ -290,7 +290,7 @@ def test_a_client_that_says_anything_else_loses_its_own_connection_only(run: Run
             await stranger.asked()
             await stranger.say(said)
             assert await stranger.cut()
-            assert "strangers=1" in repr(listener), "the silent one is still there"
+            assert "unidentified=1" in repr(listener), "the silent one is still there"
             assert await works(listener)
             await silent.asked()
 
@@ -303,7 +303,7 @@ def test_a_client_that_hangs_up_in_the_middle_of_its_hello_is_forgotten(run: Run
             await client.asked()
             await client.say(encode(0x01, b'{"pid":77}')[:14])
             await client.close()
-            await eventually(lambda: "strangers=0" in repr(listener))
+            await eventually(lambda: "unidentified=0" in repr(listener))
             assert await works(listener)
 
     run(main())
@@ -334,11 +334,11 @@ def test_a_worker_that_boots_for_longer_than_the_silence_allowed_is_not_cut_whil
 
 
 def test_of_too_many_silent_clients_the_oldest_is_cut(run: Run, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "_MAX_STRANGERS", 3)
+    monkeypatch.setattr(sockets, "_MAX_UNIDENTIFIED", 3)
 
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 3) as (first, *_):
-            await eventually(lambda: "strangers=3" in repr(listener))
+            await eventually(lambda: "unidentified=3" in repr(listener))
             assert await works(listener)
             assert await first.cut()
 
@@ -356,7 +356,7 @@ def test_close_ends_everything_that_was_not_claimed_and_leaves_what_was(run: Run
             await worker.hello(1)
             relay = await expected
             await unclaimed.hello(3)
-            await eventually(lambda: "unclaimed=1, strangers=1" in repr(listener))
+            await eventually(lambda: "unclaimed=1, unidentified=1" in repr(listener))
             await listener.close()
             await listener.close()
             with pytest.raises(RelayError, match="the relay's listener was closed"):

@@ -82,7 +82,7 @@ class PipePair:
         it belongs to the child now. Safe to cancel."""
         os.close(self.child_stdout)
         relay = PipeRelay(max_payload, self.child_stdin)
-        await undivided(self._join(relay), relay.close)
+        await uncancelled(self._join(relay), relay.close)
         return relay
 
     async def _join(self, relay: PipeRelay) -> None:
@@ -108,7 +108,7 @@ def pipe_file(descriptor: int, mode: str) -> IO[bytes]:
     return open(descriptor, mode, buffering=0, closefd=owns)
 
 
-async def undivided(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:
+async def uncancelled(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:
     """Await ``connect_read_pipe`` or ``connect_write_pipe``, which then always run to their end.
 
     Cancelled in the middle, they leave it open which descriptors the loop has closed and which nobody will (uvloop: the

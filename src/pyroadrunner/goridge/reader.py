@@ -1,9 +1,9 @@
 """Bytes so far -> frames, or "need more". Pure and incremental: pieces may be cut anywhere.
 
 Theory of operation. Almost always a chunk from the relay is exactly one small frame, so ``feed`` first tries to cut
-frames straight out of the chunk. Only what is left over is kept: an incomplete header (with its options) in ``_rest``;
-after that the frame waits in ``_open`` for its payload, whose pieces are joined once when the last one is there (a
-100 MB answer is copied once, not once per read).
+frames straight out of the chunk. Only what is left over is kept: an incomplete header (with its options) in
+``_buffer``; after that the frame waits in ``_open`` for its payload, whose pieces are joined once when the last one is
+there (a 100 MB answer is copied once, not once per read).
 
 A peer that writes text to its stdout is found out at its first byte (no frame starts with anything but ``0x1?``), not
 after the number of bytes its low nibble happens to ask for.
@@ -39,14 +39,24 @@ class FrameReader:
         completed: the frames that the :meth:`feed` which raised had completed before the fault.
     """
 
-    __slots__ = ("_beginning", "_length", "_missing", "_open", "_pieces", "_rest", "_size", "completed", "max_payload")
+    __slots__ = (
+        "_beginning",
+        "_buffer",
+        "_length",
+        "_missing",
+        "_open",
+        "_pieces",
+        "_size",
+        "completed",
+        "max_payload",
+    )
 
     def __init__(self, max_payload: int = MAX_PAYLOAD, *, beginning: int = 0) -> None:
         self.max_payload = max_payload
         self._beginning = beginning
         self._length = 0  # of a frame that is too large, once its beginning is awaited
         self.completed: list[Frame] = []
-        self._rest = b""  # of a header that is not complete
+        self._buffer = b""  # of a header that is not complete
         self._open: Frame | None = None  # its payload is not complete: ``_missing`` bytes are still to come
         self._pieces: list[bytes] = []
         self._size = 0  # bytes of ``_open`` up to its payload, and of ``_pieces``
@@ -58,7 +68,7 @@ class FrameReader:
     @property
     def buffered(self) -> int:
         """Bytes of a frame that is not complete; 0 at a frame boundary."""
-        return len(self._rest) + self._size
+        return len(self._buffer) + self._size
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived, return the frames it completes, in order.
@@ -86,9 +96,9 @@ class FrameReader:
                 raise self._pass(self._close(self._open, data[:at]), data[at:])
             else:
                 frames.append(self._close(self._open, data[:at]))
-        elif self._rest:
-            data = self._rest + data
-            self._rest = b""
+        elif self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
         end = len(data)
         while at < end:
             first = data[at]
@@ -105,7 +115,7 @@ class FrameReader:
                     self.completed = frames
                     raise FrameTooLarge(length, self.max_payload)
             if start > end:
-                self._rest = data[at:]
+                self._buffer = data[at:]
                 return frames
             if first == 0x14:
                 options: tuple[int, ...] = _WORD(data, at + HEADER_SIZE)

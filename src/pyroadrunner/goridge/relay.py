@@ -65,7 +65,7 @@ class Relay(asyncio.Protocol):
     @on_frame.setter
     def on_frame(self, callback: OnFrame) -> None:
         self._on_frame = callback
-        self._bring_early()
+        self._schedule_early()
 
     @property
     def on_lost(self) -> OnLost:
@@ -76,13 +76,13 @@ class Relay(asyncio.Protocol):
     @on_lost.setter
     def on_lost(self, callback: OnLost) -> None:
         self._on_lost = callback
-        self._bring_early()
+        self._schedule_early()
 
     def hold(self) -> None:
         """Keep what comes until ``on_frame`` and ``on_lost`` are set again."""
         self._on_frame, self._on_lost = self._keep_frame, self._keep_loss
 
-    def greet(self, pid: int) -> asyncio.Future[int]:
+    def handshake(self, pid: int) -> asyncio.Future[int]:
         """Ask the peer who it is; afterwards the relay holds what comes.
 
         Args:
@@ -120,7 +120,7 @@ class Relay(asyncio.Protocol):
     def _keep_loss(self, error: FrameError | RelayError) -> None:
         self._early_loss = error
 
-    def _bring_early(self) -> None:
+    def _schedule_early(self) -> None:
         if self._early or self._early_loss is not None:
             asyncio.get_running_loop().call_soon(self._deliver_early)
 

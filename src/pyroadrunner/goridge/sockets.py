@@ -22,7 +22,7 @@ from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress, pa
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.listen import BACKLOG, Listening, listen
 
-_MAX_STRANGERS = 1024  # connections that have not said hello; more than any pool has workers
+_MAX_UNIDENTIFIED = 1024  # connections that have not said hello; more than any pool has workers
 _MAX_UNCLAIMED = 512
 _UNCLAIMED_FOR = 10.0  # seconds
 _HELLO_TIMEOUT = 60.0  # seconds; a worker may connect first and boot its application before it answers
@@ -72,7 +72,7 @@ class SocketListener:
         self._hello_timeout = hello_timeout
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
-        self._strangers: dict[Relay, asyncio.TimerHandle] = {}  # in the order they came
+        self._unidentified: dict[Relay, asyncio.TimerHandle] = {}  # in the order they came
         self._unclaimed: dict[int, tuple[Relay, asyncio.TimerHandle]] = {}  # by pid
         self._expected: dict[int, asyncio.Future[Relay]] = {}  # by pid
 
@@ -80,7 +80,7 @@ class SocketListener:
         state = "listening" if self._listening else "closed"
         return (
             f"SocketListener({self.address}, {state}, expected={len(self._expected)}, "
-            f"unclaimed={len(self._unclaimed)}, strangers={len(self._strangers)})"
+            f"unclaimed={len(self._unclaimed)}, unidentified={len(self._unidentified)})"
         )
 
     @property
@@ -124,7 +124,7 @@ class SocketListener:
         if relay is None:
             self._expected[pid] = wanted
         else:
-            self._give(relay, wanted)
+            self._claim(relay, wanted)
         return wanted
 
     def forget(self, pid: int) -> None:
@@ -143,8 +143,8 @@ class SocketListener:
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.close()
-        for relay in list(self._strangers):
-            self._drop_stranger(relay)
+        for relay in list(self._unidentified):
+            self._drop_unidentified(relay)
         for pid in list(self._unclaimed):
             self._drop_unclaimed(pid)
         for wanted in self._expected.values():
@@ -159,39 +159,39 @@ class SocketListener:
         if self._listening is None:  # accepted in the turn in which the listener was closed
             relay.close()
             return
-        if len(self._strangers) >= _MAX_STRANGERS:
-            self._drop_stranger(next(iter(self._strangers)))
+        if len(self._unidentified) >= _MAX_UNIDENTIFIED:
+            self._drop_unidentified(next(iter(self._unidentified)))
         loop = asyncio.get_running_loop()
-        self._strangers[relay] = loop.call_later(self._hello_timeout, self._too_late, relay)
-        relay.greet(os.getpid()).add_done_callback(lambda hello: self._greeted(relay, hello))
+        self._unidentified[relay] = loop.call_later(self._hello_timeout, self._on_hello_timeout, relay)
+        relay.handshake(os.getpid()).add_done_callback(lambda hello: self._on_hello(relay, hello))
 
-    def _too_late(self, relay: Relay) -> None:
+    def _on_hello_timeout(self, relay: Relay) -> None:
         if any(not wanted.done() for wanted in self._expected.values()):
             # It may be a worker that still boots; how long that may take is its spawner's business.
-            again = asyncio.get_running_loop().call_later(self._hello_timeout, self._too_late, relay)
-            self._strangers[relay] = again
+            again = asyncio.get_running_loop().call_later(self._hello_timeout, self._on_hello_timeout, relay)
+            self._unidentified[relay] = again
             return
         log.warning("a client of the relay did not say who it is", relay=self.address, timeout=self._hello_timeout)
-        self._drop_stranger(relay)
+        self._drop_unidentified(relay)
 
-    def _greeted(self, relay: Relay, hello: asyncio.Future[int]) -> None:
+    def _on_hello(self, relay: Relay, hello: asyncio.Future[int]) -> None:
         error = hello.exception()
-        if relay not in self._strangers:  # dropped meanwhile
+        if relay not in self._unidentified:  # dropped meanwhile
             return
         if error is not None:
             if isinstance(error, FrameError | RelayError):
                 log.warning("a client of the relay is no worker", relay=self.address, error=str(error))
-            self._drop_stranger(relay)
+            self._drop_unidentified(relay)
             return
-        self._strangers.pop(relay).cancel()
+        self._unidentified.pop(relay).cancel()
         pid = hello.result()
         wanted = self._expected.pop(pid, None)
         if wanted is not None and not wanted.done():
-            self._give(relay, wanted)
+            self._claim(relay, wanted)
         else:
             self._keep(pid, relay)
 
-    def _give(self, relay: Relay, wanted: asyncio.Future[Relay]) -> None:
+    def _claim(self, relay: Relay, wanted: asyncio.Future[Relay]) -> None:
         relay.limit_payload(self._max_payload)
         wanted.set_result(relay)
 
@@ -203,10 +203,10 @@ class SocketListener:
             relay = first
         if len(self._unclaimed) >= _MAX_UNCLAIMED:
             self._drop_unclaimed(next(iter(self._unclaimed)))
-        expiry = asyncio.get_running_loop().call_later(_UNCLAIMED_FOR, self._nobody_came, pid)
+        expiry = asyncio.get_running_loop().call_later(_UNCLAIMED_FOR, self._on_unclaimed_timeout, pid)
         self._unclaimed[pid] = relay, expiry
 
-    def _nobody_came(self, pid: int) -> None:
+    def _on_unclaimed_timeout(self, pid: int) -> None:
         log.warning(
             "a process that is no child of this server said hello; workers behind a wrapper (sh -c, docker exec, sudo) "
             "have another pid than the command that was started: use `relay: pipes` for them",
@@ -215,8 +215,8 @@ class SocketListener:
         )
         self._drop_unclaimed(pid)
 
-    def _drop_stranger(self, relay: Relay) -> None:
-        self._strangers.pop(relay).cancel()
+    def _drop_unidentified(self, relay: Relay) -> None:
+        self._unidentified.pop(relay).cancel()
         relay.close()
 
     def _pop_unclaimed(self, pid: int) -> Relay | None:

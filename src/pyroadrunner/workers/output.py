@@ -14,7 +14,7 @@ from typing import cast
 
 import msgspec
 
-from pyroadrunner.goridge.pipes import pipe_file, undivided
+from pyroadrunner.goridge.pipes import pipe_file, uncancelled
 
 MAX_LINE = 64 * 1024  # bytes; a longer line is cut into several
 _KEPT_LINES = 200
@@ -63,7 +63,7 @@ class OutputReader(asyncio.Protocol):
         ours, childs = os.pipe()
         connecting = asyncio.get_running_loop().connect_read_pipe(lambda: self, pipe_file(ours, "rb"))
         try:
-            await undivided(connecting, self.close)
+            await uncancelled(connecting, self.close)
         except BaseException:
             os.close(childs)
             raise

@@ -114,7 +114,7 @@ class _Start:
             pipes.close()
             raise
         self._relay = relay = await pipes.connect(MAX_ANSWER)
-        hello = relay.greet(os.getpid())
+        hello = relay.handshake(os.getpid())
         await asyncio.wait([hello], timeout=timeout)
         if not hello.done():
             raise self._error(no_hello(timeout), None)
