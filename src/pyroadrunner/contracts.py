@@ -86,13 +86,13 @@ class RpcMethod:
         argument: type (msgspec) of the argument for JSON and msgpack. An empty body gives ``argument()``.
         message: protobuf class of the request where the method is protobuf-typed, else ``None``; then ``argument`` is
             not used: every codec is decoded into the message.
-        abandoned: whether a call that runs is cancelled when its client hangs up; others run to their end.
+        cancel_on_disconnect: whether a call that runs is cancelled when its client hangs up; others run to their end.
     """
 
     call: Callable[[Any], Any]
     argument: type = bool
     message: type | None = None
-    abandoned: bool = False
+    cancel_on_disconnect: bool = False
 
 
 @runtime_checkable

@@ -15,9 +15,9 @@ from pyroadrunner.goridge.frame import Flag, encode
 from pyroadrunner.goridge.rpc import encode_call
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.plugins.rpc import connection
-from pyroadrunner.plugins.rpc.exchange import Exchange
 from pyroadrunner.plugins.rpc.methods import Methods
 from pyroadrunner.plugins.rpc.plugin import RpcPlugin
+from pyroadrunner.plugins.rpc.server import RpcServer
 from support.relays import LOOPS, Run, eventually, open_descriptors
 from support.rpc import Lab, RpcPeer, peer_of, running_rpc
 
@@ -199,20 +199,20 @@ def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest
 
 def test_more_clients_than_there_may_be_are_turned_away_until_some_leave(run: Run) -> None:
     async def main() -> None:
-        exchange = Exchange(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods}), max_connections=5)
-        await exchange.start()
-        peers = [await RpcPeer.connect(exchange.address) for _ in range(5)]
+        server = RpcServer(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods}), max_connections=5)
+        await server.start()
+        peers = [await RpcPeer.connect(server.address) for _ in range(5)]
         for peer in peers:
             assert await peer.call("lab.Echo", "in") == "in"
-        late = await RpcPeer.connect(exchange.address)
+        late = await RpcPeer.connect(server.address)
         assert await late.frame() is None
         peers[0].close()
-        await eventually(lambda: "connections=4" in repr(exchange))
-        again = await RpcPeer.connect(exchange.address)
+        await eventually(lambda: "connections=4" in repr(server))
+        again = await RpcPeer.connect(server.address)
         assert await again.call("lab.Echo", "in") == "in"
         for peer in [*peers, late, again]:
             peer.close()
-        await exchange.stop(1)
+        await server.stop(1)
 
     run(main())
 

@@ -11,8 +11,8 @@ from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.encoding import DEFAULT_LISTEN
 from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
-from pyroadrunner.sdk.rpc.wire import DEFAULT_LISTEN
 
 __all__ = ["CallFailed", "NoRpc", "RpcClient", "Unreachable", "server_address"]
 

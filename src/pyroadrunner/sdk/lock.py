@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.sdk.rpc import RpcClient
+from pyroadrunner.sdk.rpc.encoding import TIMEOUT
 from pyroadrunner.sdk.rpc.errors import too_late
-from pyroadrunner.sdk.rpc.wire import TIMEOUT
 
 if TYPE_CHECKING:
     from pyroadrunner.sdk.rpc import AsyncRpcClient

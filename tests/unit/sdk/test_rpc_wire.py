@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyroadrunner.goridge.rpc import Answer
-from pyroadrunner.sdk.rpc import wire
+from pyroadrunner.sdk.rpc import encoding
 from pyroadrunner.sdk.rpc.errors import RpcError
 from support.messages import Order
 
@@ -13,10 +13,10 @@ from support.messages import Order
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 200_000])
 def test_a_result_that_is_no_json_is_an_error_of_the_call(body: bytes) -> None:
     with pytest.raises(RpcError, match=r"the server's answer cannot be read: ."):
-        wire.json_result(Answer(1, b"lab.Echo", body, failed=False))
+        encoding.json_result(Answer(1, b"lab.Echo", body, failed=False))
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\x0b" * 200_000])
 def test_a_result_that_is_no_message_is_an_error_of_the_call(body: bytes) -> None:
     with pytest.raises(RpcError, match=r"the server's answer cannot be read: ."):
-        wire.message_result(Answer(1, b"lab.Echo", body, failed=False), Order)
+        encoding.message_result(Answer(1, b"lab.Echo", body, failed=False), Order)

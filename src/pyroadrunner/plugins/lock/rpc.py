@@ -21,8 +21,12 @@ class LockRpc:
 
     def methods(self) -> Mapping[str, RpcMethod]:
         return {
-            "Lock": RpcMethod(lambda request: self._lock(request, read=False), message=Request, abandoned=True),
-            "LockRead": RpcMethod(lambda request: self._lock(request, read=True), message=Request, abandoned=True),
+            "Lock": RpcMethod(
+                lambda request: self._lock(request, read=False), message=Request, cancel_on_disconnect=True
+            ),
+            "LockRead": RpcMethod(
+                lambda request: self._lock(request, read=True), message=Request, cancel_on_disconnect=True
+            ),
             "Release": RpcMethod(self.release, message=Request),
             "ForceRelease": RpcMethod(self.force_release, message=Request),
             "Exists": RpcMethod(self.exists, message=Request),

@@ -16,8 +16,8 @@ from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.plugins.rpc import messages
 from pyroadrunner.plugins.rpc.errors import BadArgument, NotProtobuf, UnknownCodec
-from pyroadrunner.plugins.rpc.keys import holds_structs, renamed
-from pyroadrunner.plugins.rpc.wording import json_fault, msgpack_fault
+from pyroadrunner.plugins.rpc.field_names import holds_structs, renamed
+from pyroadrunner.plugins.rpc.go_errors import json_error, msgpack_error
 
 Reader = Callable[[bytes], Any]
 
@@ -70,7 +70,7 @@ def _json_reader(argument: type) -> Reader:
         except UNREADABLE as error:
             if body.strip() == b"null":
                 return argument()
-            raise BadArgument(json_fault(body, argument, error)) from error
+            raise BadArgument(json_error(body, argument, error)) from error
 
     return read
 
@@ -89,7 +89,7 @@ def _msgpack_reader(argument: type) -> Reader:
                 return value.decode()
             return structs(value) if structs else msgspec.convert(value, argument)
         except UNREADABLE as error:
-            raise BadArgument(msgpack_fault(body, argument, error)) from error
+            raise BadArgument(msgpack_error(body, argument, error)) from error
 
     return read
 
@@ -114,11 +114,11 @@ def _plain_json(body: bytes) -> Any:
     try:
         return _decode_json(body)
     except UNREADABLE as error:
-        raise BadArgument(json_fault(body, dict, error)) from error
+        raise BadArgument(json_error(body, dict, error)) from error
 
 
 def _plain_msgpack(body: bytes) -> Any:
     try:
         return _decode_msgpack(body)
     except UNREADABLE as error:
-        raise BadArgument(msgpack_fault(body, dict, error)) from error
+        raise BadArgument(msgpack_error(body, dict, error)) from error

@@ -9,8 +9,8 @@ calls and never reads would otherwise fill the memory.
 A client that ends its side, or sends what is no call, gets the answers of its running calls; then the connection is
 closed (goridge does the same). What it says after something that is no call is not looked at: where the next frame
 would start is unknown. Calls of a client that has gone run to their end, as in RoadRunner: a reset half done would be
-worse than one nobody waits for. Only methods that say so (``abandoned``: waiting for a lock) are cancelled, also when
-the client ends just its own side: a process that was killed looks the same.
+worse than one nobody waits for. Only methods that say so (``cancel_on_disconnect``: waiting for a lock) are cancelled,
+also when the client ends just its own side: a process that was killed looks the same.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ MAX_RUNNING = 1024  # calls of one client at a time
 log = Log("rpc")
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who wants to know which connections there are."""
 
-    def opened(self, connection: Connection) -> None: ...
+    def opened(self, connection: RpcConnection) -> None: ...
 
-    def closed(self, connection: Connection) -> None: ...
+    def closed(self, connection: RpcConnection) -> None: ...
 
 
-class Connection(asyncio.Protocol):
+class RpcConnection(asyncio.Protocol):
     """One client's connection.
 
     Attributes:
@@ -53,10 +53,10 @@ class Connection(asyncio.Protocol):
         called: whether it has made a call.
     """
 
-    def __init__(self, methods: Methods, owner: Owner) -> None:
+    def __init__(self, methods: Methods, owner: ConnectionOwner) -> None:
         self.tasks: dict[Call, asyncio.Task[None]] = {}
         self.called = False
-        self._abandoned: dict[Call, asyncio.Task[None]] = {}  # of them, those that end with the client
+        self._cancel_on_disconnect: dict[Call, asyncio.Task[None]] = {}  # of them, those that end with the client
         self._methods = methods
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
 
     def __repr__(self) -> str:
         state = "closed" if self._transport is None else "ending" if self._ending else "open"
-        return f"Connection({state}, running={len(self.tasks)}, waiting={len(self._waiting)})"
+        return f"RpcConnection({state}, running={len(self.tasks)}, waiting={len(self._waiting)})"
 
     def end(self) -> None:
         """Take no more calls; close when the running ones are answered. Idempotent."""
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
         self._take()
 
     def eof_received(self) -> bool:
-        self._abandon()
+        self._cancel_abandoned()
         self._finish()
         return True  # the transport stays: answers are still to be written
 
@@ -124,13 +124,13 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._ending = True
         self._waiting.clear()
-        self._abandon()
+        self._cancel_abandoned()
         self._owner.closed(self)
 
-    def _abandon(self) -> None:
-        for task in self._abandoned.values():
+    def _cancel_abandoned(self) -> None:
+        for task in self._cancel_on_disconnect.values():
             self._loop.call_soon(task.cancel)  # soon: a task that has not begun would not get to its clean-up
-        self._abandoned.clear()
+        self._cancel_on_disconnect.clear()
 
     # calls
 
@@ -163,8 +163,8 @@ class Connection(asyncio.Protocol):
             result = method.call(method.readers.get(codec, no_codec)(call.body))
             if _awaited[type(result)]:
                 self.tasks[call] = task = self._loop.create_task(self._wait(call, method, result))
-                if method.abandoned:
-                    self._abandoned[call] = task
+                if method.cancel_on_disconnect:
+                    self._cancel_on_disconnect[call] = task
                 return
             frame = encode_result(call, method.writers[codec](result))
         except Exception as error:  # a bug of the method ends this call, nothing else
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
             frame = encode_error(call, f"{method.name}: the call was cut short")
         except Exception as error:  # as above
             frame = _failure(call, error)
-        self._abandoned.pop(call, None)
+        self._cancel_on_disconnect.pop(call, None)
         del self.tasks[call]  # here and not in a callback of the task, which would be a turn of the loop more
         self._send(frame)
         if self._waiting:

@@ -12,7 +12,7 @@ from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any
 
 from pyroadrunner.plugins.rpc.errors import BadArgument
-from pyroadrunner.plugins.rpc.keys import fold
+from pyroadrunner.plugins.rpc.field_names import folded
 
 
 def parser(message_type: Any) -> Callable[[bytes], Any]:
@@ -41,7 +41,7 @@ def serialize(message: Any) -> bytes | None:
 def from_plain(message_type: Any, data: Any) -> Any:
     """The message that plain data stands for.
 
-    Keys are matched as in ``keys.py``, unknown ones ignored; bytes may be base64 text or bytes.
+    Keys are matched as in ``field_names.py``, unknown ones ignored; bytes may be base64 text or bytes.
 
     Raises:
         BadArgument: a value of the wrong type.
@@ -88,10 +88,10 @@ def go_name(field: str) -> str:
 def _renamed(data: Any, descriptor: Any) -> Any:
     if not isinstance(data, dict):
         return data
-    fields = {fold(field.name): field for field in descriptor.fields}
+    fields = {folded(field.name): field for field in descriptor.fields}
     found = {}
     for key, item in data.items():
-        field = fields.get(fold(key)) if isinstance(key, str) else None
+        field = fields.get(folded(key)) if isinstance(key, str) else None
         if field is not None and item is not None:
             found[field.name] = _value(item, field)
     return found

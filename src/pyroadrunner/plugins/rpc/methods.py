@@ -21,15 +21,15 @@ class Method:
         call: takes the decoded argument; returns the result, or an awaitable of it.
         readers: codec bit to what reads the argument, ``writers`` to what encodes the result; for those who can't
             afford :meth:`argument` and :meth:`result`.
-        abandoned: whether calls of it end with their client.
+        cancel_on_disconnect: whether calls of it end with their client.
     """
 
-    __slots__ = ("abandoned", "call", "name", "readers", "writers")
+    __slots__ = ("call", "cancel_on_disconnect", "name", "readers", "writers")
 
     def __init__(self, name: str, method: RpcMethod) -> None:
         self.name = name
         self.call: Callable[[Any], Any] = method.call
-        self.abandoned = method.abandoned
+        self.cancel_on_disconnect = method.cancel_on_disconnect
         self.readers = readers(method)
         self.writers = writers(method)
 

@@ -8,10 +8,10 @@ from functools import partial
 from pyroadrunner.contracts import Effective, HasRpc
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address, parse_address
+from pyroadrunner.plugins.rpc.builtin import builtin_methods
 from pyroadrunner.plugins.rpc.config import RpcConfig
-from pyroadrunner.plugins.rpc.exchange import Exchange
 from pyroadrunner.plugins.rpc.methods import Methods
-from pyroadrunner.plugins.rpc.own import own_methods
+from pyroadrunner.plugins.rpc.server import RpcServer
 
 log = Log("rpc")
 
@@ -26,15 +26,15 @@ class RpcPlugin:
         self._config = config
         self._services = services
         self._effective = effective
-        self._exchange: Exchange | None = None
+        self._server: RpcServer | None = None
 
     def __repr__(self) -> str:
-        return f"RpcPlugin({self._exchange or self._config.listen})"
+        return f"RpcPlugin({self._server or self._config.listen})"
 
     @property
     def address(self) -> Address:
         """Where it listens; once started, with the port that was really taken."""
-        return self._exchange.address if self._exchange is not None else parse_address(self._config.listen)
+        return self._server.address if self._server is not None else parse_address(self._config.listen)
 
     async def start(self) -> None:
         """Listen. A plugin's methods are learnt with the first call to it.
@@ -43,9 +43,9 @@ class RpcPlugin:
             InvalidAddress, ListenError: ``rpc.listen`` is no address, or can't be had.
         """
         services = {service.name: service.rpc_methods for service in self._services}
-        methods = Methods({**services, self.name: partial(own_methods, self._effective)})
-        self._exchange = Exchange(parse_address(self._config.listen), methods)
-        await self._exchange.start()
+        methods = Methods({**services, self.name: partial(builtin_methods, self._effective)})
+        self._server = RpcServer(parse_address(self._config.listen), methods)
+        await self._server.start()
         log.debug(
             "plugin was started",
             address=str(self.address),
@@ -53,5 +53,5 @@ class RpcPlugin:
         )
 
     async def stop(self, grace: float) -> None:
-        if self._exchange is not None:
-            await self._exchange.stop(grace)
+        if self._server is not None:
+            await self._server.stop(grace)

@@ -11,7 +11,7 @@ from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.plugins.rpc import messages
 from pyroadrunner.plugins.rpc.errors import BadResult
-from pyroadrunner.plugins.rpc.keys import go_named
+from pyroadrunner.plugins.rpc.field_names import go_named
 
 Writer = Callable[[Any], bytes]
 

@@ -6,7 +6,7 @@
         server.call_bytes("rpc.Config")        # raw
 
 ``AsyncRpcClient`` is the same for asyncio, with any number of calls at a time. Beside the child's side of a worker
-(``pyroadrunner.sdk``), but a worker is not needed for it. The pieces: ``wire.py`` (values and frames, pure),
+(``pyroadrunner.sdk``), but a worker is not needed for it. The pieces: ``encoding.py`` (values and frames, pure),
 ``errors.py``, ``blocking.py``, ``asynchronous.py``.
 """
 

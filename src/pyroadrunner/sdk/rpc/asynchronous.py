@@ -17,9 +17,9 @@ from pyroadrunner.goridge.errors import RemoteFrameError
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, read_answer
 from pyroadrunner.net.address import Address, TcpAddress
-from pyroadrunner.sdk.rpc import wire
+from pyroadrunner.sdk.rpc import encoding
+from pyroadrunner.sdk.rpc.encoding import TIMEOUT, Message, MessageType
 from pyroadrunner.sdk.rpc.errors import Unreachable, cut, not_connected, not_rpc, too_late
-from pyroadrunner.sdk.rpc.wire import TIMEOUT, Message, MessageType
 
 M = TypeVar("M")
 
@@ -34,10 +34,10 @@ class AsyncRpcClient:
     """
 
     def __init__(self, address: Address | str | None = None) -> None:
-        self.address = wire.address_of(address)
+        self.address = encoding.address_of(address)
         self._sequence = 0
         self._connecting = asyncio.Lock()
-        self._answers: _Answers | None = None
+        self._answers: _Connection | None = None
 
     def __repr__(self) -> str:
         waiting = len(self._answers.waiting) if self._answers is not None else 0
@@ -60,21 +60,23 @@ class AsyncRpcClient:
 
     async def call(self, method: str, argument: Any = True, timeout: float | None = TIMEOUT) -> Any:
         """The result of a method, both ways in JSON."""
-        return wire.json_result(await self._exchange(lambda number: wire.json_call(number, method, argument), timeout))
+        return encoding.json_result(
+            await self._exchange(lambda number: encoding.json_call(number, method, argument), timeout)
+        )
 
     async def call_message(
         self, method: str, request: Message, result: MessageType[M], timeout: float | None = TIMEOUT
     ) -> M:
         """The result of a method that takes a protobuf message and answers with another."""
-        answer = await self._exchange(lambda number: wire.message_call(number, method, request), timeout)
-        return wire.message_result(answer, result)
+        answer = await self._exchange(lambda number: encoding.message_call(number, method, request), timeout)
+        return encoding.message_result(answer, result)
 
     async def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
         """The result of a method that answers with bytes (raw codec)."""
-        return wire.body_of(await self._exchange(lambda number: wire.bytes_call(number, method, body), timeout))
+        return encoding.body_of(await self._exchange(lambda number: encoding.bytes_call(number, method, body), timeout))
 
     async def _exchange(self, encode: Callable[[int], bytes], timeout: float | None) -> Answer:
-        self._sequence = number = wire.next_sequence(self._sequence)
+        self._sequence = number = encoding.next_sequence(self._sequence)
         frame = encode(number)
         answers = await self._ready()
         future = answers.ask(number, frame)
@@ -86,14 +88,14 @@ class AsyncRpcClient:
         finally:
             answers.waiting.pop(number, None)
 
-    async def _ready(self) -> _Answers:
+    async def _ready(self) -> _Connection:
         async with self._connecting:
             if self._answers is None or self._answers.closed.done():
                 self._answers = await _connect(self.address)
             return self._answers
 
 
-class _Answers(asyncio.Protocol):
+class _Connection(asyncio.Protocol):
     """One connection.
 
     Attributes:
@@ -149,11 +151,11 @@ class _Answers(asyncio.Protocol):
             self.closed.set_result(None)
 
 
-async def _connect(address: Address) -> _Answers:
+async def _connect(address: Address) -> _Connection:
     loop = asyncio.get_running_loop()
 
-    def make() -> _Answers:
-        return _Answers(address)
+    def make() -> _Connection:
+        return _Connection(address)
 
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -14,9 +14,9 @@ from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, read_answer
 from pyroadrunner.net.address import Address, TcpAddress
-from pyroadrunner.sdk.rpc import wire
+from pyroadrunner.sdk.rpc import encoding
+from pyroadrunner.sdk.rpc.encoding import TIMEOUT, Message, MessageType
 from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable, cut, not_connected, not_rpc, too_late
-from pyroadrunner.sdk.rpc.wire import TIMEOUT, Message, MessageType
 
 M = TypeVar("M")
 _CHUNK = 1 << 16
@@ -34,7 +34,7 @@ class RpcClient:
     """
 
     def __init__(self, address: Address | str | None = None) -> None:
-        self.address = wire.address_of(address)
+        self.address = encoding.address_of(address)
         self._sequence = 0
         self._frames = FrameReader()
         self._read: list[Frame] = []
@@ -63,16 +63,18 @@ class RpcClient:
 
     def call(self, method: str, argument: Any = True, timeout: float | None = TIMEOUT) -> Any:
         """The result of a method, both ways in JSON."""
-        return wire.json_result(self._exchange(lambda number: wire.json_call(number, method, argument), timeout))
+        return encoding.json_result(
+            self._exchange(lambda number: encoding.json_call(number, method, argument), timeout)
+        )
 
     def call_message(self, method: str, request: Message, result: MessageType[M], timeout: float | None = TIMEOUT) -> M:
         """The result of a method that takes a protobuf message and answers with another."""
-        answer = self._exchange(lambda number: wire.message_call(number, method, request), timeout)
-        return wire.message_result(answer, result)
+        answer = self._exchange(lambda number: encoding.message_call(number, method, request), timeout)
+        return encoding.message_result(answer, result)
 
     def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
         """The result of a method that answers with bytes (raw codec)."""
-        return wire.body_of(self._exchange(lambda number: wire.bytes_call(number, method, body), timeout))
+        return encoding.body_of(self._exchange(lambda number: encoding.bytes_call(number, method, body), timeout))
 
     def each(
         self, method: str, arguments: Iterable[Any], timeout: float | None = TIMEOUT
@@ -86,21 +88,21 @@ class RpcClient:
         connection = self._ready()
         for argument in arguments:
             number = self._number()
-            self._send(connection, wire.json_call(number, method, argument))
+            self._send(connection, encoding.json_call(number, method, argument))
             waiting[number] = argument
         while waiting:
             answer = self._receive(connection, timeout)
             if answer.sequence in waiting:
                 argument = waiting.pop(answer.sequence)
                 try:
-                    yield argument, wire.json_result(answer)
+                    yield argument, encoding.json_result(answer)
                 except CallFailed as failed:
                     yield argument, failed
 
     # inside
 
     def _number(self) -> int:
-        self._sequence = wire.next_sequence(self._sequence)
+        self._sequence = encoding.next_sequence(self._sequence)
         return self._sequence
 
     def _exchange(self, encode: Callable[[int], bytes], timeout: float | None) -> Answer:

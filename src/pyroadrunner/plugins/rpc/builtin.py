@@ -10,7 +10,7 @@ from pyroadrunner.contracts import Effective, RpcMethod
 from pyroadrunner.version import ROADRUNNER_VERSION
 
 
-def own_methods(effective: Effective) -> Mapping[str, RpcMethod]:
+def builtin_methods(effective: Effective) -> Mapping[str, RpcMethod]:
     """``Version`` and ``Config``; both take a bool nobody looks at."""
 
     def version(_: bool) -> str:

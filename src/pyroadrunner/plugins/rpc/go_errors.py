@@ -15,7 +15,7 @@ _GO_TYPES = {"str": "string", "int": "int64", "float": "float64", "array": "[]",
 _JSON_KINDS = {"str": "string", "int": "number", "float": "number"}
 
 
-def json_fault(body: bytes, argument: object, error: Exception) -> str:
+def json_error(body: bytes, argument: object, error: Exception) -> str:
     """Go's text for ``body``, which ``msgspec`` refused with ``error`` as a value of the type ``argument``."""
     text = body.lstrip(b" \t\r\n")
     first = chr(text[0]) if text else "\0"
@@ -42,7 +42,7 @@ def json_fault(body: bytes, argument: object, error: Exception) -> str:
     return f"json: cannot unmarshal {found} into {place}"
 
 
-def msgpack_fault(body: bytes, argument: object, error: Exception) -> str:
+def msgpack_error(body: bytes, argument: object, error: Exception) -> str:
     """Go's text for a msgpack body (vmihailenco/msgpack): it names the code of the value it did not expect."""
     if argument is str:
         return f"msgpack: invalid code={body[0]:x} decoding string/bytes length"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 
-def fold(key: str) -> str:
+def folded(key: str) -> str:
     """The form in which two keys are the same."""
     return key.replace("_", "").lower()
 
@@ -25,7 +25,7 @@ def renamed(value: Any, kind: inspect.Type) -> Any:
         fields = _fields(kind.cls)
         found = {}
         for key, item in value.items():
-            field = fields.get(fold(key)) if isinstance(key, str) else None
+            field = fields.get(folded(key)) if isinstance(key, str) else None
             if field is not None and item is not None:
                 found[field.encode_name] = renamed(item, field.type)
         return found
@@ -71,4 +71,4 @@ def go_named(value: Any) -> Any:
 
 @cache
 def _fields(model: type[msgspec.Struct]) -> dict[str, inspect.Field]:
-    return {fold(field.encode_name): field for field in cast("inspect.StructType", inspect.type_info(model)).fields}
+    return {folded(field.encode_name): field for field in cast("inspect.StructType", inspect.type_info(model)).fields}

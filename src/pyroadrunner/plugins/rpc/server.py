@@ -9,7 +9,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address
 from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.listen import BACKLOG, Listening, listen
-from pyroadrunner.plugins.rpc.connection import Connection
+from pyroadrunner.plugins.rpc.connection import RpcConnection
 from pyroadrunner.plugins.rpc.methods import Methods
 
 _FLUSH = 1.0  # seconds for clients to read their last answers
@@ -17,7 +17,7 @@ _FLUSH = 1.0  # seconds for clients to read their last answers
 log = Log("rpc")
 
 
-class Exchange:
+class RpcServer:
     """RPC on one address.
 
     Args:
@@ -32,7 +32,7 @@ class Exchange:
         self._address = address
         self._methods = methods
         self._max_connections = max_connections or share(2)
-        self._connections: dict[Connection, None] = {}  # in the order in which they came
+        self._connections: dict[RpcConnection, None] = {}  # in the order in which they came
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
         self._closing = False
@@ -41,7 +41,7 @@ class Exchange:
         self._empty.set()
 
     def __repr__(self) -> str:
-        return f"Exchange({self.address}, connections={len(self._connections)})"
+        return f"RpcServer({self.address}, connections={len(self._connections)})"
 
     @property
     def address(self) -> Address:
@@ -85,12 +85,12 @@ class Exchange:
             for connection in list(self._connections):
                 connection.abort()
 
-    def _accept(self) -> Connection:
-        return Connection(self._methods, self)
+    def _accept(self) -> RpcConnection:
+        return RpcConnection(self._methods, self)
 
     # Owner
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: RpcConnection) -> None:
         if self._closing or (len(self._connections) >= self._max_connections and not self._make_room()):
             connection.abort()
             return
@@ -108,7 +108,7 @@ class Exchange:
             self._connections.pop(silent, None)
         return silent is not None
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: RpcConnection) -> None:
         self._connections.pop(connection, None)
         self._full = self._full and len(self._connections) >= self._max_connections * 0.9
         if not self._connections:
