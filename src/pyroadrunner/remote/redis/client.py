@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from pyroadrunner.remote.connection import PipelinedConnection
 from pyroadrunner.remote.errors import StoreError
-from pyroadrunner.remote.link import Link
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.remote.redis.direct import Command, DirectRedis, dial
 from pyroadrunner.remote.redis.settings import RedisSettings
@@ -30,7 +30,7 @@ class RedisClient:
         self._addresses = ", ".join(config.addrs)
         self.settings = RedisSettings.of(config)
         self.clustered = self.settings.clustered
-        self._turns = asyncio.Semaphore(self.settings.most)
+        self._turns = asyncio.Semaphore(self.settings.pool_size)
         if self.clustered:
             from pyroadrunner.remote.redis.cluster import ClusterRedis  # half a second of imports
 
@@ -64,7 +64,7 @@ class RedisClient:
         finally:
             self._turns.release()
 
-    async def everywhere(self, command: str) -> Any:
+    async def on_every_node(self, command: str) -> Any:
         """The answer to a command for the whole database; numbers of all masters of a cluster together.
 
         Raises:
@@ -72,7 +72,7 @@ class RedisClient:
         """
         await self._take_turn()
         try:
-            return await self._redis.everywhere(command)
+            return await self._redis.on_every_node(command)
         finally:
             self._turns.release()
 
@@ -84,7 +84,7 @@ class RedisClient:
         """
         return await self._redis.keys(pattern)
 
-    async def dial(self) -> Link:
+    async def dial(self) -> PipelinedConnection:
         """A connection of one's own, for what others must not share.
 
         Raises:
@@ -101,9 +101,9 @@ class RedisClient:
         if not self._turns.locked():
             await self._turns.acquire()
             return
-        patience = self.settings.patience
+        pool_timeout = self.settings.pool_timeout
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(pool_timeout):
                 await self._turns.acquire()
         except TimeoutError:
-            raise StoreError(f"no connection became free within {patience:g} s; see `pool_size`") from None
+            raise StoreError(f"no connection became free within {pool_timeout:g} s; see `pool_size`") from None

@@ -24,13 +24,13 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import TimeoutError as TookTooLong
 
+from pyroadrunner.remote.connection import NoAnswer
 from pyroadrunner.remote.errors import StoreError
-from pyroadrunner.remote.link import NoAnswer
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.remote.redis.direct import Command
 from pyroadrunner.remote.redis.options import connection_options
+from pyroadrunner.remote.redis.retry import RetryPolicy
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
-from pyroadrunner.remote.redis.tries import Tries
 
 _STEP = 1000  # keys that are looked at in one step
 _FOREIGN = (RedisError, RedisClusterException, SSLError, OSError)
@@ -53,7 +53,7 @@ class ClusterRedis:
             load_balancing_strategy=_routing(config),
             username=settings.username or None,
             password=settings.password or None,
-            max_connections=settings.most,
+            max_connections=settings.pool_size,
             **options,
         )
 
@@ -64,14 +64,14 @@ class ClusterRedis:
             StoreError: of several commands the others may have been done.
         """
         if len(commands) == 1:
-            return [await self._tried(lambda: self._client.execute_command(*commands[0]), self._longest)]
+            return [await self._with_retries(lambda: self._client.execute_command(*commands[0]), self._longest)]
         answers: dict[int, Any] = {}
-        await self._tried(lambda: self._together(commands, answers), self._longest)
+        await self._with_retries(lambda: self._by_node(commands, answers), self._longest)
         return [answers[number] for number in range(len(commands))]
 
-    async def everywhere(self, command: str) -> Any:
+    async def on_every_node(self, command: str) -> Any:
         """The answer to a command for the whole database: numbers of all masters together."""
-        found = await self._tried(
+        found = await self._with_retries(
             lambda: self._client.execute_command(command, target_nodes=RedisCluster.PRIMARIES), self._longest
         )
         return sum(found.values()) if isinstance(found, dict) else found
@@ -82,7 +82,7 @@ class ClusterRedis:
         async def scan() -> list[bytes]:
             return [key async for key in self._client.scan_iter(match=pattern, count=_STEP)]
 
-        found: list[bytes] = await self._tried(scan, longest=None)
+        found: list[bytes] = await self._with_retries(scan, longest=None)
         return found
 
     async def master(self) -> Address:
@@ -94,7 +94,7 @@ class ClusterRedis:
 
     # inside
 
-    async def _tried(self, ask: Callable[[], Awaitable[Any]], longest: float | None) -> Any:
+    async def _with_retries(self, ask: Callable[[], Awaitable[Any]], longest: float | None) -> Any:
         """What is asked, and asked again when a connection was lost.
 
         Args:
@@ -103,7 +103,7 @@ class ClusterRedis:
         Raises:
             StoreError
         """
-        tries = Tries(self._settings)
+        tries = RetryPolicy(self._settings)
         try:
             async with asyncio.timeout(longest):
                 while True:
@@ -112,14 +112,14 @@ class ClusterRedis:
                         await self._client.initialize()
                         return await ask()
                     except _WORTH_ANOTHER as error:
-                        if type(error) not in _WORTH_ANOTHER or not await tries.another():
+                        if type(error) not in _WORTH_ANOTHER or not await tries.wait_next():
                             raise
         except TimeoutError as error:
             raise NoAnswer(f"no answer within {self._longest:g} s") from error
         except _FOREIGN as error:
             raise _translated(error) from error
 
-    async def _together(self, commands: Sequence[Command], answers: dict[int, Any]) -> None:
+    async def _by_node(self, commands: Sequence[Command], answers: dict[int, Any]) -> None:
         """Put the answers to those commands that have none into ``answers``."""
         rest = [number for number in range(len(commands)) if number not in answers]
         pipeline = self._client.pipeline(transaction=False)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import hiredis
 
+from pyroadrunner.remote.connection import ConnectionLost, PipelinedConnection, Unreachable, connect
 from pyroadrunner.remote.errors import StoreError
-from pyroadrunner.remote.link import Link, LinkLost, Unreachable, connect
+from pyroadrunner.remote.redis.retry import RetryPolicy
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
-from pyroadrunner.remote.redis.tries import Tries
 
 if TYPE_CHECKING:
     from pyroadrunner.remote.redis.sentinel import Sentinels
@@ -57,9 +57,9 @@ class DirectRedis:
             from pyroadrunner.remote.redis.sentinel import Sentinels  # a quarter of a second of imports
 
             self._sentinels = Sentinels(settings)
-        self._link: Link | None = None
+        self._connection: PipelinedConnection | None = None
         self._used = 0.0
-        self._connecting: asyncio.Task[Link] | None = None
+        self._connecting: asyncio.Task[PipelinedConnection] | None = None
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -69,15 +69,15 @@ class DirectRedis:
             StoreError: after the last try; of several commands the others may have been done.
         """
         question = packed(commands)
-        tries = Tries(self._settings)
+        tries = RetryPolicy(self._settings)
         while True:
             try:
                 return await self._once(question, len(commands))
-            except (LinkLost, Unreachable):
-                if not await tries.another():
+            except (ConnectionLost, Unreachable):
+                if not await tries.wait_next():
                     raise
 
-    async def everywhere(self, command: str) -> Any:
+    async def on_every_node(self, command: str) -> Any:
         """The answer to a command for the whole database."""
         (answer,) = await self.ask([(command,)])
         return answer
@@ -104,29 +104,29 @@ class DirectRedis:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])  # it may have come to its end all the same
-        if self._link is not None:
-            self._link.cut("the storage is closed")
+        if self._connection is not None:
+            self._connection.abort("the storage is closed")
         if self._sentinels is not None:
             await self._sentinels.close()
 
     # inside
 
     async def _once(self, question: bytes, answers: int) -> list[Any]:
-        link = self._link
+        connection = self._connection
         now = self._loop.time()
-        if link is None or link.closed or now - self._used > self._settings.idle:
-            link = await self._connect()
+        if connection is None or connection.closed or now - self._used > self._settings.idle:
+            connection = await self._connect()
         self._used = now
-        replies = await link.ask(question, answers, self._settings.timeout)
+        replies = await connection.ask(question, answers, self._settings.timeout)
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
                 text = str(reply)
                 if text.startswith(_NOT_MASTER):
-                    link.cut(text)
-                raise LinkLost(text) if text.startswith(_NOT_YET) else StoreError(text)
+                    connection.abort(text)
+                raise ConnectionLost(text) if text.startswith(_NOT_YET) else StoreError(text)
         return replies
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> PipelinedConnection:
         """One connection for all who need it: when it takes long, each waits no longer than for its own."""
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._dial(), name="connect to redis")
@@ -137,40 +137,40 @@ class DirectRedis:
             raise StoreError("the storage is closed")
         return connecting.result()
 
-    async def _dial(self) -> Link:
-        if self._link is not None:
-            self._link.cut("not used for long")
+    async def _dial(self) -> PipelinedConnection:
+        if self._connection is not None:
+            self._connection.abort("not used for long")
         return await dial(await self.master(), self._settings)
 
-    def _connected(self, task: asyncio.Task[Link]) -> None:
+    def _connected(self, task: asyncio.Task[PipelinedConnection]) -> None:
         self._connecting = None
         if not task.cancelled() and task.exception() is None:  # it is looked at: those who asked may have gone
-            self._link = task.result()
+            self._connection = task.result()
             self._used = self._loop.time()
 
 
-async def dial(address: Address, settings: RedisSettings) -> Link:
+async def dial(address: Address, settings: RedisSettings) -> PipelinedConnection:
     """A link to a server, logged in.
 
     Raises:
-        Unreachable, LinkLost, NoAnswer, StoreError
+        Unreachable, ConnectionLost, NoAnswer, StoreError
     """
     host, port = address
     tls = settings.tls_context()
     name = host if tls is not None else None
-    link = await connect(host, port, RedisReader(), settings.dial_timeout, tls=tls, server_hostname=name)
-    greeting = _greeting(settings)
+    connection = await connect(host, port, RedisReader(), settings.dial_timeout, tls=tls, server_hostname=name)
+    greeting = _login_commands(settings)
     try:
-        for reply in await link.ask(packed(greeting), len(greeting), settings.timeout) if greeting else ():
+        for reply in await connection.ask(packed(greeting), len(greeting), settings.timeout) if greeting else ():
             if isinstance(reply, hiredis.ReplyError):
                 raise StoreError(str(reply))
     except BaseException:
-        link.cut("not logged in")
+        connection.abort("not logged in")
         raise
-    return link
+    return connection
 
 
-def _greeting(settings: RedisSettings) -> list[Command]:
+def _login_commands(settings: RedisSettings) -> list[Command]:
     greeting: list[Command] = []
     if settings.username:
         greeting.append(("AUTH", settings.username, settings.password))

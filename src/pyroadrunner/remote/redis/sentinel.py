@@ -7,7 +7,7 @@ import asyncio
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
-from pyroadrunner.remote.link import Unreachable
+from pyroadrunner.remote.connection import Unreachable
 from pyroadrunner.remote.redis.options import connection_options
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
 

@@ -22,7 +22,7 @@ class RedisSettings:
     Attributes:
         username, password: empty = none.
         retries: tries after the first one.
-        most: operations at a time; ``patience``: how long one waits for its turn.
+        pool_size: operations at a time; ``pool_timeout``: how long one waits for its turn.
         idle: a connection that was not used for longer is not trusted.
     """
 
@@ -37,8 +37,8 @@ class RedisSettings:
     retries: int
     min_backoff: float
     max_backoff: float
-    most: int
-    patience: float
+    pool_size: int
+    pool_timeout: float
     idle: float
     tls: TlsConfig | None
 
@@ -63,8 +63,8 @@ class RedisSettings:
             retries={0: 3, -1: 0}.get(config.max_retries, config.max_retries),
             min_backoff=min(config.min_retry_backoff or 0.008, longest),
             max_backoff=longest,
-            most=config.pool_size or 10 * (os.cpu_count() or 1),
-            patience=config.pool_timeout or timeout + 1.0,
+            pool_size=config.pool_size or 10 * (os.cpu_count() or 1),
+            pool_timeout=config.pool_timeout or timeout + 1.0,
             idle=config.idle_timeout or 1800.0,
             tls=config.tls,
         )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from pyroadrunner.plugins.kv.drivers.memcached_text import Reply, ReplyReader
-from pyroadrunner.remote.link import Link, connect
+from pyroadrunner.remote.connection import PipelinedConnection, connect
 
 
 class MemcachedServer:
@@ -21,7 +21,7 @@ class MemcachedServer:
         self._host = host
         self._port = port
         self._timeout = timeout
-        self._link: Link | None = None
+        self._connection: PipelinedConnection | None = None
         self._connecting = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -35,17 +35,17 @@ class MemcachedServer:
         """
         if not answers:
             return []
-        link = self._link
-        if link is None or link.closed:
-            link = await self._connect()
-        return await link.ask(question, answers, self._timeout)
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = await self._connect()
+        return await connection.ask(question, answers, self._timeout)
 
     def close(self) -> None:
-        if self._link is not None:
-            self._link.cut("the storage is closed")
+        if self._connection is not None:
+            self._connection.abort("the storage is closed")
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> PipelinedConnection:
         async with self._connecting:
-            if self._link is None or self._link.closed:  # else another call was quicker
-                self._link = await connect(self._host, self._port, ReplyReader(), self._timeout)
-            return self._link
+            if self._connection is None or self._connection.closed:  # else another call was quicker
+                self._connection = await connect(self._host, self._port, ReplyReader(), self._timeout)
+            return self._connection

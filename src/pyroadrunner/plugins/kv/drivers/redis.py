@@ -80,7 +80,7 @@ class RedisStore:
             await self._redis.one("DEL", *keys)
 
     async def clear(self) -> None:
-        await self._redis.everywhere("FLUSHDB")
+        await self._redis.on_every_node("FLUSHDB")
 
     async def count(self, key: str, by: int, expires: int | None) -> int:
         lifetime = _lifetime(key, expires, _now())
@@ -89,7 +89,7 @@ class RedisStore:
         return cast("int", await self._redis.one("EVAL", _COUNT_TIMED, 1, key, by, lifetime[1]))
 
     async def figures(self) -> Figures:
-        return Figures(items=await self._redis.everywhere("DBSIZE"))
+        return Figures(items=await self._redis.on_every_node("DBSIZE"))
 
 
 def _now() -> int:

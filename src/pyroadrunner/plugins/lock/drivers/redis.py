@@ -18,9 +18,9 @@ from pyroadrunner.plugins.lock.driver import Figures, HolderView, LockView
 from pyroadrunner.plugins.lock.drivers.redis_script import Script, Wish
 from pyroadrunner.plugins.lock.drivers.redis_watch import Place, Watch
 from pyroadrunner.remote.errors import StoreError
-from pyroadrunner.remote.redis.channel import Channel
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
+from pyroadrunner.remote.redis.pubsub import Subscription
 
 _LONGEST = 86400.0 * 365  # seconds a call waits at most: event loops take no delay of centuries
 
@@ -40,8 +40,8 @@ class RedisLocks:
         self._server = uuid.uuid4().hex
         self._numbers = itertools.count(1)
         self._script = Script(self._redis, prefix, self._server)
-        self._channel = Channel(
-            self._redis, f"{prefix}:{self._server}", heard=self._heard, joined=self._poke_all, log=log
+        self._channel = Subscription(
+            self._redis, f"{prefix}:{self._server}", on_message=self._on_message, on_subscribed=self._wake_all, log=log
         )
         self._watches: dict[str, Watch] = {}
         self._errands: set[asyncio.Task[Any]] = set()
@@ -150,12 +150,12 @@ class RedisLocks:
         task.add_done_callback(self._errands.discard)
         return task
 
-    def _heard(self, name: bytes) -> None:
+    def _on_message(self, name: bytes) -> None:
         watch = self._watches.get(name.decode())
         if watch is not None:
             watch.poke()
 
-    def _poke_all(self) -> None:
+    def _wake_all(self) -> None:
         for watch in self._watches.values():
             watch.poke()
 

@@ -21,7 +21,7 @@ from support.tls import Authority
 def test_defaults_are_go_redis() -> None:
     settings = RedisSettings.of(RedisConfig())
     assert settings.addresses == [("127.0.0.1", 6379)]
-    assert (settings.dial_timeout, settings.timeout, settings.patience, settings.idle) == (5.0, 3.0, 4.0, 1800.0)
+    assert (settings.dial_timeout, settings.timeout, settings.pool_timeout, settings.idle) == (5.0, 3.0, 4.0, 1800.0)
     assert (settings.retries, settings.min_backoff, settings.max_backoff) == (3, 0.008, 0.512)
     assert settings.tls_context() is None
 
@@ -39,7 +39,7 @@ def test_what_is_set_is_kept() -> None:
     settings = RedisSettings.of(config)
     assert settings.retries == 0
     assert (settings.min_backoff, settings.max_backoff) == (1.0, 1.0)
-    assert (settings.timeout, settings.most, settings.patience) == (2.0, 7, 0.5)
+    assert (settings.timeout, settings.pool_size, settings.pool_timeout) == (2.0, 7, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pyroadrunner.log import Log
+from pyroadrunner.remote.connection import ConnectionLost, PipelinedConnection
 from pyroadrunner.remote.errors import StoreError
-from pyroadrunner.remote.link import Link, LinkLost
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.direct import packed
 
@@ -17,28 +17,34 @@ _PING_EVERY = 1.0  # seconds; so long a connection may be dead before it is made
 _PATIENCE = 1.0  # seconds between two tries
 
 
-class Channel:
+class Subscription:
     """Tells what is said on a channel. Connections that are lost are made anew; what was said meanwhile is not heard.
 
     Args:
-        heard: called with each message.
-        joined: called whenever it listens (again): now messages may have been missed.
+        on_message: called with each message.
+        on_subscribed: called whenever it listens (again): now messages may have been missed.
         log: where it says, once each, that Redis went away and that it is back.
     """
 
     def __init__(
-        self, redis: RedisClient, name: str, *, heard: Callable[[bytes], None], joined: Callable[[], None], log: Log
+        self,
+        redis: RedisClient,
+        name: str,
+        *,
+        on_message: Callable[[bytes], None],
+        on_subscribed: Callable[[], None],
+        log: Log,
     ) -> None:
         self._redis = redis
         self._name = name
-        self._heard = heard
-        self._joined = joined
+        self._on_message = on_message
+        self._on_subscribed = on_subscribed
         self._log = log
         self._away = False
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"Channel({self._name!r})"
+        return f"Subscription({self._name!r})"
 
     def listen(self) -> None:
         """Begin. Idempotent."""
@@ -56,7 +62,7 @@ class Channel:
     async def _listen(self) -> None:
         while True:
             try:
-                await self._stay(await self._redis.dial())
+                await self._receive(await self._redis.dial())
             except StoreError as error:
                 if not self._away:
                     self._log.error(
@@ -65,24 +71,24 @@ class Channel:
                 self._away = True
             await asyncio.sleep(_PATIENCE)
 
-    async def _stay(self, link: Link) -> None:
+    async def _receive(self, connection: PipelinedConnection) -> None:
         timeout = self._redis.settings.timeout
-        link.news = self._news
+        connection.on_push = self._on_push
         try:
-            await link.ask(packed([("SUBSCRIBE", self._name)]), 1, timeout)
+            await connection.ask(packed([("SUBSCRIBE", self._name)]), 1, timeout)
             if self._away:
                 self._log.info("redis is back", redis=str(self._redis))
             self._away = False
-            self._joined()
-            while not link.closed:
+            self._on_subscribed()
+            while not connection.closed:
                 await asyncio.sleep(_PING_EVERY)
-                await link.ask(packed([("PING",)]), 1, timeout)
-            raise LinkLost("the connection was lost")
+                await connection.ask(packed([("PING",)]), 1, timeout)
+            raise ConnectionLost("the connection was lost")
         finally:
-            link.cut("no more needed")
+            connection.abort("no more needed")
 
-    def _news(self, reply: Any) -> bool:
+    def _on_push(self, reply: Any) -> bool:
         if not (isinstance(reply, list) and len(reply) == 3 and reply[0] == b"message"):
             return False
-        self._heard(reply[2])
+        self._on_message(reply[2])
         return True

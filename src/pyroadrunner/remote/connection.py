@@ -15,7 +15,7 @@ from pyroadrunner.remote.errors import StoreError
 _LOST = "the connection was lost"
 
 
-class LinkLost(StoreError):
+class ConnectionLost(StoreError):
     """The connection is gone. What was asked may have been done."""
 
 
@@ -38,16 +38,16 @@ class Reader(Protocol):
         """
 
 
-class Link(asyncio.Protocol):
+class PipelinedConnection(asyncio.Protocol):
     """A connection; of use until it is ``closed``.
 
     Attributes:
-        news: gets each reply first; ``True`` = it was nobody's answer, but something the server says by itself.
+        on_push: gets each reply first; ``True`` = it was nobody's answer, but something the server says by itself.
     """
 
     def __init__(self, address: str, reader: Reader) -> None:
         self.closed = False
-        self.news: Callable[[Any], bool] | None = None
+        self.on_push: Callable[[Any], bool] | None = None
         self._address = address
         self._reader = reader
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -61,16 +61,16 @@ class Link(asyncio.Protocol):
             timeout: seconds; afterwards the link is cut, and all who wait for it hear the same.
 
         Raises:
-            LinkLost, NoAnswer
+            ConnectionLost, NoAnswer
         """
         assert self._transport is not None
         if self.closed:
-            raise LinkLost(f"{self._address}: {_LOST}")
+            raise ConnectionLost(f"{self._address}: {_LOST}")
         try:
             self._transport.write(question)
         except RuntimeError:  # uvloop has closed it, and says so only afterwards
-            self.cut(_LOST)
-            raise LinkLost(f"{self._address}: {_LOST}") from None
+            self.abort(_LOST)
+            raise ConnectionLost(f"{self._address}: {_LOST}") from None
         futures = [self._loop.create_future() for _ in range(answers)]
         self._waiting.extend(futures)
         try:
@@ -78,10 +78,10 @@ class Link(asyncio.Protocol):
                 return [await future for future in futures]
         except TimeoutError:
             why = f"no answer within {timeout:g} s"
-            self.cut(why, NoAnswer)
+            self.abort(why, NoAnswer)
             raise NoAnswer(f"{self._address}: {why}") from None
 
-    def cut(self, why: str, kind: type[StoreError] = LinkLost) -> None:
+    def abort(self, why: str, kind: type[StoreError] = ConnectionLost) -> None:
         """Close at once; who waits gets an error of this kind. Idempotent."""
         self.closed = True
         if self._transport is not None:
@@ -101,25 +101,25 @@ class Link(asyncio.Protocol):
         try:
             replies = self._reader.feed(data)
         except StoreError as error:
-            self.cut(str(error))
+            self.abort(str(error))
             return
         for reply in replies:
-            if self.news is not None and self.news(reply):
+            if self.on_push is not None and self.on_push(reply):
                 continue
             if not self._waiting:
-                self.cut("the server says more than it was asked")
+                self.abort("the server says more than it was asked")
                 return
             waiting = self._waiting.popleft()
             if not waiting.done():  # who asked has gone
                 waiting.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.cut(f"{_LOST}{f': {exc}' if exc else ''}")
+        self.abort(f"{_LOST}{f': {exc}' if exc else ''}")
 
 
 async def connect(
     host: str, port: int, reader: Reader, timeout: float, *, tls: Any = None, server_hostname: str | None = None
-) -> Link:
+) -> PipelinedConnection:
     """A link to a server.
 
     Args:
@@ -133,10 +133,10 @@ async def connect(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout):
-            _, link = await loop.create_connection(
-                lambda: Link(address, reader), host, port, ssl=tls, server_hostname=server_hostname
+            _, connection = await loop.create_connection(
+                lambda: PipelinedConnection(address, reader), host, port, ssl=tls, server_hostname=server_hostname
             )
-            return link
+            return connection
     except TimeoutError:
         raise Unreachable(f"dial tcp {address}: not connected within {timeout:g} s") from None
     except OSError as error:  # ssl.SSLError is one

@@ -8,7 +8,7 @@ import random
 from pyroadrunner.remote.redis.settings import RedisSettings
 
 
-class Tries:
+class RetryPolicy:
     """The tries of one call, which begins now.
 
     A connection that was lost is worth another try. A server that does not answer in time is not: it has the command,
@@ -21,7 +21,7 @@ class Tries:
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + settings.timeout
 
-    async def another(self) -> bool:
+    async def wait_next(self) -> bool:
         """Wait until the next try is due; ``False`` = there is none."""
         pause = self._pause()
         if self._done == self._settings.retries or self._loop.time() + pause >= self._until:
