@@ -13,7 +13,7 @@ from pyroadrunner.goridge.frame import Flag, Frame
 from pyroadrunner.goridge.reader import FrameReader
 from pyroadrunner.goridge.rpc import Answer, encode_call, read_answer
 from pyroadrunner.net.address import TcpAddress, parse_address
-from pyroadrunner.plugins.kv.instants import parse_instant
+from pyroadrunner.plugins.kv.timestamps import parse_timestamp
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Item, Request, Response
 
 
@@ -90,7 +90,7 @@ class KvClient:
     def ttl(self, *keys: str) -> dict[str, int | None]:
         """Times in milliseconds."""
         found = self.call("TTL", [Item(key=key) for key in keys])
-        return {item.key: parse_instant(item.timeout) if item.timeout else None for item in found}
+        return {item.key: parse_timestamp(item.timeout) if item.timeout else None for item in found}
 
     def expire(self, times: Mapping[str, int]) -> None:
         assert self.call("MExpire", [Item(key=k, timeout=instant(ms)) for k, ms in times.items()]) == []

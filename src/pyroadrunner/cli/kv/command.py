@@ -18,7 +18,7 @@ from pyroadrunner.cli.kv import render
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, server_address
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions
-from pyroadrunner.plugins.kv.instants import format_instant, parse_instant
+from pyroadrunner.plugins.kv.timestamps import format_timestamp, parse_timestamp
 
 
 def list_storages(options: LoadOptions, *, as_json: bool) -> int:
@@ -52,7 +52,7 @@ def set_value(options: LoadOptions, storage: str, key: str, value: str, *, ttl: 
     """Store a value; ``-`` is read from stdin. ``ttl`` is a duration; empty = for ever."""
     item = {"key": key, "value": base64.b64encode(_given(value)).decode()}
     if ttl:
-        item["timeout"] = format_instant(int((time.time() + _seconds(ttl)) * 1000) + 999)
+        item["timeout"] = format_timestamp(int((time.time() + _seconds(ttl)) * 1000) + 999)
     with RpcClient(server_address(options)) as server:
         server.call("kv.Set", {"storage": storage, "items": [item]})
     return 0
@@ -75,7 +75,7 @@ def ttl(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: boo
     with RpcClient(server_address(options)) as server:
         there = {item["key"] for item in _items(server, "Has", storage, keys)}
         told = {item["key"]: item.get("timeout", "") for item in _items(server, "TTL", storage, keys)}
-    times = {key: parse_instant(told[key]) / 1000 if told.get(key) else None for key in keys if key in there}
+    times = {key: parse_timestamp(told[key]) / 1000 if told.get(key) else None for key in keys if key in there}
     say(render.as_json(times) if as_json else render.times(times, time.time()))
     return _missing(keys, there)
 

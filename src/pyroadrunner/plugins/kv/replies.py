@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pyroadrunner.plugins.kv.instants import format_instant
+from pyroadrunner.plugins.kv.timestamps import format_timestamp
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountResponse, Response
 
 
@@ -36,7 +36,7 @@ def times(found: Mapping[str, int | None]) -> Response:
         item = add()
         item.key = key
         if expires is not None:
-            item.timeout = format_instant(expires)
+            item.timeout = format_timestamp(expires)
     return response
 
 

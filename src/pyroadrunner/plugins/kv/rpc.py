@@ -13,8 +13,8 @@ import msgspec
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.plugins.kv import replies
 from pyroadrunner.plugins.kv.errors import BadTimeout, EmptyKey, NoStorageNamed, NoSuchStorage, StoreFailed
-from pyroadrunner.plugins.kv.instants import NoInstant, parse_instant
-from pyroadrunner.plugins.kv.store import Figures, Item, Soon, Store
+from pyroadrunner.plugins.kv.store import Item, MaybeAwaitable, Store, StoreStats
+from pyroadrunner.plugins.kv.timestamps import BadTimestamp, parse_timestamp
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Request, Response
 from pyroadrunner.remote.errors import StoreError
 
@@ -60,33 +60,33 @@ class KvRpc:
             "List": RpcMethod(self.list),
         }
 
-    def has(self, request: Request) -> Soon[Response]:
+    def has(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rpc_has")
         keys = _keys(request, "rpc_has", store, "has")
         return _answer(store.has, (keys,), replies.keys, "rpc_has", store, "has")
 
-    def mget(self, request: Request) -> Soon[Response]:
+    def mget(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rpc_mget")
         keys = _keys(request, "rpc_mget", store, "mget")
         return _answer(store.mget, (keys,), replies.values, "rpc_mget", store, "mget")
 
-    def ttl(self, request: Request) -> Soon[Response]:
+    def ttl(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rpc_ttl")
         keys = _keys(request, "rpc_ttl", store, "ttl")
         return _answer(store.ttl, (keys,), replies.times, "rpc_ttl", store, "ttl")
 
-    def set(self, request: Request) -> Soon[Response]:
+    def set(self, request: Request) -> MaybeAwaitable[Response]:
         # Without a name it is looked up like any other, as in RoadRunner.
         store = self._store(request, "rpc_set", nameless=True)
         return _answer(store.set, (_items(request, "rpc_set"),), replies.nothing, "rpc_set", store, "set")
 
-    def set_absent(self, request: Request) -> Soon[Response]:
+    def set_absent(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rpc_setnx")
         _keys(request, "rpc_setnx", store, "setnx")
         items = _items(request, "rpc_setnx")
         return _answer(store.set_absent, (items,), replies.keys, "rpc_setnx", store, "setnx")
 
-    def mexpire(self, request: Request) -> Soon[Response]:
+    def mexpire(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rpc_mexpire")
         _keys(request, "rpc_mexpire", store, "mexpire")
         times = {}
@@ -95,22 +95,22 @@ class KvRpc:
                 raise StoreFailed(
                     "rpc_mexpire", f"{store.operations}_mexpire", "should set timeout and at least one key"
                 )
-            times[item.key] = _instant(item.timeout, "rpc_mexpire")
+            times[item.key] = _timestamp(item.timeout, "rpc_mexpire")
         return _answer(store.mexpire, (times,), replies.nothing, "rpc_mexpire", store, "mexpire")
 
-    def delete(self, request: Request) -> Soon[Response]:
+    def delete(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rcp_delete")
         keys = _keys(request, "rcp_delete", store, "delete")
         return _answer(store.delete, (keys,), replies.nothing, "rcp_delete", store, "delete")
 
-    def clear(self, request: Request) -> Soon[Response]:
+    def clear(self, request: Request) -> MaybeAwaitable[Response]:
         store = self._store(request, "rcp_delete")
         return _answer(store.clear, (), replies.nothing, "rcp_delete", store, "clear")
 
-    def incr(self, request: CountRequest) -> Soon[CountResponse]:
+    def incr(self, request: CountRequest) -> MaybeAwaitable[CountResponse]:
         return self._count(request, 1, "rpc_incr", "incr")
 
-    def decr(self, request: CountRequest) -> Soon[CountResponse]:
+    def decr(self, request: CountRequest) -> MaybeAwaitable[CountResponse]:
         return self._count(request, -1, "rpc_decr", "decr")
 
     async def list(self, _: bool) -> list[StorageView]:
@@ -126,18 +126,18 @@ class KvRpc:
             raise NoSuchStorage(operation, name) if name or nameless else NoStorageNamed(operation)
         return store
 
-    def _count(self, request: CountRequest, sign: int, operation: str, name: str) -> Soon[CountResponse]:
+    def _count(self, request: CountRequest, sign: int, operation: str, name: str) -> MaybeAwaitable[CountResponse]:
         store = self._store(request, operation)
         if not request.key.strip():
             raise EmptyKey(operation, f"{store.operations}_{name}")
         by = sign * (request.by if request.HasField("by") else 1)
-        expires = _instant(request.timeout, operation) if request.timeout else None
+        expires = _timestamp(request.timeout, operation) if request.timeout else None
         return _answer(store.count, (request.key, by, expires), replies.count, operation, store, name)
 
     async def _view(self, name: str, store: Store) -> StorageView:
         try:
-            figures = store.figures()
-            items = (figures if isinstance(figures, Figures) else await figures).items
+            stats = store.stats()
+            items = (stats if isinstance(stats, StoreStats) else await stats).items
             return StorageView(name=name, driver=self._drivers[name], items=items)
         except StoreError as error:
             return StorageView(name=name, driver=self._drivers[name], error=str(error))
@@ -156,25 +156,25 @@ def _items(request: Request, operation: str) -> list[Item]:
     items = []
     for item in request.items:
         timeout = item.timeout
-        items.append(Item(item.key, item.value, _instant(timeout, operation) if timeout else None))
+        items.append(Item(item.key, item.value, _timestamp(timeout, operation) if timeout else None))
     return items
 
 
-def _instant(text: str, operation: str) -> int:
+def _timestamp(text: str, operation: str) -> int:
     try:
-        return parse_instant(text)
-    except NoInstant as error:
+        return parse_timestamp(text)
+    except BadTimestamp as error:
         raise BadTimeout(operation, error) from error
 
 
 def _answer(
-    ask: Callable[..., Soon[Any]],
+    ask: Callable[..., MaybeAwaitable[Any]],
     arguments: tuple[Any, ...],
     reply: Callable[[Any], R],
     operation: str,
     store: Store,
     name: str,
-) -> Soon[R]:
+) -> MaybeAwaitable[R]:
     """What the store says as a message; an awaitable of it where the store answers later."""
     try:
         found = ask(*arguments)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 from pyroadrunner.remote.errors import StoreError
 
 T = TypeVar("T")
-Soon: TypeAlias = T | Awaitable[T]
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 
 class Item(NamedTuple):
@@ -28,7 +28,7 @@ class Item(NamedTuple):
     expires: int | None = None
 
 
-class Figures(NamedTuple):
+class StoreStats(NamedTuple):
     """What a store tells about itself. ``items``: how many keys it holds; expired ones may still count."""
 
     items: int
@@ -53,35 +53,35 @@ class Store(Protocol):
     async def stop(self) -> None:
         """Keep what was acknowledged, let go of everything. Idempotent."""
 
-    def has(self, keys: Sequence[str]) -> Soon[Sequence[str]]:
+    def has(self, keys: Sequence[str]) -> MaybeAwaitable[Sequence[str]]:
         """Those of the keys that are there."""
 
-    def mget(self, keys: Sequence[str]) -> Soon[Mapping[str, bytes]]:
+    def mget(self, keys: Sequence[str]) -> MaybeAwaitable[Mapping[str, bytes]]:
         """The values of those that are there."""
 
-    def ttl(self, keys: Sequence[str]) -> Soon[Mapping[str, int | None]]:
+    def ttl(self, keys: Sequence[str]) -> MaybeAwaitable[Mapping[str, int | None]]:
         """When those that are there expire. A driver may leave out those that never do."""
 
-    def set(self, items: Sequence[Item]) -> Soon[None]:
+    def set(self, items: Sequence[Item]) -> MaybeAwaitable[None]:
         """Store all of them; what was there, its time included, is replaced.
 
         Raises:
             StoreError: some may be stored then.
         """
 
-    def set_absent(self, items: Sequence[Item]) -> Soon[Sequence[str]]:
+    def set_absent(self, items: Sequence[Item]) -> MaybeAwaitable[Sequence[str]]:
         """Store those whose keys are not there, each as one step; their keys."""
 
-    def mexpire(self, times: Mapping[str, int]) -> Soon[None]:
+    def mexpire(self, times: Mapping[str, int]) -> MaybeAwaitable[None]:
         """Change when keys expire. A time that has passed deletes; a key that is not there stays so."""
 
-    def delete(self, keys: Sequence[str]) -> Soon[None]:
+    def delete(self, keys: Sequence[str]) -> MaybeAwaitable[None]:
         """Remove those that are there."""
 
-    def clear(self) -> Soon[None]:
+    def clear(self) -> MaybeAwaitable[None]:
         """Remove all."""
 
-    def count(self, key: str, by: int, expires: int | None) -> Soon[int]:
+    def count(self, key: str, by: int, expires: int | None) -> MaybeAwaitable[int]:
         """Add to a counter, decimal digits in a value, as one step; the result.
 
         Args:
@@ -91,7 +91,7 @@ class Store(Protocol):
             StoreError: the value is no number, or the result leaves 64 bits.
         """
 
-    def figures(self) -> Soon[Figures]:
+    def stats(self) -> MaybeAwaitable[StoreStats]:
         """How much it holds."""
 
 

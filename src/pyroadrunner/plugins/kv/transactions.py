@@ -22,7 +22,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 
-class Wanted(NamedTuple):
+class QueuedCall(NamedTuple):
     """One call: what it does and who waits for it. A ``StoreError`` is raised before anything is written."""
 
     work: Work
@@ -41,7 +41,7 @@ class Transactions:
     def __init__(self, connect: Callable[[], sqlite3.Connection], name: str) -> None:
         self._connect = connect
         self._name = name
-        self._wanted: SimpleQueue[Wanted | None] = SimpleQueue()
+        self._queued: SimpleQueue[QueuedCall | None] = SimpleQueue()
         self._thread: Thread | None = None
 
     async def start(self) -> None:
@@ -60,7 +60,7 @@ class Transactions:
         """Do what is wanted already, close the database. Idempotent."""
         if self._thread is not None:
             thread, self._thread = self._thread, None
-            self._wanted.put(None)
+            self._queued.put(None)
             await asyncio.to_thread(thread.join)
 
     def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> asyncio.Future[T]:
@@ -73,7 +73,7 @@ class Transactions:
         if self._thread is None:
             future.set_exception(StoreError("the storage is closed"))
         else:
-            self._wanted.put(Wanted(work, future, writes))
+            self._queued.put(QueuedCall(work, future, writes))
         return future
 
     # in the thread
@@ -94,12 +94,12 @@ class Transactions:
                 self._loop.call_soon_threadsafe(_settle, _do(connection, calls))
         connection.close()
 
-    def _gather(self) -> list[Wanted | None]:
+    def _gather(self) -> list[QueuedCall | None]:
         """What is wanted by now, at least one; ends with ``None`` when nothing more will come."""
-        batch = [self._wanted.get()]
+        batch = [self._queued.get()]
         try:
             while batch[-1] is not None and len(batch) < MOST:
-                batch.append(self._wanted.get_nowait())
+                batch.append(self._queued.get_nowait())
         except Empty:
             pass
         return batch
@@ -108,7 +108,7 @@ class Transactions:
 Outcome = tuple[asyncio.Future[Any], Any, Exception | None]
 
 
-def _do(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outcome]:
+def _do(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
     try:
         return _together(connection, calls)
     except Exception as error:  # also a bug's: the thread lives on for the others
@@ -118,7 +118,7 @@ def _do(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outcome]:
         return [outcome for call in calls for outcome in _do(connection, [call])]
 
 
-def _together(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outcome]:
+def _together(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
     writes = any(call.writes for call in calls)
     try:
         # A read alone needs the snapshot as well: its selects are to see one state.
@@ -132,7 +132,7 @@ def _together(connection: sqlite3.Connection, calls: list[Wanted]) -> list[Outco
         raise
 
 
-def _one(connection: sqlite3.Connection, call: Wanted) -> Outcome:
+def _one(connection: sqlite3.Connection, call: QueuedCall) -> Outcome:
     try:
         return call.future, call.work(connection), None
     except StoreError as error:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 import msgspec
 
 T = TypeVar("T")
-Soon: TypeAlias = T | Awaitable[T]
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 
 class HolderView(msgspec.Struct, kw_only=True):
@@ -32,7 +32,7 @@ class LockView(msgspec.Struct, kw_only=True):
     waiting: list[str]
 
 
-class Figures(NamedTuple):
+class LockStats(NamedTuple):
     """For metrics.
 
     Attributes:
@@ -50,7 +50,7 @@ class LockDriver(Protocol):
     """Locks by name; ``id`` says for whom. A driver may raise
     :class:`~pyroadrunner.errors.RoadRunnerError` where somebody it has to ask does not answer."""
 
-    def lock(self, name: str, id: str, *, read: bool, ttl: int, wait: int) -> Soon[int]:  # noqa: A002
+    def lock(self, name: str, id: str, *, read: bool, ttl: int, wait: int) -> MaybeAwaitable[int]:  # noqa: A002
         """Take a lock, or wait for it.
 
         When this is cancelled, its place in the queue is given up, and the lock if it was given meanwhile.
@@ -59,22 +59,22 @@ class LockDriver(Protocol):
             Its token, a number that is larger than that of any lock of this name before; 0 = not given.
         """
 
-    def release(self, name: str, id: str) -> Soon[bool]:  # noqa: A002
+    def release(self, name: str, id: str) -> MaybeAwaitable[bool]:  # noqa: A002
         """Let go; ``False`` when ``id`` does not hold it."""
 
-    def force_release(self, name: str) -> Soon[bool]:
+    def force_release(self, name: str) -> MaybeAwaitable[bool]:
         """Take it away from all who hold it; ``False`` when nothing is known of the name."""
 
-    def exists(self, name: str, id: str) -> Soon[bool]:  # noqa: A002
+    def exists(self, name: str, id: str) -> MaybeAwaitable[bool]:  # noqa: A002
         """Whether ``id`` holds it; ``*`` = whether anybody does."""
 
-    def update(self, name: str, id: str, ttl: int) -> Soon[bool]:  # noqa: A002
+    def update(self, name: str, id: str, ttl: int) -> MaybeAwaitable[bool]:  # noqa: A002
         """Let a lock end ``ttl`` from now; ``False`` when ``id`` does not hold it."""
 
-    def list(self) -> Soon[list[LockView]]:
+    def list(self) -> MaybeAwaitable[list[LockView]]:
         """All locks that are held, by name."""
 
-    def figures(self) -> Figures:
+    def stats(self) -> LockStats:
         """As it is at this moment."""
 
     async def stop(self) -> None:

@@ -45,7 +45,7 @@ class LockPlugin:
         return LockRpc(self._driver).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        held, waiting, token = self._driver.figures()
+        held, waiting, token = self._driver.stats()
         families = [
             _family("rr_lock_waiting", "gauge", "Calls that wait for a lock.", waiting),
             _family("rr_lock_token", "counter", "Token of the last lock that was given.", token),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.lock.driver import LockDriver, LockView, Soon
+from pyroadrunner.plugins.lock.driver import LockDriver, LockView, MaybeAwaitable
 from pyroadrunner.plugins.lock.errors import EmptyId, NegativeTime
 from pyroadrunner.proto.lock.v1beta1.lock_pb2 import Request, Response
 
@@ -34,7 +34,7 @@ class LockRpc:
             "List": RpcMethod(self.list),  # ours
         }
 
-    def _lock(self, request: Request, *, read: bool) -> Soon[Response]:
+    def _lock(self, request: Request, *, read: bool) -> MaybeAwaitable[Response]:
         _check(request)
         token = self._driver.lock(request.resource, request.id, read=read, ttl=request.ttl, wait=request.wait)
         if isinstance(token, int):
@@ -44,23 +44,23 @@ class LockRpc:
     async def _wait(self, request: Request, token: Awaitable[int], *, read: bool) -> Response:
         return _given(request, await token, read=read)
 
-    def release(self, request: Request) -> Soon[Response]:
+    def release(self, request: Request) -> MaybeAwaitable[Response]:
         _check(request)
         return _answer(self._driver.release(request.resource, request.id))
 
-    def force_release(self, request: Request) -> Soon[Response]:
+    def force_release(self, request: Request) -> MaybeAwaitable[Response]:
         log.debug("lock is released by force", resource=request.resource)
         return _answer(self._driver.force_release(request.resource))
 
-    def exists(self, request: Request) -> Soon[Response]:
+    def exists(self, request: Request) -> MaybeAwaitable[Response]:
         _check(request)
         return _answer(self._driver.exists(request.resource, request.id))
 
-    def update_ttl(self, request: Request) -> Soon[Response]:
+    def update_ttl(self, request: Request) -> MaybeAwaitable[Response]:
         _check(request)
         return _answer(self._driver.update(request.resource, request.id, request.ttl))
 
-    def list(self, _: bool) -> Soon[list[LockView]]:
+    def list(self, _: bool) -> MaybeAwaitable[list[LockView]]:
         return self._driver.list()
 
 
@@ -78,7 +78,7 @@ def _given(request: Request, token: int, *, read: bool) -> Response:
     return Response(ok=token > 0)
 
 
-def _answer(ok: Soon[bool]) -> Soon[Response]:
+def _answer(ok: MaybeAwaitable[bool]) -> MaybeAwaitable[Response]:
     return Response(ok=ok) if isinstance(ok, bool) else _later(ok)
 
 

@@ -55,7 +55,7 @@ class Model:
         self.give(name, key, read, ttl, now)
         return True
 
-    def line_up(self, number: int, name: str, key: str, read: bool, ttl: int, due: int) -> None:
+    def enqueue(self, number: int, name: str, key: str, read: bool, ttl: int, due: int) -> None:
         self.order += 1
         one = {"name": name, "id": key, "read": read, "ttl": ttl, "due": due, "n": number, "order": self.order}
         held = self.of(name)
@@ -104,12 +104,12 @@ class Compared(RuleBasedStateMachine):
             return
         number = len(self.waiters)
 
-        def tell(token: int) -> None:
+        def notify(token: int) -> None:
             assert number not in self.told
             self.told[number] = bool(token)
 
-        self.waiters[number] = self.locks.wait(name, key, read=read, ttl=ttl, wait=wait, now=self.now, tell=tell)
-        self.model.line_up(number, name, key, read, ttl, self.now + wait)
+        self.waiters[number] = self.locks.wait(name, key, read=read, ttl=ttl, wait=wait, now=self.now, notify=notify)
+        self.model.enqueue(number, name, key, read, ttl, self.now + wait)
 
     @rule(name=NAMES, key=IDS)
     def release(self, name: str, key: str) -> None:

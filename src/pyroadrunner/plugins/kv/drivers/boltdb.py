@@ -20,7 +20,7 @@ from typing import Any
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import BoltdbConfig
-from pyroadrunner.plugins.kv.store import Figures, Item, counted
+from pyroadrunner.plugins.kv.store import Item, StoreStats, counted
 from pyroadrunner.plugins.kv.transactions import Transactions
 from pyroadrunner.remote.errors import StoreError
 
@@ -145,10 +145,10 @@ class BoltdbStore:
 
         return self._transactions.run(work, writes=True)
 
-    def figures(self) -> Awaitable[Figures]:
-        def work(db: sqlite3.Connection) -> Figures:
+    def stats(self) -> Awaitable[StoreStats]:
+        def work(db: sqlite3.Connection) -> StoreStats:
             where = "expires IS NULL OR expires > ?"
-            return Figures(items=db.execute(f"SELECT count(*) FROM items WHERE {where}", (_now(),)).fetchone()[0])
+            return StoreStats(items=db.execute(f"SELECT count(*) FROM items WHERE {where}", (_now(),)).fetchone()[0])
 
         return self._transactions.run(work, writes=False)
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 
 from pyroadrunner.plugins.kv.config import MemcachedConfig
+from pyroadrunner.plugins.kv.drivers.memcached_protocol import Reply, key_bytes, store
 from pyroadrunner.plugins.kv.drivers.memcached_server import MemcachedServer
-from pyroadrunner.plugins.kv.drivers.memcached_text import Reply, key_bytes, store
-from pyroadrunner.plugins.kv.store import MAX_COUNT, Figures, Item
+from pyroadrunner.plugins.kv.store import MAX_COUNT, Item, StoreStats
 from pyroadrunner.remote.errors import StoreError
 
 PORT = 11211
@@ -96,9 +96,9 @@ class MemcachedStore:
                 return first
         raise StoreError(f"the counter was made and deleted by others {COUNT_TRIES} times")
 
-    async def figures(self) -> Figures:
+    async def stats(self) -> StoreStats:
         replies = await asyncio.gather(*(server.ask(b"stats\r\n") for server in self._servers))
-        return Figures(items=sum(int(_values(reply).get(b"curr_items", 0)) for (reply,) in replies))
+        return StoreStats(items=sum(int(_values(reply).get(b"curr_items", 0)) for (reply,) in replies))
 
     # inside
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from pyroadrunner.plugins.kv.drivers.memcached_text import Reply, ReplyReader
+from pyroadrunner.plugins.kv.drivers.memcached_protocol import Reply, ReplyReader
 from pyroadrunner.remote.connection import PipelinedConnection, connect
 
 

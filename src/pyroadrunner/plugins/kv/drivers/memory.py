@@ -1,7 +1,7 @@
 """A storage in the memory of the server, gone when it ends. Answers at once.
 
 An item without a time is its bytes and nothing else; one with a time is two words more and stands in the wheel of
-``due.py``. A read compares times to the millisecond, so an expired item is never seen; the memory it takes is freed
+``wheel.py``. A read compares times to the millisecond, so an expired item is never seen; the memory it takes is freed
 within a second or two, ``SLICE`` items at a time with pauses between, so that a million that expire together hold up
 nobody. What :meth:`MemoryStore.clear` removes is let go of in the same manner.
 
@@ -19,8 +19,8 @@ import msgspec
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import MemoryConfig
-from pyroadrunner.plugins.kv.due import Due
-from pyroadrunner.plugins.kv.store import Figures, Item, counted
+from pyroadrunner.plugins.kv.expiry_wheel import ExpiryWheel
+from pyroadrunner.plugins.kv.store import Item, StoreStats, counted
 from pyroadrunner.remote.errors import StoreError
 
 SLICE = 1000  # items freed in one go: about a millisecond
@@ -30,14 +30,14 @@ TICK = 1.0  # seconds between two looks
 log = Log("kv")
 
 
-class Timed(msgspec.Struct, gc=False):
+class TimedValue(msgspec.Struct, gc=False):
     """A value with a time: 32 bytes, where a tuple takes 72 and is looked at by the garbage collector."""
 
     value: bytes
     expires: int
 
 
-Entries = dict[str, bytes | Timed]
+Entries = dict[str, bytes | TimedValue]
 
 
 class MemoryStore:
@@ -56,8 +56,8 @@ class MemoryStore:
         self._clock = clock
         self._entries: Entries = self._none()
         self._size = 0  # bytes of keys and values; kept only where there is a limit
-        self._due = Due()
-        self._waste: list[Entries] = []
+        self._wheel = ExpiryWheel()
+        self._stale: list[Entries] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class MemoryStore:
         for key in keys:
             entry = self._live(key, now)
             if entry is not None:
-                found[key] = entry.expires if isinstance(entry, Timed) else None
+                found[key] = entry.expires if isinstance(entry, TimedValue) else None
         return found
 
     def set(self, items: Sequence[Item]) -> None:
@@ -101,7 +101,7 @@ class MemoryStore:
             if expires is not None and expires <= now:
                 log.warning("the time of an item has passed; it is stored without one", key=key)
                 expires = None
-            self._put(key, value if expires is None else Timed(value, expires))
+            self._put(key, value if expires is None else TimedValue(value, expires))
 
     def set_absent(self, items: Sequence[Item]) -> list[str]:
         now = self._now()
@@ -121,7 +121,7 @@ class MemoryStore:
             if expires <= now:
                 self._drop(key)
             else:
-                self._put(key, Timed(entry.value if isinstance(entry, Timed) else entry, expires))
+                self._put(key, TimedValue(entry.value if isinstance(entry, TimedValue) else entry, expires))
 
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -129,25 +129,25 @@ class MemoryStore:
                 self._drop(key)
 
     def clear(self) -> None:
-        self._waste.append(self._entries)
+        self._stale.append(self._entries)
         self._entries = self._none()
-        self._due = Due()
+        self._wheel = ExpiryWheel()
         self._size = 0
-        self._look_after(PAUSE)
+        self._schedule_sweep(PAUSE)
 
     def count(self, key: str, by: int, expires: int | None) -> int:
         entry = self._live(key, self._now())
         if entry is None:
             self.set((Item(key, b"%d" % by, expires),))
             return by
-        value = entry.value if isinstance(entry, Timed) else entry
+        value = entry.value if isinstance(entry, TimedValue) else entry
         result = counted(value, by)
         digits = b"%d" % result
-        self._put(key, Timed(digits, entry.expires) if isinstance(entry, Timed) else digits)
+        self._put(key, TimedValue(digits, entry.expires) if isinstance(entry, TimedValue) else digits)
         return result
 
-    def figures(self) -> Figures:
-        return Figures(items=len(self._entries))
+    def stats(self) -> StoreStats:
+        return StoreStats(items=len(self._entries))
 
     # inside
 
@@ -158,39 +158,39 @@ class MemoryStore:
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
-    def _live(self, key: str, now: int) -> bytes | Timed | None:
+    def _live(self, key: str, now: int) -> bytes | TimedValue | None:
         """What stands under a key and has not expired; it was used now."""
         entry = self._entries.get(key)
-        if type(entry) is Timed and entry.expires <= now:
+        if type(entry) is TimedValue and entry.expires <= now:
             self._drop(key)
             return None
         if self._bounded and entry is not None:
             self._entries.move_to_end(key)  # type: ignore[attr-defined]
         return entry
 
-    def _put(self, key: str, entry: bytes | Timed) -> None:
+    def _put(self, key: str, entry: bytes | TimedValue) -> None:
         if self._bounded:
             self._make_room(key, entry)
         old = self._entries.get(key)
-        was = old.expires if type(old) is Timed else None
+        was = old.expires if type(old) is TimedValue else None
         self._entries[key] = entry
-        if type(entry) is Timed:
+        if type(entry) is TimedValue:
             if was is None:
-                self._due.add(key, entry.expires)
-                self._look_after(TICK)
+                self._wheel.add(key, entry.expires)
+                self._schedule_sweep(TICK)
             else:
-                self._due.move(key, was, entry.expires)
+                self._wheel.move(key, was, entry.expires)
         elif was is not None:
-            self._due.remove(key, was)
+            self._wheel.remove(key, was)
 
     def _drop(self, key: str) -> None:
         entry = self._entries.pop(key)
         if self._bounded:
             self._size -= _size(key, entry)
-        if type(entry) is Timed:
-            self._due.remove(key, entry.expires)
+        if type(entry) is TimedValue:
+            self._wheel.remove(key, entry.expires)
 
-    def _make_room(self, key: str, entry: bytes | Timed) -> None:
+    def _make_room(self, key: str, entry: bytes | TimedValue) -> None:
         """Count what comes in, let the least recently used go. Afterwards ``key`` is the last to go.
 
         Raises:
@@ -212,39 +212,39 @@ class MemoryStore:
 
     # freeing memory
 
-    def _look_after(self, delay: float) -> None:
+    def _schedule_sweep(self, delay: float) -> None:
         """Come back for what can be freed, unless that is to happen anyway."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(delay, self._look)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         freed = self.sweep(SLICE)
-        if freed == SLICE or self._waste:
-            self._look_after(PAUSE)
-        elif self._due:
-            self._look_after(TICK)
+        if freed == SLICE or self._stale:
+            self._schedule_sweep(PAUSE)
+        elif self._wheel:
+            self._schedule_sweep(TICK)
 
     def sweep(self, limit: int) -> int:
         """Free up to ``limit`` expired or cleared items; how many it were."""
-        keys = self._due.take(self._now(), limit)
+        keys = self._wheel.take(self._now(), limit)
         for key in keys:
             entry = self._entries.pop(key)
             if self._bounded:
                 self._size -= _size(key, entry)
         freed = len(keys)
-        while self._waste and freed < limit:
-            waste = self._waste[-1]
+        while self._stale and freed < limit:
+            waste = self._stale[-1]
             if waste:
                 waste.popitem()
                 freed += 1
             else:
-                self._waste.pop()
+                self._stale.pop()
         return freed
 
 
-def _size(key: str, entry: bytes | Timed) -> int:
-    value = entry.value if isinstance(entry, Timed) else entry
+def _size(key: str, entry: bytes | TimedValue) -> int:
+    value = entry.value if isinstance(entry, TimedValue) else entry
     return (len(key) if key.isascii() else len(key.encode())) + len(value)
 
 

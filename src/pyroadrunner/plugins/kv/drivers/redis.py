@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.kv.store import Figures, Item
+from pyroadrunner.plugins.kv.store import Item, StoreStats
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
 
@@ -88,8 +88,8 @@ class RedisStore:
             return cast("int", await self._redis.one("INCRBY", key, by))
         return cast("int", await self._redis.one("EVAL", _COUNT_TIMED, 1, key, by, lifetime[1]))
 
-    async def figures(self) -> Figures:
-        return Figures(items=await self._redis.on_every_node("DBSIZE"))
+    async def stats(self) -> StoreStats:
+        return StoreStats(items=await self._redis.on_every_node("DBSIZE"))
 
 
 def _now() -> int:

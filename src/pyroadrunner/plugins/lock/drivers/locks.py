@@ -55,11 +55,11 @@ class Locks:
         ttl: int,
         wait: int,
         now: int,
-        tell: Callable[[int], None],
+        notify: Callable[[int], None],
     ) -> Waiter:
         """Queue for a lock that :meth:`take` has just refused, for ``wait`` microseconds."""
-        waiter = Waiter(name, id, read=read, ttl=ttl, tell=tell)
-        self._resources[name].line_up(waiter)
+        waiter = Waiter(name, id, read=read, ttl=ttl, notify=notify)
+        self._resources[name].enqueue(waiter)
         self._schedule(waiter, now + wait)
         return waiter
 
@@ -118,7 +118,7 @@ class Locks:
             ended.due = None
             if isinstance(ended, Waiter):
                 self.give_up(ended, now)
-                ended.tell(0)
+                ended.notify(0)
             else:
                 self._leave(ended.name, ended.id, now)
 
@@ -128,7 +128,7 @@ class Locks:
         self._resources.clear()
         self._heap.clear()
         for waiter in waiting:
-            waiter.tell(0)
+            waiter.notify(0)
 
     # inside
 
@@ -160,7 +160,7 @@ class Locks:
         while (waiter := resource.next()) is not None:
             waiter.due = None
             self._give(name, waiter.id, read=waiter.read, ttl=waiter.ttl, now=now)
-            waiter.tell(self.token)
+            waiter.notify(self.token)
         if not resource.holders:
             del self._resources[name]
             self._free[name] = None

@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from pyroadrunner.plugins.lock.driver import Figures, HolderView, LockView
+from pyroadrunner.plugins.lock.driver import HolderView, LockStats, LockView
 from pyroadrunner.plugins.lock.drivers.locks import Locks
 from pyroadrunner.plugins.lock.drivers.resource import Waiter
 
 _LONGEST = 86400.0  # seconds the timer sleeps at most: event loops take no delay of centuries
 
 
-class Place:
+class PendingLock:
     """One call that waits. What it was given is noted apart from the future, which may be cancelled by then."""
 
     waiter: Waiter
@@ -22,7 +22,7 @@ class Place:
         self.future = future
         self.token = 0
 
-    def tell(self, token: int) -> None:
+    def notify(self, token: int) -> None:
         self.token = token
         if not self.future.done():
             self.future.set_result(token)
@@ -45,12 +45,12 @@ class MemoryLocks:
         if taken or not wait:
             self._set_timer()
             return self._locks.token if taken else 0
-        place = Place(asyncio.get_running_loop().create_future())
-        place.waiter = self._locks.wait(name, id, read=read, ttl=ttl, wait=wait, now=now, tell=place.tell)
+        place = PendingLock(asyncio.get_running_loop().create_future())
+        place.waiter = self._locks.wait(name, id, read=read, ttl=ttl, wait=wait, now=now, notify=place.notify)
         self._set_timer()
         return self._wait(place)
 
-    async def _wait(self, place: Place) -> int:
+    async def _wait(self, place: PendingLock) -> int:
         try:
             return await place.future
         except asyncio.CancelledError:  # the client has gone: nobody else would give back what it was given
@@ -91,11 +91,11 @@ class MemoryLocks:
             for name, resource in sorted(self._locks)
         ]
 
-    def figures(self) -> Figures:
+    def stats(self) -> LockStats:
         self._locks.expire(_now())
         self._set_timer()
         resources = [resource for _, resource in self._locks]
-        return Figures(
+        return LockStats(
             held=sum(len(one.holders) for one in resources),
             waiting=sum(len(one.queue) for one in resources),
             token=self._locks.token,
@@ -121,9 +121,9 @@ class MemoryLocks:
         self._due = due
         if due is not None:
             delay = min(max(due - _now(), 0) / 1_000_000, _LONGEST)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = self._due = None
         self._locks.expire(_now())
         self._set_timer()

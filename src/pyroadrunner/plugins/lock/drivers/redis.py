@@ -14,9 +14,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.lock.driver import Figures, HolderView, LockView
-from pyroadrunner.plugins.lock.drivers.redis_script import Script, Wish
-from pyroadrunner.plugins.lock.drivers.redis_watch import Place, Watch
+from pyroadrunner.plugins.lock.driver import HolderView, LockStats, LockView
+from pyroadrunner.plugins.lock.drivers.redis_script import LockRequest, Script
+from pyroadrunner.plugins.lock.drivers.redis_waiters import PendingLock, Waiters
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
@@ -43,8 +43,8 @@ class RedisLocks:
         self._channel = Subscription(
             self._redis, f"{prefix}:{self._server}", on_message=self._on_message, on_subscribed=self._wake_all, log=log
         )
-        self._watches: dict[str, Watch] = {}
-        self._errands: set[asyncio.Task[Any]] = set()
+        self._waiters: dict[str, Waiters] = {}
+        self._background: set[asyncio.Task[Any]] = set()
         self._token = 0
         self._stopped = False
 
@@ -53,14 +53,14 @@ class RedisLocks:
 
     async def lock(self, name: str, id: str, *, read: bool, ttl: int, wait: int) -> int:  # noqa: A002
         token: int
-        place, wish = self._unique(), Wish(id, read, ttl)
-        first = self._errand(self._script.want(name, {place: wish}, patient=wait > 0))
+        place, request = self._unique(), LockRequest(id, read, ttl)
+        first = self._in_background(self._script.want(name, {place: request}, patient=wait > 0))
         try:
             due, (token,) = await asyncio.shield(first)
             if not token and wait and not self._stopped:
-                token = await self._wait(name, place, wish, due, wait / 1_000_000)
+                token = await self._wait(name, place, request, due, wait / 1_000_000)
         except (asyncio.CancelledError, StoreError):
-            self._errand(self._give_back(name, place, first))
+            self._in_background(self._give_back(name, place, first))
             raise
         self._token = max(token, self._token)
         return token
@@ -90,36 +90,36 @@ class RedisLocks:
                 views.append(LockView(resource=name, exclusive=bool(exclusive), holders=found, waiting=queue))
         return views
 
-    def figures(self) -> Figures:
+    def stats(self) -> LockStats:
         """Of what other servers hold nothing is known here."""
-        return Figures(held=None, waiting=sum(len(one.places) for one in self._watches.values()), token=self._token)
+        return LockStats(held=None, waiting=sum(len(one.places) for one in self._waiters.values()), token=self._token)
 
     async def stop(self) -> None:
         self._stopped = True
-        for name, watch in self._watches.items():
+        for name, watch in self._waiters.items():
             for key, place in watch.places.items():
                 if not place.future.done():
                     place.future.set_result(0)
-                    self._errand(self._quit(name, key))
-        if self._errands:
-            await asyncio.wait(self._errands, timeout=self._redis.settings.timeout)
+                    self._in_background(self._cancel(name, key))
+        if self._background:
+            await asyncio.wait(self._background, timeout=self._redis.settings.timeout)
         await self._channel.close()
         await self._redis.close()
 
     # inside
 
-    async def _wait(self, name: str, place: str, wish: Wish, due: float, patience: float) -> int:
+    async def _wait(self, name: str, place: str, request: LockRequest, due: float, timeout: float) -> int:
         """The token, or 0 when the patience is over.
 
         Raises:
             StoreError: it is over, and Redis does not answer: whoever has the lock, nobody knows.
         """
         self._channel.listen()
-        watch = self._watches.setdefault(name, Watch(self._script, name))
-        mine = watch.places[place] = Place(wish)
+        watch = self._waiters.setdefault(name, Waiters(self._script, name))
+        mine = watch.places[place] = PendingLock(request)
         watch.watch(due)
         try:
-            await asyncio.wait([mine.future], timeout=min(patience, _LONGEST))
+            await asyncio.wait([mine.future], timeout=min(timeout, _LONGEST))
             if mine.future.done():
                 return mine.future.result()
             mine.leaving = True
@@ -130,34 +130,34 @@ class RedisLocks:
         finally:
             del watch.places[place]
             if not watch.places:
-                del self._watches[name]
-                watch.poke()
+                del self._waiters[name]
+                watch.wake()
 
     async def _give_back(self, name: str, place: str, first: asyncio.Task[Any]) -> None:
         """Nobody will be told what the place was given."""
         await asyncio.gather(first, return_exceptions=True)
-        await self._quit(name, place)
+        await self._cancel(name, place)
 
-    async def _quit(self, name: str, place: str) -> None:
+    async def _cancel(self, name: str, place: str) -> None:
         try:
             await self._script.run(name, "quit", place)
         except StoreError as error:
             log.debug("a place in the queue is not given up: it is dropped by itself", resource=name, error=str(error))
 
-    def _errand(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
         return task
 
     def _on_message(self, name: bytes) -> None:
-        watch = self._watches.get(name.decode())
+        watch = self._waiters.get(name.decode())
         if watch is not None:
-            watch.poke()
+            watch.wake()
 
     def _wake_all(self) -> None:
-        for watch in self._watches.values():
-            watch.poke()
+        for watch in self._waiters.values():
+            watch.wake()
 
     def _unique(self) -> str:
         return f"{self._server}-{next(self._numbers)}"

@@ -13,7 +13,7 @@ from pyroadrunner.remote.redis.client import RedisClient
 ASK_EVERY = 1.0  # seconds; a place in the queue is kept for five without
 
 
-class Wish(NamedTuple):
+class LockRequest(NamedTuple):
     """What a call waits for."""
 
     id: str
@@ -36,7 +36,7 @@ class Script:
         self._text = files(__package__).joinpath("resource.lua").read_bytes()
         self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
 
-    async def want(self, name: str, places: Mapping[str, Wish], *, patient: bool) -> tuple[float, list[int]]:
+    async def want(self, name: str, places: Mapping[str, LockRequest], *, patient: bool) -> tuple[float, list[int]]:
         """Ask for each call's lock.
 
         Args:
@@ -46,8 +46,8 @@ class Script:
             Seconds after which to ask again, and the tokens; 0 = none yet.
         """
         wishes: list[str | int] = []
-        for place, wish in places.items():
-            wishes += (place, wish.id, "1" if wish.read else "0", wish.ttl)
+        for place, request in places.items():
+            wishes += (place, request.id, "1" if request.read else "0", request.ttl)
         left, *tokens = await self.run(name, "want", self._server, "1" if patient else "0", *wishes)
         return (min(left / 1_000_000, ASK_EVERY) if left else ASK_EVERY), tokens
 

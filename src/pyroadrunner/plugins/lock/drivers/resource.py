@@ -42,16 +42,16 @@ class Waiter(Timed):
 
     Attributes:
         ttl: microseconds the lock is wanted for; 0 = for ever.
-        tell: called once, with the token of the lock; 0 = it was not given.
+        notify: called once, with the token of the lock; 0 = it was not given.
     """
 
-    __slots__ = ("read", "tell", "ttl")
+    __slots__ = ("notify", "read", "ttl")
 
-    def __init__(self, name: str, id: str, *, read: bool, ttl: int, tell: Callable[[int], None]) -> None:  # noqa: A002
+    def __init__(self, name: str, id: str, *, read: bool, ttl: int, notify: Callable[[int], None]) -> None:  # noqa: A002
         super().__init__(name, id)
         self.read = read
         self.ttl = ttl
-        self.tell = tell
+        self.notify = notify
 
 
 class Resource:
@@ -86,7 +86,7 @@ class Resource:
             self.exclusive = False
         return held
 
-    def line_up(self, waiter: Waiter) -> None:
+    def enqueue(self, waiter: Waiter) -> None:
         """Take the last place; a reader that wants more the first one, since those before it wait for it, too."""
         if not waiter.read and not self.exclusive and waiter.id in self.holders:
             self.queue.appendleft(waiter)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.kv.config import MemoryConfig
-from pyroadrunner.plugins.kv.drivers.memory import SLICE, MemoryStore, Timed
+from pyroadrunner.plugins.kv.drivers.memory import SLICE, MemoryStore, TimedValue
 from pyroadrunner.plugins.kv.store import Item
 from pyroadrunner.remote.errors import StoreError
 
@@ -76,7 +76,7 @@ def test_expired_items_are_freed_by_slices() -> None:
             put(store, str(number), expires=clock.ms + 10)
         clock.ms += 2000
         assert [store.sweep(100) for _ in range(4)] == [100, 100, 50, 0]
-        assert store.figures().items == 0
+        assert store.stats().items == 0
 
     within(check)
 
@@ -86,7 +86,7 @@ def test_cleared_items_are_gone_at_once_and_freed_by_slices() -> None:
         for number in range(150):
             put(store, str(number), expires=clock.ms + 10)
         store.clear()
-        assert store.figures().items == 0
+        assert store.stats().items == 0
         put(store, "1", b"new", clock.ms + 5000)
         assert [store.sweep(100) for _ in range(3)] == [100, 50, 0]
         clock.ms += 2000
@@ -108,7 +108,7 @@ def test_the_timer_frees_what_nobody_reads() -> None:
             put(store, str(number), expires=clock.ms + 1)
         clock.ms += 2000
         async with asyncio.timeout(10):
-            while store.figures().items:  # noqa: ASYNC110 - the timer of the store is what is waited for
+            while store.stats().items:  # noqa: ASYNC110 - the timer of the store is what is waited for
                 await asyncio.sleep(0.01)
         await store.stop()
 
@@ -137,7 +137,7 @@ def test_the_least_recently_used_item_makes_room() -> None:
         put(store, "d")
         assert store.has(list("abcd")) == ["a", "c", "d"]
         put(store, "c", b"again")
-        assert store.figures().items == 3
+        assert store.stats().items == 3
 
     within(check, max_items=3)
 
@@ -214,4 +214,4 @@ def test_counters_keep_their_time() -> None:
 
 
 def test_an_item_with_a_time_is_small() -> None:
-    assert sys.getsizeof(Timed(b"", 1)) <= 32
+    assert sys.getsizeof(TimedValue(b"", 1)) <= 32

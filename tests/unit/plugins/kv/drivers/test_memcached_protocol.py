@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyroadrunner.plugins.kv.drivers.memcached_text import NoMemcached, Reply, ReplyReader, key_bytes, store
+from pyroadrunner.plugins.kv.drivers.memcached_protocol import BadReply, Reply, ReplyReader, key_bytes, store
 from pyroadrunner.remote.errors import StoreError
 
 CASES: list[tuple[bytes, list[Reply]]] = [
@@ -43,7 +43,7 @@ def test_any_value_comes_back(values: dict[bytes, bytes], data: st.DataObject) -
 
 @pytest.mark.parametrize("data", [b"VALUE k 0\r\n", b"VALUE k 0 -1\r\n", b"VALUE k 0 x\r\n", b"\x15\x08" * 4000])
 def test_what_is_no_reply_is_refused(data: bytes) -> None:
-    with pytest.raises(NoMemcached):
+    with pytest.raises(BadReply):
         ReplyReader().feed(data)
 
 

@@ -31,24 +31,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class NoInstant(ValueError):
+class BadTimestamp(ValueError):
     """A text that is no instant; in Go's words, which reach PHP."""
 
 
-def parse_instant(text: str) -> int:
+def parse_timestamp(text: str) -> int:
     """Unix time in milliseconds; what is finer is dropped.
 
     Raises:
-        NoInstant
+        BadTimestamp
     """
     found = _FORM.fullmatch(text)
     if found is None:
-        raise NoInstant(_go_fault(text))
+        raise BadTimestamp(_go_fault(text))
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
     try:
         moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     except ValueError as error:  # a 13th month, a 30th of February
-        raise NoInstant(f'parsing time "{text}": {_out_of_range(error)} out of range') from None
+        raise BadTimestamp(f'parsing time "{text}": {_out_of_range(error)} out of range') from None
     ms = (moment - _EPOCH) // _MILLISECOND
     if fraction:
         ms += int(fraction[:3].ljust(3, "0"))
@@ -58,7 +58,7 @@ def parse_instant(text: str) -> int:
     return ms
 
 
-def format_instant(ms: int) -> str:
+def format_timestamp(ms: int) -> str:
     """The instant in UTC, whole seconds, as PHP writes it: ``2024-01-02T03:04:05+00:00``."""
     try:
         return (_EPOCH + ms // 1000 * 1000 * _MILLISECOND).isoformat()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyroadrunner.plugins.kv.instants import NoInstant, format_instant, parse_instant
+from pyroadrunner.plugins.kv.timestamps import BadTimestamp, format_timestamp, parse_timestamp
 
 LAYOUT = "2006-01-02T15:04:05Z07:00"
 
@@ -24,7 +24,7 @@ LAYOUT = "2006-01-02T15:04:05Z07:00"
     ],
 )
 def test_a_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
-    assert parse_instant(text) == ms
+    assert parse_timestamp(text) == ms
 
 
 @pytest.mark.parametrize(
@@ -40,20 +40,20 @@ def test_a_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
     ],
 )
 def test_what_is_no_time_is_refused_in_gos_words(text: str, fault: str) -> None:
-    with pytest.raises(NoInstant) as refused:
-        parse_instant(text)
+    with pytest.raises(BadTimestamp) as refused:
+        parse_timestamp(text)
     assert str(refused.value) == fault
 
 
 @pytest.mark.parametrize("ms", [1_704_164_645_000, 1_704_164_645_999])
 def test_a_time_is_written_without_fractions_as_php_reads_it(ms: int) -> None:
-    assert format_instant(ms) == "2024-01-02T03:04:05+00:00"
+    assert format_timestamp(ms) == "2024-01-02T03:04:05+00:00"
 
 
 def test_a_time_after_all_years_is_the_last_one() -> None:
-    assert format_instant(10**17) == "9999-12-31T23:59:59+00:00"
+    assert format_timestamp(10**17) == "9999-12-31T23:59:59+00:00"
 
 
 @given(st.integers(-62_135_596_800, 253_402_300_799))
 def test_whole_seconds_come_back_as_they_were(seconds: int) -> None:
-    assert parse_instant(format_instant(seconds * 1000)) == seconds * 1000
+    assert parse_timestamp(format_timestamp(seconds * 1000)) == seconds * 1000

@@ -16,7 +16,7 @@ _LONGEST_LINE = 4096  # of a reply; an error text is the longest
 Reply = bytes | dict[bytes, bytes]
 
 
-class NoMemcached(StoreError):
+class BadReply(StoreError):
     """What arrives is no reply of memcached."""
 
 
@@ -53,7 +53,7 @@ class ReplyReader:
         """Take what arrived, return the replies it completes, in order.
 
         Raises:
-            NoMemcached
+            BadReply
         """
         self._buffer += data
         replies: list[Reply] = []
@@ -70,7 +70,7 @@ class ReplyReader:
             end = self._buffer.find(b"\r\n", at)
             if end < 0:
                 if len(self._buffer) - at > _LONGEST_LINE:
-                    raise NoMemcached("the server does not speak memcached's text protocol")
+                    raise BadReply("the server does not speak memcached's text protocol")
                 break
             self._line(bytes(self._buffer[at:end]), replies)
             at = end + 2
@@ -96,5 +96,5 @@ class ReplyReader:
 def _head(rest: bytes) -> tuple[bytes, int]:
     parts = rest.split(b" ")
     if len(parts) < 3 or not parts[2].isdigit():
-        raise NoMemcached("the server does not speak memcached's text protocol")
+        raise BadReply("the server does not speak memcached's text protocol")
     return parts[0], int(parts[2])

@@ -7,7 +7,7 @@ there once. Nothing is taken before its whole second is over: readers compare ti
 from __future__ import annotations
 
 
-class Due:
+class ExpiryWheel:
     """Keys by the second in which they expire. Times are unix time in milliseconds."""
 
     __slots__ = ("_next", "_seconds")
@@ -17,7 +17,7 @@ class Due:
         self._next = 0  # no second before this one holds a key
 
     def __repr__(self) -> str:
-        return f"Due({sum(map(len, self._seconds.values()))} keys in {len(self._seconds)} seconds)"
+        return f"ExpiryWheel({sum(map(len, self._seconds.values()))} keys in {len(self._seconds)} seconds)"
 
     def __bool__(self) -> bool:
         return bool(self._seconds)
