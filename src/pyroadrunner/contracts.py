@@ -142,9 +142,10 @@ class Span(Protocol):
         """A span for what is done inside."""
 
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """What tells a peer to go on with this trace; names in lower case, all of :attr:`Tracing.handed_on`."""
+        """What tells a peer to go on with this trace; names in lower case, all of
+        :attr:`Tracing.propagated_headers`."""
 
-    def note(self, attributes: Mapping[str, str | int]) -> None:
+    def set_attributes(self, attributes: Mapping[str, str | int]) -> None:
         """Set attributes."""
 
     def event(self, name: str, attributes: Mapping[str, str | int]) -> None:
@@ -171,7 +172,7 @@ class Tracing(Protocol):
         """
 
     @property
-    def handed_on(self) -> Collection[bytes]:
+    def propagated_headers(self) -> Collection[bytes]:
         """Names of headers that carry a trace; those of a client are to be taken out where :meth:`Span.headers` are put
         in."""
 

@@ -14,8 +14,8 @@ import uvloop
 
 from pyroadrunner.admin import server as admin
 from pyroadrunner.admin.connection import MAX_HEAD, Timeouts
-from pyroadrunner.admin.request import Request
-from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer, endpoint
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress
@@ -48,13 +48,13 @@ class Desk:
         self.waiting = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AdminRequest) -> AdminResponse:
         if request.path == "/wait":
             self.waiting.set()
             await self.go.wait()
         if request.path == "/break":
             raise ZeroDivisionError("a bug")
-        return Response(200, request.path * (10_000_000 if request.path == "/big" else 1))
+        return AdminResponse(200, request.path * (10_000_000 if request.path == "/big" else 1))
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.admin.request import Request
-from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
@@ -28,8 +28,8 @@ def leave_nothing() -> Iterator[None]:
 
 
 def admin(name: str, address: Address) -> AdminServer:
-    async def answer(_request: Request) -> Response:
-        return Response(200, name.encode())
+    async def answer(_request: AdminRequest) -> AdminResponse:
+        return AdminResponse(200, name.encode())
 
     return AdminServer(address, "metrics.address", answer, Log("metrics"))
 

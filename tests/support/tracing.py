@@ -38,7 +38,7 @@ class KeptSpan:
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
         return [(b"traceparent", b"%d" % self.number)] if self.trace_id else []
 
-    def note(self, attributes: Mapping[str, str | int]) -> None:
+    def set_attributes(self, attributes: Mapping[str, str | int]) -> None:
         self.attributes |= attributes
 
     def event(self, name: str, attributes: Mapping[str, str | int]) -> None:
@@ -71,9 +71,9 @@ class KeptTracing:
     ) -> KeptSpan:
         self.asked.append(list(headers))
         span = KeptSpan(self, name, None)
-        span.note(attributes)
+        span.set_attributes(attributes)
         return span
 
     @property
-    def handed_on(self) -> Collection[bytes]:
+    def propagated_headers(self) -> Collection[bytes]:
         return {b"traceparent", b"tracestate"}

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic_ns
 
-from pyroadrunner.admin.request import Refused, Request, read_request
-from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.request import AdminRequest, RequestRefused, read_request
+from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.log import Log
 
 MAX_HEAD = 16 * 1024  # bytes of a request
 _LINGER = 1.0  # seconds in which a client that was refused may finish
 _LINGER_READS = 64
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[AdminRequest], Awaitable[AdminResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Timeouts:
     idle: float = 60.0
 
 
-class Connection:
+class AdminConnection:
     """One client's connection.
 
     Args:
@@ -56,7 +56,7 @@ class Connection:
         self.since = monotonic_ns()  # when it came, or was answered last
 
     def __repr__(self) -> str:
-        return f"Connection({'busy' if self.busy else 'idle'}, ending={self._ending})"
+        return f"AdminConnection({'busy' if self.busy else 'idle'}, ending={self._ending})"
 
     def end(self) -> None:
         """Close when the running request is answered; now when there is none. Idempotent."""
@@ -90,23 +90,23 @@ class Connection:
                 rest = await self._reader.readuntil(b"\r\n\r\n")
             request = read_request(first + rest)
         except TimeoutError:
-            return await self._refuse(Response(408, "408 the request took too long\n"))
+            return await self._refuse(AdminResponse(408, "408 the request took too long\n"))
         except asyncio.LimitOverrunError:
-            return await self._refuse(Response(431, "431 the request is too large\n"))
-        except Refused as refused:
+            return await self._refuse(AdminResponse(431, "431 the request is too large\n"))
+        except RequestRefused as refused:
             return await self._refuse(refused.response)
         self.answering = True
         response = await self._answered(request)
         return await self._send(response, head=request.head, keep=request.keep_alive)
 
-    async def _answered(self, request: Request) -> Response:
+    async def _answered(self, request: AdminRequest) -> AdminResponse:
         try:
             return await self._answer(request)
         except Exception as error:  # a bug ends this request, nothing else
             self._log.error("request failed", path=request.path, error=f"{type(error).__name__}: {error}")
-            return Response(500, "500 internal server error, see logs\n")
+            return AdminResponse(500, "500 internal server error, see logs\n")
 
-    async def _refuse(self, response: Response) -> bool:
+    async def _refuse(self, response: AdminResponse) -> bool:
         """Answer, then read a little of what still comes: closing with bytes unread makes the system send a reset,
         which may reach the client before the answer does."""
         await self._send(response)
@@ -118,7 +118,7 @@ class Connection:
                     break
         return False
 
-    async def _send(self, response: Response, *, head: bool = False, keep: bool = False) -> bool:
+    async def _send(self, response: AdminResponse, *, head: bool = False, keep: bool = False) -> bool:
         keep = keep and not self._ending
         self._writer.write(response.encode(head=head, close=not keep))
         async with asyncio.timeout(self._timeouts.write):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote
 
-from pyroadrunner.admin.response import NOT_ALLOWED, Response
+from pyroadrunner.admin.response import NOT_ALLOWED, AdminResponse
 
 # RFC 9112, section 3: method SP request-target SP HTTP-version. The target's octets are visible ASCII.
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(\d)\.(\d)")
@@ -16,16 +16,16 @@ _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f
 _MOST_PARAMETERS = 256
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered with ``response``, and with the end of the connection: what follows can't be told."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: AdminResponse) -> None:
         super().__init__(response.status)
         self.response = response
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AdminRequest:
     """What is asked.
 
     Attributes:
@@ -41,27 +41,27 @@ class Request:
     keep_alive: bool
 
 
-def read_request(data: bytes) -> Request:
+def read_request(data: bytes) -> AdminRequest:
     """The request whose head is ``data``, with the empty line at its end.
 
     Raises:
-        Refused: it is no HTTP/1 (400, 505), neither GET nor HEAD (405), or brings a body (413).
+        RequestRefused: it is no HTTP/1 (400, 505), neither GET nor HEAD (405), or brings a body (413).
     """
     first, *lines = data[:-4].split(b"\r\n")
     found = _REQUEST_LINE.fullmatch(first)
     if found is None:
-        raise Refused(Response(400, "400 bad request\n"))
+        raise RequestRefused(AdminResponse(400, "400 bad request\n"))
     method, target, major, minor = found.groups()
     if major != b"1":
-        raise Refused(Response(505, "505 only HTTP/1 is spoken here\n"))
+        raise RequestRefused(AdminResponse(505, "505 only HTTP/1 is spoken here\n"))
     fields = _fields(lines)
     if method not in (b"GET", b"HEAD"):
-        raise Refused(NOT_ALLOWED)
+        raise RequestRefused(NOT_ALLOWED)
     if "transfer-encoding" in fields or fields.get("content-length", b"0").strip(b"0"):
-        raise Refused(Response(413, "413 a request has no body here\n"))
+        raise RequestRefused(AdminResponse(413, "413 a request has no body here\n"))
     path, _, query = _origin_form(target).partition("?")
     wishes = {wish.strip().lower() for wish in fields.get("connection", b"").split(b",")}
-    return Request(
+    return AdminRequest(
         path=unquote(path),
         query=_parameters(query),
         head=method == b"HEAD",
@@ -75,7 +75,7 @@ def _fields(lines: list[bytes]) -> dict[str, bytes]:
     for line in lines:
         found = _FIELD.fullmatch(line)
         if found is None:
-            raise Refused(Response(400, "400 bad request\n"))
+            raise RequestRefused(AdminResponse(400, "400 bad request\n"))
         name, value = found[1].decode().lower(), found[2].strip(b" \t")
         fields[name] = fields[name] + b"," + value if name in fields else value
     return fields
@@ -88,7 +88,7 @@ def _origin_form(target: bytes) -> str:
         host, slash, rest = text.partition("://")[2].partition("/")
         return slash + rest if slash else f"/{host[host.find('?') :] if '?' in host else ''}"
     if not text.startswith("/"):
-        raise Refused(Response(400, "400 bad request\n"))
+        raise RequestRefused(AdminResponse(400, "400 bad request\n"))
     return text
 
 
@@ -96,4 +96,4 @@ def _parameters(query: str) -> Mapping[str, Sequence[str]]:
     try:
         return parse_qs(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:  # more of them
-        raise Refused(Response(400, "400 bad request\n")) from None
+        raise RequestRefused(AdminResponse(400, "400 bad request\n")) from None

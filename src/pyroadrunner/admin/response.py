@@ -10,7 +10,7 @@ PLAIN = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class AdminResponse:
     """An answer.
 
     Attributes:
@@ -51,5 +51,5 @@ def _reason(status: int) -> str:
         return ""
 
 
-NOT_FOUND = Response(404, "404 page not found\n")
-NOT_ALLOWED = Response(405, "405 only GET and HEAD are answered here\n", headers={"Allow": "GET, HEAD"})
+NOT_FOUND = AdminResponse(404, "404 page not found\n")
+NOT_ALLOWED = AdminResponse(405, "405 only GET and HEAD are answered here\n", headers={"Allow": "GET, HEAD"})

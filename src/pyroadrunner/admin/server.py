@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from pyroadrunner.admin.connection import MAX_HEAD, Connection, Handler, Timeouts
+from pyroadrunner.admin.connection import MAX_HEAD, AdminConnection, Handler, Timeouts
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import Address, InvalidAddress, parse_address
@@ -44,7 +44,7 @@ class AdminServer:
         self._timeouts = timeouts or Timeouts()
         self._listening: Listening | None = None
         self._servers: list[asyncio.Server] = []
-        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._connections: dict[asyncio.Task[None], AdminConnection] = {}
         self._dropped: set[asyncio.Task[None]] = set()  # about to end
         self._stopped = False
         self._full = False  # the log has been told
@@ -100,7 +100,7 @@ class AdminServer:
         if not self._servers or (len(self._connections) >= MAX_CONNECTIONS and not self._make_room()):
             writer.transport.abort()
             return
-        connection = Connection(reader, writer, self._answer, self._timeouts, self._log)
+        connection = AdminConnection(reader, writer, self._answer, self._timeouts, self._log)
         task = asyncio.get_running_loop().create_task(connection.serve())
         self._connections[task] = connection
         task.add_done_callback(self._gone)

@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyroadrunner.admin.request import Refused, Request, read_request
+from pyroadrunner.admin.request import AdminRequest, RequestRefused, read_request
 
 
-def read(first: str, *fields: str) -> Request:
+def read(first: str, *fields: str) -> AdminRequest:
     return read_request("\r\n".join([first, *fields, "", ""]).encode("latin-1"))
 
 
 def refusal(first: str, *fields: str) -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         read(first, *fields)
     return refused.value.response.status
 
 
 def test_a_request_is_its_path_and_the_values_of_each_parameter() -> None:
-    assert read("GET /health?plugin=http&plugin=jobs&empty= HTTP/1.1", "Host: x") == Request(
+    assert read("GET /health?plugin=http&plugin=jobs&empty= HTTP/1.1", "Host: x") == AdminRequest(
         path="/health", query={"plugin": ["http", "jobs"], "empty": [""]}, head=False, keep_alive=True
     )
 
@@ -63,7 +63,7 @@ def test_the_client_says_whether_the_connection_goes_on(version: str, fields: li
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
 def test_only_get_and_head_are_answered(method: str) -> None:
     assert refusal(f"{method} / HTTP/1.1") == 405
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         read(f"{method} / HTTP/1.1")
     assert refused.value.response.headers == {"Allow": "GET, HEAD"}
 
@@ -108,7 +108,7 @@ def test_other_versions_are_refused_as_such() -> None:
 def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
     try:
         request = read_request(data + b"\r\n\r\n")
-    except Refused as refused:
+    except RequestRefused as refused:
         assert refused.response.status in (400, 405, 413, 505)  # noqa: PT017 - most bytes are one or the other
     else:
         assert request.path.startswith("/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyroadrunner.admin.response import NOT_ALLOWED, Response
+from pyroadrunner.admin.response import NOT_ALLOWED, AdminResponse
 
 WHOLE = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -15,23 +15,23 @@ WHOLE = (
 
 
 def test_an_answer_has_its_length_in_bytes() -> None:
-    assert Response(503, "€").encode(head=False, close=False) == WHOLE
+    assert AdminResponse(503, "€").encode(head=False, close=False) == WHOLE
 
 
 def test_the_answer_to_head_keeps_the_length_and_leaves_the_body_out() -> None:
-    assert Response(503, "€").encode(head=True, close=False) == WHOLE[:-3]
+    assert AdminResponse(503, "€").encode(head=True, close=False) == WHOLE[:-3]
 
 
 def test_the_last_answer_says_so() -> None:
-    assert b"\r\nConnection: close\r\n\r\n" in Response(200).encode(head=False, close=True)
+    assert b"\r\nConnection: close\r\n\r\n" in AdminResponse(200).encode(head=False, close=True)
 
 
 def test_headers_and_the_content_type_are_the_givers() -> None:
-    answer = Response(200, b"x", "a/b", {"X-Y": "z"}).encode(head=False, close=False)
+    answer = AdminResponse(200, b"x", "a/b", {"X-Y": "z"}).encode(head=False, close=False)
     assert b"Content-Type: a/b\r\n" in answer
     assert b"X-Y: z\r\n" in answer
     assert b"Allow: GET, HEAD\r\n" in NOT_ALLOWED.encode(head=False, close=True)
 
 
 def test_a_code_without_a_name_is_sent_all_the_same() -> None:
-    assert Response(599).encode(head=False, close=False).startswith(b"HTTP/1.1 599 \r\n")
+    assert AdminResponse(599).encode(head=False, close=False).startswith(b"HTTP/1.1 599 \r\n")

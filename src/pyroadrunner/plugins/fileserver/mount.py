@@ -13,7 +13,7 @@ from pyroadrunner.content.negotiation import choose
 from pyroadrunner.content.open_files import SUFFIXES, OpenFile, OpenFiles, below
 from pyroadrunner.content.types import content_type
 from pyroadrunner.plugins.fileserver.config import CACHE_DURATION, ServeConfig
-from pyroadrunner.plugins.fileserver.encoded import LARGEST, EncodedFiles
+from pyroadrunner.plugins.fileserver.encoded_files import LARGEST, EncodedFiles
 
 _MIN_LENGTH = 1024  # bytes; a shorter file hardly gets smaller
 _RULES = Rules(_MIN_LENGTH)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyroadrunner.log import ROOT
-from pyroadrunner.plugins.logger.lines import Encoder
+from pyroadrunner.plugins.logger.encoders import Encoder
 from pyroadrunner.plugins.logger.sink import Sink
 
 _PREFIX = len(ROOT) + 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroadrunner.contracts import Prepared
 from pyroadrunner.plugins.logger.config import LogsConfig
-from pyroadrunner.plugins.logger.wiring import Wiring
+from pyroadrunner.plugins.logger.routing import LogRouting
 
 
 class LoggerPlugin:
@@ -22,10 +22,10 @@ class LoggerPlugin:
 
     def __init__(self, config: LogsConfig) -> None:
         self._config = config
-        self._wiring: Wiring | None = None
+        self._routing: LogRouting | None = None
 
     def __repr__(self) -> str:
-        return f"LoggerPlugin(mode={self._config.mode}, {self._wiring})"
+        return f"LoggerPlugin(mode={self._config.mode}, {self._routing})"
 
     async def start(self) -> None:
         """Open the outputs and take over the log.
@@ -33,16 +33,16 @@ class LoggerPlugin:
         Raises:
             OutputError: a file can't be opened.
         """
-        self._wiring = Wiring(self._config)
+        self._routing = LogRouting(self._config)
         _save_lookups()
-        self._wiring.install(LoopScheduler(asyncio.get_running_loop()))
+        self._routing.install(LoopScheduler(asyncio.get_running_loop()))
         logging.captureWarnings(True)
 
     async def stop(self, grace: float) -> None:
         """Write what is left and close. Lines that come later are not written."""
         logging.captureWarnings(False)
-        if self._wiring is not None:
-            self._wiring.remove()
+        if self._routing is not None:
+            self._routing.remove()
 
     def live_keys(self) -> Collection[str]:
         """All of them."""
@@ -54,16 +54,16 @@ class LoggerPlugin:
         Raises:
             OutputError: a file can't be opened.
         """
-        wiring = Wiring(section)
+        routing = LogRouting(section)
         scheduler = LoopScheduler(asyncio.get_running_loop())
 
         def apply() -> None:
-            if self._wiring is not None:
-                self._wiring.remove()
-            self._config, self._wiring = section, wiring
-            wiring.install(scheduler)
+            if self._routing is not None:
+                self._routing.remove()
+            self._config, self._routing = section, routing
+            routing.install(scheduler)
 
-        return Prepared(apply, wiring.close)
+        return Prepared(apply, routing.close)
 
 
 class LoopScheduler:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
-from pyroadrunner.admin.request import Request
-from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer, endpoint
 from pyroadrunner.contracts import HasMetrics, HasPools, MetricFamily, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.metrics.config import MetricsConfig
 from pyroadrunner.plugins.metrics.errors import BadCollector
 from pyroadrunner.plugins.metrics.exposition import CONTENT_TYPE, exposition
-from pyroadrunner.plugins.metrics.process import process_figures
+from pyroadrunner.plugins.metrics.process import process_metrics
 from pyroadrunner.plugins.metrics.registry import Registry
 from pyroadrunner.plugins.metrics.rpc import methods
-from pyroadrunner.plugins.metrics.workers import worker_figures
+from pyroadrunner.plugins.metrics.workers import worker_metrics
 
 log = Log("metrics")
 
@@ -60,19 +60,19 @@ class MetricsPlugin:
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         return methods(self._registry)
 
-    async def _answer(self, request: Request) -> Response:
-        return Response(200, exposition(await self.families()), CONTENT_TYPE)
+    async def _answer(self, request: AdminRequest) -> AdminResponse:
+        return AdminResponse(200, exposition(await self.families()), CONTENT_TYPE)
 
     async def families(self) -> list[MetricFamily]:
         """All figures as they are now; those of a plugin that fails are missing, and the log says so."""
-        found = await asyncio.gather(*(_asked(name, asked) for name, asked in self._questions()))
-        return [*process_figures(), *(family for families in found for family in families), *self._registry.families()]
+        found = await asyncio.gather(*(_asked(name, asked) for name, asked in self._gather()))
+        return [*process_metrics(), *(family for families in found for family in families), *self._registry.families()]
 
-    def _questions(self) -> Iterator[tuple[str, Awaitable[Sequence[MetricFamily]]]]:
+    def _gather(self) -> Iterator[tuple[str, Awaitable[Sequence[MetricFamily]]]]:
         for plugin in self._plugins:
             yield plugin.name, plugin.metrics()
         for one in self._workers:
-            yield one.name, worker_figures(one)
+            yield one.name, worker_metrics(one)
 
 
 async def _asked(name: str, asked: Awaitable[Sequence[MetricFamily]]) -> Sequence[MetricFamily]:

@@ -19,7 +19,7 @@ _PROCESS = psutil.Process()
 _NETWORK = Path("/proc/self/net/netstat")
 
 
-def process_figures() -> list[MetricFamily]:
+def process_metrics() -> list[MetricFamily]:
     """As they are now. What this system does not tell is left out."""
     return [*_process(), *_network(), *_python()]
 

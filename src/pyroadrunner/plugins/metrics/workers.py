@@ -15,7 +15,7 @@ _SILENT = ("tcp",)
 Workers = Mapping[str, list[WorkerInfo]]
 
 
-async def worker_figures(plugin: HasPools) -> list[MetricFamily]:
+async def worker_metrics(plugin: HasPools) -> list[MetricFamily]:
     """Of all workers of a plugin; with the label ``pool`` where it has more than one."""
     if plugin.name in _SILENT:
         return []

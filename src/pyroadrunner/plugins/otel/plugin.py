@@ -84,7 +84,7 @@ class OtelPlugin:
         return span
 
     @property
-    def handed_on(self) -> Collection[bytes]:
+    def propagated_headers(self) -> Collection[bytes]:
         """Names of the headers that carry a trace."""
         names: Collection[bytes] = self._module.CARRIERS
         return names

@@ -16,7 +16,7 @@ from pyroadrunner.contracts import Span
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.otel.client import choose_client
 from pyroadrunner.plugins.otel.config import OtelConfig
-from pyroadrunner.plugins.otel.delivery import Complaints, Delivery
+from pyroadrunner.plugins.otel.exporter import ExporterLogHandler, SafeExporter
 from pyroadrunner.plugins.otel.propagation import CARRIERS
 from pyroadrunner.plugins.otel.resource import resource_attributes
 from pyroadrunner.plugins.otel.span import NoSpan, Recorder
@@ -38,18 +38,18 @@ class Provider:
     """
 
     def __init__(self, config: OtelConfig, environ: Mapping[str, str]) -> None:
-        self._complaints = Complaints()
-        self._complaints.setting_up = True
-        self._complaints.install()
+        self._log_handler = ExporterLogHandler()
+        self._log_handler.setting_up = True
+        self._log_handler.install()
         try:
-            self._delivery = Delivery(_exporter(config, environ), self._complaints)
+            self._exporter_wrapper = SafeExporter(_exporter(config, environ), self._log_handler)
             # Not at exit: the end has its place in the order of the plugins, and must not hold up the interpreter.
             sdk = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
-            self._processor = BatchSpanProcessor(self._delivery)
+            self._processor = BatchSpanProcessor(self._exporter_wrapper)
         except BaseException:
-            self._complaints.remove()
+            self._log_handler.remove()
             raise
-        self._complaints.setting_up = False
+        self._log_handler.setting_up = False
         self._off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         self._recorder = Recorder(
             sampler=sdk.sampler,
@@ -60,7 +60,7 @@ class Provider:
         )
 
     def __repr__(self) -> str:
-        return f"Provider({self._delivery!r})"
+        return f"Provider({self._exporter_wrapper!r})"
 
     def begin(self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]) -> Span:
         """The span of a request, as a part of the trace that its headers name."""
@@ -68,16 +68,16 @@ class Provider:
 
     def flush_and_close(self) -> None:
         """Send what is left, then close. Blocks for as long as a collector takes that does not answer."""
-        self._delivery.hurry()
+        self._exporter_wrapper.stop_retrying()
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def give_up(self) -> None:
         """Lose what is left; :meth:`flush_and_close`, on another thread, ends as soon as it can. Does not block."""
-        self._delivery.give_up()
+        self._exporter_wrapper.give_up()
 
     def forget(self) -> None:
         """The last call."""
-        self._complaints.remove()
+        self._log_handler.remove()
 
 
 def _exporter(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:

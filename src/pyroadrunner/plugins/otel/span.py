@@ -106,7 +106,7 @@ class RecordedSpan:
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
         return headers_of(self._own, self._around)
 
-    def note(self, attributes: Mapping[str, str | int]) -> None:
+    def set_attributes(self, attributes: Mapping[str, str | int]) -> None:
         self._attributes.update(attributes)
 
     def event(self, name: str, attributes: Mapping[str, str | int]) -> None:
@@ -150,7 +150,7 @@ class NoSpan:
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
         return ()
 
-    def note(self, attributes: Mapping[str, str | int]) -> None:
+    def set_attributes(self, attributes: Mapping[str, str | int]) -> None:
         pass
 
     def event(self, name: str, attributes: Mapping[str, str | int]) -> None:

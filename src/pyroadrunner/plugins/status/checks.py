@@ -37,13 +37,13 @@ class Checks:
     Args:
         plugins: as they are at the time.
         unavailable: status of one that says no.
-        patience: seconds for its answer.
+        timeout: seconds for its answer.
     """
 
-    def __init__(self, plugins: Sequence[HasStatus], unavailable: int, patience: float) -> None:
+    def __init__(self, plugins: Sequence[HasStatus], unavailable: int, timeout: float) -> None:
         self._plugins = plugins
         self._unavailable = unavailable
-        self._patience = patience
+        self._timeout = timeout
 
     async def entries(self, check: Check, names: Collection[str] = ()) -> list[Entry]:
         """Of these plugins, or of all. One that is not there is left out, and the log says so."""
@@ -64,9 +64,9 @@ class Checks:
     async def _entry(self, check: Check, plugin: HasStatus) -> Entry:
         ask: Callable[[], Awaitable[bool]] = plugin.healthy if check is Check.HEALTH else plugin.ready
         try:
-            good = await asyncio.wait_for(ask(), self._patience)
+            good = await asyncio.wait_for(ask(), self._timeout)
         except TimeoutError:
-            log.error("a plugin does not say how it is", plugin=plugin.name, check_timeout=self._patience)
+            log.error("a plugin does not say how it is", plugin=plugin.name, check_timeout=self._timeout)
             good = False
         except Exception as error:  # a plugin's bug: it is not well, and the others are still told
             log.error("check failed", plugin=plugin.name, error=f"{type(error).__name__}: {error}")

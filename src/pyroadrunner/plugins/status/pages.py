@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from pyroadrunner.admin.request import Request
-from pyroadrunner.admin.response import NOT_FOUND, Response
+from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.response import NOT_FOUND, AdminResponse
 from pyroadrunner.plugins.status.checks import Check, Checks
 
 _STOPPING = "service is shutting down\n"
@@ -28,15 +28,15 @@ class Pages:
         self._unavailable = unavailable
         self.stopping = False
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: AdminRequest) -> AdminResponse:
         path = request.path.rstrip("/")
         if path not in _STOPPING_CODES:
             return NOT_FOUND
         if self.stopping:
-            return Response(_STOPPING_CODES[path], _STOPPING)
+            return AdminResponse(_STOPPING_CODES[path], _STOPPING)
         if path == "/jobs":
-            return Response(self._unavailable, "jobs plugin not found\n")
+            return AdminResponse(self._unavailable, "jobs plugin not found\n")
         names = request.query.get("plugin", ())
         entries = await self._checks.entries(Check.HEALTH if path == "/health" else Check.READY, names)
         good = all(entry.status_code == 200 for entry in entries)
-        return Response(200 if good else self._unavailable, msgspec.json.encode(entries))
+        return AdminResponse(200 if good else self._unavailable, msgspec.json.encode(entries))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from pyroadrunner.plugins.logger.encoders import encoder
 from pyroadrunner.plugins.logger.handler import ForeignHandler
-from pyroadrunner.plugins.logger.lines import encoder
 from pyroadrunner.plugins.logger.sink import Sink
 
 

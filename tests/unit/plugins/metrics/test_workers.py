@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from pyroadrunner.plugins.metrics.exposition import exposition
-from pyroadrunner.plugins.metrics.workers import worker_figures
+from pyroadrunner.plugins.metrics.workers import worker_metrics
 from support.rpc import FakePlugin, FakePool, worker
 
 
 def shown(plugin: FakePlugin) -> list[str]:
-    text = exposition(asyncio.run(worker_figures(plugin)))
+    text = exposition(asyncio.run(worker_metrics(plugin)))
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 

@@ -116,7 +116,7 @@ def test_what_is_told_to_a_span_is_in_it() -> None:
     recorder = Kept()
     span = recorder.begin()
     assert span.recording
-    span.note({"http.response.status_code": 500})
+    span.set_attributes({"http.response.status_code": 500})
     span.event("write", {"http.wrote_bytes": 1})
     span.fail("why")
     span.end()

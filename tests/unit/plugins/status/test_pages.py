@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.admin.request import read_request
-from pyroadrunner.admin.response import Response
+from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
 from support.log import logged
@@ -39,7 +39,7 @@ async def _answer(value: Any) -> bool:
     return bool(value)
 
 
-def ask(target: str, plugins: Sequence[Told], *, stopping: bool = False, code: int = 555) -> Response:
+def ask(target: str, plugins: Sequence[Told], *, stopping: bool = False, code: int = 555) -> AdminResponse:
     pages = Pages(Checks(plugins, code, 0.0 if any(p._healthy is ... for p in plugins) else 20.0), code)
     if stopping:
         pages.stopping = True
@@ -47,7 +47,7 @@ def ask(target: str, plugins: Sequence[Told], *, stopping: bool = False, code: i
     return asyncio.run(pages.answer(request))
 
 
-def entries(response: Response) -> list[tuple[str, str, int]]:
+def entries(response: AdminResponse) -> list[tuple[str, str, int]]:
     return [tuple(entry.values()) for entry in json.loads(response.body)]
 
 

@@ -31,7 +31,7 @@ def with_children(found: Sequence[tuple[str, Around]], tracing: Tracing) -> list
         found: names and layers, the innermost first; ``otel`` is among them.
     """
     last = max(place for place, (name, _) in enumerate(found) if name == "otel")
-    layers: list[Around] = [lambda app: Inside(app, _HTTP, frozenset(tracing.handed_on))]
+    layers: list[Around] = [lambda app: Inside(app, _HTTP, frozenset(tracing.propagated_headers))]
     for place, (name, around) in enumerate(found):
         layers.append(_inside(name, around) if place < last and name != "otel" else around)
     return layers
@@ -84,13 +84,13 @@ class Inside:
     Args:
         app: the layer.
         name: of the span.
-        handed_on: names of headers that carry a trace; when given, those of this span are put in the request.
+        propagated_headers: names of headers that carry a trace; when given, those of this span are put in the request.
     """
 
-    def __init__(self, app: ASGIApp, name: str, handed_on: frozenset[bytes] | None = None) -> None:
+    def __init__(self, app: ASGIApp, name: str, propagated_headers: frozenset[bytes] | None = None) -> None:
         self._app = app
         self._name = name
-        self._handed_on = handed_on
+        self._propagated_headers = propagated_headers
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         parent: Span | None = scope.get(_SPAN)
@@ -99,8 +99,8 @@ class Inside:
     async def _traced(self, parent: Span, scope: Scope, receive: Receive, send: Send) -> None:
         span = parent.child(self._name)
         scope = {**scope, _SPAN: span}
-        if self._handed_on and (own := span.headers()):
-            scope["headers"] = [*(pair for pair in scope["headers"] if pair[0] not in self._handed_on), *own]
+        if self._propagated_headers and (own := span.headers()):
+            scope["headers"] = [*(pair for pair in scope["headers"] if pair[0] not in self._propagated_headers), *own]
         try:
             await self._app(scope, receive, send)
         finally:
@@ -142,6 +142,6 @@ class _Tally:
             "http.response.body.size": self._written,
             "http.response.status_code": self._status,
         }
-        self._span.note({name: value for name, value in known.items() if value})
+        self._span.set_attributes({name: value for name, value in known.items() if value})
         if self._status >= 500:
             self._span.fail()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.logger.lines import encoder, level_name
+from pyroadrunner.plugins.logger.encoders import encoder, level_name
 
 NS = 1_795_487_620_072_266_333  # 2026-11-24T02:33:40.072266333Z
 FIELDS: dict[str, Any] = {"k": "v", "n": 1, "ok": True, "none": None, "list": [1, "a"]}

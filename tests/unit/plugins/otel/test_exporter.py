@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from pyroadrunner.plugins.otel.delivery import Complaints, Delivery
+from pyroadrunner.plugins.otel.exporter import ExporterLogHandler, SafeExporter
 from support.log import logged
 
 GONE = "traces can't be delivered and are lost; requests go on"
@@ -37,15 +37,15 @@ class Scripted(SpanExporter):
 
 
 def deliver(exporter: Scripted, times: int) -> list[tuple[str, str, dict[str, object]]]:
-    complaints = Complaints()
-    delivery = Delivery(exporter, complaints)
-    complaints.install()
+    log_handler = ExporterLogHandler()
+    delivery = SafeExporter(exporter, log_handler)
+    log_handler.install()
     try:
         with logged("otel") as log:
             for _ in range(times):
                 delivery.export(SPANS)
     finally:
-        complaints.remove()
+        log_handler.remove()
     return log.lines
 
 
@@ -69,7 +69,7 @@ def test_an_error_of_the_client_library_is_such_a_failure() -> None:
 
 def test_it_is_closed_once() -> None:
     exporter = Scripted()
-    delivery = Delivery(exporter, Complaints())
+    delivery = SafeExporter(exporter, ExporterLogHandler())
     delivery.shutdown()
     delivery.shutdown()
     assert exporter.closed == 1
@@ -77,49 +77,49 @@ def test_it_is_closed_once() -> None:
 
 def test_in_a_hurry_the_first_failure_is_the_last_try() -> None:
     exporter = Scripted(False, says="refused")
-    complaints = Complaints()
-    delivery = Delivery(exporter, complaints)
-    complaints.install()
+    log_handler = ExporterLogHandler()
+    delivery = SafeExporter(exporter, log_handler)
+    log_handler.install()
     try:
-        delivery.hurry()
+        delivery.stop_retrying()
         assert exporter.closed == 0, "a collector that answers gets the last traces"
         delivery.export(SPANS)
     finally:
-        complaints.remove()
+        log_handler.remove()
     assert exporter.closed == 1
 
 
 def test_in_a_hurry_a_collector_that_is_gone_is_not_asked_again() -> None:
     exporter = Scripted(False)
-    delivery = Delivery(exporter, Complaints())
+    delivery = SafeExporter(exporter, ExporterLogHandler())
     delivery.export(SPANS)
-    delivery.hurry()
+    delivery.stop_retrying()
     assert exporter.closed == 1
 
 
 def test_other_words_of_the_library_are_said_once_each() -> None:
-    complaints = Complaints()
-    complaints.install()
+    log_handler = ExporterLogHandler()
+    log_handler.install()
     logger = logging.getLogger("opentelemetry.sdk.any")
     try:
         with logged("otel") as log:
             for number in range(3):
                 logger.warning("bad value %s", number)
                 logger.info("no matter")
-            complaints.failing = True
+            log_handler.failing = True
             logger.warning("queue full")
     finally:
-        complaints.remove()
+        log_handler.remove()
     assert log.lines == [("WARNING", "bad value 0", {"library": "opentelemetry.sdk.any"})]
 
 
 def test_what_exporters_say_of_their_settings_is_said_at_once() -> None:
-    complaints = Complaints()
-    complaints.setting_up = True
-    complaints.install()
+    log_handler = ExporterLogHandler()
+    log_handler.setting_up = True
+    log_handler.install()
     try:
         with logged("otel") as log:
             logging.getLogger("opentelemetry.exporter.some").warning("bad compression")
     finally:
-        complaints.remove()
+        log_handler.remove()
     assert log.messages == ["bad compression"]

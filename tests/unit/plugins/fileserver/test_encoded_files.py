@@ -13,7 +13,7 @@ import pytest
 
 from pyroadrunner.content.codings import Coding, available
 from pyroadrunner.content.open_files import OpenFile, OpenFiles
-from pyroadrunner.plugins.fileserver.encoded import EncodedFiles
+from pyroadrunner.plugins.fileserver.encoded_files import EncodedFiles
 
 GZIP = available(["gzip"], "fast")["gzip"]
 
@@ -53,7 +53,7 @@ def test_a_file_is_encoded_once_for_each_change_and_for_all_who_wait(tmp_path: P
 
 
 def test_the_least_wanted_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyroadrunner.plugins.fileserver.encoded._MOST", 250)
+    monkeypatch.setattr("pyroadrunner.plugins.fileserver.encoded_files._MOST", 250)
 
     async def main() -> None:
         coding, sizes = counting(lambda data: data)

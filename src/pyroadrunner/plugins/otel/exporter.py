@@ -20,50 +20,50 @@ _LIBRARY = "opentelemetry"
 _EXPORTERS = "opentelemetry.exporter"
 
 
-class Delivery(SpanExporter):
+class SafeExporter(SpanExporter):
     """Hands spans to an exporter and says when that fails.
 
     Args:
         exporter: blocks for as long as it likes; tries again by itself.
-        complaints: what the library has to say about a failure.
+        log_handler: what the library has to say about a failure.
 
     Attributes:
         lost: spans that were lost since the last that were taken.
     """
 
-    def __init__(self, exporter: SpanExporter, complaints: Complaints) -> None:
+    def __init__(self, exporter: SpanExporter, log_handler: ExporterLogHandler) -> None:
         self._exporter = exporter
-        self._complaints = complaints
+        self._log_handler = log_handler
         self._closing = threading.Lock()
         self._closed = False
         self._given_up = False
         self.lost = 0
 
     def __repr__(self) -> str:
-        return f"Delivery({type(self._exporter).__name__}, lost={self.lost})"
+        return f"SafeExporter({type(self._exporter).__name__}, lost={self.lost})"
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Never raises: what is thrown here ends nowhere."""
-        self._complaints.reason = ""
+        self._log_handler.reason = ""
         try:
             result = self._exporter.export(spans)
         except Exception as error:  # whatever a client library throws; the next batch is tried again
             result = SpanExportResult.FAILURE
-            self._complaints.reason = f"{type(error).__name__}: {error}"
+            self._log_handler.reason = f"{type(error).__name__}: {error}"
         if result is SpanExportResult.SUCCESS:
             if self.lost:
                 log.info("traces are delivered again", lost=self.lost)
                 self._lose(0)
             return result
         if not self.lost and not self._given_up:
-            log.warning("traces can't be delivered and are lost; requests go on", error=self._complaints.reason)
+            log.warning("traces can't be delivered and are lost; requests go on", error=self._log_handler.reason)
         self._lose(self.lost + len(spans))
         return result
 
-    def hurry(self) -> None:
+    def stop_retrying(self) -> None:
         """From now on one try is enough: the server is about to end."""
-        self._complaints.on_trouble = self.shutdown
-        if self.lost or self._complaints.reason:
+        self._log_handler.on_failure = self.shutdown
+        if self.lost or self._log_handler.reason:
             self.shutdown()
 
     def give_up(self) -> None:
@@ -84,18 +84,18 @@ class Delivery(SpanExporter):
 
     def _lose(self, lost: int) -> None:
         self.lost = lost
-        self._complaints.failing = lost > 0
+        self._log_handler.failing = lost > 0
 
 
-class Complaints(logging.Handler):
+class ExporterLogHandler(logging.Handler):
     """Takes the log lines of the library, which repeats itself at each try and for each span.
 
-    What exporters say is kept, for :class:`Delivery` to say it; of the others each text is said once.
+    What exporters say is kept, for :class:`SafeExporter` to say it; of the others each text is said once.
 
     Attributes:
         reason: what an exporter said first in this delivery: later it only says that it has given up.
         failing: whether nothing is delivered; what the library says of its full queue goes without saying then.
-        on_trouble: called when an exporter says something.
+        on_failure: called when an exporter says something.
         setting_up: what exporters say is about settings, and said at once.
     """
 
@@ -103,7 +103,7 @@ class Complaints(logging.Handler):
         super().__init__(logging.WARNING)
         self.reason = ""
         self.failing = False
-        self.on_trouble: Callable[[], None] | None = None
+        self.on_failure: Callable[[], None] | None = None
         self.setting_up = False
         self._said: set[object] = set()
 
@@ -111,8 +111,8 @@ class Complaints(logging.Handler):
         message = record.getMessage()
         if record.name.startswith(_EXPORTERS) and not self.setting_up:
             self.reason = self.reason or message
-            if self.on_trouble is not None:
-                self.on_trouble()
+            if self.on_failure is not None:
+                self.on_failure()
         elif not self.failing and record.msg not in self._said:
             self._said.add(record.msg)
             log.warning(message, library=record.name)

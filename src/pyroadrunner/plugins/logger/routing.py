@@ -9,8 +9,8 @@ from functools import partial
 
 from pyroadrunner.log import ROOT
 from pyroadrunner.plugins.logger.config import ChannelConfig, LogsConfig
+from pyroadrunner.plugins.logger.encoders import Encoder, encoder
 from pyroadrunner.plugins.logger.handler import ChannelHandler, ForeignHandler
-from pyroadrunner.plugins.logger.lines import Encoder, encoder
 from pyroadrunner.plugins.logger.outputs import Output, open_output
 from pyroadrunner.plugins.logger.rotation import RotatingOutput
 from pyroadrunner.plugins.logger.sink import Scheduler, Sink
@@ -19,7 +19,7 @@ from pyroadrunner.plugins.logger.terminal import terminal
 Route = tuple[Encoder, list[Sink]]
 
 
-class Wiring:
+class LogRouting:
     """The outputs of one section, open.
 
     Raises:
@@ -43,7 +43,7 @@ class Wiring:
             raise
 
     def __repr__(self) -> str:
-        return f"Wiring(sinks={list(self._sinks.values())})"
+        return f"LogRouting(sinks={list(self._sinks.values())})"
 
     def install(self, scheduler: Scheduler) -> None:
         """Send the lines of all channels here."""
