@@ -18,7 +18,7 @@ import uvloop
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.file_answer import ZERO_COPY
 from pyroadrunner.plugins.http.config import GzipConfig, HttpConfig
-from pyroadrunner.plugins.http.entry import chain
+from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.config import CorsConfig, HeadersConfig, StaticConfig
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from pyroadrunner.httpd.errors import TlsError
-from pyroadrunner.plugins.http.acme.http01 import Answers, ChallengeAnswers, answering
+from pyroadrunner.plugins.http.tls.acme.http01 import Answers, ChallengeAnswers, answering
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 from support.ports import free_port
 

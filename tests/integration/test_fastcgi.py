@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.plugins.http.fastcgi.records import Status, Type, read_pairs, record, write_pairs
+from pyroadrunner.plugins.http.protocols.fastcgi.records import Status, Type, read_pairs, record, write_pairs
 from support.asgi import ScriptedPool, worker_app
 from support.fastcgi import WebServer, ask, begin, params, responding
 from support.pools import run

@@ -15,8 +15,8 @@ import pytest
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.entry import Entry
-from pyroadrunner.plugins.http.http10.listener import Http10Listener
+from pyroadrunner.plugins.http.gateway import Entry
+from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
 from support.asgi import ScriptedPool, worker_app
 from support.http import Client, split
 from support.nginx import Nginx

@@ -14,7 +14,7 @@ import pytest
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.net.address import TcpAddress
-from pyroadrunner.plugins.http.http3.listener import Http3Listener, udp_socket
+from pyroadrunner.plugins.http.protocols.http3.listener import Http3Listener, udp_socket
 from support.asgi import ScriptedPool, worker_app
 from support.http3 import Http3Client, http3
 from support.php import require_php

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import Message, Receive, Scope, Send
-from pyroadrunner.plugins.http.body import Limits
+from pyroadrunner.plugins.http.body.reader import Limits
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.workers.errors import WorkerFailed
 from pyroadrunner.workers.payload import Chunk, Reply

@@ -14,7 +14,7 @@ import uvicorn
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
-from pyroadrunner.plugins.http.entry import Entry, chain
+from pyroadrunner.plugins.http.gateway import Entry, chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.workers.errors import QueueFull, WorkerFailed
 from support.asgi import ScriptedPool, head, reply, streamed, worker_app

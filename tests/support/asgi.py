@@ -9,10 +9,10 @@ from typing import Any
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.plugins.http.app import WorkerApp
-from pyroadrunner.plugins.http.body import Limits
+from pyroadrunner.plugins.http.body.reader import Limits
+from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.departures import PendingCalls
-from pyroadrunner.plugins.http.uploads import UploadRules
+from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
 from support.unused_pool import UnusedPool

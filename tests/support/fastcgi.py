@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.fastcgi.listener import FastCgiListener
-from pyroadrunner.plugins.http.fastcgi.records import Record, RecordReader, Type, record, stream, write_pairs
+from pyroadrunner.plugins.http.protocols.fastcgi.listener import FastCgiListener
+from pyroadrunner.plugins.http.protocols.fastcgi.records import Record, RecordReader, Type, record, stream, write_pairs
 from support.http import PATIENCE
 
 VARIABLES = {b"REQUEST_METHOD": b"GET", b"REQUEST_URI": b"/", b"SERVER_PROTOCOL": b"HTTP/1.1", b"HTTP_HOST": b"ex.com"}

@@ -11,7 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.entry import Entry
+from pyroadrunner.plugins.http.gateway import Entry
 
 PATIENCE = 20.0  # seconds an event may take before the test fails
 

@@ -14,16 +14,16 @@ import msgspec
 from pyroadrunner.asgi import PEER, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.plugins.http.body import BodyReader, Limits
+from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
+from pyroadrunner.plugins.http.body.reader import BodyReader, Limits
+from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.departures import PendingCalls
+from pyroadrunner.plugins.http.disconnects import PendingCalls
+from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_failure
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
-from pyroadrunner.plugins.http.failures import OverloadLog, log, log_failure
-from pyroadrunner.plugins.http.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
 from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
 from pyroadrunner.plugins.http.stream import Forwarder
-from pyroadrunner.plugins.http.uploads import Form, UploadRules
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
 from pyroadrunner.workers.errors import PoolClosed, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply

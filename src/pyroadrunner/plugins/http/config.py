@@ -203,7 +203,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                 yield f"http3.{problem.key}", problem
 
     def _absent_middleware(self) -> Iterable[tuple[str, str]]:
-        from pyroadrunner.plugins.http.middleware.imported import NotImported, imported  # only a check asks
+        from pyroadrunner.plugins.http.middleware.import_path import NotImported, imported  # only a check asks
 
         for at, name in enumerate(self.middleware):
             if name not in BUILT_IN and (name in self.custom or is_path(name)):

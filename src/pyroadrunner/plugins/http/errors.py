@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.plugins.http import stray_page
+from pyroadrunner.plugins.http import debug_page
 from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, PoolError, QueueFull, WorkerCrashed
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -103,7 +103,7 @@ def failure(error: Exception, internal_code: int, overload_code: int, debug: boo
         debug: ``http.pool.debug`` or ``http.dev``: the client is told what happened.
     """
     if debug and isinstance(error, WorkerCrashed) and (error.garbage or error.stderr):
-        return Answer(internal_code, [*stray_page.HEADERS], stray_page.stray_page(error))
+        return Answer(internal_code, [*debug_page.HEADERS], debug_page.stray_page(error))
     headers = [_TEXT] if debug else []
     if isinstance(error, PoolError) and error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))

@@ -15,17 +15,17 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, Tracing, WorkerPool
 from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
+from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.departures import Departures, PendingCalls
-from pyroadrunner.plugins.http.doors import Doors
-from pyroadrunner.plugins.http.entry import chain
-from pyroadrunner.plugins.http.live import LIVE_KEYS
+from pyroadrunner.plugins.http.counters import RequestTally
+from pyroadrunner.plugins.http.disconnects import Departures, PendingCalls
+from pyroadrunner.plugins.http.gateway import chain
+from pyroadrunner.plugins.http.listeners import Doors
 from pyroadrunner.plugins.http.metrics import request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
+from pyroadrunner.plugins.http.reloadable import LIVE_KEYS
 from pyroadrunner.plugins.http.routes import Router
-from pyroadrunner.plugins.http.tally import RequestTally
-from pyroadrunner.plugins.http.uploads import UploadRules
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.child_process import Credentials
 from pyroadrunner.workers.health import all_serve, has_free_worker

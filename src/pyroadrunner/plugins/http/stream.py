@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Mapping
 
 from pyroadrunner.asgi import Send
+from pyroadrunner.plugins.http.error_log import log
 from pyroadrunner.plugins.http.errors import BadReply
-from pyroadrunner.plugins.http.failures import log
 from pyroadrunner.plugins.http.response import (
     EMPTY,
     Head,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import ATTRIBUTES
-from pyroadrunner.plugins.http.body import Limits
+from pyroadrunner.plugins.http.body.reader import Limits
 from pyroadrunner.plugins.http.config import FormsConfig, HttpConfig, UploadsConfig
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response
 from pyroadrunner.workers.config import PoolConfig

@@ -14,7 +14,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.errors import HttpError
 from pyroadrunner.plugins.http.middleware.config import CustomConfig
-from pyroadrunner.plugins.http.middleware.imported import NotImported, imported
+from pyroadrunner.plugins.http.middleware.import_path import NotImported, imported
 
 log = Log("http")
 

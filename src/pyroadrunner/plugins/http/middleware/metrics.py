@@ -10,9 +10,9 @@ from functools import partial
 from time import monotonic
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.plugins.http.counters import RequestTally
 from pyroadrunner.plugins.http.errors import NO_WORKERS
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
-from pyroadrunner.plugins.http.tally import RequestTally
 
 _CLIENT_LEFT = 499  # nginx' word for a request without an answer: its client did not wait
 

@@ -11,8 +11,8 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.counters import RequestTally
 from pyroadrunner.plugins.http.middleware.config import BUILT_IN, is_path
-from pyroadrunner.plugins.http.tally import RequestTally
 
 log = Log("http")
 

@@ -16,9 +16,9 @@ from pyroadrunner.content.sniff import LOOKED_AT, sniff
 from pyroadrunner.content.types import content_type
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.errors import HttpError
-from pyroadrunner.plugins.http.middleware.copies import best_copy, varies
 from pyroadrunner.plugins.http.middleware.etags import Etags
 from pyroadrunner.plugins.http.middleware.headers import pairs
+from pyroadrunner.plugins.http.middleware.precompressed import best_copy, varies
 from pyroadrunner.plugins.http.middleware.public import Extensions, PublicFolder, Refused
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 

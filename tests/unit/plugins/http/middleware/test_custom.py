@@ -10,7 +10,7 @@ import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.entry import chain
+from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.middleware.config import CustomConfig
 from pyroadrunner.plugins.http.middleware.custom import MiddlewareError
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers

@@ -6,9 +6,9 @@ import pytest
 
 from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.counters import RequestTally
 from pyroadrunner.plugins.http.middleware.metrics import HttpMetrics
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.tally import RequestTally
 from pyroadrunner.workers.errors import NoFreeWorker
 from support.asgi import Exchange, ScriptedPool, head, http_scope, reply, worker_app
 

@@ -8,7 +8,7 @@ import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.entry import chain
+from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.config import HeadersConfig
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers

@@ -1,0 +1,1 @@
+"""The body of a request: read whole, forms and uploads taken apart."""

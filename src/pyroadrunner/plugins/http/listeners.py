@@ -1,0 +1,281 @@
+"""Where requests come in: one door for each address of the config, all with the same application behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls import TlsFiles
+from pyroadrunner.httpd.tls_listener import TlsListener
+from pyroadrunner.log import Log
+from pyroadrunner.net.address import TcpAddress
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.descriptors import share
+from pyroadrunner.net.endpoint import parse_endpoint
+from pyroadrunner.net.errors import ListenError
+from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.gateway import Entry
+from pyroadrunner.plugins.http.middleware.redirect import Redirect
+from pyroadrunner.plugins.http.tls.client import ClientCertificate
+from pyroadrunner.plugins.http.tls.config import AcmeConfig
+from pyroadrunner.plugins.http.tls.files import files_of
+
+if TYPE_CHECKING:
+    from pyroadrunner.plugins.http.tls.acme.renewal import Acme
+
+log = Log("http")
+
+Chain = Callable[[], ASGIApp]
+Around = Callable[[ASGIApp], ASGIApp]
+
+
+class Door(Protocol):
+    """What serves one address."""
+
+    async def start(self) -> None:
+        """Return once connections are accepted."""
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+
+    def retire(self) -> None:
+        """Close each connection behind its next answer."""
+
+    async def drain(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+
+    def refuse(self) -> None:
+        """Accept no more connections."""
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for what runs, then cut it off."""
+
+
+class Doors:
+    """All of them. Made in two steps: an address that is taken is refused in no time, while workers may take seconds.
+
+    Raises:
+        ListenError, TlsError: there is none, or one can't be had.
+    """
+
+    def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
+        self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
+        self._http10 = config.http10
+        self._h2c = config.http2.h2c
+        self._redirect = config.ssl.redirect
+        self._files = files_of(config.ssl)
+        if not config.address and not config.fcgi.address and self._files is None and config.ssl.acme is None:
+            raise ListenError(
+                "unable to run http service, no method has been specified (http, https, http/2 or FastCGI): set"
+                " http.address, such as 127.0.0.1:8080"
+            )
+        self.tls: TlsListener | None = None
+        self._plain_sockets: BoundSockets | None = None
+        self._tls_sockets: BoundSockets | None = None
+        self._fcgi_sockets: BoundSockets | None = None
+        self._open: list[Door] = []
+        self._entries: list[tuple[Entry, Around]] = []
+        self._acme: Acme | None = None
+        self._udp: socket.socket | None = None
+        self._http3 = config.http3
+        wants_http3 = bool(config.http3.address)
+        if wants_http3 and not experimental:
+            log.warning("http.http3 is experimental and off; switch it on with rr serve -e")
+            wants_http3 = False
+        if config.ssl.acme is None and self._files is not None:
+            _check(self._files)
+        try:
+            if config.address:
+                self._plain_sockets = BoundSockets(parse_endpoint(config.address), mode=config.socket_mode)
+            if config.ssl.acme is not None or self._files is not None:
+                self._tls_sockets = BoundSockets(_tls_address(config.ssl.address), "http.ssl.address")
+                if config.ssl.acme is not None:
+                    self._acme = _acme(config.ssl.acme, self.port, self._tls_sockets)
+                    self._files = files_of(config.ssl, self._acme.path)
+            if config.fcgi.address:
+                address = parse_endpoint(config.fcgi.address, "http.fcgi.address")
+                self._fcgi_sockets = BoundSockets(address, "http.fcgi.address", config.socket_mode)
+            if wants_http3:
+                self._udp = _udp_socket(config.http3.address)
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Doors({self._open})"
+
+    @property
+    def _share(self) -> int:
+        """Connections one door may have at a time."""
+        return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
+
+    @property
+    def port(self) -> int:
+        """Of plain HTTP; also where the config says 0. 0 = there is none."""
+        return self._plain_sockets.port if self._plain_sockets is not None else 0
+
+    async def start(self, chain: Chain) -> None:
+        """Accept connections.
+
+        Args:
+            chain: makes the application; each door gets its own copy.
+
+        Raises:
+            ListenError: one does not come up; call :meth:`close` then.
+        """
+        if self._plain_sockets is not None:
+            entry = self._plain_entry(chain)
+            await self._start(self._plain(entry, self._plain_sockets))
+        if self._tls_sockets is not None:
+            assert self._files is not None
+            if self._acme is not None:
+                await self._acme.obtain()  # after the plain address: the question for it may come in there
+                _check(self._files)
+            around = _unchanged if self._files.client == "none" else ClientCertificate
+            entry = self._entry(chain, around)
+            self.tls = TlsListener(
+                entry, self._tls_sockets, self._files, streams=self._streams, connections=self._share
+            )
+            await self._start(self.tls)
+            if self._acme is not None:
+                self._acme.keep(self.tls)
+        if self._fcgi_sockets is not None:
+            # Imported where it is used: most servers have no web server in front that speaks it.
+            from pyroadrunner.plugins.http.protocols.fastcgi.listener import FastCgiListener
+
+            await self._start(FastCgiListener(self._entry(chain, _unchanged), self._fcgi_sockets))
+
+        if self._udp is not None:
+            from pyroadrunner.plugins.http.protocols.http3.listener import Http3Listener
+
+            files = self._http3_files()
+            if files is not self._files:
+                _check(files)
+            await self._start(Http3Listener(self._entry(chain, _unchanged), self._udp, files))
+
+    def replacement(self, chain: Chain) -> Callable[[], None]:
+        """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
+        made = [(entry, around(chain())) for entry, around in self._entries]
+
+        def replace() -> None:
+            for entry, app in made:
+                entry.replace(app)
+
+        return replace
+
+    async def run(self) -> None:
+        """Wait until all have stopped."""
+        await asyncio.gather(*(door.run() for door in self._open))
+
+    def retire(self) -> None:
+        """Close each connection behind its next answer."""
+        for door in self._open:
+            door.retire()
+
+    async def stop(self, grace: float) -> None:
+        """Refuse connections, let what runs end for ``grace`` seconds, then cut it off. With no grace nothing that is
+        on its way is waited for."""
+        if self._acme is not None:
+            self._acme.stop()
+        if grace > 0:
+            self.retire()
+            await asyncio.gather(*(door.drain() for door in self._open))
+        for door in self._open:
+            door.refuse()
+        await asyncio.gather(*(door.finish(grace) for door in self._open))
+
+    def close(self) -> None:
+        """Let go of the addresses."""
+        for sockets in (self._plain_sockets, self._tls_sockets, self._fcgi_sockets):
+            if sockets is not None:
+                sockets.close()
+        if self._udp is not None:
+            self._udp.close()
+
+    def _http3_files(self) -> TlsFiles:
+        if self._http3.cert and self._http3.key:
+            return TlsFiles(self._http3.cert, self._http3.key, section="http.http3")
+        if self._files is None:
+            raise TlsError("http.http3 has no certificate: set its cert and key, or those of http.ssl")
+        return self._files
+
+    def _plain(self, entry: Entry, sockets: BoundSockets) -> Door:
+        if not self._http10:
+            return HttpListener(entry, sockets, streams=self._streams, connections=self._share)
+        from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
+
+        return Http10Listener(entry, sockets, streams=self._streams, connections=self._share)
+
+    def _plain_entry(self, chain: Chain) -> Entry:
+        around = self._acme.challenge.plain if self._acme is not None else _unchanged
+        if self._redirect and self._tls_sockets is not None:
+            return Entry(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
+        return self._entry(chain, around, http2=self._h2c)
+
+    def _entry(self, chain: Chain, around: Around, *, http2: bool = True) -> Entry:
+        entry = Entry(around(chain()), http2=http2)
+        self._entries.append((entry, around))
+        return entry
+
+    async def _start(self, door: Door) -> None:
+        """When cancelled, the door is open all the same: it may have connections, and only :meth:`stop` ends it in good
+        order. To open takes some milliseconds."""
+        start = asyncio.ensure_future(door.start())
+        try:
+            await asyncio.shield(start)
+        except asyncio.CancelledError:
+            await asyncio.wait([start])
+            if start.exception() is None:
+                self._open.append(door)
+            raise
+        self._open.append(door)
+
+
+def _check(files: TlsFiles) -> None:
+    for warning in files.check():
+        log.warning(warning)
+
+
+def _unchanged(app: ASGIApp) -> ASGIApp:
+    return app
+
+
+def _tls_address(text: str) -> TcpAddress:
+    try:
+        address = parse_endpoint(text, "http.ssl.address")
+    except ListenError as wrong:
+        raise ListenError(
+            f"http.ssl.address: unknown format, accepted format is [:<port> or <host>:<port>], provided: {text}"
+        ) from wrong
+    if not isinstance(address, TcpAddress):
+        raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
+    return address
+
+
+def _udp_socket(text: str) -> socket.socket:
+    try:
+        from pyroadrunner.plugins.http.protocols.http3.listener import udp_socket
+    except ImportError as missing:
+        raise TlsError(
+            f"http.http3 needs packages that are not installed: pip install 'pyroadrunner[http3]' ({missing})"
+        ) from missing
+    address = parse_endpoint(text, "http.http3.address")
+    if not isinstance(address, TcpAddress):
+        raise ListenError(f"http.http3.address: QUIC is spoken over UDP only, provided: {text}")
+    return udp_socket(address)
+
+
+def _acme(config: AcmeConfig, plain_port: int, tls_sockets: BoundSockets) -> Acme:
+    try:
+        from pyroadrunner.plugins.http.tls.acme.renewal import Acme
+        from pyroadrunner.plugins.http.tls.acme.select import challenge
+    except ImportError as missing:
+        raise TlsError(
+            f"http.ssl.acme needs packages that are not installed: pip install 'pyroadrunner[acme]' ({missing})"
+        ) from missing
+    return Acme(config, challenge(config, plain_port, tls_sockets))

@@ -1,0 +1,249 @@
+"""One connection of a web server: records in, requests to the application, records out.
+
+It carries one request at a time; a second one is refused as the protocol says (``CANT_MPX_CONN``). No web server asks
+for more: nginx and Apache open a connection for each. It is used again when the web server wants that.
+
+A body is read as fast as the application takes it, see ``inbox.py``. An application that writes faster than the web
+server reads waits in ``send``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pyroadrunner.asgi import ASGIApp, Message
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.http.protocols.body_queue import Inbox
+from pyroadrunner.plugins.http.protocols.fastcgi.records import (
+    KEEP_CONN,
+    RESPONDER,
+    FastCgiError,
+    Record,
+    RecordReader,
+    Status,
+    Type,
+    begin_request,
+    end_request,
+    read_pairs,
+    record,
+    stream,
+    unknown_type,
+    write_pairs,
+)
+from pyroadrunner.plugins.http.protocols.fastcgi.request import scope_of
+from pyroadrunner.plugins.http.protocols.fastcgi.response import head
+from pyroadrunner.plugins.http.protocols.transport import Wire
+
+_LONGEST_HEAD = 1 << 20  # bytes of all variables, as for the head of an HTTP request
+_VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two are numbers we do not have
+
+log = Log("http")
+
+
+class Connection(Wire):
+    """What happens on one connection.
+
+    Args:
+        closed: called with this once it is over and its request has ended.
+    """
+
+    def __init__(self, app: ASGIApp, closed: Callable[[Connection], None]) -> None:
+        super().__init__("web server")
+        self._app = app
+        self._closed = closed
+        self._reader = RecordReader()
+        self._current: Request | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._last = False  # whether the connection ends with its current request
+
+    def __repr__(self) -> str:
+        return f"Connection({self._current!r}, running={len(self._running)})"
+
+    # -- what asyncio calls ----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for each in self._reader.feed(data):
+                self._take(each)
+        except FastCgiError as wrong:
+            log.warning("fastcgi: a connection is closed", error=str(wrong))
+            self.cut()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._current is not None:
+            self._current.abort()
+            self._current = None
+        self._check_closed()
+
+    # -- what the listener calls -----------------------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Let the current request end, take no other."""
+        self._last = True
+        if self._current is None or self._current.finished:
+            self._close()
+
+    def give_up(self) -> None:
+        """Cut off what runs."""
+        for task in self._running:
+            task.cancel()
+        self.cut()
+
+    # -- what requests call ----------------------------------------------------------------------------------------
+
+    def ended(self, request: Request) -> None:
+        """A request has its answer, or nobody wants it any more.
+
+        While its body still comes in, it stays: to close now would reset the connection, and the web server could lose
+        the answer over it.
+        """
+        if self._current is request and (request.whole or self._last):
+            self._current = None
+        if self._current is None and (self._last or not request.keep):
+            self._close()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _take(self, each: Record) -> None:
+        if each.id == 0:
+            self._manage(each)
+        elif each.type == Type.BEGIN_REQUEST:
+            self._begin(each)
+        elif self._current is None or each.id != self._current.ident:
+            return  # left over from a request that has ended
+        elif each.type == Type.PARAMS:
+            self._current.take_params(each.content)
+            if not each.content:
+                self._start(self._current)
+        elif each.type == Type.STDIN:
+            self._current.take_body(each.content)
+            if self._current.finished and self._current.whole:
+                self.ended(self._current)
+        elif each.type == Type.ABORT_REQUEST:
+            current = self._current
+            current.abort()
+            self._send(end_request(current.ident, Status.REQUEST_COMPLETE, 1))
+            self.ended(current)
+
+    def _manage(self, each: Record) -> None:
+        if each.type == Type.GET_VALUES:
+            asked = read_pairs(each.content)
+            known = {name: value for name, value in _VALUES.items() if name in asked}
+            self._send(record(Type.GET_VALUES_RESULT, 0, write_pairs(known)))
+        else:
+            self._send(unknown_type(each.type))
+
+    def _begin(self, each: Record) -> None:
+        role, flags = begin_request(each.content)
+        if self._current is not None:
+            self._send(end_request(each.id, Status.CANT_MPX_CONN))
+        elif role != RESPONDER:
+            self._send(end_request(each.id, Status.UNKNOWN_ROLE))
+        else:
+            self._current = Request(self, each.id, keep=bool(flags & KEEP_CONN))
+
+    def _start(self, request: Request) -> None:
+        task = asyncio.get_running_loop().create_task(request.run(self._app))
+        self._running.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            log.error("fastcgi: a request failed", error=repr(wrong))
+            self.cut()
+        self._check_closed()
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _check_closed(self) -> None:
+        if self._lost and not self._running:
+            self._closed(self)
+
+
+class Request:
+    """One request, between its connection and the application.
+
+    Args:
+        keep: whether the connection is used again afterwards.
+
+    Attributes:
+        finished: whether its answer has come to its end.
+    """
+
+    def __init__(self, connection: Connection, ident: int, *, keep: bool) -> None:
+        self._connection = connection
+        self.ident = ident
+        self.keep = keep
+        self._params = bytearray()
+        self._started = False
+        self._inbox = Inbox(connection.hold)
+        self._head = b""
+        self.finished = False
+
+    def __repr__(self) -> str:
+        return f"Request({self.ident}, started={self._started}, finished={self.finished})"
+
+    def take_params(self, content: bytes) -> None:
+        """A piece of the variables.
+
+        Raises:
+            FastCgiError: they come after their end, or are too many.
+        """
+        if self._started:
+            raise FastCgiError("variables after their end")
+        self._started = not content
+        self._params += content
+        if len(self._params) > _LONGEST_HEAD:
+            raise FastCgiError(f"variables of more than {_LONGEST_HEAD} bytes")
+
+    @property
+    def whole(self) -> bool:
+        """Whether its body has come to its end."""
+        return self._inbox.whole
+
+    def take_body(self, content: bytes) -> None:
+        """A piece of the body; an empty one ends it."""
+        self._inbox.take(content, end=not content)
+
+    def abort(self) -> None:
+        """Nobody waits for the answer any more, and nothing more comes in."""
+        self._inbox.abort()
+        self._inbox.whole = True
+
+    async def run(self, app: ASGIApp) -> None:
+        """Have it answered. An application that returns without an end of its answer has the connection cut."""
+        scope = scope_of(read_pairs(bytes(self._params)))
+        self._params.clear()
+        await app(scope, self._inbox.receive, self._send)
+        if not self.finished and not self._inbox.aborted:
+            self._connection.cut()
+
+    async def _send(self, message: Message) -> None:
+        if self._inbox.aborted:
+            raise ConnectionResetError("the web server has given the request up")
+        if message["type"] == "http.response.start":
+            self._head = head(message)  # sent with the first piece of the body
+            return
+        if message["type"] != "http.response.body" or self.finished:
+            return
+        data = stream(Type.STDOUT, self.ident, self._head + message.get("body", b""))
+        self._head = b""
+        if message.get("more_body"):
+            await self._connection.write(data)
+            return
+        self.finished = True
+        self._inbox.close()
+        end = record(Type.STDOUT, self.ident) + end_request(self.ident, Status.REQUEST_COMPLETE)
+        try:
+            await self._connection.write(data + end)
+        finally:
+            self._connection.ended(self)

@@ -1,0 +1,89 @@
+"""``http.fcgi``: all connections of one address."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.log import Log
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.net.drain import drain, resume_inherited
+from pyroadrunner.plugins.http.protocols.fastcgi.connection import Connection
+
+_LAST_SECONDS = 1.0  # for cancelled requests to unwind
+
+log = Log("http")
+
+
+class FastCgiListener:
+    """Serves one ASGI application over FastCGI."""
+
+    def __init__(self, app: ASGIApp, bound: BoundSockets) -> None:
+        self._app = app
+        self._bound = bound
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._refusing = False
+        self._over = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"FastCgiListener({self._bound.address.short}, connections={len(self._connections)})"
+
+    async def start(self) -> None:
+        """Return once connections are accepted."""
+        self._servers = await self._bound.serve(self._connected)
+        self._bound.take_over()
+        log.debug("fcgi server was started", address=self._bound.address.short)
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+        await self._over.wait()
+
+    def retire(self) -> None:
+        """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
+
+    async def drain(self) -> None:
+        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        await drain(self._bound)
+
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open finish what runs on them."""
+        self._refusing = True
+        for server in self._servers:
+            server.close()
+        self._bound.refuse()
+        for connection in list(self._connections):
+            connection.retire()
+        self._look()
+
+    async def finish(self, grace: float) -> None:
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        await resume_inherited(self._bound)
+        if not await self._ends_within(grace):
+            log.warning("requests are cut off: the grace period is over", connections=len(self._connections))
+            for connection in list(self._connections):
+                connection.give_up()
+            await self._ends_within(_LAST_SECONDS)
+        self._over.set()
+        self._bound.close()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _connected(self) -> Connection:
+        connection = Connection(self._app, self._closed)
+        self._connections.add(connection)
+        return connection
+
+    def _closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._look()
+
+    def _look(self) -> None:
+        if self._refusing and not self._connections:
+            self._over.set()

@@ -1,0 +1,98 @@
+"""A connection that is passed on to the engine, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import Engine
+
+
+class Passage(asyncio.Protocol):
+    """The way to the engine and back.
+
+    Args:
+        client: the connection it stands for.
+        first: what has come from it already.
+    """
+
+    def __init__(self, client: asyncio.Transport, engine: Engine, first: bytes) -> None:
+        self._client = client
+        self._engine = engine
+        self._first = bytearray(engine.preamble(client) + first)
+        self._transport: asyncio.Transport | None = None
+        self._ended = False
+        self._closed = False
+
+    async def connect(self) -> None:
+        """Open it; what comes from the client meanwhile waits in its socket.
+
+        Raises:
+            OSError: the engine is not there.
+        """
+        self._client.pause_reading()
+        await self._engine.connect(self, self._client)
+
+    def write(self, data: bytes) -> None:
+        """From the client."""
+        if self._transport is None:
+            self._first += data
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """The client sends nothing more."""
+        if self._transport is None:
+            self._ended = True
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def hold(self, full: bool) -> None:
+        """The client reads slowly, or on."""
+        if self._transport is not None and not self._transport.is_closing():
+            if full:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def close(self) -> None:
+        """The client has left."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self._closed:
+            self._transport.close()
+            return
+        self._transport.write(bytes(self._first))
+        self._first.clear()
+        if self._ended:
+            self._transport.write_eof()
+        if not self._client.is_closing():
+            self._client.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._client.is_closing():
+            self._client.write(data)
+
+    def eof_received(self) -> bool:
+        if not self._client.is_closing():
+            self._client.close()
+        return False
+
+    def pause_writing(self) -> None:
+        if not self._client.is_closing():
+            self._client.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self._client.is_closing():
+            self._client.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._engine.left(self)
+        if exc is not None:
+            self._client.abort()  # the engine cut it off: so do we
+        else:
+            self._client.close()

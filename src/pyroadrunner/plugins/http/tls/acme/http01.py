@@ -1,0 +1,128 @@
+"""http-01: the ACME server asks for a file under each name, over plain HTTP.
+
+It asks on port 80. Where ``http.address`` has that port, the answer is given there, before anything else; else a small
+server of its own listens on it, only while a certificate is being had.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+
+from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.tls_listener import TlsListener
+from pyroadrunner.plugins.http.tls.acme.challenge import Question
+
+_FOLDER = "/.well-known/acme-challenge/"
+
+# Path to content, of the challenges that are open. Written by the thread that talks to the ACME server, read by others.
+Answers = dict[str, bytes]
+
+
+class HttpChallenge:
+    """Answers in a file.
+
+    Args:
+        port: on which questions come in.
+        plain_port: of ``http.address``, where :class:`ChallengeAnswers` gives the answers; 0 = there is none.
+
+    Attributes:
+        answers: that are open now.
+    """
+
+    kind = "http-01"
+
+    def __init__(self, port: int, plain_port: int) -> None:
+        self._port = port
+        self._shared = port == plain_port
+        self.answers: Answers = {}
+
+    def __repr__(self) -> str:
+        return f"HttpChallenge({self._port})"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """The server may ask for as long as this lasts.
+
+        Raises:
+            TlsError: the port can't be listened on.
+        """
+        try:
+            with nullcontext() if self._shared else answering(self._port, self.answers):
+                yield
+        finally:
+            self.answers.clear()
+
+    def plain(self, app: ASGIApp) -> ASGIApp:
+        """The application of ``http.address``, with the answers before it."""
+        return ChallengeAnswers(app, self.answers)
+
+    def serves(self, engine: TlsListener) -> None:
+        """Nothing to do: the questions come in elsewhere."""
+
+    def expect(self, question: Question) -> None:
+        """A question is to come. Called by the thread that talks to the server."""
+        self.answers[_FOLDER + question.token] = question.answer.encode()
+
+
+class ChallengeAnswers:
+    """Answers what the ACME server asks for on ``http.address``; all else goes through."""
+
+    def __init__(self, app: ASGIApp, answers: Answers) -> None:
+        self._app = app
+        self._answers = answers
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if self._answers and scope["type"] == "http":
+            found = self._answers.get(scope["path"])
+            if found is not None:
+                return _answer(send, found)
+        return self._app(scope, receive, send)
+
+
+@contextmanager
+def answering(port: int, answers: Answers) -> Iterator[None]:
+    """Answer on every address of the machine, for as long as this lasts.
+
+    Raises:
+        TlsError: the port can't be listened on.
+    """
+
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # a server without ACME starts without it
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            found = answers.get(self.path)
+            self.send_response(200 if found is not None else 404)
+            self.send_header("Content-Length", str(len(found or b"")))
+            self.end_headers()
+            self.wfile.write(found or b"")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
+            """Nothing on stderr."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+    try:
+        server = Server(("0.0.0.0", port), Handler)
+    except OSError as wrong:
+        raise TlsError(f"http.ssl.acme.alt_http_port {port} can't be listened on: {wrong.strerror}") from wrong
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="acme challenges")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def _answer(send: Send, content: bytes) -> None:
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,137 @@
+"""tlsalpn-01: the ACME server opens a connection of TLS to port 443 of each name, and is shown a certificate that has
+the answer in it (RFC 8737).
+
+Where ``http.ssl.address`` has that port, a front looks at all new connections while a certificate is being had, and
+passes on those of others; else it listens on a port of its own for that time.
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.httpd.tls_listener import TlsListener
+from pyroadrunner.net.address import TcpAddress
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL
+from pyroadrunner.plugins.http.tls.acme.interceptor import ChallengeFront
+
+_ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
+_OCTET_STRING = 4  # its tag in DER
+_LIFE = timedelta(days=1)
+
+
+class TlsAlpnChallenge:
+    """Answers in the handshake.
+
+    Args:
+        port: on which questions come in.
+        bound: the sockets of HTTPS, before its engine listens on them.
+    """
+
+    kind = "tls-alpn-01"
+
+    def __init__(self, port: int, bound: BoundSockets) -> None:
+        self._port = port
+        self._bound = bound
+        self._engine: TlsListener | None = None
+        self._answers: dict[str, ssl.SSLContext] = {}
+
+    def __repr__(self) -> str:
+        return f"TlsAlpnChallenge({self._port})"
+
+    def plain(self, app: ASGIApp) -> ASGIApp:
+        """The application of ``http.address`` as it is: nothing is asked there."""
+        return app
+
+    def serves(self, engine: TlsListener) -> None:
+        """HTTPS is up: from now on the front has to pass on what is not for it."""
+        self._engine = engine
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """The server may ask for as long as this lasts.
+
+        Raises:
+            ListenError: the port can't be listened on, or not shared.
+        """
+        front = ChallengeFront(self._context())
+        try:
+            if self._port != self._bound.port:
+                own = BoundSockets(TcpAddress("", self._port), "http.ssl.acme.alt_tlsalpn_port")
+                try:
+                    await front.start(own)
+                    yield
+                finally:
+                    front.refuse()
+                    own.close()
+            elif self._engine is None:
+                try:
+                    await front.start(self._bound)
+                    yield
+                finally:
+                    front.refuse()
+            else:
+                async with self._engine.intercept(front):
+                    yield
+        finally:
+            self._answers.clear()
+
+    def expect(self, question: Question) -> None:
+        """A question is to come. Called by the thread that talks to the server."""
+        self._answers[question.domain] = _answering(question)
+
+    def _context(self) -> ssl.SSLContext:
+        """Has no certificate of its own: the name that is asked for tells which."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols([PROTOCOL])
+
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+            found = self._answers.get((name or "").lower())
+            if found is None:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            connection.context = found
+            return None
+
+        context.sni_callback = choose
+        return context
+
+
+def _answering(question: Question) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "acme challenge")])
+    digest = sha256(question.answer.encode()).digest()
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _LIFE)
+        .not_valid_after(now + _LIFE)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(question.domain)]), critical=False)
+        .add_extension(
+            x509.UnrecognizedExtension(_ACME_IDENTIFIER, bytes([_OCTET_STRING, len(digest)]) + digest), critical=True
+        )
+        .sign(key, hashes.SHA256())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols([PROTOCOL])
+    with tempfile.NamedTemporaryFile() as file:  # ssl reads files alone; nobody else can read this one
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.write(made.public_bytes(Encoding.PEM))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context

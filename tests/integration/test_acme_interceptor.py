@@ -1,0 +1,129 @@
+"""Who looks at the connections of HTTPS while an ACME server may ask there: real sockets, real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from pyroadrunner.asgi import Receive, Scope, Send
+from pyroadrunner.httpd.tls import TlsFiles
+from pyroadrunner.httpd.tls_listener import TlsListener
+from pyroadrunner.net.address import TcpAddress
+from pyroadrunner.net.bound_sockets import BoundSockets
+from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.tlsalpn01 import TlsAlpnChallenge
+from support.pools import run
+from support.tls import Authority
+
+QUESTION = Question("localhost", "token", "token.thumbprint")
+ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
+
+
+async def ends(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the two ends of the connection."""
+    body = json.dumps([scope["client"], scope["server"]]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def asked(port: int, context: ssl.SSLContext) -> tuple[list[list[object]], list[list[object]]]:
+    """The two ends as the application sees them, and as they are."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    own = [list(writer.get_extra_info(name)) for name in ("sockname", "peername")]
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    told = (await reader.read()).partition(b"\r\n\r\n")[2]
+    writer.close()
+    return json.loads(told[told.index(b"[") : told.rindex(b"]") + 1]), own
+
+
+async def shown(port: int) -> x509.Certificate:
+    """What the ACME server is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["acme-tls/1"])
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    tls = writer.get_extra_info("ssl_object")
+    assert tls.selected_alpn_protocol() == "acme-tls/1"
+    writer.transport.abort()
+    return x509.load_der_x509_certificate(tls.getpeercert(True))
+
+
+def served(folder: Path, act: Callable[[TlsListener, TlsAlpnChallenge, int, ssl.SSLContext], Awaitable[None]]) -> None:
+    """Do something with HTTPS that is up and the challenge on its port."""
+    authority = Authority(folder)
+    identity = authority.server()
+
+    async def main() -> None:
+        bound = BoundSockets(TcpAddress("127.0.0.1", 0))
+        port = bound.port
+        listener = TlsListener(ends, bound, TlsFiles(str(identity.cert), str(identity.key)), streams=8)
+        challenge = TlsAlpnChallenge(port, bound)
+        challenge.serves(listener)
+        await listener.start()
+        try:
+            await act(listener, challenge, port, authority.context())
+        finally:
+            listener.refuse()
+            await listener.finish(0)
+
+    run(main())
+
+
+def test_the_question_is_answered_and_all_else_goes_on(tmp_path: Path) -> None:
+    async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
+        async with challenge.open():
+            challenge.expect(QUESTION)
+            made = await shown(port)
+            identifier = made.extensions.get_extension_for_oid(ACME_IDENTIFIER)
+            assert identifier.critical
+            assert isinstance(identifier.value, x509.UnrecognizedExtension)
+            assert identifier.value.value == b"\x04\x20" + sha256(b"token.thumbprint").digest()
+            names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+            told, own = await asked(port, context)
+            assert told == own  # and not the connection between the front and the engine
+        told, own = await asked(port, context)
+        assert told == own
+
+    served(tmp_path, act)
+
+
+def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> None:
+    async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
+        async with challenge.open():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    served(tmp_path, act)
+
+
+def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) -> None:
+    async def main() -> None:
+        bound = BoundSockets(TcpAddress("127.0.0.1", 0))
+        async with TlsAlpnChallenge(bound.port, bound).open():
+            reader, writer = await asyncio.open_connection("127.0.0.1", bound.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert await reader.read() == b""
+            writer.close()
+        bound.close()
+
+    run(main())
+
+
+def test_a_name_nobody_asks_about_has_no_certificate(tmp_path: Path) -> None:
+    async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
+        async with challenge.open():
+            with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+                await shown(port)
+
+    served(tmp_path, act)

@@ -1,0 +1,43 @@
+"""Whose a connection is, by its first record."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL, Whose, whose
+
+
+def hello(*protocols: str) -> bytes:
+    """The first record of Python's own client."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(list(protocols))
+    sent = ssl.MemoryBIO()
+    connection = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="ex.com")
+    with pytest.raises(ssl.SSLWantReadError):
+        connection.do_handshake()
+    return sent.read()
+
+
+@pytest.mark.parametrize(
+    ("protocols", "expected"),
+    [((PROTOCOL,), Whose.ACME), (("h2", "http/1.1"), Whose.OTHER), ((), Whose.OTHER)],
+)
+def test_a_whole_hello(protocols: tuple[str, ...], expected: Whose) -> None:
+    assert whose(hello(*protocols)) is expected
+
+
+def test_what_comes_in_pieces() -> None:
+    whole = hello(PROTOCOL)
+    assert {whose(whole[:n]) for n in range(len(whole))} == {Whose.UNKNOWN}
+    assert whose(whole + b"more") is Whose.ACME
+
+
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n", b"\x00", b"\x16\x03\x01\xff\xff"])
+def test_what_is_no_hello_is_for_the_engine(data: bytes) -> None:
+    assert whose(data) is Whose.OTHER
+
+
+def test_the_name_behind_the_first_record_does_not_count() -> None:
+    assert whose(hello("h2") + hello(PROTOCOL)) is Whose.OTHER
