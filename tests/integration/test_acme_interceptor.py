@@ -17,12 +17,12 @@ from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 from pyroadrunner.plugins.http.tls.acme.tlsalpn01 import TlsAlpnChallenge
 from support.pools import run
 from support.tls import Authority
 
-QUESTION = Question("localhost", "token", "token.thumbprint")
+QUESTION = ChallengeRequest("localhost", "token", "token.thumbprint")
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyroadrunner.net.peers import peer_ports, silent_connections
-from pyroadrunner.plugins.http.disconnects import Departures, PendingCalls
+from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.workers.stats import PoolStats
 from support.http import Client, request, split
 from support.php import require_php
@@ -119,7 +119,7 @@ def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
         there, gone = (asyncio.create_task(asyncio.sleep(10)) for _ in range(2))
         calls.begin(there, 1)
         calls.begin(gone, 2)
-        departures = Departures({"http": Waiting()}, calls, connected)
+        departures = Disconnects({"http": Waiting()}, calls, connected)
         await departures.look()
         await asyncio.sleep(0)
         assert not gone.done()

@@ -15,7 +15,7 @@ import pytest
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.gateway import Entry
+from pyroadrunner.plugins.http.gateway import Gateway
 from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
 from support.asgi import ScriptedPool, worker_app
 from support.http import Client, split
@@ -37,7 +37,7 @@ Connect = Callable[[], Awaitable[Client]]
 async def listening(app: ASGIApp) -> AsyncIterator[tuple[Connect, Http10Listener]]:
     bound = BoundSockets(TcpAddress("127.0.0.1", 0))
     port = bound.port
-    listener = Http10Listener(Entry(app), bound, streams=128)
+    listener = Http10Listener(Gateway(app), bound, streams=128)
     await listener.start()
 
     async def connect() -> Client:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import Message, Receive, Scope, Send
-from pyroadrunner.plugins.http.body.reader import Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.workers.errors import WorkerFailed
 from pyroadrunner.workers.payload import Chunk, Reply
@@ -146,7 +146,7 @@ def test_a_slow_upload_holds_no_worker() -> None:
 def test_a_body_slower_than_the_least_rate_is_cut_off() -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
-        app = worker_app(pool, limits=Limits(max_body=1 << 20, patience=0.0, min_rate=1 << 30))
+        app = worker_app(pool, limits=BodyLimits(max_body=1 << 20, idle_timeout=0.0, min_rate=1 << 30))
         async with listening(app) as served:
             slow = await served.connect()
             await slow.send(request("POST", "/", content_length="9", content_type="text/plain") + b"ab")

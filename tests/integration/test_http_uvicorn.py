@@ -14,7 +14,7 @@ import uvicorn
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
-from pyroadrunner.plugins.http.gateway import Entry, chain
+from pyroadrunner.plugins.http.gateway import Gateway, chain
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.workers.errors import QueueFull, WorkerFailed
 from support.asgi import ScriptedPool, head, reply, streamed, worker_app
@@ -40,7 +40,7 @@ async def under_uvicorn(app: ASGIApp) -> AsyncIterator[int]:
     """Serve an application with uvicorn; the port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        app = Entry(chain(AccessLog(app, long=False), ()))
+        app = Gateway(chain(AccessLog(app, long=False), ()))
         server = Server(uvicorn.Config(app, interface="asgi3", lifespan="off", log_config=None, ws="none"))
         task = asyncio.create_task(server.serve([listening]))
         try:

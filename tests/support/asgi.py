@@ -9,7 +9,7 @@ from typing import Any
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.plugins.http.app import WorkerApp
-from pyroadrunner.plugins.http.body.reader import Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits
 from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.disconnects import PendingCalls
@@ -191,7 +191,7 @@ class Exchange:
         )
 
 
-def worker_app(pool: ScriptedPool, config: HttpConfig | None = None, limits: Limits | None = None) -> WorkerApp:
+def worker_app(pool: ScriptedPool, config: HttpConfig | None = None, limits: BodyLimits | None = None) -> WorkerApp:
     """The application on a scripted pool."""
     config = config or HttpConfig()
     return WorkerApp(config, pool, UploadRules(config.uploads), PendingCalls(), limits)

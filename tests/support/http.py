@@ -11,7 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.gateway import Entry
+from pyroadrunner.plugins.http.gateway import Gateway
 
 PATIENCE = 20.0  # seconds an event may take before the test fails
 
@@ -95,7 +95,7 @@ class Client:
 async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
     """Serve an application on a free loopback port, or on a unix socket."""
     bound = BoundSockets(UnixAddress(str(path)) if path is not None else TcpAddress("127.0.0.1", 0))
-    listener = HttpListener(Entry(app), bound)
+    listener = HttpListener(Gateway(app), bound)
     served = Served(listener, bound)
     await listener.start()
     try:

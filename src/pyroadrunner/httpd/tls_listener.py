@@ -36,7 +36,7 @@ log = Log("http")
 class Interceptor(Protocol):
     """Who sees connections before the engine does."""
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def with_clients(self, app: ASGIApp) -> ASGIApp:
         """The application for connections that are passed on; it has to be told whose they are."""
 
     async def start(self, bound: BoundSockets, engine: int) -> None:
@@ -136,7 +136,7 @@ class TlsListener:
             self.keep_newest_socket()
             inner = BoundSockets(TcpAddress("127.0.0.1", 0))  # the engine speaks TLS on TCP alone
             port = inner.port
-            engine = self._listener(inner, interceptor.around(self._app))
+            engine = self._listener(inner, interceptor.with_clients(self._app))
             await engine.start()
             second = _Retired(engine, math.inf, apart=True)
             self._retired.append(second)

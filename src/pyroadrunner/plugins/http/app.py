@@ -15,11 +15,11 @@ from pyroadrunner.asgi import PEER, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
-from pyroadrunner.plugins.http.body.reader import BodyReader, Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.disconnects import PendingCalls
-from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_failure
+from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
 from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
@@ -51,12 +51,12 @@ class WorkerApp:
         pool: WorkerPool,
         rules: UploadRules,
         calls: PendingCalls,
-        limits: Limits | None = None,
+        limits: BodyLimits | None = None,
     ) -> None:
         self._pool = pool
         self._calls = calls
         self._rules = rules
-        self._limits = limits or Limits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
+        self._limits = limits or BodyLimits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._forms = FormLimits.of(config.forms)
         self._form_limits = self._limits
         if self._forms.max_size < self._limits.max_body:
@@ -104,7 +104,7 @@ class WorkerApp:
                 context.uploads = form.files
             await self._execute(context, body, scope, send, began)
         except RequestError as error:
-            log_failure("request forming error", error, began, self._named(scope))
+            log_error("request forming error", error, began, self._named(scope))
             await _answer(send, refusal(error))
         except ClientGone as gone:
             log.debug("request forming error", error=str(gone), **self._named(scope))
@@ -127,7 +127,7 @@ class WorkerApp:
         try:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded
-            log_failure("payload forming error", wrong, began, self._named(scope))
+            log_error("payload forming error", wrong, began, self._named(scope))
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
         task = asyncio.current_task()
@@ -173,7 +173,7 @@ class WorkerApp:
             if head.trailers:
                 await send(trailers_message(head))
         except OSError as error:  # how ASGI servers say that the client has gone
-            log_failure("write response error", error, began, self._named(scope))
+            log_error("write response error", error, began, self._named(scope))
 
     def _named(self, scope: Scope) -> dict[str, str]:
         """Fields of the log that say which request it was."""
@@ -190,17 +190,17 @@ class WorkerApp:
         except RoadRunnerError as error:
             if forwarder.started:
                 # Returning without an end makes the server cut the connection.
-                log_failure("read stream", error, began, self._named(scope))
+                log_error("read stream", error, began, self._named(scope))
             else:
                 await self._fail("read stream", error, scope, send, began)
         except OSError as error:
-            log_failure("write response (chunk) error", error, began, self._named(scope))
+            log_error("write response (chunk) error", error, began, self._named(scope))
 
     async def _fail(self, what: str, error: Exception, scope: Scope, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
         elif not isinstance(error, WorkerCrashed | WorkerBadReply):  # those the pool has logged, with all it knows
-            log_failure(what, error, began, self._named(scope))
+            log_error(what, error, began, self._named(scope))
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
 
 

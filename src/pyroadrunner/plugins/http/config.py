@@ -203,13 +203,13 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                 yield f"http3.{problem.key}", problem
 
     def _absent_middleware(self) -> Iterable[tuple[str, str]]:
-        from pyroadrunner.plugins.http.middleware.import_path import NotImported, imported  # only a check asks
+        from pyroadrunner.plugins.http.middleware.import_path import ImportPathError, import_path  # only a check asks
 
         for at, name in enumerate(self.middleware):
             if name not in BUILT_IN and (name in self.custom or is_path(name)):
                 try:
-                    imported(self.custom[name].cls if name in self.custom else name)
-                except NotImported as wrong:
+                    import_path(self.custom[name].cls if name in self.custom else name)
+                except ImportPathError as wrong:
                     yield f"middleware.{at}", f"{name}: {wrong}"
 
     def pools(self) -> dict[str, PoolConfig]:

@@ -20,7 +20,7 @@ class Durations:
     total: float = 0.0
 
 
-class RequestTally:
+class RequestCounters:
     """Requests by the status of their answer.
 
     Attributes:
@@ -32,7 +32,7 @@ class RequestTally:
         self.no_free_workers = 0
 
     def __repr__(self) -> str:
-        return f"RequestTally({ {status: sum(one.counts) for status, one in self._by_status.items()} })"
+        return f"RequestCounters({ {status: sum(one.counts) for status, one in self._by_status.items()} })"
 
     def add(self, status: int, seconds: float) -> None:
         """One request. On the hot path."""

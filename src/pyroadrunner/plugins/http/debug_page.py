@@ -36,7 +36,7 @@ HEADERS = [
 ]
 
 
-def stray_page(error: WorkerCrashed) -> bytes:
+def debug_page(error: WorkerCrashed) -> bytes:
     """The page for a worker that printed (``garbage``), or ended with words on stderr."""
     ended = f"Worker {error.pid}, {escape(describe_exit(error.exit_status))}."
     parts = [

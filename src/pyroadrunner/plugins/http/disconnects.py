@@ -54,7 +54,7 @@ class PendingCalls:
         return True
 
 
-class Departures:
+class Disconnects:
     """Looks after the queues of some pools.
 
     Args:
@@ -71,7 +71,7 @@ class Departures:
         self._connected = connected
 
     def __repr__(self) -> str:
-        return f"Departures({list(self._pools)})"
+        return f"Disconnects({list(self._pools)})"
 
     async def run(self) -> None:
         """Look every half a second, until cancelled."""

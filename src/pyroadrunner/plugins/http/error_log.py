@@ -17,7 +17,7 @@ _EVERY = 1.0  # seconds between lines about an overload: thousands of refusals a
 log = Log("http")
 
 
-def log_failure(what: str, error: Exception, began: float, request: Mapping[str, str]) -> None:
+def log_error(what: str, error: Exception, began: float, request: Mapping[str, str]) -> None:
     """One line at level error: ``start``, ``elapsed`` and ``error`` as in RoadRunner, then ours.
 
     An exception that a worker answered with is taken apart: ``error`` is its message, ``trace`` a list of its lines.

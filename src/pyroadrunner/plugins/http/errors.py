@@ -103,7 +103,7 @@ def failure(error: Exception, internal_code: int, overload_code: int, debug: boo
         debug: ``http.pool.debug`` or ``http.dev``: the client is told what happened.
     """
     if debug and isinstance(error, WorkerCrashed) and (error.garbage or error.stderr):
-        return Answer(internal_code, [*debug_page.HEADERS], debug_page.stray_page(error))
+        return Answer(internal_code, [*debug_page.HEADERS], debug_page.debug_page(error))
     headers = [_TEXT] if debug else []
     if isinstance(error, PoolError) and error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after))

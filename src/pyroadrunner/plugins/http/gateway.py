@@ -22,7 +22,7 @@ def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) ->
     return inner
 
 
-class Entry:
+class Gateway:
     """Takes every scope.
 
     Args:

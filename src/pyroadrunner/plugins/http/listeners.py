@@ -19,7 +19,7 @@ from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.endpoint import parse_endpoint
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.gateway import Entry
+from pyroadrunner.plugins.http.gateway import Gateway
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
 from pyroadrunner.plugins.http.tls.config import AcmeConfig
@@ -34,7 +34,7 @@ Chain = Callable[[], ASGIApp]
 Around = Callable[[ASGIApp], ASGIApp]
 
 
-class Door(Protocol):
+class Listener(Protocol):
     """What serves one address."""
 
     async def start(self) -> None:
@@ -56,7 +56,7 @@ class Door(Protocol):
         """After :meth:`refuse`: wait ``grace`` seconds for what runs, then cut it off."""
 
 
-class Doors:
+class Listeners:
     """All of them. Made in two steps: an address that is taken is refused in no time, while workers may take seconds.
 
     Raises:
@@ -78,8 +78,8 @@ class Doors:
         self._plain_sockets: BoundSockets | None = None
         self._tls_sockets: BoundSockets | None = None
         self._fcgi_sockets: BoundSockets | None = None
-        self._open: list[Door] = []
-        self._entries: list[tuple[Entry, Around]] = []
+        self._open: list[Listener] = []
+        self._gateways: list[tuple[Gateway, Around]] = []
         self._acme: Acme | None = None
         self._udp: socket.socket | None = None
         self._http3 = config.http3
@@ -107,10 +107,10 @@ class Doors:
             raise
 
     def __repr__(self) -> str:
-        return f"Doors({self._open})"
+        return f"Listeners({self._open})"
 
     @property
-    def _share(self) -> int:
+    def _connection_limit(self) -> int:
         """Connections one door may have at a time."""
         return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
 
@@ -129,17 +129,17 @@ class Doors:
             ListenError: one does not come up; call :meth:`close` then.
         """
         if self._plain_sockets is not None:
-            entry = self._plain_entry(chain)
-            await self._start(self._plain(entry, self._plain_sockets))
+            gateway = self._plain_gateway(chain)
+            await self._start(self._plain(gateway, self._plain_sockets))
         if self._tls_sockets is not None:
             assert self._files is not None
             if self._acme is not None:
                 await self._acme.obtain()  # after the plain address: the question for it may come in there
                 _check(self._files)
-            around = _unchanged if self._files.client == "none" else ClientCertificate
-            entry = self._entry(chain, around)
+            around = _identity if self._files.client == "none" else ClientCertificate
+            gateway = self._gateway(chain, around)
             self.tls = TlsListener(
-                entry, self._tls_sockets, self._files, streams=self._streams, connections=self._share
+                gateway, self._tls_sockets, self._files, streams=self._streams, connections=self._connection_limit
             )
             await self._start(self.tls)
             if self._acme is not None:
@@ -148,7 +148,7 @@ class Doors:
             # Imported where it is used: most servers have no web server in front that speaks it.
             from pyroadrunner.plugins.http.protocols.fastcgi.listener import FastCgiListener
 
-            await self._start(FastCgiListener(self._entry(chain, _unchanged), self._fcgi_sockets))
+            await self._start(FastCgiListener(self._gateway(chain, _identity), self._fcgi_sockets))
 
         if self._udp is not None:
             from pyroadrunner.plugins.http.protocols.http3.listener import Http3Listener
@@ -156,26 +156,26 @@ class Doors:
             files = self._http3_files()
             if files is not self._files:
                 _check(files)
-            await self._start(Http3Listener(self._entry(chain, _unchanged), self._udp, files))
+            await self._start(Http3Listener(self._gateway(chain, _identity), self._udp, files))
 
     def replacement(self, chain: Chain) -> Callable[[], None]:
         """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
-        made = [(entry, around(chain())) for entry, around in self._entries]
+        made = [(gateway, around(chain())) for gateway, around in self._gateways]
 
         def replace() -> None:
-            for entry, app in made:
-                entry.replace(app)
+            for gateway, app in made:
+                gateway.replace(app)
 
         return replace
 
     async def run(self) -> None:
         """Wait until all have stopped."""
-        await asyncio.gather(*(door.run() for door in self._open))
+        await asyncio.gather(*(listener.run() for listener in self._open))
 
     def retire(self) -> None:
         """Close each connection behind its next answer."""
-        for door in self._open:
-            door.retire()
+        for listener in self._open:
+            listener.retire()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what runs end for ``grace`` seconds, then cut it off. With no grace nothing that is
@@ -184,10 +184,10 @@ class Doors:
             self._acme.stop()
         if grace > 0:
             self.retire()
-            await asyncio.gather(*(door.drain() for door in self._open))
-        for door in self._open:
-            door.refuse()
-        await asyncio.gather(*(door.finish(grace) for door in self._open))
+            await asyncio.gather(*(listener.drain() for listener in self._open))
+        for listener in self._open:
+            listener.refuse()
+        await asyncio.gather(*(listener.finish(grace) for listener in self._open))
 
     def close(self) -> None:
         """Let go of the addresses."""
@@ -204,36 +204,36 @@ class Doors:
             raise TlsError("http.http3 has no certificate: set its cert and key, or those of http.ssl")
         return self._files
 
-    def _plain(self, entry: Entry, sockets: BoundSockets) -> Door:
+    def _plain(self, gateway: Gateway, sockets: BoundSockets) -> Listener:
         if not self._http10:
-            return HttpListener(entry, sockets, streams=self._streams, connections=self._share)
+            return HttpListener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
         from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
 
-        return Http10Listener(entry, sockets, streams=self._streams, connections=self._share)
+        return Http10Listener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
 
-    def _plain_entry(self, chain: Chain) -> Entry:
-        around = self._acme.challenge.plain if self._acme is not None else _unchanged
+    def _plain_gateway(self, chain: Chain) -> Gateway:
+        around = self._acme.challenge.plain if self._acme is not None else _identity
         if self._redirect and self._tls_sockets is not None:
-            return Entry(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
-        return self._entry(chain, around, http2=self._h2c)
+            return Gateway(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
+        return self._gateway(chain, around, http2=self._h2c)
 
-    def _entry(self, chain: Chain, around: Around, *, http2: bool = True) -> Entry:
-        entry = Entry(around(chain()), http2=http2)
-        self._entries.append((entry, around))
-        return entry
+    def _gateway(self, chain: Chain, around: Around, *, http2: bool = True) -> Gateway:
+        gateway = Gateway(around(chain()), http2=http2)
+        self._gateways.append((gateway, around))
+        return gateway
 
-    async def _start(self, door: Door) -> None:
+    async def _start(self, listener: Listener) -> None:
         """When cancelled, the door is open all the same: it may have connections, and only :meth:`stop` ends it in good
         order. To open takes some milliseconds."""
-        start = asyncio.ensure_future(door.start())
+        start = asyncio.ensure_future(listener.start())
         try:
             await asyncio.shield(start)
         except asyncio.CancelledError:
             await asyncio.wait([start])
             if start.exception() is None:
-                self._open.append(door)
+                self._open.append(listener)
             raise
-        self._open.append(door)
+        self._open.append(listener)
 
 
 def _check(files: TlsFiles) -> None:
@@ -241,7 +241,7 @@ def _check(files: TlsFiles) -> None:
         log.warning(warning)
 
 
-def _unchanged(app: ASGIApp) -> ASGIApp:
+def _identity(app: ASGIApp) -> ASGIApp:
     return app
 
 

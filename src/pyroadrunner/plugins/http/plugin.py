@@ -17,14 +17,14 @@ from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.counters import RequestTally
-from pyroadrunner.plugins.http.disconnects import Departures, PendingCalls
+from pyroadrunner.plugins.http.counters import RequestCounters
+from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
-from pyroadrunner.plugins.http.listeners import Doors
+from pyroadrunner.plugins.http.listeners import Listeners
 from pyroadrunner.plugins.http.metrics import request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.reloadable import LIVE_KEYS
+from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.child_process import Credentials
@@ -48,19 +48,19 @@ class HttpPlugin:
         self._effective = effective
         self._tracing = tracing
         self._pools: dict[str, WorkerPool] = {}
-        self._tally = RequestTally()
+        self._counters = RequestCounters()
         self._began = monotonic()
-        self._doors: Doors | None = None
+        self._listeners: Listeners | None = None
         self._calls = PendingCalls()
-        self._departures: asyncio.Task[None] | None = None
+        self._disconnects: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"HttpPlugin({self._doors!r}, {list(self._pools.values())})"
+        return f"HttpPlugin({self._listeners!r}, {list(self._pools.values())})"
 
     @property
     def port(self) -> int:
         """The port in use, also where the config says 0."""
-        return self._doors.port if self._doors is not None else 0
+        return self._listeners.port if self._listeners is not None else 0
 
     async def start(self) -> None:
         """Bind the addresses, start the workers, accept connections.
@@ -70,50 +70,52 @@ class HttpPlugin:
             WorkerStartError: the workers do not come up.
         """
         # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
-        doors = Doors(self._config, experimental=bool(self._config.http3.address) and self._effective.experimental)
+        listeners = Listeners(
+            self._config, experimental=bool(self._config.http3.address) and self._effective.experimental
+        )
         try:
             self._pools = await start_pools(
                 self._factory, self._config.pools(), {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO
             )
-            await doors.start(partial(self._chain, self._config, self._effective.as_dict()))
+            await listeners.start(partial(self._chain, self._config, self._effective.as_dict()))
         except BaseException as wrong:
-            await doors.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
-            doors.close()
+            await listeners.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
+            listeners.close()
             await destroy_pools(self._pools, 0)
             raise
-        self._doors = doors
-        self._departures = asyncio.create_task(
-            Departures(self._pools, self._calls, peer_ports).run(), name="departures"
+        self._listeners = listeners
+        self._disconnects = asyncio.create_task(
+            Disconnects(self._pools, self._calls, peer_ports).run(), name="disconnects"
         )
 
     async def run(self) -> None:
         """Wait until all listeners have stopped."""
-        assert self._doors is not None
-        await self._doors.run()
+        assert self._listeners is not None
+        await self._listeners.run()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let running requests end, stop the workers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
-        if self._departures is not None:
-            self._departures.cancel()
-        if self._doors is not None:
-            await self._doors.stop(grace)
+        if self._disconnects is not None:
+            self._disconnects.cancel()
+        if self._listeners is not None:
+            await self._listeners.stop(grace)
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
     def retire(self) -> None:
         """Another process has taken over the addresses: close each connection behind its next answer."""
-        if self._doors is not None:
-            self._doors.retire()
+        if self._listeners is not None:
+            self._listeners.retire()
 
     async def reload_certificates(self) -> None:
         """Look at the files of the certificate now; without a call they are looked at every second."""
-        if self._doors is not None and self._doors.tls is not None:
-            await self._doors.tls.reload()
+        if self._listeners is not None and self._listeners.tls is not None:
+            await self._listeners.tls.reload()
 
     def live_keys(self) -> Collection[str]:
         """What the application and the pool are made of, and nothing of the sockets."""
-        return LIVE_KEYS
+        return RELOADABLE_KEYS
 
     async def prepare_reload(self, section: HttpConfig, whole: Mapping[str, Any]) -> Prepared:
         """Make the chain of middleware anew.
@@ -121,8 +123,8 @@ class HttpPlugin:
         Raises:
             RoadRunnerError: it can't be made.
         """
-        assert self._doors is not None
-        replace = self._doors.replacement(partial(self._chain, section, whole))
+        assert self._listeners is not None
+        replace = self._listeners.replacement(partial(self._chain, section, whole))
 
         def apply() -> None:
             self._config = section
@@ -139,7 +141,7 @@ class HttpPlugin:
     async def metrics(self) -> Sequence[MetricFamily]:
         """Of the pools: queue, dynamic allocator; of the requests."""
         requests = await request_metrics(self._pools, monotonic() - self._began)
-        return [*await queue_metrics("http", self._pools), *requests, *self._tally.families()]
+        return [*await queue_metrics("http", self._pools), *requests, *self._counters.families()]
 
     async def healthy(self) -> bool:
         """Whether every pool serves: a worker of it is ready or working."""
@@ -159,7 +161,7 @@ class HttpPlugin:
         served: ASGIApp = app(self.name)
         if config.routes:
             served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
-        around = layers(Setup(config=config, effective=effective, tracing=self._tracing, tally=self._tally))
+        around = layers(Setup(config=config, effective=effective, tracing=self._tracing, counters=self._counters))
         return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pyroadrunner.workers.reloadable import POOL_KEYS, POOL_RESTART_KEYS
 
-LIVE_KEYS = frozenset(
+RELOADABLE_KEYS = frozenset(
     {
         *(f"pool.{key}" for key in POOL_KEYS),
         "access_logs",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import ATTRIBUTES
-from pyroadrunner.plugins.http.body.reader import Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits
 from pyroadrunner.plugins.http.config import FormsConfig, HttpConfig, UploadsConfig
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request, Response
 from pyroadrunner.workers.config import PoolConfig
@@ -151,7 +151,7 @@ def test_what_can_not_be_read_is_500_in_words_and_leaves_no_file(
 @pytest.mark.parametrize("headers", [PLAIN, FORM, MULTIPART])
 def test_a_body_over_the_limit_is_413_while_it_comes(headers: dict[str, str]) -> None:
     pool = ScriptedPool()
-    exchange = Exchange(post(headers), [FILE, FILE]).run(worker_app(pool, limits=Limits(max_body=200)))
+    exchange = Exchange(post(headers), [FILE, FILE]).run(worker_app(pool, limits=BodyLimits(max_body=200)))
     assert (exchange.status, exchange.body) == (413, b"serve_http: http: request body too large\n")
     assert pool.asked == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyroadrunner.plugins.http.debug_page import stray_page
+from pyroadrunner.plugins.http.debug_page import debug_page
 from pyroadrunner.plugins.http.errors import failure
 from pyroadrunner.workers.errors import WorkerCrashed
 
@@ -12,7 +12,7 @@ def crashed(garbage: str, stderr: str = "") -> WorkerCrashed:
 
 
 def test_text_is_escaped_and_terminal_colours_are_gone() -> None:
-    page = stray_page(crashed('\x1b[0;38;5;208m"<script>alert(1)</script>"\x1b[m', "last <b>words</b>")).decode()
+    page = debug_page(crashed('\x1b[0;38;5;208m"<script>alert(1)</script>"\x1b[m', "last <b>words</b>")).decode()
     assert "<pre>&quot;&lt;script&gt;alert(1)&lt;/script&gt;&quot;</pre>" in page
     assert "last &lt;b&gt;words&lt;/b&gt;" in page
     assert "\x1b" not in page

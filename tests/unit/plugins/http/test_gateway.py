@@ -8,26 +8,26 @@ from typing import Any
 import pytest
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
-from pyroadrunner.plugins.http.gateway import Entry, chain
+from pyroadrunner.plugins.http.gateway import Gateway, chain
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 
 
 def test_the_asterisk_is_answered_without_a_worker() -> None:
     pool = ScriptedPool()
-    exchange = Exchange(http_scope("OPTIONS", "*")).run(Entry(worker_app(pool)))
+    exchange = Exchange(http_scope("OPTIONS", "*")).run(Gateway(worker_app(pool)))
     assert (exchange.status, exchange.body, exchange.ended) == (200, b"", True)
     assert pool.asked == []
 
 
 def test_other_requests_reach_the_worker() -> None:
     pool = ScriptedPool()
-    assert Exchange(http_scope("OPTIONS", "/")).run(Entry(worker_app(pool))).body == b"ok"
+    assert Exchange(http_scope("OPTIONS", "/")).run(Gateway(worker_app(pool))).body == b"ok"
     assert len(pool.asked) == 1
 
 
 def test_a_lifespan_is_refused_as_asgi_wants_it() -> None:
     async def main() -> None:
-        await Entry(worker_app(ScriptedPool()))({"type": "lifespan"}, _never, _ignore)
+        await Gateway(worker_app(ScriptedPool()))({"type": "lifespan"}, _never, _ignore)
 
     with pytest.raises(NotImplementedError):
         asyncio.run(main())
@@ -48,7 +48,7 @@ def handshake(extensions: dict[str, Any]) -> tuple[ScriptedPool, list[Message]]:
     del scope["method"]
 
     async def main() -> None:
-        await Entry(worker_app(pool))(scope, receive, send)
+        await Gateway(worker_app(pool))(scope, receive, send)
 
     asyncio.run(main())
     return pool, sent
@@ -94,15 +94,15 @@ async def _ignore(message: Message) -> None: ...
 
 def test_http2_can_be_refused_and_http1_is_served_on() -> None:
     pool = ScriptedPool()
-    entry = Entry(worker_app(pool), http2=False)
-    exchange = Exchange(http_scope(http_version="2")).run(entry)
+    gateway = Gateway(worker_app(pool), http2=False)
+    exchange = Exchange(http_scope(http_version="2")).run(gateway)
     assert exchange.status == 505
     assert b"h2c is off" in exchange.body
     assert pool.asked == []
-    assert Exchange(http_scope()).run(entry).status == 200
+    assert Exchange(http_scope()).run(gateway).status == 200
 
 
 def test_a_websocket_over_refused_http2_is_closed() -> None:
     exchange = Exchange({**http_scope(http_version="2"), "type": "websocket", "scheme": "ws"})
-    exchange.run(Entry(worker_app(ScriptedPool()), http2=False))
+    exchange.run(Gateway(worker_app(ScriptedPool()), http2=False))
     assert exchange.messages == [{"type": "websocket.close"}]

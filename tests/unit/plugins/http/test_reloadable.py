@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyroadrunner.config.section import fields_of
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.reloadable import LIVE_KEYS, RESTART_KEYS
+from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS, RESTART_KEYS
 from pyroadrunner.workers.config import PoolConfig
 
 
 def test_every_key_is_live_or_needs_a_restart() -> None:
     keys = {key for key in fields_of(HttpConfig) if key != "pool"} | {f"pool.{key}" for key in fields_of(PoolConfig)}
-    assert keys == LIVE_KEYS | RESTART_KEYS
-    assert not LIVE_KEYS & RESTART_KEYS
+    assert keys == RELOADABLE_KEYS | RESTART_KEYS
+    assert not RELOADABLE_KEYS & RESTART_KEYS

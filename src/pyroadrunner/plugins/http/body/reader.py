@@ -11,18 +11,18 @@ from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class BodyLimits:
     """How much and how slowly a client may send.
 
     Attributes:
         max_body: bytes of a body.
-        patience: seconds a body may take before its rate counts.
+        idle_timeout: seconds a body may take before its rate counts.
         min_rate: bytes per second that it must reach on average after that.
         too_large: makes the error for a body of more than ``max_body``.
     """
 
     max_body: int
-    patience: float = 60.0
+    idle_timeout: float = 60.0
     min_rate: int = 500
     too_large: Callable[[], RequestError] = RequestTooLarge
 
@@ -40,7 +40,7 @@ class BodyReader:
 
     __slots__ = ("_clock", "_limits", "_receive", "_started", "more", "size")
 
-    def __init__(self, receive: Receive, limits: Limits, length: int, clock: Callable[[], float]) -> None:
+    def __init__(self, receive: Receive, limits: BodyLimits, length: int, clock: Callable[[], float]) -> None:
         if length != UNKNOWN_LENGTH and length > limits.max_body:
             raise limits.too_large()
         self._receive = receive
@@ -53,7 +53,7 @@ class BodyReader:
     def __repr__(self) -> str:
         return f"BodyReader(size={self.size}, more={self.more})"
 
-    async def piece(self) -> bytes:
+    async def next_chunk(self) -> bytes:
         """The next bytes; ``more`` says whether others follow.
 
         Raises:
@@ -69,19 +69,19 @@ class BodyReader:
         limits = self._limits
         if self.size > limits.max_body:
             raise limits.too_large()
-        if self.more and self._clock() - self._started > limits.patience + self.size / limits.min_rate:
+        if self.more and self._clock() - self._started > limits.idle_timeout + self.size / limits.min_rate:
             raise RequestTooSlow
         return data
 
     async def whole(self) -> bytes | bytearray:
-        """The whole body; raises as :meth:`piece` does.
+        """The whole body; raises as :meth:`next_chunk` does.
 
         It grows in place: pieces that are joined at the end would take twice its size, and small ones many times that.
         """
-        data = await self.piece()
+        data = await self.next_chunk()
         if not self.more:
             return data
         body = bytearray(data)
         while self.more:
-            body += await self.piece()
+            body += await self.next_chunk()
         return body

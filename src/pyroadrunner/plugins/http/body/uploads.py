@@ -176,7 +176,7 @@ class Form:
         """
         reader = Reader(content_type, self._limits)
         while body.more:
-            data = await body.piece()
+            data = await body.next_chunk()
             for start in range(0, len(data), _SLICE):
                 if start:
                     await asyncio.sleep(0)

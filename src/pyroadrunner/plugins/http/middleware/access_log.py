@@ -42,16 +42,16 @@ class AccessLog:
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = datetime.now(UTC)
         began = monotonic()
-        tally = _Tally(receive, send)
+        counted = _Counting(receive, send)
         try:
-            await self._app(scope, tally.receive, tally.send)
+            await self._app(scope, counted.receive, counted.send)
         finally:
             passed = monotonic() - began
             elapsed = int(passed * 1000)
             if self._long:
-                log.info("http access log", **_long_line(scope, tally, start, elapsed), **_ids(scope))
+                log.info("http access log", **_long_line(scope, counted, start, elapsed), **_ids(scope))
             else:
-                log.info("http log", **_short_line(scope, tally, start, elapsed), **_ids(scope))
+                log.info("http log", **_short_line(scope, counted, start, elapsed), **_ids(scope))
             self._complain(scope, passed)
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +67,7 @@ class AccessLog:
             log.warning("slow request", method=scope["method"], path=path, elapsed=int(passed * 1000), **_ids(scope))
 
 
-class _Tally:
+class _Counting:
     """Counts what passes."""
 
     __slots__ = ("_receive", "_send", "read", "status", "written")
@@ -119,22 +119,22 @@ def target(scope: Scope) -> str:
     return f"{path}?{query.decode('utf-8', 'replace')}" if query else path
 
 
-def _short_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> dict[str, Any]:
+def _short_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int) -> dict[str, Any]:
     uri = target(scope)
     return {
-        "status": tally.status,
+        "status": counted.status,
         "method": scope["method"],
         "URI": uri,
         "URL": uri,
         "remote_address": remote_address(scope),
-        "read_bytes": tally.read,
-        "write_bytes": tally.written,
+        "read_bytes": counted.read,
+        "write_bytes": counted.written,
         "start": start,
         "elapsed": elapsed,
     }
 
 
-def _long_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> dict[str, Any]:
+def _long_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int) -> dict[str, Any]:
     uri = target(scope)
     headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of a name counts
     length = headers.get(b"content-length", b"")
@@ -144,9 +144,9 @@ def _long_line(scope: Scope, tally: _Tally, start: datetime, elapsed: int) -> di
 
     now = datetime.now(UTC)
     return {
-        "read_bytes": tally.read,
-        "write_bytes": tally.written,
-        "status": tally.status,
+        "read_bytes": counted.read,
+        "write_bytes": counted.written,
+        "status": counted.status,
         "method": scope["method"],
         "URI": uri,
         "URL": uri,

@@ -14,7 +14,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.errors import HttpError
 from pyroadrunner.plugins.http.middleware.config import CustomConfig
-from pyroadrunner.plugins.http.middleware.import_path import NotImported, imported
+from pyroadrunner.plugins.http.middleware.import_path import ImportPathError, import_path
 
 log = Log("http")
 
@@ -33,21 +33,21 @@ def build(name: str, config: HttpConfig) -> Callable[[ASGIApp], ASGIApp]:
     """
     custom = config.custom.get(name) or CustomConfig(cls=name)
     try:
-        made = imported(custom.cls)
-    except NotImported as wrong:
+        made = import_path(custom.cls)
+    except ImportPathError as wrong:
         raise MiddlewareError(f"http.middleware: {name}: {wrong}") from wrong
     status = config.internal_error_code if config.internal_error_code >= 200 else 500
-    return lambda app: Guard(_made(name, made, app, custom.options), name, status)
+    return lambda app: FailureGuard(_made(name, made, app, custom.options), name, status)
 
 
 def _made(name: str, make: Callable[..., ASGIApp], app: ASGIApp, options: Mapping[str, Any]) -> ASGIApp:
     try:
-        return make(Plain(app), **options)
+        return make(WithoutExtensions(app), **options)
     except Exception as wrong:  # somebody else's constructor
         raise MiddlewareError(f"http.middleware: {name}: {type(wrong).__name__}: {wrong}") from wrong
 
 
-class Plain:
+class WithoutExtensions:
     """Takes the server's extensions out of what the application inside sees."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -61,7 +61,7 @@ class Plain:
         return self._app(scope, receive, send)
 
 
-class Guard:
+class FailureGuard:
     """Gives an answer where the middleware fails without one, and says so in the log.
 
     Args:

@@ -11,15 +11,15 @@ from typing import Any
 from pyroadrunner.errors import RoadRunnerError
 
 
-class NotImported(RoadRunnerError):
+class ImportPathError(RoadRunnerError):
     """There is no such class: the path, why, what to do."""
 
 
-def imported(path: str) -> Callable[..., Any]:
+def import_path(path: str) -> Callable[..., Any]:
     """What stands at ``package.module:Class``; a dot in place of the colon will do.
 
     Raises:
-        NotImported
+        ImportPathError
     """
     module, colon, attribute = path.partition(":")
     if not colon:
@@ -32,10 +32,10 @@ def imported(path: str) -> Callable[..., Any]:
             found = getattr(found, part)
     except Exception as wrong:  # somebody else's module: it may raise anything
         what = wrong if isinstance(wrong, ImportError | AttributeError) else f"{type(wrong).__name__}: {wrong}"
-        raise NotImported(
+        raise ImportPathError(
             f"{path} can't be imported: {what}; write package.module:Class, and install the package where rr is "
             "installed"
         ) from wrong
     if not callable(found):
-        raise NotImported(f"{path} is no class of ASGI middleware")
+        raise ImportPathError(f"{path} is no class of ASGI middleware")
     return found  # type: ignore[no-any-return]  # what it makes is seen when it is called

@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
-from pyroadrunner.plugins.http.counters import RequestTally
+from pyroadrunner.plugins.http.counters import RequestCounters
 from pyroadrunner.plugins.http.errors import NO_WORKERS
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
@@ -19,7 +19,7 @@ _CLIENT_LEFT = 499  # nginx' word for a request without an answer: its client di
 
 def build(setup: Setup) -> Around | None:
     """The layer; it has no options."""
-    return partial(HttpMetrics, tally=setup.tally)
+    return partial(HttpMetrics, counters=setup.counters)
 
 
 class HttpMetrics:
@@ -27,12 +27,12 @@ class HttpMetrics:
 
     Args:
         app: what answers.
-        tally: counts.
+        counters: counts.
     """
 
-    def __init__(self, app: ASGIApp, tally: RequestTally) -> None:
+    def __init__(self, app: ASGIApp, counters: RequestCounters) -> None:
         self._app = app
-        self._tally = tally
+        self._counters = counters
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
@@ -48,7 +48,7 @@ class HttpMetrics:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if status >= 500 and NO_WORKERS in message.get("headers", ()):
-                    self._tally.no_free_workers += 1
+                    self._counters.no_free_workers += 1
             return send(message)
 
         try:
@@ -57,4 +57,4 @@ class HttpMetrics:
             status = status or 500  # what whoever is outside makes of it
             raise
         finally:
-            self._tally.add(status or _CLIENT_LEFT, monotonic() - began)
+            self._counters.add(status or _CLIENT_LEFT, monotonic() - began)

@@ -31,14 +31,14 @@ def with_children(found: Sequence[tuple[str, Around]], tracing: Tracing) -> list
         found: names and layers, the innermost first; ``otel`` is among them.
     """
     last = max(place for place, (name, _) in enumerate(found) if name == "otel")
-    layers: list[Around] = [lambda app: Inside(app, _HTTP, frozenset(tracing.propagated_headers))]
+    layers: list[Around] = [lambda app: LayerSpan(app, _HTTP, frozenset(tracing.propagated_headers))]
     for place, (name, around) in enumerate(found):
-        layers.append(_inside(name, around) if place < last and name != "otel" else around)
+        layers.append(_layer_span(name, around) if place < last and name != "otel" else around)
     return layers
 
 
-def _inside(name: str, around: Around) -> Around:
-    return lambda app: Inside(around(app), name)
+def _layer_span(name: str, around: Around) -> Around:
+    return lambda app: LayerSpan(around(app), name)
 
 
 class Otel:
@@ -66,19 +66,19 @@ class Otel:
             if not span.recording:
                 await self._app(scope, receive, send)
                 return
-            tally = _Tally(span, receive, send)
+            recorder = _SpanRecorder(span, receive, send)
             try:
-                await self._app(scope, tally.receive, tally.send)
+                await self._app(scope, recorder.receive, recorder.send)
             except Exception as error:
                 span.fail(f"{type(error).__name__}: {error}")
                 raise
             finally:
-                tally.sum_up()
+                recorder.sum_up()
         finally:
             span.end()
 
 
-class Inside:
+class LayerSpan:
     """A span for one layer, when there is a trace.
 
     Args:
@@ -107,7 +107,7 @@ class Inside:
             span.end()
 
 
-class _Tally:
+class _SpanRecorder:
     """Tells a span what passes."""
 
     __slots__ = ("_read", "_receive", "_send", "_span", "_status", "_written")

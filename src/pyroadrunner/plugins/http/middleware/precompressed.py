@@ -17,7 +17,7 @@ from pyroadrunner.plugins.http.middleware.public import open_file, really
 _RULES = Rules(0)
 
 
-class Copy(NamedTuple):
+class PrecompressedFile(NamedTuple):
     """A file to be sent, and the coding it is in; empty = it is as it is."""
 
     file: OpenFile
@@ -29,7 +29,7 @@ def varies(content_type: bytes) -> bool:
     return not _RULES.packed(content_type)
 
 
-def best_copy(file: OpenFile, accepted: bytes) -> Copy:
+def best_file(file: OpenFile, accepted: bytes) -> PrecompressedFile:
     """What a client gets that accepts these codings: the copy it likes best of those that are there, or the file.
 
     Args:
@@ -37,14 +37,14 @@ def best_copy(file: OpenFile, accepted: bytes) -> Copy:
     """
     offered = tuple(SUFFIXES)
     while (coding := choose(accepted, offered)) is not None:
-        copy = _copy(file, SUFFIXES[coding])
+        copy = _variant(file, SUFFIXES[coding])
         if copy is not None:
-            return Copy(copy, coding)
+            return PrecompressedFile(copy, coding)
         offered = tuple(other for other in offered if other != coding)
-    return Copy(file, "")
+    return PrecompressedFile(file, "")
 
 
-def _copy(file: OpenFile, suffix: str) -> OpenFile | None:
+def _variant(file: OpenFile, suffix: str) -> OpenFile | None:
     path = os.fsencode(file.path + suffix)
     try:
         copy = open_file(path)

@@ -11,7 +11,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.counters import RequestTally
+from pyroadrunner.plugins.http.counters import RequestCounters
 from pyroadrunner.plugins.http.middleware.config import BUILT_IN, is_path
 
 log = Log("http")
@@ -29,13 +29,13 @@ class Setup:
         config: the ``http`` section.
         effective: the whole config, for those with a section of their own.
         tracing: who makes spans; at most one.
-        tally: where requests are counted.
+        counters: where requests are counted.
     """
 
     config: HttpConfig
     effective: Mapping[str, Any]
     tracing: Sequence[Tracing] = ()
-    tally: RequestTally = field(default_factory=RequestTally)
+    counters: RequestCounters = field(default_factory=RequestCounters)
 
 
 def layers(setup: Setup) -> Sequence[Around]:

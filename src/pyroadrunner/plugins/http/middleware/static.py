@@ -18,7 +18,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.errors import HttpError
 from pyroadrunner.plugins.http.middleware.etags import Etags
 from pyroadrunner.plugins.http.middleware.headers import pairs
-from pyroadrunner.plugins.http.middleware.precompressed import best_copy, varies
+from pyroadrunner.plugins.http.middleware.precompressed import best_file, varies
 from pyroadrunner.plugins.http.middleware.public import Extensions, PublicFolder, Refused
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
@@ -45,7 +45,7 @@ def build(setup: Setup) -> Around | None:
     folder = PublicFolder(config.dir, Extensions(config.allow, config.forbid), follow=config.follow_symlinks)
     etags = Etags(weak=config.weak) if config.calculate_etag else None
     headers = pairs(config.response)
-    return lambda app: Static(app, folder, etags, headers, copies=config.precompressed)
+    return lambda app: Static(app, folder, etags, headers, precompressed=config.precompressed)
 
 
 class Static:
@@ -56,7 +56,7 @@ class Static:
         folder: where they lie.
         etags: makes their tags; ``None`` = they have none.
         headers: put on each of them.
-        copies: whether the encoded copies beside them are sent.
+        precompressed: whether the encoded copies beside them are sent.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Static:
         etags: Etags | None = None,
         headers: Iterable[tuple[bytes, bytes]] = (),
         *,
-        copies: bool = False,
+        precompressed: bool = False,
     ) -> None:
         self._app = app
         self._folder = folder
         self._etags = etags
-        self._copies = copies
+        self._precompressed = precompressed
         self._headers = [pair for pair in headers if pair[0] != b"content-type"]
         self._type = next((value for name, value in headers if name == b"content-type"), None)
 
@@ -92,8 +92,8 @@ class Static:
         try:
             kind = self._type or await type_of(file)
             headers = self._headers
-            if self._copies and varies(kind):
-                file, coding = best_copy(file, header(scope["headers"], b"accept-encoding"))
+            if self._precompressed and varies(kind):
+                file, coding = best_file(file, header(scope["headers"], b"accept-encoding"))
                 headers = varied(headers)
                 if coding:
                     headers.append((b"content-encoding", coding.encode()))

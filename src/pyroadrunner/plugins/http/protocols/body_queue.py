@@ -10,11 +10,12 @@ from pyroadrunner.asgi import Message
 _WAITING = 256 * 1024  # bytes that wait for the application before the connection is left alone
 
 
-class Inbox:
+class BodyQueue:
     """Filled by a connection, emptied by ``receive``.
 
     Args:
-        hold: called with ``True`` when the connection should not be read any more, with ``False`` when it should again.
+        pause: called with ``True`` when the connection should not be read any more, with ``False`` when it should
+            again.
 
     Attributes:
         whole: whether the body has come to its end.
@@ -22,9 +23,9 @@ class Inbox:
         aborted: whether nobody waits for the answer.
     """
 
-    def __init__(self, hold: Callable[[bool], None] | None = None, *, whole: bool = False) -> None:
-        self._hold = hold
-        self._held = False
+    def __init__(self, pause: Callable[[bool], None] | None = None, *, whole: bool = False) -> None:
+        self._pause = pause
+        self._paused = False
         self._body = bytearray()
         self._more = asyncio.Event()
         self.whole = whole
@@ -63,7 +64,7 @@ class Inbox:
         self._set(False)
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
-    def _set(self, held: bool) -> None:
-        if self._hold is not None and held is not self._held:
-            self._held = held
-            self._hold(held)
+    def _set(self, paused: bool) -> None:
+        if self._pause is not None and paused is not self._paused:
+            self._paused = paused
+            self._pause(paused)

@@ -6,7 +6,7 @@ import asyncio
 from typing import cast
 
 
-class Wire(asyncio.Protocol):
+class Transport(asyncio.Protocol):
     """Writes wait until the other end takes them; reading can be held."""
 
     def __init__(self, peer: str) -> None:
@@ -33,7 +33,7 @@ class Wire(asyncio.Protocol):
         self._lost = True
         self._writable.set()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Close at once: the other end sees an answer without an end."""
         if self._transport is not None:
             self._transport.abort()
@@ -50,7 +50,7 @@ class Wire(asyncio.Protocol):
         if not self._writable.is_set():
             await self._writable.wait()
 
-    def hold(self, full: bool) -> None:
+    def pause(self, full: bool) -> None:
         """Leave the socket alone, or read on."""
         if self._transport is None or self._transport.is_closing():
             return

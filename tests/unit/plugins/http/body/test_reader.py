@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import pytest
 
 from pyroadrunner.asgi import Message
-from pyroadrunner.plugins.http.body.reader import BodyReader, Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.errors import ClientGone, RequestTooLarge, RequestTooSlow
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 
-LIMITS = Limits(max_body=10, patience=5.0, min_rate=2)
+LIMITS = BodyLimits(max_body=10, idle_timeout=5.0, min_rate=2)
 
 
 class Clock:

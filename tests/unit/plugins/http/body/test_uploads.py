@@ -17,13 +17,13 @@ from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.body import uploads
 from pyroadrunner.plugins.http.body.forms import FormLimits
 from pyroadrunner.plugins.http.body.multipart import FileBegin
-from pyroadrunner.plugins.http.body.reader import BodyReader, Limits
+from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, Upload, UploadRules
 from pyroadrunner.plugins.http.config import FormsConfig, UploadsConfig
 from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 
 TYPE = "multipart/form-data; boundary=XbX"
-LIMITS = Limits(max_body=1 << 30)
+LIMITS = BodyLimits(max_body=1 << 30)
 FORMS = FormLimits.of(FormsConfig())
 
 

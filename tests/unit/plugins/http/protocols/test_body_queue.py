@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
-from pyroadrunner.plugins.http.protocols.body_queue import Inbox
+from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 
 
 def test_pieces_come_out_in_order_and_an_end_is_told() -> None:
     async def main() -> None:
-        inbox = Inbox()
-        inbox.take(b"a", end=False)
-        inbox.take(b"b", end=False)
-        assert await inbox.receive() == {"type": "http.request", "body": b"ab", "more_body": True}
-        waiting = asyncio.create_task(inbox.receive())
+        body_queue = BodyQueue()
+        body_queue.take(b"a", end=False)
+        body_queue.take(b"b", end=False)
+        assert await body_queue.receive() == {"type": "http.request", "body": b"ab", "more_body": True}
+        waiting = asyncio.create_task(body_queue.receive())
         await asyncio.sleep(0)
         assert not waiting.done()
-        inbox.take(b"", end=True)
+        body_queue.take(b"", end=True)
         assert await waiting == {"type": "http.request", "body": b"", "more_body": False}
 
     asyncio.run(main())
@@ -26,27 +26,27 @@ def test_the_connection_is_held_while_much_waits() -> None:
     held: list[bool] = []
 
     async def main() -> None:
-        inbox = Inbox(held.append)
-        inbox.take(bytes(300_000), end=False)
-        inbox.take(b"x", end=False)
+        body_queue = BodyQueue(held.append)
+        body_queue.take(bytes(300_000), end=False)
+        body_queue.take(b"x", end=False)
         assert held == [True]
-        await inbox.receive()
+        await body_queue.receive()
         assert held == [True, False]
-        inbox.take(bytes(300_000), end=False)
-        inbox.close()
-        inbox.take(bytes(300_000), end=True)  # nobody wants it: nothing is kept
+        body_queue.take(bytes(300_000), end=False)
+        body_queue.close()
+        body_queue.take(bytes(300_000), end=True)  # nobody wants it: nothing is kept
         assert held == [True, False, True, False]
-        assert (await inbox.receive())["type"] == "http.disconnect"
+        assert (await body_queue.receive())["type"] == "http.disconnect"
 
     asyncio.run(main())
 
 
 def test_who_waits_is_told_that_the_other_end_has_left() -> None:
     async def main() -> None:
-        inbox = Inbox()
-        waiting = asyncio.create_task(inbox.receive())
+        body_queue = BodyQueue()
+        waiting = asyncio.create_task(body_queue.receive())
         await asyncio.sleep(0)
-        inbox.abort()
+        body_queue.abort()
         assert (await waiting)["type"] == "http.disconnect"
 
     asyncio.run(main())

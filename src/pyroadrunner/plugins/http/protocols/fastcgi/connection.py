@@ -3,8 +3,8 @@
 It carries one request at a time; a second one is refused as the protocol says (``CANT_MPX_CONN``). No web server asks
 for more: nginx and Apache open a connection for each. It is used again when the web server wants that.
 
-A body is read as fast as the application takes it, see ``inbox.py``. An application that writes faster than the web
-server reads waits in ``send``.
+A body is read as fast as the application takes it, see ``body_queue.py``. An application that writes faster than the
+web server reads waits in ``send``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from pyroadrunner.asgi import ASGIApp, Message
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.body_queue import Inbox
+from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 from pyroadrunner.plugins.http.protocols.fastcgi.records import (
     KEEP_CONN,
     RESPONDER,
@@ -33,7 +33,7 @@ from pyroadrunner.plugins.http.protocols.fastcgi.records import (
 )
 from pyroadrunner.plugins.http.protocols.fastcgi.request import scope_of
 from pyroadrunner.plugins.http.protocols.fastcgi.response import head
-from pyroadrunner.plugins.http.protocols.transport import Wire
+from pyroadrunner.plugins.http.protocols.transport import Transport
 
 _LONGEST_HEAD = 1 << 20  # bytes of all variables, as for the head of an HTTP request
 _VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two are numbers we do not have
@@ -41,24 +41,24 @@ _VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two
 log = Log("http")
 
 
-class Connection(Wire):
+class FastCgiConnection(Transport):
     """What happens on one connection.
 
     Args:
         closed: called with this once it is over and its request has ended.
     """
 
-    def __init__(self, app: ASGIApp, closed: Callable[[Connection], None]) -> None:
+    def __init__(self, app: ASGIApp, closed: Callable[[FastCgiConnection], None]) -> None:
         super().__init__("web server")
         self._app = app
         self._closed = closed
         self._reader = RecordReader()
-        self._current: Request | None = None
+        self._current: FastCgiRequest | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._last = False  # whether the connection ends with its current request
 
     def __repr__(self) -> str:
-        return f"Connection({self._current!r}, running={len(self._running)})"
+        return f"FastCgiConnection({self._current!r}, running={len(self._running)})"
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ class Connection(Wire):
                 self._take(each)
         except FastCgiError as wrong:
             log.warning("fastcgi: a connection is closed", error=str(wrong))
-            self.cut()
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -89,11 +89,11 @@ class Connection(Wire):
         """Cut off what runs."""
         for task in self._running:
             task.cancel()
-        self.cut()
+        self.abort()
 
     # -- what requests call ----------------------------------------------------------------------------------------
 
-    def ended(self, request: Request) -> None:
+    def ended(self, request: FastCgiRequest) -> None:
         """A request has its answer, or nobody wants it any more.
 
         While its body still comes in, it stays: to close now would reset the connection, and the web server could lose
@@ -142,9 +142,9 @@ class Connection(Wire):
         elif role != RESPONDER:
             self._send(end_request(each.id, Status.UNKNOWN_ROLE))
         else:
-            self._current = Request(self, each.id, keep=bool(flags & KEEP_CONN))
+            self._current = FastCgiRequest(self, each.id, keep=bool(flags & KEEP_CONN))
 
-    def _start(self, request: Request) -> None:
+    def _start(self, request: FastCgiRequest) -> None:
         task = asyncio.get_running_loop().create_task(request.run(self._app))
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -153,7 +153,7 @@ class Connection(Wire):
         self._running.discard(task)
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("fastcgi: a request failed", error=repr(wrong))
-            self.cut()
+            self.abort()
         self._check_closed()
 
     def _send(self, data: bytes) -> None:
@@ -169,7 +169,7 @@ class Connection(Wire):
             self._closed(self)
 
 
-class Request:
+class FastCgiRequest:
     """One request, between its connection and the application.
 
     Args:
@@ -179,18 +179,18 @@ class Request:
         finished: whether its answer has come to its end.
     """
 
-    def __init__(self, connection: Connection, ident: int, *, keep: bool) -> None:
+    def __init__(self, connection: FastCgiConnection, ident: int, *, keep: bool) -> None:
         self._connection = connection
         self.ident = ident
         self.keep = keep
         self._params = bytearray()
         self._started = False
-        self._inbox = Inbox(connection.hold)
+        self._body_queue = BodyQueue(connection.pause)
         self._head = b""
         self.finished = False
 
     def __repr__(self) -> str:
-        return f"Request({self.ident}, started={self._started}, finished={self.finished})"
+        return f"FastCgiRequest({self.ident}, started={self._started}, finished={self.finished})"
 
     def take_params(self, content: bytes) -> None:
         """A piece of the variables.
@@ -208,27 +208,27 @@ class Request:
     @property
     def whole(self) -> bool:
         """Whether its body has come to its end."""
-        return self._inbox.whole
+        return self._body_queue.whole
 
     def take_body(self, content: bytes) -> None:
         """A piece of the body; an empty one ends it."""
-        self._inbox.take(content, end=not content)
+        self._body_queue.take(content, end=not content)
 
     def abort(self) -> None:
         """Nobody waits for the answer any more, and nothing more comes in."""
-        self._inbox.abort()
-        self._inbox.whole = True
+        self._body_queue.abort()
+        self._body_queue.whole = True
 
     async def run(self, app: ASGIApp) -> None:
         """Have it answered. An application that returns without an end of its answer has the connection cut."""
         scope = scope_of(read_pairs(bytes(self._params)))
         self._params.clear()
-        await app(scope, self._inbox.receive, self._send)
-        if not self.finished and not self._inbox.aborted:
-            self._connection.cut()
+        await app(scope, self._body_queue.receive, self._send)
+        if not self.finished and not self._body_queue.aborted:
+            self._connection.abort()
 
     async def _send(self, message: Message) -> None:
-        if self._inbox.aborted:
+        if self._body_queue.aborted:
             raise ConnectionResetError("the web server has given the request up")
         if message["type"] == "http.response.start":
             self._head = head(message)  # sent with the first piece of the body
@@ -241,7 +241,7 @@ class Request:
             await self._connection.write(data)
             return
         self.finished = True
-        self._inbox.close()
+        self._body_queue.close()
         end = record(Type.STDOUT, self.ident) + end_request(self.ident, Status.REQUEST_COMPLETE)
         try:
             await self._connection.write(data + end)

@@ -8,7 +8,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.drain import drain, resume_inherited
-from pyroadrunner.plugins.http.protocols.fastcgi.connection import Connection
+from pyroadrunner.plugins.http.protocols.fastcgi.connection import FastCgiConnection
 
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
 
@@ -22,7 +22,7 @@ class FastCgiListener:
         self._app = app
         self._bound = bound
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[FastCgiConnection] = set()
         self._refusing = False
         self._over = asyncio.Event()
 
@@ -75,12 +75,12 @@ class FastCgiListener:
             return False
         return True
 
-    def _connected(self) -> Connection:
-        connection = Connection(self._app, self._closed)
+    def _connected(self) -> FastCgiConnection:
+        connection = FastCgiConnection(self._app, self._closed)
         self._connections.add(connection)
         return connection
 
-    def _closed(self, connection: Connection) -> None:
+    def _closed(self, connection: FastCgiConnection) -> None:
         self._connections.discard(connection)
         self._look()
 

@@ -7,66 +7,66 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.forwarding.tunnel import Passage
-from pyroadrunner.plugins.http.protocols.forwarding.upstream import Engine
-from pyroadrunner.plugins.http.protocols.transport import Wire
+from pyroadrunner.plugins.http.protocols.forwarding.tunnel import Tunnel
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
+from pyroadrunner.plugins.http.protocols.transport import Transport
 
 log = Log("http")
 
 
-class FrontConnection(Wire):
-    """Keeps what comes in until the class below knows what it is (:meth:`look`): it answers itself, or passes on.
+class ForwardingConnection(Transport):
+    """Keeps what comes in until the class below knows what it is (:meth:`inspect`): it answers itself, or passes on.
 
     Args:
-        engine: who gets what is not for us; ``None`` = nobody, and it is not passed on.
+        upstream: who gets what is not for us; ``None`` = nobody, and it is not passed on.
         closed: called with this once it is over and nothing runs for it.
     """
 
-    def __init__(self, engine: Engine | None, closed: Callable[[Any], None]) -> None:
+    def __init__(self, upstream: Upstream | None, closed: Callable[[Any], None]) -> None:
         super().__init__("client")
-        self._engine = engine
+        self._upstream = upstream
         self._closed = closed
         self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passage: Passage | None = None
+        self._tunnel: Tunnel | None = None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(buffer={len(self._buffer)}, passage={self._passage!r})"
+        return f"{type(self).__name__}(buffer={len(self._buffer)}, tunnel={self._tunnel!r})"
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         """More has come, and the connection was not passed on."""
         raise NotImplementedError
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._passage is not None:
-            self._passage.write(data)
+        if self._tunnel is not None:
+            self._tunnel.write(data)
             return
         self._buffer += data
-        self.look()
+        self.inspect()
 
     def eof_received(self) -> bool:
         """A client may say that it sends nothing more, and still wait for the answer."""
-        if self._passage is not None:
-            self._passage.write_eof()
+        if self._tunnel is not None:
+            self._tunnel.write_eof()
             return True
         return False
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._passage is not None:
-            self._passage.hold(True)
+        if self._tunnel is not None:
+            self._tunnel.pause(True)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._passage is not None:
-            self._passage.hold(False)
+        if self._tunnel is not None:
+            self._tunnel.pause(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._passage is not None:
-            self._passage.close()
+        if self._tunnel is not None:
+            self._tunnel.close()
         self._check_closed()
 
     # -- for the listener ------------------------------------------------------------------------------------------
@@ -75,16 +75,16 @@ class FrontConnection(Wire):
         """Cut off what runs."""
         for task in self._tasks:
             task.cancel()
-        self.cut()
+        self.abort()
 
     # -- for the classes below -------------------------------------------------------------------------------------
 
     def _pass_on(self) -> None:
         assert self._transport is not None
-        assert self._engine is not None
-        self._passage = Passage(self._transport, self._engine, bytes(self._buffer))
+        assert self._upstream is not None
+        self._tunnel = Tunnel(self._transport, self._upstream, bytes(self._buffer))
         self._buffer.clear()
-        self._run(self._passage.connect())
+        self._run(self._tunnel.connect())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -98,7 +98,7 @@ class FrontConnection(Wire):
     def _done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("a request failed", error=repr(wrong))
-            self.cut()
+            self.abort()
         self._tasks.discard(task)
         self._check_closed()
 

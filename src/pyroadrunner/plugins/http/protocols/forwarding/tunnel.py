@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from pyroadrunner.plugins.http.protocols.forwarding.upstream import Engine
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
 
 
-class Passage(asyncio.Protocol):
+class Tunnel(asyncio.Protocol):
     """The way to the engine and back.
 
     Args:
@@ -16,10 +16,10 @@ class Passage(asyncio.Protocol):
         first: what has come from it already.
     """
 
-    def __init__(self, client: asyncio.Transport, engine: Engine, first: bytes) -> None:
+    def __init__(self, client: asyncio.Transport, upstream: Upstream, first: bytes) -> None:
         self._client = client
-        self._engine = engine
-        self._first = bytearray(engine.preamble(client) + first)
+        self._upstream = upstream
+        self._first = bytearray(upstream.preamble(client) + first)
         self._transport: asyncio.Transport | None = None
         self._ended = False
         self._closed = False
@@ -31,7 +31,7 @@ class Passage(asyncio.Protocol):
             OSError: the engine is not there.
         """
         self._client.pause_reading()
-        await self._engine.connect(self, self._client)
+        await self._upstream.connect(self, self._client)
 
     def write(self, data: bytes) -> None:
         """From the client."""
@@ -47,7 +47,7 @@ class Passage(asyncio.Protocol):
         elif not self._transport.is_closing():
             self._transport.write_eof()
 
-    def hold(self, full: bool) -> None:
+    def pause(self, full: bool) -> None:
         """The client reads slowly, or on."""
         if self._transport is not None and not self._transport.is_closing():
             if full:
@@ -91,7 +91,7 @@ class Passage(asyncio.Protocol):
             self._client.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._engine.left(self)
+        self._upstream.closed(self)
         if exc is not None:
             self._client.abort()  # the engine cut it off: so do we
         else:

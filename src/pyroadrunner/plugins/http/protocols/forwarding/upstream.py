@@ -11,24 +11,24 @@ from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.plugins.http.protocols.forwarding.proxy_protocol import preamble
 
 
-class Engine(Protocol):
+class Upstream(Protocol):
     """Who takes the connections that are passed on."""
 
     def preamble(self, client: asyncio.Transport) -> bytes:
         """What it expects before the client's first byte."""
 
-    async def connect(self, passage: asyncio.Protocol, client: asyncio.Transport) -> None:
+    async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
 
         Raises:
             OSError: the engine is not there.
         """
 
-    def left(self, passage: asyncio.Protocol) -> None:
+    def closed(self, tunnel: asyncio.Protocol) -> None:
         """That connection is over."""
 
 
-class UnixEngine:
+class UnixUpstream:
     """On a unix socket that only we can reach, so it may believe a preamble.
 
     Args:
@@ -39,7 +39,7 @@ class UnixEngine:
         self._path = path
 
     def __repr__(self) -> str:
-        return f"UnixEngine({self._path})"
+        return f"UnixUpstream({self._path})"
 
     def preamble(self, client: asyncio.Transport) -> bytes:
         """The PROXY protocol's."""
@@ -49,21 +49,21 @@ class UnixEngine:
             client.get_extra_info("sockname"),
         )
 
-    async def connect(self, passage: asyncio.Protocol, client: asyncio.Transport) -> None:
+    async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
 
         Raises:
             OSError: the engine is not there.
         """
-        await asyncio.get_running_loop().create_unix_connection(lambda: passage, self._path)
+        await asyncio.get_running_loop().create_unix_connection(lambda: tunnel, self._path)
 
-    def left(self, passage: asyncio.Protocol) -> None:
+    def closed(self, tunnel: asyncio.Protocol) -> None:
         """Nothing was kept."""
 
 
-class TcpEngine:
+class TcpUpstream:
     """On a port of 127.0.0.1. Everybody on this machine can reach that, so a preamble could be anybody's; instead the
-    port of our end tells :meth:`around` who the client is, and who comes in another way is seen as he is.
+    port of our end tells :meth:`with_clients` who the client is, and who comes in another way is seen as he is.
 
     Attributes:
         port: of the engine.
@@ -72,28 +72,28 @@ class TcpEngine:
     def __init__(self) -> None:
         self.port = 0
         self._clients: dict[int, tuple[Any, Any]] = {}  # port of our end -> client, and the address he connected to
-        self._ends: dict[asyncio.Protocol, int] = {}
+        self._local_ports: dict[asyncio.Protocol, int] = {}
 
     def __repr__(self) -> str:
-        return f"TcpEngine({self.port}, clients={len(self._clients)})"
+        return f"TcpUpstream({self.port}, clients={len(self._clients)})"
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def with_clients(self, app: ASGIApp) -> ASGIApp:
         """An application for the engine: it is told who the client is, and which address he wanted."""
 
-        def told(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        def with_client(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             seen = scope.get("client")
             known = self._clients.get(seen[1]) if seen else None
             if known is not None:
                 scope["client"], scope["server"] = known
             return app(scope, receive, send)
 
-        return told
+        return with_client
 
     def preamble(self, client: asyncio.Transport) -> bytes:
         """None."""
         return b""
 
-    async def connect(self, passage: asyncio.Protocol, client: asyncio.Transport) -> None:
+    async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
 
         Raises:
@@ -106,15 +106,15 @@ class TcpEngine:
             await loop.sock_connect(sock, ("127.0.0.1", self.port))
             end = sock.getsockname()[1]
             self._clients[end] = tuple(client.get_extra_info(name)[:2] for name in ("peername", "sockname"))
-            self._ends[passage] = end
-            await loop.create_connection(lambda: passage, sock=sock)
+            self._local_ports[tunnel] = end
+            await loop.create_connection(lambda: tunnel, sock=sock)
         except BaseException:
-            self.left(passage)
+            self.closed(tunnel)
             sock.close()
             raise
 
-    def left(self, passage: asyncio.Protocol) -> None:
+    def closed(self, tunnel: asyncio.Protocol) -> None:
         """That connection is over."""
-        end = self._ends.pop(passage, None)
+        end = self._local_ports.pop(tunnel, None)
         if end is not None:
             del self._clients[end]

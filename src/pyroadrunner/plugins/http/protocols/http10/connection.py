@@ -13,10 +13,10 @@ from typing import Any
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.forwarding.connection import FrontConnection
-from pyroadrunner.plugins.http.protocols.forwarding.upstream import Engine
-from pyroadrunner.plugins.http.protocols.http10.exchange import Exchange
-from pyroadrunner.plugins.http.protocols.http10.head import END, VERSION, BadRequest, Request, parse, refusal
+from pyroadrunner.plugins.http.protocols.forwarding.connection import ForwardingConnection
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
+from pyroadrunner.plugins.http.protocols.http10.exchange import Http10Exchange
+from pyroadrunner.plugins.http.protocols.http10.head import END, VERSION, BadRequest, RequestHead, parse, refusal
 
 _LONGEST_HEAD = 1 << 20  # bytes, as in the engine
 _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse them
@@ -24,7 +24,7 @@ _LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse
 log = Log("http")
 
 
-class Connection(FrontConnection):
+class Http10Connection(ForwardingConnection):
     """What happens on one connection.
 
     Args:
@@ -32,20 +32,20 @@ class Connection(FrontConnection):
         closed: called with this once it is over and its request has ended.
     """
 
-    def __init__(self, app: ASGIApp, engine: Engine, closed: Callable[[Connection], None]) -> None:
+    def __init__(self, app: ASGIApp, engine: Upstream, closed: Callable[[Http10Connection], None]) -> None:
         super().__init__(engine, closed)
         self._app = app
-        self._exchange: Exchange | None = None
+        self._exchange: Http10Exchange | None = None
         self._last = False
         self.since = asyncio.get_running_loop().time()  # of the silence, while a head is waited for
 
     def __repr__(self) -> str:
-        return f"Connection(buffer={len(self._buffer)}, exchange={self._exchange!r}, passage={self._passage!r})"
+        return f"Http10Connection(buffer={len(self._buffer)}, exchange={self._exchange!r}, tunnel={self._tunnel!r})"
 
     @property
     def waits(self) -> bool:
         """Whether it is the client's turn: to send a head, or the end of a body nobody wants."""
-        return self._passage is None and (self._exchange is None or self._exchange.finished)
+        return self._tunnel is None and (self._exchange is None or self._exchange.finished)
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
 
@@ -53,11 +53,11 @@ class Connection(FrontConnection):
         """A client may say that it sends nothing more, and still wait for the answer."""
         if super().eof_received():
             return True
-        return self._exchange is not None and self._exchange.inbox.whole and not self._exchange.finished
+        return self._exchange is not None and self._exchange.body_queue.whole and not self._exchange.finished
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._exchange is not None:
-            self._exchange.inbox.abort()
+            self._exchange.body_queue.abort()
         super().connection_lost(exc)
 
     # -- what the listener calls -----------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class Connection(FrontConnection):
         """An answer is out. Where the body still comes in, it is read to its end: to close now would reset the
         connection, and the client could lose the answer over it."""
         assert self._exchange is not None
-        if not self._exchange.inbox.whole:
+        if not self._exchange.body_queue.whole:
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.write_eof()
         elif not keep or self._last:
@@ -89,7 +89,7 @@ class Connection(FrontConnection):
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         """Answer a head, or a piece of a body; what is not HTTP/1.0 goes on."""
         self.since = asyncio.get_running_loop().time()
         if self._exchange is not None:
@@ -119,20 +119,20 @@ class Connection(FrontConnection):
             log.debug("request forming error", error=str(wrong))
             self._refuse(400)
 
-    def _begin(self, request: Request) -> None:
-        self._exchange = Exchange(self, request)
+    def _begin(self, request: RequestHead) -> None:
+        self._exchange = Http10Exchange(self, request)
         self._feed(self._exchange)
         self._run(self._exchange.run(self._app, request))
 
-    def _feed(self, exchange: Exchange) -> None:
+    def _feed(self, exchange: Http10Exchange) -> None:
         piece = bytes(self._buffer[: exchange.missing])
         if piece:
             del self._buffer[: len(piece)]
             exchange.take(piece)
-            if exchange.finished and exchange.inbox.whole:
+            if exchange.finished and exchange.body_queue.whole:
                 self._close()
         elif len(self._buffer) > _LONGEST_HEAD:
-            self.cut()  # more and more behind a request that has not been answered: nobody sends that in good faith
+            self.abort()  # more and more behind a request that has not been answered: nobody sends that in good faith
 
     def _refuse(self, status: int) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -6,50 +6,50 @@ from email.utils import formatdate
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp, Message
-from pyroadrunner.plugins.http.protocols.body_queue import Inbox
-from pyroadrunner.plugins.http.protocols.http10.head import Request, answer
+from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
+from pyroadrunner.plugins.http.protocols.http10.head import RequestHead, answer
 
 
-class Line(Protocol):
+class ExchangeConnection(Protocol):
     """What an exchange asks of its connection."""
 
     async def write(self, data: bytes) -> None: ...
 
-    def hold(self, full: bool) -> None: ...
+    def pause(self, full: bool) -> None: ...
 
     def ended(self, *, keep: bool) -> None: ...
 
-    def cut(self) -> None: ...
+    def abort(self) -> None: ...
 
 
-class Exchange:
+class Http10Exchange:
     """One request of HTTP/1.0 and its answer."""
 
-    def __init__(self, connection: Line, request: Request) -> None:
+    def __init__(self, connection: ExchangeConnection, request: RequestHead) -> None:
         self._connection = connection
         self._keep = request.keep
         self._bodiless = request.scope["method"] == "HEAD"
         self._head = b""
         self.finished = False
         self.missing = request.length
-        self.inbox = Inbox(connection.hold, whole=not request.length)
+        self.body_queue = BodyQueue(connection.pause, whole=not request.length)
 
     def __repr__(self) -> str:
-        return f"Exchange(missing={self.missing}, finished={self.finished})"
+        return f"Http10Exchange(missing={self.missing}, finished={self.finished})"
 
     def take(self, piece: bytes) -> None:
         """A piece of the body, no more than is missing."""
         self.missing -= len(piece)
-        self.inbox.take(piece, end=not self.missing)
+        self.body_queue.take(piece, end=not self.missing)
 
-    async def run(self, app: ASGIApp, request: Request) -> None:
+    async def run(self, app: ASGIApp, request: RequestHead) -> None:
         """Have it answered. An application that returns without an end of its answer has the connection cut."""
-        await app(request.scope, self.inbox.receive, self._send)
-        if not self.finished and not self.inbox.aborted:
-            self._connection.cut()
+        await app(request.scope, self.body_queue.receive, self._send)
+        if not self.finished and not self.body_queue.aborted:
+            self._connection.abort()
 
     async def _send(self, message: Message) -> None:
-        if self.inbox.aborted:
+        if self.body_queue.aborted:
             raise ConnectionResetError("the client has closed the connection")
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", ()), (b"date", formatdate(usegmt=True).encode())]
@@ -61,7 +61,7 @@ class Exchange:
         self._head = b""
         self.finished = not message.get("more_body")
         if self.finished:
-            self.inbox.close()
+            self.body_queue.close()
         try:
             await self._connection.write(data)
         finally:

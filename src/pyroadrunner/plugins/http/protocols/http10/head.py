@@ -33,7 +33,7 @@ class BadRequest(HttpError):
     """A head that is none."""
 
 
-class Request(NamedTuple):
+class RequestHead(NamedTuple):
     """What a head says.
 
     Attributes:
@@ -46,7 +46,7 @@ class Request(NamedTuple):
     keep: bool
 
 
-def parse(head: bytes, client: Address, server: Address) -> Request:
+def parse(head: bytes, client: Address, server: Address) -> RequestHead:
     """Read a head.
 
     Args:
@@ -66,7 +66,7 @@ def parse(head: bytes, client: Address, server: Address) -> Request:
             raise BadRequest("a header line that is none")
         headers.append((field[1].lower(), field[2].rstrip(b" \t")))
     path, query = _target(found[1], found[2], headers)
-    return Request(
+    return RequestHead(
         {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.5"},

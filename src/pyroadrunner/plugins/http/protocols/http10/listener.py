@@ -15,8 +15,8 @@ from pyroadrunner.net.address import UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.drain import drain, resume_inherited
-from pyroadrunner.plugins.http.protocols.forwarding.upstream import UnixEngine
-from pyroadrunner.plugins.http.protocols.http10.connection import Connection
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import UnixUpstream
+from pyroadrunner.plugins.http.protocols.http10.connection import Http10Connection
 
 _TICK = 5.0  # seconds between two looks for those that are silent
 _SILENCE = 30.0  # seconds without a byte while a head is waited for
@@ -45,7 +45,7 @@ class Http10Listener:
         self._folder = tempfile.mkdtemp(prefix="rr-")
         temporary_files.add(self._folder)
         path = f"{self._folder}/engine.sock"
-        self._way = UnixEngine(path)
+        self._way = UnixUpstream(path)
         self._engine = HttpListener(
             app,
             BoundSockets(UnixAddress(path), mode=0o600),
@@ -54,7 +54,7 @@ class Http10Listener:
             behind_proxy=True,
         )
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[Http10Connection] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._full = False  # the log has been told
         self._refusing = False
@@ -130,12 +130,12 @@ class Http10Listener:
             if not self._full:
                 log.warning("too many connections: more are closed at once", limit=self._limit)
                 self._full = True
-            return _TurnedAway()
-        connection = Connection(self._app, self._way, self._closed)
+            return _Refused()
+        connection = Http10Connection(self._app, self._way, self._closed)
         self._connections.add(connection)
         return connection
 
-    def _closed(self, connection: Connection) -> None:
+    def _closed(self, connection: Http10Connection) -> None:
         self._connections.discard(connection)
         self._full = self._full and len(self._connections) >= self._limit * 0.9
         self._look()
@@ -150,9 +150,9 @@ class Http10Listener:
             await asyncio.sleep(self._every)
             for connection in list(self._connections):
                 if connection.waits and connection.since + _SILENCE <= loop.time():
-                    connection.cut()
+                    connection.abort()
 
 
-class _TurnedAway(asyncio.Protocol):
+class _Refused(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).abort()

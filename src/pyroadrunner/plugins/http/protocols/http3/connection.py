@@ -24,7 +24,7 @@ from aioquic.quic.events import (
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.body_queue import Inbox
+from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 from pyroadrunner.plugins.http.protocols.http3.messages import Headers, head, scope_of
 
 _AHEAD = 512 * 1024  # bytes
@@ -32,7 +32,7 @@ _AHEAD = 512 * 1024  # bytes
 log = Log("http")
 
 
-class Connection(QuicConnectionProtocol):
+class Http3Connection(QuicConnectionProtocol):
     """What happens on one connection.
 
     Args:
@@ -57,7 +57,7 @@ class Connection(QuicConnectionProtocol):
         self._running = running
         self._refusing = refusing
         self._http: H3Connection | None = None
-        self._requests: dict[int, Request] = {}
+        self._requests: dict[int, Http3Request] = {}
 
     # -- what aioquic calls ----------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class Connection(QuicConnectionProtocol):
             code = ErrorCode.H3_MESSAGE_ERROR if scope is None else ErrorCode.H3_REQUEST_REJECTED
             self.cut(event.stream_id, code=code, whole=event.stream_ended)
             return
-        request = self._requests[event.stream_id] = Request(self, event.stream_id, whole=event.stream_ended)
+        request = self._requests[event.stream_id] = Http3Request(self, event.stream_id, whole=event.stream_ended)
         task = asyncio.get_running_loop().create_task(request.run(self._app, scope))
         self._running.add(task)
         task.add_done_callback(lambda task: self._done(task, event.stream_id))
@@ -150,17 +150,17 @@ class Connection(QuicConnectionProtocol):
             request.abort()
 
 
-class Request:
+class Http3Request:
     """One request, between its connection and the application.
 
     Attributes:
         finished: whether its answer has come to its end.
     """
 
-    def __init__(self, connection: Connection, stream: int, *, whole: bool) -> None:
+    def __init__(self, connection: Http3Connection, stream: int, *, whole: bool) -> None:
         self._connection = connection
         self._stream = stream
-        self._inbox = Inbox(whole=whole)
+        self._body_queue = BodyQueue(whole=whole)
         self._taken = asyncio.Event()
         self._head: Headers | None = None
         self._ahead = 0
@@ -169,20 +169,20 @@ class Request:
     @property
     def whole(self) -> bool:
         """Whether its body has come to its end."""
-        return self._inbox.whole
+        return self._body_queue.whole
 
     @property
     def aborted(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self._inbox.aborted
+        return self._body_queue.aborted
 
     def take(self, data: bytes, *, whole: bool) -> None:
         """A piece of the body."""
-        self._inbox.take(data, end=whole)
+        self._body_queue.take(data, end=whole)
 
     def abort(self) -> None:
         """The client has left."""
-        self._inbox.abort()
+        self._body_queue.abort()
         self._taken.set()
 
     def look(self) -> None:
@@ -193,7 +193,7 @@ class Request:
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Have it answered."""
-        await app(scope, self._inbox.receive, self._send)
+        await app(scope, self._body_queue.receive, self._send)
 
     async def _send(self, message: Message) -> None:
         if self.aborted:
@@ -216,7 +216,7 @@ class Request:
             if not end and self._ahead >= _AHEAD:
                 await self._wait()
         if self.finished:
-            self._inbox.close()
+            self._body_queue.close()
             if not self.whole:
                 self._connection.stop_reading(self._stream)
 

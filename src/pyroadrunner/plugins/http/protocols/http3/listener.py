@@ -17,7 +17,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.plugins.http.protocols.http3.connection import Connection
+from pyroadrunner.plugins.http.protocols.http3.connection import Http3Connection
 
 _TICK = 1.0  # seconds between two looks at the certificate
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
@@ -58,8 +58,8 @@ class Http3Listener:
         stamp = self._load()
         loop = asyncio.get_running_loop()
 
-        def connection(quic: object, stream_handler: object = None) -> Connection:
-            return Connection(
+        def connection(quic: object, stream_handler: object = None) -> Http3Connection:
+            return Http3Connection(
                 quic,  # type: ignore[arg-type]  # aioquic's factory is an untyped Callable
                 stream_handler,
                 app=self._app,

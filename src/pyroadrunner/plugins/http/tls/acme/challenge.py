@@ -11,7 +11,7 @@ from pyroadrunner.httpd.tls_listener import TlsListener
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ChallengeRequest:
     """What the server is going to ask.
 
     Attributes:
@@ -47,5 +47,5 @@ class Challenge(Protocol):
     def serves(self, engine: TlsListener) -> None:
         """HTTPS is up."""
 
-    def expect(self, question: Question) -> None:
+    def expect(self, request: ChallengeRequest) -> None:
         """A question is to come. Called by the thread that talks to the server."""

@@ -13,7 +13,7 @@ _LONGEST = _HEAD + (1 << 14)
 _OFFERED = bytes([len(PROTOCOL)]) + PROTOCOL.encode()
 
 
-class Whose(Enum):
+class ConnectionKind(Enum):
     """For whom a connection is."""
 
     UNKNOWN = auto()
@@ -24,19 +24,19 @@ class Whose(Enum):
     """For the server; also what is no TLS."""
 
 
-def whose(data: bytes | bytearray) -> Whose:
+def classify(data: bytes | bytearray) -> ConnectionKind:
     """Judge by the first record, which has the whole ClientHello.
 
     Args:
         data: all that has come yet.
     """
     if data and data[0] != _HANDSHAKE:
-        return Whose.OTHER
+        return ConnectionKind.OTHER
     if len(data) < _HEAD:
-        return Whose.UNKNOWN
+        return ConnectionKind.UNKNOWN
     end = _HEAD + int.from_bytes(data[3:_HEAD], "big")
     if end > _LONGEST:
-        return Whose.OTHER
+        return ConnectionKind.OTHER
     if len(data) < end:
-        return Whose.UNKNOWN
-    return Whose.ACME if data.find(_OFFERED, _HEAD, end) >= 0 else Whose.OTHER
+        return ConnectionKind.UNKNOWN
+    return ConnectionKind.ACME if data.find(_OFFERED, _HEAD, end) >= 0 else ConnectionKind.OTHER

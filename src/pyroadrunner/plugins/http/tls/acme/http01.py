@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.httpd.tls_listener import TlsListener
-from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 
 _FOLDER = "/.well-known/acme-challenge/"
 
@@ -62,9 +62,9 @@ class HttpChallenge:
     def serves(self, engine: TlsListener) -> None:
         """Nothing to do: the questions come in elsewhere."""
 
-    def expect(self, question: Question) -> None:
+    def expect(self, request: ChallengeRequest) -> None:
         """A question is to come. Called by the thread that talks to the server."""
-        self.answers[_FOLDER + question.token] = question.answer.encode()
+        self.answers[_FOLDER + request.token] = request.answer.encode()
 
 
 class ChallengeAnswers:

@@ -10,16 +10,16 @@ from typing import Any
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.protocols.forwarding.connection import FrontConnection
-from pyroadrunner.plugins.http.protocols.forwarding.upstream import Engine, TcpEngine
-from pyroadrunner.plugins.http.tls.acme.client_hello import Whose, whose
+from pyroadrunner.plugins.http.protocols.forwarding.connection import ForwardingConnection
+from pyroadrunner.plugins.http.protocols.forwarding.upstream import TcpUpstream, Upstream
+from pyroadrunner.plugins.http.tls.acme.client_hello import ConnectionKind, classify
 
-_PATIENCE = 10.0  # seconds until it has to be clear whose a connection is; a handshake may take as long
+_TIMEOUT = 10.0  # seconds until it has to be clear whose a connection is; a handshake may take as long
 
 log = Log("http")
 
 
-class Connection(FrontConnection):
+class ChallengeConnection(ForwardingConnection):
     """Reads the first record.
 
     Args:
@@ -27,24 +27,24 @@ class Connection(FrontConnection):
         engine: ``None`` = there is none yet, and who asks for something else is turned away.
     """
 
-    def __init__(self, tls: ssl.SSLContext, engine: Engine | None, closed: Callable[[Any], None]) -> None:
+    def __init__(self, tls: ssl.SSLContext, engine: Upstream | None, closed: Callable[[Any], None]) -> None:
         super().__init__(engine, closed)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._answering = False
-        self._late = asyncio.get_running_loop().call_later(_PATIENCE, self.cut)
+        self._late = asyncio.get_running_loop().call_later(_TIMEOUT, self.abort)
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         """Answer, or pass on."""
         if not self._answering:
-            match whose(self._buffer):
-                case Whose.UNKNOWN:
+            match classify(self._buffer):
+                case ConnectionKind.UNKNOWN:
                     return
-                case Whose.OTHER:
+                case ConnectionKind.OTHER:
                     self._late.cancel()
-                    self._pass_on() if self._engine is not None else self._close()
+                    self._pass_on() if self._upstream is not None else self._close()
                     return
-                case Whose.ACME:
+                case ConnectionKind.ACME:
                     self._answering = True
         self._incoming.write(self._buffer)
         self._buffer.clear()
@@ -69,7 +69,7 @@ class Connection(FrontConnection):
             self._transport.write(self._outgoing.read())
 
 
-class ChallengeFront:
+class ChallengeInterceptor:
     """All connections that come in while a certificate is being had.
 
     Args:
@@ -78,22 +78,22 @@ class ChallengeFront:
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
-        self._engine: TcpEngine | None = None
+        self._upstream: TcpUpstream | None = None
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[ChallengeConnection] = set()
 
     def __repr__(self) -> str:
-        return f"ChallengeFront(connections={len(self._connections)})"
+        return f"ChallengeInterceptor(connections={len(self._connections)})"
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def with_clients(self, app: ASGIApp) -> ASGIApp:
         """The application for connections that are passed on, told whose they are."""
-        self._engine = TcpEngine()
-        return self._engine.around(app)
+        self._upstream = TcpUpstream()
+        return self._upstream.with_clients(app)
 
     async def start(self, bound: BoundSockets, engine: int = 0) -> None:
         """Accept connections; those that are not for us go to the engine on this port of 127.0.0.1, if there is one."""
-        if self._engine is not None:
-            self._engine.port = engine
+        if self._upstream is not None:
+            self._upstream.port = engine
         self._servers = await bound.serve(self._connected)
 
     def refuse(self) -> None:
@@ -101,7 +101,7 @@ class ChallengeFront:
         for server in self._servers:
             server.close()
 
-    def _connected(self) -> Connection:
-        connection = Connection(self._tls, self._engine, self._connections.discard)
+    def _connected(self) -> ChallengeConnection:
+        connection = ChallengeConnection(self._tls, self._upstream, self._connections.discard)
         self._connections.add(connection)
         return connection

@@ -14,7 +14,7 @@ from josepy.jwa import ES256
 from josepy.jwk import JWK, JWKEC
 
 from pyroadrunner.httpd.errors import TlsError
-from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 from pyroadrunner.plugins.http.tls.acme.store import Store
 from pyroadrunner.version import __version__
 
@@ -44,7 +44,7 @@ def issue(
     email: str,
     domains: list[str],
     kind: str,
-    expect: Callable[[Question], None],
+    expect: Callable[[ChallengeRequest], None],
     root_ca: str = "",
 ) -> None:
     """Have a certificate made out, and store it.
@@ -102,7 +102,7 @@ def _answer(
     acme: client.ClientV2,
     authorization: messages.AuthorizationResource,
     kind: str,
-    expect: Callable[[Question], None],
+    expect: Callable[[ChallengeRequest], None],
 ) -> None:
     if authorization.body.status == messages.STATUS_VALID:
         return  # was shown not long ago
@@ -110,7 +110,7 @@ def _answer(
     for challenge in authorization.body.challenges:
         if challenge.chall.typ == kind:
             response = challenge.chall.response(acme.net.key)
-            expect(Question(domain, challenge.chall.encode("token"), response.key_authorization))
+            expect(ChallengeRequest(domain, challenge.chall.encode("token"), response.key_authorization))
             acme.answer_challenge(challenge, response)
             return
     raise errors.Error(f"the server has no {kind} challenge for {domain}")

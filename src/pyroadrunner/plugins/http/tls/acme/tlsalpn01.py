@@ -23,9 +23,9 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
-from pyroadrunner.plugins.http.tls.acme.challenge import Question
+from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL
-from pyroadrunner.plugins.http.tls.acme.interceptor import ChallengeFront
+from pyroadrunner.plugins.http.tls.acme.interceptor import ChallengeInterceptor
 
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 _OCTET_STRING = 4  # its tag in DER
@@ -45,7 +45,7 @@ class TlsAlpnChallenge:
     def __init__(self, port: int, bound: BoundSockets) -> None:
         self._port = port
         self._bound = bound
-        self._engine: TlsListener | None = None
+        self._upstream: TlsListener | None = None
         self._answers: dict[str, ssl.SSLContext] = {}
 
     def __repr__(self) -> str:
@@ -57,7 +57,7 @@ class TlsAlpnChallenge:
 
     def serves(self, engine: TlsListener) -> None:
         """HTTPS is up: from now on the front has to pass on what is not for it."""
-        self._engine = engine
+        self._upstream = engine
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -66,31 +66,31 @@ class TlsAlpnChallenge:
         Raises:
             ListenError: the port can't be listened on, or not shared.
         """
-        front = ChallengeFront(self._context())
+        interceptor = ChallengeInterceptor(self._context())
         try:
             if self._port != self._bound.port:
                 own = BoundSockets(TcpAddress("", self._port), "http.ssl.acme.alt_tlsalpn_port")
                 try:
-                    await front.start(own)
+                    await interceptor.start(own)
                     yield
                 finally:
-                    front.refuse()
+                    interceptor.refuse()
                     own.close()
-            elif self._engine is None:
+            elif self._upstream is None:
                 try:
-                    await front.start(self._bound)
+                    await interceptor.start(self._bound)
                     yield
                 finally:
-                    front.refuse()
+                    interceptor.refuse()
             else:
-                async with self._engine.intercept(front):
+                async with self._upstream.intercept(interceptor):
                     yield
         finally:
             self._answers.clear()
 
-    def expect(self, question: Question) -> None:
+    def expect(self, request: ChallengeRequest) -> None:
         """A question is to come. Called by the thread that talks to the server."""
-        self._answers[question.domain] = _answering(question)
+        self._answers[request.domain] = _answering(request)
 
     def _context(self) -> ssl.SSLContext:
         """Has no certificate of its own: the name that is asked for tells which."""
@@ -108,10 +108,10 @@ class TlsAlpnChallenge:
         return context
 
 
-def _answering(question: Question) -> ssl.SSLContext:
+def _answering(request: ChallengeRequest) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "acme challenge")])
-    digest = sha256(question.answer.encode()).digest()
+    digest = sha256(request.answer.encode()).digest()
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
@@ -121,7 +121,7 @@ def _answering(question: Question) -> ssl.SSLContext:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _LIFE)
         .not_valid_after(now + _LIFE)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(question.domain)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(request.domain)]), critical=False)
         .add_extension(
             x509.UnrecognizedExtension(_ACME_IDENTIFIER, bytes([_OCTET_STRING, len(digest)]) + digest), critical=True
         )

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL, Whose, whose
+from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL, ConnectionKind, classify
 
 
 def hello(*protocols: str) -> bytes:
@@ -22,22 +22,22 @@ def hello(*protocols: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("protocols", "expected"),
-    [((PROTOCOL,), Whose.ACME), (("h2", "http/1.1"), Whose.OTHER), ((), Whose.OTHER)],
+    [((PROTOCOL,), ConnectionKind.ACME), (("h2", "http/1.1"), ConnectionKind.OTHER), ((), ConnectionKind.OTHER)],
 )
-def test_a_whole_hello(protocols: tuple[str, ...], expected: Whose) -> None:
-    assert whose(hello(*protocols)) is expected
+def test_a_whole_hello(protocols: tuple[str, ...], expected: ConnectionKind) -> None:
+    assert classify(hello(*protocols)) is expected
 
 
 def test_what_comes_in_pieces() -> None:
     whole = hello(PROTOCOL)
-    assert {whose(whole[:n]) for n in range(len(whole))} == {Whose.UNKNOWN}
-    assert whose(whole + b"more") is Whose.ACME
+    assert {classify(whole[:n]) for n in range(len(whole))} == {ConnectionKind.UNKNOWN}
+    assert classify(whole + b"more") is ConnectionKind.ACME
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n", b"\x00", b"\x16\x03\x01\xff\xff"])
 def test_what_is_no_hello_is_for_the_engine(data: bytes) -> None:
-    assert whose(data) is Whose.OTHER
+    assert classify(data) is ConnectionKind.OTHER
 
 
 def test_the_name_behind_the_first_record_does_not_count() -> None:
-    assert whose(hello("h2") + hello(PROTOCOL)) is Whose.OTHER
+    assert classify(hello("h2") + hello(PROTOCOL)) is ConnectionKind.OTHER
