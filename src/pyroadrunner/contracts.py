@@ -8,7 +8,7 @@ constructor is read by annotation:
   ``pyroadrunner.sections``),
 - a Protocol of this module: the one plugin that has it (``ServerPlugin`` is a ``PoolFactory``),
 - ``Sequence[SomeProtocol]``: a live view on every constructed plugin that has it (``rpc`` gets all ``HasRpc``),
-- ``Effective``: the whole checked config.
+- ``RunningConfig``: the whole checked config.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Plugin(Protocol):
 
 
 @runtime_checkable
-class Runs(Protocol):
+class HasTask(Protocol):
     """A plugin with work of its own between ``start`` and ``stop``."""
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class Tracing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedReload:
     """A change of the config that is ready to be taken over: all that can fail has been done.
 
     Attributes:
@@ -191,39 +191,39 @@ class Prepared:
 
 
 @runtime_checkable
-class Retires(Protocol):
+class HasConnections(Protocol):
     """A plugin with connections that outlive a request. When another process of ours has taken over the addresses
     (SIGUSR2), each is to be closed in good order before the stop: an idle one that is simply closed may lose the
     request that is on its way."""
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Close connections as they come to rest; go on serving until ``stop``."""
 
 
 @runtime_checkable
-class HearsOfStop(Protocol):
+class HasStopHook(Protocol):
     """A plugin that wants to know when the stop of the server begins, long before its own turn."""
 
-    def stopping(self) -> None:
+    def on_stopping(self) -> None:
         """The first plugin is about to be stopped. Must not fail."""
 
 
 @runtime_checkable
-class Reloads(Protocol):
+class Reloadable(Protocol):
     """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
 
     name: str
 
-    def live_keys(self) -> Collection[str]:
+    def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can take over: ``pool.num_workers``; a key covers those below it, and the empty
         key the whole section. A change of any other is refused: it needs a restart."""
 
-    async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> Prepared:
+    async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
         """Get ready for a changed config; nothing changes yet.
 
         Args:
             section: its typed section, where only live keys differ from the one it runs with.
-            whole: the whole config as it will be, as from :class:`Effective`.
+            whole: the whole config as it will be, as from :class:`RunningConfig`.
 
         Raises:
             pyroadrunner.errors.RoadRunnerError: it can't be taken over; nothing of the reload happens then.
@@ -239,7 +239,7 @@ class HasCertificates(Protocol):
         changed. Never raises: a file that is not good is logged, and the old certificate stays."""
 
 
-class Effective(Protocol):
+class EffectiveConfig(Protocol):
     """The configuration the server runs with: for those who show it (``rpc.Config``), and for those whose settings
     stand in more than one section."""
 
@@ -255,22 +255,22 @@ class Effective(Protocol):
 
 
 __all__ = [
-    "Effective",
+    "EffectiveConfig",
     "HasCertificates",
+    "HasConnections",
     "HasMetrics",
     "HasPools",
     "HasProcesses",
     "HasRpc",
     "HasStatus",
-    "HearsOfStop",
+    "HasStopHook",
+    "HasTask",
     "MetricFamily",
     "Plugin",
     "PoolFactory",
-    "Prepared",
-    "Reloads",
-    "Retires",
+    "PreparedReload",
+    "Reloadable",
     "RpcMethod",
-    "Runs",
     "Sample",
     "Sequence",
     "Span",

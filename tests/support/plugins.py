@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.contracts import Effective, HasRpc, PoolFactory, RpcMethod, WorkerPool
+from pyroadrunner.contracts import EffectiveConfig, HasRpc, PoolFactory, RpcMethod, WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
@@ -119,7 +119,7 @@ class Front(Quiet):
     weight = 5
 
     def __init__(
-        self, config: FrontConfig, pools: PoolFactory, rpc: Sequence[HasRpc], whole: Effective, limit: int = 3
+        self, config: FrontConfig, pools: PoolFactory, rpc: Sequence[HasRpc], whole: EffectiveConfig, limit: int = 3
     ) -> None:
         self.config = config
         self.pools = pools

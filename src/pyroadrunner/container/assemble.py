@@ -10,9 +10,9 @@ import msgspec
 
 from pyroadrunner.container.discover import Installed
 from pyroadrunner.container.errors import NeedNotMet, PluginError
-from pyroadrunner.container.needs import Kind, LiveView, Need, keeps, needs_of
+from pyroadrunner.container.needs import Kind, LiveView, Need, implements, needs_of
 from pyroadrunner.container.order import ordered
-from pyroadrunner.contracts import Effective, Plugin
+from pyroadrunner.contracts import EffectiveConfig, Plugin
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Assembly:
 def assemble(
     wanted: Sequence[Installed],
     sections: Mapping[str, msgspec.Struct],
-    config: Effective,
+    config: EffectiveConfig,
     *,
     others: Sequence[Installed] = (),
     guests: Sequence[Plugin] = (),
@@ -51,7 +51,7 @@ def assemble(
     classes = {plugin.name: plugin.load() for plugin in wanted}
     needs = {name: _needs(name, cls) for name, cls in classes.items()}
     givers = {
-        name: {need: _giver(name, need, classes, others) for need in own if need.kind is Kind.ONE}
+        name: {need: _provider(name, need, classes, others) for need in own if need.kind is Kind.ONE}
         for name, own in needs.items()
     }
     weights = {name: int(getattr(cls, "weight", 0)) for name, cls in classes.items()}
@@ -71,7 +71,7 @@ def assemble(
 
 
 def _needs(name: str, cls: type[Any]) -> list[Need]:
-    if not keeps(cls, Plugin):
+    if not implements(cls, Plugin):
         raise PluginError(name, f"{cls.__module__}.{cls.__qualname__} is no plugin: it has no `start` or no `stop`")
     try:
         return needs_of(cls)
@@ -79,20 +79,20 @@ def _needs(name: str, cls: type[Any]) -> list[Need]:
         raise PluginError(name, str(wrong)) from wrong
 
 
-def _giver(name: str, need: Need, classes: Mapping[str, type[Any]], others: Sequence[Installed]) -> str:
-    found = [other for other, cls in classes.items() if other != name and keeps(cls, need.of)]
+def _provider(name: str, need: Need, classes: Mapping[str, type[Any]], others: Sequence[Installed]) -> str:
+    found = [other for other, cls in classes.items() if other != name and implements(cls, need.of)]
     if len(found) == 1:
         return found[0]
     if found:
         raise NeedNotMet(name, f"needs one {need.of.__name__}, and the plugins {', '.join(found)} all are one")
-    sections = [other.name for other in others if _could_give(other, need)]
+    sections = [other.name for other in others if _could_provide(other, need)]
     todo = " or ".join(f"add the section `{section}`" for section in sections) or "install a package with such a plugin"
     raise NeedNotMet(name, f"needs a plugin that is a {need.of.__name__}, and none is there; {todo}")
 
 
-def _could_give(other: Installed, need: Need) -> bool:
+def _could_provide(other: Installed, need: Need) -> bool:
     try:
-        return keeps(other.load(), need.of)
+        return implements(other.load(), need.of)
     except PluginError:  # this one can't help
         return False
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
-from pyroadrunner.contracts import HearsOfStop, Plugin, Runs
+from pyroadrunner.contracts import HasStopHook, HasTask, Plugin
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
@@ -51,7 +51,7 @@ class Container:
             if len(self._started) == 1:
                 self._logging()
         for plugin in self.plugins:
-            if isinstance(plugin, Runs):
+            if isinstance(plugin, HasTask):
                 self._runs[asyncio.create_task(plugin.run(), name=f"run {plugin.name}")] = plugin
 
     async def failed(self) -> None:
@@ -83,8 +83,8 @@ class Container:
         deadline = loop.time() + grace
         errors: list[StopFailed] = []
         for plugin in self._started:
-            if isinstance(plugin, HearsOfStop):
-                plugin.stopping()
+            if isinstance(plugin, HasStopHook):
+                plugin.on_stopping()
         while self._started:
             plugin = self._started.pop()
             try:

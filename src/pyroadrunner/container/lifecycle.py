@@ -11,12 +11,12 @@ from typing import Any
 
 from pyroadrunner import temporary_files
 from pyroadrunner.container.container import Container
-from pyroadrunner.container.handover import HandOverFailed, Origin, Role, StandIn
-from pyroadrunner.container.orphans import reap_for_ever
+from pyroadrunner.container.reaper import reap_forever
 from pyroadrunner.container.reload.endure import Endure
+from pyroadrunner.container.restart import LaunchContext, RestartFailed, Role, StandIn
 from pyroadrunner.container.signals import Signals
 from pyroadrunner.container.systemd import keep_alive, manager, report_ready
-from pyroadrunner.contracts import Retires
+from pyroadrunner.contracts import HasConnections
 from pyroadrunner.log import Log
 from pyroadrunner.net import activation
 from pyroadrunner.workers import child_process
@@ -25,7 +25,7 @@ _log = Log("endure")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Outcome:
     """How it ended.
 
     Attributes:
@@ -42,7 +42,7 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Hooks:
     """What a server's life needs of whoever runs it.
 
     Attributes:
@@ -52,29 +52,29 @@ class Surroundings:
         on_hang_up: called at each SIGHUP while it runs.
         origin: how to start it again.
         role: what it is in a hand-over.
-        beside: run from the start to the end and cancelled then.
+        background: run from the start to the end and cancelled then.
     """
 
     say: Callable[[str], None]
     on_ready: Callable[[], None]
     on_forced_exit: Callable[[], None]
     on_hang_up: Callable[[], Awaitable[None]]
-    origin: Origin
+    origin: LaunchContext
     role: Role
-    beside: Sequence[Coroutine[Any, Any, None]] = ()
+    background: Sequence[Coroutine[Any, Any, None]] = ()
 
 
-async def live(container: Container, endure: Endure, around: Surroundings) -> Ending:
-    """Start, run and stop. Raises nothing: what failed is in the :class:`Ending`.
+async def run_until_stopped(container: Container, endure: Endure, around: Hooks) -> Outcome:
+    """Start, run and stop. Raises nothing: what failed is in the :class:`Outcome`.
 
     Args:
         endure: the section as it is at each moment.
     """
-    return await _Life(container, endure, around).live()
+    return await _Lifecycle(container, endure, around).run_until_stopped()
 
 
-class _Life:
-    def __init__(self, container: Container, endure: Endure, around: Surroundings) -> None:
+class _Lifecycle:
+    def __init__(self, container: Container, endure: Endure, around: Hooks) -> None:
         self._container = container
         self._endure = endure
         self._around = around
@@ -84,18 +84,18 @@ class _Life:
         self._stand_in: StandIn | None = None
         self._stopping = False
 
-    async def live(self) -> Ending:
+    async def run_until_stopped(self) -> Outcome:
         role, signals = self._around.role, self._signals
         signals.watch()
-        for coroutine in self._around.beside:
-            self._beside(coroutine, "beside")
+        for coroutine in self._around.background:
+            self._run_background(coroutine, "beside")
         if os.getpid() == 1:
-            self._beside(reap_for_ever(child_process.is_child), "reap")
+            self._run_background(reap_forever(child_process.is_child), "reap")
         watchdog = self._endure.config.watchdog_sec or manager.watchdog_seconds
         if role.successor and watchdog:
-            self._beside(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start
+            self._run_background(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start
         if role.stand_in:
-            self._beside(self._leave_when_alone(), "stand-in")
+            self._run_background(self._stop_when_released(), "stand-in")
         failure = await _until_stop(self._container.start(), signals)
         if failure is None and not signals.stop.is_set():
             await self._ready()
@@ -114,11 +114,11 @@ class _Life:
         if self._stand_in is not None and not signals.restart:
             await self._stand_in.leave(self._endure.config.grace_period)
         if not signals.restart:
-            await role.relieved_left(self._endure.config.grace_period)
+            await role.wait_replaced(self._endure.config.grace_period)
         signals.unwatch()
         if signals.restart:
-            return Ending(0, None, restart=True, stand_in=self._stand_in)
-        return Ending(1 if failure else 0, failure)
+            return Outcome(0, None, restart=True, stand_in=self._stand_in)
+        return Outcome(1 if failure else 0, failure)
 
     async def _ready(self) -> None:
         await self._around.role.ready()
@@ -126,12 +126,12 @@ class _Life:
         for one in activation.received():
             if not one.claimed:
                 _log.warning("a socket that was passed on fits no address of the config", name=one.name)
-        self._beside(report_ready(self._endure.config.watchdog_sec, self._around.say), "systemd")
-        self._beside(_at_each(self._signals.hang_up, self._around.on_hang_up), "reload")
-        self._handing_over = self._beside(_at_each(self._signals.hand_over, self._hand_over), "hand over")
-        self._beside(self._around.role.bury(), "bury")
+        self._run_background(report_ready(self._endure.config.watchdog_sec, self._around.say), "systemd")
+        self._run_background(_at_each(self._signals.hang_up, self._around.on_hang_up), "reload")
+        self._handing_over = self._run_background(_at_each(self._signals.takeover, self._take_over), "hand over")
+        self._run_background(self._around.role.reap(), "bury")
 
-    async def _hand_over(self) -> None:
+    async def _take_over(self) -> None:
         """SIGUSR2: have somebody stand in, let the connections end; then the stop begins."""
         if self._around.role.stand_in:
             return
@@ -140,7 +140,7 @@ class _Life:
         try:
             self._stand_in = StandIn.start(self._around.origin)
             await self._stand_in.come_up()
-        except HandOverFailed as why:
+        except RestartFailed as why:
             self._stand_in = None
             manager.notify("READY=1")
             self._around.say(f"restart failed: {why}")
@@ -148,19 +148,19 @@ class _Life:
             return
         retirement = self._endure.config.retirement
         _log.info("restart: a stand-in serves new connections", pid=self._stand_in.pid, retirement=retirement)
-        await self._retire(retirement)
+        await self._close_connections(retirement)
         self._signals.start_again()
 
-    async def _leave_when_alone(self) -> None:
-        await self._around.role.alone()
-        await self._retire(self._endure.config.retirement)
+    async def _stop_when_released(self) -> None:
+        await self._around.role.wait_until_released()
+        await self._close_connections(self._endure.config.retirement)
         self._signals.stop.set()
 
-    async def _retire(self, seconds: float) -> None:
+    async def _close_connections(self, seconds: float) -> None:
         """Give connections this time to end. Where no plugin keeps any, nobody waits for nothing."""
-        retiring = [plugin for plugin in self._container.plugins if isinstance(plugin, Retires)]
+        retiring = [plugin for plugin in self._container.plugins if isinstance(plugin, HasConnections)]
         for plugin in retiring:
-            plugin.retire()
+            plugin.close_after_response()
         if retiring:
             await asyncio.sleep(seconds)
 
@@ -175,20 +175,20 @@ class _Life:
             self._handing_over.cancel()
         if self._stand_in is not None:
             self._stand_in.stop()
-        self._around.role.stop_relieved()
+        self._around.role.stop_replaced()
 
     def _exit_now(self) -> None:
         """Without a stop, but nothing is left: busy workers and services would never notice, and uploads would stay."""
         self._around.on_forced_exit()
         if self._stand_in is not None:
             self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
-        self._around.role.stop_relieved()
+        self._around.role.stop_replaced()
         child_process.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
         temporary_files.delete_all()  # uploads of requests that were cut
         logging.shutdown()  # writes the lines that are queued
         os._exit(1)
 
-    def _beside(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _run_background(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine, name=name)
         self._tasks.append(task)
         return task

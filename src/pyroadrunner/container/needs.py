@@ -11,7 +11,7 @@ from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pyroadrunner.contracts import Effective
+from pyroadrunner.contracts import EffectiveConfig
 
 
 class Kind(Enum):
@@ -57,8 +57,8 @@ def needs_of(plugin: type[Any]) -> list[Need]:
 
 
 def _need(name: str, annotation: Any) -> Need | None:
-    if annotation is Effective:
-        return Need(name, Kind.EFFECTIVE, Effective)
+    if annotation is EffectiveConfig:
+        return Need(name, Kind.EFFECTIVE, EffectiveConfig)
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return Need(name, Kind.SECTION, annotation)
     if _is_protocol(annotation):
@@ -72,14 +72,14 @@ def _is_protocol(annotation: Any) -> bool:
     return isinstance(annotation, type) and bool(getattr(annotation, "_is_protocol", False))
 
 
-def keeps(plugin: type[Any], promise: type[Any]) -> bool:
+def implements(plugin: type[Any], protocol: type[Any]) -> bool:
     """Whether a class has every method and property of a Protocol. Plain attributes are set by constructors, so a class
     can't be asked for them."""
-    return all(hasattr(plugin, member) for member in _members(promise))
+    return all(hasattr(plugin, member) for member in _members(protocol))
 
 
-def _members(promise: type[Any]) -> Iterator[str]:
-    for base in promise.__mro__:
+def _members(protocol: type[Any]) -> Iterator[str]:
+    for base in protocol.__mro__:
         if base is not Protocol and base is not object and _is_protocol(base):
             yield from (name for name in vars(base) if not name.startswith("_"))
 
@@ -87,15 +87,15 @@ def _members(promise: type[Any]) -> Iterator[str]:
 class LiveView(Sequence[Any]):
     """All plugins that keep a promise, as of now: what is constructed later is seen, too."""
 
-    def __init__(self, plugins: Callable[[], Sequence[Any]], promise: type[Any]) -> None:
+    def __init__(self, plugins: Callable[[], Sequence[Any]], protocol: type[Any]) -> None:
         self._plugins = plugins
-        self._promise = promise
+        self._promise = protocol
 
     def __repr__(self) -> str:
         return f"LiveView({self._promise.__name__}, {[plugin.name for plugin in self]})"
 
     def _now(self) -> list[Any]:
-        return [plugin for plugin in self._plugins() if keeps(type(plugin), self._promise)]
+        return [plugin for plugin in self._plugins() if implements(type(plugin), self._promise)]
 
     def __getitem__(self, index: Any) -> Any:
         return self._now()[index]

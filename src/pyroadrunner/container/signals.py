@@ -17,7 +17,7 @@ class Signals:
     Attributes:
         stop: set once the server is to stop.
         restart: whether it is to start again afterwards.
-        hand_over: set at each SIGUSR2; whoever acts on it clears it, and calls :meth:`start_again` when it has worked.
+        takeover: set at each SIGUSR2; whoever acts on it clears it, and calls :meth:`start_again` when it has worked.
         hang_up: set at each SIGHUP; whoever acts on it clears it.
 
     Args:
@@ -36,7 +36,7 @@ class Signals:
     ) -> None:
         self.stop = asyncio.Event()
         self.hang_up = asyncio.Event()
-        self.hand_over = asyncio.Event()
+        self.takeover = asyncio.Event()
         self.restart = False
         self._asked = False
         self._held = False
@@ -52,7 +52,7 @@ class Signals:
         for number in STOP:
             self._handle(number, self.on_stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)  # the process that executed us may have held one back
-        self._handle(signal.SIGUSR2, self.hand_over.set)
+        self._handle(signal.SIGUSR2, self.takeover.set)
         # A terminal that closes must not kill the server without a clean-up, as it does with RoadRunner.
         self._handle(signal.SIGHUP, self.hang_up.set)
         # A handler that does nothing, since ignoring it would be inherited by the workers.

@@ -16,7 +16,7 @@ _STDERR = 2  # its descriptor: `sys.stderr` may have been replaced
 _log = Log("endure")
 
 
-class Manager:
+class ServiceManager:
     """The service manager that started us, if any.
 
     Attributes:
@@ -28,9 +28,9 @@ class Manager:
         self._address = ""
 
     def __repr__(self) -> str:
-        return f"Manager({self._address!r}, watchdog={self.watchdog_seconds})"
+        return f"ServiceManager({self._address!r}, watchdog={self.watchdog_seconds})"
 
-    def meet(self, env: MutableMapping[str, str]) -> None:
+    def connect(self, env: MutableMapping[str, str]) -> None:
         """Learn where it listens. The variables are taken out of the environment: they are for this process alone, and
         a library that finds them (h2corn) would say READY before everything has started.
 
@@ -60,7 +60,7 @@ class Manager:
         self.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
-manager = Manager()  # there is one for a process, as there is one environment
+manager = ServiceManager()  # there is one for a process, as there is one environment
 
 
 async def report_ready(watchdog_seconds: float, say: Callable[[str], None]) -> None:

@@ -116,7 +116,7 @@ class HttpListener:
         self._server.shutdown()
         self._bound.refuse()
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Another server has taken over the address: close each connection behind its next answer.
 
         A connection that is closed while it is idle may lose the request that is on its way at that moment; one that

@@ -116,12 +116,12 @@ class TlsListener:
             else:
                 log.info("certificate loaded", address=self._bound.address.short, cert=self._files.cert)
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Another server has taken over the address: close each connection behind its next answer. A certificate that
         changes from now on is the other one's business: a second engine here would take its connections."""
         if self._ticking is not None:
             self._ticking.cancel()
-        self._current.retire()
+        self._current.close_after_response()
 
     @asynccontextmanager
     async def intercept(self, interceptor: Interceptor) -> AsyncIterator[None]:
@@ -152,7 +152,7 @@ class TlsListener:
                     interceptor.refuse()
                     bound.close()
             finally:
-                engine.retire()
+                engine.close_after_response()
                 second.until = asyncio.get_running_loop().time() + self._retirement
 
     def keep_newest_socket(self) -> None:
@@ -187,7 +187,7 @@ class TlsListener:
         listener = self._listener(bound, self._app)
         await listener.start()
         steer(bound)
-        self._current.retire()
+        self._current.close_after_response()
         until = asyncio.get_running_loop().time() + self._retirement
         self._retired.append(_Retired(self._current, until))
         self._current, self._bound = listener, bound

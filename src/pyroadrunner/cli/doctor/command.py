@@ -17,7 +17,7 @@ from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
 from pyroadrunner.config.raw import RawConfig
-from pyroadrunner.container.effective import EffectiveConfig
+from pyroadrunner.container.running_config import RunningConfig
 from pyroadrunner.plugins.server.config import ServerConfig
 
 _CONFIG = "config"
@@ -50,7 +50,7 @@ def look(options: LoadOptions) -> Iterator[Finding]:
         yield from php.look("php", protobuf=False)
         return
     checked = check(raw, models)
-    effective = EffectiveConfig(raw, checked, models).as_dict()
+    effective = RunningConfig(raw, checked, models).as_dict()
     pools = list(boot.kinds(checked.sections))
     yield from machine.look(sum(pool.workers_wanted() for _, pool in pools))
     yield from _config(raw, checked)

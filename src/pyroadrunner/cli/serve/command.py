@@ -23,14 +23,14 @@ from pyroadrunner.container.assemble import Assembly, assemble
 from pyroadrunner.container.config import EndureConfig
 from pyroadrunner.container.container import Container
 from pyroadrunner.container.discover import installed, wanted
-from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.graph import graphviz
-from pyroadrunner.container.handover import Origin, Role
-from pyroadrunner.container.lifecycle import Ending, Surroundings, live
+from pyroadrunner.container.lifecycle import Hooks, Outcome, run_until_stopped
 from pyroadrunner.container.process import ServerProcess
 from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.reload.reloader import Reloader
 from pyroadrunner.container.remote_control import RemoteControl
+from pyroadrunner.container.restart import LaunchContext, Role
+from pyroadrunner.container.running_config import RunningConfig
 from pyroadrunner.container.systemd import manager
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
@@ -64,8 +64,8 @@ def run(
         RoadRunnerError: config or plugins can't be used, or a plugin refused to start.
     """
     role = Role.of(os.environ)
-    origin = Origin(os.getcwd(), dict(os.environ))
-    manager.meet(os.environ)
+    origin = LaunchContext(os.getcwd(), dict(os.environ))
+    manager.connect(os.environ)
     activation.receive(os.environ)
     descriptors.raise_limit()
     seen = sys.stdout.isatty()
@@ -110,9 +110,9 @@ def _serve(
     pid_file: bool,
     debug: bool,
     watch: Sequence[str],
-    origin: Origin,
+    origin: LaunchContext,
     role: Role,
-) -> Ending:
+) -> Outcome:
     # Paths are named from where the user is: before the folder is changed.
     watched = [os.path.abspath(path) for path in split(watch)] if watch else []
     source = Source.of(options, worker, config_named=config_named)
@@ -123,7 +123,7 @@ def _serve(
     section = checked.sections.get("endure", EndureConfig())
     assert isinstance(section, EndureConfig)
     endure = Endure(section)
-    effective = EffectiveConfig(raw, checked, models)
+    effective = RunningConfig(raw, checked, models)
     reloader = Reloader(
         lambda: _read_again(source, models), sections=checked.sections, effective=effective, models=models
     )
@@ -155,7 +155,7 @@ def _serve(
     if pid is not None:
         pid.write()
     around = partial(
-        Surroundings,
+        Hooks,
         say=say,
         on_ready=on_ready,
         on_forced_exit=remove_pid,
@@ -166,8 +166,8 @@ def _serve(
     restart = False
     try:
         container = Container(assembly.plugins, lambda: _log_warnings(checked))
-        beside = [partial(watcher.watch, assembly.plugins)] if watcher is not None else []
-        ending = _run_loop(container, endure, around, beside, debug=debug)
+        background = [partial(watcher.watch, assembly.plugins)] if watcher is not None else []
+        ending = _run_loop(container, endure, around, background, debug=debug)
         restart = ending.restart
         return ending
     finally:
@@ -178,17 +178,19 @@ def _serve(
 def _run_loop(
     container: Container,
     endure: Endure,
-    around: Callable[..., Surroundings],
-    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    around: Callable[..., Hooks],
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     *,
     debug: bool,
-) -> Ending:
+) -> Outcome:
     import asyncio
 
     import uvloop
 
-    async def until_the_end() -> Ending:
-        return await live(container, endure, around(beside=[*_asked_for(debug), *(make() for make in beside)]))
+    async def until_the_end() -> Outcome:
+        return await run_until_stopped(
+            container, endure, around(background=[*_asked_for(debug), *(make() for make in background)])
+        )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
@@ -215,7 +217,7 @@ def _notice(source: Source, raw: RawConfig) -> str:
     )
 
 
-def _put_together(raw: RawConfig, checked: Checked, effective: EffectiveConfig, control: RemoteControl) -> Assembly:
+def _put_together(raw: RawConfig, checked: Checked, effective: RunningConfig, control: RemoteControl) -> Assembly:
     plugins = installed()
     chosen = wanted(plugins, {name for name in raw.data if raw.present(name)})
     others = [plugin for plugin in plugins if plugin not in chosen]

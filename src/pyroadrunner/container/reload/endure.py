@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pyroadrunner.container.config import EndureConfig
-from pyroadrunner.contracts import Prepared
+from pyroadrunner.contracts import PreparedReload
 
 
 class Endure:
-    """Holds the section; keeps the promise of ``contracts.Reloads``.
+    """Holds the section; keeps the promise of ``contracts.Reloadable``.
 
     Attributes:
         config: what counts now.
@@ -24,11 +24,11 @@ class Endure:
     def __repr__(self) -> str:
         return f"Endure({self.config})"
 
-    def live_keys(self) -> Collection[str]:
+    def reloadable_keys(self) -> Collection[str]:
         return ("grace_period", "retirement", "log_level", "print_graph")
 
-    async def prepare_reload(self, section: EndureConfig, whole: Mapping[str, Any]) -> Prepared:
+    async def prepare_reload(self, section: EndureConfig, whole: Mapping[str, Any]) -> PreparedReload:
         def apply() -> None:
             self.config = section
 
-        return Prepared(apply)
+        return PreparedReload(apply)

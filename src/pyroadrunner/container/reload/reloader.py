@@ -18,7 +18,6 @@ from pyroadrunner.config.check import Checked
 from pyroadrunner.config.known import ALWAYS_ON
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.section import named_field
-from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.reload.diff import (
     SECTION,
     Change,
@@ -30,8 +29,9 @@ from pyroadrunner.container.reload.diff import (
 )
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.merge import merged
+from pyroadrunner.container.running_config import RunningConfig
 from pyroadrunner.container.systemd import manager
-from pyroadrunner.contracts import HasCertificates, Prepared, Reloads, RpcMethod
+from pyroadrunner.contracts import HasCertificates, PreparedReload, Reloadable, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
@@ -85,21 +85,21 @@ class Reloader:
         read: Callable[[], tuple[RawConfig, Checked]],
         *,
         sections: Mapping[str, msgspec.Struct],
-        effective: EffectiveConfig,
+        effective: RunningConfig,
         models: Models,
     ) -> None:
         self._read = read
         self._sections = dict(sections)
         self._effective = effective
         self._models = models
-        self._plugins: Sequence[Reloads] = ()
+        self._plugins: Sequence[Reloadable] = ()
         self._certificates: Sequence[HasCertificates] = ()
         self._one_at_a_time = asyncio.Lock()
 
     def serve(self, plugins: Iterable[object]) -> None:
         """Hand changes to those of these that can take them over."""
         plugins = list(plugins)
-        self._plugins = [plugin for plugin in plugins if isinstance(plugin, Reloads)]
+        self._plugins = [plugin for plugin in plugins if isinstance(plugin, Reloadable)]
         self._certificates = [plugin for plugin in plugins if isinstance(plugin, HasCertificates)]
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
@@ -149,9 +149,9 @@ class Reloader:
     async def _reload(self) -> Outcome:
         checked, outcome = await self._plan()
         values = with_changes(self._effective.values(), outcome.applied)
-        whole = EffectiveConfig.shown(values)
+        whole = RunningConfig.shown(values)
         changed = {str(change.path[0]) for change in outcome.applied}
-        prepared: list[Prepared] = []
+        prepared: list[PreparedReload] = []
         sections: dict[str, msgspec.Struct] = {}
         try:
             for plugin in self._plugins:
@@ -171,8 +171,8 @@ class Reloader:
     async def _plan(self) -> tuple[Checked, Outcome]:
         raw, checked = await asyncio.to_thread(self._read)
         checked.refuse_faults()
-        new = EffectiveConfig(raw, checked, self._models).values()
-        live = {plugin.name: plugin.live_keys() for plugin in self._plugins}
+        new = RunningConfig(raw, checked, self._models).values()
+        live = {plugin.name: plugin.reloadable_keys() for plugin in self._plugins}
         there = {name for name in self._models if raw.present(name) or name in ALWAYS_ON}
         was = {name for name in self._models if name in self._sections or name in ALWAYS_ON}
         applied: list[Change] = []
@@ -188,14 +188,14 @@ class Reloader:
         restart = sections + with_entries(restart, old, new, named)
         return checked, Outcome(applied=applied, restart=restart, warnings=[str(one) for one in checked.warnings])
 
-    def _merged(self, plugin: Reloads, checked: Checked) -> msgspec.Struct:
+    def _merged(self, plugin: Reloadable, checked: Checked) -> msgspec.Struct:
         model = self._models[plugin.name]
         old = self._sections.get(plugin.name) or model()
         new = checked.sections.get(plugin.name) or model()
-        return merged(old, new, plugin.live_keys())
+        return merged(old, new, plugin.reloadable_keys())
 
 
-async def _prepare(plugin: Reloads, section: msgspec.Struct, whole: Mapping[str, Any]) -> Prepared:
+async def _prepare(plugin: Reloadable, section: msgspec.Struct, whole: Mapping[str, Any]) -> PreparedReload:
     try:
         return await plugin.prepare_reload(section, whole)
     except RoadRunnerError as wrong:

@@ -61,16 +61,16 @@ class FileServerPlugin:
         assert self._listener is not None
         await self._listener.run()
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Another process has taken over the address: close each connection behind its next answer."""
         if self._listener is not None:
-            self._listener.retire()
+            self._listener.close_after_response()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what is being sent end."""
         if self._listener is not None:
             if grace > 0:
-                self._listener.retire()
+                self._listener.close_after_response()
                 await self._listener.drain()
             self._listener.refuse()
             await self._listener.finish(grace)

@@ -43,7 +43,7 @@ class Listener(Protocol):
     async def run(self) -> None:
         """Wait until it has stopped."""
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Close each connection behind its next answer."""
 
     async def drain(self) -> None:
@@ -172,10 +172,10 @@ class Listeners:
         """Wait until all have stopped."""
         await asyncio.gather(*(listener.run() for listener in self._open))
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Close each connection behind its next answer."""
         for listener in self._open:
-            listener.retire()
+            listener.close_after_response()
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, let what runs end for ``grace`` seconds, then cut it off. With no grace nothing that is
@@ -183,7 +183,7 @@ class Listeners:
         if self._acme is not None:
             self._acme.stop()
         if grace > 0:
-            self.retire()
+            self.close_after_response()
             await asyncio.gather(*(listener.drain() for listener in self._open))
         for listener in self._open:
             listener.refuse()

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import Effective, MetricFamily, PoolFactory, Prepared, Tracing, WorkerPool
+from pyroadrunner.contracts import EffectiveConfig, MetricFamily, PoolFactory, PreparedReload, Tracing, WorkerPool
 from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
@@ -41,7 +41,7 @@ class HttpPlugin:
     name = "http"
 
     def __init__(
-        self, config: HttpConfig, factory: PoolFactory, effective: Effective, tracing: Sequence[Tracing] = ()
+        self, config: HttpConfig, factory: PoolFactory, effective: EffectiveConfig, tracing: Sequence[Tracing] = ()
     ) -> None:
         self._config = config
         self._factory = factory
@@ -103,21 +103,21 @@ class HttpPlugin:
             await self._listeners.stop(grace)
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Another process has taken over the addresses: close each connection behind its next answer."""
         if self._listeners is not None:
-            self._listeners.retire()
+            self._listeners.close_after_response()
 
     async def reload_certificates(self) -> None:
         """Look at the files of the certificate now; without a call they are looked at every second."""
         if self._listeners is not None and self._listeners.tls is not None:
             await self._listeners.tls.reload()
 
-    def live_keys(self) -> Collection[str]:
+    def reloadable_keys(self) -> Collection[str]:
         """What the application and the pool are made of, and nothing of the sockets."""
         return RELOADABLE_KEYS
 
-    async def prepare_reload(self, section: HttpConfig, whole: Mapping[str, Any]) -> Prepared:
+    async def prepare_reload(self, section: HttpConfig, whole: Mapping[str, Any]) -> PreparedReload:
         """Make the chain of middleware anew.
 
         Raises:
@@ -132,7 +132,7 @@ class HttpPlugin:
                 self._pools[name].reconfigure(config)
             replace()
 
-        return Prepared(apply)
+        return PreparedReload(apply)
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """``http``, and one for each route; none before it has started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyroadrunner.contracts import Effective, RpcMethod
+from pyroadrunner.contracts import EffectiveConfig, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import KvConfig
 from pyroadrunner.plugins.kv.errors import StorageNotStarted
@@ -22,7 +22,7 @@ class KvPlugin:
     name = "kv"
     weight = 10
 
-    def __init__(self, config: KvConfig, effective: Effective) -> None:
+    def __init__(self, config: KvConfig, effective: EffectiveConfig) -> None:
         self._config = config
         self._effective = effective
         self._drivers = {name: driver_of(storage) for name, storage in config.storages.items()}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from pyroadrunner.contracts import Effective
+from pyroadrunner.contracts import EffectiveConfig
 from pyroadrunner.plugins.kv.config import SETTINGS, KvConfig, Storage
 from pyroadrunner.plugins.kv.errors import DriverNotInstalled, StorageNotStarted
 from pyroadrunner.plugins.kv.store import Store
 from pyroadrunner.remote.errors import StoreError
 
 
-def make_stores(config: KvConfig, effective: Effective) -> dict[str, Store]:
+def make_stores(config: KvConfig, effective: EffectiveConfig) -> dict[str, Store]:
     """A store for each storage, not started.
 
     Raises:
@@ -27,7 +27,7 @@ def driver_of(storage: Storage) -> str:
     return str(type(storage).__struct_config__.tag)
 
 
-def _make(name: str, storage: Storage, effective: Effective) -> Store:
+def _make(name: str, storage: Storage, effective: EffectiveConfig) -> Store:
     model = SETTINGS[type(storage)]
     settings = storage.config or effective.section(name)
     if not isinstance(settings, model):  # absent, or of a plugin that happens to be called like the storage

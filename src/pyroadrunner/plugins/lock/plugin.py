@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import Effective, MetricFamily, RpcMethod, Sample
+from pyroadrunner.contracts import EffectiveConfig, MetricFamily, RpcMethod, Sample
 from pyroadrunner.plugins.lock.config import LockConfig
 from pyroadrunner.plugins.lock.driver import LockDriver
 from pyroadrunner.plugins.lock.drivers.memory import MemoryLocks
@@ -18,7 +18,7 @@ class LockPlugin:
 
     name = "lock"
 
-    def __init__(self, config: LockConfig, effective: Effective) -> None:
+    def __init__(self, config: LockConfig, effective: EffectiveConfig) -> None:
         self._config = config
         self._effective = effective
         self._driver: LockDriver = MemoryLocks()
@@ -55,7 +55,7 @@ class LockPlugin:
         return families
 
 
-def _redis(config: LockConfig, effective: Effective) -> LockDriver:
+def _redis(config: LockConfig, effective: EffectiveConfig) -> LockDriver:
     section = config.config or effective.section("redis")
     try:
         from pyroadrunner.plugins.lock.drivers.redis import RedisLocks

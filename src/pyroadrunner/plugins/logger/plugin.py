@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pyroadrunner.contracts import Prepared
+from pyroadrunner.contracts import PreparedReload
 from pyroadrunner.plugins.logger.config import LogsConfig
 from pyroadrunner.plugins.logger.routing import LogRouting
 
@@ -44,11 +44,11 @@ class LoggerPlugin:
         if self._routing is not None:
             self._routing.remove()
 
-    def live_keys(self) -> Collection[str]:
+    def reloadable_keys(self) -> Collection[str]:
         """All of them."""
         return ("",)
 
-    async def prepare_reload(self, section: LogsConfig, whole: Mapping[str, Any]) -> Prepared:
+    async def prepare_reload(self, section: LogsConfig, whole: Mapping[str, Any]) -> PreparedReload:
         """Open the outputs of the new section; those of the old one are written out and closed when it is taken over.
 
         Raises:
@@ -63,7 +63,7 @@ class LoggerPlugin:
             self._config, self._routing = section, routing
             routing.install(scheduler)
 
-        return Prepared(apply, routing.close)
+        return PreparedReload(apply, routing.close)
 
 
 class LoopScheduler:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pyroadrunner.contracts import Effective, RpcMethod
+from pyroadrunner.contracts import EffectiveConfig, RpcMethod
 from pyroadrunner.version import ROADRUNNER_VERSION
 
 
-def builtin_methods(effective: Effective) -> Mapping[str, RpcMethod]:
+def builtin_methods(effective: EffectiveConfig) -> Mapping[str, RpcMethod]:
     """``Version`` and ``Config``; both take a bool nobody looks at."""
 
     def version(_: bool) -> str:

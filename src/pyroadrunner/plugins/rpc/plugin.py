@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pyroadrunner.contracts import Effective, HasRpc
+from pyroadrunner.contracts import EffectiveConfig, HasRpc
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.plugins.rpc.builtin import builtin_methods
@@ -22,7 +22,7 @@ class RpcPlugin:
     name = "rpc"
     weight = 100
 
-    def __init__(self, config: RpcConfig, services: Sequence[HasRpc], effective: Effective) -> None:
+    def __init__(self, config: RpcConfig, services: Sequence[HasRpc], effective: EffectiveConfig) -> None:
         self._config = config
         self._services = services
         self._effective = effective

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from pyroadrunner.config.expand import as_environment
-from pyroadrunner.contracts import Effective, WorkerPool
+from pyroadrunner.contracts import EffectiveConfig, WorkerPool
 from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
@@ -25,7 +25,7 @@ class ServerPlugin:
 
     name = "server"
 
-    def __init__(self, config: ServerConfig, effective: Effective) -> None:
+    def __init__(self, config: ServerConfig, effective: EffectiveConfig) -> None:
         self._config = config
         self._effective = effective
         self._credentials = SERVER_CREDENTIALS

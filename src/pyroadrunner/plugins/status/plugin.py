@@ -41,7 +41,7 @@ class StatusPlugin:
         """
         await self._server.start()
 
-    def stopping(self) -> None:
+    def on_stopping(self) -> None:
         """The stop of the server begins: still healthy, not ready any more."""
         self._pages.stopping = True
 

@@ -12,10 +12,10 @@ import pytest
 from pyroadrunner.config.check import Checked, check
 from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.raw import RawConfig
-from pyroadrunner.container.effective import EffectiveConfig
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.reloader import Outcome, Reloader
-from pyroadrunner.contracts import Prepared
+from pyroadrunner.container.running_config import RunningConfig
+from pyroadrunner.contracts import PreparedReload
 from support.plugins import Refused
 
 
@@ -32,14 +32,14 @@ class Plugin:
         self.notes = notes
         self.refuses = refuses
 
-    def live_keys(self) -> Collection[str]:
+    def reloadable_keys(self) -> Collection[str]:
         return ["size"]
 
-    async def prepare_reload(self, section: Section, whole: Mapping[str, Any]) -> Prepared:
+    async def prepare_reload(self, section: Section, whole: Mapping[str, Any]) -> PreparedReload:
         if self.refuses:
             raise Refused("no room")
         self.notes.append(f"{self.name} prepares {section.size} {section.address} {whole[self.name]}")
-        return Prepared(lambda: self.notes.append(f"{self.name} applies"), lambda: self.notes.append("discards"))
+        return PreparedReload(lambda: self.notes.append(f"{self.name} applies"), lambda: self.notes.append("discards"))
 
 
 class Running:
@@ -49,7 +49,7 @@ class Running:
         self.models = {plugin.name: Section for plugin in plugins}
         self.file: dict[str, Any] = {"version": "3", **sections}
         raw, checked = self.read()
-        self.effective = EffectiveConfig(raw, checked, self.models)
+        self.effective = RunningConfig(raw, checked, self.models)
         self.reloader = Reloader(self.read, sections=checked.sections, effective=self.effective, models=self.models)
         self.reloader.serve([*plugins, object()])
 

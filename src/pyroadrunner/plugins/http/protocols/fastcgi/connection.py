@@ -79,7 +79,7 @@ class FastCgiConnection(Transport):
 
     # -- what the listener calls -----------------------------------------------------------------------------------
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Let the current request end, take no other."""
         self._last = True
         if self._current is None or self._current.finished:

@@ -39,7 +39,7 @@ class FastCgiListener:
         """Wait until it has stopped."""
         await self._over.wait()
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
 
     async def drain(self) -> None:
@@ -53,7 +53,7 @@ class FastCgiListener:
             server.close()
         self._bound.refuse()
         for connection in list(self._connections):
-            connection.retire()
+            connection.close_after_response()
         self._look()
 
     async def finish(self, grace: float) -> None:

@@ -62,7 +62,7 @@ class Http10Connection(ForwardingConnection):
 
     # -- what the listener calls -----------------------------------------------------------------------------------
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Close behind the next answer. What is with the engine is the engine's business."""
         self._last = True
 

@@ -78,11 +78,11 @@ class Http10Listener:
         """Wait until it has stopped."""
         await self._engine.run()
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Another server has taken over the address: close each connection behind its next answer."""
-        self._engine.retire()
+        self._engine.close_after_response()
         for connection in self._connections:
-            connection.retire()
+            connection.close_after_response()
 
     async def drain(self) -> None:
         """Let nobody else in; return when those who are in have asked for something, after a second at most."""

@@ -78,7 +78,7 @@ class Http3Listener:
         """Wait until it has stopped."""
         await self._over.wait()
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """Nothing to do: aioquic has no way to say that a connection is to end."""
 
     async def drain(self) -> None:

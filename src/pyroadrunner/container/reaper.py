@@ -30,7 +30,7 @@ def reap(is_child: Callable[[int], bool]) -> list[int]:
         reaped.append(seen.si_pid)
 
 
-async def reap_for_ever(is_child: Callable[[int], bool]) -> None:
+async def reap_forever(is_child: Callable[[int], bool]) -> None:
     """Reap once a second. Not on SIGCHLD: that signal is the loop's own, for the children it watches."""
     while True:
         reap(is_child)

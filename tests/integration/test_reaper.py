@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyroadrunner.container.orphans import reap
+from pyroadrunner.container.reaper import reap
 
 
 def dead_child() -> int:

@@ -1,4 +1,4 @@
-"""The config the server runs with, for plugins that show it (``contracts.Effective``)."""
+"""The config the server runs with, for plugins that show it (``contracts.EffectiveConfig``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.secrets import masked
 
 
-class EffectiveConfig:
+class RunningConfig:
     """Built only when asked for. Secrets are masked: whoever reaches RPC must not learn them."""
 
     def __init__(self, raw: RawConfig, checked: Checked, models: Mapping[str, type[msgspec.Struct]]) -> None:
@@ -24,7 +24,7 @@ class EffectiveConfig:
         self._values: Mapping[KeyPath, Any] | None = None  # of a reload
 
     def __repr__(self) -> str:
-        return f"EffectiveConfig({self._raw!r})"
+        return f"RunningConfig({self._raw!r})"
 
     def as_dict(self) -> dict[str, Any]:
         """Every section with every value, the defaults too."""

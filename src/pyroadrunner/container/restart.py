@@ -40,12 +40,12 @@ _MOST_TEXT = 1 << 16  # bytes of a stand-in's words
 _log = Log("endure")
 
 
-class HandOverFailed(RoadRunnerError):
+class RestartFailed(RoadRunnerError):
     """The stand-in did not come up; the server goes on as it was."""
 
 
 @dataclass(frozen=True)
-class Origin:
+class LaunchContext:
     """How the process was started, for starting it again: dotenv files and ``-w`` have changed both since."""
 
     folder: str
@@ -86,14 +86,14 @@ class Role:
         stand_in: whether it stands in.
     """
 
-    def __init__(self, channel: socket.socket | None = None, *, relieves: int = 0) -> None:
-        self.stand_in = channel is not None and not relieves
+    def __init__(self, channel: socket.socket | None = None, *, replaces: int = 0) -> None:
+        self.stand_in = channel is not None and not replaces
         self._channel = channel
-        self._relieves = relieves
-        self._buried = False  # from then on its process id may be somebody else's
+        self._replaces = replaces
+        self._reaped = False  # from then on its process id may be somebody else's
 
     def __repr__(self) -> str:
-        return f"Role({'stand-in' if self.stand_in else f'relieves {self._relieves}' if self._relieves else 'first'})"
+        return f"Role({'stand-in' if self.stand_in else f'relieves {self._replaces}' if self._replaces else 'first'})"
 
     @classmethod
     def of(cls, env: MutableMapping[str, str]) -> Role:
@@ -109,11 +109,11 @@ class Role:
         channel = socket.socket(fileno=int(fd))
         channel.setblocking(False)
         takeover.begin()
-        return cls(channel, relieves=int(pid or 0))
+        return cls(channel, replaces=int(pid or 0))
 
     @property
     def successor(self) -> bool:
-        return self._relieves > 0
+        return self._replaces > 0
 
     async def ready(self) -> None:
         """Everything has started: new connections come here."""
@@ -134,10 +134,10 @@ class Role:
         if self._channel is not None:
             try:
                 self._channel.send(json.dumps(words).encode()[:_MOST_TEXT] + b"\n")
-            except OSError:  # nobody is there any more, which `alone` notices
+            except OSError:  # nobody is there any more, which `wait_until_released` notices
                 pass
 
-    async def alone(self) -> None:
+    async def wait_until_released(self) -> None:
         """As a stand-in: wait until the process we stand in for needs us no more."""
         if self._channel is not None and self.stand_in:
             try:
@@ -147,20 +147,20 @@ class Role:
         else:
             await asyncio.Event().wait()
 
-    async def bury(self) -> None:
+    async def reap(self) -> None:
         """As a successor: take the exit status of the stand-in, whose parent we are by our process id."""
-        while self._relieved_lives():  # noqa: ASYNC110 - its parent was another program
+        while self._replaced_runs():  # noqa: ASYNC110 - its parent was another program
             await asyncio.sleep(_EVERY_SECONDS)
 
-    def stop_relieved(self) -> None:
+    def stop_replaced(self) -> None:
         """As a successor that stops: ask the stand-in, which may still have requests, to stop as well.
 
         A second time: to do it at once.
         """
-        if self._relieved_lives():
-            os.kill(self._relieves, signal.SIGTERM)
+        if self._replaced_runs():
+            os.kill(self._replaces, signal.SIGTERM)
 
-    async def relieved_left(self, grace: float) -> None:
+    async def wait_replaced(self, grace: float) -> None:
         """As a successor that stops: wait for the end of the stand-in.
 
         Whoever runs us (systemd, a container) kills all that is left once we have gone. It is killed when it still runs
@@ -168,15 +168,15 @@ class Role:
         """
         try:
             async with asyncio.timeout(grace):
-                await self.bury()
+                await self.reap()
         except TimeoutError:
-            if self._relieved_lives():
-                os.kill(self._relieves, signal.SIGKILL)
+            if self._replaced_runs():
+                os.kill(self._replaces, signal.SIGKILL)
 
-    def _relieved_lives(self) -> bool:
-        if self._relieves and not self._buried:
-            self._buried = _ended(self._relieves)
-        return self._relieves > 0 and not self._buried
+    def _replaced_runs(self) -> bool:
+        if self._replaces and not self._reaped:
+            self._reaped = _ended(self._replaces)
+        return self._replaces > 0 and not self._reaped
 
 
 def _ended(pid: int) -> bool:
@@ -203,12 +203,12 @@ class StandIn:
         return f"StandIn({self._child!r})"
 
     @classmethod
-    def start(cls, origin: Origin) -> StandIn:
+    def start(cls, origin: LaunchContext) -> StandIn:
         """Start it. It may take over the addresses before :meth:`come_up` returns: from here on it is to be stopped in
         good order.
 
         Raises:
-            HandOverFailed: it can't be started.
+            RestartFailed: it can't be started.
         """
         takeover.allow_takeover()
         ours, theirs = socket.socketpair()
@@ -221,14 +221,14 @@ class StandIn:
         except OSError as wrong:
             ours.close()
             takeover.allow_takeover(on=False)
-            raise HandOverFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
+            raise RestartFailed(f"{origin.command[0]}: {wrong.strerror or wrong}") from wrong
         return cls(ours, child)
 
     async def come_up(self) -> None:
         """Wait until new connections come to it. When cancelled, it goes on as it is.
 
         Raises:
-            HandOverFailed: it does not come up, and has ended; the text has its words.
+            RestartFailed: it does not come up, and has ended; the text has its words.
         """
         words = await _line(self.channel)
         if words.get("ready"):
@@ -236,7 +236,7 @@ class StandIn:
         status = await self._child.wait(10.0)
         await self.leave(0.0)
         takeover.allow_takeover(on=False)
-        raise HandOverFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
+        raise RestartFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
     def stop(self) -> None:
         """Ask it to stop as the server does: nobody is to serve any more. A second time: to do it at once."""
