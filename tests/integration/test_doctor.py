@@ -18,15 +18,15 @@ from support.tls import Authority
 WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 
 
-def look(folder: Path, config: dict[str, Any] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
+def inspect(folder: Path, config: dict[str, Any] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit code, and the findings by what was looked at."""
     if config is not None:
         (folder / ".rr.yaml").write_text(yaml.safe_dump(completed(config)))
     done = rr("doctor", "--json", cwd=folder)
     assert done.stderr == ""
-    told = json.loads(done.stdout)
-    assert told["ok"] is (done.code == 0)
-    return done.code, {one["what"]: one for one in told["findings"]}
+    reported = json.loads(done.stdout)
+    assert reported["ok"] is (done.code == 0)
+    return done.code, {one["what"]: one for one in reported["findings"]}
 
 
 def config(*command: str, **sections: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def config(*command: str, **sections: Any) -> dict[str, Any]:
 
 
 def test_a_machine_that_is_ready(tmp_path: Path) -> None:
-    code, found = look(tmp_path, config())
+    code, found = inspect(tmp_path, config())
     assert code == 0
     assert found["version"]["found"].startswith("8.")
     assert "is free" in found["http.address"]["found"]
@@ -48,7 +48,7 @@ def test_a_machine_that_is_ready(tmp_path: Path) -> None:
 
 def test_workers_over_a_socket_are_started_elsewhere(tmp_path: Path) -> None:
     with Server(tmp_path, config(server={"command": [require_php(), str(WORKER)], "relay": f"unix://{tmp_path}/r"})):
-        code, found = look(tmp_path)
+        code, found = inspect(tmp_path)
     assert code == 0
     assert "held by a running server" in found["http.address"]["found"]
     assert "held by a running server" in found["server.relay"]["found"]
@@ -59,7 +59,7 @@ def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code, found = look(tmp_path, config(http={"address": f"127.0.0.1:{port}"}))
+        code, found = inspect(tmp_path, config(http={"address": f"127.0.0.1:{port}"}))
     assert code == 1
     assert found["http.address"]["verdict"] == "fail"
     assert f"process {os.getpid()} (" in found["http.address"]["found"]
@@ -71,7 +71,7 @@ def test_a_server_of_another_folder_is_in_the_way(tmp_path: Path) -> None:
     ours.mkdir()
     relay = {"command": [require_php(), str(WORKER)], "relay": f"unix://{tmp_path}/relay.sock"}
     with Server(theirs, config(server=relay)) as other:
-        code, found = look(ours, config(server=relay, http={"address": other.config["http"]["address"]}))
+        code, found = inspect(ours, config(server=relay, http={"address": other.config["http"]["address"]}))
     assert code == 1
     for key in ("http.address", "server.relay"):
         assert found[key]["verdict"] == "fail"
@@ -88,14 +88,14 @@ def test_a_unix_socket_of_another_program_is_in_the_way(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "http.sock"))
         other.listen()
-        code, found = look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
+        code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
     assert code == 1
     assert f"is held by process {os.getpid()} (" in found["http.address"]["found"]
     # Nobody listens any more: the server replaces the file.
-    assert look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))[0] == 0
+    assert inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))[0] == 0
     (tmp_path / "http.sock").unlink()
     (tmp_path / "http.sock").write_text("data")
-    code, found = look(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
+    code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
     assert (code, "is there and is no socket" in found["http.address"]["found"]) == (1, True)
 
 
@@ -105,7 +105,7 @@ def test_two_sections_on_one_address(tmp_path: Path) -> None:
         f'version: "3"\nrpc:\n  listen: tcp://127.0.0.1:{free_port()}\nstatus:\n  address: 127.0.0.1:{port}\n'
         f"metrics:\n  address: :{port}\n"
     )
-    code, found = look(tmp_path)
+    code, found = inspect(tmp_path)
     assert code == 1
     places = [found["metrics.address"]["found"], found["status.address"]["found"]]
     assert places == [
@@ -119,7 +119,7 @@ def test_two_sections_on_one_address(tmp_path: Path) -> None:
 
 def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
     http = {"middleware": ["static"], "static": {"dir": "public"}, "pool": {"num_workers": 1}}
-    code, found = look(tmp_path, config(http=http))
+    code, found = inspect(tmp_path, config(http=http))
     assert code == 1
     assert found["http.static.dir"]["verdict"] == "fail"
     assert found["http.static.dir"]["found"].startswith(".rr.yaml:")
@@ -127,13 +127,13 @@ def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
     checked = rr("config", "check", cwd=tmp_path)
     assert (checked.code, "http.static.dir: public is no folder" in checked.stdout) == (1, True)
     (tmp_path / "public").mkdir()
-    assert look(tmp_path, config(http=http))[0] == 0
+    assert inspect(tmp_path, config(http=http))[0] == 0
 
 
 def test_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
     good = Authority(tmp_path).server()
     ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(good.cert), "key": "gone.key"}
-    code, found = look(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
+    code, found = inspect(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
     assert code == 1
     assert found["http.ssl.key"]["verdict"] == "fail"
     assert f"http.ssl.key: key file 'gone.key' does not exists (looked in {tmp_path})" in found["http.ssl.key"]["found"]
@@ -149,7 +149,7 @@ def test_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
 def test_a_certificate_that_has_expired_is_a_warning(tmp_path: Path) -> None:
     expired = Authority(tmp_path).server(expired=True)
     ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(expired.cert), "key": str(expired.key)}
-    code, found = look(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
+    code, found = inspect(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
     assert code == 0
     words = f"the certificate in '{expired.cert}' expired on 2001-01-01 00:00 UTC"
     assert found["http.ssl.cert"]["verdict"] == "warn"
@@ -164,13 +164,13 @@ def test_redis_with_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
     redis = {"addrs": "127.0.0.1:1", "tls": {"root_ca": "/no/ca.pem"}}
     kv = {"fast": {"driver": "redis", "config": redis}, "redis": {"driver": "redis"}}
     lock = {"driver": "redis", "config": redis}
-    _, found = look(tmp_path, config(kv=kv, lock=lock, redis=redis))
+    _, found = inspect(tmp_path, config(kv=kv, lock=lock, redis=redis))
     for key in ("kv.fast.config", "lock.config", "redis"):
         assert "root_ca file '/no/ca.pem' does not exists" in found[f"{key}.tls.root_ca"]["found"]
 
 
 def test_workers_that_do_not_come_up(tmp_path: Path) -> None:
-    code, found = look(tmp_path, config(sys.executable, "-c", "import sys; sys.exit('no database')"))
+    code, found = inspect(tmp_path, config(sys.executable, "-c", "import sys; sys.exit('no database')"))
     assert code == 1
     [worker] = [one for what, one in found.items() if what.startswith("http: ")]
     assert worker["verdict"] == "fail"
@@ -178,7 +178,7 @@ def test_workers_that_do_not_come_up(tmp_path: Path) -> None:
 
 
 def test_a_php_that_is_not_there(tmp_path: Path) -> None:
-    code, found = look(tmp_path, config("php-of-tomorrow", "worker.php"))
+    code, found = inspect(tmp_path, config("php-of-tomorrow", "worker.php"))
     assert code == 1
     assert found["php-of-tomorrow"]["found"] == "not found"
 
@@ -192,7 +192,7 @@ def test_brokers(tmp_path: Path) -> None:
             "fast": {"driver": "redis", "config": {"addrs": [there]}},
             "gone": {"driver": "memcached", "config": {"addr": ["127.0.0.1:1"]}},
         }
-        code, found = look(tmp_path, config(kv=stores, lock={"driver": "redis", "config": {"addrs": there}}))
+        code, found = inspect(tmp_path, config(kv=stores, lock={"driver": "redis", "config": {"addrs": there}}))
     assert code == 1
     assert found["lock.config.addrs"]["found"] == f"{there} answers"
     assert found["lock.driver"]["found"] == "the modules redis, hiredis are installed"
@@ -202,14 +202,14 @@ def test_brokers(tmp_path: Path) -> None:
 
 def test_faults_of_the_config_do_not_hide_the_rest(tmp_path: Path) -> None:
     broken = config(http={"pool": {"num_workers": "many"}}, logs={"output": ["/proc/none/rr.log"]})
-    code, found = look(tmp_path, broken)
+    code, found = inspect(tmp_path, broken)
     assert code == 1
     assert ".rr.yaml:" in found["http.pool.num_workers"]["found"]
     assert found["rpc.listen"]["verdict"] == "ok"
 
 
 def test_no_config_at_all(tmp_path: Path) -> None:
-    code, found = look(tmp_path)
+    code, found = inspect(tmp_path)
     assert code == 1
     assert "no such file" in found["config"]["found"]
     assert found["memory"]["verdict"] in ("ok", "warn")

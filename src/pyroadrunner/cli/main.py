@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return FAILED
     except Exception as bug:
-        _tell_bug(bug)
+        _report_bug(bug)
         return FAILED
 
 
@@ -233,7 +233,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
 }
 
 
-def _tell_bug(bug: Exception) -> None:
+def _report_bug(bug: Exception) -> None:
     import traceback
 
     complain("".join(traceback.format_exception(bug)).rstrip())

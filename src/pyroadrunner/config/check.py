@@ -19,7 +19,10 @@ from dataclasses import dataclass
 import msgspec
 
 from pyroadrunner.config.errors import ConfigError, Fault
-from pyroadrunner.config.known import (
+from pyroadrunner.config.origin import KeyPath, dotted
+from pyroadrunner.config.raw import RawConfig
+from pyroadrunner.config.section import SectionReader, found_by, suggest
+from pyroadrunner.config.sections import (
     KNOWN_SECTIONS,
     NEED_SERVER,
     OBSOLETE_SECTIONS,
@@ -27,9 +30,6 @@ from pyroadrunner.config.known import (
     STORAGE_SECTIONS,
     is_private,
 )
-from pyroadrunner.config.origin import KeyPath, dotted
-from pyroadrunner.config.raw import RawConfig
-from pyroadrunner.config.section import SectionReader, found_by, suggest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,11 @@ import msgspec
 
 from pyroadrunner.config.check import Checked
 from pyroadrunner.config.durations import format_duration
-from pyroadrunner.config.known import ALWAYS_ON
 from pyroadrunner.config.origin import KeyPath
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.secrets import is_secret, masked
 from pyroadrunner.config.section import fields_of, named_field, plain_type
+from pyroadrunner.config.sections import ALWAYS_ON
 from pyroadrunner.config.values import Unreadable, to_map
 
 DEFAULT = "default"

@@ -10,8 +10,8 @@ from pyroadrunner.config.errors import ConfigError, Fault
 from pyroadrunner.config.expand import expand_layer
 from pyroadrunner.config.files import read_config
 from pyroadrunner.config.keys import Layer
-from pyroadrunner.config.known import OWN_KEYS
 from pyroadrunner.config.origin import Origin
+from pyroadrunner.config.sections import OWN_KEYS
 
 
 def apply_includes(layer: Layer, env: Mapping[str, str]) -> None:

@@ -17,9 +17,9 @@ import msgspec
 from msgspec import inspect
 
 from pyroadrunner.config.durations import NANOSECONDS, format_duration
-from pyroadrunner.config.known import KNOWN_SECTIONS, STORAGE_SECTIONS
 from pyroadrunner.config.partial import Partial
 from pyroadrunner.config.section import fields_of, named_field, plain_type
+from pyroadrunner.config.sections import KNOWN_SECTIONS, STORAGE_SECTIONS
 
 Schema = dict[str, Any]
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from pyroadrunner.config.command_line import split_command
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.secrets import masked
-from pyroadrunner.config.words import split_command
 
 # Seconds. "10s", "1m30s", "500ms"; a bare integer is nanoseconds, as in RoadRunner.
 Duration = Annotated[float, Meta(extra={"rr": "duration"})]
@@ -174,7 +174,7 @@ def to_string_list(value: object) -> list[str]:
 
 
 def to_command(value: object) -> list[str]:
-    """Arguments: a list of two or more as they are; one string (or a list of one) is split by ``words.py``."""
+    """Arguments: a list of two or more as they are; one string (or a list of one) is split by ``command_line.py``."""
     expected = "a command: a string, or a list of arguments"
     words = [to_string(item) for item in value] if isinstance(value, list) else [value]
     if len(words) != 1:

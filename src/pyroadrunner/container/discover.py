@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pyroadrunner.config.known import NEED_SERVER
+from pyroadrunner.config.sections import NEED_SERVER
 from pyroadrunner.container.errors import NotLoaded, PluginError
 
 GROUP = "pyroadrunner.plugins"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.serve.watch import Watcher, split, told
+from pyroadrunner.cli.serve.watch import Watcher, describe_changes, split
 from pyroadrunner.errors import RoadRunnerError
 
 
@@ -54,9 +54,9 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_the_line_names_one_file_and_counts_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert told([f"{tmp_path}/src/a.php"]) == "src/a.php changed"
-    assert told([f"{tmp_path}/src/a.php", f"{tmp_path}/src/b.php"]) == "src/a.php (and 1 more) changed"
-    assert told(["/elsewhere/a.php"]) == "/elsewhere/a.php changed"
+    assert describe_changes([f"{tmp_path}/src/a.php"]) == "src/a.php changed"
+    assert describe_changes([f"{tmp_path}/src/a.php", f"{tmp_path}/src/b.php"]) == "src/a.php (and 1 more) changed"
+    assert describe_changes(["/elsewhere/a.php"]) == "/elsewhere/a.php changed"
 
 
 def test_values_of_the_flag() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyroadrunner.cli.console import say
-from pyroadrunner.cli.doctor import boot, brokers, extras, machine, php, places, render
+from pyroadrunner.cli.doctor import endpoints, extras, machine, php, remote_servers, render, worker_start
 from pyroadrunner.cli.doctor.finding import Finding, Verdict, fail, ok, warn
 from pyroadrunner.config.check import Checked, absent, check, doubtful
 from pyroadrunner.config.errors import ConfigError
@@ -29,7 +29,7 @@ def run(options: LoadOptions, *, as_json: bool) -> int:
     Returns:
         1 when something is found for which the server will not start or not serve, else 0.
     """
-    findings = list(look(options))
+    findings = list(inspect(options))
     if as_json:
         say(render.as_json(findings))
     else:
@@ -38,37 +38,39 @@ def run(options: LoadOptions, *, as_json: bool) -> int:
     return 1 if render.failed(findings) else 0
 
 
-def look(options: LoadOptions) -> Iterator[Finding]:
+def inspect(options: LoadOptions) -> Iterator[Finding]:
     """All findings, part by part."""
     models = section_models()
     try:
         raw = load(options)
     except ConfigError as wrong:
-        yield from machine.look(0)
+        yield from machine.inspect(0)
         for fault in wrong.faults:
             yield fail(_CONFIG, "config", str(fault), "the rest can't be looked at without it")
-        yield from php.look("php", protobuf=False)
+        yield from php.inspect("php", protobuf=False)
         return
     checked = check(raw, models)
     effective = RunningConfig(raw, checked, models).as_dict()
-    pools = list(boot.kinds(checked.sections))
-    yield from machine.look(sum(pool.workers_wanted() for _, pool in pools))
+    pools = list(worker_start.kinds(checked.sections))
+    yield from machine.inspect(sum(pool.workers_wanted() for _, pool in pools))
     yield from _config(raw, checked)
     yield from _php(checked, effective)
-    yield from (extras.look(need) for need in extras.needs(effective, experimental=options.experimental))
+    yield from (extras.inspect(need) for need in extras.needs(effective, experimental=options.experimental))
     yield from (_with_line(raw, finding) for finding in _places(raw, effective))
-    yield from (_with_line(raw, brokers.look(*one)) for one in brokers.brokers(effective))
+    yield from (_with_line(raw, remote_servers.inspect(*one)) for one in remote_servers.brokers(effective))
     server = checked.sections.get("server")
     if isinstance(server, ServerConfig):
-        yield from (boot.look(server, name, pool, boot.rpc_of(effective)) for name, pool in pools)
+        yield from (worker_start.inspect(server, name, pool, worker_start.rpc_of(effective)) for name, pool in pools)
 
 
 def _places(raw: RawConfig, effective: Mapping[str, Any]) -> Iterator[Finding]:
-    addresses = list(places.addresses(effective))
-    twice = {key: places.twice(key, text, other, _line(raw, other)) for key, text, other in places.shared(addresses)}
+    addresses = list(endpoints.addresses(effective))
+    twice = {
+        key: endpoints.twice(key, text, other, _line(raw, other)) for key, text, other in endpoints.shared(addresses)
+    }
     for key, text in addresses:
-        yield twice.get(key) or places.listen(key, text, raw.path)
-    yield from (places.folder(key, path) for key, path in places.folders(effective))
+        yield twice.get(key) or endpoints.listen(key, text, raw.path)
+    yield from (endpoints.folder(key, path) for key, path in endpoints.folders(effective))
 
 
 def _with_line(raw: RawConfig, finding: Finding) -> Finding:
@@ -98,8 +100,8 @@ def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
 def _php(checked: Checked, effective: Mapping[str, Any]) -> Iterator[Finding]:
     server = checked.sections.get("server")
     commands = [server.command] if isinstance(server, ServerConfig) else []
-    commands += [pool.command for _, pool in boot.kinds(checked.sections) if pool.command]
-    protobuf = places.value(effective, "http.codec") == "protobuf"
+    commands += [pool.command for _, pool in worker_start.kinds(checked.sections) if pool.command]
+    protobuf = endpoints.value(effective, "http.codec") == "protobuf"
     for binary in dict.fromkeys(php.binary_of(command) for command in commands):
         if binary:
-            yield from php.look(binary, protobuf=protobuf)
+            yield from php.inspect(binary, protobuf=protobuf)

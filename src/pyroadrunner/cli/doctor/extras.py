@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from pyroadrunner.cli.doctor.endpoints import value
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
-from pyroadrunner.cli.doctor.places import value
 
 _PART = "packages"
 _ACME = ("acme", "josepy", "cryptography")
@@ -69,7 +69,7 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
             yield Need(f"kv.{name}.driver", _REDIS, "redis")
 
 
-def look(need: Need) -> Finding:
+def inspect(need: Need) -> Finding:
     """Whether its modules are installed."""
     missing = [module for module in need.modules if not _is_there(module)]
     if not missing:

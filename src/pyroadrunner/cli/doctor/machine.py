@@ -22,7 +22,7 @@ _LEAST_FILES = 4096  # descriptors: three for a worker, one for a connection
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def look(workers: int) -> Iterator[Finding]:
+def inspect(workers: int) -> Iterator[Finding]:
     """What there is.
 
     Args:

@@ -31,7 +31,7 @@ def binary_of(command: Sequence[str]) -> str:
     return command[0] if program.startswith("php") else ""
 
 
-def look(binary: str, *, protobuf: bool) -> Iterator[Finding]:
+def inspect(binary: str, *, protobuf: bool) -> Iterator[Finding]:
     """What a PHP is like.
 
     Args:
@@ -46,45 +46,45 @@ def look(binary: str, *, protobuf: bool) -> Iterator[Finding]:
         return
     try:
         asked = subprocess.run([path, "-r", _ASK], capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL)
-        told = json.loads(asked.stdout[asked.stdout.index(b"{") :])
+        reported = json.loads(asked.stdout[asked.stdout.index(b"{") :])
     except (OSError, subprocess.TimeoutExpired, ValueError) as wrong:
         yield fail(_PART, binary, f"{path} can't be asked: {wrong}", f"run {path} -v and see what it says")
         return
-    yield from judge(told, path, protobuf=protobuf)
+    yield from judge(reported, path, protobuf=protobuf)
 
 
-def judge(told: dict[str, Any], path: str, *, protobuf: bool) -> Iterator[Finding]:
+def judge(reported: dict[str, Any], path: str, *, protobuf: bool) -> Iterator[Finding]:
     """What to think of what a PHP said of itself. Pure."""
-    version = str(told["version"])
+    version = str(reported["version"])
     numbers = tuple(int(part) for part in version.split(".")[:2])
-    found = f"{version} ({path}, {told['ini'] or 'no php.ini'}, memory_limit {told['memory_limit']})"
+    found = f"{version} ({path}, {reported['ini'] or 'no php.ini'}, memory_limit {reported['memory_limit']})"
     if numbers < _OLDEST:
         yield warn(_PART, "version", found, "worker packages want PHP 8.1 or newer")
     else:
         yield ok(_PART, "version", found)
-    yield _extension(told, "json", fail, "without it workers can't read a request: install php-json")
+    yield _extension(reported, "json", fail, "without it workers can't read a request: install php-json")
     yield _extension(
-        told, "sockets", warn, "needed for RPC from PHP (spiral/goridge) and for server.relay over a socket"
+        reported, "sockets", warn, "needed for RPC from PHP (spiral/goridge) and for server.relay over a socket"
     )
-    yield _extension(told, "pcntl", warn, "frameworks use it for signals and time limits of jobs")
+    yield _extension(reported, "pcntl", warn, "frameworks use it for signals and time limits of jobs")
     if protobuf:
-        yield _extension(told, "protobuf", warn, "the codec is protobuf; without the extension it is slow in PHP")
-    if not told["opcache"]:
+        yield _extension(reported, "protobuf", warn, "the codec is protobuf; without the extension it is slow in PHP")
+    if not reported["opcache"]:
         yield warn(
             _PART, "opcache", "missing", "each worker compiles all code anew when it starts: install php-opcache"
         )
-    elif not told["opcache_cli"]:
+    elif not reported["opcache_cli"]:
         todo = "workers are command line processes: set opcache.enable_cli=1 in php.ini; then the JIT can be used, too"
         yield warn(_PART, "opcache", "off for the command line", todo)
     else:
         yield ok(_PART, "opcache", "on for the command line")
-    if told["xdebug"]:
+    if reported["xdebug"]:
         yield warn(_PART, "xdebug", "loaded", "it makes every request slow; leave it out in production")
-    if told["display_errors"] in ("1", "on", "stdout"):
+    if reported["display_errors"] in ("1", "on", "stdout"):
         todo = "warnings are printed where answers go; set display_errors=stderr"
         yield warn(_PART, "display_errors", "on, to stdout", todo)
 
 
-def _extension(told: dict[str, Any], name: str, otherwise: Any, todo: str) -> Finding:
-    finding: Finding = ok(_PART, name, "there") if told[name] else otherwise(_PART, name, "missing", todo)
+def _extension(reported: dict[str, Any], name: str, otherwise: Any, todo: str) -> Finding:
+    finding: Finding = ok(_PART, name, "there") if reported[name] else otherwise(_PART, name, "missing", todo)
     return finding

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pyroadrunner.cli.workers.figures import count, lasting
+from pyroadrunner.cli.workers.humanize import count, duration
 from pyroadrunner.cli.workers.table import Cell, cut, draw
 
 _WIDTH = 80  # of a value in a table
@@ -57,7 +57,7 @@ def times(found: Mapping[str, float | None], now: float) -> str:
         [
             Cell(key),
             Cell("never" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")),
-            Cell("" if moment is None else lasting(moment - now)),
+            Cell("" if moment is None else duration(moment - now)),
         ]
         for key, moment in found.items()
     ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyroadrunner.cli.workers.figures import count, lasting
+from pyroadrunner.cli.workers.humanize import count, duration
 from pyroadrunner.cli.workers.table import Cell, cut, draw
 
 _WIDTH = 60  # of a name or an id
@@ -25,7 +25,7 @@ def locks(found: Sequence[Mapping[str, Any]]) -> str:
             Cell(_shown(lock["resource"])),
             Cell("exclusive" if lock["exclusive"] else "read"),
             Cell(_shown(holder["id"])),
-            Cell(lasting(holder["ttl"] / 1_000_000) if holder["ttl"] else "for ever"),
+            Cell(duration(holder["ttl"] / 1_000_000) if holder["ttl"] else "for ever"),
             Cell(str(holder["token"])),
             Cell(count(len(lock["waiting"]))),
         ]

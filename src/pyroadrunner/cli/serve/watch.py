@@ -75,7 +75,7 @@ class Watcher:
             await self._reload()  # the log says what came of it
         counting = [path for path in paths if path != self._config and self.counts(path)]
         if counting:
-            await self._replace(plugins, told(counting))
+            await self._replace(plugins, describe_changes(counting))
 
     def counts(self, path: str) -> bool:
         """Whether a change of this file is one of the workers' code."""
@@ -103,7 +103,7 @@ class Watcher:
             self._say(f"[INFO] {what}: new workers for {', '.join(done)} in {time.monotonic() - began:.2f} s")
 
 
-def told(paths: Sequence[str]) -> str:
+def describe_changes(paths: Sequence[str]) -> str:
     """The first of the changed files, as seen from here, and how many more."""
     first = os.path.relpath(paths[0])
     name = paths[0] if first.startswith("..") else first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyroadrunner.cli.workers import figures
+from pyroadrunner.cli.workers import humanize
 from pyroadrunner.cli.workers.table import printable
 
 _SHOWN = 3  # requests
@@ -31,8 +31,8 @@ def waiting_for(workers: Sequence[dict[str, Any]] | None, now: float) -> str:
 
 def _request(worker: dict[str, Any], now: float) -> str:
     since = worker.get("activitySince", 0)
-    lasting = f" ({figures.lasting(now - since / 1e9)})" if since else ""
-    return f"{printable(worker['activity'])}{lasting}"
+    duration = f" ({humanize.duration(now - since / 1e9)})" if since else ""
+    return f"{printable(worker['activity'])}{duration}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -29,7 +29,7 @@ def run(options: LoadOptions, plugins: Sequence[str], *, interactive: bool, as_j
     """
     address = server_address(options)
     if interactive and not as_json:
-        from pyroadrunner.cli.workers.live import watch
+        from pyroadrunner.cli.workers.watch import watch
 
         return watch(address, plugins)
     with RpcClient(address) as server:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pyroadrunner.cli.workers import figures
+from pyroadrunner.cli.workers import humanize
 from pyroadrunner.cli.workers.snapshot import PluginView
 from pyroadrunner.cli.workers.table import MAX_WIDTH, Cell, draw, paint
 
@@ -74,10 +74,10 @@ def _columns(view: PluginView, now: float, live: bool) -> list[Column]:
     columns: list[Column] = [
         ("PID", lambda worker: Cell(str(worker["pid"]))),
         ("STATUS", lambda worker: Cell(worker["statusStr"], _COLOURS.get(worker["statusStr"], ""))),
-        ("EXECS", lambda worker: Cell(figures.count(worker["numExecs"]))),
-        ("MEMORY", lambda worker: Cell(figures.size(worker["memoryUsage"]))),
-        ("CPU %", lambda worker: Cell(figures.percent(worker["CPUPercent"]))),
-        ("CREATED", lambda worker: Cell(figures.ago(now - worker["created"] / 1e9))),
+        ("EXECS", lambda worker: Cell(humanize.count(worker["numExecs"]))),
+        ("MEMORY", lambda worker: Cell(humanize.size(worker["memoryUsage"]))),
+        ("CPU %", lambda worker: Cell(humanize.percent(worker["CPUPercent"]))),
+        ("CREATED", lambda worker: Cell(humanize.ago(now - worker["created"] / 1e9))),
     ]
     if len({worker.get("pool") for worker in view.workers}) > 1:
         columns.insert(1, ("POOL", lambda worker: Cell(worker["pool"])))
@@ -89,14 +89,14 @@ def _columns(view: PluginView, now: float, live: bool) -> list[Column]:
 
 def _busy_for(worker: Worker, now: float) -> str:
     since = worker.get("activitySince", 0)
-    return figures.lasting(now - since / 1e9) if since else ""
+    return humanize.duration(now - since / 1e9) if since else ""
 
 
 def _service_columns() -> list[Column]:
     return [
         ("PID", lambda worker: Cell(str(worker["pid"]))),
-        ("MEMORY", lambda worker: Cell(figures.size(worker["memoryUsage"]))),
-        ("CPU %", lambda worker: Cell(figures.percent(worker["CPUPercent"]))),
+        ("MEMORY", lambda worker: Cell(humanize.size(worker["memoryUsage"]))),
+        ("CPU %", lambda worker: Cell(humanize.percent(worker["CPUPercent"]))),
         ("COMMAND", lambda worker: Cell(worker["command"])),
     ]
 

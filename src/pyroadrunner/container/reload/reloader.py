@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from pyroadrunner.config.check import Checked
-from pyroadrunner.config.known import ALWAYS_ON
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.section import named_field
+from pyroadrunner.config.sections import ALWAYS_ON
 from pyroadrunner.container.reload.diff import (
     SECTION,
     Change,

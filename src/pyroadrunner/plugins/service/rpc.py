@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyroadrunner.config.words import split_command
+from pyroadrunner.config.command_line import split_command
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.plugins.service.config import ServiceConfig
 from pyroadrunner.plugins.service.errors import BadCommand, NoProcesses, NotRunning

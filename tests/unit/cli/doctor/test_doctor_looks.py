@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.cli.doctor import brokers, machine, php, places
+from pyroadrunner.cli.doctor import endpoints, machine, php, remote_servers
 from pyroadrunner.cli.doctor.finding import Verdict
 from pyroadrunner.cli.doctor.holders import Holder
 
@@ -27,8 +27,8 @@ PHP = {
 }
 
 
-def verdicts(told: dict[str, Any], *, protobuf: bool = False) -> dict[str, Verdict]:
-    return {one.what: one.verdict for one in php.judge(told, "/usr/bin/php", protobuf=protobuf)}
+def verdicts(reported: dict[str, Any], *, protobuf: bool = False) -> dict[str, Verdict]:
+    return {one.what: one.verdict for one in php.judge(reported, "/usr/bin/php", protobuf=protobuf)}
 
 
 def test_a_good_php_gives_no_warning() -> None:
@@ -87,12 +87,12 @@ def test_the_addresses_of_a_config() -> None:
         "tcp": {"servers": {"smtp": {"addr": ":25"}}},
     }
     found = [("http.address", ":80"), ("rpc.listen", "tcp://127.0.0.1:6001"), ("tcp.servers.smtp.addr", ":25")]
-    assert list(places.addresses(config)) == found
+    assert list(endpoints.addresses(config)) == found
     config["http"]["ssl"]["acme"] = {"email": "me@example.com"}
-    assert ("http.ssl.address", ":443") in list(places.addresses(config))
+    assert ("http.ssl.address", ":443") in list(endpoints.addresses(config))
     del config["http"]["ssl"]["acme"]
     config["http"]["ssl"]["cert"] = "a.pem"
-    assert ("http.ssl.address", ":443") in list(places.addresses(config))
+    assert ("http.ssl.address", ":443") in list(endpoints.addresses(config))
 
 
 def test_the_folders_of_a_config() -> None:
@@ -101,7 +101,7 @@ def test_the_folders_of_a_config() -> None:
         "logs": {"output": ["stderr", "log/a.log", "b.log"]},
         "kv": {"boxes": {"driver": "boltdb", "config": {"file": "data/rr.db"}}, "mem": {"driver": "memory"}},
     }
-    assert list(places.folders(config)) == [
+    assert list(endpoints.folders(config)) == [
         ("http.uploads.dir", "up"),
         ("logs.output", "log"),
         ("logs.output", "."),
@@ -119,7 +119,7 @@ def test_the_brokers_of_a_config() -> None:
             "own": {"driver": "memory"},
         },
     }
-    assert list(brokers.brokers(config)) == [
+    assert list(remote_servers.brokers(config)) == [
         ("amqp.addr", "rabbit", 5672),
         ("kafka.brokers", "a", 1),
         ("kafka.brokers", "b", 9092),
@@ -173,12 +173,12 @@ def test_what_a_control_group_has_left(tmp_path: Path, files: dict[str, str], fr
 )
 def test_two_sections_on_one_address(one: str, other: str, clash: bool) -> None:
     found = [("http.address", other, "rpc.listen")] if clash else []
-    assert list(places.shared([("rpc.listen", one), ("http.address", other)])) == found
+    assert list(endpoints.shared([("rpc.listen", one), ("http.address", other)])) == found
 
 
 def test_no_host_is_ipv4_alone_in_http_and_everything_elsewhere() -> None:
-    assert list(places.shared([("http.address", ":80"), ("rpc.listen", "tcp://[::1]:80")])) == []
-    assert list(places.shared([("rpc.listen", "tcp://:80"), ("http.address", "[::1]:80")])) != []
+    assert list(endpoints.shared([("http.address", ":80"), ("rpc.listen", "tcp://[::1]:80")])) == []
+    assert list(endpoints.shared([("rpc.listen", "tcp://:80"), ("http.address", "[::1]:80")])) != []
 
 
 def server(*arguments: str, python: bool = True, folder: str = "/srv/app") -> Holder:
@@ -204,18 +204,18 @@ def server(*arguments: str, python: bool = True, folder: str = "/srv/app") -> Ho
 )
 def test_the_running_server_of_a_config(holder: Holder, ours: bool) -> None:
     assert holder.is_server_of("/srv/app/.rr.yaml") is ours
-    found = places.held("http.address", ":80", [Holder(8, "rr"), holder], "/srv/app/.rr.yaml")
+    found = endpoints.held("http.address", ":80", [Holder(8, "rr"), holder], "/srv/app/.rr.yaml")
     assert found.verdict is (Verdict.OK if ours else Verdict.FAIL)
 
 
 def test_whoever_has_an_address_is_named() -> None:
     nginx = Holder(3, "nginx", "/", ("nginx: master process",))
     other = server("serve", folder="/srv/other")
-    found = places.held("http.address", ":80", [nginx, other], "/srv/app/.rr.yaml")
+    found = endpoints.held("http.address", ":80", [nginx, other], "/srv/app/.rr.yaml")
     assert found.found == ":80 is held by process 3 (nginx) and process 7 (/srv/rr/bin/rr serve in /srv/other)"
-    assert "a process of another user" in places.held("http.address", ":80", [], "/srv/app/.rr.yaml").found
+    assert "a process of another user" in endpoints.held("http.address", ":80", [], "/srv/app/.rr.yaml").found
 
 
 def test_a_socket_that_systemd_opened_is_no_fault() -> None:
     systemd = Holder(1, "systemd", "/", ("/sbin/init",))
-    assert places.held("http.address", ":80", [systemd], "/srv/app/.rr.yaml").verdict is Verdict.OK
+    assert endpoints.held("http.address", ":80", [systemd], "/srv/app/.rr.yaml").verdict is Verdict.OK

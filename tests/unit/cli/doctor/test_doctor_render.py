@@ -29,9 +29,9 @@ def test_findings_stand_under_their_part_with_what_to_do() -> None:
 
 
 def test_json_has_the_same() -> None:
-    told = json.loads(as_json(FINDINGS))
-    assert told["ok"] is False
-    assert told["findings"][1] == {
+    reported = json.loads(as_json(FINDINGS))
+    assert reported["ok"] is False
+    assert reported["findings"][1] == {
         "part": "PHP",
         "verdict": "warn",
         "what": "opcache",

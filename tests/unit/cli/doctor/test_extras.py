@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.cli.doctor.extras import Need, look, needs
+from pyroadrunner.cli.doctor.extras import Need, inspect, needs
 from pyroadrunner.cli.doctor.finding import Verdict
 
 
@@ -73,20 +73,22 @@ def test_an_exporter_has_a_package_of_its_own(otel: dict[str, str], module: str)
 )
 def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
     """Here all of them are installed."""
-    findings = [look(need) for need in needs(config, experimental=True)]
+    findings = [inspect(need) for need in needs(config, experimental=True)]
     assert findings
     assert {finding.verdict for finding in findings} == {Verdict.OK}
 
 
 def test_what_is_missing_is_told_with_the_command_that_brings_it() -> None:
-    found = look(Need("otel", ("msgspec", "opentelemetry_of_tomorrow.sdk"), "otel"))
+    found = inspect(Need("otel", ("msgspec", "opentelemetry_of_tomorrow.sdk"), "otel"))
     assert (found.verdict, found.todo) == (Verdict.FAIL, "pip install 'pyroadrunner[otel]'")
     assert found.found == "the module opentelemetry_of_tomorrow.sdk is not installed"
-    assert look(Need("rpc", ("msgspec", "yaml"), "")).found == "the modules msgspec, yaml are installed"
+    assert inspect(Need("rpc", ("msgspec", "yaml"), "")).found == "the modules msgspec, yaml are installed"
 
 
 def test_what_only_makes_less_of_it_is_a_warning() -> None:
-    found = look(Need("http.gzip.encodings: br", ("brotli_of_tomorrow",), "compress", "br is not offered to clients"))
+    found = inspect(
+        Need("http.gzip.encodings: br", ("brotli_of_tomorrow",), "compress", "br is not offered to clients")
+    )
     assert found.verdict is Verdict.WARN
     assert found.found == "the module brotli_of_tomorrow is not installed, so br is not offered to clients"
     assert found.todo == "pip install 'pyroadrunner[compress]'"

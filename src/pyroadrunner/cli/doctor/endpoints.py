@@ -98,9 +98,12 @@ def twice(key: str, text: str, earlier: str, where: str) -> Finding:
     Args:
         where: file and line of the earlier one; may be empty.
     """
-    place = f" ({where})" if where else ""
+    host_and_port = f" ({where})" if where else ""
     return fail(
-        _PART, key, f"{text} is the address of {earlier}{place}, too", "set another port or path for one of them"
+        _PART,
+        key,
+        f"{text} is the address of {earlier}{host_and_port}, too",
+        "set another port or path for one of them",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok
-from pyroadrunner.config.known import NEED_SERVER
+from pyroadrunner.config.sections import NEED_SERVER
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
@@ -33,7 +33,7 @@ def kinds(sections: Mapping[str, msgspec.Struct]) -> Iterator[tuple[str, PoolCon
             yield name, pool
 
 
-def look(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> Finding:
+def inspect(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> Finding:
     """Start one worker as the server would, and stop it.
 
     Args:

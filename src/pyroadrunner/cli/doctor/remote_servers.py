@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pyroadrunner.cli.doctor.endpoints import value
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok
-from pyroadrunner.cli.doctor.places import value
 
 _PART = "brokers"
 _PATIENCE = 2.0  # seconds
@@ -33,20 +33,20 @@ def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """
     for key, port in _SECTIONS.items():
         for text in _texts(value(config, key)):
-            yield key, *place(text, port)
+            yield key, *host_and_port(text, port)
     if value(config, "lock.driver") == "redis" and value(config, "redis.addrs") is None:
         field, port, default = _STORES["redis"]
         for text in _texts(value(config, f"lock.config.{field}")) or [default]:
-            yield f"lock.config.{field}", *place(text, port)
+            yield f"lock.config.{field}", *host_and_port(text, port)
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") in _STORES:
             field, port, default = _STORES[store["driver"]]
             for text in _texts(value(store, f"config.{field}")) or [default]:
-                yield f"kv.{name}.config.{field}", *place(text, port)
+                yield f"kv.{name}.config.{field}", *host_and_port(text, port)
 
 
-def place(text: str, port: int) -> tuple[str, int]:
+def host_and_port(text: str, port: int) -> tuple[str, int]:
     """Host and port of ``host``, ``host:port``, ``amqp://user:password@host:port/path``. Pure."""
     url = urlsplit(text if "://" in text else f"//{text}")
     try:
@@ -55,7 +55,7 @@ def place(text: str, port: int) -> tuple[str, int]:
         return url.hostname or "127.0.0.1", port
 
 
-def look(key: str, host: str, port: int) -> Finding:
+def inspect(key: str, host: str, port: int) -> Finding:
     """Whether somebody listens there."""
     try:
         socket.create_connection((host, port), _PATIENCE).close()

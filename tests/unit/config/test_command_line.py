@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.config.words import split_command
+from pyroadrunner.config.command_line import split_command
 
 
 @pytest.mark.parametrize(

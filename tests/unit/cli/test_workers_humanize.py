@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyroadrunner.cli.workers import figures
+from pyroadrunner.cli.workers import humanize
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -28,7 +28,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
     ],
 )
 def test_sizes(count: int, text: str) -> None:
-    assert figures.size(count) == text
+    assert humanize.size(count) == text
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_sizes(count: int, text: str) -> None:
     ],
 )
 def test_ages(seconds: float, text: str) -> None:
-    assert figures.ago(seconds) == text
+    assert humanize.ago(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_ages(seconds: float, text: str) -> None:
     [(-1, "0.0 s"), (0.34, "0.3 s"), (12.9, "12 s"), (125, "2 min 5 s"), (7260, "2 h 1 min")],
 )
 def test_how_long_something_lasts(seconds: float, text: str) -> None:
-    assert figures.lasting(seconds) == text
+    assert humanize.duration(seconds) == text
 
 
 def test_counts_and_percentages() -> None:
-    assert [figures.count(n) for n in (0, 999, 1234, 1_234_567)] == ["0", "999", "1,234", "1,234,567"]
-    assert [figures.percent(n) for n in (0.0, 0.571, 100.0)] == ["0.00", "0.57", "100.00"]
+    assert [humanize.count(n) for n in (0, 999, 1234, 1_234_567)] == ["0", "999", "1,234", "1,234,567"]
+    assert [humanize.percent(n) for n in (0.0, 0.571, 100.0)] == ["0.00", "0.57", "100.00"]

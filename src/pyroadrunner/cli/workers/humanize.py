@@ -51,7 +51,7 @@ def ago(seconds: float) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'} ago"
 
 
-def lasting(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """``0.3 s``, ``12 s``, ``2 min 5 s``: how long something has been going on."""
     if seconds < 10:
         return f"{max(seconds, 0):.1f} s"

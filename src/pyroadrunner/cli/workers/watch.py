@@ -28,7 +28,7 @@ _HIDE_CURSOR = "\x1b[?25l"
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-class _Enough(BaseException):
+class _Interrupted(BaseException):
     """SIGINT or SIGTERM came. Not an ``Exception``, so that nothing on its way takes it for an error."""
 
 
@@ -58,7 +58,7 @@ def watch(address: Address, plugins: Sequence[str]) -> int:
                     shown = "\n".join(cut(line, width) for line in str(error).splitlines())
                 _write(screen(shown, height) if terminal else f"{shown}\n\n")
                 time.sleep(INTERVAL)
-    except (_Enough, BrokenPipeError):
+    except (_Interrupted, BrokenPipeError):
         return 0
     finally:
         if client is not None:
@@ -76,7 +76,7 @@ def screen(text: str, height: int) -> str:
 @contextmanager
 def _signals() -> Iterator[None]:
     def enough(_number: int, _frame: FrameType | None) -> None:
-        raise _Enough
+        raise _Interrupted
 
     before = {number: signal.signal(number, enough) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
