@@ -72,7 +72,7 @@ class AdminConnection:
         """Answer until the client leaves, is too slow, or says what can't be answered. Raises nothing but
         cancellation."""
         try:
-            while not self._ending and await self._one():
+            while not self._ending and await self._serve_one():
                 pass
         except (OSError, TimeoutError, asyncio.IncompleteReadError):  # the client's doing
             self._writer.transport.abort()
@@ -80,7 +80,7 @@ class AdminConnection:
             self.busy = False
             self._writer.close()
 
-    async def _one(self) -> bool:
+    async def _serve_one(self) -> bool:
         """Answer one request; whether another may follow."""
         async with asyncio.timeout(self._timeouts.idle):
             first = await self._reader.readexactly(1)

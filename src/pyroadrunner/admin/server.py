@@ -103,7 +103,7 @@ class AdminServer:
         connection = AdminConnection(reader, writer, self._answer, self._timeouts, self._log)
         task = asyncio.get_running_loop().create_task(connection.serve())
         self._connections[task] = connection
-        task.add_done_callback(self._gone)
+        task.add_done_callback(self._on_closed)
 
     def _make_room(self) -> bool:
         """Close the oldest connection without a request: those that never had one first, then the one idle longest. Its
@@ -121,7 +121,7 @@ class AdminServer:
         self._dropped.add(task)
         return True
 
-    def _gone(self, task: asyncio.Task[None]) -> None:
+    def _on_closed(self, task: asyncio.Task[None]) -> None:
         self._connections.pop(task, None)
         self._dropped.discard(task)
         self._full = self._full and len(self._connections) >= MAX_CONNECTIONS * 0.9

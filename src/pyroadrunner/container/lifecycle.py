@@ -112,7 +112,7 @@ class _Lifecycle:
         if signals.restart:
             await signals.hold()
         if self._stand_in is not None and not signals.restart:
-            await self._stand_in.leave(self._endure.config.grace_period)
+            await self._stand_in.release(self._endure.config.grace_period)
         if not signals.restart:
             await role.wait_replaced(self._endure.config.grace_period)
         signals.unwatch()

@@ -121,16 +121,16 @@ class Role:
         if self._channel is None:
             return
         if self.stand_in:
-            self._say(ready=True)
+            self._send(ready=True)
         else:
             self._channel.close()
             self._channel = None
 
     def failed(self, why: str) -> None:
         """As a stand-in: tell the server why we do not come up."""
-        self._say(failed=why)
+        self._send(failed=why)
 
-    def _say(self, **words: object) -> None:
+    def _send(self, **words: object) -> None:
         if self._channel is not None:
             try:
                 self._channel.send(json.dumps(words).encode()[:_MOST_TEXT] + b"\n")
@@ -234,7 +234,7 @@ class StandIn:
         if words.get("ready"):
             return
         status = await self._child.wait(10.0)
-        await self.leave(0.0)
+        await self.release(0.0)
         takeover.allow_takeover(on=False)
         raise RestartFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
@@ -242,7 +242,7 @@ class StandIn:
         """Ask it to stop as the server does: nobody is to serve any more. A second time: to do it at once."""
         self._child.signal(signal.SIGTERM)
 
-    async def leave(self, grace: float) -> None:
+    async def release(self, grace: float) -> None:
         """Let it go; it is killed when it still runs after ``grace`` seconds. Returns when it has ended."""
         self.channel.close()
         if await self._child.wait(grace) is None:

@@ -132,7 +132,7 @@ def _bind_tcp(sock: socket.socket, where: tuple[object, ...], *, later: bool) ->
 
 
 def _unix(path: str, *, later: bool) -> socket.socket:
-    _make_room(path)
+    _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         place = takeover.bind_path(path)
@@ -148,7 +148,7 @@ def _unix(path: str, *, later: bool) -> socket.socket:
     return sock
 
 
-def _make_room(path: str) -> None:
+def _remove_stale(path: str) -> None:
     """Remove a socket file nobody listens on; anything else is left alone."""
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):

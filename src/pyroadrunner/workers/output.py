@@ -108,9 +108,9 @@ class OutputReader(asyncio.Protocol):
         self._rest += data
         self._received += len(data)
         self._noisy = self._begun
-        if (self._turn() or len(data) >= _FLOOD) and self._transport is not None:
+        if (self._emit_batch() or len(data) >= _FLOOD) and self._transport is not None:
             self._transport.pause_reading()
-            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._go_on)
+            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._emit_more)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         if self._timer is not None:
@@ -121,7 +121,7 @@ class OutputReader(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def _turn(self) -> bool:
+    def _emit_batch(self) -> bool:
         """Emit whole lines, no more than others can wait for; whether there are more."""
         if self._timer is not None:
             self._timer.cancel()
@@ -138,11 +138,11 @@ class OutputReader(asyncio.Protocol):
             self._timer = asyncio.get_running_loop().call_later(_PARTIAL_AFTER, self._flush)
         return False
 
-    def _go_on(self) -> None:
+    def _emit_more(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if self._turn():
-            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._go_on)
+        if self._emit_batch():
+            asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._emit_more)
         else:
             self._transport.resume_reading()
 

@@ -124,11 +124,9 @@ def _serve(
     assert isinstance(section, EndureConfig)
     endure = Endure(section)
     effective = RunningConfig(raw, checked, models)
-    reloader = Reloader(
-        lambda: _read_again(source, models), sections=checked.sections, effective=effective, models=models
-    )
+    reloader = Reloader(lambda: _reread(source, models), sections=checked.sections, effective=effective, models=models)
     control = RemoteControl(reloader, ServerProcess(stand_in=role.stand_in))
-    assembly = _put_together(raw, checked, effective, control)
+    assembly = _assemble(raw, checked, effective, control)
     reloader.serve([*assembly.plugins, endure])
     if section.print_graph:
         print(graphviz(assembly.needs), flush=True)
@@ -189,21 +187,21 @@ def _run_loop(
 
     async def until_the_end() -> Outcome:
         return await run_until_stopped(
-            container, endure, around(background=[*_asked_for(debug), *(make() for make in background)])
+            container, endure, around(background=[*_debug_tasks(debug), *(make() for make in background)])
         )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(until_the_end())
 
 
-def _asked_for(debug: bool) -> Iterator[Coroutine[Any, Any, None]]:
+def _debug_tasks(debug: bool) -> Iterator[Coroutine[Any, Any, None]]:
     if debug:
         from pyroadrunner.cli.serve.debug_server import debug_server  # with psutil: too slow for all the others
 
         yield debug_server()
 
 
-def _read_again(source: Source, models: Mapping[str, Any]) -> tuple[RawConfig, Checked]:
+def _reread(source: Source, models: Mapping[str, Any]) -> tuple[RawConfig, Checked]:
     raw = source.read()
     return raw, check(raw, models)
 
@@ -217,7 +215,7 @@ def _notice(source: Source, raw: RawConfig) -> str:
     )
 
 
-def _put_together(raw: RawConfig, checked: Checked, effective: RunningConfig, control: RemoteControl) -> Assembly:
+def _assemble(raw: RawConfig, checked: Checked, effective: RunningConfig, control: RemoteControl) -> Assembly:
     plugins = installed()
     chosen = wanted(plugins, {name for name in raw.data if raw.present(name)})
     others = [plugin for plugin in plugins if plugin not in chosen]

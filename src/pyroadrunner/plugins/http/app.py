@@ -90,9 +90,9 @@ class WorkerApp:
             reader = BodyReader(receive, limits, length, monotonic)
             body: bytes | bytearray
             if kind == RAW:
-                body = await reader.whole()
+                body = await reader.read_all()
             elif kind == FORM:
-                body = await reader.whole()
+                body = await reader.read_all()
                 body = await self._tree(len(body), partial(parse_urlencoded, body, self._forms))
                 context.parsed = True
             else:
@@ -141,7 +141,7 @@ class WorkerApp:
             await self._fail("execute", error, scope, send, began)
             return
         except asyncio.CancelledError:
-            if task is not None and self._calls.was_given_up(task):
+            if task is not None and self._calls.was_cancelled(task):
                 await _answer(send, CLIENT_LEFT)
                 return
             # The server stops and its grace period is over.

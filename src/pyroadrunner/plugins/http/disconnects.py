@@ -20,11 +20,11 @@ log = Log("http")
 class PendingCalls:
     """The requests that a pool has and has not answered, by the task that waits for the answer."""
 
-    __slots__ = ("_given_up", "_ports")
+    __slots__ = ("_cancelled", "_ports")
 
     def __init__(self) -> None:
         self._ports: dict[asyncio.Task[object], int] = {}
-        self._given_up: set[asyncio.Task[object]] = set()
+        self._cancelled: set[asyncio.Task[object]] = set()
 
     def __repr__(self) -> str:
         return f"PendingCalls({len(self._ports)})"
@@ -37,19 +37,19 @@ class PendingCalls:
         """It waits no more."""
         self._ports.pop(task, None)
 
-    def give_up(self, connected: Collection[int]) -> int:
+    def cancel_disconnected(self, connected: Collection[int]) -> int:
         """Cancel the tasks whose client's port is none of these; returns how many."""
-        left = [task for task, port in self._ports.items() if port not in connected and task not in self._given_up]
+        left = [task for task, port in self._ports.items() if port not in connected and task not in self._cancelled]
         for task in left:
-            self._given_up.add(task)
+            self._cancelled.add(task)
             task.cancel()
         return len(left)
 
-    def was_given_up(self, task: asyncio.Task[object]) -> bool:
-        """Whether a cancelled task was cancelled by :meth:`give_up`; it may then go on."""
-        if task not in self._given_up:
+    def was_cancelled(self, task: asyncio.Task[object]) -> bool:
+        """Whether a cancelled task was cancelled by :meth:`cancel_disconnected`; it may then go on."""
+        if task not in self._cancelled:
             return False
-        self._given_up.discard(task)
+        self._cancelled.discard(task)
         task.uncancel()
         return True
 
@@ -77,9 +77,9 @@ class Disconnects:
         """Look every half a second, until cancelled."""
         while True:
             await asyncio.sleep(_EVERY)
-            await self.look()
+            await self.check()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Give up what no client waits for; cheap when no request has waited long."""
         if not any([(await pool.stats()).waiting >= _WAITED for pool in self._pools.values()]):
             return
@@ -87,5 +87,5 @@ class Disconnects:
             connected = self._connected()
         except OSError:  # no descriptor is left to ask with: nothing is given up on a guess
             return
-        if given_up := self._calls.give_up(connected):
+        if given_up := self._calls.cancel_disconnected(connected):
             log.info("requests are given up: their clients left while they waited", requests=given_up)

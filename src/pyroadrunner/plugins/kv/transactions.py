@@ -52,7 +52,7 @@ class Transactions:
         """
         self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = self._loop.create_future()
-        self._thread = Thread(target=self._live, args=(opened,), name=self._name, daemon=True)
+        self._thread = Thread(target=self._run_thread, args=(opened,), name=self._name, daemon=True)
         self._thread.start()
         await opened
 
@@ -78,7 +78,7 @@ class Transactions:
 
     # in the thread
 
-    def _live(self, opened: asyncio.Future[None]) -> None:
+    def _run_thread(self, opened: asyncio.Future[None]) -> None:
         try:
             connection = self._connect()
         except (sqlite3.Error, OSError) as error:

@@ -93,14 +93,14 @@ class RpcConnection(asyncio.Protocol):
             frames = self._frames.feed(data)
         except FramePassedOver as large:
             self._waiting.extend(self._frames.completed)
-            self._take()
+            self._start_waiting()
             self._refuse_call(large)
             if large.rest:
                 self.data_received(large.rest)
             return
         except RemoteFrameError as error:
             self._waiting.extend(self._frames.completed)
-            self._take()
+            self._start_waiting()
             self._refuse(error)
             return
         if len(frames) == 1 and not self._waiting and len(self.tasks) < MAX_RUNNING:
@@ -113,7 +113,7 @@ class RpcConnection(asyncio.Protocol):
                 self._start(call)
             return
         self._waiting.extend(frames)
-        self._take()
+        self._start_waiting()
 
     def eof_received(self) -> bool:
         self._cancel_abandoned()
@@ -134,7 +134,7 @@ class RpcConnection(asyncio.Protocol):
 
     # calls
 
-    def _take(self) -> None:
+    def _start_waiting(self) -> None:
         """Start calls that wait, as many as may run; read on only when none is left."""
         waiting = self._waiting
         while waiting and len(self.tasks) < MAX_RUNNING:
@@ -182,7 +182,7 @@ class RpcConnection(asyncio.Protocol):
         del self.tasks[call]  # here and not in a callback of the task, which would be a turn of the loop more
         self._send(frame)
         if self._waiting:
-            self._take()
+            self._start_waiting()
         if self._ending:
             self._finish()
 

@@ -91,13 +91,13 @@ class RpcServer:
     # Owner
 
     def opened(self, connection: RpcConnection) -> None:
-        if self._closing or (len(self._connections) >= self._max_connections and not self._make_room()):
+        if self._closing or (len(self._connections) >= self._max_connections and not self._evict_oldest()):
             connection.abort()
             return
         self._connections[connection] = None
         self._empty.clear()
 
-    def _make_room(self) -> bool:
+    def _evict_oldest(self) -> bool:
         silent = next((one for one in self._connections if not one.called), None)
         if not self._full:
             what = "the oldest that have not called yet are closed" if silent else "no more are taken until some leave"

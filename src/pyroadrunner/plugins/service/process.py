@@ -1,6 +1,6 @@
 """One process of a service: started, its output logged, started again when it is to remain, stopped.
 
-Theory of operation: a task (``_live``) owns the process from its first start to the moment it is over for good, waits
+Theory of operation: a task (``_run``) owns the process from its first start to the moment it is over for good, waits
 for its end and, with ``remain_after_exit``, starts it again. Whoever stops it sets ``_stopping``, which that task looks
 at after each wait and before each start, so that a stop during the delay or in the middle of a start leaves nothing
 behind.
@@ -70,7 +70,7 @@ class ServiceProcess:
         self._stopping.clear()
         self._credentials = Credentials.of(self._config.user, "")
         await self._spawn()
-        self._life = asyncio.create_task(self._live(), name=f"service {self._name}")
+        self._life = asyncio.create_task(self._run(), name=f"service {self._name}")
 
     async def stop(self, grace: float = math.inf) -> None:
         """SIGINT to its group, SIGKILL after ``timeout_stop_sec``; returns once it is gone and will not come again.
@@ -111,7 +111,7 @@ class ServiceProcess:
             status_str="",
         )
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         while True:
             if self._child is not None:
                 await self._until_exit(self._child)

@@ -41,20 +41,20 @@ class RedisClient:
     def __repr__(self) -> str:
         return self._addresses
 
-    async def one(self, *command: str | bytes | int) -> Any:
+    async def execute(self, *command: str | bytes | int) -> Any:
         """The answer to one command.
 
         Raises:
             StoreError: Redis said so, or there is no answer to be had.
         """
-        (answer,) = await self.each([command])
+        (answer,) = await self.execute_many([command])
         return answer
 
-    async def each(self, commands: Sequence[Command]) -> Sequence[Any]:
+    async def execute_many(self, commands: Sequence[Command]) -> Sequence[Any]:
         """The answers to commands that are sent together.
 
         Raises:
-            StoreError: as for :meth:`one`; some of them may have been done.
+            StoreError: as for :meth:`execute`; some of them may have been done.
         """
         if not commands:
             return []
@@ -68,7 +68,7 @@ class RedisClient:
         """The answer to a command for the whole database; numbers of all masters of a cluster together.
 
         Raises:
-            StoreError: as for :meth:`one`.
+            StoreError: as for :meth:`execute`.
         """
         await self._take_turn()
         try:
@@ -80,7 +80,7 @@ class RedisClient:
         """All keys of a pattern (Redis' ``MATCH``); for operators, since every key is looked at.
 
         Raises:
-            StoreError: as for :meth:`one`.
+            StoreError: as for :meth:`execute`.
         """
         return await self._redis.keys(pattern)
 

@@ -81,7 +81,7 @@ class AsyncKv:
 
     async def expires(self, key: str) -> datetime | None:
         """When it expires, in whole seconds; ``None`` = never, or it is not there. memcached does not know."""
-        return messages.moment_of(await self._ask("TTL", messages.keys(self.storage, [key])))
+        return messages.expiry_of(await self._ask("TTL", messages.keys(self.storage, [key])))
 
     async def expire(self, key: str, ttl: float | timedelta) -> None:
         """Give a key another lifetime. The value stays; a key that is not there stays so."""

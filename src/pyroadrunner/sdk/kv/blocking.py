@@ -83,7 +83,7 @@ class Kv:
 
     def expires(self, key: str) -> datetime | None:
         """When it expires, in whole seconds; ``None`` = never, or it is not there. memcached does not know."""
-        return messages.moment_of(self._ask("TTL", messages.keys(self.storage, [key])))
+        return messages.expiry_of(self._ask("TTL", messages.keys(self.storage, [key])))
 
     def expire(self, key: str, ttl: float | timedelta) -> None:
         """Give a key another lifetime. The value stays; a key that is not there stays so."""

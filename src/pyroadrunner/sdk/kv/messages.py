@@ -61,7 +61,7 @@ def values_of(response: Response) -> dict[str, bytes]:
     return {item.key: item.value for item in response.items}
 
 
-def moment_of(response: Response) -> datetime | None:
+def expiry_of(response: Response) -> datetime | None:
     """When the only item of an answer expires; ``None`` = never, or there is none."""
     timeout = response.items[0].timeout if response.items else ""
     return datetime.fromisoformat(timeout) if timeout else None

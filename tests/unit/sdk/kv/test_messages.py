@@ -50,6 +50,6 @@ def test_answers_are_read() -> None:
     assert messages.names_of(answer) == {"a", "b"}
     assert messages.values_of(answer) == {"a": b"1", "b": b""}
     moment = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert messages.moment_of(Response(items=[Item(timeout="2024-01-02T03:04:05+00:00")])) == moment
-    assert messages.moment_of(answer) is None
-    assert messages.moment_of(Response()) is None
+    assert messages.expiry_of(Response(items=[Item(timeout="2024-01-02T03:04:05+00:00")])) == moment
+    assert messages.expiry_of(answer) is None
+    assert messages.expiry_of(Response()) is None

@@ -73,7 +73,7 @@ class BodyReader:
             raise RequestTooSlow
         return data
 
-    async def whole(self) -> bytes | bytearray:
+    async def read_all(self) -> bytes | bytearray:
         """The whole body; raises as :meth:`next_chunk` does.
 
         It grows in place: pieces that are joined at the end would take twice its size, and small ones many times that.

@@ -181,7 +181,7 @@ class Form:
                 if start:
                     await asyncio.sleep(0)
                 for event in reader.feed(data[start : start + _SLICE]):
-                    await self._take(event)
+                    await self._on_event(event)
         reader.finish()
         files = Tree(self._limits, first=True)
         for name, upload in self._uploads:
@@ -211,7 +211,7 @@ class Form:
         else:
             self._remove()
 
-    async def _take(self, event: Event) -> None:
+    async def _on_event(self, event: Event) -> None:
         if isinstance(event, FileData):
             upload = self._uploads[-1][1]
             if upload.gather(event.data):

@@ -53,7 +53,7 @@ class Policy:
         self.status = config.options_success_status if config.options_success_status >= 200 else 200
         self.debug = config.debug
 
-    def asked(self, origin: bytes | None, method: bytes, wanted: bytes | None) -> Pairs:
+    def preflight(self, origin: bytes | None, method: bytes, wanted: bytes | None) -> Pairs:
         """The answer to a preflight.
 
         Args:
@@ -134,7 +134,7 @@ class Cors:
 
     async def _answer(self, scope: Scope, origin: bytes | None, method: bytes, send: Send) -> None:
         wanted = [value for name, value in scope["headers"] if name == _ASKS_WITH]
-        headers = self._policy.asked(origin, method, b", ".join(wanted) or None)
+        headers = self._policy.preflight(origin, method, b", ".join(wanted) or None)
         if self._policy.debug:
             _log(scope, origin, headers, asked=method.decode("latin-1"))
         if self._policy.status != 204:

@@ -32,7 +32,7 @@ class BodyQueue:
         self.closed = False
         self.aborted = False
 
-    def take(self, data: bytes, *, end: bool) -> None:
+    def put(self, data: bytes, *, end: bool) -> None:
         """A piece of the body."""
         self.whole = self.whole or end
         if not self.closed:

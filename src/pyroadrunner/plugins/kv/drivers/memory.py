@@ -73,13 +73,13 @@ class MemoryStore:
 
     def has(self, keys: Sequence[str]) -> list[str]:
         now = self._now()
-        return [key for key in keys if self._live(key, now) is not None]
+        return [key for key in keys if self._unexpired(key, now) is not None]
 
     def mget(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         now = self._now()
         found: dict[str, bytes] = {}
         for key in keys:
-            entry = self._live(key, now)
+            entry = self._unexpired(key, now)
             if entry is not None:
                 found[key] = entry if type(entry) is bytes else entry.value  # type: ignore[union-attr]
         return found
@@ -89,7 +89,7 @@ class MemoryStore:
         now = self._now()
         found: dict[str, int | None] = {}
         for key in keys:
-            entry = self._live(key, now)
+            entry = self._unexpired(key, now)
             if entry is not None:
                 found[key] = entry.expires if isinstance(entry, TimedValue) else None
         return found
@@ -107,7 +107,7 @@ class MemoryStore:
         now = self._now()
         stored = []
         for item in items:
-            if self._live(item.key, now) is None:
+            if self._unexpired(item.key, now) is None:
                 self.set((item,))
                 stored.append(item.key)
         return stored
@@ -115,7 +115,7 @@ class MemoryStore:
     def mexpire(self, times: Mapping[str, int]) -> None:
         now = self._now()
         for key, expires in times.items():
-            entry = self._live(key, now)
+            entry = self._unexpired(key, now)
             if entry is None:
                 continue
             if expires <= now:
@@ -136,7 +136,7 @@ class MemoryStore:
         self._schedule_sweep(PAUSE)
 
     def count(self, key: str, by: int, expires: int | None) -> int:
-        entry = self._live(key, self._now())
+        entry = self._unexpired(key, self._now())
         if entry is None:
             self.set((Item(key, b"%d" % by, expires),))
             return by
@@ -158,7 +158,7 @@ class MemoryStore:
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
-    def _live(self, key: str, now: int) -> bytes | TimedValue | None:
+    def _unexpired(self, key: str, now: int) -> bytes | TimedValue | None:
         """What stands under a key and has not expired; it was used now."""
         entry = self._entries.get(key)
         if type(entry) is TimedValue and entry.expires <= now:
@@ -170,7 +170,7 @@ class MemoryStore:
 
     def _put(self, key: str, entry: bytes | TimedValue) -> None:
         if self._bounded:
-            self._make_room(key, entry)
+            self._evict(key, entry)
         old = self._entries.get(key)
         was = old.expires if type(old) is TimedValue else None
         self._entries[key] = entry
@@ -190,7 +190,7 @@ class MemoryStore:
         if type(entry) is TimedValue:
             self._wheel.remove(key, entry.expires)
 
-    def _make_room(self, key: str, entry: bytes | TimedValue) -> None:
+    def _evict(self, key: str, entry: bytes | TimedValue) -> None:
         """Count what comes in, let the least recently used go. Afterwards ``key`` is the last to go.
 
         Raises:

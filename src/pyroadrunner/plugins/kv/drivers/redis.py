@@ -40,44 +40,44 @@ class RedisStore:
         await self._redis.close()
 
     async def has(self, keys: Sequence[str]) -> Sequence[str]:
-        found = await self._redis.each([("EXISTS", key) for key in keys])
+        found = await self._redis.execute_many([("EXISTS", key) for key in keys])
         return [key for key, there in zip(keys, found, strict=True) if there]
 
     async def mget(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         if self._clustered:
-            values = await self._redis.each([("GET", key) for key in keys])
+            values = await self._redis.execute_many([("GET", key) for key in keys])
         else:
-            values = await self._redis.one("MGET", *keys) if keys else []
+            values = await self._redis.execute("MGET", *keys) if keys else []
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     async def ttl(self, keys: Sequence[str]) -> Mapping[str, int | None]:
         """Those that have a time, as in RoadRunner."""
-        left = await self._redis.each([("PTTL", key) for key in keys])
+        left = await self._redis.execute_many([("PTTL", key) for key in keys])
         now = _now()
         return {key: now + ms for key, ms in zip(keys, left, strict=True) if ms >= 0}
 
     async def set(self, items: Sequence[Item]) -> None:
         """A time that has passed counts for none, as in RoadRunner (plugins/redis, kv/kv.go)."""
         now = _now()
-        await self._redis.each(
+        await self._redis.execute_many(
             [("SET", item.key, item.value, *_lifetime(item.key, item.expires, now)) for item in items]
         )
 
     async def set_absent(self, items: Sequence[Item]) -> Sequence[str]:
         now = _now()
-        stored = await self._redis.each(
+        stored = await self._redis.execute_many(
             [("SET", item.key, item.value, *_lifetime(item.key, item.expires, now), "NX") for item in items]
         )
         return [item.key for item, done in zip(items, stored, strict=True) if done]
 
     async def mexpire(self, times: Mapping[str, int]) -> None:
-        await self._redis.each([("PEXPIREAT", key, max(expires, 0)) for key, expires in times.items()])
+        await self._redis.execute_many([("PEXPIREAT", key, max(expires, 0)) for key, expires in times.items()])
 
     async def delete(self, keys: Sequence[str]) -> None:
         if self._clustered:
-            await self._redis.each([("DEL", key) for key in keys])
+            await self._redis.execute_many([("DEL", key) for key in keys])
         elif keys:
-            await self._redis.one("DEL", *keys)
+            await self._redis.execute("DEL", *keys)
 
     async def clear(self) -> None:
         await self._redis.on_every_node("FLUSHDB")
@@ -85,8 +85,8 @@ class RedisStore:
     async def count(self, key: str, by: int, expires: int | None) -> int:
         lifetime = _lifetime(key, expires, _now())
         if not lifetime:
-            return cast("int", await self._redis.one("INCRBY", key, by))
-        return cast("int", await self._redis.one("EVAL", _COUNT_TIMED, 1, key, by, lifetime[1]))
+            return cast("int", await self._redis.execute("INCRBY", key, by))
+        return cast("int", await self._redis.execute("EVAL", _COUNT_TIMED, 1, key, by, lifetime[1]))
 
     async def stats(self) -> StoreStats:
         return StoreStats(items=await self._redis.on_every_node("DBSIZE"))

@@ -59,8 +59,8 @@ class Script:
         """
         rest = (1, f"{self._prefix}:{name}", operation, name, f"{self._prefix}:", *arguments)
         try:
-            return await self._redis.one("EVALSHA", self._digest, *rest)
+            return await self._redis.execute("EVALSHA", self._digest, *rest)
         except StoreError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-        return await self._redis.one("EVAL", self._text, *rest)
+        return await self._redis.execute("EVAL", self._text, *rest)

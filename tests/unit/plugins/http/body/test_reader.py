@@ -31,7 +31,7 @@ def whole(messages: Iterable[Message], length: int = UNKNOWN_LENGTH, clock: Cloc
     async def receive() -> Message:
         return left.pop(0)
 
-    return asyncio.run(BodyReader(receive, LIMITS, length, clock or Clock()).whole())
+    return asyncio.run(BodyReader(receive, LIMITS, length, clock or Clock()).read_all())
 
 
 def piece(data: bytes, more: bool = True) -> Message:

@@ -16,7 +16,7 @@ A = b"https://a.test"
 
 def asked(config: CorsConfig, **request: Any) -> dict[bytes, bytes]:
     """What a preflight is told, without ``vary``."""
-    headers = Policy(config).asked(request.get("origin", A), request.get("method", b"GET"), request.get("wanted"))
+    headers = Policy(config).preflight(request.get("origin", A), request.get("method", b"GET"), request.get("wanted"))
     told = dict(headers)
     assert told.pop(b"vary") == b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
     assert len(told) == len(headers) - 1

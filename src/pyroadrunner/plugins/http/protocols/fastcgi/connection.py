@@ -65,7 +65,7 @@ class FastCgiConnection(Transport):
     def data_received(self, data: bytes) -> None:
         try:
             for each in self._reader.feed(data):
-                self._take(each)
+                self._on_record(each)
         except FastCgiError as wrong:
             log.warning("fastcgi: a connection is closed", error=str(wrong))
             self.abort()
@@ -85,7 +85,7 @@ class FastCgiConnection(Transport):
         if self._current is None or self._current.finished:
             self._close()
 
-    def give_up(self) -> None:
+    def abort_requests(self) -> None:
         """Cut off what runs."""
         for task in self._running:
             task.cancel()
@@ -106,7 +106,7 @@ class FastCgiConnection(Transport):
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _take(self, each: Record) -> None:
+    def _on_record(self, each: Record) -> None:
         if each.id == 0:
             self._manage(each)
         elif each.type == Type.BEGIN_REQUEST:
@@ -114,11 +114,11 @@ class FastCgiConnection(Transport):
         elif self._current is None or each.id != self._current.ident:
             return  # left over from a request that has ended
         elif each.type == Type.PARAMS:
-            self._current.take_params(each.content)
+            self._current.put_params(each.content)
             if not each.content:
                 self._start(self._current)
         elif each.type == Type.STDIN:
-            self._current.take_body(each.content)
+            self._current.put_body(each.content)
             if self._current.finished and self._current.whole:
                 self.ended(self._current)
         elif each.type == Type.ABORT_REQUEST:
@@ -147,9 +147,9 @@ class FastCgiConnection(Transport):
     def _start(self, request: FastCgiRequest) -> None:
         task = asyncio.get_running_loop().create_task(request.run(self._app))
         self._running.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_task_done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("fastcgi: a request failed", error=repr(wrong))
@@ -192,7 +192,7 @@ class FastCgiRequest:
     def __repr__(self) -> str:
         return f"FastCgiRequest({self.ident}, started={self._started}, finished={self.finished})"
 
-    def take_params(self, content: bytes) -> None:
+    def put_params(self, content: bytes) -> None:
         """A piece of the variables.
 
         Raises:
@@ -210,9 +210,9 @@ class FastCgiRequest:
         """Whether its body has come to its end."""
         return self._body_queue.whole
 
-    def take_body(self, content: bytes) -> None:
+    def put_body(self, content: bytes) -> None:
         """A piece of the body; an empty one ends it."""
-        self._body_queue.take(content, end=not content)
+        self._body_queue.put(content, end=not content)
 
     def abort(self) -> None:
         """Nobody waits for the answer any more, and nothing more comes in."""

@@ -54,7 +54,7 @@ class FastCgiListener:
         self._bound.refuse()
         for connection in list(self._connections):
             connection.close_after_response()
-        self._look()
+        self._check_finished()
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
@@ -62,7 +62,7 @@ class FastCgiListener:
         if not await self._ends_within(grace):
             log.warning("requests are cut off: the grace period is over", connections=len(self._connections))
             for connection in list(self._connections):
-                connection.give_up()
+                connection.abort_requests()
             await self._ends_within(_LAST_SECONDS)
         self._over.set()
         self._bound.close()
@@ -82,8 +82,8 @@ class FastCgiListener:
 
     def _closed(self, connection: FastCgiConnection) -> None:
         self._connections.discard(connection)
-        self._look()
+        self._check_finished()
 
-    def _look(self) -> None:
+    def _check_finished(self) -> None:
         if self._refusing and not self._connections:
             self._over.set()

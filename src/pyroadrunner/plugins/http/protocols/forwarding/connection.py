@@ -71,7 +71,7 @@ class ForwardingConnection(Transport):
 
     # -- for the listener ------------------------------------------------------------------------------------------
 
-    def give_up(self) -> None:
+    def abort_requests(self) -> None:
         """Cut off what runs."""
         for task in self._tasks:
             task.cancel()
@@ -89,13 +89,13 @@ class ForwardingConnection(Transport):
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_task_done)
 
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("a request failed", error=repr(wrong))
             self.abort()

@@ -85,7 +85,7 @@ class Http10Connection(ForwardingConnection):
             self._close()
         else:
             self._exchange = None
-            self._look()
+            self._inspect()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -95,9 +95,9 @@ class Http10Connection(ForwardingConnection):
         if self._exchange is not None:
             self._feed(self._exchange)
         else:
-            self._look()
+            self._inspect()
 
-    def _look(self) -> None:
+    def _inspect(self) -> None:
         end = self._buffer.find(b"\n")
         if end < 0:
             if len(self._buffer) > _LONGEST_LINE:
@@ -128,7 +128,7 @@ class Http10Connection(ForwardingConnection):
         piece = bytes(self._buffer[: exchange.missing])
         if piece:
             del self._buffer[: len(piece)]
-            exchange.take(piece)
+            exchange.put(piece)
             if exchange.finished and exchange.body_queue.whole:
                 self._close()
         elif len(self._buffer) > _LONGEST_HEAD:

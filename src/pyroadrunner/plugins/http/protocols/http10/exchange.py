@@ -37,10 +37,10 @@ class Http10Exchange:
     def __repr__(self) -> str:
         return f"Http10Exchange(missing={self.missing}, finished={self.finished})"
 
-    def take(self, piece: bytes) -> None:
+    def put(self, piece: bytes) -> None:
         """A piece of the body, no more than is missing."""
         self.missing -= len(piece)
-        self.body_queue.take(piece, end=not self.missing)
+        self.body_queue.put(piece, end=not self.missing)
 
     async def run(self, app: ASGIApp, request: RequestHead) -> None:
         """Have it answered. An application that returns without an end of its answer has the connection cut."""

@@ -99,7 +99,7 @@ class Http10Listener:
         self._engine.refuse()
         for connection in list(self._connections):
             connection.refuse()
-        self._look()
+        self._check_finished()
 
     async def finish(self, grace: float) -> None:
         """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
@@ -114,7 +114,7 @@ class Http10Listener:
         if await self._ends_within(grace):
             return
         for connection in list(self._connections):
-            connection.give_up()
+            connection.abort_requests()
         await self._ends_within(_LAST_SECONDS)
 
     async def _ends_within(self, seconds: float) -> bool:
@@ -138,9 +138,9 @@ class Http10Listener:
     def _closed(self, connection: Http10Connection) -> None:
         self._connections.discard(connection)
         self._full = self._full and len(self._connections) >= self._limit * 0.9
-        self._look()
+        self._check_finished()
 
-    def _look(self) -> None:
+    def _check_finished(self) -> None:
         if self._refusing and not self._connections:
             self._over.set()
 

@@ -71,12 +71,12 @@ class Http3Connection(QuicConnectionProtocol):
                 self._abort(stream)
         if self._http is not None:
             for each in self._http.handle_event(event):
-                self._take(each)
+                self._on_event(each)
 
     def datagram_received(self, data: bytes | str, addr: Any) -> None:
         super().datagram_received(data, addr)
         for request in self._requests.values():
-            request.look()  # the client may have taken something
+            request.resume()  # the client may have taken something
 
     # -- what requests call ----------------------------------------------------------------------------------------
 
@@ -114,14 +114,14 @@ class Http3Connection(QuicConnectionProtocol):
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _take(self, event: H3Event) -> None:
+    def _on_event(self, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
             if event.stream_id in self._requests:  # trailers
-                self._requests[event.stream_id].take(b"", whole=event.stream_ended)
+                self._requests[event.stream_id].put(b"", whole=event.stream_ended)
             else:
                 self._begin(event)
         elif isinstance(event, DataReceived) and event.stream_id in self._requests:
-            self._requests[event.stream_id].take(event.data, whole=event.stream_ended)
+            self._requests[event.stream_id].put(event.data, whole=event.stream_ended)
 
     def _begin(self, event: HeadersReceived) -> None:
         peer = self._quic._network_paths[0].addr
@@ -133,9 +133,9 @@ class Http3Connection(QuicConnectionProtocol):
         request = self._requests[event.stream_id] = Http3Request(self, event.stream_id, whole=event.stream_ended)
         task = asyncio.get_running_loop().create_task(request.run(self._app, scope))
         self._running.add(task)
-        task.add_done_callback(lambda task: self._done(task, event.stream_id))
+        task.add_done_callback(lambda task: self._on_task_done(task, event.stream_id))
 
-    def _done(self, task: asyncio.Task[None], stream: int) -> None:
+    def _on_task_done(self, task: asyncio.Task[None], stream: int) -> None:
         self._running.discard(task)
         request = self._requests.pop(stream, None)
         failed = not task.cancelled() and task.exception() is not None
@@ -176,16 +176,16 @@ class Http3Request:
         """Whether nobody waits for it any more."""
         return self._body_queue.aborted
 
-    def take(self, data: bytes, *, whole: bool) -> None:
+    def put(self, data: bytes, *, whole: bool) -> None:
         """A piece of the body."""
-        self._body_queue.take(data, end=whole)
+        self._body_queue.put(data, end=whole)
 
     def abort(self) -> None:
         """The client has left."""
         self._body_queue.abort()
         self._taken.set()
 
-    def look(self) -> None:
+    def resume(self) -> None:
         """Send on, if the client has taken what it was sent."""
         if self._ahead and self._connection.has_taken(self._stream):
             self._ahead = 0
@@ -222,7 +222,7 @@ class Http3Request:
 
     async def _wait(self) -> None:
         self._taken.clear()
-        self.look()
+        self.resume()
         await self._taken.wait()
         if self.aborted:
             raise ConnectionResetError("the client has closed the stream")
