@@ -105,16 +105,16 @@ def chunks_of(data: bytes) -> bytes:
 
 
 def test_an_event_can_be_read_while_the_worker_waits(server: Server, tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
 
     async def main() -> bytes:
         async with client_of(server) as client:
-            await client.send(request(target=f"/events?admission={admission}", accept_encoding="gzip"))
+            await client.send(request(target=f"/events?gate={gate}", accept_encoding="gzip"))
             assert split(await client.until(b"\r\n\r\n"))[1]["content-encoding"] == ["gzip"]
             body = b""
             while zlib.decompressobj(31).decompress(chunks_of(body)) != b"data: first\n\n":
                 body += await client.exactly(1)
-            admission.touch()
+            gate.touch()
             body += await client.rest()
         return zlib.decompress(chunks_of(body), 31)
 

@@ -50,7 +50,7 @@ def until_given_up(server: Server, requests: int) -> None:
 
 
 def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 1}, "middleware": ["proxy_ip_parser"], "trusted_subnets": ["127.0.0.0/8"]},
@@ -59,7 +59,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
     with Server(tmp_path, config) as server:
 
         async def main() -> None:
-            first = await opened(server, f"/wait?for={admission}")
+            first = await opened(server, f"/wait?for={gate}")
             closing, resetting = await opened(server, "/pid"), await opened(server, "/pid")
             proxied = await opened(server, "/pid", **{"X-Forwarded-For": "192.0.2.7"})
             staying = await opened(server, "/pid")
@@ -68,7 +68,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
             resetting.abort()
             proxied.close()
             await asyncio.to_thread(until_given_up, server, 3)
-            admission.touch()
+            gate.touch()
             for client in (first, staying, proxied_staying):
                 assert split(await client.rest())[0] == 200
                 client.close()

@@ -57,17 +57,17 @@ def until_working(server: Server, pool: str) -> None:
 
 
 def test_a_stuck_path_with_a_pool_of_its_own_starves_nobody_else(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     with Server(tmp_path, config(SLOW)) as server:
 
         async def main() -> None:
-            stuck = asyncio.ensure_future(ask(server, f"/wait?for={admission}"))
+            stuck = asyncio.ensure_future(ask(server, f"/wait?for={gate}"))
             await asyncio.to_thread(until_working, server, "http.slow")
             # Its pool is full: the path is refused, also when it is written otherwise. All others are served.
             assert (await ask(server, "/%77ait?for=/"))[0] == 503
             answers = await asyncio.gather(*(ask(server, "/pid") for _ in range(50)))
             assert {status for status, _ in answers} == {200}
-            admission.touch()
+            gate.touch()
             status, pid = await stuck
             assert status == 200
             assert pid not in {body for _, body in answers}
