@@ -260,7 +260,7 @@ def test_an_address_in_use_is_named_with_its_key(run: Run) -> None:
     async def main() -> None:
         async with serving(Desk()) as server:
             assert isinstance(server.address, TcpAddress)
-            with pytest.raises(ListenError, match=r"^test\.address: cannot listen on tcp://127\.0\.0\.1:\d+: the addr"):
+            with pytest.raises(ListenError, match=r"^test\.address: cannot listen on 127\.0\.0\.1:\d+: the addr"):
                 async with serving(Desk(), server.address.short):
                     pass
 

@@ -313,7 +313,7 @@ def test_a_socket_relay_whose_port_is_taken_ends_the_server_by_name(tmp_path: Pa
         server.start()
         try:
             assert server.wait() == 1
-            assert f"cannot listen on {changed['server']['relay']}" in server.stderr
+            assert f"cannot listen on {changed['server']['relay'].removeprefix('tcp://')}" in server.stderr
         finally:
             server.kill()
         assert get(first, "/") == (200, "fine")

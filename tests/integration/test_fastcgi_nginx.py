@@ -127,4 +127,4 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         serving(tmp_path, f"tcp://127.0.0.1:{port}")
         done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.fcgi.address 127.0.0.1:{port} is already in use" in done.stderr
+    assert f"http.fcgi.address: cannot listen on 127.0.0.1:{port}: the address is in use" in done.stderr

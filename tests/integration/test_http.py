@@ -222,7 +222,7 @@ def test_a_port_in_use_ends_the_start_in_words_before_any_worker_boots(tmp_path:
         )
         done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.address 127.0.0.1:{port} is already in use" in done.stderr
+    assert f"http.address: cannot listen on 127.0.0.1:{port}: the address is in use" in done.stderr
     assert not (tmp_path / "started").exists()
 
 
