@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
 from pyroadrunner.admin.request import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.admin.server import AdminServer, endpoint
+from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.contracts import HasMetrics, HasPools, MetricFamily, RpcMethod
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.metrics.config import MetricsConfig
 from pyroadrunner.plugins.metrics.errors import BadCollector
 from pyroadrunner.plugins.metrics.exposition import CONTENT_TYPE, exposition
@@ -34,7 +35,9 @@ class MetricsPlugin:
         self._plugins = plugins
         self._workers = workers
         self._registry = Registry(config.max_series)
-        self._server = AdminServer(endpoint(config.address), "metrics.address", self._answer, log)
+        self._server = AdminServer(
+            parse_address(config.address, default_scheme="tcp"), "metrics.address", self._answer, log
+        )
 
     def __repr__(self) -> str:
         return f"MetricsPlugin({self._server!r}, {self._registry!r})"
