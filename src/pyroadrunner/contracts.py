@@ -1,14 +1,23 @@
-"""The Protocols plugins meet through. No plugin imports another: it names one of these in its constructor and the
-container supplies whoever keeps the promise.
+"""The module for authors of plugins: the Protocols plugins meet through, and all else a plugin needs.
 
-A plugin class is found by entry point (group ``pyroadrunner.plugins``, name = its section of ``.rr.yaml``). Its
+**Stable.** What ``__all__`` names is kept. A change that breaks plugins comes at the earliest one minor release after
+the use of the old form began to give a ``DeprecationWarning``, and the changelog says what to use instead. Names may be
+added at any time; a new method of a Protocol that plugins inherit has a default. Other modules may change with every
+release.
+
+No plugin imports another: it names a Protocol in its constructor, and the container supplies the plugin whose class
+inherits it.
+
+A plugin class is found by entry point (group ``pyroadrunner.plugins``, name = its section of ``.rr.yaml``). It inherits
+:class:`Plugin` and the Protocols whose promises it keeps; the container checks that it has their methods. Its
 constructor is read by annotation:
 
 - a ``msgspec.Struct`` type: the plugin's own checked section (the entry point of the same name in
-  ``pyroadrunner.sections``),
-- a Protocol of this module: the one plugin that has it (``ServerPlugin`` is a ``PoolFactory``),
-- ``Sequence[SomeProtocol]``: a live view on every constructed plugin that has it (``rpc`` gets all ``HasRpc``),
-- ``RunningConfig``: the whole checked config.
+  ``pyroadrunner.sections``); with ``| None``: ``None`` when the section is absent,
+- a Protocol: the one plugin that keeps it (``ServerPlugin`` is a ``PoolFactory``); with ``| None``: ``None`` when no
+  plugin of this config does,
+- ``Sequence[SomeProtocol]``: a live view on every constructed plugin that keeps it (``rpc`` gets all ``HasRpc``),
+- ``EffectiveConfig``: the whole checked config.
 """
 
 from __future__ import annotations
@@ -20,13 +29,50 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pyroadrunner.config.partial import Partial
+from pyroadrunner.config.values import NAMED, Command, Duration, StringList, StringMap
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.log import Log
 from pyroadrunner.metric import MetricFamily, Sample
+from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call_queue import QueuePolicy
+from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
 from pyroadrunner.workers.contract import PoolFactory, WorkerPool
+from pyroadrunner.workers.errors import (
+    BadReply,
+    EmptyPayload,
+    ExecTimeout,
+    LeaseEnded,
+    NoFreeWorker,
+    PoolClosed,
+    PoolError,
+    QueueFull,
+    TooManyWorkers,
+    WorkerCrashed,
+    WorkerError,
+    WorkerFailed,
+    WorkerRefused,
+    WorkerStartError,
+)
+from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, WorkerGone, WorkerReady
+from pyroadrunner.workers.health import all_serve, has_free_worker
 from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.lease import Lease
+from pyroadrunner.workers.metrics import queue_metrics
+from pyroadrunner.workers.partial_config import (
+    PartialDynamicAllocatorConfig,
+    PartialPoolConfig,
+    PartialSupervisorConfig,
+)
+from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply, ReplyStream
+from pyroadrunner.workers.pools import destroy_pools, start_pools
+from pyroadrunner.workers.reloadable import POOL_KEYS
+from pyroadrunner.workers.state import State
+from pyroadrunner.workers.stats import BOUNDS, PoolStats
 
 
 class Plugin(Protocol):
-    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``.
+    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``. Every plugin inherits it.
 
     Plugins start after those they were given in their constructor; among the free ones a higher class attribute
     ``weight: int`` (RoadRunner's word; absent = 0) goes first. They stop in reverse."""
@@ -261,7 +307,19 @@ class EffectiveConfig(Protocol):
 
 
 __all__ = [
+    "BOUNDS",
+    "NAMED",
+    "POOL_KEYS",
+    "BadReply",
+    "Chunk",
+    "Codec",
+    "Command",
+    "Count",
+    "Duration",
+    "DynamicAllocatorConfig",
     "EffectiveConfig",
+    "EmptyPayload",
+    "ExecTimeout",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
@@ -271,15 +329,54 @@ __all__ = [
     "HasStatus",
     "HasStopHook",
     "HasTask",
+    "Lease",
+    "LeaseEnded",
+    "Log",
     "MetricFamily",
+    "NoFreeWorker",
+    "OnCancel",
+    "Partial",
+    "PartialDynamicAllocatorConfig",
+    "PartialPoolConfig",
+    "PartialSupervisorConfig",
+    "Payload",
     "Plugin",
+    "PoolClosed",
+    "PoolConfig",
+    "PoolError",
+    "PoolEvent",
     "PoolFactory",
+    "PoolStats",
     "PreparedReload",
+    "QueueFull",
+    "QueuePolicy",
     "Reloadable",
+    "Reply",
+    "ReplyStream",
+    "ResetBegan",
+    "ResetEnded",
+    "RoadRunnerError",
     "RpcMethod",
     "Sample",
-    "Sequence",
     "Span",
+    "State",
+    "StringList",
+    "StringMap",
+    "SupervisorConfig",
+    "TooManyWorkers",
     "Tracing",
+    "WorkerCrashed",
+    "WorkerError",
+    "WorkerFailed",
+    "WorkerGone",
+    "WorkerInfo",
     "WorkerPool",
+    "WorkerReady",
+    "WorkerRefused",
+    "WorkerStartError",
+    "all_serve",
+    "destroy_pools",
+    "has_free_worker",
+    "queue_metrics",
+    "start_pools",
 ]
