@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from pyroadrunner.contracts import (
     POOL_KEYS,
@@ -37,6 +37,7 @@ from rr_plugin_spool.consumer import Consumer, read_reply
 log = Log("spool")
 
 
+@final
 class SpoolPlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, Reloadable):
     """The ``spool`` section."""
 
