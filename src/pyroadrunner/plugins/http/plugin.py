@@ -12,7 +12,22 @@ from typing import Any
 from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import EffectiveConfig, MetricFamily, PoolFactory, PreparedReload, Tracing, WorkerPool
+from pyroadrunner.contracts import (
+    EffectiveConfig,
+    HasCertificates,
+    HasConnections,
+    HasMetrics,
+    HasPools,
+    HasStatus,
+    HasTask,
+    MetricFamily,
+    Plugin,
+    PoolFactory,
+    PreparedReload,
+    Reloadable,
+    Tracing,
+    WorkerPool,
+)
 from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
@@ -35,7 +50,7 @@ from pyroadrunner.workers.pools import destroy_pools, start_pools
 _GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
 
 
-class HttpPlugin:
+class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable):
     """The ``http`` section: serves HTTP from the workers of ``http.pool`` and ``http.routes``."""
 
     name = "http"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from pyroadrunner.admin.request import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer
-from pyroadrunner.contracts import HasMetrics, HasPools, MetricFamily, RpcMethod
+from pyroadrunner.contracts import HasMetrics, HasPools, HasRpc, MetricFamily, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.metrics.config import MetricsConfig
@@ -24,7 +24,7 @@ log = Log("metrics")
 _PATIENCE = 5.0  # seconds for a plugin's figures; Prometheus gives up after 10
 
 
-class MetricsPlugin:
+class MetricsPlugin(Plugin, HasRpc):
     """The ``metrics`` section: shows the figures of all plugins, and the application's, to Prometheus."""
 
     name = "metrics"

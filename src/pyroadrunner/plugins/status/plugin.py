@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyroadrunner.admin.connection import Timeouts
 from pyroadrunner.admin.server import AdminServer
-from pyroadrunner.contracts import HasStatus, RpcMethod
+from pyroadrunner.contracts import HasRpc, HasStatus, HasStopHook, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.status.checks import Check, Checks
@@ -18,7 +18,7 @@ from pyroadrunner.proto.status.v1 import status_pb2 as pb
 log = Log("status")
 
 
-class StatusPlugin:
+class StatusPlugin(Plugin, HasStopHook, HasRpc):
     """The ``status`` section: says how the plugins are, until everything else has stopped."""
 
     name = "status"
