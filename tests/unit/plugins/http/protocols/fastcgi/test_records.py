@@ -81,7 +81,7 @@ def test_pairs_are_whole_or_an_error(data: str) -> None:
     if data.endswith("6162"):
         assert read_pairs(bytes.fromhex(data)) == {b"a": b"b"}
         return
-    with pytest.raises(FastCgiError, match="cut off"):
+    with pytest.raises(FastCgiError, match="truncated"):
         read_pairs(bytes.fromhex(data))
 
 
