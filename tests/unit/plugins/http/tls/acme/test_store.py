@@ -78,5 +78,5 @@ def test_the_account_stays_the_same_and_a_damaged_one_is_replaced(tmp_path: Path
 
 def test_a_folder_that_can_not_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(TlsError, match=r"http\.ssl\.acme\.cache_dir: '.*' can't be made"):
+    with pytest.raises(TlsError, match=r"http\.ssl\.acme\.cache_dir: '.*' can't be created"):
         Store(tmp_path / "file", DIRECTORY, ["a.org"])
