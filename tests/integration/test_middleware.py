@@ -98,7 +98,7 @@ def test_a_bad_config_does_not_start(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config))
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is no regular expression" in done.stderr
+    assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is not a valid Python regular expression" in done.stderr
 
 
 def test_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:

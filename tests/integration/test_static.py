@@ -200,7 +200,7 @@ def test_a_worker_names_a_file(server: Server, site: Path, flags: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("name", "status", "body"),
-    [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"is no regular file\n")],
+    [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"not a regular file\n")],
 )
 def test_a_file_that_can_not_be_sent(server: Server, name: str, status: int, body: bytes) -> None:
     assert curl(server, f"/sendfile?file={name}")[::2] == (status, body)
@@ -234,4 +234,4 @@ def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     }
     done = rr(*(word for key, value in options.items() for word in ("-o", f"{key}={value}")), "serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.static.dir: public is no folder (looked in {tmp_path})" in done.stderr
+    assert f"http.static.dir: public is not a folder (looked in {tmp_path})" in done.stderr

@@ -65,7 +65,7 @@ def test_the_config_reads_it() -> None:
         ("support.layers:Missing", "has no attribute 'Missing'"),
         ("support.layers:", "write package.module:Class"),
         (":Class", "write package.module:Class"),
-        ("support.layers:number", "is no class of ASGI middleware"),
+        ("support.layers:number", "is not an ASGI middleware class"),
     ],
 )
 def test_what_can_not_be_imported_is_said(path: str, why: str) -> None:
@@ -136,4 +136,4 @@ def test_an_unknown_name_is_left_out() -> None:
 def test_a_built_in_name_can_not_be_taken() -> None:
     with logged("http") as log:
         through(worker_app(ScriptedPool()), ["gzip"], gzip=marks())
-    assert log.of("a name of http.custom is that of a built-in middleware, which is taken") == [{"name": "gzip"}]
+    assert log.of("http.custom has the name of a built-in middleware; using the built-in one") == [{"name": "gzip"}]

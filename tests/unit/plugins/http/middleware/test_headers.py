@@ -84,10 +84,13 @@ def test_nothing_configured_is_no_layer() -> None:
 @pytest.mark.parametrize(
     ("headers", "fault"),
     [
-        ({"request": {"x y": "1"}}, "http.headers.request.x y: is no name of a header"),
+        ({"request": {"x y": "1"}}, "http.headers.request.x y: is not a valid header name"),
         ({"response": {"x-y": "a\r\nset-cookie: b"}}, "http.headers.response.x-y: has a line break"),
-        ({"response": {"Content-Length": "5"}}, "http.headers.response.Content-Length: is the server's own to say"),
-        ({"cors": {"allowed_origin_regex": "("}}, "http.headers.cors.allowed_origin_regex: is no regular expression"),
+        ({"response": {"Content-Length": "5"}}, "http.headers.response.Content-Length: is set by the server"),
+        (
+            {"cors": {"allowed_origin_regex": "("}},
+            "http.headers.cors.allowed_origin_regex: is not a valid Python regular expression",
+        ),
         ({"cors": {"allowed_origin": "http://*.*"}}, 'http.headers.cors.allowed_origin: "http://*.*" has more than'),
     ],
 )

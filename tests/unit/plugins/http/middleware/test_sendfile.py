@@ -76,7 +76,7 @@ def test_a_relative_path_starts_where_the_server_runs(file: Path, monkeypatch: p
         ("..", 403, b""),
         ("missing.txt", 404, b"not found\n"),
         ("a.txt/b", 404, b"not found\n"),
-        (".", 500, b"is no regular file\n"),
+        (".", 500, b"not a regular file\n"),
         ("x" * 300, 500, b"File name too long\n"),
     ],
 )
@@ -135,7 +135,7 @@ def test_what_can_not_be_read_is_logged_with_its_path(tmp_path: Path) -> None:
     with logged("http") as log:
         assert ask(reply(head(x_sendfile=str(tmp_path)))).status == 500
     [line] = log.of("file of X-Sendfile can't be sent")
-    assert line == {"path": str(tmp_path), "error": "is no regular file"}
+    assert line == {"path": str(tmp_path), "error": "not a regular file"}
 
 
 def test_a_client_that_leaves_is_no_error(file: Path) -> None:

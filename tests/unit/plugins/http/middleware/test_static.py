@@ -134,7 +134,7 @@ def test_a_machine_that_can_not_open_asks_the_workers(site: Path, monkeypatch: p
     monkeypatch.setattr(PublicFolder, "find", full)
     with logged("http") as log:
         assert ask(site, "/a.css").body == b"ok"
-    assert "Too many open files" in log.of("static file can't be opened; the workers are asked")[0]["error"]
+    assert "Too many open files" in log.of("static file can't be opened; passing the request to a worker")[0]["error"]
 
 
 def test_a_client_that_leaves_is_no_error(site: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_client_that_leaves_is_no_error(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "why"), [("", "is required"), ("missing", "missing is no folder"), ("a.css", "a.css is no")]
+    ("folder", "why"), [("", "is required"), ("missing", "missing is not a folder"), ("a.css", "a.css is not a")]
 )
 def test_a_folder_that_is_not_there_stops_the_start(
     site: Path, folder: str, why: str, monkeypatch: pytest.MonkeyPatch
@@ -172,4 +172,4 @@ def test_the_config_of_octane_and_of_the_manual_is_read() -> None:
     [warning] = warnings
     assert "http.static.request: is not part of this version" in warning
     [fault] = read_http({"static": {"dir": "public", "response": {"Content-Length": "1"}}})[1]
-    assert "is the server's own to say" in fault
+    assert "is set by the server" in fault
