@@ -21,7 +21,7 @@ from support.server import Server, rr
 from support.unused_pool import UnusedPool
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
-GIVEN_UP = "requests are given up: their clients left while they waited"
+GIVEN_UP = "cancelled queued requests whose clients disconnected"
 
 
 async def opened(server: Server, target: str, **headers: str) -> Client:

@@ -58,7 +58,7 @@ def test_a_dump_that_went_to_stderr_is_shown_as_well_when_the_worker_ends_over_i
     with server(tmp_path, "buffered", dev=True) as running:
         status, kind, page = get(running, "/dd")
         assert (status, kind) == (500, "text/html; charset=utf-8")
-        assert "<h1>The worker ended before it had answered</h1>" in page
+        assert "<h1>The worker exited before it sent a response</h1>" in page
         assert "[1] =&gt; two" in page
         assert get(running, "/echo")[::2] == (200, "answer")
         running.wait_for("<b>forgotten</b>")

@@ -51,4 +51,4 @@ def test_options_of_middleware_that_is_not_asked_for_are_like_an_unknown_key() -
     assert found.faults == []
     [warning] = [warning for warning in found.warnings if warning.path.startswith("http.custom")]
     assert (warning.kind, warning.path) == ("unknown", "http.custom.forgotten")
-    assert warning.message == "is not asked for: http.middleware does not name it"
+    assert warning.message == "is unused: http.middleware does not name it"

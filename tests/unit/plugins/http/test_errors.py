@@ -60,7 +60,7 @@ def test_in_debug_the_client_reads_what_happened() -> None:
     [
         (UnreadableRequest("unexpected EOF"), 500, b"serve_http: unexpected EOF\n"),
         (RequestTooLarge(), 413, b"serve_http: http: request body too large\n"),
-        (RequestTooSlow(), 408, b"serve_http: the body of the request came too slowly\n"),
+        (RequestTooSlow(), 408, b"serve_http: the request body arrived too slowly\n"),
     ],
 )
 def test_refused_requests_have_statuses_of_their_own(error: UnreadableRequest, status: int, body: bytes) -> None:

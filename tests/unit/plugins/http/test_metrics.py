@@ -15,7 +15,7 @@ class BusyPool(FakePool):
     async def stats(self) -> PoolStats:
         waits = [0] * (len(BOUNDS) + 1)
         waits[0], waits[-1] = 3, 1
-        changes = {"waited_total": 61.5, "scaled": 4, "scale_ups": 6, "scale_downs": 2}
+        changes = {"waited_total": 61.5, "added": 4, "scale_ups": 6, "scale_downs": 2}
         return replace(await super().stats(), queued=2, waits=waits, **changes)
 
 

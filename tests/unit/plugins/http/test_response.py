@@ -55,7 +55,7 @@ def test_json_heads_are_read_also_when_php_wrote_them_loosely(context: bytes, st
     ],
 )
 def test_a_head_that_is_none_is_an_error_with_a_reason(context: bytes) -> None:
-    with pytest.raises(BadReply, match=r"the head of the worker's answer can't be read: .+"):
+    with pytest.raises(BadReply, match=r"the head of the worker's reply can't be read: .+"):
         read_head(context, JSON, JSON)
 
 

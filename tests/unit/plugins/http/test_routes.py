@@ -106,12 +106,12 @@ def read(*routes: dict[str, Any], **http: Any) -> tuple[HttpConfig | None, list[
             [{"match": "/a,slow"}],
             'http.routes[0].match[1]: "slow" matches no request: a path starts with / (or a star)',
         ),
-        ([{"match": "/*"}], "http.routes[0].name: is required where the path has no letters to make one from"),
+        ([{"match": "/*"}], "http.routes[0].name: is required: the path has no letters to make a name from"),
         (
             [{"match": "/a", "name": "a b"}],
             'http.routes[0].name: "a b" has characters other than letters, digits, ".", "_", "-"',
         ),
-        ([{"match": "/a", "methods": "get"}], 'http.routes[0].methods[0]: "get" is no method: write GET, POST, ...'),
+        ([{"match": "/a", "methods": "get"}], 'http.routes[0].methods[0]: "get" is not a method: write GET, POST, ...'),
         (
             [{"match": "/a/*"}, {"match": "/a"}],
             "http.routes[1].match: the pool of routes[0] is named http.a too: set `name`, or list both paths in one",
