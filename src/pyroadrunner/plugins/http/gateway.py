@@ -27,8 +27,7 @@ class Gateway:
 
     Args:
         http2: whether HTTP/2 is served here. The listener supports it on every address, even after an ``Upgrade``
-        header
-            that a proxy forwards unchecked. Behind such a proxy it must be possible to disable it.
+            header that a proxy forwards unchecked. Behind such a proxy it must be possible to disable it.
     """
 
     def __init__(self, app: ASGIApp, *, http2: bool = True) -> None:
