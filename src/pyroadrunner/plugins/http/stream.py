@@ -1,8 +1,8 @@
 """Sends a streamed response, chunk by chunk, from the worker to the client.
 
 The first head with a final status is used; heads of later chunks are ignored (newer PHP clients repeat them). Headers
-of interim responses (1xx) are sent with the final one. If the stream is not read to its end, the worker is told to
-stop, also on cancellation: the server cancels a request when its client disconnects.
+of interim responses (1xx) are sent with the final one. If the stream is not read to its end, the worker is asked
+to stop it, also on cancellation: the server cancels a request when its client disconnects.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class StaticConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     than the file (not in RoadRunner)."""
     follow_symlinks: bool = False
     """Follow all symbolic links out of the folder, not only those directly in it (not in RoadRunner)."""
-    request: Annotated[StringMap, unbuilt("headers for requests that no worker gets; they are not added")] = (
+    request: Annotated[StringMap, unbuilt("headers for a request that no worker sees; they are not added")] = (
         msgspec.field(default_factory=dict)
     )
     response: StringMap = msgspec.field(default_factory=dict)

@@ -67,4 +67,4 @@ def test_a_file_is_read_once_for_each_change(tmp_path: Path, monkeypatch: pytest
     assert of("a") == of("a") == of("b")
     assert len(reads) == 2
     of("a")
-    assert len(reads) == 3, "no more than a bound are remembered"
+    assert len(reads) == 3, "the number of remembered checksums is limited"

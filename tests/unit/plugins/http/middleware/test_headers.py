@@ -30,7 +30,7 @@ def test_request_headers_are_added_after_the_clients() -> None:
     assert pool.context["headers"]["X-Given"] == ["by client", "by config"]
     assert pool.context["headers"]["X-New"] == ["é"]
     assert exchange.status == 200
-    assert len(scope["headers"]) == 2, "the scope of those outside must stay as it is"
+    assert len(scope["headers"]) == 2, "the scope of outer layers must stay unchanged"
 
 
 def test_response_headers_are_added_before_the_workers() -> None:

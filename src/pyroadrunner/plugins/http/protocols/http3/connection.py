@@ -105,7 +105,7 @@ class Http3Connection(QuicConnectionProtocol):
         self.transmit()
 
     def stop_reading(self, stream: int) -> None:
-        """Tell the client that the rest of a request is not needed: the response has been sent."""
+        """Ask the client not to send the rest of a request: the response has been sent."""
         try:
             self._quic.stop_stream(stream, ErrorCode.H3_NO_ERROR)
         except ValueError:

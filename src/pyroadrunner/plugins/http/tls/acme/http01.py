@@ -1,7 +1,7 @@
 """http-01: the ACME server requests a file under each name, over plain HTTP.
 
 It connects to port 80. If ``http.address`` uses that port, the listener there responds, before any middleware.
-Otherwise a small server listens on port 80 while a certificate is being issued.
+Otherwise a small server listens on that port while a certificate is being issued.
 """
 
 from __future__ import annotations

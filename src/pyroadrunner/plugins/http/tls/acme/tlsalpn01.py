@@ -1,4 +1,4 @@
-"""tlsalpn-01: the ACME server opens a TLS connection to port 443 of each name and expects a certificate that contains
+"""tlsalpn-01: the ACME server opens a TLS connection to port 443 of each name and expects a certificate with a hash of
 the key authorization (RFC 8737).
 
 If ``http.ssl.address`` uses that port, an interceptor inspects all new connections while a certificate is being issued,
