@@ -49,7 +49,7 @@ def until_given_up(server: Server, requests: int) -> None:
         server.wait_for(GIVEN_UP, times=seen)
 
 
-def test_no_worker_serves_a_client_that_disconnected_in_the_queue(tmp_path: Path) -> None:
+def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
     admission = tmp_path / "gate"
     config = {
         "server": {"command": [require_php(), str(WORKER)]},

@@ -56,7 +56,7 @@ def until_working(server: Server, pool: str) -> None:
             time.sleep(0.02)
 
 
-def test_a_stuck_path_with_its_own_pool_does_not_block_other_paths(tmp_path: Path) -> None:
+def test_a_stuck_path_with_a_pool_of_its_own_starves_nobody_else(tmp_path: Path) -> None:
     admission = tmp_path / "gate"
     with Server(tmp_path, config(SLOW)) as server:
 

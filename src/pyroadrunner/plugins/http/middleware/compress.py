@@ -1,7 +1,7 @@
 """Compresses responses with an encoding the client accepts: zstd, br, gzip. The middleware ``gzip`` of RoadRunner.
 
-A complete response is compressed as a whole, and only if it becomes smaller. A stream is compressed and flushed chunk by
-chunk, so that no line is held back. Large bodies are compressed in a thread.
+A complete response is compressed as a whole, and only if it becomes smaller. A stream is compressed and flushed chunk
+by chunk, so that no line is held back. Large bodies are compressed in a thread.
 """
 
 from __future__ import annotations
