@@ -8,6 +8,6 @@ use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Server;
 
 Server::run(static fn (Request $request): string => match ($request->path()) {
-    '/health' => 'ok', // ask the database here, if nothing works without it
+    '/health' => 'ok', // check the database here, if the application needs it
     default => "Hello, container!\n",
 });

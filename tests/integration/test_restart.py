@@ -237,6 +237,16 @@ def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Pa
     assert running.stdout.count("stop signal received") == 1
 
 
+def test_a_stop_that_came_right_before_exec_counts_afterwards(tmp_path: Path) -> None:
+    """Another thread has taken the signal; what the interpreter's C handler wrote about it is all there is."""
+    (tmp_path / "signals").write_bytes(bytes([signal.SIGTERM]))
+    with_pipe = ["sh", "-c", 'exec 9< signals; PYROADRUNNER_SIGNALS=9 exec "$@"', "sh"]
+    successor = Server(tmp_path, {}, launcher=with_pipe, ready="stop signal received")
+    with successor:
+        assert successor.wait() == 0
+    assert READY not in successor.stdout
+
+
 def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -> None:
     """systemd and containers kill all that is left once the server has gone."""
     gate = tmp_path / "gate"
