@@ -65,6 +65,9 @@ class _Sink(asyncio.WriteTransport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return False
+
     def abort(self) -> None:
         pass
 

@@ -8,11 +8,13 @@ not keep such time.
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Deadlock(AssertionError):
@@ -53,6 +55,16 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make a test of an ``async def``; see :func:`run_virtual`."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **keys: P.kwargs) -> T:
+        return run_virtual(test(*args, **keys))
+
+    return run
 
 
 async def turns(count: int = 5) -> None:

@@ -69,8 +69,7 @@ class WorkerStream:
         chunk = self._chunks.popleft()
         self._unread -= _size(chunk)
         if self.paused and self._unread <= MAX_UNREAD // 2:
-            self.paused = False
-            self._source.resume_stream()
+            self._resume()
         return chunk
 
     async def abort(self) -> None:
@@ -84,9 +83,7 @@ class WorkerStream:
         self.aborted = True
         self._chunks.clear()
         self._unread = 0
-        if self.paused:
-            self.paused = False
-            self._source.resume_stream()
+        self._resume()
         self._source.abort_stream()
         self._wake()
 
@@ -104,10 +101,20 @@ class WorkerStream:
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
-        """The stream is over; ``error`` = it was cut, and why."""
+        """The stream is over. A paused relay is resumed, since the worker's next stream uses it, too.
+
+        Args:
+            error: why it ended before its last frame.
+        """
         self._ended = True
         self._error = error
+        self._resume()
         self._wake()
+
+    def _resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self._source.resume_stream()
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -252,8 +252,6 @@ class Worker:
         stream = self._detach_stream()
         if stream is not None:
             stream.end(error)
-            if stream.paused:
-                self._relay.resume()
         self._finish()
 
     # StreamSource
