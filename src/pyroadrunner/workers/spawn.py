@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from subprocess import DEVNULL
 from typing import Any
 
@@ -38,6 +38,7 @@ class Spawner:
         timeout: seconds for a worker to start and say hello.
         credentials: who they run as.
         listener: where they connect to; ``None`` = pipes.
+        start: starts the process; tests give another.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Spawner:
         timeout: float,
         credentials: Credentials = SERVER_CREDENTIALS,
         listener: SocketListener | None = None,
+        start: Callable[..., Child] = start_child,
     ) -> None:
         self.command = command
         self.timeout = timeout
@@ -56,6 +58,7 @@ class Spawner:
         self._env = env
         self._credentials = credentials
         self._listener = listener
+        self._start_child = start
 
     def __repr__(self) -> str:
         return f"Spawner({' '.join(self.command)!r}, {'socket' if self._listener else 'pipes'})"
@@ -68,14 +71,16 @@ class Spawner:
         """
         started = asyncio.get_running_loop().time()
         stderr = OutputReader(lambda line: _log_stderr(line, self._pool, starting.pid))
-        starting = _Start(self.command, stderr)
+        starting = _Start(self.command, stderr, self._start_child)
         try:
             if self._listener is None:
                 relay = await starting.over_pipes(self._env, self._credentials, self.timeout)
             else:
                 relay = await starting.over_socket(self._listener, self._env, self._credentials, self.timeout)
-        except BaseException:
+        except BaseException as error:
             await starting.abandon()
+            if isinstance(error, OSError | RelayError):  # no descriptors left; the listener was closed
+                raise starting.error(_describe(error)) from error
             raise
         child = starting.child
         assert child is not None  # there is a relay
@@ -86,10 +91,11 @@ class Spawner:
 class _Start:
     """One attempt."""
 
-    def __init__(self, command: list[str], stderr: OutputReader) -> None:
+    def __init__(self, command: list[str], stderr: OutputReader, start: Callable[..., Child]) -> None:
         self.child: Child | None = None
         self._command = command
         self._stderr = stderr
+        self._start_child = start
         self._relay: Relay | None = None
 
     @property
@@ -117,7 +123,7 @@ class _Start:
         hello = relay.handshake(os.getpid())
         await asyncio.wait([hello], timeout=timeout)
         if not hello.done():
-            raise self._error(no_hello(timeout), None)
+            raise self.error(no_hello(timeout))
         try:
             hello.result()
         except RemoteFrameError:
@@ -125,7 +131,7 @@ class _Start:
         except RelayClosed as error:
             raise await self._ended(str(error)) from None
         except RelayError as error:
-            raise self._error(str(error), None) from None
+            raise self.error(str(error)) from None
         return relay
 
     async def over_socket(
@@ -145,22 +151,22 @@ class _Start:
                 listener.forget(self.child.pid)
         if self.child.exited.done():
             raise await self._ended("exited before it connected to the relay")
-        raise self._error(no_hello(timeout), None)
+        raise self.error(no_hello(timeout))
 
     async def _start(
         self, env: Mapping[str, str], credentials: Credentials, *, stdin: int = DEVNULL, stdout: int = DEVNULL
     ) -> None:
         childs_end = await self._stderr.open()
         try:
-            self.child = start_child(
+            self.child = self._start_child(
                 self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=childs_end
             )
         except FileNotFoundError:
             program = self._command[0]
             where = "no such file or directory" if "/" in program else "executable file not found in $PATH"
-            raise self._error(f'exec: "{program}": {where}', None) from None
+            raise self.error(f'exec: "{program}": {where}') from None
         except OSError as error:
-            raise self._error(f'exec: "{self._command[0]}": {(error.strerror or str(error)).lower()}', None) from error
+            raise self.error(f'exec: "{self._command[0]}": {_describe(error)}') from error
         finally:
             os.close(childs_end)
 
@@ -172,8 +178,8 @@ class _Start:
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
         text = printed_text(relay.garbage)[:_SHOWN_CHARACTERS]
         if text.startswith(_NO_INPUT):
-            return self._error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
-        return self._error(
+            return self.error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
+        return self.error(
             "goridge_frame_receive: validation failed on the message sent to STDOUT, "
             f"see: {STDOUT_HELP}, invalid message: {text}",
             status,
@@ -185,10 +191,14 @@ class _Start:
             self.child.kill()
             await self.child.wait()
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
-        return self._error(reason, self.child.exited.result())
+        return self.error(reason, self.child.exited.result())
 
-    def _error(self, reason: str, status: int | None) -> WorkerStartError:
+    def error(self, reason: str, status: int | None = None) -> WorkerStartError:
         return WorkerStartError(self._command, reason, status, self._stderr.tail())
+
+
+def _describe(error: OSError | RelayError) -> str:
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _log_stderr(line: str, pool: str, pid: int) -> None:
