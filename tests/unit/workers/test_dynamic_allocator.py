@@ -1,11 +1,20 @@
-"""When workers are added, and when they leave again."""
+"""When workers are added and when they are stopped again: the policy alone, then a pool of fake workers."""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Any
 
 import pytest
 
 from pyroadrunner.workers.config import DynamicAllocatorConfig
 from pyroadrunner.workers.dynamic_allocator import MAX_BACKOFF, MIN_BACKOFF, ScalingPolicy
+from pyroadrunner.workers.payload import Codec, Payload, Reply
+from pyroadrunner.workers.pool import Pool
+from support.fake_workers import FakeSpawner, fake_pool
+from support.log import logged
+from support.pools import pool_config
+from support.virtual_time import in_virtual_time
 
 WAIT = 0.1
 BASE = 2  # workers of the pool without the extra ones
@@ -150,3 +159,102 @@ def test_more_than_a_new_limit_allows_leave_at_once(policy: ScalingPolicy) -> No
     policy.reconfigure(None)
     assert shrink(policy, 102.0, needed=50) == 6
     assert grow(policy, 200.0) == 0
+
+
+# -- a pool ------------------------------------------------------------------------------------------------------------
+
+KEYS: dict[str, Any] = {
+    "max_queue_size": 0,
+    "allocate_timeout": "600s",
+    "dynamic_allocator": {"max_workers": 6, "spawn_rate": 2, "idle_timeout": "10s", "scale_up_wait": "0.1s"},
+}
+
+
+def calls(pool: Pool, count: int) -> list[asyncio.Task[Reply]]:
+    return [asyncio.create_task(pool.exec(Payload(b"context", b"x", Codec.RAW))) for _ in range(count)]
+
+
+async def answer_all(spawner: FakeSpawner, tasks: list[asyncio.Task[Reply]]) -> None:
+    while not all(task.done() for task in tasks):
+        for process in spawner.running():
+            if process.requests:
+                process.answer()
+        await asyncio.sleep(0.01)
+
+
+@in_virtual_time
+async def test_a_pool_grows_in_steps_while_requests_wait_up_to_its_limit() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        tasks = calls(pool, 20)
+        sizes = []
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            sizes.append(len(spawner.running()))
+        assert sorted(set(sizes)) == [1, 3, 5, 7]
+        assert (await pool.stats()).added == 6
+        await answer_all(spawner, tasks)
+
+
+@in_virtual_time
+async def test_a_pool_whose_requests_do_not_wait_does_not_grow() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        for _ in range(100):
+            await answer_all(spawner, calls(pool, 1))
+        assert len(spawner.processes) == 1
+
+
+@in_virtual_time
+async def test_a_pool_shrinks_in_steps_when_it_was_quiet_for_idle_timeout() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        tasks = calls(pool, 20)
+        await asyncio.sleep(3)
+        await answer_all(spawner, tasks)
+        sizes = []
+        for _ in range(80):
+            await asyncio.sleep(0.5)
+            sizes.append(len(spawner.running()))
+        assert sorted(set(sizes)) == [1, 3, 5, 7]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[15] == 7
+        stats = await pool.stats()
+        assert (stats.added, stats.scale_ups, stats.scale_downs) == (0, 6, 6)
+
+
+@in_virtual_time
+async def test_a_worker_that_runs_a_call_finishes_it_before_it_is_stopped_as_surplus() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        tasks = calls(pool, 3)
+        await asyncio.sleep(3)
+        assert len(spawner.running()) == 3
+        pool.reconfigure(pool_config(**KEYS | {"num_workers": 1, "dynamic_allocator": None}))
+        await asyncio.sleep(1)
+        assert len(spawner.running()) == 3
+        await answer_all(spawner, tasks)
+        await asyncio.sleep(1)
+        assert len(spawner.running()) == 1
+
+
+@in_virtual_time
+async def test_starts_that_fail_are_tried_again_with_growing_pauses_and_logged() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        spawner.failing = -1
+        with logged("server") as log:
+            tasks = calls(pool, 20)
+            await asyncio.sleep(20)
+        lines = log.of("workers could not be added")
+        assert len(lines) == 5  # at 0.1, 1.1, 3.1, 7.1 and 15.1 s
+        assert {line["added"] for line in lines} == {0}
+        spawner.failing = 0
+        await asyncio.sleep(20)
+        assert len(spawner.running()) == 7
+        await answer_all(spawner, tasks)
+
+
+@in_virtual_time
+async def test_of_a_batch_that_half_failed_the_others_join() -> None:
+    async with fake_pool(**KEYS) as (pool, spawner):
+        spawner.failing = 1
+        tasks = calls(pool, 20)
+        await asyncio.sleep(0.5)
+        assert len(spawner.running()) == 2
+        await answer_all(spawner, tasks)
