@@ -232,7 +232,8 @@ class WorkerSet:
         finally:
             self._replacing.discard(worker.pid)
         self._replace_failures = 0
-        if active(worker.state):
+        idle_no_longer = reason is State.IDLE_TTL_REACHED and worker.in_use
+        if active(worker.state) and not idle_no_longer:
             worker.retire(reason)
             self._add(replacement)
             release(worker)

@@ -51,8 +51,11 @@ class PoolMachine(RuleBasedStateMachine):
         limit=st.sampled_from([0, 4]),
         max_jobs=st.sampled_from([0, 2]),
         exec_ttl=st.sampled_from(["0s", "3s"]),
+        idle_ttl=st.sampled_from(["0s", "2s"]),
     )
-    def start(self, workers: int, queue: QueuePolicy, limit: int, max_jobs: int, exec_ttl: str) -> None:
+    def start(
+        self, workers: int, queue: QueuePolicy, limit: int, max_jobs: int, exec_ttl: str, idle_ttl: str = "0s"
+    ) -> None:
         config = pool_config(
             num_workers=workers,
             max_queue_size=limit,
@@ -60,7 +63,7 @@ class PoolMachine(RuleBasedStateMachine):
             allocate_timeout="5s",
             reset_timeout="4s",
             stream_timeout="2s",
-            supervisor={"exec_ttl": exec_ttl, "ttl": "30s", "watch_tick": "1s"},
+            supervisor={"exec_ttl": exec_ttl, "ttl": "30s", "idle_ttl": idle_ttl, "watch_tick": "1s"},
         )
 
         async def main() -> Pool:
