@@ -16,6 +16,7 @@ from pyroadrunner.workers.admission import Admission, check
 from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
+from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
@@ -47,12 +48,12 @@ class Pool:
         self._queue = CallQueue(policy, config.max_lifo_wait)
         self._admission = Admission(name, config.max_queue_size)
         self._workers = WorkerSet(name, config, spawner, self._on_started)
+        self._drain = Drain(name, self._admission, self._workers.members)
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
         self._supervisor = (
             Supervisor(config.supervisor, self._workers, self._stop_when_idle) if config.supervisor else None
         )
-        self._drained: asyncio.Future[None] | None = None  # destroy() waits for it
         self._stopped = False  # the grace is over: what is handed back now is refused
         self._has_surplus = False  # more workers than wanted, none of them free: the next ones that are leave
         self._waits = WaitTimes()
@@ -141,8 +142,8 @@ class Pool:
         describe: Callable[[], str] | None,
     ) -> Reply:
         worker = lease.worker
-        if lease.wait_exited.done():
-            raise LeaseEnded(worker.pid, lease.wait_exited.result())
+        if lease.ended.done():
+            raise LeaseEnded(worker.pid, lease.ended.result())
         if worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
@@ -166,7 +167,7 @@ class Pool:
         worker.lease = None
         if not worker.busy and not worker.exited:  # else its answer comes first: freed() follows it
             self.on_free(worker)
-        self._check_drained()
+        self._drain.check()
 
     def _assign(self, worker: Worker, entry: Entry) -> None:
         if isinstance(entry, Call):
@@ -205,7 +206,7 @@ class Pool:
             self._idle.append(worker)
             if self._has_surplus:
                 self._stop_surplus()
-        self._check_drained()
+        self._drain.check()
 
     def requeue(self, worker: Worker, call: Call) -> None:
         if call.answer.done():
@@ -233,7 +234,7 @@ class Pool:
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
         )
-        self._check_drained()
+        self._drain.check()
 
     def _stop_when_idle(self, worker: Worker) -> None:
         """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
@@ -380,18 +381,10 @@ class Pool:
         """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
         Idempotent."""
         until = self._loop.time() + grace
-        for worker in self._workers.members.values():
-            if worker.lease is not None:
-                worker.lease.end("the pool is stopping")
         for entry in self._queue:
             if isinstance(entry, LeaseRequest):
                 entry.fail(PoolClosed(self.name))
-        if not await self._admission.close(grace):
-            log.warning(
-                "requests are given up: the grace period is over", pool=self.name, requests=self._admission.load
-            )
-        elif not await self._drain(until - self._loop.time()):
-            log.warning("streams are cut off: the grace period is over", pool=self.name, streams=self._awaited())
+        await self._drain.run(grace)
         self._stopped = True
         for entry in self._queue.clear():
             entry.fail(PoolClosed(self.name))
@@ -399,20 +392,6 @@ class Pool:
         if self._supervisor is not None:
             self._supervisor.stop()
         await self._workers.close(until - self._loop.time())
-
-    async def _drain(self, timeout: float) -> bool:
-        """Wait until no worker runs anything that is still waited for; whether that was so in time."""
-        self._drained = self._loop.create_future()
-        self._check_drained()
-        await asyncio.wait([self._drained], timeout=timeout)
-        return self._drained.done()
-
-    def _check_drained(self) -> None:
-        if self._drained is not None and not self._drained.done() and not self._awaited():
-            self._drained.set_result(None)
-
-    def _awaited(self) -> int:
-        return sum(1 for worker in self._workers.members.values() if worker.awaited)
 
 
 def _tick(config: PoolConfig) -> float:

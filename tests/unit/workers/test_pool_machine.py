@@ -127,7 +127,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(index=INDEX)
     def call_leased(self, index: int) -> None:
         lease = self.leases[index % len(self.leases)]
-        if lease.worker.busy and not lease.wait_exited.done():
+        if lease.worker.busy and not lease.ended.done():
             return  # one at a time
         self.begin(lease)
 
