@@ -1,4 +1,4 @@
-"""``pool.debug``: a new process for every request, so that a change of the code shows at once."""
+"""``pool.debug``: a new process for every call, so that a change of the code takes effect immediately."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pyroadrunner.workers.stats import PoolStats
 from pyroadrunner.workers.ticker import Ticker
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
-_TICK = 0.05  # seconds between two looks at exec_ttl
+_TICK = 0.05  # seconds between two checks of exec_ttl
 
 log = Log("server")
 
 
 class DebugPool:
-    """Keeps the promises of ``contracts.WorkerPool`` with a process per request, ``max_queue_size`` at once."""
+    """Implements ``contracts.WorkerPool`` with a process per call, at most ``max_queue_size`` at a time."""
 
     def __init__(self, name: str, config: PoolConfig, spawner: Spawner) -> None:
         self.name = name
@@ -41,7 +41,7 @@ class DebugPool:
         self._subscribers = Subscribers()
         self._drain = Drain(name, self._admission, self._members)
         self._lease_requests: set[LeaseRequest] = set()  # whose processes are starting
-        self._starting: set[asyncio.Timeout] = set()  # ends a start when the grace is over
+        self._starting: set[asyncio.Timeout] = set()  # cancel starts when the grace is over
         self._stopped = False  # the grace is over
         self._tasks: set[asyncio.Task[None]] = set()
         self._exec_ttl = config.exec_ttl()
@@ -59,7 +59,7 @@ class DebugPool:
         describe: Callable[[], str] | None = None,
         priority: int = 0,
     ) -> Reply:
-        """Start a worker, run the request on it. Raises as ``Pool.exec``, and :class:`WorkerStartError`."""
+        """Start a worker and run the call on it. Raises what ``Pool.exec`` raises, and :class:`WorkerStartError`."""
         self._admission.enter(payload)
         call = Call(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
         try:
@@ -79,7 +79,7 @@ class DebugPool:
                 return
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
-        """A worker of its own, until it is released."""
+        """Start a worker and hold it: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
@@ -149,7 +149,7 @@ class DebugPool:
 
         Raises:
             WorkerStartError.
-            PoolClosed: the grace was over first.
+            PoolClosed: the pool stopped first.
         """
         if self._stopped:
             raise PoolClosed(self.name)
@@ -195,11 +195,11 @@ class DebugPool:
     async def _run_again(self, call: Call) -> None:
         try:
             await self._run(call)
-        except Exception as error:  # whatever it is, somebody waits for the answer
+        except Exception as error:  # of any kind: the caller waits for it
             call.fail(error)
 
     def on_failed(self, worker: Worker) -> None:
-        pass  # nobody replaces it
+        pass  # it is not replaced
 
     def on_exited(self, worker: Worker) -> None:
         self._members.pop(worker.pid, None)
@@ -212,10 +212,10 @@ class DebugPool:
             worker.expire(now, self._exec_ttl)
         return bool(self._members)
 
-    # steering
+    # Control
 
     def reconfigure(self, config: PoolConfig) -> None:
-        """Take over limits and timeouts."""
+        """Apply new limits and timeouts."""
         self._config = config
         self._admission.limit = config.max_queue_size
         self._spawner.timeout = config.allocate_timeout
@@ -224,15 +224,15 @@ class DebugPool:
             self._ticker.arm()
 
     async def stats(self) -> PoolStats:
-        """No request waits here: each gets a process."""
+        """The running processes by state. No call waits: each gets a process."""
         return PoolStats(states=Counter(worker.state for worker in self._members.values()))
 
     async def workers(self) -> list[WorkerInfo]:
-        """Those that run a request right now."""
+        """The processes that run a call."""
         return [worker.info(self.name) for worker in self._members.values()]
 
     async def reset(self) -> None:
-        """Nothing to do: every request starts with new code."""
+        """Do nothing: every call runs new code."""
 
     async def add_worker(self) -> None:
         log.warning("a pool in debug mode has no workers to add", pool=self.name)
@@ -241,7 +241,7 @@ class DebugPool:
         log.warning("a pool in debug mode has no workers to remove", pool=self.name)
 
     async def destroy(self, grace: float) -> None:
-        """Refuse new requests, give running ones ``grace`` seconds, stop every worker. Idempotent."""
+        """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker. Idempotent."""
         for request in self._lease_requests:
             request.fail(PoolClosed(self.name))
         await self._drain.run(grace)

@@ -1,4 +1,4 @@
-"""The grace period of a pool that stops: no call enters, and what runs may end."""
+"""The grace period of a pool that stops: it refuses new calls and waits for running ones."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Drain:
         self._pool = pool
         self._admission = admission
         self._members = members
-        self._drained: asyncio.Future[None] | None = None  # until then nothing is awaited
+        self._drained: asyncio.Future[None] | None = None  # ``None`` until the calls have left
 
     def __repr__(self) -> str:
         return f"Drain({self._pool!r}, {'running' if self._drained is not None else 'idle'})"
 
     async def run(self, grace: float) -> None:
-        """Refuse new calls, end the leases, wait up to ``grace`` seconds for what runs; what is left then is logged."""
+        """Refuse new calls, end the leases, wait up to ``grace`` seconds for what runs, log what still does then."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         for worker in self._members.values():

@@ -1,4 +1,4 @@
-"""Command and relay kind -> a worker that has said hello."""
+"""Starts a command, over pipes or a socket, and waits for its hello: the result is a worker."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pyroadrunner.workers.errors import STDOUT_HELP, WorkerStartError, no_hello
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.worker import Worker
 
-MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
+MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a header that announces more counts as garbage
 _GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello
-_SHOWN_CHARACTERS = 8192  # characters of it in the error
+_SHOWN_CHARACTERS = 8192  # of that text in the error
 _EXIT_FOR = 0.5  # seconds a worker that closed its relay has to exit
-_NO_INPUT = "Could not open input file"  # how the php command begins when the script is missing
+_NO_INPUT = "Could not open input file"  # the php command prints this if the script is missing
 
 log = Log("server")
 
@@ -34,11 +34,11 @@ class Spawner:
     Args:
         command: program and arguments.
         env: their whole environment.
-        pool: the name of theirs, for the log.
+        pool: name of their pool, for the log.
         timeout: seconds for a worker to start and say hello.
-        credentials: who they run as.
-        listener: where they connect to; ``None`` = pipes.
-        start: starts the process; tests give another.
+        credentials: their user and groups.
+        listener: the listener that they connect to; ``None`` = pipes.
+        start: starts the process; a test passes another.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Spawner:
         """Start one worker and wait for its hello. Safe to cancel: the child is killed.
 
         Raises:
-            WorkerStartError: it could not be started, ended, wrote something else, or said nothing in time.
+            WorkerStartError: it could not be started, exited, wrote something else, or sent no hello in time.
         """
         started = asyncio.get_running_loop().time()
         stderr = OutputReader(lambda line: _log_stderr(line, self._pool, starting.pid))
@@ -79,17 +79,17 @@ class Spawner:
                 relay = await starting.over_socket(self._listener, self._env, self._credentials, self.timeout)
         except BaseException as error:
             await starting.abandon()
-            if isinstance(error, OSError | RelayError):  # no descriptors left; the listener was closed
+            if isinstance(error, OSError | RelayError):  # out of descriptors; the listener was closed
                 raise starting.error(_describe(error)) from error
             raise
         child = starting.child
-        assert child is not None  # there is a relay
+        assert child is not None  # it has a relay
         log.debug("worker is allocated", pool=self._pool, pid=child.pid)
         return Worker(child, relay, stderr, started=started, pool=self._pool)
 
 
 class _Start:
-    """One attempt."""
+    """One attempt to start a worker."""
 
     def __init__(self, command: list[str], stderr: OutputReader, start: Callable[..., Child]) -> None:
         self.child: Child | None = None
@@ -104,7 +104,7 @@ class _Start:
         return self.child.pid if self.child is not None else 0
 
     async def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Kill the child and close its pipes."""
         if self.child is not None:
             self.child.kill()
             await self.child.wait()
@@ -156,10 +156,10 @@ class _Start:
     async def _start(
         self, env: Mapping[str, str], credentials: Credentials, *, stdin: int = DEVNULL, stdout: int = DEVNULL
     ) -> None:
-        childs_end = await self._stderr.open()
+        child_stderr = await self._stderr.open()
         try:
             self.child = self._start_child(
-                self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=childs_end
+                self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=child_stderr
             )
         except FileNotFoundError:
             program = self._command[0]
@@ -168,7 +168,7 @@ class _Start:
         except OSError as error:
             raise self.error(f'exec: "{self._command[0]}": {_describe(error)}') from error
         finally:
-            os.close(childs_end)
+            os.close(child_stderr)
 
     async def _on_no_hello(self, relay: Relay) -> WorkerStartError:
         assert self.child is not None
@@ -202,5 +202,5 @@ def _describe(error: OSError | RelayError) -> str:
 
 
 def _log_stderr(line: str, pool: str, pid: int) -> None:
-    """The line is the message as it is: Octane's workers send their command JSON this way."""
+    """Log the line unchanged: Octane's workers send JSON to their command this way."""
     log.info(line, pool=pool, pid=pid)

@@ -31,7 +31,7 @@ def test_an_error_without_a_trace() -> None:
 def test_printed_text_is_shown_and_the_frame_error_that_it_caused_is_not() -> None:
     fields = crash_fields(-9, **END | {"garbage": "dumped", "broken": "not a frame", "killed": True})
     assert fields["stdout"] == "dumped"
-    assert "stdout, which carries its answers" in fields["hint"]
+    assert "stdout, which carries its replies" in fields["hint"]
     assert "error" not in fields
 
 

@@ -64,7 +64,7 @@ def test_a_trace_without_an_end_keeps_both_its_ends() -> None:
     trace = parse(f"Error: deep in /app/a.php:1\nStack trace:\n{frames}").trace
     assert len(trace) == 100
     assert (trace[0], trace[-1]) == ("#0 /app/a.php(1): f()", "#4999 /app/a.php(1): f()")
-    assert trace[79] == "... 4901 lines are left out ..."
+    assert trace[79] == "... 4901 lines omitted ..."
 
 
 def test_an_exception_that_was_not_caught_is_found_among_the_lines_of_stderr() -> None:

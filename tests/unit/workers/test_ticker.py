@@ -46,7 +46,7 @@ def test_a_check_that_fails_is_logged_and_called_again() -> None:
 
     with logged("server") as log:
         run_virtual(main())
-    assert [fields["error"] for fields in log.of("a check of deadlines failed; it goes on")] == [
+    assert [fields["error"] for fields in log.of("checking deadlines failed; retrying")] == [
         "RuntimeError('a fault of ours')"
     ]
 
