@@ -1,8 +1,8 @@
-"""An event loop whose clock jumps: where every task waits, time moves to the next timer at once.
+"""An event loop whose clock jumps: when every task waits, time moves to the next timer immediately.
 
 Code that asks the loop for the time (``loop.time``, ``call_later``, ``asyncio.sleep``, ``asyncio.timeout``) runs
-unchanged, and a test of an hour takes milliseconds. Only for tests without real sockets, pipes and processes: those do
-not keep such time.
+unchanged, and a test of an hour takes milliseconds. Not for tests with real sockets and processes, which
+do not follow this clock; data that is in a pipe already is read as usual.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ P = ParamSpec("P")
 
 
 class Deadlock(AssertionError):
-    """Every task waits and no timer is set: nothing can happen any more."""
+    """Every task waits and no timer is set."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits; tells the clock how long it would have."""
+    """Never waits; moves the clock by the time it would have waited."""
 
     now = 0.0
 
@@ -51,7 +51,7 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a test's coroutine in virtual time.
 
     Raises:
-        Deadlock: it waits for what can't happen.
+        Deadlock: every task waits and no timer is set.
     """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
@@ -68,6 +68,6 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]
 
 
 async def turns(count: int = 5) -> None:
-    """Let everything that is ready run, without moving the clock."""
+    """Run everything that is ready, without moving the clock."""
     for _ in range(count):
         await asyncio.sleep(0)

@@ -26,8 +26,8 @@ def collecting(process: FakeProcess, *, kill: bool) -> asyncio.Task[Crash]:
     return asyncio.create_task(collect_crash(process.child, process.relay, process.stderr, CLOSED, kill=kill))
 
 
-def process_that_prints() -> FakeProcess:
-    """Its worker reacts to nothing: the test collects the crash itself."""
+def ignored_process() -> FakeProcess:
+    """A process whose worker ignores the loss of the relay: the test collects the crash."""
     process = FakeProcess(4_200_000)
     process.relay.on_lost = lambda _error: None
     return process
@@ -50,7 +50,7 @@ async def seconds(task: asyncio.Task[Crash]) -> float:
 
 @in_virtual_time
 async def test_a_worker_that_exits_by_itself_is_not_killed() -> None:
-    process = process_that_prints()
+    process = ignored_process()
     process.stderr.data_received(b"no memory\n")
     process.exit(255)
     found = await collecting(process, kill=False)
@@ -60,7 +60,7 @@ async def test_a_worker_that_exits_by_itself_is_not_killed() -> None:
 
 @in_virtual_time
 async def test_a_worker_that_has_closed_its_relay_and_does_not_exit_is_killed() -> None:
-    process = process_that_prints()
+    process = ignored_process()
     process.close_relay()
     task = collecting(process, kill=False)
     assert await seconds(task) == pytest.approx(0.5)
@@ -69,7 +69,7 @@ async def test_a_worker_that_has_closed_its_relay_and_does_not_exit_is_killed() 
 
 @in_virtual_time
 async def test_a_worker_that_broke_the_protocol_is_killed_at_once() -> None:
-    process = process_that_prints()
+    process = ignored_process()
     task = collecting(process, kill=True)
     assert await seconds(task) == 0.0
     assert task.result().killed
@@ -77,7 +77,7 @@ async def test_a_worker_that_broke_the_protocol_is_killed_at_once() -> None:
 
 @in_virtual_time
 async def test_text_is_read_for_a_while_before_the_worker_is_killed() -> None:
-    process = process_that_prints()
+    process = ignored_process()
     process.write(GARBAGE)
     task = collecting(process, kill=True)
     await asyncio.sleep(0.1)
@@ -87,9 +87,9 @@ async def test_text_is_read_for_a_while_before_the_worker_is_killed() -> None:
 
 
 @in_virtual_time
-async def test_text_is_complete_when_an_answer_follows_it_or_the_worker_exits() -> None:
+async def test_text_is_complete_when_a_reply_follows_it_or_the_worker_exits() -> None:
     for finish in (lambda process: process.write(encode_payload(b"", b"x", Flag.RAW)), lambda process: process.exit(1)):
-        process = process_that_prints()
+        process = ignored_process()
         process.write(GARBAGE)
         finish(process)
         task = collecting(process, kill=True)
@@ -99,7 +99,7 @@ async def test_text_is_complete_when_an_answer_follows_it_or_the_worker_exits() 
 
 @in_virtual_time
 async def test_pipes_that_another_process_holds_open_are_read_for_a_short_time_only() -> None:
-    process = process_that_prints()
+    process = ignored_process()
     process.child.on_exit = lambda: None
     process.exit(1)
     assert await seconds(collecting(process, kill=False)) == pytest.approx(0.2, abs=0.01)
@@ -108,13 +108,13 @@ async def test_pipes_that_another_process_holds_open_are_read_for_a_short_time_o
 # -- the error ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_went_away_is_a_crash_with_status_stderr_and_text() -> None:
+def test_a_closed_relay_is_a_crash_with_status_stderr_and_text() -> None:
     error = crash(status=-11, stderr="last line", garbage="printed").error()
     assert isinstance(error, WorkerCrashed)
     assert (error.pid, error.exit_status, error.stderr, error.garbage) == (7, -11, "last line", "printed")
 
 
-def test_a_frame_that_is_no_answer_is_a_bad_reply() -> None:
+def test_a_malformed_reply_is_a_bad_reply() -> None:
     error = crash(cause=RelayError("two options")).error()
     assert isinstance(error, BadReply)
     assert str(error) == "sync_worker_receive_frame: two options"
@@ -150,7 +150,7 @@ def test_an_idle_worker_that_exits_with_0_is_no_error(changes: dict[str, Any], l
     assert "request" not in fields
 
 
-def test_a_frame_that_is_no_answer_is_named_in_the_line() -> None:
+def test_a_malformed_reply_is_named_in_the_line() -> None:
     with logged("server") as log:
         crash(cause=RelayError("two options"), killed=True, status=-9).report("http", None, 0.0)
     assert log.of("worker died")[0]["error"] == "two options"

@@ -52,7 +52,7 @@ def call(target: DebugPool | Lease, body: bytes = b"ping", **options: Any) -> as
 
 
 @in_virtual_time
-async def test_each_call_gets_a_process_of_its_own_which_is_stopped_after_its_answer() -> None:
+async def test_each_call_gets_a_process_of_its_own_which_is_stopped_after_its_reply() -> None:
     async with debug_pool() as (pool, spawner):
         assert await pool.workers() == []
         tasks = [call(pool, b"1"), call(pool, b"2")]
@@ -115,7 +115,7 @@ async def test_a_crash_fails_its_call_and_no_other() -> None:
 
 
 @in_virtual_time
-async def test_one_call_more_than_max_queue_size_is_refused() -> None:
+async def test_one_call_above_max_queue_size_is_refused() -> None:
     async with debug_pool(max_queue_size=1) as (pool, spawner):
         task = call(pool)
         await turns()
@@ -161,7 +161,7 @@ async def test_a_cancelled_call_that_is_handed_back_gets_no_other_process() -> N
 
 @pytest.mark.parametrize("on_cancel", OnCancel)
 @in_virtual_time
-async def test_what_becomes_of_a_cancelled_call_is_up_to_its_caller(on_cancel: OnCancel) -> None:
+async def test_on_cancel_decides_whether_the_process_of_a_cancelled_call_is_killed(on_cancel: OnCancel) -> None:
     async with debug_pool() as (pool, spawner):
         task = call(pool, on_cancel=on_cancel)
         await turns()
@@ -207,7 +207,7 @@ async def test_a_call_may_have_a_timeout_of_its_own() -> None:
 
 
 @in_virtual_time
-async def test_a_new_exec_ttl_holds_for_calls_that_run() -> None:
+async def test_a_new_exec_ttl_applies_to_running_calls() -> None:
     async with debug_pool() as (pool, _):
         task = call(pool)
         await asyncio.sleep(1)
@@ -264,7 +264,7 @@ async def test_a_crash_ends_the_lease() -> None:
 
 
 @in_virtual_time
-async def test_a_lease_given_up_while_its_process_starts_leaves_none() -> None:
+async def test_a_lease_cancelled_while_its_process_starts_leaves_none() -> None:
     async with debug_pool(FakeSpawner(boot=5.0)) as (pool, spawner):
         task = asyncio.create_task(pool.lease().__aenter__())
         await asyncio.sleep(1)
@@ -273,7 +273,7 @@ async def test_a_lease_given_up_while_its_process_starts_leaves_none() -> None:
         assert spawner.running() == []
 
 
-# -- events, figures ---------------------------------------------------------------------------------------------------
+# -- events and statistics ---------------------------------------------------------------------------------------------
 
 
 @in_virtual_time
@@ -355,7 +355,7 @@ async def test_destroy_ends_leases_and_waits_for_their_release() -> None:
 
 
 @in_virtual_time
-async def test_destroy_kills_what_runs_when_the_grace_is_over() -> None:
+async def test_destroy_stops_running_calls_when_the_grace_is_over() -> None:
     async with debug_pool() as (pool, spawner):
         task = call(pool)
         await turns()

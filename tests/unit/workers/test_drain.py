@@ -1,4 +1,4 @@
-"""What a stopping pool waits for, in virtual time."""
+"""A stopping pool waits for calls, streams and leases, in virtual time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def seconds(drain: Drain, grace: float) -> float:
 
 
 @in_virtual_time
-async def test_an_idle_pool_is_drained_at_once_and_refuses_calls() -> None:
+async def test_an_idle_pool_is_drained_immediately_and_refuses_calls() -> None:
     admission = Admission("test", 0)
     process = FakeProcess(4_200_000)
     assert await seconds(Drain("test", admission, {1: process.worker}), 10.0) == 0.0
@@ -57,7 +57,7 @@ async def test_a_stream_without_a_reader_is_not_waited_for() -> None:
 
 
 @in_virtual_time
-async def test_a_stream_is_waited_for_with_what_the_calls_have_left_of_the_grace() -> None:
+async def test_calls_and_streams_share_the_grace() -> None:
     admission, process, loop = Admission("test", 0), FakeProcess(4_200_000), asyncio.get_running_loop()
     call = Call(PAYLOAD, loop.create_future(), loop.time())
     process.worker.run(call)

@@ -17,7 +17,7 @@ from support.pools import pool_config
 from support.virtual_time import in_virtual_time
 
 WAIT = 0.1
-BASE = 2  # workers of the pool without the extra ones
+BASE = 2  # workers of the pool without the added ones
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def grow(policy: ScalingPolicy, now: float, waited: float = WAIT, queued: int = 
 
 
 def grown(policy: ScalingPolicy, now: float = 100.0) -> ScalingPolicy:
-    """With all it may have, since ``now``."""
+    """The policy after it has added all workers, from ``now`` on."""
     while count := grow(policy, now):
         policy.on_started(now, count)
         now += WAIT
@@ -44,12 +44,12 @@ def shrink(policy: ScalingPolicy, now: float, needed: int = 0) -> int:
 # -- up ----------------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_added_before_a_request_has_waited(policy: ScalingPolicy) -> None:
+def test_no_worker_is_added_before_a_call_has_waited(policy: ScalingPolicy) -> None:
     assert grow(policy, 100.0, WAIT / 2) == 0
     assert (policy.added, policy.starting) == (0, 0)
 
 
-def test_workers_are_added_by_the_spawn_rate_up_to_the_maximum(policy: ScalingPolicy) -> None:
+def test_workers_are_added_at_the_spawn_rate_up_to_the_maximum(policy: ScalingPolicy) -> None:
     assert grow(policy, 100.0) == 5
     policy.on_started(101.0, 5)
     assert grow(policy, 101.0 + 2 * WAIT) == 3
@@ -59,13 +59,13 @@ def test_workers_are_added_by_the_spawn_rate_up_to_the_maximum(policy: ScalingPo
 
 
 @pytest.mark.parametrize(("queued", "room", "count"), [(1, 400, 1), (3, 400, 3), (50, 2, 2), (50, 0, 0), (50, -1, 0)])
-def test_no_more_are_added_than_requests_wait_or_the_pool_may_have(
+def test_no_more_workers_are_added_than_calls_wait_or_the_pool_may_have(
     policy: ScalingPolicy, queued: int, room: int, count: int
 ) -> None:
     assert grow(policy, 100.0, queued=queued, room=room) == count
 
 
-def test_no_more_are_added_while_some_are_coming_and_before_they_had_time_to_help(policy: ScalingPolicy) -> None:
+def test_the_next_workers_are_added_only_when_the_last_had_time_to_help(policy: ScalingPolicy) -> None:
     assert grow(policy, 100.0) == 5
     assert grow(policy, 130.0, 30.0) == 0
     policy.on_started(130.0, 5)
@@ -73,7 +73,7 @@ def test_no_more_are_added_while_some_are_coming_and_before_they_had_time_to_hel
     assert grow(policy, 130.0 + WAIT, 30.0) == 3
 
 
-def test_workers_that_do_not_come_up_are_tried_again_with_growing_pauses(policy: ScalingPolicy) -> None:
+def test_failed_starts_are_retried_with_growing_pauses(policy: ScalingPolicy) -> None:
     now, pauses = 100.0, []
     for _ in range(8):
         assert grow(policy, now, 60.0) == 5
@@ -88,7 +88,7 @@ def test_workers_that_do_not_come_up_are_tried_again_with_growing_pauses(policy:
     assert policy.added == 0
 
 
-def test_those_of_a_batch_that_came_up_count_and_the_pause_ends_with_a_success(policy: ScalingPolicy) -> None:
+def test_the_workers_of_a_batch_that_started_count_and_a_success_ends_the_pause(policy: ScalingPolicy) -> None:
     grow(policy, 100.0)
     policy.on_started(100.0, 3)
     assert policy.added == 3
@@ -102,7 +102,7 @@ def test_those_of_a_batch_that_came_up_count_and_the_pause_ends_with_a_success(p
 # -- down --------------------------------------------------------------------------------------------------------------
 
 
-def test_extra_workers_leave_in_steps_once_it_was_quiet_long_enough(policy: ScalingPolicy) -> None:
+def test_added_workers_are_stopped_in_steps_after_idle_timeout(policy: ScalingPolicy) -> None:
     grown(policy, 100.0)
     last = 100.0 + WAIT
     assert shrink(policy, last + 59.0) == 0
@@ -114,28 +114,28 @@ def test_extra_workers_leave_in_steps_once_it_was_quiet_long_enough(policy: Scal
     assert (policy.added, policy.removed_total) == (0, 8)
 
 
-def test_those_that_the_busiest_moment_needed_stay(policy: ScalingPolicy) -> None:
+def test_workers_that_the_busiest_moment_needed_stay(policy: ScalingPolicy) -> None:
     grown(policy, 100.0)
     assert shrink(policy, 130.0, needed=7) == 0
-    assert shrink(policy, 161.0, needed=1) == 3  # 10 there are, 7 were needed
+    assert shrink(policy, 161.0, needed=1) == 3  # of 10 workers, 7 were needed
     assert shrink(policy, 170.0, needed=7) == 0
     assert shrink(policy, 222.0, needed=1) == 0
     assert shrink(policy, 283.0, needed=1) == 5  # a minute in which one was enough
     assert policy.added == 0
 
 
-def test_nobody_leaves_while_requests_wait(policy: ScalingPolicy) -> None:
+def test_no_worker_is_stopped_while_calls_wait(policy: ScalingPolicy) -> None:
     grown(policy, 100.0)
     assert shrink(policy, 200.0, needed=30) == 0
     assert policy.added == 8
 
 
-def test_a_pool_without_extra_workers_never_shrinks(policy: ScalingPolicy) -> None:
+def test_a_pool_without_added_workers_never_shrinks(policy: ScalingPolicy) -> None:
     assert policy.shrink(1000.0, needed=0, workers=BASE) == 0
 
 
-def test_a_steady_load_between_the_sizes_does_not_swing(policy: ScalingPolicy) -> None:
-    """Six requests at any time, two workers without the extra ones: grown once, it stays so."""
+def test_a_steady_load_between_the_sizes_does_not_oscillate(policy: ScalingPolicy) -> None:
+    """Six calls at any time and a pool of two: it grows once."""
     changes = []
     for tick in range(100_000):
         now = tick * 0.05
@@ -152,7 +152,7 @@ def test_a_steady_load_between_the_sizes_does_not_swing(policy: ScalingPolicy) -
 # -- reconfigured ------------------------------------------------------------------------------------------------------
 
 
-def test_more_than_a_new_limit_allows_leave_at_once(policy: ScalingPolicy) -> None:
+def test_workers_above_a_new_limit_are_stopped_immediately(policy: ScalingPolicy) -> None:
     grown(policy, 100.0)
     policy.reconfigure(DynamicAllocatorConfig(max_workers=6))
     assert shrink(policy, 101.0, needed=50) == 2
@@ -183,7 +183,7 @@ async def answer_all(spawner: FakeSpawner, tasks: list[asyncio.Task[Reply]]) -> 
 
 
 @in_virtual_time
-async def test_a_pool_grows_in_steps_while_requests_wait_up_to_its_limit() -> None:
+async def test_a_pool_grows_in_steps_up_to_its_limit_while_calls_wait() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         tasks = calls(pool, 20)
         sizes = []
@@ -196,7 +196,7 @@ async def test_a_pool_grows_in_steps_while_requests_wait_up_to_its_limit() -> No
 
 
 @in_virtual_time
-async def test_a_pool_whose_requests_do_not_wait_does_not_grow() -> None:
+async def test_a_pool_whose_calls_do_not_wait_does_not_grow() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         for _ in range(100):
             await answer_all(spawner, calls(pool, 1))
@@ -204,7 +204,7 @@ async def test_a_pool_whose_requests_do_not_wait_does_not_grow() -> None:
 
 
 @in_virtual_time
-async def test_a_pool_shrinks_in_steps_when_it_was_quiet_for_idle_timeout() -> None:
+async def test_a_pool_shrinks_in_steps_after_idle_timeout() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         tasks = calls(pool, 20)
         await asyncio.sleep(3)
@@ -221,7 +221,7 @@ async def test_a_pool_shrinks_in_steps_when_it_was_quiet_for_idle_timeout() -> N
 
 
 @in_virtual_time
-async def test_a_worker_that_runs_a_call_finishes_it_before_it_is_stopped_as_surplus() -> None:
+async def test_a_surplus_worker_finishes_its_call_before_it_is_stopped() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         tasks = calls(pool, 3)
         await asyncio.sleep(3)
@@ -235,7 +235,7 @@ async def test_a_worker_that_runs_a_call_finishes_it_before_it_is_stopped_as_sur
 
 
 @in_virtual_time
-async def test_starts_that_fail_are_tried_again_with_growing_pauses_and_logged() -> None:
+async def test_failed_starts_of_a_pool_are_retried_with_growing_pauses_and_logged() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         spawner.failing = -1
         with logged("server") as log:
@@ -251,7 +251,7 @@ async def test_starts_that_fail_are_tried_again_with_growing_pauses_and_logged()
 
 
 @in_virtual_time
-async def test_of_a_batch_that_half_failed_the_others_join() -> None:
+async def test_a_failed_start_does_not_stop_the_others_of_its_batch() -> None:
     async with fake_pool(**KEYS) as (pool, spawner):
         spawner.failing = 1
         tasks = calls(pool, 20)

@@ -108,7 +108,7 @@ async def test_a_child_that_says_hello_is_a_worker() -> None:
 
 
 @in_virtual_time
-async def test_what_it_writes_to_stderr_is_logged_with_pool_and_pid() -> None:
+async def test_stderr_is_logged_with_pool_and_pid() -> None:
     starts = starts_that_write(HELLO, b"booting\n")
     with logged("server") as log:
         worker = await starts.spawner().spawn()
@@ -141,7 +141,7 @@ async def test_text_in_place_of_the_hello_is_in_the_error() -> None:
 
 
 @in_virtual_time
-async def test_a_child_that_goes_on_writing_text_is_killed() -> None:
+async def test_a_child_that_writes_text_and_keeps_running_is_killed() -> None:
     starts = starts_that_write(b"Usage: php [options]\n")
     error = await failure(starts)
     assert "Usage: php" in error.reason
@@ -155,7 +155,7 @@ async def test_a_missing_script_is_named() -> None:
 
 
 @in_virtual_time
-async def test_a_frame_that_is_no_hello_is_refused() -> None:
+async def test_a_frame_other_than_a_hello_is_refused() -> None:
     error = await failure(starts_that_write(encode(Flag.RAW, b"hello")))
     assert "no CONTROL flag" in error.reason
 

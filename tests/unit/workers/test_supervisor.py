@@ -23,25 +23,25 @@ def test_a_worker_that_has_reached_its_ttl_is_replaced() -> None:
     run_virtual(main())
 
 
-def test_a_replacement_that_fails_is_tried_again() -> None:
+def test_a_replacement_that_fails_to_start_is_retried() -> None:
     async def main() -> None:
         async with fake_pool(supervisor={"ttl": "10s", "watch_tick": "1s"}) as (_, spawner):
             await asyncio.sleep(9)
             spawner.failing = 3
             await asyncio.sleep(3)
-            assert [process.child.exited.done() for process in spawner.processes] == [False]  # better than none
+            assert [process.child.exited.done() for process in spawner.processes] == [False]  # the old worker stays
             await asyncio.sleep(20)
             assert spawner.processes[0].child.exited.done()
 
     run_virtual(main())
 
 
-def test_a_replacement_that_always_fails_is_tried_with_pauses() -> None:
+def test_replacements_that_always_fail_are_retried_with_pauses() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=10, supervisor={"ttl": "10s", "watch_tick": "0.1s"}) as (_, spawner):
             spawner.failing = -1
             await asyncio.sleep(70)
-            assert 10 < spawner.attempts < 300  # 6,000 without
+            assert 10 < spawner.attempts < 300  # 6,000 without pauses
 
     run_virtual(main())
 
@@ -62,7 +62,7 @@ def test_an_idle_worker_that_gets_a_call_while_its_replacement_starts_stays() ->
             assert spawner.running() == [worker]
             worker.answer()
             await second
-            await asyncio.sleep(10)  # once it is idle again, it is replaced after all
+            await asyncio.sleep(10)  # once it is idle again, it is replaced
             assert worker.child.exited.done()
             assert len(spawner.running()) == 1
 

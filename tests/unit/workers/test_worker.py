@@ -57,7 +57,7 @@ class Case:
         return call
 
     async def streaming(self, first: bytes = b"first") -> tuple[Call, ReplyStream]:
-        """Send it a call, and begin the streamed answer."""
+        """Send it a call, and begin a streamed reply."""
         call = self.call()
         self.process.stream(first)
         stream = (await call.answer).stream
@@ -69,11 +69,11 @@ async def read(stream: ReplyStream) -> list[bytes]:
     return [chunk.body async for chunk in stream]
 
 
-# -- answers -----------------------------------------------------------------------------------------------------------
+# -- replies -----------------------------------------------------------------------------------------------------------
 
 
 @in_virtual_time
-async def test_an_answer_reaches_its_call_and_frees_the_worker() -> None:
+async def test_a_reply_reaches_its_call_and_frees_the_worker() -> None:
     case = Case()
     call = case.call(b"hello")
     assert case.worker.state is State.WORKING
@@ -117,7 +117,7 @@ async def test_a_call_handed_back_goes_to_the_owner_and_the_worker_takes_no_more
 
 
 @in_virtual_time
-async def test_a_stop_order_with_a_blank_is_an_ordinary_answer() -> None:
+async def test_a_stop_order_with_a_blank_is_an_ordinary_reply() -> None:
     case = Case()
     call = case.call()
     case.process.answer(context=b'{"stop": true}')
@@ -125,7 +125,7 @@ async def test_a_stop_order_with_a_blank_is_an_ordinary_answer() -> None:
 
 
 @in_virtual_time
-async def test_the_answer_to_a_cancelled_call_is_dropped_and_the_worker_is_free_again() -> None:
+async def test_the_reply_to_a_cancelled_call_is_dropped_and_the_worker_is_free_again() -> None:
     case = Case()
     old = case.call(b"old")
     old.answer.cancel()
@@ -159,7 +159,7 @@ async def test_a_retired_worker_finishes_its_call_and_keeps_the_reason() -> None
     assert (case.worker.state, case.worker.cause) == (State.STOPPED, State.TTL_REACHED)
 
 
-# -- answers that are none ---------------------------------------------------------------------------------------------
+# -- malformed replies -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_a_retired_worker_finishes_its_call_and_keeps_the_reason() -> None
     ids=["no option", "two options", "long context", "long context of a stream"],
 )
 @in_virtual_time
-async def test_a_malformed_answer_fails_the_call_and_kills_the_worker(wire: bytes, text: str) -> None:
+async def test_a_malformed_reply_fails_the_call_and_kills_the_worker(wire: bytes, text: str) -> None:
     case = Case()
     call = case.call()
     case.process.write(wire)
@@ -216,7 +216,7 @@ async def test_frames_of_a_worker_that_has_failed_are_ignored() -> None:
     assert case.worker.answers == 0
 
 
-# -- streamed answers --------------------------------------------------------------------------------------------------
+# -- streamed replies --------------------------------------------------------------------------------------------------
 
 
 @in_virtual_time
@@ -255,7 +255,7 @@ async def test_an_aborted_stream_is_stopped_and_drained_and_its_pings_are_not_an
     assert case.owner.events == ["free: ready"]
     assert case.process.stream_orders == [Stream.STOP]
     await asyncio.sleep(case.worker.stream_timeout * 2)
-    assert case.worker.state is State.READY  # the timeout went with the stream
+    assert case.worker.state is State.READY  # the end of the stream cancelled the timeout
 
 
 @in_virtual_time
@@ -334,7 +334,7 @@ async def test_a_slow_reader_of_an_ended_stream_does_not_resume_the_next_one() -
     case.process.stream(b"y" * MAX_UNREAD)
     assert case.process.blocked
     await read(old)
-    assert case.process.blocked  # until its own reader has read on
+    assert case.process.blocked  # until its own reader has read
     await anext(aiter(new))
     assert not case.process.blocked
 
@@ -360,7 +360,7 @@ async def test_a_call_past_exec_ttl_fails_and_its_worker_is_killed() -> None:
 
 
 @in_virtual_time
-async def test_the_timeout_of_a_call_takes_the_place_of_exec_ttl() -> None:
+async def test_the_timeout_of_a_call_replaces_exec_ttl() -> None:
     case = Case()
     call = case.call(timeout=5.0)
     case.worker.expire(call.began + 4.0, 2.0)
@@ -447,7 +447,7 @@ async def test_a_call_that_runs_fails_when_its_worker_is_stopped() -> None:
 
 
 @in_virtual_time
-async def test_an_answer_that_comes_while_the_worker_stops_still_reaches_its_call() -> None:
+async def test_a_reply_that_comes_while_the_worker_stops_reaches_its_call() -> None:
     case = Case()
     case.process.stops_on_order = False
     call = case.call()
@@ -504,7 +504,7 @@ async def test_an_idle_worker_that_exits_has_failed_and_keeps_its_status() -> No
 
 
 @in_virtual_time
-async def test_a_worker_ends_though_a_process_that_it_started_holds_its_relay_open() -> None:
+async def test_a_worker_has_exited_even_if_a_process_that_it_started_holds_its_relay_open() -> None:
     case = Case()
     call = case.call()
     case.child.on_exit = lambda: None  # neither stdout nor stderr is closed
@@ -536,7 +536,7 @@ async def test_wait_exited_returns_after_its_timeout() -> None:
     assert await case.worker.wait_exited(None)
 
 
-# -- what it does now --------------------------------------------------------------------------------------------------
+# -- its current call --------------------------------------------------------------------------------------------------
 
 
 @in_virtual_time
