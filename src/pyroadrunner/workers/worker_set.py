@@ -22,7 +22,7 @@ from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
 _MIN_BACKOFF = 0.1  # seconds before the second attempt
 _MAX_BACKOFF = 5.0
-_STABLE_AFTER = 1.0  # seconds; a worker that got no call is stable after them, any other once it has answered one
+_STABLE_AFTER = 1.0  # seconds until a worker without calls counts as stable; with calls, it has to answer one
 _MIN_STOP_TIMEOUT = 1.0  # seconds for workers to stop once the grace period is over
 
 log = Log("server")
@@ -128,7 +128,7 @@ class WorkerSet:
             task.add_done_callback(self._starting.discard)
         try:
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        except asyncio.CancelledError:  # this cancels the tasks, too, but those that are done
+        except asyncio.CancelledError:  # gather() has cancelled the tasks; those that were done have a worker
             await self._discard([task.result() for task in tasks if not task.cancelled() and not task.exception()])
             raise
         workers = [result for result in results if isinstance(result, Worker)]
