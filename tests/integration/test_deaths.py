@@ -74,7 +74,7 @@ DEATHS = [
     Death("/memory", "exit code 255", error="Allowed memory size of 20971520 bytes exhausted "),
     Death("/segfault", "signal SIGSEGV", hint="extensions crashed"),
     Death("/killed", "signal SIGKILL", hint="out of memory"),
-    Death("/echo", "signal SIGKILL", {"stdout": "forgotten"}, hint="stdout, which carries its answers"),
+    Death("/echo", "signal SIGKILL", {"stdout": "forgotten"}, hint="stdout, which carries its replies"),
 ]
 
 
@@ -113,7 +113,7 @@ def test_a_request_that_takes_too_long_shows_what_it_wrote(tmp_path: Path) -> No
     with Server(tmp_path, config(pool={"supervisor": {"exec_ttl": "1s"}}, logs=JSON)) as running:
         assert get(running.url + "/endless") == 500
         running.wait_for('"path":"/endless"')
-    killed = line_of(running, "worker is killed: exec_ttl reached", "/endless")
+    killed = line_of(running, "killing worker: exec_ttl reached", "/endless")
     assert (killed["pool"], killed["stderr"], killed["exec_ttl"]) == ("http", "in the loop", 1.0)
     failed = line_of(running, "execute", "/endless")
     assert (failed["pid"], failed["pool"], failed["method"]) == (killed["pid"], "http", "GET")

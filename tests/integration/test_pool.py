@@ -1,4 +1,4 @@
-"""A pool of real PHP workers: requests, queue, limits, reset, the ways in which workers fail."""
+"""A pool of real PHP workers: calls, queue, limits, reset, failures of workers."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ async def settled(pool: Pool, count: int = 2) -> bool:
     return [info.status_str for info in infos] == ["ready"] * count
 
 
-# -- requests ----------------------------------------------------------------------------------------------------------
+# -- calls -------------------------------------------------------------------------------------------------------------
 
 
-def test_states_are_counted_as_they_are(tmp_path: Path) -> None:
+def test_stats_count_workers_by_state(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=3) as pool:
             assert (await pool.stats()).states == {State.READY: 3}
@@ -77,7 +77,7 @@ def test_a_large_body_arrives_whole(size: int) -> None:
     run(main())
 
 
-def test_workers_take_turns_and_each_runs_one_request_at_a_time() -> None:
+def test_workers_take_turns_and_each_runs_one_call_at_a_time() -> None:
     async def main() -> None:
         async with running_pool(num_workers=2) as pool:
             answers = await asyncio.gather(*(text(pool, f"echo {i}") for i in range(200)))
@@ -89,7 +89,7 @@ def test_workers_take_turns_and_each_runs_one_request_at_a_time() -> None:
     run(main())
 
 
-def test_a_request_without_context_and_body_is_refused() -> None:
+def test_a_call_without_context_and_body_is_refused() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             with pytest.raises(EmptyPayload):
@@ -98,7 +98,7 @@ def test_a_request_without_context_and_body_is_refused() -> None:
     run(main())
 
 
-def test_an_error_frame_fails_its_request_and_the_worker_lives_on() -> None:
+def test_an_error_frame_fails_its_call_and_the_worker_keeps_running() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             before = await pids(pool)
@@ -111,7 +111,7 @@ def test_an_error_frame_fails_its_request_and_the_worker_lives_on() -> None:
     run(main())
 
 
-def test_what_a_worker_does_is_told_while_it_does_it(tmp_path: Path) -> None:
+def test_info_shows_the_call_while_it_runs(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             payload = Payload(b"c", f"wait-for {tmp_path}/go".encode(), Codec.RAW)
@@ -132,7 +132,7 @@ def test_what_a_worker_does_is_told_while_it_does_it(tmp_path: Path) -> None:
 # -- the queue ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_queue_refuses_at_once(tmp_path: Path) -> None:
+def test_a_full_queue_refuses_immediately(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, max_queue_size=2) as pool:
             accepted = [asyncio.create_task(text(pool, f"wait-for {tmp_path}/go")) for _ in range(2)]
@@ -147,7 +147,7 @@ def test_a_full_queue_refuses_at_once(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_request_waits_no_longer_than_allocate_timeout(tmp_path: Path) -> None:
+def test_a_call_waits_at_most_allocate_timeout(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, allocate_timeout="300ms") as pool:
             running = asyncio.create_task(text(pool, f"wait-for {tmp_path}/go"))
@@ -155,12 +155,12 @@ def test_a_request_waits_no_longer_than_allocate_timeout(tmp_path: Path) -> None
             with pytest.raises(NoFreeWorker):
                 await text(pool, "pid")
             (tmp_path / "go").touch()
-            assert await running  # the running one is not touched by it
+            assert await running  # the running call is not affected
 
     run(main())
 
 
-def test_a_cancelled_request_leaves_the_queue_and_a_running_one_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_a_cancelled_call_leaves_the_queue_and_a_running_one_does_not_affect_the_next(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             running = asyncio.create_task(text(pool, f"wait-for {tmp_path}/go"))
@@ -172,12 +172,12 @@ def test_a_cancelled_request_leaves_the_queue_and_a_running_one_does_not_spoil_t
             (tmp_path / "go").touch()
             assert await text(pool, "echo mine") == "mine"
             [info] = await pool.workers()
-            assert info.num_execs == 2  # the queued one was never run
+            assert info.num_execs == 2  # the queued call was never run
 
     run(main())
 
 
-def test_in_an_overload_the_newest_request_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_an_overload_the_newest_call_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyroadrunner.workers.call_queue.OVERLOADED_AFTER", 0.0)
 
     async def main() -> None:
@@ -215,7 +215,7 @@ def test_a_stream_comes_frame_by_frame_and_frees_the_worker() -> None:
     run(main())
 
 
-def test_a_reader_that_leaves_stops_the_stream_and_the_worker_is_used_again() -> None:
+def test_an_aborted_stream_is_stopped_and_the_worker_is_used_again() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             reply = await ask(pool, "endless")
@@ -229,7 +229,7 @@ def test_a_reader_that_leaves_stops_the_stream_and_the_worker_is_used_again() ->
     run(main())
 
 
-def test_a_request_cancelled_before_its_stream_began_stops_the_stream() -> None:
+def test_a_call_cancelled_before_its_stream_began_stops_the_stream() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             request = asyncio.create_task(ask(pool, "endless"))
@@ -240,7 +240,7 @@ def test_a_request_cancelled_before_its_stream_began_stops_the_stream() -> None:
     run(main())
 
 
-def test_a_slow_reader_stops_the_worker_instead_of_filling_memory() -> None:
+def test_a_slow_reader_pauses_the_worker_instead_of_filling_memory() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             reply = await ask(pool, "endless")
@@ -291,7 +291,7 @@ def test_a_failure_in_mid_stream_reaches_the_reader_and_replaces_the_worker(
     run(main())
 
 
-def test_exec_ttl_counts_anew_for_each_frame_of_a_stream() -> None:
+def test_exec_ttl_counts_again_for_each_frame_of_a_stream() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, supervisor={"exec_ttl": "1s"}) as pool:
             reply = await ask(pool, "slow-stream 0.4")  # two seconds in all
@@ -319,7 +319,7 @@ def test_exec_ttl_counts_anew_for_each_frame_of_a_stream() -> None:
         ("long-context", BadReply, "bad payload"),
     ],
 )
-def test_a_worker_that_fails_spoils_only_its_own_request(command: str, error: type[Exception], message: str) -> None:
+def test_a_worker_that_fails_affects_only_its_own_call(command: str, error: type[Exception], message: str) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             before = await pids(pool)
@@ -331,7 +331,7 @@ def test_a_worker_that_fails_spoils_only_its_own_request(command: str, error: ty
     run(main())
 
 
-def test_a_crash_tells_pid_exit_code_and_the_last_words() -> None:
+def test_a_crash_reports_pid_exit_code_and_stderr() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             [pid] = await pids(pool)
@@ -342,10 +342,10 @@ def test_a_crash_tells_pid_exit_code_and_the_last_words() -> None:
     run(main())
 
 
-def test_a_worker_is_given_up_when_it_ends_though_somebody_holds_its_stdout_open() -> None:
+def test_a_worker_that_exits_is_replaced_even_if_another_process_holds_its_stdout_open() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
-            async with asyncio.timeout(10.0):  # the heir lives longer
+            async with asyncio.timeout(10.0):  # the other process runs longer
                 with pytest.raises(WorkerCrashed):
                     await text(pool, "leave-heir 15")
                 assert await text(pool, "served") == "1"
@@ -353,7 +353,7 @@ def test_a_worker_is_given_up_when_it_ends_though_somebody_holds_its_stdout_open
     run(main())
 
 
-def test_an_answer_nobody_asked_for_replaces_the_worker() -> None:
+def test_an_unexpected_reply_replaces_the_worker() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             before = await pids(pool)
@@ -368,7 +368,7 @@ def test_an_answer_nobody_asked_for_replaces_the_worker() -> None:
     run(main())
 
 
-def test_a_worker_that_exits_after_its_answer_costs_no_request() -> None:
+def test_a_worker_that_exits_after_its_reply_fails_no_call() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             for _ in range(10):
@@ -378,7 +378,7 @@ def test_a_worker_that_exits_after_its_answer_costs_no_request() -> None:
     run(main())
 
 
-def test_a_request_that_is_handed_back_is_run_by_another_worker(tmp_path: Path) -> None:
+def test_a_call_that_is_handed_back_is_run_by_another_worker(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             assert await text(pool, f"hand-back {tmp_path}/seen") == "taken"
@@ -389,7 +389,7 @@ def test_a_request_that_is_handed_back_is_run_by_another_worker(tmp_path: Path) 
     run(main())
 
 
-def test_exec_ttl_kills_the_worker_and_frees_its_place() -> None:
+def test_exec_ttl_kills_and_replaces_the_worker() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, supervisor={"exec_ttl": "300ms"}) as pool:
             [pid] = await pids(pool)
@@ -423,7 +423,7 @@ def test_a_worker_killed_while_idle_is_replaced() -> None:
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
-def test_max_jobs_replaces_the_worker_and_loses_nothing() -> None:
+def test_max_jobs_replaces_the_worker_and_fails_no_call() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, max_jobs=3) as pool:
             answers = [await text(pool, "served") for _ in range(9)]
@@ -440,7 +440,7 @@ def test_max_jobs_replaces_the_worker_and_loses_nothing() -> None:
         ({"idle_ttl": "100ms"}, "pid"),
     ],
 )
-def test_the_supervisor_replaces_what_reached_a_limit(limits: dict[str, object], first: str) -> None:
+def test_the_supervisor_replaces_a_worker_that_has_reached_a_limit(limits: dict[str, object], first: str) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, supervisor={"watch_tick": "20ms", **limits}) as pool:
             before = await pids(pool)
@@ -455,8 +455,8 @@ def test_the_supervisor_replaces_what_reached_a_limit(limits: dict[str, object],
     run(main())
 
 
-def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
-    """Of two workers one is up, the other hangs."""
+def test_a_cancelled_start_leaves_no_worker(tmp_path: Path) -> None:
+    """One of the two workers has started, the other hangs."""
     script = f"mkdir {tmp_path}/first 2>/dev/null && exec {require_php()} {ANY_WORKER} {tmp_path}; exec sleep 1000"
 
     async def main() -> None:
@@ -464,10 +464,10 @@ def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
         with logged("server") as log:
             start = asyncio.create_task(pool.start())
 
-            async def one_is_up() -> bool:
+            async def one_has_started() -> bool:
                 return "worker is allocated" in log.messages
 
-            await until(one_is_up)
+            await until(one_has_started)
             start.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await start
@@ -479,7 +479,7 @@ def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
     run(main())
 
 
-# -- start, steering, stop ---------------------------------------------------------------------------------------------
+# -- start, control, stop ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_a_start_that_is_given_up_leaves_no_worker(tmp_path: Path) -> None:
         (["php", "-r", "sleep(100);"], "possible reasons"),
     ],
 )
-def test_a_command_that_does_not_come_up_is_refused_in_words(command: list[str], message: str) -> None:
+def test_a_command_that_fails_to_start_is_reported_with_its_reason(command: list[str], message: str) -> None:
     require_php()
 
     async def main() -> None:
@@ -503,7 +503,7 @@ def test_a_command_that_does_not_come_up_is_refused_in_words(command: list[str],
     run(main())
 
 
-def test_a_reset_under_load_fails_no_request_and_leaves_no_old_worker() -> None:
+def test_a_reset_under_load_fails_no_call_and_leaves_no_old_worker() -> None:
     async def main() -> None:
         async with running_pool(num_workers=2) as pool:
             before = await pids(pool)
@@ -527,7 +527,7 @@ def test_a_reset_under_load_fails_no_request_and_leaves_no_old_worker() -> None:
     run(main())
 
 
-def test_a_reset_lets_running_requests_end_and_serves_new_ones_meanwhile(tmp_path: Path) -> None:
+def test_a_reset_finishes_running_calls_and_serves_new_ones_meanwhile(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             [old] = await pids(pool)
@@ -544,7 +544,7 @@ def test_a_reset_lets_running_requests_end_and_serves_new_ones_meanwhile(tmp_pat
     run(main())
 
 
-def test_a_reset_gives_up_requests_after_reset_timeout() -> None:
+def test_a_reset_kills_busy_workers_after_reset_timeout() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1, reset_timeout="200ms") as pool:
             running = asyncio.create_task(text(pool, "loop"))
@@ -585,7 +585,7 @@ def test_workers_are_added_and_removed_and_the_last_one_stays() -> None:
     run(main())
 
 
-def test_a_pool_whose_command_breaks_heals_when_the_command_does(tmp_path: Path) -> None:
+def test_a_pool_recovers_when_its_command_works_again(tmp_path: Path) -> None:
     async def main() -> None:
         script = tmp_path / "worker.php"
         script.write_text(f"<?php require '{ANY_WORKER}';")
@@ -593,19 +593,19 @@ def test_a_pool_whose_command_breaks_heals_when_the_command_does(tmp_path: Path)
             script.write_text("<?php exit(1);")
             with pytest.raises(WorkerCrashed):
                 await text(pool, "exit 1")
-            waiting = asyncio.create_task(text(pool, "echo healed"))
+            waiting = asyncio.create_task(text(pool, "echo recovered"))
 
             async def empty() -> bool:
                 return not await pool.workers()
 
             await until(empty)
             script.write_text(f"<?php require '{ANY_WORKER}';")
-            assert await waiting == "healed"
+            assert await waiting == "recovered"
 
     run(main())
 
 
-def test_destroy_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
+def test_destroy_finishes_accepted_calls_and_refuses_new_ones(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             accepted = [asyncio.create_task(text(pool, f"wait-for {tmp_path}/go")) for _ in range(3)]
@@ -622,7 +622,7 @@ def test_destroy_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path)
     run(main())
 
 
-def test_destroy_ends_workers_that_are_busy_when_the_grace_is_over() -> None:
+def test_destroy_stops_busy_workers_when_the_grace_is_over() -> None:
     async def main() -> None:
         async with running_pool(num_workers=1) as pool:
             [pid] = await pids(pool)

@@ -1,4 +1,4 @@
-"""Workers without processes: the real ``Worker`` and ``Relay`` over a fake child that the test drives."""
+"""Workers without processes: the real ``Worker`` and ``Relay`` over a fake child that the test controls."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from pyroadrunner.workers.worker import Worker
 from support.pools import pool_config
 from support.virtual_time import turns
 
-_FIRST_PID = 4_200_000  # above the kernel's largest: no real process is ever looked at, or signalled
+_FIRST_PID = 4_200_000  # above the kernel's largest pid: no real process is read or signalled
 
 
 class FakeChild(Child):
-    """A child without a process: it ends when the test or a signal says so.
+    """A child without a process: the test or a signal ends it.
 
     Attributes:
-        signals: those it got, in order.
+        signals: the signals it got, in order.
         deaf: whether it ignores SIGTERM.
     """
 
-    def __init__(self, pid: int) -> None:  # not Child's: there is no process to watch
+    def __init__(self, pid: int) -> None:  # not Child's: it has no process to watch
         self.pid = pid
         self.exited = asyncio.get_running_loop().create_future()
         self.signals: list[signal.Signals] = []
@@ -53,7 +53,7 @@ class FakeChild(Child):
 
 
 class _Sink(asyncio.WriteTransport):
-    """Takes what the server writes."""
+    """Gets what the server writes."""
 
     def __init__(self, process: FakeProcess) -> None:
         super().__init__()
@@ -65,15 +65,18 @@ class _Sink(asyncio.WriteTransport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return False
+
     def abort(self) -> None:
         pass
 
 
 class _Source(asyncio.ReadTransport):
-    """What the server reads from.
+    """The transport that the server reads.
 
     Attributes:
-        paused: whether it is read at the moment; what comes meanwhile is kept.
+        paused: whether the server has paused it; data is kept meanwhile.
     """
 
     def __init__(self, relay: Relay) -> None:
@@ -109,7 +112,7 @@ class FakeRelay(Relay):
     """A relay to a fake process.
 
     Attributes:
-        never_read: bytes of ours that the process has not read, as pipes can tell.
+        never_read: bytes of the server that the process has not read, as pipes report them.
     """
 
     def __init__(self) -> None:
@@ -121,13 +124,13 @@ class FakeRelay(Relay):
 
 
 class FakeProcess:
-    """One worker's other side, in the hands of the test.
+    """The process behind one worker, controlled by the test.
 
     Attributes:
         worker: the real ``Worker``.
-        requests: frames it got and has not answered, stop frames not among them.
+        requests: frames that it got and has not answered, without stop frames.
         stops_on_order: whether it exits at the stop frame.
-        streaming: for the test: whether it has begun an answer that it has not ended.
+        streaming: set by the test: whether a streamed reply has begun and not ended.
     """
 
     def __init__(self, pid: int) -> None:
@@ -167,10 +170,10 @@ class FakeProcess:
             else:
                 self.requests.append(frame)
 
-    # -- what a worker may do ------------------------------------------------------------------------------------------
+    # -- actions of a worker -------------------------------------------------------------------------------------------
 
     def answer(self, body: bytes = b"", context: bytes = b"head") -> None:
-        """Answer the oldest request; without a body, with its own."""
+        """Answer the oldest request; without ``body``, with the request's own."""
         request = self.requests.pop(0)
         self.write(encode_payload(context, body or request.payload[request.options[0] :], Flag.RAW))
 
@@ -184,21 +187,21 @@ class FakeProcess:
         self.write(encode_payload(order, b"", Flag.CONTROL | Flag.JSON))
 
     def stream(self, body: bytes, *, last: bool = False) -> None:
-        """One frame of a streamed answer."""
+        """Send one frame of a streamed reply."""
         if self.requests:
             self.requests.pop(0)
         self.write(encode_payload(b"", body, Flag.RAW, 0 if last else Stream.STREAM))
 
     def write(self, data: bytes) -> None:
-        """Any bytes, to where frames are due."""
+        """Send any bytes in place of a frame."""
         self._source.feed(data)
 
     def close_relay(self) -> None:
-        """Close its side; the process lives on."""
+        """Close its side of the relay; the process keeps running."""
         self.relay.connection_lost(None)
 
     def exit(self, status: int = 0) -> None:
-        """End, as by itself."""
+        """Exit without an order."""
         self.child.end(status)
 
     def _exited(self) -> None:
@@ -207,13 +210,13 @@ class FakeProcess:
 
 
 class FakeSpawner(Spawner):
-    """Brings up fake processes.
+    """Starts fake processes.
 
     Attributes:
-        processes: all it has brought up, oldest first.
+        processes: all that it has started, oldest first.
         boot: seconds a start takes.
         failing: how many of the next starts fail; -1 = all.
-        attempts: starts so far, with failed ones.
+        attempts: starts so far, including failed ones.
     """
 
     def __init__(self, *, boot: float = 0.0) -> None:
@@ -230,14 +233,14 @@ class FakeSpawner(Spawner):
             await asyncio.sleep(self.boot)
         if self.failing:
             self.failing -= 1
-            raise WorkerStartError(self.command, "it does not come up")
+            raise WorkerStartError(self.command, "it fails to start")
         process = FakeProcess(_FIRST_PID + len(self.processes))
         self.processes.append(process)
         self.on_spawn(process)
         return process.worker
 
     def running(self) -> list[FakeProcess]:
-        """Those whose process has not ended."""
+        """The processes that have not exited."""
         return [process for process in self.processes if not process.child.exited.done()]
 
 
@@ -245,7 +248,7 @@ class FakeSpawner(Spawner):
 async def fake_pool(
     spawner: FakeSpawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
 ) -> AsyncIterator[tuple[Pool, FakeSpawner]]:
-    """A started pool of fake workers (one, unless ``num_workers`` says otherwise); destroyed in the end."""
+    """A started pool of fake workers (one by default); destroyed at the end."""
     spawner = spawner or FakeSpawner()
     pool = Pool("test", pool_config(**{"num_workers": 1, **keys}), spawner, queue)
     await pool.start()

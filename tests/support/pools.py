@@ -40,7 +40,7 @@ def pool_config(**keys: Any) -> PoolConfig:
 
 
 def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **env: str) -> Spawner:
-    """Starts ``any.php`` (or another command) over pipes."""
+    """A spawner of ``any.php`` (or another command) over pipes."""
     command = command or [require_php(), str(ANY_WORKER)]
     return Spawner(command, {**os.environ, "RR_RELAY": "pipes", **env}, pool="test", timeout=timeout)
 
@@ -49,7 +49,7 @@ def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **en
 async def running_pool(
     source: Spawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
 ) -> AsyncIterator[Pool]:
-    """A started pool; destroyed in the end, whatever the test left in it."""
+    """A started pool; destroyed at the end."""
     pool = Pool("test", pool_config(**keys), source or spawner(), queue)
     await pool.start()
     try:
@@ -59,17 +59,17 @@ async def running_pool(
 
 
 async def ask(pool: Pool | DebugPool, body: str, context: bytes = b"context") -> Reply:
-    """One request; the whole answer."""
+    """Run one call; return its reply."""
     return await pool.exec(Payload(context, body.encode(), Codec.RAW))
 
 
 async def text(pool: Pool | DebugPool, body: str) -> str:
-    """One request; the answer's body."""
+    """Run one call; return the body of its reply."""
     return (await ask(pool, body)).body.decode()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what no event tells: looked at on every turn of the loop, failed after ``PATIENCE``."""
+    """Wait for a condition that no event reports: poll it, fail after ``PATIENCE``."""
     async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -1,26 +1,28 @@
-"""An event loop whose clock jumps: where every task waits, time moves to the next timer at once.
+"""An event loop whose clock jumps: when every task waits, time moves to the next timer immediately.
 
 Code that asks the loop for the time (``loop.time``, ``call_later``, ``asyncio.sleep``, ``asyncio.timeout``) runs
-unchanged, and a test of an hour takes milliseconds. Only for tests without real sockets, pipes and processes: those do
-not keep such time.
+unchanged, and a test of an hour takes milliseconds. Not for tests with real sockets and processes, which
+do not follow this clock; data that is in a pipe already is read as usual.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Deadlock(AssertionError):
-    """Every task waits and no timer is set: nothing can happen any more."""
+    """Every task waits and no timer is set."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits; tells the clock how long it would have."""
+    """Never waits; moves the clock by the time it would have waited."""
 
     now = 0.0
 
@@ -49,13 +51,23 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a test's coroutine in virtual time.
 
     Raises:
-        Deadlock: it waits for what can't happen.
+        Deadlock: every task waits and no timer is set.
     """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
 
 
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make a test of an ``async def``; see :func:`run_virtual`."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **keys: P.kwargs) -> T:
+        return run_virtual(test(*args, **keys))
+
+    return run
+
+
 async def turns(count: int = 5) -> None:
-    """Let everything that is ready run, without moving the clock."""
+    """Run everything that is ready, without moving the clock."""
     for _ in range(count):
         await asyncio.sleep(0)

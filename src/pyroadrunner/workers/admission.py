@@ -1,4 +1,4 @@
-"""Who may enter a pool: a bounded number of requests at once, none once it closes."""
+"""Bounds the number of calls in a pool; refuses all once the pool stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyroadrunner.workers.payload import Payload
 
 
 def check(payload: Payload) -> None:
-    """Refuse what a worker would take for the order to stop.
+    """Refuse a payload that a worker would read as the order to stop.
 
     Raises:
         EmptyPayload.
@@ -19,11 +19,11 @@ def check(payload: Payload) -> None:
 
 
 class Admission:
-    """Counts the requests that wait or run in one pool.
+    """Counts the calls that wait or run in one pool.
 
     Args:
         pool: its name, for error messages.
-        limit: how many there may be; 0 = any number.
+        limit: most calls at a time; 0 = any number.
     """
 
     __slots__ = ("_closed", "_empty", "_pool", "limit", "load")
@@ -42,11 +42,11 @@ class Admission:
 
     @property
     def closed(self) -> bool:
-        """Whether requests are refused because the pool stops."""
+        """Whether calls are refused because the pool stops."""
         return self._closed
 
     def enter(self, payload: Payload) -> None:
-        """Let a request in, or refuse it; :meth:`leave` must follow when it is in.
+        """Count a call in, or refuse it. :meth:`leave` must follow if it is counted.
 
         Raises:
             PoolClosed, QueueFull, EmptyPayload.
@@ -59,16 +59,16 @@ class Admission:
         self.load += 1
 
     def leave(self) -> None:
-        """A request has its answer (of a stream: the first frame), or nobody waits for it any more."""
+        """A call has its reply (for a streamed one, the first frame), or its caller was cancelled."""
         self.load -= 1
         if self._closed and not self.load:
             self._empty.set()
 
     async def close(self, grace: float) -> bool:
-        """Let nobody in any more, wait until everybody has left.
+        """Refuse calls from now on, and wait for those that were counted in.
 
         Returns:
-            whether that was so within ``grace`` seconds.
+            whether all have left within ``grace`` seconds.
         """
         self._closed = True
         if not self.load:

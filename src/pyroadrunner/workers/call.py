@@ -1,4 +1,4 @@
-"""One request on its way through a pool."""
+"""One call on its way through a pool."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _COPY_BELOW = 1 << 16  # bytes: up to here one joined write is cheaper than two
 
 
 class OnCancel(Enum):
-    """What becomes of a call that a worker runs when its caller is cancelled."""
+    """What happens to a running call when its caller is cancelled."""
 
-    FINISH = "finish"  # the worker runs it to its end; the answer is read and dropped
+    FINISH = "finish"  # the worker runs it to its end; its reply is read and dropped
     KILL = "kill"  # the worker is killed and replaced
 
 
 class Call:
-    """A request, who waits for its answer, and since when.
+    """The frame for a worker, the future of its caller, and the times of its wait.
 
     Attributes:
-        frame: what the worker gets first: the whole frame, or its head and context when the body is large.
+        frame: sent first: the whole frame, or its head and context when the body is large.
         body: the rest of the frame; empty when ``frame`` is whole.
-        answer: done with the reply, an error, or cancelled when its caller waits no more.
+        answer: done with the reply or an error; cancelled together with its caller.
         priority: its place in a queue that has priorities; lower ones go first.
-        timeout: seconds a worker may take for it (of a stream: for each frame); 0 = any time, ``None`` = the pool's
-            ``exec_ttl``.
-        wait_timeout: ``None``: it waits for a worker as long as the pool lets it (``allocate_timeout``).
-        accepted: when it came into the pool, seconds of the loop's clock.
+        timeout: seconds a worker may take for it (for a streamed reply, for each frame); 0 = no limit, ``None`` = the
+            pool's ``exec_ttl``.
+        wait_timeout: ``None``: it waits for a worker up to the pool's ``allocate_timeout``.
+        accepted: when it entered the pool, seconds of the loop's clock.
         began: when its worker got it, or sent the last frame of its stream; same clock.
-        waits_since: since when it has been waiting, less what it had waited before a worker handed it back: the time
-            at that worker does not count.
+        waits_since: when it began to wait; moved on by the time at a worker that handed it back, which does not
+            count.
         attempts: how many workers it was given to.
-        leased: whether it belongs to one worker and goes to no other.
+        leased: whether it was sent to a leased worker, so it goes to no other.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Call:
         return f"Call({self.describe()}, attempts={self.attempts}, {'done' if self.answer.done() else 'open'})"
 
     def wait_again(self, now: float) -> None:
-        """A worker has handed it back."""
+        """A worker has handed it back: do not count the time there as waiting."""
         self.waits_since += now - self.began
 
     @property
@@ -91,18 +91,18 @@ class Call:
         return len(self.frame) + len(self.body)
 
     def describe(self) -> str:
-        """What it does, for ``rr workers -i``: ``GET /path``; empty when its caller does not say."""
+        """What it does, for ``rr workers -i``: ``GET /path``; empty if its caller gave no description."""
         return self._describe() if self._describe is not None else ""
 
     def succeed(self, reply: Reply) -> bool:
-        """Give the reply to the caller. Returns whether it still waits."""
+        """Give the reply to the caller. Returns whether the caller still waits."""
         if self.answer.done():
             return False
         self.answer.set_result(reply)
         return True
 
     def drop_stream(self) -> None:
-        """The caller is cancelled: if the reply came in this very moment and streams, its worker must not wait for a
+        """Stop the stream of a reply that arrived in the turn of the loop in which the caller was cancelled: it has no
         reader."""
         if self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None:
             stream = self.answer.result().stream

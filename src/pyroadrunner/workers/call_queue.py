@@ -1,11 +1,11 @@
-"""What waits for a worker, and which of it is next. Pure.
+"""Calls and lease requests that wait for a worker, and which is next. Pure.
 
 Two policies, chosen by the plugin that makes the pool:
 
-- ``FIFO``: lower priority numbers first, among equal ones the oldest first.
-- ``ADAPTIVE_LIFO``, for clients that leave when they wait too long: the oldest first; in an overload (the oldest has
-  waited a second) the newest first, so that clients with little patience are served in time. What has waited for
-  ``max_lifo_wait`` goes first again: nothing is passed over for longer.
+- ``FIFO``: lower priority numbers first; among equal ones, the oldest first.
+- ``ADAPTIVE_LIFO``, for clients that disconnect after a long wait: the oldest first. In an overload (the oldest has
+  waited a second) the newest first, so that impatient clients are served in time. An entry that has waited for
+  ``max_lifo_wait`` goes first again, so no entry is passed over for longer.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ OVERLOADED_AFTER = 1.0  # seconds the oldest may wait before the newest goes fir
 
 
 class QueuePolicy(Enum):
-    """In which order a pool serves what waits; see the module."""
+    """The order in which a pool serves waiting calls; see the module."""
 
     FIFO = "fifo"
     ADAPTIVE_LIFO = "adaptive_lifo"
 
 
 class Entry(Protocol):
-    """What can wait: a call, or a request for a lease.
+    """A call, or a request for a lease.
 
     Attributes:
-        answer: done when nothing has to be done for it any more.
-        accepted: when it came, seconds of any steady clock; its age counts from then.
+        answer: done when it no longer needs a worker.
+        accepted: when it arrived, seconds of any steady clock; its age counts from then.
         waits_since: the same, for ``wait_timeout``; see :class:`~pyroadrunner.workers.call.Call`.
         wait_timeout: seconds it may wait; ``None`` = the pool's ``allocate_timeout``.
     """
@@ -50,7 +50,7 @@ class Entry(Protocol):
 
 
 class CallQueue:
-    """Entries by priority and age, also those that come back from a worker. Answered or cancelled ones may stay in it
+    """Entries by priority and age, including calls that a worker handed back. Answered or cancelled entries may stay
     for a while; they are skipped.
 
     Args:
@@ -78,7 +78,7 @@ class CallQueue:
             yield from level
 
     def push(self, entry: Entry) -> None:
-        """Let an entry wait; it takes its place by priority and age."""
+        """Add an entry at its place by priority and age."""
         priority = entry.priority if self._policy is QueuePolicy.FIFO else 0
         level = self._levels.get(priority)
         if level is None:
@@ -89,12 +89,12 @@ class CallQueue:
             level.append(entry)
             return
         place = 0
-        while level[place].accepted <= entry.accepted:  # what is handed back is nearly always the oldest
+        while level[place].accepted <= entry.accepted:  # a call handed back is nearly always the oldest
             place += 1
         level.insert(place, entry)
 
     def pop(self, now: float) -> Entry | None:
-        """Take out the next entry that is still waited for; ``None`` = there is none."""
+        """Remove and return the next entry that is not done; ``None`` if the queue is empty."""
         while self._levels:
             priority, level = next(iter(self._levels.items()))
             newest_first = (
@@ -109,7 +109,7 @@ class CallQueue:
         return None
 
     def oldest_wait(self, now: float) -> float:
-        """Seconds since the oldest entry was accepted; 0.0 = none waits."""
+        """Seconds since the oldest entry was accepted; 0.0 if the queue is empty."""
         for priority, level in list(self._levels.items()):
             while level and level[0].answer.done():
                 level.popleft()
@@ -118,7 +118,7 @@ class CallQueue:
         return now - min(level[0].accepted for level in self._levels.values()) if self._levels else 0.0
 
     def take_late(self, now: float, timeout: float) -> list[Entry]:
-        """Take out what has waited for too long, and drop what is not waited for any more.
+        """Remove and return entries that have waited too long; drop those that are done.
 
         Args:
             timeout: seconds, for entries without a ``wait_timeout`` of their own.
@@ -138,7 +138,7 @@ class CallQueue:
         return late
 
     def clear(self) -> list[Entry]:
-        """Take out everything that is still waited for."""
+        """Remove all entries; return those that are not done."""
         entries = [entry for entry in self if not entry.answer.done()]
         self._levels.clear()
         return entries

@@ -1,8 +1,8 @@
-"""Child processes of the server: start one in a group of its own, learn how it ended, kill the group.
+"""Child processes of the server: start one in its own process group, wait for its exit, kill the group.
 
 Not asyncio's subprocesses: uvloop's cannot set user, group and process group without running Python between fork and
-exec. ``subprocess`` can (in C), and the exit is noticed through a pidfd on the event loop; where the system has none
-(macOS), by a thread that waits.
+exec. ``subprocess`` can (in C). A pidfd on the event loop reports the exit; on systems without pidfds (macOS) a thread
+waits for it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _children: set[int] = set()
 
 
 def is_child(pid: int) -> bool:
-    """Whether somebody here waits for this child's exit status. As PID 1 the server reaps all others."""
+    """Whether this module waits for the process's exit status. As PID 1 the server reaps all others."""
     return pid in _children
 
 
 def kill_all(but: int = 0) -> None:
-    """SIGKILL for the group of every child, for a server that ends without a clean-up.
+    """Send SIGKILL to the group of every child, when the server exits without cleaning up.
 
     Args:
-        but: the pid of a child that is left alone.
+        but: the pid of a child that keeps running.
     """
     for pid in _children - {but}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -40,12 +40,12 @@ def kill_all(but: int = 0) -> None:
 
 
 class UnknownUser(RoadRunnerError):
-    """``user`` or ``group`` names nobody on this machine."""
+    """``user`` or ``group`` does not exist on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who a child runs as: ids, resolved once. ``None`` = as the server."""
+    """The user and groups of a child, as ids. ``None`` = those of the server."""
 
     uid: int | None = None
     gid: int | None = None
@@ -53,9 +53,9 @@ class Credentials:
 
     @classmethod
     def of(cls, user: str, group: str) -> Credentials:
-        """The ids behind the names in a config; numbers are taken as they are.
+        """Resolve the names in a config; numbers are used as they are.
 
-        A user brings all groups it is a member of (RoadRunner drops the supplementary ones, and ignores ``group``).
+        A user brings all its groups (RoadRunner drops the supplementary ones, and ignores ``group``).
 
         Raises:
             UnknownUser: no such user or group.
@@ -96,8 +96,8 @@ class Child:
     """One running child.
 
     Attributes:
-        pid: its process id, and that of its group.
-        exited: done with how it ended: exit code, or the negative number of a signal. Shield it when waiting.
+        pid: its process id, which is also that of its group.
+        exited: done with the exit code, or the negative number of a signal. Shield it when waiting.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -112,17 +112,17 @@ class Child:
         return f"Child(pid={self.pid}, {self.exited.result() if self.exited.done() else 'running'})"
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the child and all it started; nothing once it is gone."""
+        """Send a signal to the group of the child. Does nothing once the child has exited."""
         if not self.exited.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL for the whole group. Idempotent."""
+        """Send SIGKILL to the group. Idempotent."""
         self.signal(signal.SIGKILL)
 
     async def wait(self, timeout: float | None = None) -> int | None:
-        """How it ended; ``None`` when it still runs after ``timeout`` seconds. Safe to cancel."""
+        """Wait for the exit status; ``None`` if the child still runs after ``timeout`` seconds. Safe to cancel."""
         await asyncio.wait([self.exited], timeout=timeout)
         return self.exited.result() if self.exited.done() else None
 
@@ -141,11 +141,11 @@ class Child:
 
     def _wait_in_thread(self) -> None:
         status = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody asks any more
+        with contextlib.suppress(RuntimeError):  # the loop has closed
             self._loop.call_soon_threadsafe(self._ended, status)
 
     def _ended(self, status: int) -> None:
-        # What it left behind in its group (a shell's children, a daemon that lost its parent) holds our pipes open.
+        # Processes left in its group (a shell's children, an orphaned daemon) hold our pipes open.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         _children.discard(self.pid)
@@ -164,18 +164,18 @@ def start_child(
     folder: str | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Child:
-    """Run a command in a process group of its own, so that signals of the terminal do not reach it.
+    """Run a command in its own process group, so that signals of the terminal do not reach it.
 
     Args:
         command: program and arguments; the program is looked up in the PATH of ``env``.
         env: its whole environment.
-        stdin, stdout, stderr: descriptors it gets; the caller keeps and closes its own copies.
-        credentials: who it runs as.
-        folder: where it works; ``None`` = where we do.
-        pass_fds: descriptors it gets under the same numbers.
+        stdin, stdout, stderr: descriptors for it; the caller closes its own copies.
+        credentials: its user and groups.
+        folder: its working directory; ``None`` = that of the server.
+        pass_fds: descriptors that it inherits under the same numbers.
 
     Raises:
-        OSError: the program is not there or must not be run, or the user must not be changed.
+        OSError: the program does not exist or is not executable, or the server may not change the user.
     """
     process = subprocess.Popen(
         list(command),

@@ -1,4 +1,4 @@
-"""What a pool promises, and who makes one. Plugins import both from ``contracts``."""
+"""What a pool promises, and the factory of pools. Plugins import both from ``contracts``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pyroadrunner.workers.stats import PoolStats
 
 
 class WorkerPool(Protocol):
-    """A named pool of workers. Whatever takes time is async: a pool may one day live in another process."""
+    """A named pool of workers. All that takes time is async, so that a pool can move to another process later."""
 
     @property
     def name(self) -> str: ...
@@ -34,35 +34,35 @@ class WorkerPool(Protocol):
     ) -> Reply:
         """Run one call on a free worker.
 
-        Safe to cancel: a call that waits leaves the queue; of one that runs, ``on_cancel`` decides.
+        Safe to cancel. A waiting call leaves the queue; for a running one, ``on_cancel`` decides.
 
         Args:
-            payload: what the worker gets; context and body must not both be empty.
-            timeout: seconds the worker may take (for a streamed answer: for each frame) before it is killed; 0 = any
-                time, ``None`` = ``pool.supervisor.exec_ttl``. The wait for a worker is bounded by
+            payload: sent to the worker; context and body must not both be empty.
+            timeout: seconds the worker may take (for a streamed reply, for each frame) before it is killed; 0 = no
+                limit, ``None`` = ``pool.supervisor.exec_ttl``. The wait for a worker is bounded by
                 ``pool.allocate_timeout``, or by the caller (``asyncio.timeout``).
-            on_cancel: ``FINISH``: the worker runs a cancelled call to its end and its answer is dropped; ``KILL``: the
+            on_cancel: ``FINISH``: the worker runs a cancelled call to its end and its reply is dropped; ``KILL``: the
                 worker is killed and replaced.
-            describe: says what the call does, for ``rr workers -i`` and log lines; called only when asked.
-            priority: lower ones go first, where the pool's queue is ``FIFO``.
+            describe: returns what the call does, for ``rr workers -i`` and log lines; called only when needed.
+            priority: lower numbers go first, if the pool's queue is ``FIFO``.
 
         Raises:
             QueueFull, NoFreeWorker, PoolClosed: no worker has seen the call.
             ExecTimeout, WorkerCrashed, BadReply: the worker failed and is replaced.
-            WorkerFailed: the worker answered with an error; it lives on.
+            WorkerFailed: the worker answered with an error and keeps running.
             WorkerRefused, EmptyPayload.
         """
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> AbstractAsyncContextManager[Lease]:
         """Wait for a free worker and hold it: ``async with pool.lease() as lease: await lease.exec(payload)``.
 
-        For callers that fetch work only when a worker is there, and for calls that belong to one process. The worker
-        runs no other calls meanwhile. When it has to go (a limit, a reset, a crash, the pool stops), ``lease.ended``
+        For callers that fetch work only when a worker is free, and for calls that belong to one process. The worker
+        runs no other calls meanwhile. When it must stop (a limit, a reset, a crash, the pool stops), ``lease.ended``
         is done: release the lease then.
 
         Args:
             priority: as for :meth:`exec`; leases wait in the same queue as calls.
-            timeout: seconds to wait for a worker; ``None`` = any time.
+            timeout: seconds to wait for a worker; ``None`` = no limit.
 
         Raises:
             NoFreeWorker: none became free in time.
@@ -70,7 +70,7 @@ class WorkerPool(Protocol):
         """
 
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
-        """Call ``listener`` on the event loop with each event: a worker is ready, a worker has gone (with pid and
+        """Call ``listener`` on the event loop with each event: a worker is ready, a worker has exited (with pid and
         cause), a reset began or ended.
 
         Returns:
@@ -78,27 +78,28 @@ class WorkerPool(Protocol):
         """
 
     def reconfigure(self, config: PoolConfig) -> None:
-        """Take over sizes, limits and timeouts at once; workers come and go in the background. ``command`` and
-        ``debug`` stay what they are."""
+        """Apply new sizes, limits and timeouts immediately; workers are started and stopped in the background.
+        ``command`` and ``debug`` do not change."""
 
     async def workers(self) -> list[WorkerInfo]: ...
 
     async def stats(self) -> PoolStats:
-        """The workers by state, the queue and the dynamic allocator, as they are now. Cheap: no I/O."""
+        """The current workers by state, the queue and the dynamic allocator. Cheap: no I/O."""
 
     async def reset(self) -> None:
-        """Rolling: new workers are ready before old ones drain; no request fails. On failure the old ones stay."""
+        """Replace all workers. New ones are ready before old ones drain, so no call fails; on failure the old ones
+        stay."""
 
     async def add_worker(self) -> None: ...
 
     async def remove_worker(self) -> None: ...
 
     async def destroy(self, grace: float) -> None:
-        """Refuse new requests, wait up to ``grace`` seconds for running ones, stop every worker."""
+        """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker."""
 
 
 class PoolFactory(Protocol):
-    """Who makes pools: the ``server`` plugin, since it knows the command, the relay and the environment."""
+    """Makes pools: the ``server`` plugin, which has the command, the relay and the environment."""
 
     @abstractmethod
     async def create_pool(
@@ -107,10 +108,10 @@ class PoolFactory(Protocol):
         """Start ``config.num_workers`` workers and return their pool.
 
         Args:
-            name: how the pool is named to users, e.g. ``http`` or ``http.slow``.
+            name: shown to users, e.g. ``http`` or ``http.slow``.
             env: extra environment for the workers (``RR_MODE``...), over ``server.env``.
-            queue: in which order waiting calls are served.
+            queue: the order in which waiting calls are served.
 
         Raises:
-            workers.errors.WorkerStartError: the command could not be started, or did not say hello in time.
+            workers.errors.WorkerStartError: the command could not be started, or sent no hello in time.
         """

@@ -1,6 +1,6 @@
-"""A worker that ended without being told to: collect its output and exit status, build the error and the log line.
+"""A worker that ended without an order to stop: collect its output and exit status, build the error and the log line.
 
-What the fields of the log line say is decided in ``crash_report.py``.
+``crash_report.py`` makes the fields of the log line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pyroadrunner.workers.output import OutputReader
 
 OUTPUT_TIMEOUT = 0.2  # seconds to read what a dead worker left in its pipes
 _EXIT_TIMEOUT = 0.5  # seconds a worker that closed its relay has to exit before it is killed
-_GARBAGE_TIMEOUT = 0.3  # seconds a worker may go on writing text; killed at once, only the first line of a dump is seen
+_GARBAGE_TIMEOUT = 0.3  # seconds a worker may keep writing text; killed at once, it shows only the first line of a dump
 _POLL_INTERVAL = 0.005  # seconds
 _STDERR_LINES = 200  # kept on the error, for a developer
 
@@ -33,10 +33,10 @@ class Crash:
 
     Attributes:
         pid: of the worker.
-        cause: why the server gave it up: the relay was closed, or carried something that is no answer.
+        cause: why it takes no more calls: the relay was closed, or carried something other than a reply.
         status: exit code, or the negative number of a signal.
         killed: whether the server killed it.
-        garbage: text that it wrote to stdout in place of an answer.
+        garbage: text that it wrote to stdout in place of a reply.
         stderr: its last lines since its last call began.
     """
 
@@ -48,7 +48,7 @@ class Crash:
     stderr: str
 
     def error(self) -> WorkerError:
-        """The error for the call that it ran."""
+        """The error of the call that it ran."""
         if isinstance(self.cause, RelayClosed | RemoteFrameError):
             return WorkerCrashed(self.pid, str(self.cause), self.status, self.stderr, self.garbage)
         return BadReply(f"sync_worker_receive_frame: {self.cause}", self.pid)
@@ -81,10 +81,10 @@ class Crash:
 async def collect_crash(
     child: Child, relay: Relay, stderr: OutputReader, cause: RelayError | FrameError, *, kill: bool
 ) -> Crash:
-    """Wait for the end of the process and read what it has left in its pipes.
+    """Wait until the process has ended and read the rest of its output.
 
     Args:
-        kill: kill it at once, after the text that it is writing; else it has half a second to exit by itself.
+        kill: kill it as soon as the text that it writes is complete; else it has half a second to exit by itself.
     """
     killed = False
     if kill:
@@ -107,7 +107,7 @@ async def collect_crash(
 
 
 async def _read_garbage(child: Child, relay: Relay) -> None:
-    """Let a worker that writes text finish it: until its answer follows, it exits, or the time is up."""
+    """Let a worker finish the text that it writes: until its reply follows, it exits, or the time is up."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _GARBAGE_TIMEOUT
     while relay.garbage and not child.exited.done() and loop.time() < until:
@@ -117,9 +117,9 @@ async def _read_garbage(child: Child, relay: Relay) -> None:
 
 
 async def _read_rest(relay: Relay, stderr: OutputReader) -> None:
-    """Read both pipes to their end; a process that the worker started may hold them open, so not for long."""
+    """Read both pipes to their end, for a short time: a process that the worker started may hold them open."""
     loop = asyncio.get_running_loop()
     until = loop.time() + OUTPUT_TIMEOUT
     await asyncio.wait([stderr.closed], timeout=OUTPUT_TIMEOUT)
-    while not relay.lost and loop.time() < until:  # noqa: ASYNC110 - only after garbage, where no event comes
+    while not relay.lost and loop.time() < until:  # noqa: ASYNC110 - only after garbage: no event reports the end
         await asyncio.sleep(_POLL_INTERVAL)

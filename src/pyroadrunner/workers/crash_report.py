@@ -1,4 +1,4 @@
-"""What the log says about a worker that died: how it ended, PHP's error, its output, what to look at next. Pure."""
+"""The log line of a worker that died: its exit, PHP's error, its output, a hint. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def crash_fields(
 ) -> dict[str, Any]:
     """Fields of the line ``worker died``.
 
-    ``exit``, then where they are known ``error`` and ``trace`` (a list of lines), ``stdout``, ``stderr``, ``hint``.
+    ``exit``, and if known ``error`` and ``trace`` (a list of lines), ``stdout``, ``stderr``, ``hint``.
 
     Args:
         status: as :attr:`subprocess.Popen.returncode`.
-        stderr: what it wrote there since its last request began.
-        garbage: text that it wrote where an answer was due.
-        on_failed: how it broke the protocol; empty = it did not.
-        busy: whether it ran a request.
+        stderr: its lines since its last call began.
+        garbage: text that it wrote in place of a reply.
+        broken: how it broke the protocol; empty = it did not.
+        busy: whether it ran a call.
         killed: whether the server itself killed it.
     """
     fields: dict[str, Any] = {"exit": describe_exit(status)}
@@ -48,24 +48,26 @@ def crash_fields(
 
 
 def exit_hint(status: int | None, *, printed: bool, explained: bool, busy: bool, killed: bool) -> str:
-    """What such an end usually means and where to look; empty when the other fields say it.
+    """What such an exit usually means and where to look; empty if the other fields explain it.
 
     Args:
-        printed: whether it wrote text where an answer was due.
-        explained: whether an error says why it ended.
-        busy: whether it ran a request.
+        printed: whether it wrote text in place of a reply.
+        explained: whether an error explains the exit.
+        busy: whether it ran a call.
         killed: whether the server itself killed it.
     """
     if printed:
-        return "it printed to stdout, which carries its answers: print to stderr, or return the text in the response"
+        return "it printed to stdout, which carries its replies: print to stderr, or return the text in the response"
     if explained or killed or status is None:
         return ""
     if status == -signal.SIGKILL:
-        return "the server did not kill it: the kernel may have run out of memory (look into dmesg)"
+        return "the server did not kill it: the system may be out of memory (check dmesg)"
     if -status in _CRASHES:
-        return "PHP or one of its extensions crashed: update them, or find the extension by switching them off in turn"
+        return (
+            "PHP or one of its extensions crashed: update them, or find the extension by disabling one after the other"
+        )
     if status == _FATAL_STATUS:
-        return "PHP ends so after a fatal error and did not write it: set display_errors=stderr or log_errors=On"
+        return "PHP exits this way after a fatal error; to see the error, set display_errors=stderr or log_errors=On"
     if status == 0 and busy:
-        return "the script ended (exit, die) before it had answered"
+        return "the script ended (exit, die) before it sent a reply"
     return ""

@@ -1,4 +1,4 @@
-"""``pool.debug``: a new process for every request, so that a change of the code shows at once."""
+"""``pool.debug``: a new process for every call, so that a change of the code takes effect immediately."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission, check
 from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
@@ -17,17 +18,18 @@ from pyroadrunner.workers.lease import Lease, LeaseRequest
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.pool import MAX_ATTEMPTS
 from pyroadrunner.workers.spawn import Spawner
+from pyroadrunner.workers.state import State
 from pyroadrunner.workers.stats import PoolStats
 from pyroadrunner.workers.ticker import Ticker
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
-_TICK = 0.05  # seconds between two looks at exec_ttl
+_TICK = 0.05  # seconds between two checks of exec_ttl
 
 log = Log("server")
 
 
 class DebugPool:
-    """Keeps the promises of ``contracts.WorkerPool`` with a process per request, ``max_queue_size`` at once."""
+    """Implements ``contracts.WorkerPool`` with a process per call, at most ``max_queue_size`` at a time."""
 
     def __init__(self, name: str, config: PoolConfig, spawner: Spawner) -> None:
         self.name = name
@@ -37,6 +39,10 @@ class DebugPool:
         self._members: dict[int, Worker] = {}
         self._admission = Admission(name, config.max_queue_size)
         self._subscribers = Subscribers()
+        self._drain = Drain(name, self._admission, self._members)
+        self._lease_requests: set[LeaseRequest] = set()  # whose processes are starting
+        self._starting: set[asyncio.Timeout] = set()  # cancel starts when the grace is over
+        self._stopped = False  # the grace is over
         self._tasks: set[asyncio.Task[None]] = set()
         self._exec_ttl = config.exec_ttl()
         self._ticker = Ticker(_TICK, self._sweep)
@@ -53,7 +59,7 @@ class DebugPool:
         describe: Callable[[], str] | None = None,
         priority: int = 0,
     ) -> Reply:
-        """Start a worker, run the request on it. Raises as ``Pool.exec``, and :class:`WorkerStartError`."""
+        """Start a worker and run the call on it. Raises what ``Pool.exec`` raises, and :class:`WorkerStartError`."""
         self._admission.enter(payload)
         call = Call(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
         try:
@@ -73,7 +79,7 @@ class DebugPool:
                 return
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
-        """A worker of its own, until it is released."""
+        """Start a worker and hold it: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
@@ -88,11 +94,14 @@ class DebugPool:
         self._background(self._lease(request))
 
     async def _lease(self, request: LeaseRequest) -> None:
+        self._lease_requests.add(request)
         try:
             worker = await self._start()
-        except Exception as error:  # whatever it is, the caller waits for it
+        except Exception as error:  # of any kind: the caller waits for it
             request.fail(error)
             return
+        finally:
+            self._lease_requests.discard(request)
         if request.answer.done():
             await worker.stop()
             return
@@ -109,6 +118,8 @@ class DebugPool:
     ) -> Reply:
         if lease.ended.done():
             raise LeaseEnded(lease.pid, lease.ended.result())
+        if lease.worker.state is not State.READY:
+            raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
         call = Call(
             payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True
@@ -125,6 +136,7 @@ class DebugPool:
         lease.worker.lease = None
         if not lease.worker.busy:
             self._background(lease.worker.stop())
+        self._drain.check()
 
     async def _run(self, call: Call) -> None:
         worker = await self._start()
@@ -133,7 +145,26 @@ class DebugPool:
         self._watch(call)
 
     async def _start(self) -> Worker:
-        worker = await self._spawner.spawn()
+        """Start a process.
+
+        Raises:
+            WorkerStartError.
+            PoolClosed: the pool stopped first.
+        """
+        if self._stopped:
+            raise PoolClosed(self.name)
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._starting.add(limit)
+                try:
+                    worker = await self._spawner.spawn()
+                finally:
+                    self._starting.discard(limit)
+        except TimeoutError:
+            raise PoolClosed(self.name) from None
+        if self._stopped:  # in this very turn of the loop
+            await worker.stop(0.0)
+            raise PoolClosed(self.name)
         worker.owner = self
         worker.stream_timeout = self._config.stream_timeout
         self._members[worker.pid] = worker
@@ -149,8 +180,11 @@ class DebugPool:
     def on_free(self, worker: Worker) -> None:
         if worker.lease is None:
             self._background(worker.stop())
+        self._drain.check()
 
     def requeue(self, worker: Worker, call: Call) -> None:
+        if call.answer.done():
+            return
         if call.leased:
             call.fail(LeaseEnded(worker.pid, "the worker handed the call back"))
         elif call.attempts >= MAX_ATTEMPTS:
@@ -161,26 +195,27 @@ class DebugPool:
     async def _run_again(self, call: Call) -> None:
         try:
             await self._run(call)
-        except Exception as error:  # whatever it is, somebody waits for the answer
+        except Exception as error:  # of any kind: the caller waits for it
             call.fail(error)
 
     def on_failed(self, worker: Worker) -> None:
-        pass  # nobody replaces it
+        pass  # it is not replaced
 
     def on_exited(self, worker: Worker) -> None:
         self._members.pop(worker.pid, None)
         cause = (worker.cause or worker.state).label
         self._subscribers.emit(WorkerGone(self.name, worker.pid, cause, worker.exit_status))
+        self._drain.check()
 
     def _sweep(self, now: float) -> bool:
         for worker in list(self._members.values()):
             worker.expire(now, self._exec_ttl)
         return bool(self._members)
 
-    # steering
+    # Control
 
     def reconfigure(self, config: PoolConfig) -> None:
-        """Take over limits and timeouts."""
+        """Apply new limits and timeouts."""
         self._config = config
         self._admission.limit = config.max_queue_size
         self._spawner.timeout = config.allocate_timeout
@@ -189,15 +224,15 @@ class DebugPool:
             self._ticker.arm()
 
     async def stats(self) -> PoolStats:
-        """No request waits here: each gets a process."""
+        """The running processes by state. No call waits: each gets a process."""
         return PoolStats(states=Counter(worker.state for worker in self._members.values()))
 
     async def workers(self) -> list[WorkerInfo]:
-        """Those that run a request right now."""
+        """The processes that run a call."""
         return [worker.info(self.name) for worker in self._members.values()]
 
     async def reset(self) -> None:
-        """Nothing to do: every request starts with new code."""
+        """Do nothing: every call runs new code."""
 
     async def add_worker(self) -> None:
         log.warning("a pool in debug mode has no workers to add", pool=self.name)
@@ -206,15 +241,19 @@ class DebugPool:
         log.warning("a pool in debug mode has no workers to remove", pool=self.name)
 
     async def destroy(self, grace: float) -> None:
-        """Refuse new requests, give running ones ``grace`` seconds, stop every worker. Idempotent."""
-        if not await self._admission.close(grace):
-            log.warning(
-                "requests are given up: the grace period is over", pool=self.name, requests=self._admission.load
-            )
+        """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker. Idempotent."""
+        for request in self._lease_requests:
+            request.fail(PoolClosed(self.name))
+        await self._drain.run(grace)
+        self._stopped = True
         self._ticker.stop()
+        for limit in self._starting:
+            limit.reschedule(self._loop.time())
         members = list(self._members.values())
         await asyncio.gather(*(worker.stop(0.0 if worker.busy else STOP_TIMEOUT) for worker in members))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._admission.close(STOP_TIMEOUT)  # calls whose start has just been cancelled
 
     def _background(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)

@@ -1,12 +1,12 @@
-"""``pool.dynamic_allocator``: adds workers while requests queue, stops them when fewer will do.
+"""``pool.dynamic_allocator``: adds workers while calls wait, and stops them when fewer are enough.
 
 :class:`ScalingPolicy` decides and is pure; :class:`DynamicAllocator` acts.
 
-RoadRunner adds workers after a request has waited the whole ``allocate_timeout`` (a minute) in vain, when its client
-has long gone, and ``idle_timeout`` after the last addition all of them leave, needed or not. Here the wait of the
-oldest request decides (``scale_up_wait``), and workers leave in steps, as many as the busiest moment of the last
-``idle_timeout`` did not need. What keeps it from swinging: additions come one after the other, each has
-``scale_up_wait`` to help once its workers are up, and every change starts a new ``idle_timeout``.
+RoadRunner adds workers when a request has waited the whole ``allocate_timeout`` (a minute), long after its client has
+disconnected. It stops all of them ``idle_timeout`` after the last addition, needed or not. Here the wait of the oldest
+call decides (``scale_up_wait``), and workers are stopped in steps: as many as the busiest moment of the last
+``idle_timeout`` did not need. Two rules prevent oscillation: the next workers are added only ``scale_up_wait`` after
+the last ones have started, and every change starts a new ``idle_timeout``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyroadrunner.workers.config import MAX_WORKERS, DynamicAllocatorConfig
 from pyroadrunner.workers.errors import WorkerStartError
 from pyroadrunner.workers.worker_set import WorkerSet
 
-MIN_BACKOFF = 1.0  # seconds without an attempt after workers did not come up; doubled each time
+MIN_BACKOFF = 1.0  # seconds before the next attempt after a failed start; doubled each time
 MAX_BACKOFF = 30.0
 
 
@@ -27,10 +27,10 @@ class ScalingPolicy:
     """How many workers a pool has on top of ``num_workers``.
 
     Attributes:
-        limit: how many there may be.
-        added: how many were added and have not left.
+        limit: how many may be added.
+        added: how many were added and not stopped.
         starting: how many are being started.
-        added_total, removed_total: how many were added and let go so far.
+        added_total, removed_total: how many were added and stopped so far.
     """
 
     def __init__(self, config: DynamicAllocatorConfig) -> None:
@@ -49,18 +49,18 @@ class ScalingPolicy:
         return f"ScalingPolicy(added={self.added}+{self.starting} of {self.limit})"
 
     def reconfigure(self, config: DynamicAllocatorConfig | None) -> None:
-        """Take over other settings; ``None`` = none are added any more, and all leave."""
+        """Apply new settings; ``None`` = add no more workers and stop all that were added."""
         self.limit = config.max_workers if config is not None else 0
         self._config = config or self._config
 
     def grow(self, now: float, *, waited: float, queued: int, room: int) -> int:
-        """Workers to start now; :meth:`on_started` must tell how that went.
+        """How many workers to start now; call :meth:`on_started` with the outcome.
 
         Args:
             now: seconds of any steady clock.
-            waited: seconds the oldest request in the queue has been waiting.
-            queued: requests in the queue.
-            room: workers the pool may have beyond those it has.
+            waited: seconds the oldest call in the queue has been waiting.
+            queued: calls in the queue.
+            room: workers that the pool may still add.
         """
         if self.starting or waited < self._config.scale_up_wait or now < self._not_before:
             return 0
@@ -69,10 +69,10 @@ class ScalingPolicy:
         return count
 
     def on_started(self, now: float, joined: int) -> None:
-        """Those that were started are up, or not.
+        """The starts that :meth:`grow` asked for are over.
 
         Args:
-            joined: how many are.
+            joined: how many succeeded.
         """
         failed = joined < self.starting
         self.starting = 0
@@ -85,11 +85,11 @@ class ScalingPolicy:
             self._begin(now)
 
     def shrink(self, now: float, *, needed: int, workers: int) -> int:
-        """Workers to let go now. To be asked again and again while there are ``added`` ones.
+        """How many workers to stop now. Call it regularly while there are ``added`` ones.
 
         Args:
-            needed: requests that run or wait at this moment.
-            workers: how many the pool has, the extra ones among them.
+            needed: calls that run or wait at this moment.
+            workers: size of the pool, added workers included.
         """
         if not self.added:
             return 0
@@ -113,10 +113,10 @@ log = Log("server")
 
 
 class DynamicAllocator:
-    """Of one pool.
+    """Adds and stops workers of one pool, as its :class:`ScalingPolicy` decides.
 
     Args:
-        stop_surplus: called when there is one worker more than wanted, or several.
+        stop_surplus: called when the pool has more workers than wanted.
     """
 
     def __init__(
@@ -131,22 +131,25 @@ class DynamicAllocator:
         return f"DynamicAllocator({self._pool!r}, {self.policy!r})"
 
     def check(self, now: float, *, waited: float, queued: int, idle: int) -> bool:
-        """Do what there is to do at this moment; whether to look again soon, also when no request waits.
+        """Add or stop workers, if it is time to.
+
+        Returns:
+            whether to check again soon, even if no call waits.
 
         Args:
             now: the loop's time.
-            waited: seconds the oldest request in the queue has been waiting; 0 = there is none.
-            queued: requests in the queue.
-            idle: workers without a request.
+            waited: seconds the oldest call in the queue has been waiting; 0 = the queue is empty.
+            queued: calls in the queue.
+            idle: workers without a call.
         """
         policy, workers = self.policy, self._workers
         if count := policy.grow(now, waited=waited, queued=queued, room=MAX_WORKERS - workers.wanted):
-            log.debug("workers are added: requests wait", pool=self._pool, adding=count, waited=round(waited, 3))
+            log.debug("adding workers: requests are waiting", pool=self._pool, adding=count, waited=round(waited, 3))
             workers.add_many(count, self._on_started)
         alive = workers.alive()
         if count := policy.shrink(now, needed=alive - idle + queued, workers=alive):
-            log.debug("added workers leave: they are not needed", pool=self._pool, removed=count, left=policy.added)
-            workers.wanted = max(1, workers.wanted - count)  # one may have been removed by hand
+            log.debug("stopping added workers: no longer needed", pool=self._pool, removed=count, left=policy.added)
+            workers.wanted = max(1, workers.wanted - count)  # a user may have removed one
             self._stop_surplus()
         return policy.added + policy.starting > 0
 

@@ -1,4 +1,4 @@
-"""What a door can be told instead of an answer. Data on the exception, the text made from it."""
+"""Errors of calls and pools. The data is on the exception; the text is made from it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from pyroadrunner.errors import RoadRunnerError
 
 # Texts are RoadRunner's where a client may see or match them (spec: pool errors; roadrunner-server/pool).
 STDOUT_HELP = "https://docs.roadrunner.dev/error-codes/stdout-crc"
-SOFT_ERROR = "sync_worker_receive_frame: SoftJobError: "  # before the text of a worker that lives on
-_SHOWN = 8192  # characters of such text in an error's own; the whole is on the exception
+SOFT_ERROR = "sync_worker_receive_frame: SoftJobError: "  # before the text of a worker that keeps running
+_SHOWN = 8192  # characters of printed text in the message; the whole text is on the exception
 _ALLOCATE_HELP = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
 
 
 class PoolError(RoadRunnerError):
-    """A request that got no answer from a worker. ``retry_after`` is seconds to wait before asking again, or ``None``
-    where waiting does not help."""
+    """A call without a reply.
+
+    Attributes:
+        retry_after: seconds to wait before the next try; ``None`` if a retry does not help.
+    """
 
     retry_after: int | None = None
 
 
 class QueueFull(PoolError):
-    """As many requests wait or run as ``max_queue_size`` allows; refused at once."""
+    """``max_queue_size`` calls wait or run; the call was refused immediately."""
 
     retry_after = 1
 
@@ -46,7 +49,7 @@ class NoFreeWorker(PoolError):
 
 
 class PoolClosed(PoolError):
-    """The pool stops; it takes no more requests."""
+    """The pool stops and takes no more calls."""
 
     retry_after = 1
 
@@ -58,7 +61,7 @@ class PoolClosed(PoolError):
 
 
 class EmptyPayload(PoolError):
-    """A request with neither context nor body: a worker would take it for the order to stop."""
+    """A call with neither context nor body: a worker would read it as the order to stop."""
 
     def __init__(self) -> None:
         super().__init__("static_pool_exec: payload can not be empty")
@@ -72,10 +75,10 @@ class TooManyWorkers(PoolError):
 
 
 class LeaseEnded(PoolError):
-    """The leased worker takes no more calls; this one was not done. Take another lease for it.
+    """The leased worker takes no more calls; this one was not run. Take another lease for it.
 
     Attributes:
-        reason: the name of the worker's state, or what it did.
+        reason: the name of the worker's state, or what happened.
     """
 
     def __init__(self, pid: int, reason: str) -> None:
@@ -85,15 +88,17 @@ class LeaseEnded(PoolError):
 
 
 class WorkerRefused(PoolError):
-    """Worker after worker handed the request back unanswered."""
+    """Several workers in a row did not run the call."""
 
     def __init__(self, attempts: int) -> None:
-        super().__init__(f'{attempts} workers in a row handed the request back ({{"stop":true}}) or ended before it')
+        super().__init__(
+            f'{attempts} workers in a row handed the request back ({{"stop":true}}) or exited without reading it'
+        )
         self.attempts = attempts
 
 
 class WorkerError(PoolError):
-    """A worker failed on this request; ``pid`` names it."""
+    """The worker ``pid`` failed to answer this call."""
 
     def __init__(self, text: str, pid: int) -> None:
         super().__init__(text)
@@ -101,7 +106,11 @@ class WorkerError(PoolError):
 
 
 class WorkerFailed(WorkerError):
-    """The worker answered with an error frame: its own words, and it lives on (RoadRunner's "soft job error")."""
+    """The worker answered with an error frame and keeps running (RoadRunner's "soft job error").
+
+    Attributes:
+        text: the payload of the frame.
+    """
 
     def __init__(self, text: str, pid: int) -> None:
         super().__init__(f"{SOFT_ERROR}{text}", pid)
@@ -109,11 +118,11 @@ class WorkerFailed(WorkerError):
 
 
 class BadReply(WorkerError):
-    """The worker's answer is a frame, but not an answer (no or several options, context longer than the payload)."""
+    """The worker sent a frame that is not a valid reply (no or several options, a context longer than the payload)."""
 
 
 class ExecTimeout(WorkerError):
-    """The request ran longer than ``exec_ttl``; its worker was killed."""
+    """The call ran longer than ``exec_ttl``; its worker was killed."""
 
     def __init__(self, pid: int, limit: float) -> None:
         super().__init__("worker_exec_with_timeout: ExecTTL: context deadline exceeded", pid)
@@ -121,12 +130,12 @@ class ExecTimeout(WorkerError):
 
 
 class WorkerCrashed(WorkerError):
-    """The worker went away in the middle of the request.
+    """The worker exited, or was killed, while it ran the call.
 
     Attributes:
-        exit_status: exit code, negative signal number, or ``None`` if it could not be learned.
+        exit_status: exit code, negative signal number, or ``None`` if unknown.
         stderr: its last lines.
-        garbage: text it wrote to stdout where a frame was due, or "".
+        garbage: text it wrote to stdout in place of a frame, or "".
     """
 
     def __init__(self, pid: int, cause: str, exit_status: int | None, stderr: str, garbage: str) -> None:
@@ -143,11 +152,11 @@ class WorkerCrashed(WorkerError):
 
 
 class WorkerStartError(PoolError):
-    """A worker did not come up.
+    """A worker failed to start.
 
     Attributes:
-        command: what was run.
-        exit_status: how it ended, ``None`` if it was still running (and was killed).
+        command: program and arguments.
+        exit_status: exit code or negative signal number; ``None`` if it was still running and was killed.
         stderr: its last lines.
     """
 
@@ -165,7 +174,7 @@ class WorkerStartError(PoolError):
 
 
 def no_hello(limit: float) -> str:
-    """Why a worker that has said nothing for ``allocate_timeout`` seconds did not come up."""
+    """The reason for a worker that sent no hello within ``allocate_timeout`` seconds."""
     return (
         f"failed to spawn a worker, possible reasons: {_ALLOCATE_HELP}; it did not answer within allocate_timeout "
         f"({format_duration(limit)})"
@@ -173,7 +182,7 @@ def no_hello(limit: float) -> str:
 
 
 def describe_exit(status: int | None) -> str:
-    """``exit code 7``, ``signal SIGKILL``: how a process ended, in words.
+    """How a process ended, for people: ``exit code 7``, ``signal SIGKILL``.
 
     Args:
         status: as :attr:`subprocess.Popen.returncode`: exit code, or the negative number of a signal.

@@ -1,4 +1,4 @@
-"""What happens to the workers of a pool, for those who subscribe to it."""
+"""Events of a pool and its subscribers: workers start and exit, a reset begins and ends."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class WorkerGone:
     """The process of a worker has ended.
 
     Attributes:
-        cause: the name of the state in which it took no more calls: ``maxJobsReached``, ``ttlReached``, ``invalid``
-            (reset, or removed), ``execTTLReached``, ``errored``, ``stopping``...
+        cause: the name of the first state in which it took no more calls: ``maxJobsReached``, ``ttlReached``,
+            ``invalid`` (reset, or removed), ``execTTLReached``, ``errored``, ``stopping``...
         exit_status: exit code, or the negative number of a signal.
     """
 
@@ -36,17 +36,17 @@ class WorkerGone:
 
 @dataclass(frozen=True, slots=True)
 class ResetBegan:
-    """New workers are being started in place of all old ones."""
+    """The pool starts new workers in place of all old ones."""
 
     pool: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResetEnded:
-    """The new workers serve and the old ones have ended; or the new ones did not come up.
+    """The new workers serve and the old ones have exited; or the new ones failed to start.
 
     Attributes:
-        error: why the old workers have stayed; empty = they were replaced.
+        error: why the old workers stayed; empty if they were replaced.
     """
 
     pool: str
@@ -58,7 +58,7 @@ Listener = Callable[[PoolEvent], None]
 
 
 class Subscribers:
-    """Passes events on, in the order in which they happen."""
+    """Passes events to subscribers, in the order in which they happen."""
 
     __slots__ = ("_listeners",)
 
@@ -83,7 +83,7 @@ class Subscribers:
         return unsubscribe
 
     def emit(self, event: PoolEvent) -> None:
-        """Tell every subscriber. One that fails is logged; the others and the pool go on."""
+        """Call every subscriber. One that raises is logged; the others are still called."""
         for listener in tuple(self._listeners):
             try:
                 listener(event)

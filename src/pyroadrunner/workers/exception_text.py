@@ -1,7 +1,7 @@
 """The text of an exception -> its message and its trace, as lines. Pure.
 
-Workers send exceptions as text: an error frame holds ``(string) $exception`` or a Python traceback, and PHP writes one
-it did not catch to stderr. The formats are PHP's (``Zend/zend_exceptions.c``: ``ZEND_METHOD(Exception, __toString)``,
+Workers send exceptions as text: an error frame holds ``(string) $exception`` or a Python traceback, and PHP writes an
+uncaught one to stderr. The formats are PHP's (``Zend/zend_exceptions.c``: ``ZEND_METHOD(Exception, __toString)``,
 ``zend_exception_error``) and CPython's (``traceback.format_exception``). Text in any other format is kept: its first
 line is the message, the others are the trace.
 """
@@ -12,13 +12,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_MOST_LINES = 100  # of a trace: endless recursion makes thousands
+_MOST_LINES = 100  # of a trace; endless recursion makes thousands
 _LAST_LINES = 20  # of them from its end
 _STACK = "Stack trace:"
-_NEXT = "Next "  # what PHP puts between an exception and the one that it caused
+_NEXT = "Next "  # PHP writes it between an exception and the one that it caused
 _BOTTOM = re.compile(r"#\d+ \{main\}$")
 _FRAME = re.compile(r"#\d+ ")
-# With `error_log=/dev/stderr` PHP puts the time in front; "PHP " stands before what is logged, not what is displayed.
+# With `error_log=/dev/stderr` the time comes first. "PHP " begins an error that is logged, not one that is displayed.
 _FATAL = re.compile(r"(?:\[[^\]]*\] )?(?:PHP )?(?:Fatal|Parse|Recoverable fatal) error: +(.*)$")
 _UNCAUGHT = "Uncaught "
 _THROWN = re.compile(r" +thrown in .+ on line \d+$")
@@ -30,8 +30,8 @@ class ExceptionText(NamedTuple):
 
     Attributes:
         message: class, message, file and line, as the worker wrote them. May have several lines.
-        trace: frames, the innermost first in PHP, last in Python; exceptions that caused it, each headed
-            ``caused by``.
+        trace: frames, the innermost first in PHP, last in Python; then the exceptions that caused it, each after a
+            line ``caused by``.
     """
 
     message: str
@@ -39,7 +39,7 @@ class ExceptionText(NamedTuple):
 
 
 def parse(text: str) -> ExceptionText:
-    """The parts of the text of one exception (and of those that caused it)."""
+    """Split the text of an exception, and of those that caused it."""
     lines = text.strip("\r\n").splitlines() or [""]
     if _STACK in lines:
         return _php(lines)
@@ -49,9 +49,9 @@ def parse(text: str) -> ExceptionText:
 
 
 def find_fatal(lines: Sequence[str]) -> tuple[ExceptionText | None, list[str]]:
-    """The last fatal error of PHP among lines of stderr, and the other lines.
+    """Return the last fatal error of PHP in the lines of stderr, and the other lines.
 
-    PHP writes an error twice when it both logs and displays errors there; both texts are taken out.
+    PHP writes an error twice if it both logs and displays errors there; both texts are removed.
     """
     found: ExceptionText | None = None
     others: list[str] = []
@@ -68,13 +68,13 @@ def find_fatal(lines: Sequence[str]) -> tuple[ExceptionText | None, list[str]]:
             others += [found.message, *found.trace]
         found = error
         at = end
-        if at < len(lines) and _THROWN.match(lines[at]):  # says again what the message ends with
+        if at < len(lines) and _THROWN.match(lines[at]):  # repeats the end of the message
             at += 1
     return found, others
 
 
 def _end_of_fatal(lines: Sequence[str], start: int, message: str) -> int:
-    """Where the lines of a fatal error end."""
+    """The index after the last line of a fatal error."""
     at = start + 1
     if message.startswith(_UNCAUGHT):
         while at < len(lines) and not _THROWN.match(lines[at]):
@@ -89,7 +89,7 @@ def _end_of_fatal(lines: Sequence[str], start: int, message: str) -> int:
 
 
 def _php(lines: list[str]) -> ExceptionText:
-    """PHP writes the first cause first; people look for what was thrown last, and for the causes behind it."""
+    """PHP writes the first cause first; here the exception that was thrown last comes first, then its causes."""
     chain: list[list[str]] = [[]]
     before = ""
     for line in lines:
@@ -116,7 +116,7 @@ def _split(lines: list[str]) -> tuple[str, list[str]]:
 
 
 def _python(lines: list[str]) -> ExceptionText:
-    """The message stands behind the last frame; frames are indented."""
+    """The message follows the last frame; frames are indented."""
     at = max(number for number, line in enumerate(lines) if line.startswith("  ") or line == _PYTHON) + 1
     return ExceptionText("\n".join(lines[at:]) or lines[-1], _bounded(lines[1:at]))
 
@@ -126,4 +126,4 @@ def _bounded(trace: list[str]) -> list[str]:
         return trace
     first = _MOST_LINES - _LAST_LINES - 1
     left_out = len(trace) - first - _LAST_LINES
-    return [*trace[:first], f"... {left_out} lines are left out ...", *trace[-_LAST_LINES:]]
+    return [*trace[:first], f"... {left_out} lines omitted ...", *trace[-_LAST_LINES:]]

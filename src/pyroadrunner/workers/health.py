@@ -1,6 +1,6 @@
-"""What a plugin says of its pools when it is asked for its status, from the states of the workers alone.
+"""Health of a plugin's pools, for its status checks; from the states of the workers alone.
 
-Probes come every second, so nothing here reads memory or CPU figures of the workers' processes.
+Probes come every second, so these functions do not read memory or CPU usage of processes.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pyroadrunner.workers.stats import PoolStats
 
 
 class HasFigures(Protocol):
-    """A pool (``contracts.WorkerPool``), as far as it is needed here."""
+    """The part of ``contracts.WorkerPool`` that is used here."""
 
     async def stats(self) -> PoolStats: ...
 
 
 async def all_serve(pools: Iterable[HasFigures]) -> bool:
-    """Whether each pool has a worker that is ready or working; false without any pool."""
+    """Whether every pool has a worker that is ready or working; false if there are no pools."""
     states = [(await pool.stats()).states for pool in pools]
     return bool(states) and all(counts.get(State.READY) or counts.get(State.WORKING) for counts in states)
 
 
 async def has_free_worker(pool: HasFigures | None) -> bool:
-    """Whether a worker could take a request right now; false for a pool that has not started."""
+    """Whether a worker can take a call now; false for a pool that has not started."""
     return pool is not None and (await pool.stats()).free > 0

@@ -1,4 +1,4 @@
-"""A worker as others see it: what ``informer`` answers and ``rr workers`` draws."""
+"""Data about a worker for ``informer`` and ``rr workers``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import msgspec
 
 
 class PublicWorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
-    """Figures of one worker with exactly RoadRunner's keys (``numExecs``, ``CPUPercent``, ...), which are those that
-    published clients know (roadrunner-php/worker, ``src/Informer/Worker.php``).
+    """One worker, with exactly RoadRunner's keys (``numExecs``, ``CPUPercent``, ...): the ones that published clients
+    read (roadrunner-php/worker, ``src/Informer/Worker.php``).
 
     Attributes:
         pid: process id.
         status: number of its state (``workers.state.State``).
-        num_execs: requests it was given so far.
+        num_execs: calls it was given so far.
         created: start time, unix nanoseconds.
         memory_usage: resident memory, bytes.
         cpu_percent: average since its start, percent of one CPU.
@@ -31,12 +31,12 @@ class PublicWorkerInfo(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class WorkerInfo(PublicWorkerInfo, kw_only=True, rename="camel"):
-    """The same with keys of ours.
+    """The same with keys that are not in RoadRunner.
 
     Attributes:
         pool: name of its pool.
-        activity: what it does now, e.g. ``GET /slow``; empty when idle.
-        activity_since: when that began, unix nanoseconds; 0 when idle.
+        activity: its current call, e.g. ``GET /slow``; empty when idle.
+        activity_since: when the call began, unix nanoseconds; 0 when idle.
     """
 
     pool: str = ""
@@ -44,5 +44,5 @@ class WorkerInfo(PublicWorkerInfo, kw_only=True, rename="camel"):
     activity_since: int = 0
 
     def public(self) -> PublicWorkerInfo:
-        """Without them."""
+        """Return a copy without these keys."""
         return PublicWorkerInfo(**{name: getattr(self, name) for name in PublicWorkerInfo.__struct_fields__})

@@ -1,7 +1,7 @@
-"""A worker held by one caller: it gets that caller's calls and no others until it is released.
+"""A worker held by one caller: until its release it gets the calls of that caller only.
 
-For callers that must have a worker before they fetch the work (a queue's message), and for those whose calls belong
-together in one process (workflows).
+For callers that need a free worker before they fetch the work (a message of a queue), and for calls that belong in one
+process (workflows).
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class LeaseOwner(Protocol):
         """The lease is over."""
 
     def enter_queue(self, request: LeaseRequest) -> None:
-        """Give the request a worker now, or let it wait for one."""
+        """Give the request a worker now, or add it to the queue."""
 
 
 class Lease:
-    """One worker, held.
+    """A worker that one caller holds.
 
     Attributes:
         pid: of the worker.
-        ended: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name
-            of its state; never cancelled. Release the lease soon after: the worker is waited for.
+        ended: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name of
+            its state; never cancelled. Release the lease soon after: the pool waits for the worker.
     """
 
     def __init__(self, worker: Worker, pool: LeaseOwner) -> None:
@@ -64,21 +64,21 @@ class Lease:
         on_cancel: OnCancel = OnCancel.FINISH,
         describe: Callable[[], str] | None = None,
     ) -> Reply:
-        """Run a call on this worker; one at a time. Arguments as :meth:`pyroadrunner.contracts.WorkerPool.exec`.
+        """Run a call on this worker, one at a time. Arguments as for :meth:`pyroadrunner.contracts.WorkerPool.exec`.
 
         Raises:
-            LeaseEnded: the worker takes no more calls, or handed this one back: nothing of it was done.
+            LeaseEnded: the worker takes no more calls, or handed this one back without running it.
             ExecTimeout, WorkerCrashed, WorkerFailed, BadReply, EmptyPayload.
         """
         return await self._pool.exec_leased(self, payload, timeout, on_cancel, describe)
 
     def end(self, reason: str) -> None:
-        """The worker takes no more calls. For the pool."""
+        """Called by the pool: the worker takes no more calls."""
         if not self.ended.done():
             self.ended.set_result(reason)
 
     def release(self) -> None:
-        """Give the worker back. Idempotent."""
+        """Return the worker to the pool. Idempotent."""
         if not self.released:
             self.released = True
             self.end("released")
@@ -88,7 +88,7 @@ class Lease:
 class LeaseRequest:
     """A wait for a free worker, and its lease: ``async with pool.lease() as lease``.
 
-    In the queue it is an entry beside calls (see ``call_queue.py``).
+    It waits in the same queue as calls (``call_queue.py``).
     """
 
     __slots__ = ("_lease", "_pool", "accepted", "answer", "priority", "wait_timeout", "waits_since")
@@ -111,7 +111,7 @@ class LeaseRequest:
             self._lease = await self.answer
         except asyncio.CancelledError:
             if self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None:
-                self.answer.result().release()  # both happened in one turn of the loop
+                self.answer.result().release()  # the worker came in the same turn of the loop
             raise
         return self._lease
 
@@ -122,6 +122,6 @@ class LeaseRequest:
             self._lease.release()
 
     def fail(self, error: Exception) -> None:
-        """Give an error to the task that waits."""
+        """Raise an error in the waiting task."""
         if not self.answer.done():
             self.answer.set_exception(error)

@@ -1,4 +1,4 @@
-"""A worker's figures -> keep it or retire it, and why. Pure: the clock and the dice are arguments."""
+"""Age, idle time and memory of a worker -> the limit that it has reached. Pure: time and randomness are arguments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ JITTER_PERCENT = 15  # exclusive: RoadRunner draws 0..14
 
 @dataclass(frozen=True, slots=True)
 class WorkerUsage:
-    """What is known of a worker at one moment.
+    """Age, idle time and memory of a worker at one moment.
 
     Attributes:
         age: seconds since it was started.
-        idle: seconds since its last request ended; ``None`` while one runs, or before its first.
+        idle: seconds since its last call ended; ``None`` while one runs, and before its first.
         memory: resident bytes.
     """
 
@@ -27,7 +27,8 @@ class WorkerUsage:
 
 
 def limit_reached(usage: WorkerUsage, limits: SupervisorConfig) -> State | None:
-    """Which limit the worker has reached, in RoadRunner's order (ttl, memory, idle), or ``None`` to keep it."""
+    """The state of the limit that the worker has reached, checked in RoadRunner's order (ttl, memory, idle); ``None`` =
+    keep it."""
     if limits.ttl and usage.age >= limits.ttl:
         return State.TTL_REACHED
     if limits.max_worker_memory and usage.memory >= limits.max_worker_memory * MEGABYTE:
@@ -38,7 +39,7 @@ def limit_reached(usage: WorkerUsage, limits: SupervisorConfig) -> State | None:
 
 
 def jittered_max_jobs(max_jobs: int, roll: int) -> int:
-    """This worker's own ``max_jobs``: up to 14 % more, so that workers started together do not all end together.
+    """The ``max_jobs`` of one worker: up to 14 % more, so that workers started together do not all stop together.
 
     Args:
         max_jobs: the configured limit; 0 = none.

@@ -1,4 +1,4 @@
-"""Metrics of a plugin's pools: the queue, how long requests waited, the dynamic allocator."""
+"""Metrics of a plugin's pools: the queue, the wait for a worker, the dynamic allocator."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyroadrunner.workers.stats import BOUNDS, PoolStats
 
 
 async def queue_metrics(plugin: str, pools: Mapping[str, WorkerPool]) -> list[MetricFamily]:
-    """Queue and dynamic allocator of each pool (ours), with the pool's name as label.
+    """Metrics that are not in RoadRunner: queue and dynamic allocator of each pool, with the pool's name as label.
 
     Args:
-        plugin: names the metrics: ``rr_http_pool_queue``.
+        plugin: part of the metrics' names: ``rr_http_pool_queue``.
     """
     stats = {name: await pool.stats() for name, pool in pools.items()}
     return [
@@ -26,19 +26,19 @@ async def queue_metrics(plugin: str, pools: Mapping[str, WorkerPool]) -> list[Me
         MetricFamily(
             f"rr_{plugin}_pool_queue_wait_seconds",
             "histogram",
-            "How long requests have waited for a worker, those that had to.",
+            "Time that requests waited for a worker, of those that had to wait.",
             [sample for name, one in stats.items() for sample in _waits(name, one)],
         ),
         MetricFamily(
             f"rr_{plugin}_pool_scaled_workers",
             "gauge",
-            "Workers the dynamic allocator has added and not let go.",
+            "Workers that the dynamic allocator has added and not stopped.",
             [Sample({"pool": name}, one.added) for name, one in stats.items()],
         ),
         MetricFamily(
             f"rr_{plugin}_pool_scalings_total",
             "counter",
-            "Workers the dynamic allocator has added (up) and let go (down).",
+            "Workers that the dynamic allocator has added (up) and stopped (down).",
             [sample for name, one in stats.items() for sample in _scalings(name, one)],
         ),
     ]

@@ -1,4 +1,4 @@
-"""What a child writes to stderr: line by line to whoever logs it, the last lines kept for error messages."""
+"""Reads the stderr of a child: each line goes to the log, the last ones are kept for error messages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pyroadrunner.goridge.pipes import pipe_file, uncancelled
 
 MAX_LINE = 64 * 1024  # bytes; a longer line is cut into several
 _KEPT_LINES = 200
-_TAIL_LINES = 10  # of them in an error message, and in a line of the log
+_TAIL_LINES = 10  # of them in an error message, and in a log line
 _TAIL_LINE = 500  # characters of a line in an error message
-_PARTIAL_AFTER = 0.1  # seconds a line without its end is waited for: a prompt, a progress bar
+_PARTIAL_AFTER = 0.1  # seconds to wait for the end of a line: a prompt, a progress bar
 _FLOOD = 64 * 1024  # bytes in one read, or ...
-_FLOOD_LINES = 512  # ... lines in one turn: whoever writes that much at once is slowed down ...
-_FLOOD_PAUSE = 0.01  # ... to one turn per this many seconds, so that its logging cannot starve the requests
+_FLOOD_LINES = 512  # ... lines in one turn: a child that writes that much is slowed down ...
+_FLOOD_PAUSE = 0.01  # ... to one turn per this many seconds, so that its lines do not delay requests
 
 # How a message of Laravel Octane's worker to its command begins (laravel/octane, src/Stream.php).
 _OCTANE = re.compile(rb'\{"type":"(?:raw|request|shutdown|throwable)"')
@@ -31,16 +31,16 @@ _OCTANE_TYPE = b'{"type":"'
 
 
 class OutputReader(asyncio.Protocol):
-    """Reads what one child writes, until its pipe is closed by all who have it.
+    """Reads the output of one child until every process that holds the pipe has closed it.
 
-    Positions are bytes from the child's first. Each line that is kept has the position of its end, so :meth:`mark`
-    costs the same however much was written, and lines that are still being read count to the right side of it.
+    A position is a number of bytes since the start. Each kept line has the position of its end, so the cost of
+    :meth:`mark` does not depend on the amount of output, and lines that arrive later are on the right side of the mark.
 
     Attributes:
-        closed: done once nothing more can come.
+        closed: done at the end of the output.
 
     Args:
-        on_line: called with each line, without its end, otherwise as it was written (invalid UTF-8 replaced).
+        on_line: called with each line, without its line break; invalid UTF-8 is replaced.
     """
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
@@ -51,7 +51,7 @@ class OutputReader(asyncio.Protocol):
         self._emitted = 0  # ... that became part of a line, ...
         self._marked = 0  # ... and that was there at the mark
         self._begun = False  # whether a mark was set
-        self._noisy = False  # whether anything came after one
+        self._noisy = False  # whether output came after a mark
         self._fd = -1
         self._count = array("i", [0])
         self._tail: deque[tuple[int, str]] = deque(maxlen=_KEPT_LINES)
@@ -59,7 +59,7 @@ class OutputReader(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> int:
-        """Make the pipe and read it. Returns the end the child writes to: close it once the child has it."""
+        """Create the pipe and read it. Returns the end for the child: close it once the child has started."""
         ours, childs = os.pipe()
         connecting = asyncio.get_running_loop().connect_read_pipe(lambda: self, pipe_file(ours, "rb"))
         try:
@@ -70,11 +70,11 @@ class OutputReader(asyncio.Protocol):
         return childs
 
     def mark(self) -> None:
-        """A request begins: :meth:`tail` shows what comes from here on. Called for each request.
+        """A call begins: :meth:`tail` shows only output from here on. Called for each call.
 
-        An answer may be read before what its worker wrote to stderr ahead of it: epoll gives descriptors in no fixed
-        order. So the bytes that wait in the pipe are counted, too. That is a system call, made only for workers that
-        write to stderr while they run requests.
+        A reply may be read before the stderr output that the worker wrote ahead of it: epoll returns descriptors in no
+        fixed order. So the bytes in the pipe count as earlier output, too. That takes a system call, made only for
+        workers that write to stderr during calls.
         """
         self._begun = True
         self._marked = self._received + self._unread() if self._noisy else self._received
@@ -87,7 +87,7 @@ class OutputReader(asyncio.Protocol):
         return self._count[0]
 
     def tail(self, most: int = _TAIL_LINES) -> str:
-        """The last lines since the mark, for an error message; ``most`` of them."""
+        """The last ``most`` lines since the mark, for an error message."""
         lines = [line for end, line in self._tail if end > self._marked]
         if self._rest and self._received > self._marked:
             lines.append(self._rest.decode(errors="replace"))
@@ -122,7 +122,7 @@ class OutputReader(asyncio.Protocol):
             self.closed.set_result(None)
 
     def _emit_batch(self) -> bool:
-        """Emit whole lines, no more than others can wait for; whether there are more."""
+        """Emit whole lines, at most ``_FLOOD_LINES``. Returns whether more are left."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -172,10 +172,10 @@ class OutputReader(asyncio.Protocol):
 
 
 def _split_message(line: bytes) -> tuple[bytes, bytes]:
-    """The text before a message of Octane's worker, and the message; no text where the line has no such message.
+    """Split a line into text and the message of Octane's worker that follows it; no text if there is no such message.
 
-    An application may write text without a line break just before. RoadRunner logs each write on its own, so Octane,
-    which decodes a whole record, finds the message."""
+    An application may write text without a line break just before the message. Octane decodes a whole record;
+    RoadRunner logs each write as one record."""
     for found in _OCTANE.finditer(line, 1):
         try:
             msgspec.json.decode(line[found.start() :])

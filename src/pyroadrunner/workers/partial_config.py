@@ -1,4 +1,4 @@
-"""The ``pool`` of a part of a plugin (a route, a pipeline): what it does not set is as in the plugin's own pool."""
+"""The ``pool`` of a part of a plugin (a route, a pipeline): keys that it does not set come from the plugin's pool."""
 
 from __future__ import annotations
 

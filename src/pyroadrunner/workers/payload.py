@@ -1,4 +1,4 @@
-"""What travels between a door and a worker: context, body and the codec of the context. Pure."""
+"""Calls and replies as a worker sends and receives them: context, body, codec of the context. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Codec(IntFlag):
-    """Codec bits of a frame's flags, as far as worker payloads use them (goridge ``pkg/frame``)."""
+    """The codec bits of a frame's flags that worker payloads use (goridge ``pkg/frame``)."""
 
     NONE = 0x00
     RAW = 0x04
@@ -17,11 +17,11 @@ class Codec(IntFlag):
 
 
 class Payload:
-    """One request for a worker.
+    """One call for a worker.
 
     Attributes:
         context: encoded head (JSON or protobuf).
-        body: raw bytes; passed on as they are, so they must not be changed any more.
+        body: raw bytes; not copied, so they must not change.
         codec: int value of :class:`Codec`, put into the frame's flags.
     """
 
@@ -37,12 +37,12 @@ class Payload:
 
 
 class Chunk:
-    """One frame of an answer.
+    """One frame of a reply.
 
     Attributes:
         context: encoded head; empty on most frames of a stream.
         body: bytes of this frame.
-        codec: codec bits of this frame's flags (0 = none given).
+        codec: codec bits of this frame's flags; 0 = not set.
     """
 
     __slots__ = ("body", "codec", "context")
@@ -57,24 +57,24 @@ class Chunk:
 
 
 class ReplyStream(Protocol):
-    """The frames after the first of a streamed answer."""
+    """The frames of a streamed reply after the first."""
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
-        """Frames in order. Raises workers.errors.WorkerError when the worker fails in mid-stream."""
+        """Iterate over the frames. Raises workers.errors.WorkerError if the worker fails in mid-stream."""
 
     async def abort(self) -> None:
-        """The reader has gone: tell the worker to stop (STOP frame), drain what is left. Idempotent."""
+        """Stop reading: send a STOP frame to the worker and drop the rest. Idempotent."""
 
     def drop(self) -> None:
-        """The same where nobody can wait."""
+        """The same, without ``await``."""
 
 
 class Reply(Chunk):
-    """A worker's answer: the first frame and, when it streams, the rest.
+    """A worker's reply: the first frame and, if it is streamed, the others.
 
     Attributes:
-        stream: ``None`` for a whole answer (the worker is already free again); else it must be read to its end or
-            aborted, in ``finally``.
+        stream: ``None`` for a whole reply (the worker is free again); else read it to its end, or abort it in
+            ``finally``.
     """
 
     __slots__ = ("stream",)

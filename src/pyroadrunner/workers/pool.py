@@ -1,8 +1,8 @@
-"""A pool: check out a worker, run the request, take the worker back. Bounded queue, reset, destroy.
+"""A pool: gives each call to a free worker, or queues it. Leases, reset, destroy.
 
-The hot path is ``exec`` -> ``Worker.run`` -> (frame) -> ``on_free`` -> the future of ``exec``. A freed worker gets the
-next request of the queue right in the callback that saw its answer, before anybody is woken: workers do not idle while
-requests wait. Who is alive is the business of ``worker_set.py``; deadlines are swept by one ``Ticker``.
+The hot path is ``exec`` -> ``Worker.run`` -> (frame) -> ``on_free`` -> the future of ``exec``. A worker gets the next
+call of the queue in the callback that read its reply, before the caller of that reply runs: no worker is idle while
+calls wait. ``worker_set.py`` starts and stops the workers; one ``Ticker`` checks all deadlines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyroadrunner.workers.admission import Admission, check
 from pyroadrunner.workers.call import Call, OnCancel
 from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
+from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
@@ -30,14 +31,14 @@ from pyroadrunner.workers.ticker import Ticker
 from pyroadrunner.workers.worker import Worker
 from pyroadrunner.workers.worker_set import WorkerSet
 
-MAX_ATTEMPTS = 5  # workers a request is given to before it fails: it was handed back by each of them
+MAX_ATTEMPTS = 5  # workers that may hand a call back before it fails
 _MIN_TICK, _MAX_TICK = 0.01, 0.1  # seconds; a deadline is met within one tick
 
 log = Log("server")
 
 
 class Pool:
-    """A named pool of workers; keeps the promises of ``contracts.WorkerPool``. Call :meth:`start` first."""
+    """A named pool of workers; implements ``contracts.WorkerPool``. Call :meth:`start` first."""
 
     def __init__(self, name: str, config: PoolConfig, spawner: Spawner, policy: QueuePolicy = QueuePolicy.FIFO) -> None:
         self.name = name
@@ -47,14 +48,14 @@ class Pool:
         self._queue = CallQueue(policy, config.max_lifo_wait)
         self._admission = Admission(name, config.max_queue_size)
         self._workers = WorkerSet(name, config, spawner, self._on_started)
+        self._drain = Drain(name, self._admission, self._workers.members)
         self._spawner = spawner
         self._exec_ttl = config.exec_ttl()
         self._supervisor = (
             Supervisor(config.supervisor, self._workers, self._stop_when_idle) if config.supervisor else None
         )
-        self._drained: asyncio.Future[None] | None = None  # destroy() waits for it
-        self._stopped = False  # the grace is over: what is handed back now is refused
-        self._has_surplus = False  # more workers than wanted, none of them free: the next ones that are leave
+        self._stopped = False  # the grace is over: calls that workers hand back fail
+        self._has_surplus = False  # more workers than wanted, all busy: stop the next ones that become free
         self._waits = WaitTimes()
         self._subscribers = Subscribers()
         self._allocator: DynamicAllocator | None = None
@@ -68,13 +69,13 @@ class Pool:
         """Start the workers.
 
         Raises:
-            WorkerStartError: one did not come up; none is left running.
+            WorkerStartError: one failed to start; the others were stopped.
         """
         await self._workers.start()
         if self._supervisor is not None:
             self._supervisor.start()
 
-    # -- requests ------------------------------------------------------------------------------------------------------
+    # -- calls ---------------------------------------------------------------------------------------------------------
 
     async def exec(
         self,
@@ -85,7 +86,7 @@ class Pool:
         describe: Callable[[], str] | None = None,
         priority: int = 0,
     ) -> Reply:
-        """Run one request on a free worker; see ``contracts.WorkerPool``."""
+        """Run one call on a free worker; see ``contracts.WorkerPool``."""
         self._admission.enter(payload)
         call = Call(
             payload,
@@ -117,7 +118,7 @@ class Pool:
         if on_cancel is OnCancel.KILL:
             for worker in self._workers.members.values():
                 if worker.runs(call):
-                    log.info("worker is killed: its call was cancelled", pid=worker.pid, request=call.describe())
+                    log.info("killing worker: its call was cancelled", pid=worker.pid, request=call.describe())
                     worker.kill()
                     return
 
@@ -164,9 +165,9 @@ class Pool:
     def end_lease(self, lease: Lease) -> None:
         worker = lease.worker
         worker.lease = None
-        if not worker.busy and not worker.exited:  # else its answer comes first: freed() follows it
+        if not worker.busy and not worker.exited:  # else on_free() follows when it has answered
             self.on_free(worker)
-        self._check_drained()
+        self._drain.check()
 
     def _assign(self, worker: Worker, entry: Entry) -> None:
         if isinstance(entry, Call):
@@ -178,7 +179,7 @@ class Pool:
             entry.answer.set_result(lease)
 
     def _next_call(self) -> Entry | None:
-        """The next request that is still waited for."""
+        """The next entry of the queue, if there is one."""
         now = self._loop.time()
         entry = self._queue.pop(now)
         if entry is not None:
@@ -195,7 +196,7 @@ class Pool:
     # Owner
 
     def on_free(self, worker: Worker) -> None:
-        if worker.lease is not None:  # its holder goes on with it, or releases it
+        if worker.lease is not None:  # it stays with the holder of the lease
             pass
         elif worker.state is not State.READY:
             self._workers.stop_and_replace(worker)
@@ -205,7 +206,7 @@ class Pool:
             self._idle.append(worker)
             if self._has_surplus:
                 self._stop_surplus()
-        self._check_drained()
+        self._drain.check()
 
     def requeue(self, worker: Worker, call: Call) -> None:
         if call.answer.done():
@@ -233,10 +234,10 @@ class Pool:
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
         )
-        self._check_drained()
+        self._drain.check()
 
     def _stop_when_idle(self, worker: Worker) -> None:
-        """A worker got a state in which it takes no more requests: stop it now, or when its answer is there."""
+        """Stop a retired worker: now, or when its call and its lease have ended."""
         self._remove_idle(worker)
         if not worker.in_use:
             self._workers.stop_and_replace(worker)
@@ -259,7 +260,7 @@ class Pool:
         return bool(self._queue) or busy or added
 
     def _expire_queued(self, now: float) -> None:
-        """Requests that waited too long get an error; those nobody waits for any more are not counted as waiting."""
+        """Fail the calls that waited too long; remove those that were cancelled."""
         for entry in self._queue.take_late(now, self._config.allocate_timeout):
             waited = now - entry.waits_since
             self._waits.add(waited)
@@ -272,11 +273,11 @@ class Pool:
             self._workers.stop_and_replace(worker)
         self._has_surplus = self._workers.surplus
 
-    # -- steering ------------------------------------------------------------------------------------------------------
+    # -- control -------------------------------------------------------------------------------------------------------
 
     def reconfigure(self, config: PoolConfig) -> None:
-        """Take over sizes, limits and timeouts; ``command`` and ``debug`` stay what they are. Workers that are missing
-        or too many come and go in the background."""
+        """Apply new sizes, limits and timeouts; ``command`` and ``debug`` do not change. Workers start and stop in
+        the background."""
         old, self._config = self._config, config
         self._admission.limit = config.max_queue_size
         self._queue.max_lifo_wait = config.max_lifo_wait
@@ -284,7 +285,7 @@ class Pool:
         self._exec_ttl = config.exec_ttl()
         self._ticker.stop()
         self._ticker = Ticker(_tick(config), self._sweep)
-        self._ticker.arm()  # for requests that wait or run; the first tick ends it when there are none
+        self._ticker.arm()  # for calls that wait or run; without any, the first tick is the last
         if config.supervisor != old.supervisor:
             if self._supervisor is not None:
                 self._supervisor.stop()
@@ -310,7 +311,7 @@ class Pool:
             self._allocator = DynamicAllocator(self.name, config.dynamic_allocator, self._workers, self._stop_surplus)
 
     async def stats(self) -> PoolStats:
-        """The workers by state, the queue, the dynamic allocator; no look at the processes."""
+        """The workers by state, the queue, the dynamic allocator. Does not read /proc."""
         policy = self._allocator.policy if self._allocator is not None else None
         return PoolStats(
             states=Counter(worker.state for worker in self._workers.members.values()),
@@ -330,12 +331,12 @@ class Pool:
         return [worker.info(self.name) for worker in self._workers.members.values()]
 
     async def reset(self) -> None:
-        """Replace all workers, the new ones ready before the old ones go; no request fails.
+        """Replace all workers. The new ones are ready before the old ones stop, so no call fails.
 
-        Returns when the old ones have ended; requests they still run after ``reset_timeout`` are given up.
+        Returns when the old ones have exited. One that is still busy after ``reset_timeout`` is killed.
 
         Raises:
-            WorkerStartError: the new ones do not come up; the old ones stay.
+            WorkerStartError: the new ones failed to start; the old ones stay.
         """
         self._subscribers.emit(ResetBegan(self.name))
         try:
@@ -350,20 +351,20 @@ class Pool:
         return self._subscribers.subscribe(listener)
 
     async def add_worker(self) -> None:
-        """One worker more, until the server stops.
+        """Add a worker, until the server stops.
 
         Raises:
-            TooManyWorkers: there are 500 already.
-            WorkerStartError: it does not come up.
+            TooManyWorkers: the pool has 500 workers.
+            WorkerStartError: it failed to start.
         """
         if self._workers.wanted >= MAX_WORKERS:
             raise TooManyWorkers
         await self._workers.add()
 
     async def remove_worker(self) -> None:
-        """One worker less; it finishes its request first. The last one stays, as in RoadRunner.
+        """Remove a worker; it finishes its call first. The last one stays, as in RoadRunner.
 
-        Returns when one has left the ranks, or after ``destroy_timeout``.
+        Returns when its process has exited, or after ``destroy_timeout``.
         """
         if self._workers.wanted <= 1:
             log.warning("the last worker of a pool is not removed", pool=self.name)
@@ -377,21 +378,13 @@ class Pool:
             await chosen.wait_exited(self._config.destroy_timeout)
 
     async def destroy(self, grace: float) -> None:
-        """Refuse new requests, give those that wait or run, streams among them, ``grace`` seconds, stop every worker.
+        """Refuse new calls, wait up to ``grace`` seconds for accepted calls, streams and leases, stop every worker.
         Idempotent."""
         until = self._loop.time() + grace
-        for worker in self._workers.members.values():
-            if worker.lease is not None:
-                worker.lease.end("the pool is stopping")
         for entry in self._queue:
             if isinstance(entry, LeaseRequest):
                 entry.fail(PoolClosed(self.name))
-        if not await self._admission.close(grace):
-            log.warning(
-                "requests are given up: the grace period is over", pool=self.name, requests=self._admission.load
-            )
-        elif not await self._drain(until - self._loop.time()):
-            log.warning("streams are cut off: the grace period is over", pool=self.name, streams=self._awaited())
+        await self._drain.run(grace)
         self._stopped = True
         for entry in self._queue.clear():
             entry.fail(PoolClosed(self.name))
@@ -400,23 +393,9 @@ class Pool:
             self._supervisor.stop()
         await self._workers.close(until - self._loop.time())
 
-    async def _drain(self, timeout: float) -> bool:
-        """Wait until no worker runs anything that is still waited for; whether that was so in time."""
-        self._drained = self._loop.create_future()
-        self._check_drained()
-        await asyncio.wait([self._drained], timeout=timeout)
-        return self._drained.done()
-
-    def _check_drained(self) -> None:
-        if self._drained is not None and not self._drained.done() and not self._awaited():
-            self._drained.set_result(None)
-
-    def _awaited(self) -> int:
-        return sum(1 for worker in self._workers.members.values() if worker.awaited)
-
 
 def _tick(config: PoolConfig) -> float:
-    """Seconds between two looks at deadlines."""
+    """Seconds between two checks of deadlines."""
     shortest = min(config.exec_ttl() or config.allocate_timeout, config.allocate_timeout) / 10
     if config.dynamic_allocator is not None:
         shortest = min(shortest, config.dynamic_allocator.scale_up_wait / 2)

@@ -1,4 +1,4 @@
-"""The pools of a plugin: all started at once, none left over when one does not come up."""
+"""Starts and stops all pools of a plugin together."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ async def start_pools(
     *,
     queue: QueuePolicy = QueuePolicy.FIFO,
 ) -> dict[str, WorkerPool]:
-    """All at once, since workers take their time to boot.
+    """Start all pools at the same time, since workers take long to boot. If one fails to start, stop the others.
 
     Args:
-        configs: by the pool's name.
+        configs: by name of the pool.
         env: extra environment of the workers (``RR_MODE``), over ``server.env``.
-        queue: in which order waiting calls are served.
+        queue: the order in which waiting calls are served.
 
     Raises:
-        WorkerStartError: of the first that did not come up.
+        WorkerStartError: of the first pool that failed.
     """
     tasks = {
         name: asyncio.ensure_future(factory.create_pool(name, config, env, queue=queue))
@@ -37,12 +37,12 @@ async def start_pools(
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-        up = {name: task.result() for name, task in tasks.items() if not task.cancelled() and not task.exception()}
-        await destroy_pools(up, 0)
+        started = {name: task.result() for name, task in tasks.items() if not task.cancelled() and not task.exception()}
+        await destroy_pools(started, 0)
         raise
     return {name: task.result() for name, task in tasks.items()}
 
 
 async def destroy_pools(pools: Mapping[str, WorkerPool], grace: float) -> None:
-    """Let them finish what runs within ``grace`` seconds, all at the same time; stop their workers."""
+    """Stop all pools at the same time; running calls have ``grace`` seconds to end."""
     await asyncio.gather(*(pool.destroy(grace) for pool in pools.values()))

@@ -1,4 +1,4 @@
-"""Keys of a ``pool`` section that ``rr reload`` takes over, and those that need a restart. Pure."""
+"""The keys of a ``pool`` section that ``rr reload`` applies, and those that need a restart. Pure."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ POOL_KEYS = frozenset(
     }
 )
 
-# What a worker is.
+# They decide what a worker runs.
 POOL_RESTART_KEYS = frozenset({"command", "debug"})

@@ -1,10 +1,10 @@
-"""Command and relay kind -> a worker that has said hello."""
+"""Starts a command, over pipes or a socket, and waits for its hello: the result is a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from subprocess import DEVNULL
 from typing import Any
 
@@ -19,11 +19,11 @@ from pyroadrunner.workers.errors import STDOUT_HELP, WorkerStartError, no_hello
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.worker import Worker
 
-MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a larger one is taken for garbage before it is read
+MAX_ANSWER = 1 << 30  # bytes in one frame of a worker; a header that announces more counts as garbage
 _GARBAGE_FOR = 0.5  # seconds to collect what a worker writes instead of its hello
-_SHOWN_CHARACTERS = 8192  # characters of it in the error
+_SHOWN_CHARACTERS = 8192  # of that text in the error
 _EXIT_FOR = 0.5  # seconds a worker that closed its relay has to exit
-_NO_INPUT = "Could not open input file"  # how the php command begins when the script is missing
+_NO_INPUT = "Could not open input file"  # the php command prints this if the script is missing
 
 log = Log("server")
 
@@ -34,10 +34,11 @@ class Spawner:
     Args:
         command: program and arguments.
         env: their whole environment.
-        pool: the name of theirs, for the log.
+        pool: name of their pool, for the log.
         timeout: seconds for a worker to start and say hello.
-        credentials: who they run as.
-        listener: where they connect to; ``None`` = pipes.
+        credentials: their user and groups.
+        listener: the listener that they connect to; ``None`` = pipes.
+        start: starts the process; a test passes another.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Spawner:
         timeout: float,
         credentials: Credentials = SERVER_CREDENTIALS,
         listener: SocketListener | None = None,
+        start: Callable[..., Child] = start_child,
     ) -> None:
         self.command = command
         self.timeout = timeout
@@ -56,6 +58,7 @@ class Spawner:
         self._env = env
         self._credentials = credentials
         self._listener = listener
+        self._start_child = start
 
     def __repr__(self) -> str:
         return f"Spawner({' '.join(self.command)!r}, {'socket' if self._listener else 'pipes'})"
@@ -64,32 +67,35 @@ class Spawner:
         """Start one worker and wait for its hello. Safe to cancel: the child is killed.
 
         Raises:
-            WorkerStartError: it could not be started, ended, wrote something else, or said nothing in time.
+            WorkerStartError: it could not be started, exited, wrote something else, or sent no hello in time.
         """
         started = asyncio.get_running_loop().time()
         stderr = OutputReader(lambda line: _log_stderr(line, self._pool, starting.pid))
-        starting = _Start(self.command, stderr)
+        starting = _Start(self.command, stderr, self._start_child)
         try:
             if self._listener is None:
                 relay = await starting.over_pipes(self._env, self._credentials, self.timeout)
             else:
                 relay = await starting.over_socket(self._listener, self._env, self._credentials, self.timeout)
-        except BaseException:
+        except BaseException as error:
             await starting.abandon()
+            if isinstance(error, OSError | RelayError):  # out of descriptors; the listener was closed
+                raise starting.error(_describe(error)) from error
             raise
         child = starting.child
-        assert child is not None  # there is a relay
+        assert child is not None  # it has a relay
         log.debug("worker is allocated", pool=self._pool, pid=child.pid)
         return Worker(child, relay, stderr, started=started, pool=self._pool)
 
 
 class _Start:
-    """One attempt."""
+    """One attempt to start a worker."""
 
-    def __init__(self, command: list[str], stderr: OutputReader) -> None:
+    def __init__(self, command: list[str], stderr: OutputReader, start: Callable[..., Child]) -> None:
         self.child: Child | None = None
         self._command = command
         self._stderr = stderr
+        self._start_child = start
         self._relay: Relay | None = None
 
     @property
@@ -98,7 +104,7 @@ class _Start:
         return self.child.pid if self.child is not None else 0
 
     async def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Kill the child and close its pipes."""
         if self.child is not None:
             self.child.kill()
             await self.child.wait()
@@ -117,7 +123,7 @@ class _Start:
         hello = relay.handshake(os.getpid())
         await asyncio.wait([hello], timeout=timeout)
         if not hello.done():
-            raise self._error(no_hello(timeout), None)
+            raise self.error(no_hello(timeout))
         try:
             hello.result()
         except RemoteFrameError:
@@ -125,7 +131,7 @@ class _Start:
         except RelayClosed as error:
             raise await self._ended(str(error)) from None
         except RelayError as error:
-            raise self._error(str(error), None) from None
+            raise self.error(str(error)) from None
         return relay
 
     async def over_socket(
@@ -145,24 +151,24 @@ class _Start:
                 listener.forget(self.child.pid)
         if self.child.exited.done():
             raise await self._ended("exited before it connected to the relay")
-        raise self._error(no_hello(timeout), None)
+        raise self.error(no_hello(timeout))
 
     async def _start(
         self, env: Mapping[str, str], credentials: Credentials, *, stdin: int = DEVNULL, stdout: int = DEVNULL
     ) -> None:
-        childs_end = await self._stderr.open()
+        child_stderr = await self._stderr.open()
         try:
-            self.child = start_child(
-                self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=childs_end
+            self.child = self._start_child(
+                self._command, env=env, credentials=credentials, stdin=stdin, stdout=stdout, stderr=child_stderr
             )
         except FileNotFoundError:
             program = self._command[0]
             where = "no such file or directory" if "/" in program else "executable file not found in $PATH"
-            raise self._error(f'exec: "{program}": {where}', None) from None
+            raise self.error(f'exec: "{program}": {where}') from None
         except OSError as error:
-            raise self._error(f'exec: "{self._command[0]}": {(error.strerror or str(error)).lower()}', None) from error
+            raise self.error(f'exec: "{self._command[0]}": {_describe(error)}') from error
         finally:
-            os.close(childs_end)
+            os.close(child_stderr)
 
     async def _on_no_hello(self, relay: Relay) -> WorkerStartError:
         assert self.child is not None
@@ -172,8 +178,8 @@ class _Start:
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
         text = printed_text(relay.garbage)[:_SHOWN_CHARACTERS]
         if text.startswith(_NO_INPUT):
-            return self._error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
-        return self._error(
+            return self.error(f"goridge_frame_receive: FileNotFound: {text.strip()}", status)
+        return self.error(
             "goridge_frame_receive: validation failed on the message sent to STDOUT, "
             f"see: {STDOUT_HELP}, invalid message: {text}",
             status,
@@ -185,12 +191,16 @@ class _Start:
             self.child.kill()
             await self.child.wait()
         await asyncio.wait([self._stderr.closed], timeout=_EXIT_FOR)
-        return self._error(reason, self.child.exited.result())
+        return self.error(reason, self.child.exited.result())
 
-    def _error(self, reason: str, status: int | None) -> WorkerStartError:
+    def error(self, reason: str, status: int | None = None) -> WorkerStartError:
         return WorkerStartError(self._command, reason, status, self._stderr.tail())
 
 
+def _describe(error: OSError | RelayError) -> str:
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+
+
 def _log_stderr(line: str, pool: str, pid: int) -> None:
-    """The line is the message as it is: Octane's workers send their command JSON this way."""
+    """Log the line unchanged: Octane's workers send JSON to their command this way."""
     log.info(line, pool=pool, pid=pid)

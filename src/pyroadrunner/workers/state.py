@@ -1,11 +1,11 @@
-"""Worker states and the legal moves between them, in one table. Pure.
+"""Worker states and the legal transitions between them, in one table. Pure.
 
-Numbers and names are what RPC clients and metrics see (spec: worker states). The doors out of READY and WORKING:
+RPC clients and metrics see the numbers and names (spec: worker states).
 
-    INACTIVE -> READY <-> WORKING          hello said; a request is running
-    READY, WORKING -> *_REACHED, INVALID   a limit was hit: no more requests, stop when the running one is answered
-    anything alive -> STOPPING -> STOPPED  told to stop; gone as told
-    anything alive -> ERRORED              cut, killed, or gone on its own
+    INACTIVE -> READY <-> WORKING          it has said hello; it runs a call
+    READY, WORKING -> *_REACHED, INVALID   it has reached a limit: no more calls, it stops after the running one
+    any of these -> STOPPING -> STOPPED    it has got the order to stop; it has exited
+    any of these -> ERRORED                it was killed, or it exited or broke the protocol by itself
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 
 class IllegalTransition(RoadRunnerError):
-    """A state change the table does not have: a bug of ours, never a peer's."""
+    """A transition that is not in the table: a bug in the server, not in a worker."""
 
     def __init__(self, old: State, new: State) -> None:
         super().__init__(f"a worker cannot go from {old.name} to {new.name}")
@@ -89,7 +89,7 @@ def transition(old: State, new: State) -> State:
     """Return ``new``.
 
     Raises:
-        IllegalTransition: the table has no such move.
+        IllegalTransition: it is not in the table.
     """
     if new not in TRANSITIONS[old]:
         raise IllegalTransition(old, new)
@@ -97,5 +97,5 @@ def transition(old: State, new: State) -> State:
 
 
 def active(state: State) -> bool:
-    """Whether a worker in this state counts as healthy: it serves, now or at the next request."""
+    """Whether a worker in this state takes calls, now or after the running one."""
     return state is State.READY or state is State.WORKING

@@ -1,4 +1,4 @@
-"""What a pool can say about itself without a look at its processes: for health, metrics, the dashboard. Pure."""
+"""Statistics of a pool that need no look at its processes: for health, metrics, the dashboard. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 from pyroadrunner.workers.state import State
 
-# Upper bounds in seconds. From what nobody notices to the allocate_timeout.
+# Upper bounds in seconds, from an imperceptible wait to the allocate_timeout.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class WaitTimes:
-    """How long requests have waited for a worker, those that had to.
+    """The waits for a worker of the calls that had to wait.
 
     Attributes:
-        counts: how many by :data:`BOUNDS`, each with those of up to its bound and beyond the bound before; the last is
-            beyond all.
-        total: seconds, of all together.
+        counts: number of waits by :data:`BOUNDS`: up to each bound and above the one before; the last count is of those
+            above all bounds.
+        total: seconds, of all waits together.
         longest: seconds.
     """
 
@@ -33,7 +33,7 @@ class WaitTimes:
         return f"WaitTimes({sum(self.counts)}, longest {self.longest:.3f} s)"
 
     def add(self, seconds: float) -> None:
-        """One that has waited so long. On the hot path of a pool that is full."""
+        """Count a wait. On the hot path of a busy pool."""
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.total += seconds
         if seconds > self.longest:
@@ -45,14 +45,14 @@ class PoolStats:
     """A pool's workers, queue and dynamic allocator at one moment.
 
     Attributes:
-        states: workers by state; a state without a worker is left out.
-        free: workers that could take a call right now: ready, and held by no lease.
-        queued: requests that wait for a worker.
-        waiting: seconds the oldest of them has been waiting; 0 = there is none.
-        waits: requests that had to wait since the start, by :data:`BOUNDS`, as in :class:`WaitTimes`.
-        waited_total, waited_longest: seconds, of all and of one.
-        added: workers the dynamic allocator has added and not let go.
-        scale_ups, scale_downs: workers it has added and let go since the start.
+        states: workers by state; states without a worker are omitted.
+        free: workers that can take a call now: ready, and not leased.
+        queued: calls that wait for a worker.
+        waiting: seconds the oldest of them has been waiting; 0 = none waits.
+        waits: calls that had to wait since the start, by :data:`BOUNDS`, as in :class:`WaitTimes`.
+        waited_total, waited_longest: seconds, of all waits and of the longest.
+        added: workers that the dynamic allocator has added and not stopped.
+        scale_ups, scale_downs: workers that it has added and stopped since the start.
     """
 
     states: Mapping[State, int] = field(default_factory=dict)
@@ -68,11 +68,11 @@ class PoolStats:
 
     @property
     def waited(self) -> int:
-        """Requests that had to wait since the start."""
+        """Calls that had to wait since the start."""
         return sum(self.waits)
 
     def wait_of(self, share: float) -> float:
-        """Seconds that this share of the requests which had to wait did not exceed, to the bound above; 0 = none had.
+        """A quantile of the waits, rounded up to a bound; seconds, 0 = no call had to wait.
 
         Args:
             share: 0.5 for the median.

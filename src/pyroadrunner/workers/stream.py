@@ -1,4 +1,4 @@
-"""A streamed answer after its first frame, from the worker to the caller, with flow control in bytes."""
+"""A streamed reply after its first frame, from the worker to the caller, with flow control in bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pyroadrunner.goridge.frame import Flag, Frame
 from pyroadrunner.workers.call import Call
 from pyroadrunner.workers.payload import Chunk
 
-MAX_UNREAD = (
-    1 << 18
-)  # bytes kept for a slow reader; at this size the relay is paused, and the worker blocks in its write
-_OVERHEAD = 256  # bytes counted for each chunk, so that many small ones are bounded, too
+MAX_UNREAD = 1 << 18  # bytes kept for a slow reader; then the relay is paused, and the worker blocks in its write
+_OVERHEAD = 256  # bytes counted for each chunk, so that many small ones are also bounded
 _CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
 
 
@@ -26,16 +24,16 @@ class StreamSource(Protocol):
     def resume_stream(self) -> None: ...
 
     def abort_stream(self) -> None:
-        """Send STOP and drain what still comes."""
+        """Send STOP and drop the remaining frames."""
 
 
 class WorkerStream:
     """Implements :class:`pyroadrunner.workers.payload.ReplyStream`.
 
     Attributes:
-        call: the call that it answers.
-        aborted: whether the caller has stopped reading before the end.
-        paused: whether the relay is paused until the caller has read on.
+        call: the call of this reply.
+        aborted: whether the caller stopped reading before the end.
+        paused: whether the relay is paused until the caller reads more.
     """
 
     def __init__(self, source: StreamSource, call: Call) -> None:
@@ -44,7 +42,7 @@ class WorkerStream:
         self._chunks: deque[Chunk] = deque()
         self._unread = 0  # bytes
         self._waiter: asyncio.Future[None] | None = None
-        self._ended = False  # the last frame is here, or the error
+        self._ended = False  # the last frame, or the error, has arrived
         self._error: Exception | None = None
         self.aborted = False
         self.paused = False
@@ -69,31 +67,28 @@ class WorkerStream:
         chunk = self._chunks.popleft()
         self._unread -= _size(chunk)
         if self.paused and self._unread <= MAX_UNREAD // 2:
-            self.paused = False
-            self._source.resume_stream()
+            self._resume()
         return chunk
 
     async def abort(self) -> None:
         self.drop()
 
     def drop(self) -> None:
-        """Stop reading: what the worker still sends is dropped. It is free at the end of its stream, or killed after
-        ``stream_timeout``. Idempotent."""
+        """Stop reading; the remaining frames are dropped. The worker is free when its stream has ended, or is killed
+        after ``stream_timeout``. Idempotent."""
         if self._ended or self.aborted:
             return
         self.aborted = True
         self._chunks.clear()
         self._unread = 0
-        if self.paused:
-            self.paused = False
-            self._source.resume_stream()
+        self._resume()
         self._source.abort_stream()
         self._wake()
 
     # for the worker
 
     def push(self, chunk: Chunk) -> None:
-        """One more frame."""
+        """Add a frame."""
         if self.aborted:
             return
         self._chunks.append(chunk)
@@ -104,10 +99,20 @@ class WorkerStream:
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
-        """The stream is over; ``error`` = it was cut, and why."""
+        """The stream has ended. A paused relay is resumed: the next stream of the worker uses it, too.
+
+        Args:
+            error: why it ended before its last frame.
+        """
         self._ended = True
         self._error = error
+        self._resume()
         self._wake()
+
+    def _resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self._source.resume_stream()
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -120,7 +125,7 @@ def _size(chunk: Chunk) -> int:
 
 
 def read_chunk(frame: Frame) -> Chunk | None:
-    """Context and body of a frame; a frame without options is all body. ``None`` = its context is longer than it."""
+    """Split a frame into context and body; without options it is all body. ``None`` if the context is too long."""
     size = frame.options[0] if frame.options else 0
     if size > len(frame.payload):
         return None

@@ -1,7 +1,7 @@
-"""Looks at each worker every ``watch_tick``: what has reached a limit is relieved by a new worker and stopped.
+"""Checks workers every ``watch_tick`` and replaces those that exceed a limit.
 
-RoadRunner needs two ticks to remove an idle worker, and the pool is one short until the next has booted; here the
-relief is ready first.
+RoadRunner needs two ticks to remove an idle worker, and the pool is one short until the next has started. Here the
+replacement is ready first.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ log = Log("server")
 
 
 class Supervisor:
-    """Watches the workers of one roster.
+    """Checks the workers of one pool.
 
     Args:
-        release: what to do with a worker once it has a state in which it takes no more requests.
+        stop_when_idle: stops a worker that was retired, once its call has ended.
     """
 
-    def __init__(self, limits: SupervisorConfig, workers: WorkerSet, release: Callable[[Worker], None]) -> None:
+    def __init__(self, limits: SupervisorConfig, workers: WorkerSet, stop_when_idle: Callable[[Worker], None]) -> None:
         self._limits = limits
         self._workers = workers
-        self._release = release
+        self._stop_when_idle = stop_when_idle
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin; nothing to do when no soft limit is set."""
+        """Start checking, if a soft limit is set."""
         if self._limits.ttl or self._limits.idle_ttl or self._limits.max_worker_memory:
             self._task = asyncio.get_running_loop().create_task(self._watch())
 
     def stop(self) -> None:
-        """Watch no more. Idempotent."""
+        """Stop checking. Idempotent."""
         if self._task is not None:
             self._task.cancel()
 
@@ -48,7 +48,7 @@ class Supervisor:
             self.check(asyncio.get_running_loop().time())
 
     def check(self, now: float) -> None:
-        """Relieve every worker that has reached a limit."""
+        """Replace every worker that has reached a limit."""
         for worker in list(self._workers.members.values()):
             if not active(worker.state):
                 continue
@@ -58,4 +58,4 @@ class Supervisor:
             reason = limit_reached(WorkerUsage(now - worker.started, idle, memory), self._limits)
             if reason is not None:
                 log.debug("worker has reached a limit", pid=worker.pid, limit=reason.label, memory=memory)
-                self._workers.replace(worker, reason, self._release)
+                self._workers.replace(worker, reason, self._stop_when_idle)

@@ -1,4 +1,4 @@
-"""Deadlines without a timer per request: one check, repeated as long as there is something to watch."""
+"""Deadlines without a timer per call: one check of all, repeated while there are deadlines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Ticker:
     """Calls ``check`` every ``interval`` seconds from the first :meth:`arm` until ``check`` returns ``False``.
 
     Args:
-        check: gets the loop's time; returns whether it wants to be called again.
+        check: called with the loop's time; returns whether to call it again.
     """
 
     __slots__ = ("_check", "_handle", "_interval", "_loop")
@@ -29,23 +29,23 @@ class Ticker:
         return f"Ticker(every {self._interval} s, {'armed' if self._handle else 'idle'})"
 
     def arm(self) -> None:
-        """There is something to watch. Cheap, idempotent."""
+        """Start checking: there is a deadline. Cheap, idempotent."""
         if self._handle is None:
             self._handle = self._loop.call_later(self._interval, self._tick)
 
     def stop(self) -> None:
-        """Watch no more. Idempotent."""
+        """Stop checking. Idempotent."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def _tick(self) -> None:
         self._handle = None
-        again = True  # also after a fault of ours: without the next tick no deadline would be kept any more
+        again = True  # also after an error: without the next tick the pool would keep no deadline
         try:
             again = self._check(self._loop.time())
         except Exception as error:
-            log.error("a check of deadlines failed; it goes on", error=repr(error))
+            log.error("checking deadlines failed; retrying", error=repr(error))
         finally:
             if again:
                 self.arm()

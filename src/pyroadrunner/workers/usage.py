@@ -1,4 +1,4 @@
-"""What a process uses: memory and CPU, read from the system."""
+"""Memory and CPU usage of a process, read from the system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PAGE = os.sysconf("SC_PAGESIZE")
 
 
 def memory_of(pid: int) -> int:
-    """Resident bytes of a process; 0 when it is gone."""
+    """Resident bytes of a process; 0 if it has exited."""
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/statm", "rb") as statm:
@@ -25,7 +25,7 @@ def memory_of(pid: int) -> int:
 
 
 def cpu_of(pid: int, age: float) -> float:
-    """Average use since its start, in percent of one CPU; 0.0 when it is gone.
+    """Average usage since its start, in percent of one CPU; 0.0 if it has exited.
 
     Args:
         age: seconds since it was started.
@@ -35,7 +35,7 @@ def cpu_of(pid: int, age: float) -> float:
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()  # the name before it may hold blanks
+                fields = stat.read().rpartition(b")")[2].split()  # the name before it may contain blanks
         except OSError:
             return 0.0
         ticks = int(fields[11]) + int(fields[12])  # utime, stime: proc(5), fields 14 and 15

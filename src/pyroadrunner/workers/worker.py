@@ -1,15 +1,16 @@
-"""One worker: a child that has said hello, the call it runs, and its end.
+"""One worker: a child that has said hello, the call that it runs, and its end.
 
 Theory of operation. A worker runs one call at a time. Its state changes here, in the callback that sees the frame or
 the end of the relay, and nowhere else; the caller learns of it later. A call leaves the worker in one of four ways,
 each of which empties ``_call`` first:
 
-- answered: the future of the call gets the reply. Where the caller was cancelled, the reply is read to its end and
-  dropped, so it can never be taken for the answer to the next call;
+- answered: the future of the call gets the reply. If the caller was cancelled, the reply is read to its end and
+  dropped, so the next call never gets it;
 - handed back: the worker answers ``{"stop":true}``, or exits before it has read a byte of the call: the pool gives the
   call to another worker;
 - failed softly: the worker answers with an error frame and keeps running;
-- failed hard: garbage, a cut relay, ``exec_ttl``: the worker is killed, and the error says how it ended (``crash.py``).
+- failed hard: garbage, a closed relay, ``exec_ttl``: the worker is killed, and the error says how it ended
+  (``crash.py``).
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ class WorkerOwner(Protocol):
     """The pool that a worker belongs to."""
 
     def on_free(self, worker: Worker) -> None:
-        """The worker has answered. It is READY for the next call, or in a state that says why it must stop."""
+        """The worker has no call. It is READY for the next one, or in a state that says why it must stop."""
 
     def requeue(self, worker: Worker, call: Call) -> None:
-        """The worker did not take this call: run it on another one."""
+        """The worker did not run this call: run it on another one."""
 
     def on_failed(self, worker: Worker) -> None:
-        """The worker failed and takes no more calls; its process may still be ending."""
+        """The worker failed and takes no more calls; its process may still run."""
 
     def on_exited(self, worker: Worker) -> None:
         """The process of the worker has ended."""
@@ -74,9 +75,9 @@ class Worker:
     Attributes:
         state: see ``state.py``.
         execs: calls it was given so far.
-        answers: calls it has answered so far; a streamed answer counts from its first frame.
+        answers: calls it has answered so far; a streamed reply counts from its first frame.
         max_jobs: calls after which it is replaced; 0 = never.
-        stream_timeout: seconds it may take to end a stream after STOP.
+        stream_timeout: seconds it has to end a stream after STOP.
         started: when it was started, seconds of the loop's clock.
         free_since: when it ended its last call; ``None`` while one runs and before the first.
         lease: the lease that holds it; ``None`` = it takes any call.
@@ -101,7 +102,7 @@ class Worker:
         self._relay = relay
         self._stderr = stderr
         self._loop = asyncio.get_running_loop()
-        self._call: Call | None = None  # until its answer, or the first frame of it
+        self._call: Call | None = None  # until the first frame of its reply
         self._stream: WorkerStream | None = None  # until the last frame
         self._abort_timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -164,7 +165,7 @@ class Worker:
             self._open_stream(self._call, frame)
 
     def _finish(self) -> None:
-        """The answer is complete: take the next call, or stop after the last one allowed."""
+        """The reply is complete: take the next call, or stop after the last one allowed."""
         self.free_since = self._loop.time()
         if self.state is State.WORKING:
             if self.max_jobs and self.execs >= self.max_jobs:
@@ -183,10 +184,10 @@ class Worker:
         self._finish()
 
     def expire(self, now: float, exec_ttl: float) -> None:
-        """Kill it if its call takes longer than it may; for a streamed answer, each frame counts on its own.
+        """Kill it if its call has exceeded its time; in a streamed reply, each frame has that time.
 
         Args:
-            exec_ttl: seconds, for calls without a timeout of their own; 0 = any time.
+            exec_ttl: seconds, for calls without a timeout of their own; 0 = no limit.
         """
         call = self.current_call
         if call is None or self._ending is not None or (self._stream is not None and self._stream.paused):
@@ -198,11 +199,11 @@ class Worker:
         fields = {"pool": self._pool, "pid": self.pid, "exec_ttl": limit, "request": call.describe()}
         if stderr := self._stderr.tail():
             fields["stderr"] = stderr
-        log.warning("worker is killed: exec_ttl reached", **fields)
+        log.warning("killing worker: exec_ttl reached", **fields)
         self._fail_call(ExecTimeout(self.pid, limit))
         self.kill()
 
-    # -- streamed answers ----------------------------------------------------------------------------------------------
+    # -- streamed replies ----------------------------------------------------------------------------------------------
 
     def _open_stream(self, call: Call, frame: Frame) -> None:
         chunk = read_chunk(frame)
@@ -214,7 +215,7 @@ class Worker:
         call.began = self._loop.time()
         if frame.stream & _PING:
             self._relay.send(PONG)
-        if not frame.stream & _MORE_FRAMES:  # stream bits, but the last frame all the same
+        if not frame.stream & _MORE_FRAMES:  # stream bits, but already the last frame
             self._finish()
             call.succeed(Reply(chunk.context, chunk.body, chunk.codec))
             return
@@ -252,8 +253,6 @@ class Worker:
         stream = self._detach_stream()
         if stream is not None:
             stream.end(error)
-            if stream.paused:
-                self._relay.resume()
         self._finish()
 
     # StreamSource
@@ -272,13 +271,13 @@ class Worker:
 
     def _on_abort_timeout(self) -> None:
         self._abort_timer = None
-        log.warning("worker is killed: its stream did not end after STOP", pid=self.pid, timeout=self.stream_timeout)
+        log.warning("killing worker: its stream did not end after STOP", pid=self.pid, timeout=self.stream_timeout)
         self.kill()
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def retire(self, reason: State) -> None:
-        """Take no more calls; a running one is finished. The state says why."""
+        """Take no more calls; a running one is finished. ``reason`` becomes its state."""
         self._leave_service(reason)
 
     def _leave_service(self, reason: State) -> None:
@@ -289,9 +288,9 @@ class Worker:
             self.lease.end(reason.label)
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """End it in order: stop frame, after ``timeout`` seconds SIGTERM, then SIGKILL. A running call fails.
+        """Stop it: send the stop frame, after ``timeout`` seconds SIGTERM, then SIGKILL. A running call fails.
 
-        Returns when its process has ended. Idempotent, safe to cancel.
+        Returns when its process has exited. Idempotent, safe to cancel.
         """
         if self._ending is None:
             self._ending = self._loop.create_task(self._stop(timeout))
@@ -323,8 +322,8 @@ class Worker:
         self._end(error, kill=isinstance(error, RemoteFrameError))
 
     def _on_process_exit(self) -> None:
-        """The process has ended, but a process that it started, in a group of its own, may hold the relay open. What
-        the worker wrote itself has been read by now, unless a slow reader has paused its stream."""
+        """The process has exited, but a process that it started, in its own group, may hold the relay open. The output
+        of the worker itself has been read by now, unless a slow reader has paused its stream."""
         if self._stream is not None and self._stream.paused:
             self._loop.call_later(OUTPUT_TIMEOUT, self._on_process_exit)
         else:
@@ -340,12 +339,12 @@ class Worker:
                 self.owner.on_failed(self)
 
     async def _on_crash(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool) -> None:
-        """Learn how it ended, answer its call, write one log line."""
+        """Collect how it ended, fail its call or give it back, write one log line."""
         call = self._call
         unread = call is not None and self._relay.unread() >= call.size
         crash = await collect_crash(self._child, self._relay, self._stderr, cause, kill=kill)
         if call is not None and unread and self.owner is not None:
-            # It was exiting before the call reached it: it has read nothing of it, so it has done nothing.
+            # It exited before it read any of the call, so it did nothing of it.
             self._call = None
             log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(crash.status))
             self.owner.requeue(self, call)
@@ -373,15 +372,15 @@ class Worker:
             self.owner.on_exited(self)
 
     async def wait_exited(self, timeout: float | None) -> bool:
-        """Wait until its process has ended; returns whether it has within ``timeout`` seconds. Safe to cancel."""
+        """Wait for the end of its process; returns whether it ended within ``timeout`` seconds. Safe to cancel."""
         await asyncio.wait([self._exited], timeout=None if timeout is None else max(timeout, 0.0))
         return self._exited.done()
 
-    # -- what it does now ----------------------------------------------------------------------------------------------
+    # -- its current call ----------------------------------------------------------------------------------------------
 
     @property
     def current_call(self) -> Call | None:
-        """The call whose answer, or streamed answer, is not complete."""
+        """The call whose reply, streamed or not, is not complete."""
         return self._call or (self._stream.call if self._stream is not None else None)
 
     def runs(self, call: Call) -> bool:
@@ -390,7 +389,7 @@ class Worker:
 
     @property
     def busy(self) -> bool:
-        """Whether a call, or the rest of a streamed answer, is still running."""
+        """Whether a call, or the rest of a streamed reply, is still running."""
         return self._call is not None or self._stream is not None
 
     @property
@@ -400,19 +399,19 @@ class Worker:
 
     @property
     def awaited(self) -> bool:
-        """Whether a caller waits for it; an aborted stream has no reader any more."""
+        """Whether a caller waits for it; an aborted stream has no reader."""
         return (
             self._call is not None or self.lease is not None or (self._stream is not None and not self._stream.aborted)
         )
 
     @property
     def exited(self) -> bool:
-        """Whether its process has ended."""
+        """Whether its process has exited."""
         return self._exited.done()
 
     @property
     def exit_status(self) -> int:
-        """How its process ended: exit code, or the negative number of a signal. Only after its end."""
+        """Exit code of its process, or the negative number of a signal; only once it has exited."""
         return self._child.exited.result()
 
     def memory(self) -> int:
@@ -438,4 +437,4 @@ class Worker:
 
 
 def _ignore_frame(_frame: Frame) -> None:
-    """A frame of a worker that was given up."""
+    """A frame of a worker that has failed."""

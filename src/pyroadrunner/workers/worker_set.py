@@ -1,8 +1,8 @@
-"""Who is alive in a pool: keeps as many workers as wanted, replaces them, and lets them go.
+"""Keeps the wanted number of workers running: starts, replaces and stops them.
 
-A worker that leaves the ranks (limit reached, crashed, reset) is replaced at once; its process ends in the background.
-A command that stopped working (its start fails, or its workers die before they answered anything) is tried again with
-growing pauses, for as long as the pool lives: it never shrinks for good.
+A worker that takes no more calls (limit reached, crashed, reset) is replaced immediately; its process ends in the
+background. If the command is broken (it fails to start, or its workers exit before they have answered a call), starts
+are retried with growing pauses until the pool is closed, so the pool never stays short of workers.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
 
-_MIN_BACKOFF = 0.1  # seconds before the second try
+_MIN_BACKOFF = 0.1  # seconds before the second attempt
 _MAX_BACKOFF = 5.0
-_STABLE_AFTER = 1.0  # seconds after which a worker that got no request counts as working; others have to answer one
+_STABLE_AFTER = 1.0  # seconds until a worker without calls counts as stable; with calls, it has to answer one
 _MIN_STOP_TIMEOUT = 1.0  # seconds for workers to stop once the grace period is over
 
 log = Log("server")
@@ -32,8 +32,8 @@ class WorkerSet:
     """The workers of one pool.
 
     Attributes:
-        wanted: how many shall be alive.
-        members: every worker whose process has not ended, by pid.
+        wanted: how many workers should take calls.
+        members: every worker whose process has not exited, by pid.
     """
 
     def __init__(self, name: str, config: PoolConfig, spawner: Spawner, on_started: Callable[[Worker], None]) -> None:
@@ -45,10 +45,10 @@ class WorkerSet:
         self._on_started = on_started
         self._spawning = 0
         self._failures = 0
-        self._replacing: set[int] = set()  # pids of workers whose replacement is on its way
+        self._replacing: set[int] = set()  # pids of workers whose replacement is starting
         self._replace_failures = 0
         self._replace_not_before = 0.0
-        self._generation = 0  # of the workers' code: what was started before a reset must not join after it
+        self._generation = 0  # number of resets; a worker that was started before a reset must not join after it
         self._closing = False
         self._starting: set[asyncio.Task[Any]] = set()
         self._stopping: set[asyncio.Task[Any]] = set()
@@ -59,12 +59,12 @@ class WorkerSet:
         return f"WorkerSet({self._name!r}, wanted={self.wanted}, {list(self.members.values())})"
 
     def alive(self) -> int:
-        """Workers that take requests, now or after the running one."""
+        """The number of workers that take calls, now or after the running one."""
         return sum(1 for worker in self.members.values() if active(worker.state))
 
     @property
     def surplus(self) -> bool:
-        """Whether one worker more than wanted takes requests."""
+        """Whether more workers than wanted take calls."""
         return self.alive() > self.wanted
 
     # -- joining -------------------------------------------------------------------------------------------------------
@@ -73,14 +73,14 @@ class WorkerSet:
         """Start all wanted workers at once.
 
         Raises:
-            WorkerStartError: one did not come up; the others are killed.
+            WorkerStartError: one failed to start; the others are stopped.
         """
         for worker in await self._spawn(self.wanted):
             self._add(worker)
 
     def reconfigure(self, config: PoolConfig) -> None:
-        """Take over sizes, limits and timeouts. Workers that were added or removed on top of ``num_workers``, by hand
-        or by the allocator, stay so."""
+        """Apply new sizes, limits and timeouts. What the user or the allocator added to ``num_workers``, or removed,
+        stays added or removed."""
         old, self._config = self._config, config
         self.wanted = max(1, self.wanted + config.workers_wanted() - old.workers_wanted())
         for worker in self.members.values():
@@ -88,7 +88,7 @@ class WorkerSet:
         self.start_missing()
 
     def start_missing(self) -> None:
-        """Replace who is missing, in the background."""
+        """Start the missing workers in the background."""
         if self._closing:
             return
         for _ in range(self.wanted - self.alive() - self._spawning):
@@ -96,20 +96,20 @@ class WorkerSet:
             self._background(self._start_one(), self._starting)
 
     async def add(self) -> None:
-        """One more, once it is there.
+        """Start one more worker.
 
         Raises:
-            WorkerStartError: it did not come up; as many are wanted as before.
+            WorkerStartError: it failed to start; ``wanted`` is unchanged.
         """
         worker = await self._spawn_current()
         self.wanted += 1
         self._add(worker)
 
     def add_many(self, count: int, done: Callable[[int, WorkerStartError | None], None]) -> None:
-        """So many more, in the background.
+        """Start ``count`` more workers in the background.
 
         Args:
-            done: gets how many came up, and why another did not.
+            done: called with the number of workers that started, and an error if one failed.
         """
         self._background(self._add_many(count, done), self._starting)
 
@@ -119,16 +119,16 @@ class WorkerSet:
         done(sum(1 for result in results if result is None), errors[0] if errors else None)
 
     async def _spawn(self, count: int) -> list[Worker]:
-        """All or none. Safe to cancel."""
+        """Start ``count`` workers, all or none. Safe to cancel."""
         if self._closing:
             raise WorkerStartError(self._spawner.command, "the pool is stopping")
         tasks = [self._loop.create_task(self._spawner.spawn()) for _ in range(count)]
-        for task in tasks:  # close() cancels them, whoever asked for them
+        for task in tasks:  # close() cancels them
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
         try:
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        except asyncio.CancelledError:  # the tasks are cancelled too, but for those that were done: nobody's workers
+        except asyncio.CancelledError:  # gather() has cancelled the tasks; those that were done have a worker
             await self._discard([task.result() for task in tasks if not task.cancelled() and not task.exception()])
             raise
         workers = [result for result in results if isinstance(result, Worker)]
@@ -139,7 +139,7 @@ class WorkerSet:
         return workers
 
     async def _spawn_current(self) -> Worker:
-        """One that was started after the last reset."""
+        """Start one worker, again if a reset begins meanwhile."""
         while True:
             generation = self._generation
             [worker] = await self._spawn(1)
@@ -164,19 +164,19 @@ class WorkerSet:
                     continue
                 if self.alive() < self.wanted:
                     self._add(worker)
-                else:  # a reset was quicker
+                else:  # a reset has started enough
                     await self._discard([worker])
                 return
         finally:
             self._spawning -= 1
 
     def _add(self, worker: Worker) -> None:
-        if worker.exited:  # while its siblings booted
+        if worker.exited:  # while the others started
             self.on_failed(worker)
             return
         self._apply_limits(worker)
         self.members[worker.pid] = worker
-        if not active(worker.state):  # it is on its way out
+        if not active(worker.state):  # it has failed, its process still runs
             self._count_failure(worker)
         self._on_started(worker)
 
@@ -185,7 +185,7 @@ class WorkerSet:
         worker.stream_timeout = self._config.stream_timeout
 
     async def _discard(self, workers: list[Worker]) -> None:
-        """Stop workers that never joined. When cancelled, they are stopped in the background; close() waits for it."""
+        """Stop workers that never joined. If cancelled, they stop in the background; close() waits for them."""
         tasks = [self._background(worker.stop(), self._stopping) for worker in workers]
         if tasks:
             await asyncio.wait(tasks)
@@ -193,12 +193,12 @@ class WorkerSet:
     # -- leaving -------------------------------------------------------------------------------------------------------
 
     def stop_and_replace(self, worker: Worker) -> None:
-        """It takes no more requests and runs none: stop it in the background, have it replaced."""
+        """Stop a retired worker that runs no call, in the background, and start its replacement."""
         self._background(worker.stop(), self._stopping)
         self.start_missing()
 
     def on_failed(self, worker: Worker) -> None:
-        """It failed: have it replaced, at once if it had proved to work."""
+        """Replace a worker that failed: immediately if it was stable, else after a pause."""
         self._count_failure(worker)
         self.start_missing()
 
@@ -207,50 +207,51 @@ class WorkerSet:
         self._failures = 0 if stable else self._failures + 1
 
     def on_exited(self, worker: Worker) -> None:
-        """Its process has ended."""
+        """Forget a worker whose process has exited."""
         self.members.pop(worker.pid, None)
 
-    def replace(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
-        """Bring in another, then let ``worker`` go: at no moment there is one less. To be called again as long as the
-        worker is there: nothing happens while its replacement starts, or soon after one has failed to.
+    def replace(self, worker: Worker, reason: State, stop_when_idle: Callable[[Worker], None]) -> None:
+        """Start another worker, then retire this one: the pool is never one short. Call it again as long as the worker
+        is active. It does nothing while the replacement starts, or soon after a replacement has failed.
 
         Args:
-            release: what to do with it once the state ``reason`` is set (it may still run a request).
+            reason: the state of the retired worker.
+            stop_when_idle: stops the retired worker, once its call has ended.
         """
         if worker.pid not in self._replacing and self._loop.time() >= self._replace_not_before:
             self._replacing.add(worker.pid)
-            self._background(self._replace(worker, reason, release), self._starting)
+            self._background(self._replace(worker, reason, stop_when_idle), self._starting)
 
-    async def _replace(self, worker: Worker, reason: State, release: Callable[[Worker], None]) -> None:
+    async def _replace(self, worker: Worker, reason: State, stop_when_idle: Callable[[Worker], None]) -> None:
         try:
             replacement = await self._spawn_current()
         except WorkerStartError as error:
             self._replace_failures += 1
             self._replace_not_before = self._loop.time() + _backoff(self._replace_failures)
             log.error("failed to allocate the worker", pool=self._name, replaces=worker.pid, error=str(error))
-            return  # the old one stays: better than none
+            return  # the old one stays
         finally:
             self._replacing.discard(worker.pid)
         self._replace_failures = 0
-        if active(worker.state):
+        idle_no_longer = reason is State.IDLE_TTL_REACHED and worker.in_use
+        if active(worker.state) and not idle_no_longer:
             worker.retire(reason)
             self._add(replacement)
-            release(worker)
+            stop_when_idle(worker)
         elif self.alive() < self.wanted:
             self._add(replacement)
         else:
             await self._discard([replacement])
 
-    # Outside the lock: the next reset need not wait for them.
-    async def replace_all(self, release: Callable[[Worker], None]) -> None:
-        """Replace all workers: the new ones are ready before the old ones go. Old requests are finished, for
-        ``reset_timeout`` seconds at most.
+    async def replace_all(self, stop_when_idle: Callable[[Worker], None]) -> None:
+        """Replace all workers: the new ones are ready before the old ones stop. Running calls have ``reset_timeout``
+        seconds to end.
 
         Args:
-            release: what to do with an old worker once it is INVALID (it may still run a request).
+            stop_when_idle: stops an old worker that was retired, once its call has ended.
 
         Raises:
-            WorkerStartError: the new ones do not come up; the old ones stay.
+            WorkerStartError: the new ones failed to start; the old ones stay.
         """
         async with self._reset:
             self._generation += 1
@@ -260,34 +261,35 @@ class WorkerSet:
                 if active(worker.state):
                     worker.retire(State.INVALID)
                     self._add(started.pop())
-                    release(worker)
+                    stop_when_idle(worker)
             while started and self.alive() < self.wanted:  # some old workers have crashed, or were missing before
                 self._add(started.pop())
             self._failures = 0
             await self._discard(started)  # after the last _add: close() may run while this waits
+        # Outside the lock, so that the next reset does not wait for it.
         await self._wait_or_kill(old, self._config.reset_timeout)
 
     async def _wait_or_kill(self, workers: list[Worker], timeout: float) -> None:
-        """Wait until the processes have ended; kill those that have not in time."""
+        """Wait until the processes have exited; kill those that have not after ``timeout`` seconds."""
         until = self._loop.time() + timeout
         for worker in workers:
             if await worker.wait_exited(until - self._loop.time()):
                 continue
-            log.warning("worker is killed: still busy after the reset", pid=worker.pid, reset_timeout=timeout)
+            log.warning("killing worker: still busy after the reset", pid=worker.pid, reset_timeout=timeout)
             worker.kill()
             await worker.wait_exited(None)
 
     async def close(self, timeout: float) -> None:
-        """Stop every worker, in order: idle ones exit on the stop frame; what still runs a request is killed.
+        """Stop every worker: idle ones exit on the stop frame, busy ones get a signal immediately. Idempotent.
 
         Args:
-            timeout: seconds idle workers have to exit. Idempotent.
+            timeout: seconds that idle workers have to exit.
         """
         self._closing = True
-        joining = list(self._starting)
-        for task in joining:
+        starting = list(self._starting)
+        for task in starting:
             task.cancel()
-        await asyncio.gather(*joining, return_exceptions=True)
+        await asyncio.gather(*starting, return_exceptions=True)
         limit = min(max(timeout, _MIN_STOP_TIMEOUT), STOP_TIMEOUT)
         await asyncio.gather(*(worker.stop(0.0 if worker.busy else limit) for worker in list(self.members.values())))
         await asyncio.gather(*self._stopping, return_exceptions=True)
@@ -300,5 +302,5 @@ class WorkerSet:
 
 
 def _backoff(failures: int) -> float:
-    """Seconds until the next try after so many failures in a row; grows."""
+    """Seconds until the next attempt after this many failures in a row."""
     return min(_MIN_BACKOFF * 2.0 ** min(failures - 1, 16), _MAX_BACKOFF)

@@ -1,4 +1,4 @@
-"""Who may enter a pool."""
+"""The bound on calls in a pool, and its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyroadrunner.workers.payload import Payload
 SOME = Payload(b"context", b"")
 
 
-def test_it_lets_in_as_many_as_its_limit_and_again_when_one_has_left() -> None:
+def test_calls_above_the_limit_are_refused_until_one_has_left() -> None:
     admission = Admission("http", 2)
     admission.enter(SOME)
     admission.enter(SOME)
@@ -24,7 +24,7 @@ def test_it_lets_in_as_many_as_its_limit_and_again_when_one_has_left() -> None:
     assert admission.load == 2
 
 
-def test_zero_lets_in_any_number() -> None:
+def test_a_limit_of_zero_admits_any_number() -> None:
     admission = Admission("http", 0)
     for _ in range(5000):
         admission.enter(SOME)
@@ -38,7 +38,7 @@ def test_an_empty_payload_is_refused_and_not_counted() -> None:
     admission.enter(SOME)
 
 
-def test_closing_waits_for_those_inside_and_keeps_others_out() -> None:
+def test_closing_refuses_new_calls_and_waits_for_the_others() -> None:
     async def main() -> bool:
         admission = Admission("http", 0)
         admission.enter(SOME)
@@ -53,7 +53,7 @@ def test_closing_waits_for_those_inside_and_keeps_others_out() -> None:
     assert asyncio.run(main()) is True
 
 
-def test_closing_an_empty_gate_is_done_at_once_and_a_grace_that_ends_says_so() -> None:
+def test_closing_returns_whether_all_calls_have_left_in_time() -> None:
     async def main() -> tuple[bool, bool]:
         empty, busy = Admission("http", 0), Admission("http", 0)
         busy.enter(SOME)

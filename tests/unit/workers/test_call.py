@@ -1,4 +1,4 @@
-"""A request on its way: its frame, and who gets the answer."""
+"""A call: its frame, and the reply for its caller."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_a_large_body_is_not_copied() -> None:
     assert made(body).body is body
 
 
-def test_its_caller_describes_it_when_asked() -> None:
+def test_a_call_has_the_description_of_its_caller() -> None:
     assert made(describe=lambda: "GET /slow").describe() == "GET /slow"
     assert made().describe() == ""
 
 
-def test_the_first_word_counts() -> None:
+def test_only_the_first_outcome_counts() -> None:
     reply = Reply(b"", b"first", 0)
     call = made()
     assert call.succeed(reply)
@@ -48,7 +48,7 @@ def test_the_first_word_counts() -> None:
     assert call.answer.result() is reply
 
 
-def test_a_job_nobody_waits_for_takes_no_answer() -> None:
+def test_a_cancelled_call_takes_no_reply() -> None:
     call = made()
     call.answer.cancel()
     assert not call.succeed(Reply(b"", b"", 0))

@@ -1,4 +1,4 @@
-"""Which waiting request is next."""
+"""The order in which waiting calls are served."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_newest_goes_first_once_the_oldest_has_waited_a_second(loop: asyncio
     assert [queue.pop(1.1) for _ in range(3)] == calls[::-1]
 
 
-def test_one_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_call_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.AbstractEventLoop) -> None:
     queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     old, new = call(loop, 0.0), call(loop, 1.0)
     queue.push(old)
@@ -54,7 +54,7 @@ def test_without_max_lifo_wait_the_oldest_is_always_first(loop: asyncio.Abstract
     assert queue.pop(1.5) is old
 
 
-def test_one_that_comes_back_takes_its_place_by_age(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_call_that_is_handed_back_takes_its_place_by_age(loop: asyncio.AbstractEventLoop) -> None:
     queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for place in (0, 2, 1):
@@ -63,7 +63,7 @@ def test_one_that_comes_back_takes_its_place_by_age(loop: asyncio.AbstractEventL
     assert queue.oldest_wait(0.5) == 0.5
 
 
-def test_answered_and_cancelled_ones_are_skipped(loop: asyncio.AbstractEventLoop) -> None:
+def test_answered_and_cancelled_calls_are_skipped(loop: asyncio.AbstractEventLoop) -> None:
     queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for one in calls:
@@ -75,7 +75,7 @@ def test_answered_and_cancelled_ones_are_skipped(loop: asyncio.AbstractEventLoop
     assert queue.pop(0.5) is calls[2]
 
 
-def test_late_ones_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
+def test_calls_that_have_waited_too_long_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
     queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
     late, back, young = call(loop, 0.0), call(loop, 0.0), call(loop, 50.0)
     back.began = 0.0
@@ -86,7 +86,7 @@ def test_late_ones_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
     assert list(queue) == [back, young]
 
 
-def test_lower_priorities_go_first_and_equal_ones_by_age(loop: asyncio.AbstractEventLoop) -> None:
+def test_lower_priorities_go_first_and_equal_priorities_by_age(loop: asyncio.AbstractEventLoop) -> None:
     queue = CallQueue()
     calls = [call(loop, at, priority) for at, priority in ((0.0, 10), (0.1, 1), (0.2, 10), (0.3, 1), (5.0, 5))]
     for one in calls:

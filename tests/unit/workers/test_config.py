@@ -76,7 +76,7 @@ def test_zeros_that_mean_off_stay_zero() -> None:
     assert (SupervisorConfig().ttl, SupervisorConfig().idle_ttl, SupervisorConfig().exec_ttl) == (0.0, 0.0, 0.0)
 
 
-def test_the_supervisor_ticks_every_5_seconds_unless_told_otherwise() -> None:
+def test_the_supervisor_checks_every_5_seconds_by_default() -> None:
     assert SupervisorConfig().watch_tick == 5.0
     assert pool_of(supervisor={"watch_tick": 0}).supervisor == SupervisorConfig(watch_tick=5.0)
     assert pool_of(supervisor={}).supervisor == SupervisorConfig()
@@ -131,7 +131,7 @@ def test_all_faults_are_found_at_once() -> None:
     }
 
 
-def test_a_number_of_workers_is_taken_as_it_is() -> None:
+def test_a_number_of_workers_is_used_as_it_is() -> None:
     assert pool_of(num_workers=3).workers_wanted() == 3
 
 
@@ -140,7 +140,7 @@ def test_zero_workers_stand_for_one_per_cpu_this_process_may_use(monkeypatch: py
     assert PoolConfig().workers_wanted() == 3
 
 
-def test_where_the_system_does_not_say_which_cpus_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_list_of_usable_cpus_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert PoolConfig().workers_wanted() == 6

@@ -10,7 +10,7 @@ END: dict[str, Any] = {"stderr": "", "garbage": "", "broken": "", "busy": True, 
 TIME = "Maximum execution time of 1 second exceeded in /app/a.php on line 23"
 
 
-def test_php_s_error_is_apart_from_what_else_was_written() -> None:
+def test_the_error_of_php_is_separate_from_other_output() -> None:
     stderr = (
         "loading\nPHP Fatal error:  Uncaught LogicException: no in /app/a.php:8\n"
         "Stack trace:\n#0 {main}\n  thrown in /app/a.php on line 8"
@@ -23,7 +23,7 @@ def test_php_s_error_is_apart_from_what_else_was_written() -> None:
     }
 
 
-def test_an_error_without_a_trace() -> None:
+def test_an_error_without_a_trace_has_no_trace_field() -> None:
     stderr = f"PHP Fatal error:  {TIME}"
     assert crash_fields(255, **END | {"stderr": stderr}) == {"exit": "exit code 255", "error": TIME}
 
@@ -31,7 +31,7 @@ def test_an_error_without_a_trace() -> None:
 def test_printed_text_is_shown_and_the_frame_error_that_it_caused_is_not() -> None:
     fields = crash_fields(-9, **END | {"garbage": "dumped", "broken": "not a frame", "killed": True})
     assert fields["stdout"] == "dumped"
-    assert "stdout, which carries its answers" in fields["hint"]
+    assert "stdout, which carries its replies" in fields["hint"]
     assert "error" not in fields
 
 
@@ -53,6 +53,6 @@ def test_only_the_last_lines_of_stderr_are_logged() -> None:
         (3, {}, None),
     ],
 )
-def test_an_end_that_says_little_has_a_hint(status: int, changes: dict[str, Any], hint: str | None) -> None:
-    told = crash_fields(status, **END | changes).get("hint")
-    assert hint is None if told is None else hint is not None and hint in told
+def test_an_unexplained_exit_has_a_hint(status: int, changes: dict[str, Any], hint: str | None) -> None:
+    found = crash_fields(status, **END | changes).get("hint")
+    assert found is None if hint is None else hint in found

@@ -1,4 +1,4 @@
-"""The texts clients see and match, to the letter, and the data behind them."""
+"""The exact texts that clients see and match, and the data of the errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_text_begins_as_roadrunners_does(error: PoolError, text: str) -> Non
     assert str(error) == text
 
 
-def test_a_worker_that_says_nothing_is_told_with_the_limit() -> None:
+def test_the_reason_of_a_silent_worker_names_the_limit() -> None:
     assert no_hello(2.5) == (
         "failed to spawn a worker, possible reasons: https://docs.roadrunner.dev/error-codes/allocate-timeout; "
         "it did not answer within allocate_timeout (2.5s)"
@@ -63,7 +63,7 @@ def test_a_worker_that_says_nothing_is_told_with_the_limit() -> None:
 
 
 @pytest.mark.parametrize("error", [error for error, _ in TEXTS], ids=lambda error: type(error).__name__)
-def test_every_error_is_one_the_server_raises_on_purpose(error: PoolError) -> None:
+def test_every_error_is_a_roadrunner_error(error: PoolError) -> None:
     assert isinstance(error, RoadRunnerError)
 
 
@@ -74,23 +74,23 @@ def test_an_error_of_a_worker_names_it(error: WorkerError) -> None:
     assert error.pid == 7
 
 
-def test_who_met_a_full_a_busy_or_a_stopping_pool_may_ask_again_and_others_need_not() -> None:
+def test_a_full_a_busy_and_a_stopping_pool_ask_for_a_retry_and_others_do_not() -> None:
     again = {type(error) for error, _ in TEXTS if error.retry_after is not None}
     assert again == {NoFreeWorker, QueueFull, PoolClosed}
 
 
-def test_errors_keep_what_they_know_as_data() -> None:
+def test_errors_have_their_data_as_attributes() -> None:
     queue = QueueFull("http.slow", 10)
     assert (queue.pool, queue.limit) == ("http.slow", 10)
     assert NoFreeWorker("http", 60.0).waited == 60.0
     assert ExecTimeout(7, 1.5).limit == 1.5
     assert WorkerFailed("boom", 7).text == "boom"
     assert WorkerRefused(3).attempts == 3
-    crash = WorkerCrashed(7, "EOF", -9, "last words", "dump")
-    assert (crash.exit_status, crash.stderr, crash.garbage) == (-9, "last words", "dump")
+    crash = WorkerCrashed(7, "EOF", -9, "last line", "dump")
+    assert (crash.exit_status, crash.stderr, crash.garbage) == (-9, "last line", "dump")
 
 
-def test_a_worker_that_did_not_come_up_is_told_with_command_exit_and_stderr() -> None:
+def test_a_failed_start_names_command_exit_status_and_stderr() -> None:
     error = WorkerStartError(["php", "worker.php"], "EOF", 255, "PHP Fatal error\n  in worker.php\n")
     assert str(error) == (
         "WorkerAllocate: EOF\n"
@@ -102,7 +102,7 @@ def test_a_worker_that_did_not_come_up_is_told_with_command_exit_and_stderr() ->
     assert (error.command, error.reason, error.exit_status) == (["php", "worker.php"], "EOF", 255)
 
 
-def test_what_is_not_known_of_a_start_is_left_out() -> None:
+def test_a_failed_start_without_exit_status_and_stderr_omits_them() -> None:
     error = WorkerStartError(["phpx"], 'exec: "phpx": executable file not found in $PATH')
     assert str(error) == 'WorkerAllocate: exec: "phpx": executable file not found in $PATH\n  command: phpx'
 
@@ -118,5 +118,5 @@ def test_what_is_not_known_of_a_start_is_left_out() -> None:
         (None, "still running"),
     ],
 )
-def test_an_exit_is_told_in_words(status: int | None, words: str) -> None:
+def test_an_exit_status_is_described(status: int | None, words: str) -> None:
     assert describe_exit(status) == words

@@ -39,7 +39,7 @@ def test_an_exception_has_a_message_and_frames() -> None:
     )
 
 
-def test_what_was_thrown_last_comes_first_and_its_causes_behind_it() -> None:
+def test_the_last_exception_comes_first_and_its_causes_follow() -> None:
     assert parse(CHAIN) == ("RuntimeException: no price\nfor item 7 in /app/Cart.php:10", CAUSED_BY)
 
 
@@ -49,7 +49,7 @@ def test_any_other_text_keeps_all_its_lines() -> None:
     assert parse("") == ("", [])
 
 
-def test_a_python_traceback_begins_with_its_last_lines() -> None:
+def test_the_message_of_a_python_traceback_is_its_last_lines() -> None:
     try:
         raise ValueError("two\nlines")
     except ValueError:
@@ -59,15 +59,15 @@ def test_a_python_traceback_begins_with_its_last_lines() -> None:
     assert trace[0].startswith("  File ")
 
 
-def test_a_trace_without_an_end_keeps_both_its_ends() -> None:
+def test_a_very_long_trace_keeps_its_first_and_last_lines() -> None:
     frames = "\n".join(f"#{number} /app/a.php(1): f()" for number in range(5000))
     trace = parse(f"Error: deep in /app/a.php:1\nStack trace:\n{frames}").trace
     assert len(trace) == 100
     assert (trace[0], trace[-1]) == ("#0 /app/a.php(1): f()", "#4999 /app/a.php(1): f()")
-    assert trace[79] == "... 4901 lines are left out ..."
+    assert trace[79] == "... 4901 lines omitted ..."
 
 
-def test_an_exception_that_was_not_caught_is_found_among_the_lines_of_stderr() -> None:
+def test_an_uncaught_exception_is_found_in_stderr() -> None:
     error, others = find_fatal(["before", *UNCAUGHT, "after"])
     assert error == parse(ONE)
     assert others == ["before", "after"]
@@ -78,7 +78,7 @@ def test_an_error_that_is_logged_and_displayed_is_one() -> None:
     assert find_fatal([f"PHP Fatal error:  {MEMORY}", f"Fatal error: {MEMORY}"]) == ((MEMORY, []), [])
 
 
-def test_the_chain_of_causes_survives_without_its_blank_lines() -> None:
+def test_causes_are_found_without_the_blank_lines_between_them() -> None:
     lines = f"Fatal error: Uncaught {CHAIN}\n  thrown in /app/Cart.php on line 10".replace("\n\n", "\n").split("\n")
     error, others = find_fatal(lines)
     assert error is not None
@@ -86,12 +86,12 @@ def test_the_chain_of_causes_survives_without_its_blank_lines() -> None:
     assert others == []
 
 
-def test_a_fatal_error_with_a_time_in_front_and_a_trace_behind() -> None:
+def test_a_fatal_error_with_a_time_before_it_and_a_trace_after_it() -> None:
     lines = [f"[30-Nov-2026 01:14:00 UTC] PHP Fatal error:  {MEMORY}", "Stack trace:", "#0 /app/a.php(3): f()", "x"]
     assert find_fatal(lines) == ((MEMORY, ["#0 /app/a.php(3): f()"]), ["x"])
 
 
-def test_of_two_errors_the_last_counts_and_the_other_stays() -> None:
+def test_the_last_of_two_errors_counts_and_the_other_stays() -> None:
     error, others = find_fatal(["PHP Fatal error:  first", "PHP Fatal error:  second"])
     assert error == ("second", [])
     assert others == ["first"]

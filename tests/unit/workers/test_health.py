@@ -1,4 +1,4 @@
-"""What states of workers say about a pool."""
+"""The health of a pool from the states of its workers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ class Counted:
         (Counted(), False, False),
     ],
 )
-def test_a_pool_serves_with_one_worker_and_is_free_with_an_idle_one(pool: Counted, serves: bool, free: bool) -> None:
+def test_a_pool_serves_with_one_active_worker_and_is_free_with_an_idle_one(
+    pool: Counted, serves: bool, free: bool
+) -> None:
     assert asyncio.run(all_serve([pool])) is serves
     assert asyncio.run(has_free_worker(pool)) is free
 
 
-def test_every_pool_has_to_serve_and_there_has_to_be_one() -> None:
+def test_every_pool_must_serve_and_a_plugin_needs_one() -> None:
     assert asyncio.run(all_serve([Counted(READY=1), Counted(WORKING=1)]))
     assert not asyncio.run(all_serve([Counted(READY=1), Counted(STOPPING=1)]))
     assert not asyncio.run(all_serve([]))

@@ -33,20 +33,20 @@ THEIRS = {
 OURS = {"pool": "http", "activity": "GET /slow", "activitySince": 1_700_000_000_000_000_001}
 
 
-def test_the_names_on_the_wire_are_roadrunners_and_ours_come_after_them() -> None:
+def test_the_keys_are_those_of_roadrunner_and_three_of_ours() -> None:
     assert msgspec.json.decode(msgspec.json.encode(INFO)) == THEIRS | OURS
 
 
-def test_the_public_figures_have_roadrunners_keys_alone() -> None:
+def test_the_public_info_has_only_the_keys_of_roadrunner() -> None:
     assert msgspec.json.decode(msgspec.json.encode(INFO.public())) == THEIRS
 
 
-def test_what_is_sent_is_read_back() -> None:
+def test_encoded_info_is_decoded_to_the_same() -> None:
     assert msgspec.json.decode(msgspec.json.encode(INFO), type=WorkerInfo) == INFO
 
 
-def test_the_answer_of_roadrunner_itself_is_read() -> None:
-    """So that the commands can look at a RoadRunner in Go."""
+def test_a_reply_of_roadrunner_is_decoded() -> None:
+    """The commands also work with a RoadRunner written in Go."""
     theirs = (
         b'{"pid":7,"status":1,"numExecs":0,"created":1,"memoryUsage":2,"CPUPercent":0.5,"command":"",'
         b'"statusStr":"ready"}'

@@ -82,7 +82,7 @@ def test_a_lease_waits_longer_than_allocate_timeout_unless_it_has_a_timeout_of_i
     run_virtual(main())
 
 
-def test_a_cancelled_wait_leaves_the_worker_to_others() -> None:
+def test_a_cancelled_wait_does_not_take_the_worker() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             async with pool.lease():
@@ -98,7 +98,7 @@ def test_a_cancelled_wait_leaves_the_worker_to_others() -> None:
     run_virtual(main())
 
 
-def test_a_wait_cancelled_in_the_turn_in_which_its_worker_came_gives_it_back() -> None:
+def test_a_wait_cancelled_in_the_turn_that_brings_its_worker_returns_it() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             first = await pool.lease().__aenter__()
@@ -133,7 +133,7 @@ def test_a_crash_ends_the_lease_and_fails_its_call() -> None:
     run_virtual(main())
 
 
-def test_a_leased_worker_that_has_had_max_jobs_calls_ends_the_lease() -> None:
+def test_max_jobs_ends_the_lease() -> None:
     async def main() -> None:
         async with fake_pool(max_jobs=1) as (pool, spawner):
             async with pool.lease() as lease:
@@ -163,7 +163,7 @@ def test_a_reset_ends_leases_and_waits_for_their_release() -> None:
     run_virtual(main())
 
 
-def test_a_call_that_the_leased_worker_hands_back_was_not_done() -> None:
+def test_a_call_that_the_leased_worker_hands_back_fails_with_lease_ended() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             async with pool.lease() as lease:
@@ -179,7 +179,7 @@ def test_a_call_that_the_leased_worker_hands_back_was_not_done() -> None:
     run_virtual(main())
 
 
-def test_a_stopping_pool_ends_leases_refuses_new_ones_and_waits_for_what_they_run() -> None:
+def test_a_stopping_pool_ends_leases_refuses_new_ones_and_waits_for_their_calls() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             async with pool.lease() as lease:

@@ -1,4 +1,4 @@
-"""When a worker has to go, and why."""
+"""The limits at which a worker is replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_LIMITS = SupervisorConfig(ttl=60.0, idle_ttl=10.0, max_worker_memory=100)
 
 def test_without_limits_every_worker_is_kept() -> None:
     assert limit_reached(EVERYTHING, SupervisorConfig()) is None
-    assert limit_reached(EVERYTHING, SupervisorConfig(exec_ttl=1.0)) is None, "exec_ttl is another watch's business"
+    assert limit_reached(EVERYTHING, SupervisorConfig(exec_ttl=1.0)) is None, "exec_ttl is checked elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,13 @@ def test_without_limits_every_worker_is_kept() -> None:
         (0.0, None, 0, None),
     ],
 )
-def test_a_limit_is_reached_when_it_is_met(age: float, idle: float | None, memory: int, expected: State | None) -> None:
+def test_a_limit_is_reached_at_its_exact_value(
+    age: float, idle: float | None, memory: int, expected: State | None
+) -> None:
     assert limit_reached(WorkerUsage(age=age, idle=idle, memory=memory), ALL_LIMITS) is expected
 
 
-def test_of_several_limits_reached_ttl_is_told_first_then_memory_then_idle_ttl() -> None:
+def test_the_first_of_ttl_memory_and_idle_ttl_is_reported() -> None:
     assert limit_reached(EVERYTHING, ALL_LIMITS) is State.TTL_REACHED
     assert limit_reached(WorkerUsage(age=0.0, idle=1e9, memory=1 << 50), ALL_LIMITS) is State.MAX_MEMORY_REACHED
     assert limit_reached(WorkerUsage(age=0.0, idle=1e9, memory=0), ALL_LIMITS) is State.IDLE_TTL_REACHED
@@ -44,7 +46,7 @@ def test_a_worker_that_works_or_never_worked_is_not_idle() -> None:
 
 
 @pytest.mark.parametrize("roll", [0, 1, 14, 15, 1 << 40])
-def test_no_job_limit_stays_none(roll: int) -> None:
+def test_without_max_jobs_there_is_no_limit(roll: int) -> None:
     assert jittered_max_jobs(0, roll) == 0
 
 
@@ -52,14 +54,10 @@ def test_no_job_limit_stays_none(roll: int) -> None:
     ("max_jobs", "roll", "expected"),
     [(1, 14, 1), (7, 14, 7), (8, 14, 9), (100, 0, 100), (100, 1, 101), (100, 14, 114), (100, 15, 100), (1000, 7, 1070)],
 )
-def test_the_job_limit_grows_by_the_rolled_percentage_cut_to_whole_jobs(
-    max_jobs: int, roll: int, expected: int
-) -> None:
+def test_max_jobs_grows_by_the_rolled_percentage_rounded_down(max_jobs: int, roll: int, expected: int) -> None:
     assert jittered_max_jobs(max_jobs, roll) == expected
 
 
 @given(st.integers(1, 10**9), st.integers(0))
-def test_the_job_limit_is_never_below_the_configured_one_and_never_more_than_14_percent_above(
-    max_jobs: int, roll: int
-) -> None:
+def test_max_jobs_grows_by_at_most_14_percent(max_jobs: int, roll: int) -> None:
     assert max_jobs <= jittered_max_jobs(max_jobs, roll) <= max_jobs + max_jobs * 14 // 100

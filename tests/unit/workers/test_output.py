@@ -1,4 +1,4 @@
-"""Which records a worker's stderr becomes, and which of them are shown when it dies."""
+"""The log records made of a worker's stderr, and the lines shown when it has crashed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THROWN = '{"type":"throwable","class":"RuntimeException","message":"x {\\"type\\
 
 
 def records(*chunks: str) -> list[str]:
-    """What is logged when these are read, and the pipe is closed then."""
+    """The records that are logged when these chunks are read and the pipe is closed."""
 
     async def main() -> list[str]:
         lines: list[str] = []
@@ -39,7 +39,7 @@ def reading(script: Callable[[OutputReader], None]) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize("kind", ["raw", "request", "shutdown", "throwable"])
-def test_a_message_of_octanes_worker_is_a_record_of_its_own_behind_text_without_a_line_break(kind: str) -> None:
+def test_a_message_of_octanes_worker_is_its_own_record_after_text_without_a_line_break(kind: str) -> None:
     message = f'{{"type":"{kind}","message":"m"}}'
     assert records(f"plain words{message}\nmore\n") == ["plain words", message, "more"]
     assert records("plain ", "words", f"{message}\n") == ["plain words", message]
@@ -65,11 +65,11 @@ def test_other_text_with_json_in_it_stays_one_record(line: str) -> None:
     assert records(f"{line}\n") == [line]
 
 
-def test_without_a_request_all_lines_are_shown() -> None:
+def test_before_the_first_call_all_lines_are_shown() -> None:
     assert reading(lambda output: output.data_received(b"boot\nready\n"))[1] == "boot\nready"
 
 
-def test_lines_of_earlier_requests_are_not_shown() -> None:
+def test_lines_of_earlier_calls_are_not_shown() -> None:
     def script(output: OutputReader) -> None:
         output.data_received(b"boot\n")
         output.mark()
@@ -82,7 +82,7 @@ def test_lines_of_earlier_requests_are_not_shown() -> None:
     assert tail == "second\nand more"
 
 
-def test_a_request_that_wrote_nothing_has_no_lines() -> None:
+def test_a_call_that_wrote_nothing_has_no_lines() -> None:
     def script(output: OutputReader) -> None:
         output.data_received(b"boot\npart of a line")
         output.mark()
@@ -90,7 +90,7 @@ def test_a_request_that_wrote_nothing_has_no_lines() -> None:
     assert reading(script)[1] == ""
 
 
-def test_the_end_of_an_earlier_line_that_comes_late_is_shown_with_its_beginning() -> None:
+def test_a_line_that_began_before_the_call_is_shown_whole() -> None:
     def script(output: OutputReader) -> None:
         output.data_received(b"before")
         output.mark()
@@ -99,7 +99,7 @@ def test_the_end_of_an_earlier_line_that_comes_late_is_shown_with_its_beginning(
     assert reading(script)[1] == "before and after"
 
 
-def test_lines_that_are_cut_or_come_in_a_flood_keep_their_position() -> None:
+def test_split_lines_and_many_lines_keep_their_position() -> None:
     def script(output: OutputReader) -> None:
         output.data_received(b"x" * (2 * MAX_LINE + 5) + b"\n")
         output.data_received(b"y\n" * 300)
@@ -109,7 +109,7 @@ def test_lines_that_are_cut_or_come_in_a_flood_keep_their_position() -> None:
     assert reading(script)[1] == "mine"
 
 
-def test_lines_still_unread_of_a_flood_count_to_the_request_that_wrote_them() -> None:
+def test_lines_that_are_not_emitted_yet_count_for_the_call_that_wrote_them() -> None:
     def script(output: OutputReader) -> None:
         output.data_received(b"old\n" * 1000)  # a turn takes fewer
         output.mark()

@@ -1,4 +1,4 @@
-"""A part of a pool's keys has every key of a pool."""
+"""A partial pool section has every key of a pool."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def test_every_key_may_be_set_or_left_out(part: type[Partial], whole: type[msgsp
         ),
     ],
 )
-def test_a_key_of_a_part_is_put_over_the_pool(part: PartialPoolConfig, field: str, value: Any) -> None:
+def test_a_key_of_the_partial_section_overrides_the_pool(part: PartialPoolConfig, field: str, value: Any) -> None:
     base = PoolConfig(num_workers=8, command=["php", "a.php"], supervisor=SupervisorConfig(ttl=9.0))
     assert getattr(part.over(base), field) == value

@@ -1,4 +1,4 @@
-"""A pool of fake workers in virtual time: who gets a request, and what becomes of it when things go wrong."""
+"""A pool of fake workers in virtual time: which worker gets a call, and the outcome of each call."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def ask(pool: Pool, body: bytes = b"ping") -> asyncio.Task[Reply]:
 
 
 async def outcome(task: asyncio.Task[Reply]) -> bytes | type[BaseException]:
-    """The answer's body, or the type of the error."""
+    """The body of the reply, or the type of the error."""
     try:
         return (await task).body
     except Exception as error:
         return type(error)
 
 
-# -- requests ----------------------------------------------------------------------------------------------------------
+# -- calls -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_free_worker_gets_the_request_and_its_answer_comes_back() -> None:
+def test_a_free_worker_gets_the_call_and_its_reply_is_returned() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool, b"hello")
@@ -53,7 +53,7 @@ def test_a_free_worker_gets_the_request_and_its_answer_comes_back() -> None:
     run_virtual(main())
 
 
-def test_requests_wait_in_order_for_the_worker() -> None:
+def test_calls_wait_in_order_for_the_worker() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             tasks = [ask(pool, b"%d" % number) for number in range(3)]
@@ -68,7 +68,7 @@ def test_requests_wait_in_order_for_the_worker() -> None:
     run_virtual(main())
 
 
-def test_one_request_more_than_the_queue_holds_is_refused_at_once() -> None:
+def test_one_call_above_max_queue_size_is_refused_immediately() -> None:
     async def main() -> None:
         async with fake_pool(max_queue_size=2) as (pool, spawner):
             running, waiting = ask(pool), ask(pool)
@@ -82,7 +82,7 @@ def test_one_request_more_than_the_queue_holds_is_refused_at_once() -> None:
     run_virtual(main())
 
 
-def test_a_request_waits_no_longer_than_allocate_timeout() -> None:
+def test_a_call_waits_at_most_allocate_timeout() -> None:
     async def main() -> None:
         async with fake_pool(allocate_timeout="3s") as (pool, spawner):
             running = ask(pool)
@@ -96,7 +96,7 @@ def test_a_request_waits_no_longer_than_allocate_timeout() -> None:
     run_virtual(main())
 
 
-def test_a_cancelled_request_leaves_the_queue_and_no_worker_gets_it() -> None:
+def test_a_cancelled_call_leaves_the_queue_and_no_worker_gets_it() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             running, leaving, staying = ask(pool, b"1"), ask(pool, b"2"), ask(pool, b"3")
@@ -112,7 +112,7 @@ def test_a_cancelled_request_leaves_the_queue_and_no_worker_gets_it() -> None:
     run_virtual(main())
 
 
-def test_the_answer_to_a_cancelled_request_never_reaches_the_next() -> None:
+def test_the_reply_to_a_cancelled_call_never_reaches_the_next() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             leaving = ask(pool, b"old")
@@ -121,7 +121,7 @@ def test_the_answer_to_a_cancelled_request_never_reaches_the_next() -> None:
             next_one = ask(pool, b"new")
             await turns()
             [worker] = spawner.processes
-            assert len(worker.requests) == 1  # the old one still runs
+            assert len(worker.requests) == 1  # the cancelled one still runs
             worker.answer()
             await turns()
             worker.answer()
@@ -133,7 +133,7 @@ def test_the_answer_to_a_cancelled_request_never_reaches_the_next() -> None:
 # -- workers that fail -------------------------------------------------------------------------------------------------
 
 
-def test_a_crash_fails_its_request_and_brings_another_worker() -> None:
+def test_a_crash_fails_its_call_and_the_worker_is_replaced() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -150,7 +150,7 @@ def test_a_crash_fails_its_request_and_brings_another_worker() -> None:
     run_virtual(main())
 
 
-def test_an_error_frame_fails_the_request_and_keeps_the_worker() -> None:
+def test_an_error_frame_fails_the_call_and_keeps_the_worker() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -163,7 +163,7 @@ def test_an_error_frame_fails_the_request_and_keeps_the_worker() -> None:
     run_virtual(main())
 
 
-def test_exec_ttl_kills_the_worker_and_fails_the_request() -> None:
+def test_exec_ttl_kills_the_worker_and_fails_the_call() -> None:
     async def main() -> None:
         async with fake_pool(supervisor={"exec_ttl": "2s"}) as (pool, spawner):
             assert await outcome(ask(pool)) is ExecTimeout
@@ -172,22 +172,22 @@ def test_exec_ttl_kills_the_worker_and_fails_the_request() -> None:
     run_virtual(main())
 
 
-def test_a_worker_that_crashes_while_its_exec_ttl_runs_out_does_not_end_the_sweep() -> None:
+def test_a_worker_that_crashes_at_exec_ttl_does_not_stop_the_check_of_others() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=2, supervisor={"exec_ttl": "2s"}) as (pool, spawner):
             crashing, hanging = ask(pool, b"crash"), ask(pool, b"hang")
             await turns()
             doomed = next(worker for worker in spawner.processes if worker.requests[0].payload.endswith(b"crash"))
             await asyncio.sleep(1.8)
-            doomed.close_relay()  # its process goes on for a while: it is still ending when its time is up
+            doomed.close_relay()  # its process runs on for a while, beyond its exec_ttl
             assert await outcome(crashing) is WorkerCrashed
             assert await outcome(hanging) is ExecTimeout
-            assert await outcome(ask(pool)) is ExecTimeout  # and later ones are watched, too
+            assert await outcome(ask(pool)) is ExecTimeout  # later calls are checked, too
 
     run_virtual(main())
 
 
-def test_a_timeout_of_its_own_takes_the_place_of_exec_ttl() -> None:
+def test_the_timeout_of_a_call_replaces_exec_ttl() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=3, supervisor={"exec_ttl": "5s"}) as (pool, spawner):
             loop = asyncio.get_running_loop()
@@ -208,7 +208,7 @@ def test_a_timeout_of_its_own_takes_the_place_of_exec_ttl() -> None:
     run_virtual(main())
 
 
-def test_a_timeout_is_kept_without_exec_ttl() -> None:
+def test_the_timeout_of_a_call_works_without_exec_ttl() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, _):
             assert await outcome(asyncio.create_task(pool.exec(Payload(b"c", b"x"), timeout=2.0))) is ExecTimeout
@@ -216,7 +216,7 @@ def test_a_timeout_is_kept_without_exec_ttl() -> None:
     run_virtual(main())
 
 
-def test_a_request_handed_back_goes_to_another_worker() -> None:
+def test_a_call_handed_back_goes_to_another_worker() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool, b"again")
@@ -229,19 +229,19 @@ def test_a_request_handed_back_goes_to_another_worker() -> None:
     run_virtual(main())
 
 
-def test_a_request_that_worker_after_worker_hands_back_fails() -> None:
+def test_a_call_handed_back_by_many_workers_fails() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
             for attempt in range(MAX_ATTEMPTS):
-                await asyncio.sleep(10)  # longer than any pause before a new worker
+                await asyncio.sleep(10)  # longer than any pause before a start
                 spawner.processes[attempt].hand_back()
             assert await outcome(task) is WorkerRefused
 
     run_virtual(main())
 
 
-def test_a_request_handed_back_keeps_its_place_before_younger_ones_and_its_age() -> None:
+def test_a_call_handed_back_keeps_its_age_and_its_place_before_younger_ones() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=2) as (pool, spawner):
             first, second = ask(pool, b"1"), ask(pool, b"2")
@@ -250,7 +250,7 @@ def test_a_request_handed_back_keeps_its_place_before_younger_ones_and_its_age()
             third = ask(pool, b"3")
             await turns()
             one, two = spawner.processes
-            spawner.failing = -1  # the two come to wait
+            spawner.failing = -1  # so that both calls have to wait
             one.hand_back()
             await turns()
             assert (await pool.stats()).waiting == pytest.approx(0.5)
@@ -265,7 +265,7 @@ def test_a_request_handed_back_keeps_its_place_before_younger_ones_and_its_age()
     run_virtual(main())
 
 
-def test_time_at_a_worker_that_hands_back_does_not_count_as_waiting() -> None:
+def test_time_at_a_worker_that_hands_the_call_back_does_not_count_as_waiting() -> None:
     async def main() -> None:
         async with fake_pool(allocate_timeout="3s") as (pool, spawner):
             task = ask(pool, b"long")
@@ -281,14 +281,14 @@ def test_time_at_a_worker_that_hands_back_does_not_count_as_waiting() -> None:
 # -- overload ----------------------------------------------------------------------------------------------------------
 
 
-def test_no_request_is_passed_over_longer_than_max_lifo_wait() -> None:
+def test_no_call_is_passed_over_longer_than_max_lifo_wait() -> None:
     async def main() -> None:
         async with fake_pool(queue=QueuePolicy.ADAPTIVE_LIFO, max_lifo_wait="2s", max_queue_size=0) as (pool, spawner):
             loop = asyncio.get_running_loop()
             waits: dict[bytes, float] = {}
 
             async def client(name: bytes) -> None:
-                """Asks again as soon as it has its answer, as patient clients do."""
+                """Sends the next call as soon as it has a reply."""
                 while loop.time() < 1060:
                     asked = loop.time()
                     await pool.exec(Payload(b"context", name, Codec.RAW))
@@ -296,16 +296,16 @@ def test_no_request_is_passed_over_longer_than_max_lifo_wait() -> None:
 
             clients = [asyncio.create_task(client(b"%d" % number)) for number in range(300)]
             while not all(task.done() for task in clients):
-                await asyncio.sleep(0.01)  # 100 requests a second for 300 clients: 3 s a round
+                await asyncio.sleep(0.01)  # 100 calls a second for 300 clients: 3 s a round
                 for worker in spawner.running():
                     if worker.requests:
                         worker.answer()
-            assert max(waits.values()) < 4.5  # 14.9 s where the newest always goes first
+            assert max(waits.values()) < 4.5  # 14.9 s if the newest always goes first
 
     run_virtual(main())
 
 
-def test_in_an_overload_the_newest_goes_first() -> None:
+def test_in_an_overload_the_newest_call_goes_first() -> None:
     async def main() -> None:
         async with fake_pool(queue=QueuePolicy.ADAPTIVE_LIFO, max_lifo_wait="5s") as (pool, spawner):
             running, old = ask(pool, b"running"), ask(pool, b"old")
@@ -327,7 +327,7 @@ def test_in_an_overload_the_newest_goes_first() -> None:
 # -- reset -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_reset_brings_new_workers_before_the_old_ones_go() -> None:
+def test_a_reset_starts_new_workers_before_it_stops_the_old_ones() -> None:
     async def main() -> None:
         async with fake_pool(FakeSpawner(boot=1.0), num_workers=2) as (pool, spawner):
             reset = asyncio.create_task(pool.reset())
@@ -340,7 +340,7 @@ def test_a_reset_brings_new_workers_before_the_old_ones_go() -> None:
     run_virtual(main())
 
 
-def test_a_second_reset_does_not_wait_for_the_stragglers_of_the_first() -> None:
+def test_a_second_reset_does_not_wait_for_busy_workers_of_the_first() -> None:
     async def main() -> None:
         async with fake_pool(reset_timeout="60s") as (pool, spawner):
             task = ask(pool, b"long")
@@ -349,7 +349,7 @@ def test_a_second_reset_does_not_wait_for_the_stragglers_of_the_first() -> None:
             await asyncio.sleep(1)
             second = asyncio.create_task(pool.reset())
             await asyncio.sleep(1)
-            assert len(spawner.processes) == 3  # both have brought in their worker
+            assert len(spawner.processes) == 3  # both have started their worker
             spawner.processes[0].answer()
             await asyncio.gather(first, second, task)
 
@@ -359,7 +359,7 @@ def test_a_second_reset_does_not_wait_for_the_stragglers_of_the_first() -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def test_destroy_waits_for_running_streams_within_the_grace() -> None:
+def test_destroy_waits_for_streams_within_the_grace() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -376,12 +376,12 @@ def test_destroy_waits_for_running_streams_within_the_grace() -> None:
             assert b"".join([chunk.body async for chunk in stream]) == b"two three"
             began = asyncio.get_running_loop().time()
             await destroying
-            assert asyncio.get_running_loop().time() - began < 1.0  # and no longer
+            assert asyncio.get_running_loop().time() - began < 1.0  # and not longer
 
     run_virtual(main())
 
 
-def test_destroy_cuts_a_stream_off_at_the_end_of_the_grace() -> None:
+def test_destroy_ends_a_stream_when_the_grace_is_over() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -396,7 +396,7 @@ def test_destroy_cuts_a_stream_off_at_the_end_of_the_grace() -> None:
     run_virtual(main())
 
 
-def test_a_request_handed_back_after_the_grace_is_answered() -> None:
+def test_a_call_handed_back_after_the_grace_fails() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -413,7 +413,7 @@ def test_a_request_handed_back_after_the_grace_is_answered() -> None:
     run_virtual(main())
 
 
-def test_a_request_handed_back_in_the_grace_is_answered_by_another_worker_or_refused() -> None:
+def test_a_call_handed_back_in_the_grace_fails_if_no_other_worker_starts() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             task = ask(pool)
@@ -428,7 +428,7 @@ def test_a_request_handed_back_in_the_grace_is_answered_by_another_worker_or_ref
     run_virtual(main())
 
 
-def test_a_destroyed_pool_refuses_requests() -> None:
+def test_a_destroyed_pool_refuses_calls() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             await pool.destroy(0.0)

@@ -1,7 +1,7 @@
-"""A pool under anything that can happen, in any order (hypothesis), in virtual time.
+"""A pool under random events in random order (hypothesis), in virtual time.
 
-Invariants: a call has exactly one outcome; its answer is its own; no worker holds two calls; nothing is left over when
-the pool is destroyed.
+Invariants: a call has exactly one outcome; it never gets the reply of another; no worker has two calls; a destroyed
+pool leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EXAMPLES, STEPS = 200, 50  # together the 10,000 steps of a run
 
 
 class PoolMachine(RuleBasedStateMachine):
-    """Calls, leases, workers and time, driven at random."""
+    """Random calls, leases, workers and time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,8 +51,11 @@ class PoolMachine(RuleBasedStateMachine):
         limit=st.sampled_from([0, 4]),
         max_jobs=st.sampled_from([0, 2]),
         exec_ttl=st.sampled_from(["0s", "3s"]),
+        idle_ttl=st.sampled_from(["0s", "2s"]),
     )
-    def start(self, workers: int, queue: QueuePolicy, limit: int, max_jobs: int, exec_ttl: str) -> None:
+    def start(
+        self, workers: int, queue: QueuePolicy, limit: int, max_jobs: int, exec_ttl: str, idle_ttl: str = "0s"
+    ) -> None:
         config = pool_config(
             num_workers=workers,
             max_queue_size=limit,
@@ -60,7 +63,7 @@ class PoolMachine(RuleBasedStateMachine):
             allocate_timeout="5s",
             reset_timeout="4s",
             stream_timeout="2s",
-            supervisor={"exec_ttl": exec_ttl, "ttl": "30s", "watch_tick": "1s"},
+            supervisor={"exec_ttl": exec_ttl, "ttl": "30s", "idle_ttl": idle_ttl, "watch_tick": "1s"},
         )
 
         async def main() -> Pool:
@@ -85,7 +88,7 @@ class PoolMachine(RuleBasedStateMachine):
                         body += chunk.body
                 finally:
                     await reply.stream.abort()
-            assert body.split(b"|")[0] == name, f"{body!r} is not an answer to {name!r}"
+            assert body.split(b"|")[0] == name, f"{body!r} is not a reply to {name!r}"
             return body
 
         async def start() -> None:
@@ -142,7 +145,7 @@ class PoolMachine(RuleBasedStateMachine):
     # -- workers -------------------------------------------------------------------------------------------------------
 
     def let(self, index: int, act: Callable[[FakeProcess], None], *, busy: bool = True) -> None:
-        """Let one of the running workers (that has a call) do something, if there is one."""
+        """Let a running worker do something; with ``busy``, one that has a call."""
         able = [process for process in self.spawner.running() if process.requests or not busy]
 
         async def main() -> None:
@@ -199,7 +202,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(index=INDEX)
     def exit_unread(self, index: int) -> None:
-        """It ends before it has read its call."""
+        """A worker exits before it has read its call."""
 
         def act(process: FakeProcess) -> None:
             process.relay.never_read = 1 << 30
@@ -211,7 +214,7 @@ class PoolMachine(RuleBasedStateMachine):
     def change_starts(self, failing: int, boot: float) -> None:
         self.spawner.failing, self.spawner.boot = failing, boot
 
-    # -- time and steering ---------------------------------------------------------------------------------------------
+    # -- time and control ----------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 10.0]))
     def wait(self, seconds: float) -> None:
@@ -236,7 +239,7 @@ class PoolMachine(RuleBasedStateMachine):
 
         self.run(main())
 
-    # -- what must hold ------------------------------------------------------------------------------------------------
+    # -- invariants ----------------------------------------------------------------------------------------------------
 
     @invariant()
     def no_worker_holds_two_calls(self) -> None:
@@ -244,7 +247,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert len(process.requests) <= 1, process
 
     @invariant()
-    def every_outcome_is_an_answer_of_its_own_or_an_error_with_a_name(self) -> None:
+    def every_outcome_is_the_reply_of_the_call_or_a_pool_error(self) -> None:
         for task in self.calls:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 assert isinstance(error, PoolError), error
@@ -263,7 +266,7 @@ class PoolMachine(RuleBasedStateMachine):
                 lease.release()
             await asyncio.wait_for(destroying, 60)
             await asyncio.sleep(1.0)
-            assert all(task.done() for task in self.calls), "a call waits for ever"
+            assert all(task.done() for task in self.calls), "a call has no outcome"
             await asyncio.gather(*self.calls, return_exceptions=True)
             assert await self.pool.workers() == []
             assert self.spawner.running() == []
@@ -272,7 +275,7 @@ class PoolMachine(RuleBasedStateMachine):
 
         try:
             self.run(main())
-            self.every_outcome_is_an_answer_of_its_own_or_an_error_with_a_name()
+            self.every_outcome_is_the_reply_of_the_call_or_a_pool_error()
         finally:
             self.loop.close()
 
@@ -281,14 +284,14 @@ PoolMachine.TestCase.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     deadline=None,
-    derandomize="CI" in os.environ,  # a landing must not depend on luck; elsewhere each run looks at other orders
+    derandomize="CI" in os.environ,  # CI must be repeatable; elsewhere each run tries other orders
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestPoolMachine = PoolMachine.TestCase
 
 
 def test_no_worker_joins_a_pool_that_was_destroyed_while_a_reset_stopped_the_surplus() -> None:
-    """A run that the machine has found."""
+    """Found by the machine."""
     machine = PoolMachine()
     machine.start(workers=3, queue=QueuePolicy.FIFO, limit=0, max_jobs=0, exec_ttl="0s")
     machine.wait(1.0)

@@ -1,4 +1,4 @@
-"""All pools of http start at once, or none is left."""
+"""The pools of a plugin start together; if one fails, none stays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONFIGS = {"http": PoolConfig(num_workers=1), "http.slow": PoolConfig(num_worker
 
 
 class Factory:
-    """Makes a pool once its gate is open; ``broken`` are the names whose workers do not come up."""
+    """Makes a pool once its gate is open; the pools named in ``broken`` fail to start."""
 
     def __init__(self, *broken: str) -> None:
         self.gates = {name: asyncio.Event() for name in CONFIGS}
@@ -37,7 +37,7 @@ class Factory:
         return self.made[name]
 
 
-def test_they_start_side_by_side() -> None:
+def test_pools_start_at_the_same_time() -> None:
     async def main() -> None:
         factory = Factory()
         start = asyncio.create_task(start_pools(factory, CONFIGS, {"RR_MODE": "http"}, queue=QueuePolicy.ADAPTIVE_LIFO))
@@ -49,8 +49,8 @@ def test_they_start_side_by_side() -> None:
             ("http.big", 0),
         ]
         assert {env["RR_MODE"] for _, _, env in factory.begun} == {"http"}
-        for admission in factory.gates.values():
-            admission.set()
+        for gate in factory.gates.values():
+            gate.set()
         pools = await start
         assert list(pools) == list(CONFIGS)
         await destroy_pools(pools, 0)
@@ -59,7 +59,7 @@ def test_they_start_side_by_side() -> None:
     asyncio.run(main())
 
 
-def test_none_is_left_when_one_does_not_come_up() -> None:
+def test_no_pool_is_left_if_one_fails_to_start() -> None:
     async def main() -> None:
         factory = Factory("http.slow")
         factory.gates["http"].set()
@@ -72,7 +72,7 @@ def test_none_is_left_when_one_does_not_come_up() -> None:
     asyncio.run(main())
 
 
-def test_none_is_left_when_the_start_is_given_up() -> None:
+def test_no_pool_is_left_if_the_start_is_cancelled() -> None:
     async def main() -> None:
         factory = Factory()
         factory.gates["http"].set()

@@ -1,4 +1,4 @@
-"""The table of states: what a worker may become, and what it may not."""
+"""The table of states: legal and illegal transitions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyroadrunner.workers.state import TRANSITIONS, IllegalTransition, State, ac
 ENDS = {State.STOPPING, State.STOPPED, State.ERRORED, State.DESTROYED}
 LIMITS = {State.INVALID, State.MAX_JOBS_REACHED, State.TTL_REACHED, State.MAX_MEMORY_REACHED, State.EXEC_TTL_REACHED}
 
-# Every state a worker can be in, and what it may become; all else is illegal.
+# Every state and its legal next states; all other transitions are illegal.
 LEGAL = {
     State.INACTIVE: {State.READY} | ENDS,
     State.READY: {State.WORKING, State.IDLE_TTL_REACHED} | LIMITS | ENDS,
@@ -29,7 +29,7 @@ PAIRS = [(old, new) for old in State for new in State]
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS, ids=lambda state: state.name)
-def test_each_move_is_legal_or_refused(old: State, new: State) -> None:
+def test_a_transition_is_legal_or_raises(old: State, new: State) -> None:
     if new in LEGAL[old]:
         assert transition(old, new) is new
     else:
@@ -38,7 +38,7 @@ def test_each_move_is_legal_or_refused(old: State, new: State) -> None:
         assert (error.value.old, error.value.new) == (old, new)
 
 
-def test_every_state_has_its_row() -> None:
+def test_every_state_has_a_row() -> None:
     assert set(TRANSITIONS) == set(State)
 
 
@@ -46,11 +46,11 @@ def test_only_inactive_and_working_workers_become_ready() -> None:
     assert {state for state in State if State.READY in TRANSITIONS[state]} == {State.INACTIVE, State.WORKING}
 
 
-def test_only_ready_workers_get_a_request() -> None:
+def test_only_ready_workers_get_a_call() -> None:
     assert {state for state in State if State.WORKING in TRANSITIONS[state]} == {State.READY}
 
 
-def test_idle_ttl_never_touches_a_worker_that_works() -> None:
+def test_a_working_worker_never_reaches_idle_ttl() -> None:
     assert {state for state in State if State.IDLE_TTL_REACHED in TRANSITIONS[state]} == {State.READY}
 
 
@@ -76,9 +76,9 @@ def test_a_worker_in_any_state_can_be_destroyed_once() -> None:
         (12, "execTTLReached"),
     ],
 )
-def test_numbers_and_names_are_those_rpc_clients_know(number: int, label: str) -> None:
+def test_numbers_and_names_are_those_of_roadrunner(number: int, label: str) -> None:
     assert State(number).label == label
 
 
-def test_ready_and_working_workers_count_as_healthy() -> None:
+def test_ready_and_working_workers_are_active() -> None:
     assert {state for state in State if active(state)} == {State.READY, State.WORKING}

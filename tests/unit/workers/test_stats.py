@@ -1,4 +1,4 @@
-"""What is told about waiting."""
+"""Statistics of waits."""
 
 from __future__ import annotations
 
@@ -31,5 +31,7 @@ def test_waits_are_counted_by_their_bound() -> None:
         ((0.002, 600.0), 0.99, 600.0),
     ],
 )
-def test_a_share_of_the_waits_has_a_bound(seconds: tuple[float, ...], share: float, at_most: float) -> None:
+def test_a_quantile_of_the_waits_is_rounded_up_to_a_bound(
+    seconds: tuple[float, ...], share: float, at_most: float
+) -> None:
     assert of(*seconds).wait_of(share) == at_most

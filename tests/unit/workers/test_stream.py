@@ -1,4 +1,4 @@
-"""The frames after the first: order, back-pressure, errors, a reader that leaves."""
+"""The frames after the first: order, back-pressure, errors, abort."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.workers.stream import MAX_UNREAD, WorkerStream
 
 
 class Source:
-    """Notes what the stream asks of its worker."""
+    """Records what the stream asks of its worker."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -39,7 +39,7 @@ async def rest(stream: WorkerStream) -> list[str]:
     return [part.body.decode() async for part in stream]
 
 
-def test_chunks_come_in_order_those_before_the_end_included() -> None:
+def test_chunks_come_in_order_up_to_the_last() -> None:
     async def main() -> list[str]:
         stream = stream_of(Source())
         reading = asyncio.create_task(rest(stream))
@@ -61,7 +61,7 @@ def test_too_many_unread_bytes_pause_the_worker_and_reading_half_of_them_resumes
             assert source.asked == []
         stream.push(chunk("x" * 4000))
         assert source.asked == ["pause"]
-        stream.push(chunk("f"))  # was on its way already
+        stream.push(chunk("f"))  # sent before the pause took effect
         await anext(stream)
         await anext(stream)
         assert source.asked == ["pause"]
@@ -71,7 +71,7 @@ def test_too_many_unread_bytes_pause_the_worker_and_reading_half_of_them_resumes
     assert asyncio.run(main()) == ["pause", "resume"]
 
 
-def test_very_many_small_chunks_pause_the_worker_too() -> None:
+def test_many_small_chunks_pause_the_worker_too() -> None:
     async def main() -> list[str]:
         source = Source()
         stream = stream_of(source)
@@ -94,7 +94,7 @@ def test_an_error_comes_after_the_chunks_before_it() -> None:
     asyncio.run(main())
 
 
-def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drain() -> None:
+def test_abort_is_sent_once_and_resumes_a_paused_worker() -> None:
     async def main() -> list[str]:
         source = Source()
         stream = stream_of(source)
@@ -108,7 +108,7 @@ def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drai
     assert asyncio.run(main()) == ["pause", "resume", "abort"]
 
 
-def test_aborting_a_stream_that_has_ended_asks_nothing_of_the_worker() -> None:
+def test_the_abort_of_an_ended_stream_sends_nothing() -> None:
     async def main() -> list[str]:
         source = Source()
         stream = stream_of(source)

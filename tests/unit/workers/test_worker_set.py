@@ -1,4 +1,4 @@
-"""Who is alive in a pool, with fake workers in virtual time."""
+"""Starts and replacements of workers, with fake workers in virtual time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ async def states(pool: object) -> list[str]:
     return [info.status_str for info in await pool.workers()]  # type: ignore[attr-defined]
 
 
-def test_a_worker_that_dies_while_its_sibling_boots_is_not_listed_for_ever() -> None:
+def test_a_worker_that_exits_while_another_starts_is_replaced() -> None:
     async def main() -> None:
         spawner = FakeSpawner()
 
-        def die_at_once(process: FakeProcess) -> None:
+        def exit_at_once(process: FakeProcess) -> None:
             if spawner.attempts == 1:
                 process.exit(1)
-                spawner.boot = 5.0  # the next one takes its time
+                spawner.boot = 5.0  # the next one starts slowly
 
-        spawner.on_spawn = die_at_once
+        spawner.on_spawn = exit_at_once
         async with fake_pool(spawner, num_workers=2) as (pool, _):
             await asyncio.sleep(30)
             assert await states(pool) == ["ready", "ready"]
@@ -31,7 +31,7 @@ def test_a_worker_that_dies_while_its_sibling_boots_is_not_listed_for_ever() -> 
     run_virtual(main())
 
 
-def test_workers_that_die_before_they_have_answered_are_replaced_with_growing_pauses() -> None:
+def test_workers_that_crash_before_a_reply_are_replaced_with_growing_pauses() -> None:
     async def main() -> None:
         async with fake_pool(allocate_timeout="1000s") as (pool, spawner):
 
@@ -43,7 +43,7 @@ def test_workers_that_die_before_they_have_answered_are_replaced_with_growing_pa
                         await asyncio.sleep(0)
 
             clients = [asyncio.create_task(client()) for _ in range(4)]
-            for _ in range(600):  # a minute: each crashes in the middle of its first request
+            for _ in range(600):  # a minute: each crashes during its first call
                 await asyncio.sleep(0.1)
                 for process in spawner.running():
                     if process.requests:
@@ -55,7 +55,7 @@ def test_workers_that_die_before_they_have_answered_are_replaced_with_growing_pa
     run_virtual(main())
 
 
-def test_one_that_has_answered_is_replaced_at_once() -> None:
+def test_a_worker_that_has_answered_is_replaced_immediately() -> None:
     async def main() -> None:
         async with fake_pool() as (pool, spawner):
             for _ in range(5):

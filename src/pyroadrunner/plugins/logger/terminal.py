@@ -328,7 +328,7 @@ _SENTENCES: dict[tuple[str, str], Callable[[str, Fields], str]] = {
     ("http", "write response (chunk) error"): _failed,
     ("http", "slow request"): _slow,
     ("server", "worker died"): _died,
-    ("server", "worker is killed: exec_ttl reached"): _expired,
+    ("server", "killing worker: exec_ttl reached"): _expired,
     ("server", "worker is allocated"): _of_worker("started"),
     ("server", "worker destroyed"): _of_worker("stopped"),
     ("server", "worker exited"): _exited,

@@ -151,7 +151,7 @@ def test_an_idle_worker_may_die_too() -> None:
         (
             WARN,
             "server",
-            "worker is killed: exec_ttl reached",
+            "killing worker: exec_ttl reached",
             {"pool": "http", "pid": 7, "exec_ttl": 3.0, "request": "GET /x"},
             "WARN worker 7 of pool http is killed: GET /x ran longer than exec_ttl (3 s)",
         ),
