@@ -45,7 +45,7 @@ def test_a_host_that_is_none_is_named(host: str) -> None:
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    with pytest.raises(ListenError, match=r"http.address 192.0.2.1:0 can't be listened on"):
+    with pytest.raises(ListenError, match=r"http.address 192.0.2.1:0: can't listen"):
         BoundSockets(TcpAddress("192.0.2.1", 0))
 
 
@@ -104,7 +104,9 @@ def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(os, "unlink", refuse)
-    with pytest.raises(ListenError, match="nobody listens on is there, and can't be removed: read-only file system"):
+    with pytest.raises(
+        ListenError, match="a stale socket file is in the way and can't be removed: read-only file system"
+    ):
         BoundSockets(UnixAddress(str(path)))
 
 
@@ -117,7 +119,7 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
-        with pytest.raises(ListenError, match="can't be listened on: Permission denied"):
+        with pytest.raises(ListenError, match="can't listen: Permission denied"):
             BoundSockets(UnixAddress(str(path)))
     assert path.is_socket()
 
@@ -141,7 +143,7 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ListenError, match="can't be listened on: No such file"):
+    with pytest.raises(ListenError, match="can't listen: No such file"):
         BoundSockets(UnixAddress(str(tmp_path / "none" / "rr.sock")))
 
 

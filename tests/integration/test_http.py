@@ -227,7 +227,8 @@ def test_a_port_in_use_ends_the_start_in_words_before_any_worker_boots(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("http", "text"), [("{pool: {}}", "set http.address"), ('{address: "8080"}', "http.address: `8080` is no address")]
+    ("http", "text"),
+    [("{pool: {}}", "set http.address"), ('{address: "8080"}', "http.address: `8080` is not a valid address")],
 )
 def test_an_address_that_is_none_ends_the_start_in_words(tmp_path: Path, http: str, text: str) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nserver: {{command: "true"}}\nhttp: {http}\n')

@@ -86,7 +86,7 @@ def test_a_socket_file_of_a_living_server_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious.txt"
     path.write_text("mine")
-    with pytest.raises(ListenError, match="it is no socket"):
+    with pytest.raises(ListenError, match="is not a socket"):
         listen(UnixAddress(str(path)), "rpc.listen")
     assert path.read_text() == "mine"
 

@@ -1,4 +1,4 @@
-"""Listening sockets, bound by us: a taken port is said in our words, and before any worker boots."""
+"""Bind listening sockets before workers start, with clear errors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ from pyroadrunner.net.endpoint import SOCKET_MODE
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.socket_filter import accept_handshakes, drop_handshakes
 
-BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
-_PENDING_OFFSET = (
-    24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
-)
+BACKLOG = 4096  # connections in the kernel's queue; the kernel uses the smaller of this and net.core.somaxconn
+_PENDING_OFFSET = 24  # in Linux' TCP_INFO of a listening socket: the number of connections that wait for accept()
 
 
 class BoundSockets:
-    """The sockets of one address. A name may stand for several (``localhost``: IPv4 and IPv6).
+    """The sockets of one address. A name may resolve to several addresses (``localhost``: IPv4 and IPv6).
 
     Args:
-        key: what the config calls the address.
-        mode: of the file of a unix socket, whatever the umask is.
+        key: config key of the address.
+        mode: permissions of a unix socket's file, independent of the umask.
 
     Raises:
-        ListenError: none of its addresses can be listened on.
+        ListenError: the server can't listen on any of its addresses.
     """
 
     def __init__(self, address: Address, key: str = "http.address", mode: int = SOCKET_MODE) -> None:
@@ -42,13 +40,13 @@ class BoundSockets:
         self.address = address
         self.sockets = self._inherited(address)
         self.inherited = bool(self.sockets)
-        self.resume_handshakes()  # a server that was killed while it turned others away could not do so
+        self.resume_handshakes()  # a server that was killed while draining could not do so
         if not self.inherited:
             self.sockets = [self._unix(address)] if isinstance(address, UnixAddress) else self._tcp(address)
 
     @classmethod
     def of(cls, address: Address, sockets: list[socket.socket]) -> BoundSockets:
-        """Sockets that listen already."""
+        """Wrap sockets that already listen."""
         bound = cls.__new__(cls)
         bound._key = ""
         bound._mode = SOCKET_MODE
@@ -60,7 +58,7 @@ class BoundSockets:
         return bound
 
     def transfer(self) -> BoundSockets:
-        """The same sockets for another owner; this one has none any more."""
+        """Move the sockets to a new owner; this object has none afterwards."""
         other = BoundSockets.of(self.address, self.sockets)
         other._inode, self._inode = self._inode, None
         other._path = self._path
@@ -73,18 +71,18 @@ class BoundSockets:
 
     @property
     def port(self) -> int:
-        """The port in use, also where the config says 0; 0 for a unix socket."""
+        """The port in use, also if the config says 0; 0 for a unix socket."""
         name = self.sockets[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
     def listen(self) -> None:
-        """Listen, when that was put off: while another server of ours is taken over, connections must not wait here for
-        workers that boot."""
+        """Start to listen, if the constructor did not. During a takeover connections must not wait here while the
+        workers still start."""
         for one in () if self.inherited else self.sockets:
             one.listen(BACKLOG)
 
     def take_over(self) -> None:
-        """While another server of ours is taken over: let new connections come here; they are accepted by now."""
+        """During a takeover: direct new connections here. Call it once connections are accepted."""
         for one in self.sockets:
             takeover.register(one)
             if not self.inherited:
@@ -94,23 +92,25 @@ class BoundSockets:
             self._path = self.address.path
 
     async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
-        """Accept connections in our own loop, for those who need no engine. The sockets stay ours when it ends."""
+        """Accept connections in the event loop, without the HTTP engine. The sockets stay open when the servers
+        close."""
         loop = asyncio.get_running_loop()
         servers = []
         for one in self.sockets:
-            twin = one.dup()  # the loop closes the one it is given
-            twin.setblocking(False)
-            servers.append(await loop.create_server(connected, sock=twin, backlog=BACKLOG))
+            copy = one.dup()  # the loop closes the socket it is given
+            copy.setblocking(False)
+            servers.append(await loop.create_server(connected, sock=copy, backlog=BACKLOG))
         return servers
 
     def stop_handshakes(self) -> None:
-        """Let nobody else connect, and keep those who have: a socket that is shut down resets what waits in it. TCP on
-        Linux. Sockets that were passed on to us are others' as well: see :meth:`resume_handshakes`."""
+        """Stop accepting new TCP handshakes and keep the open connections. (Shutting down a socket would reset the
+        connections in its backlog.) Only for TCP on Linux. Other processes may share inherited sockets: see
+        :meth:`resume_handshakes`."""
         for one in self.sockets:
             drop_handshakes(one)
 
     def resume_handshakes(self) -> None:
-        """Undo :meth:`stop_handshakes` for the others who listen on sockets that were passed on to us."""
+        """Undo :meth:`stop_handshakes` on inherited sockets, for the other processes that listen on them."""
         if self.inherited and sys.platform == "linux":
             for one in self.sockets:
                 accept_handshakes(one)
@@ -120,17 +120,17 @@ class BoundSockets:
         return any(_pending(one) for one in self.sockets)
 
     def refuse(self) -> None:
-        """Refuse connections from now on, also where others hold copies of the descriptors; those of a socket that was
-        passed on to us wait for the next server."""
+        """Refuse new connections, even if other processes hold copies of the descriptors. On inherited sockets, new
+        connections wait for the next server."""
         for listening in () if self.inherited else self.sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # not every system can do that to a listening socket
+                pass  # some systems can't shut down a listening socket
         self._unlink()
 
     def close(self) -> None:
-        """Let go of everything. Idempotent."""
+        """Close the sockets and remove the socket file. Idempotent."""
         self._unlink()
         for listening in self.sockets:
             listening.close()
@@ -167,7 +167,7 @@ class BoundSockets:
                 if wrong.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     _close(bound)
                     raise self._error(address, wrong) from wrong
-                error = wrong  # this machine does not have that family; another one may do
+                error = wrong  # this machine lacks that address family; another may work
                 continue
             bound.append(listening)
             port = port or listening.getsockname()[1]
@@ -182,7 +182,7 @@ class BoundSockets:
         self._path = takeover.bind_path(address.path)
         try:
             listening.bind(self._path)
-            # Nobody can connect before listen(), so the umask's mode never counts.
+            # Clients can't connect before listen(), so the mode from the umask never takes effect.
             os.chmod(self._path, self._mode)
             if not takeover.taking_over():
                 listening.listen(BACKLOG)
@@ -195,13 +195,13 @@ class BoundSockets:
         return listening
 
     def _remove_stale(self, address: UnixAddress) -> None:
-        """Remove a socket that nobody listens on any more; never anything else."""
+        """Remove a socket file that no process listens on; never anything else."""
         try:
             mode = os.lstat(address.path).st_mode
         except OSError:
             return
         if not stat.S_ISSOCK(mode):
-            raise ListenError(f"{self._key} {address.short}: there is a file at this path, and it is no socket")
+            raise ListenError(f"{self._key} {address.short}: the file at this path is not a socket")
         if takeover.taking_over():
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -214,7 +214,7 @@ class BoundSockets:
             except PermissionError as wrong:
                 raise self._error(address, wrong) from wrong
             except OSError:
-                pass  # a full backlog: somebody lives there
+                pass  # a full backlog: a process listens there
         raise ListenError(f"{self._key} {address.short} is already in use; stop the process that listens there")
 
     def _remove(self, address: UnixAddress) -> None:
@@ -222,7 +222,7 @@ class BoundSockets:
             os.unlink(address.path)
         except OSError as wrong:
             raise ListenError(
-                f"{self._key} {address.short}: a socket that nobody listens on is there, and can't be removed:"
+                f"{self._key} {address.short}: a stale socket file is in the way and can't be removed:"
                 f" {(wrong.strerror or str(wrong)).lower()}"
             ) from wrong
 
@@ -234,7 +234,7 @@ class BoundSockets:
             if (entry.st_dev, entry.st_ino) == self._inode and not takeover.restore(self._path):
                 os.unlink(self._path)
         except OSError:
-            pass  # somebody has cleaned up already
+            pass  # another process has already removed it
         self._inode = None
 
     def _error(self, address: Address, wrong: OSError) -> ListenError:
@@ -244,8 +244,8 @@ class BoundSockets:
                 " another port"
             )
         if wrong.errno == errno.EACCES and isinstance(address, TcpAddress):
-            return ListenError(f"{self._key} {address.short}: permission denied (ports below 1024 need more rights)")
-        return ListenError(f"{self._key} {address.short} can't be listened on: {wrong.strerror or wrong}")
+            return ListenError(f"{self._key} {address.short}: permission denied (ports below 1024 need privileges)")
+        return ListenError(f"{self._key} {address.short}: can't listen: {wrong.strerror or wrong}")
 
 
 def _pending(listening: socket.socket) -> int:

@@ -1,4 +1,4 @@
-"""Listening sockets for an address: taken from nobody who still lives, and named in words when they can't be had."""
+"""Listen on an address, never displacing a running process."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
 from pyroadrunner.net.errors import ListenError
 
 BACKLOG = 1024
-_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # an address family that is disabled on this machine
 
 
 class Listening:
-    """The sockets of one address, bound, not blocking.
+    """The bound, non-blocking sockets of one address.
 
     Attributes:
         sockets: one, or one for each address family of the host.
-        address: as asked for; port 0 is replaced by the one taken.
+        address: the requested address; port 0 is replaced by the port in use.
 
     Args:
-        ours: whether we have opened them; else somebody has who removes the socket file himself.
+        ours: whether this process opened the sockets; otherwise their owner removes the socket file.
     """
 
     def __init__(self, sockets: list[socket.socket], address: Address, *, ours: bool = True) -> None:
@@ -37,7 +37,7 @@ class Listening:
         return f"Listening({self.address}, sockets={len(self.sockets)})"
 
     def take_over(self) -> None:
-        """While another server of ours is taken over: let new connections come here. They listen by now."""
+        """During a takeover: direct new connections here. Call it once the sockets listen."""
         for sock in self.sockets if self._path or not isinstance(self.address, UnixAddress) else ():
             takeover.register(sock)
             takeover.steer(sock)
@@ -46,27 +46,26 @@ class Listening:
             self._path = self.address.path
 
     def close(self) -> None:
-        """Close the sockets and remove the socket file, if it is still ours. Idempotent."""
+        """Close the sockets and remove the socket file, if this process still owns it. Idempotent."""
         for sock in self.sockets:
             sock.close()
         if self._file is not None:
-            with contextlib.suppress(OSError):  # it is gone, or the folder is
+            with contextlib.suppress(OSError):  # the file or its folder was removed
                 if os.path.samestat(os.lstat(self._path), self._file) and not takeover.restore(self._path):
                     os.unlink(self._path)
         self._file = None
 
 
 def listen(address: Address, key: str, *, late: bool = False) -> Listening:
-    """Listen on ``address``. Looks its host up, which may block: for use while starting.
+    """Listen on ``address``. Resolves its host, which may block: for use during the start.
 
     Args:
-        key: config key the address comes from, for the error.
-        late: while another server of ours is taken over, only bind: the caller begins to listen and calls ``take_over``
-            when everything has started (``takeover.on_ready``). For addresses that are asked whether the server is
-            ready.
+        key: config key of the address, for error messages.
+        late: during a takeover only bind: the caller starts to listen and calls ``take_over`` when all plugins have
+            started (``takeover.on_ready``). For addresses that probes use.
 
     Raises:
-        ListenError: the address is taken, is none of this machine's, or its file is not ours to replace.
+        ListenError: the address is in use or not an address of this machine, or its path is another kind of file.
     """
     try:
         if passed_on := activation.claim(address, key):
@@ -120,7 +119,7 @@ def _tcp(address: TcpAddress, *, later: bool) -> list[socket.socket]:
 
 
 def _bind_tcp(sock: socket.socket, where: tuple[object, ...], *, later: bool) -> None:
-    # Not SO_REUSEPORT, which RoadRunner sets: a second server would start in silence and share the calls.
+    # Not SO_REUSEPORT, which RoadRunner sets: a second server would start without an error and share the calls.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -137,7 +136,7 @@ def _unix(path: str, *, later: bool) -> socket.socket:
     try:
         place = takeover.bind_path(path)
         sock.bind(place)
-        # Nobody can connect before listen(), so there is no moment in which the file is open to all.
+        # Clients can't connect before listen(), so the socket is never open to all users.
         os.chmod(place, 0o600)
         if not later:
             sock.listen(BACKLOG)
@@ -149,10 +148,10 @@ def _unix(path: str, *, later: bool) -> socket.socket:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket file nobody listens on; anything else is left alone."""
+    """Remove a socket file that no process listens on; never anything else."""
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise OSError(None, "there is a file of that name, and it is no socket; remove it, or set another path")
+            raise OSError(None, "the file at this path is not a socket; remove it, or set another path")
     except FileNotFoundError:
         return
     if takeover.taking_over():
@@ -163,7 +162,7 @@ def _remove_stale(path: str) -> None:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
-        except BlockingIOError:  # somebody listens and is busy
+        except BlockingIOError:  # a full backlog: a process listens there
             raise OSError(errno.EADDRINUSE, "") from None
         else:
             raise OSError(errno.EADDRINUSE, "")
