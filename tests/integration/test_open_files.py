@@ -59,6 +59,6 @@ def test_an_engine_that_has_failed_starts_again(tmp_path: Path) -> None:
     """With so few that not even the least number of connections can be had."""
     with server(tmp_path, "ulimit -n 64") as running:
         with connected(running, 60):
-            running.wait_for("the HTTP server has failed and its connections are lost; it starts again")
+            running.wait_for("the HTTP server failed and lost its connections; restarting it")
         with connected(running, 1) as [client]:
             assert answered(client)
