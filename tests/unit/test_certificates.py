@@ -128,7 +128,7 @@ def test_an_encrypted_key_is_told_with_the_command_that_decrypts_it(good: Identi
 def test_a_key_of_another_certificate_is_told(authority: Authority, good: Identity) -> None:
     other = authority.server("other")
     assert said(cert=good.cert, key=other.key) == [
-        ("key", f"the key '{other.key}' is not that of the certificate '{good.cert}'", True)
+        ("key", f"the key '{other.key}' does not match the certificate '{good.cert}'", True)
     ]
 
 

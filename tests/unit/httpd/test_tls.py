@@ -31,7 +31,7 @@ def test_a_file_that_is_not_there_is_named(authority: Authority, what: str) -> N
 
 def test_a_key_of_another_certificate_is_refused(authority: Authority) -> None:
     one, two = authority.server("one"), authority.server("two")
-    with pytest.raises(TlsError, match=r"the key '.*two.key' is not that of the certificate '.*one.crt'"):
+    with pytest.raises(TlsError, match=r"the key '.*two.key' does not match the certificate '.*one.crt'"):
         TlsFiles(str(one.cert), str(two.key)).check()
 
 
