@@ -61,7 +61,7 @@ def test_unknown_keys_that_may_explain_the_faults_are_refused_with_them() -> Non
     [
         ("htp", "unknown", "unknown section; did you mean `http`?"),
         ("zzzzzz", "unknown", "unknown section"),
-        ("jobs", "unbuilt", "known, but not part of this version (queues and their consumers); it is left off"),
+        ("jobs", "unbuilt", "known, but not part of this version (queues and their consumers); ignored"),
         ("reload", "unbuilt", "removed in RoadRunner"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_section_that_is_built_is_not_called_unbuilt() -> None:
 
 def test_workers_without_a_server_are_a_warning() -> None:
     (warning,) = check(raw({"http": {"address": ":80"}}), MODELS).warnings
-    assert str(warning) == "test: http: is left off: its workers need the section `server`; add `server.command`"
+    assert str(warning) == "test: http: not started: its workers need the section `server`; add `server.command`"
 
 
 def test_notices_of_the_loader_are_warnings() -> None:

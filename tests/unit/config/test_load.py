@@ -92,8 +92,8 @@ def test_a_folder_or_binary_in_place_of_the_file_is_a_fault(folder: Path) -> Non
     [
         ("a:\n  - b\n c: d", ".rr.yaml:3: column 2: "),
         ("a: 1\na: 2", ".rr.yaml:2: column 1: `a` is set twice, first on line 1"),
-        ("- a\n- b", ".rr.yaml: holds no sections; expected a map"),
-        ("just text", ".rr.yaml: holds no sections; expected a map"),
+        ("- a\n- b", ".rr.yaml: has no sections; expected a map"),
+        ("just text", ".rr.yaml: has no sections; expected a map"),
         ("http: 1\nHttp: 2", ".rr.yaml:2: http: is set twice, first at .rr.yaml:1"),
         ("http: {}", "should contain a version"),
         ("version: 3", '.rr.yaml:1: version should be a string: `version: "3"`, actual type is: int'),
@@ -142,7 +142,7 @@ def test_variables_are_expanded_in_file_and_flags(folder: Path, monkeypatch: pyt
 def test_a_dollar_that_becomes_nothing_is_noticed(folder: Path) -> None:
     write(folder, {".rr.yaml": 'version: "3"\nredis:\n  password: pa$$word'})
     (notice,) = load(LoadOptions(overrides=("a.b=x",))).notices
-    assert str(notice).startswith(".rr.yaml:3: redis.password: has a $ that becomes nothing")
+    assert str(notice).startswith(".rr.yaml:3: redis.password: has a $ that expands to nothing")
     assert notice.kind == "doubtful"
 
 
@@ -212,7 +212,7 @@ def test_a_flag_may_include_several_files_in_one_string(folder: Path) -> None:
         ("other.yaml", "other.yaml:1: version in included file must be the same as in root"),
         ("none.yaml", "none.yaml: version in included file must be the same as in root"),
         ("broken.yaml", "broken.yaml:2: "),
-        ("{a: 1}", ".rr.yaml:2: include: is no list of files"),
+        ("{a: 1}", ".rr.yaml:2: include: is not a list of files"),
     ],
 )
 def test_an_include_that_can_not_be_used_is_a_fault(folder: Path, include: str, text: str) -> None:

@@ -22,8 +22,8 @@ def test_a_section_has_the_model_its_entry_point_names() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("pyroadrunner.config.models:GROUP", "is no msgspec.Struct"),
-        ("pyroadrunner.config.errors:Fault", "is no msgspec.Struct"),
+        ("pyroadrunner.config.models:GROUP", "is not a msgspec.Struct"),
+        ("pyroadrunner.config.errors:Fault", "is not a msgspec.Struct"),
         ("pyroadrunner.config.models:Nope", "can't be loaded"),
         ("pyroadrunner.config.nope:Nope", "can't be loaded"),
     ],
