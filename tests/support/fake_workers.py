@@ -21,18 +21,18 @@ from pyroadrunner.workers.worker import Worker
 from support.pools import pool_config
 from support.virtual_time import turns
 
-_FIRST_PID = 4_200_000  # above the kernel's largest: no real process is ever looked at, or signalled
+_FIRST_PID = 4_200_000  # above the kernel's maximum: no real process is ever inspected or signalled
 
 
 class FakeChild(Child):
-    """A child without a process: it ends when the test or a signal says so.
+    """A child without a process: it exits when the test or a signal ends it.
 
     Attributes:
-        signals: those it got, in order.
+        signals: received signals, in order.
         deaf: whether it ignores SIGTERM.
     """
 
-    def __init__(self, pid: int) -> None:  # not Child's: there is no process to watch
+    def __init__(self, pid: int) -> None:  # not Child's: no process exists to watch
         self.pid = pid
         self.exited = asyncio.get_running_loop().create_future()
         self.signals: list[signal.Signals] = []
@@ -53,7 +53,7 @@ class FakeChild(Child):
 
 
 class _Sink(asyncio.WriteTransport):
-    """Takes what the server writes."""
+    """Receives the server's writes."""
 
     def __init__(self, process: FakeProcess) -> None:
         super().__init__()
@@ -70,10 +70,10 @@ class _Sink(asyncio.WriteTransport):
 
 
 class _Source(asyncio.ReadTransport):
-    """What the server reads from.
+    """The source that the server reads from.
 
     Attributes:
-        paused: whether it is read at the moment; what comes meanwhile is kept.
+        paused: whether reading is paused; data that arrives meanwhile is kept.
     """
 
     def __init__(self, relay: Relay) -> None:
@@ -109,7 +109,7 @@ class FakeRelay(Relay):
     """A relay to a fake process.
 
     Attributes:
-        never_read: bytes of ours that the process has not read, as pipes can tell.
+        never_read: sent bytes that the process has not read, as pipes report them.
     """
 
     def __init__(self) -> None:
@@ -121,13 +121,13 @@ class FakeRelay(Relay):
 
 
 class FakeProcess:
-    """One worker's other side, in the hands of the test.
+    """The process side of one worker, controlled by the test.
 
     Attributes:
         worker: the real ``Worker``.
-        requests: frames it got and has not answered, stop frames not among them.
+        requests: received frames without a reply, except stop frames.
         stops_on_order: whether it exits at the stop frame.
-        streaming: for the test: whether it has begun an answer that it has not ended.
+        streaming: for the test: whether it has begun a response and not ended it.
     """
 
     def __init__(self, pid: int) -> None:
@@ -167,10 +167,10 @@ class FakeProcess:
             else:
                 self.requests.append(frame)
 
-    # -- what a worker may do ------------------------------------------------------------------------------------------
+    # -- actions of a worker -------------------------------------------------------------------------------------------
 
     def answer(self, body: bytes = b"", context: bytes = b"head") -> None:
-        """Answer the oldest request; without a body, with its own."""
+        """Respond to the oldest request; without a body, echo the request's."""
         request = self.requests.pop(0)
         self.write(encode_payload(context, body or request.payload[request.options[0] :], Flag.RAW))
 
@@ -184,21 +184,21 @@ class FakeProcess:
         self.write(encode_payload(order, b"", Flag.CONTROL | Flag.JSON))
 
     def stream(self, body: bytes, *, last: bool = False) -> None:
-        """One frame of a streamed answer."""
+        """Send one frame of a streamed response."""
         if self.requests:
             self.requests.pop(0)
         self.write(encode_payload(b"", body, Flag.RAW, 0 if last else Stream.STREAM))
 
     def write(self, data: bytes) -> None:
-        """Any bytes, to where frames are due."""
+        """Send any bytes instead of a frame."""
         self._source.feed(data)
 
     def close_relay(self) -> None:
-        """Close its side; the process lives on."""
+        """Close its side; the process keeps running."""
         self.relay.connection_lost(None)
 
     def exit(self, status: int = 0) -> None:
-        """End, as by itself."""
+        """Exit by itself."""
         self.child.end(status)
 
     def _exited(self) -> None:
@@ -207,13 +207,13 @@ class FakeProcess:
 
 
 class FakeSpawner(Spawner):
-    """Brings up fake processes.
+    """Starts fake processes.
 
     Attributes:
-        processes: all it has brought up, oldest first.
+        processes: all started processes, oldest first.
         boot: seconds a start takes.
         failing: how many of the next starts fail; -1 = all.
-        attempts: starts so far, with failed ones.
+        attempts: starts so far, including failed ones.
     """
 
     def __init__(self, *, boot: float = 0.0) -> None:
@@ -237,7 +237,7 @@ class FakeSpawner(Spawner):
         return process.worker
 
     def running(self) -> list[FakeProcess]:
-        """Those whose process has not ended."""
+        """The workers whose process is running."""
         return [process for process in self.processes if not process.child.exited.done()]
 
 
@@ -245,7 +245,7 @@ class FakeSpawner(Spawner):
 async def fake_pool(
     spawner: FakeSpawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
 ) -> AsyncIterator[tuple[Pool, FakeSpawner]]:
-    """A started pool of fake workers (one, unless ``num_workers`` says otherwise); destroyed in the end."""
+    """A started pool of fake workers (``num_workers``, by default one); destroyed at the end."""
     spawner = spawner or FakeSpawner()
     pool = Pool("test", pool_config(**{"num_workers": 1, **keys}), spawner, queue)
     await pool.start()

@@ -1,4 +1,4 @@
-"""Plugins for tests of the container: they note what happens to them, and fail when told to."""
+"""Plugins for tests of the container: they record their calls, and fail on request."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def entry(name: str, cls: str, group: str = GROUP) -> EntryPoint:
 
 
 class Refused(RoadRunnerError):
-    """What a fake plugin says when it was told to fail."""
+    """The error of a fake plugin that fails on request."""
 
 
 class Noting:
-    """Notes start, run and stop in a list shared by all; raises ``error`` at the moment named by ``failing``."""
+    """Records start, run and stop in a list shared by all; raises ``error`` in the method named by ``failing``."""
 
     def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class Noting:
 
 
 class Running(Noting):
-    """Runs until it is stopped, or fails at once (``failing="run"``)."""
+    """Runs until it is stopped, or fails immediately (``failing="run"``)."""
 
     def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
         super().__init__(name, notes, failing, error)
@@ -78,13 +78,13 @@ class Endless(Noting):
 
 
 class FrontConfig(msgspec.Struct):
-    """A section with a default for all it has."""
+    """A section with defaults for all keys."""
 
     size: int = 7
 
 
 class StrictConfig(msgspec.Struct):
-    """A section that can't be left out."""
+    """A section with a required key."""
 
     size: int
 
@@ -102,7 +102,7 @@ class Quiet:
 
 
 class Maker(Quiet):
-    """Keeps the promise of a ``PoolFactory``."""
+    """Implements ``PoolFactory``."""
 
     name = "maker"
 
@@ -113,7 +113,7 @@ class Maker(Quiet):
 
 
 class Front(Quiet):
-    """Asks for one of every kind."""
+    """Has a constructor argument of every kind."""
 
     name = "front"
     weight = 5
@@ -129,7 +129,7 @@ class Front(Quiet):
 
 
 class Answering(Quiet):
-    """Keeps the promise of ``HasRpc``."""
+    """Implements ``HasRpc``."""
 
     name = "answering"
 
@@ -138,21 +138,21 @@ class Answering(Quiet):
 
 
 class Strict(Quiet):
-    """Wants a section that can't be left out."""
+    """Needs a section with a required key."""
 
     def __init__(self, config: StrictConfig) -> None:
         self.config = config
 
 
 class Greedy(Quiet):
-    """Asks for what nobody can give."""
+    """Needs a Protocol that no plugin implements."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class Chicken(Quiet):
-    """Needs an egg, and is what an egg needs."""
+    """Needs an egg, and an egg needs it."""
 
     def __init__(self, egg: HasRpc) -> None:
         self.egg = egg

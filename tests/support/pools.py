@@ -23,7 +23,7 @@ from support.php import require_php
 
 T = TypeVar("T")
 ANY_WORKER = Path(__file__).parent / "workers" / "any.php"
-PATIENCE = 20.0  # seconds an event may take before the test fails
+PATIENCE = 20.0  # seconds to wait for an event before the test fails
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -32,7 +32,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def pool_config(**keys: Any) -> PoolConfig:
-    """A ``pool`` section, read as from a file."""
+    """A ``pool`` section, read like from a file."""
     reader = SectionReader(lambda _path: Origin(kind="built-in", source="test"))
     config = reader.read(PoolConfig, {"num_workers": 2, **keys}, ("pool",))
     assert isinstance(config, PoolConfig), reader.faults
@@ -49,7 +49,7 @@ def spawner(command: list[str] | None = None, *, timeout: float = PATIENCE, **en
 async def running_pool(
     source: Spawner | None = None, *, queue: QueuePolicy = QueuePolicy.FIFO, **keys: Any
 ) -> AsyncIterator[Pool]:
-    """A started pool; destroyed in the end, whatever the test left in it."""
+    """A started pool; destroyed at the end in any state."""
     pool = Pool("test", pool_config(**keys), source or spawner(), queue)
     await pool.start()
     try:
@@ -59,17 +59,17 @@ async def running_pool(
 
 
 async def ask(pool: Pool | DebugPool, body: str, context: bytes = b"context") -> Reply:
-    """One request; the whole answer."""
+    """Send one request; return the whole response."""
     return await pool.exec(Payload(context, body.encode(), Codec.RAW))
 
 
 async def text(pool: Pool | DebugPool, body: str) -> str:
-    """One request; the answer's body."""
+    """Send one request; return the response's body."""
     return (await ask(pool, body)).body.decode()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what no event tells: looked at on every turn of the loop, failed after ``PATIENCE``."""
+    """Wait for a condition without an event: check it in every iteration of the loop, fail after ``PATIENCE``."""
     async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

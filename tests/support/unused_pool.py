@@ -1,4 +1,4 @@
-"""A pool that a test does not use: to be inherited by fakes, which override what is asked of them."""
+"""A base class for fake pools, which override the methods that their test uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyroadrunner.workers.stats import PoolStats
 
 
 class UnusedPool:
-    """Has every method of ``contracts.WorkerPool``; each raises NotImplementedError, but for the figures."""
+    """Has every method of ``contracts.WorkerPool``; each raises NotImplementedError, except for the statistics."""
 
     name = "unused"
 

@@ -1,8 +1,8 @@
-"""An event loop whose clock jumps: where every task waits, time moves to the next timer at once.
+"""An event loop with a virtual clock: when every task waits, time jumps to the next timer.
 
-Code that asks the loop for the time (``loop.time``, ``call_later``, ``asyncio.sleep``, ``asyncio.timeout``) runs
-unchanged, and a test of an hour takes milliseconds. Only for tests without real sockets, pipes and processes: those do
-not keep such time.
+Code that uses the time of the loop (``loop.time``, ``call_later``, ``asyncio.sleep``, ``asyncio.timeout``) runs
+unchanged, and a test of an hour takes milliseconds. Only for tests without real sockets, pipes and processes: their
+time is real.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class Deadlock(AssertionError):
-    """Every task waits and no timer is set: nothing can happen any more."""
+    """Every task waits and no timer is set, so nothing can happen."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits; tells the clock how long it would have."""
+    """Never waits; advances the clock by the time it would have waited."""
 
     now = 0.0
 
@@ -49,13 +49,13 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run a test's coroutine in virtual time.
 
     Raises:
-        Deadlock: it waits for what can't happen.
+        Deadlock: it waits for an event that can't happen.
     """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
 
 
 async def turns(count: int = 5) -> None:
-    """Let everything that is ready run, without moving the clock."""
+    """Run everything that is ready, without moving the clock."""
     for _ in range(count):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Shares of what may be open."""
+"""Shares of the limit of open files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_the_limit_follows_the_hard_one_up_to_a_million(hard: int, expected: int
     assert most(hard) == expected
 
 
-def test_a_share_is_never_too_small_to_work_with() -> None:
+def test_a_share_is_at_least_64() -> None:
     assert share(1 << 30) == 64
     assert share(1) == 2 * share(2) > 64

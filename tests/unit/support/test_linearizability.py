@@ -1,4 +1,4 @@
-"""The judge of lock histories refuses what it is there to refuse."""
+"""The checker of lock histories accepts valid and refuses invalid histories."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("history", GOOD.values(), ids=GOOD)
-def test_what_can_be_explained(history: list[Call]) -> None:
+def test_valid_histories_are_accepted(history: list[Call]) -> None:
     assert fault(history) == ""
 
 
 @pytest.mark.parametrize("history", BAD.values(), ids=BAD)
-def test_what_can_t_be_explained(history: list[Call]) -> None:
+def test_invalid_histories_are_refused(history: list[Call]) -> None:
     assert fault(history).startswith("r: no order explains the next of these calls")
 
 
-def test_names_do_not_touch_each_other() -> None:
+def test_names_are_independent() -> None:
     one = call("Lock a", 0, 1)
     assert fault([one, Call("c", "Lock", "other", "b", 2, 3, ok=True)]) == ""
