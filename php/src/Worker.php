@@ -94,7 +94,7 @@ final class Worker
             return false;
         }
         if (!$this->awaitsAnswer) {
-            throw new \LogicException('no request is waiting for an answer');
+            throw new \LogicException('no request waits for a response');
         }
         $bits = Frame::STREAM;
         if ($this->chunks > 0 && $this->chunks % self::PING_EVERY === 0 && !$this->awaitsPong && $this->relay->wantsPing()) {
@@ -156,7 +156,7 @@ final class Worker
             return false;
         }
         if (!$this->awaitsAnswer) {
-            throw new \LogicException('no request is waiting for an answer');
+            throw new \LogicException('no request waits for a response');
         }
         $this->awaitsAnswer = false;
 

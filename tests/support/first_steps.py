@@ -60,7 +60,7 @@ def first_example(page: Path) -> Example:
         if steps:
             files = {_FILES[language]: text for language, text in reversed(blocks) if language in _FILES}
             return Example(files, tuple(step for step in steps if not step.command.startswith(_MAKES_VENV)))
-    raise ValueError(f"{page} shows no commands")
+    raise ValueError(f"{page} has no commands")
 
 
 def first_block(page: Path, language: str) -> str:
@@ -72,7 +72,7 @@ def first_block(page: Path, language: str) -> str:
     for kind, text in _BLOCK.findall(page.read_text("utf-8")):
         if kind == language:
             return str(text)
-    raise ValueError(f"{page} shows no {language}")
+    raise ValueError(f"{page} has no block of {language}")
 
 
 def own_network() -> list[str]:

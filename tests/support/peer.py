@@ -58,7 +58,7 @@ class ServerPeer:
         self.request(context, body, flags)
         frame = self.receive()
         if frame is None:
-            raise AssertionError("the worker closed its relay instead of answering")
+            raise AssertionError("the worker closed its relay instead of replying")
         return frame
 
     def hang_up(self) -> None:

@@ -36,7 +36,7 @@ def _claim() -> Iterator[int]:
     for first in range(_FIRST, _END, _SLICE):
         if _lock := _bound(first):
             return cycle(range(first + 1, first + _SLICE))
-    raise RuntimeError(f"other processes that run tests have all slices of the ports {_FIRST} to {_END}")
+    raise RuntimeError(f"other test processes use all slices of the ports {_FIRST} to {_END}")
 
 
 def _bound(port: int) -> socket.socket | None:

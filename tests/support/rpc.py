@@ -231,7 +231,7 @@ class RpcPeer:
     async def answer(self) -> Answer:
         frame = await self.frame()
         if frame is None:
-            raise AssertionError("the server closed the connection instead of answering")
+            raise AssertionError("the server closed the connection instead of replying")
         return read_answer(frame)
 
     async def ask(self, method: str, body: bytes = b"", *, codec: int = Flag.JSON) -> Answer:

@@ -191,7 +191,7 @@ class Worker:
             return True
         if self._abandoned:
             return False
-        raise NoRequest("no request is waiting for an answer")
+        raise NoRequest("no request waits for a response")
 
     def _listen(self) -> None:
         """Read the server's frames about a running stream; on STOP close it with an empty frame.

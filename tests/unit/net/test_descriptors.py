@@ -10,7 +10,7 @@ import pytest
 from pyroadrunner.net.descriptors import most, share
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has a bound of its own")
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has its own maximum")
 @pytest.mark.parametrize(("hard", "expected"), [(4096, 4096), (1 << 30, 1 << 20), (resource.RLIM_INFINITY, 1 << 20)])
 def test_the_limit_follows_the_hard_one_up_to_a_million(hard: int, expected: int) -> None:
     assert most(hard) == expected
