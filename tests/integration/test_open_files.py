@@ -43,7 +43,7 @@ def test_who_is_one_too_many_waits_until_another_leaves(tmp_path: Path) -> None:
     with server(tmp_path, "ulimit -n 130") as running, connected(running, 66) as clients:
         *served, late, _ = clients
         assert all(answered(client) for client in served)
-        running.wait_for("no more connections are taken until some are closed")
+        running.wait_for("connection limit reached; new connections wait in the backlog")
         late.sendall(GET)
         served[0].close()
         assert late.recv(1 << 16).startswith(b"HTTP/1.1 200 ")

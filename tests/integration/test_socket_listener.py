@@ -460,7 +460,7 @@ def test_a_file_or_folder_in_the_way_is_left_alone(run: Run, tmp_path: Path) -> 
         folder = tmp_path / "folder"
         folder.mkdir()
         for path in (file, folder):
-            with pytest.raises(RelayError, match="no socket"):
+            with pytest.raises(RelayError, match="not a socket"):
                 await SocketListener(f"unix://{path}", 1).start()
         assert file.read_text() == "data"
         assert folder.is_dir()
