@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// Loads this library without Composer: require this file first in a worker, before anything that prints.
+// Loads this library without Composer: require this file first in a worker, before any code that prints.
 
 spl_autoload_register(static function (string $class): void {
     if (str_starts_with($class, 'PyRoadRunner\\')) {

@@ -7,10 +7,10 @@ namespace PyRoadRunner;
 use PyRoadRunner\Rpc\Rpc;
 
 /**
- * The server's log, channel `app`. A line returns when the server has it.
+ * The server's log, channel `app`. A method returns when the server has received the line.
  *
- * The context becomes fields: strings and Stringable as they are, other values as JSON. Texts are UTF-8. Every method
- * throws RpcException with the server's words when it says no, RelayException when it can't be reached.
+ * The context becomes fields: strings and Stringable unchanged, other values as JSON. Texts are UTF-8. Every method
+ * throws RpcException if the server replies with an error, and RelayException if it can't be reached.
  */
 final class AppLogger
 {
@@ -48,7 +48,7 @@ final class AppLogger
         $this->write('Debug', $message, $context);
     }
 
-    /** To the server's stderr as it is: no line break, whatever the section `logs` says. */
+    /** Writes the text unchanged to the server's stderr: no line break is added, whatever `logs` says. */
     public function log(string $message): void
     {
         $this->rpc->call('app.Log', $message);

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PyRoadRunner;
 
-/** One request as it came: context, body, and the codec of the context. */
+/** One undecoded request: context, body, and the codec of the context. */
 final class Payload
 {
-    /** @param int $codec codec bits of the frame's flags; the answer carries the same */
+    /** @param int $codec codec bits of the frame's flags; the response has the same */
     public function __construct(
         public readonly string $context,
         public readonly string $body,

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PyRoadRunner;
 
-/** As much of protobuf's encoding as small messages need: strings, bytes, messages in messages, 64-bit integers. */
+/** The part of protobuf's encoding that small messages need: strings, bytes, nested messages, 64-bit integers. */
 final class Protobuf
 {
-    /** A field with bytes: a string, or a message that is encoded already. Empty ones are sent too. */
+    /** A field with bytes: a string, or an encoded message. Empty ones are sent, too. */
     public static function bytes(int $number, string $value): string
     {
         return self::varint($number << 3 | 2) . self::varint(\strlen($value)) . $value;
@@ -20,17 +20,17 @@ final class Protobuf
     }
 
     /**
-     * The fields of a message in their order: a number and a string or an int each. Others are passed over.
+     * The fields of a message in order: each has a number and a string or an int. Fields of other types are skipped.
      *
      * @return list<array{int, string|int}>
      *
-     * @throws ProtobufException the bytes are no message
+     * @throws ProtobufException the bytes are not a message
      */
     public static function fields(string $message): array
     {
         $fields = [];
         for ($at = 0, $end = \strlen($message); $at < $end;) {
-            // A tag or a length is nearly always one byte: read here, without a call.
+            // A tag or a length is nearly always one byte: read it here, without a call.
             $tag = \ord($message[$at]);
             $tag < 0x80 ? ++$at : $tag = self::read($message, $at);
             if (($tag & 7) === 2) {
@@ -56,7 +56,7 @@ final class Protobuf
         $bytes = '';
         while ($value < 0 || $value > 0x7F) {
             $bytes .= \chr($value & 0x7F | 0x80);
-            $value = ($value >> 7) & (\PHP_INT_MAX >> 6); // a shift that brings in zeros
+            $value = ($value >> 7) & (\PHP_INT_MAX >> 6); // a logical shift
         }
 
         return $bytes . \chr($value);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PyRoadRunner;
 
-/** Bytes that are no protobuf message, or a part of one. */
+/** The bytes are not a complete protobuf message. */
 final class ProtobufException extends \UnexpectedValueException
 {
 }

@@ -13,10 +13,10 @@ use PyRoadRunner\Goridge\RelayException;
 use PyRoadRunner\Rpc\RpcException;
 
 /**
- * The server's log as PSR-3 has it. Needs the interfaces of psr/log (1, 2 or 3).
+ * A PSR-3 logger that writes to the server's log. Needs the interfaces of psr/log (1, 2 or 3).
  *
- * The server knows four levels: emergency, alert and critical become errors, notice becomes info, and the field
- * `severity` has the level that was asked for. Logging never throws: a line that the server can't take goes to stderr.
+ * The server has four levels: emergency, alert and critical become errors, notice becomes info, and the field
+ * `severity` has the original level. Logging never throws: a line that can't be sent to the server goes to stderr.
  */
 final class Psr3Logger implements LoggerInterface
 {
@@ -47,10 +47,10 @@ final class Psr3Logger implements LoggerInterface
 
     /**
      * @param mixed               $level   one of Psr\Log\LogLevel
-     * @param string|\Stringable  $message `{name}` stands for a value of the context
+     * @param string|\Stringable  $message `{name}` is replaced by a value of the context
      * @param array<string, mixed> $context
      *
-     * @throws InvalidArgumentException there is no such level
+     * @throws InvalidArgumentException the level is unknown
      */
     public function log($level, $message, array $context = []): void
     {
@@ -89,12 +89,12 @@ final class Psr3Logger implements LoggerInterface
                 \is_resource($value) => \get_debug_type($value),
                 default => (string) \json_encode($value, self::JSON),
             });
-        } catch (\Throwable $error) { // of the value's own __toString or jsonSerialize
+        } catch (\Throwable $error) { // from the value's __toString or jsonSerialize
             return \get_debug_type($value) . ' (' . \get_debug_type($error) . ')';
         }
     }
 
-    /** The server takes UTF-8 only; other bytes become U+FFFD. */
+    /** The server accepts UTF-8 only; other bytes become U+FFFD. */
     private static function utf8(string $text): string
     {
         return \preg_match('//u', $text) === 1

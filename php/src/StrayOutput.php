@@ -5,19 +5,19 @@ declare(strict_types=1);
 namespace PyRoadRunner;
 
 /**
- * Sends what the application prints (echo, var_dump, warnings) to stderr, where the server logs it.
+ * Sends the output of the application (echo, var_dump, warnings) to stderr, which the server logs.
  *
- * Over pipes stdout belongs to the frames: one stray byte there costs the worker its life.
+ * Over pipes, stdout carries the frames: after one stray byte there the server kills the worker.
  */
 final class StrayOutput
 {
-    /** Takes over from here on, and moves what waits in output buffers. Cheap when already in place. */
+    /** Redirects further output, and the content of output buffers. Cheap if already active. */
     public static function toStderr(): void
     {
         if (ob_get_level() > 0 && (ob_list_handlers()[0] ?? '') === self::class . '::write') {
             return;
         }
-        // Without a file for it PHP's error log is stderr: displayed there as well, each error would be there twice.
+        // Without `error_log`, PHP logs errors to stderr. Displaying them there as well would show each error twice.
         $logged = filter_var(ini_get('log_errors'), FILTER_VALIDATE_BOOL) && (string) ini_get('error_log') === '';
         ini_set('display_errors', $logged ? '0' : 'stderr');
         $early = '';
@@ -26,10 +26,10 @@ final class StrayOutput
             ob_end_clean();
         }
         self::write($early);
-        ob_start([self::class, 'write'], 1); // 1: handed over with every echo, not when a buffer is full
+        ob_start([self::class, 'write'], 1); // 1: flush at every echo, not when the buffer is full
     }
 
-    /** The output handler: nothing is left for stdout. */
+    /** The output handler: returns nothing for stdout. */
     public static function write(string $text): string
     {
         if ($text !== '') {

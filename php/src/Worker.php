@@ -10,14 +10,14 @@ use PyRoadRunner\Goridge\Relay;
 use PyRoadRunner\Goridge\RelayFactory;
 
 /**
- * The worker's side of the exchange: one request in, one answer out, one at a time.
+ * The worker's side of the exchange: receives one request, sends its response, one at a time.
  *
- * Answers the server's handshake and leaves on its stop frame from inside waitPayload(). Each payload is answered by
- * exactly one of respond(), error(), stop(), or by any number of stream() closed by respond() or endStream().
+ * waitPayload() also answers the server's handshake and returns null on its stop frame. Each payload needs exactly one
+ * call of respond(), error() or stop(), or any number of calls of stream() followed by respond() or endStream().
  */
 final class Worker
 {
-    /** Over pipes every fifth chunk is followed by one that asks for a PONG: the 6th, 11th, ... of a stream. */
+    /** Over pipes, the chunk after every fifth one requests a PONG: the 6th, 11th, ... of a stream. */
     private const PING_EVERY = 5;
 
     private int $codec = 0;
@@ -26,7 +26,7 @@ final class Worker
     private bool $awaitsAnswer = false;
     private bool $abandoned = false;
 
-    /** @var list<Frame> what came while a stream was running and is no word about it (the server's stop order) */
+    /** @var list<Frame> frames that arrived during a stream and do not concern it (the server's stop order) */
     private array $early = [];
 
     public function __construct(private readonly Relay $relay)
@@ -43,21 +43,21 @@ final class Worker
     }
 
     /**
-     * Waits for the next request; null when the server says stop or has gone: leave the loop and exit.
+     * Waits for the next request; null when the server stops the worker or has exited: leave the loop and exit.
      *
-     * @throws FrameException the server sent something that is no request
+     * @throws FrameException the server sent an invalid request
      */
     public function waitPayload(): ?Payload
     {
         if (\ob_get_level() === 0) {
-            StrayOutput::toStderr(); // the application closed every output buffer, ours too
+            StrayOutput::toStderr(); // the application may have closed all output buffers, also that of StrayOutput
         }
         while (($frame = \array_shift($this->early) ?? $this->relay->receive()) !== null) {
             if ($frame->flags & Frame::CONTROL) {
                 if (!$this->control($frame->payload)) {
                     return null;
                 }
-            } elseif (!($frame->stream & (Frame::STOP | Frame::PONG))) { // those came too late for their stream
+            } elseif (!($frame->stream & (Frame::STOP | Frame::PONG))) { // signals that arrive after their stream are ignored
                 $size = $frame->options[0] ?? 0;
                 if ($size > \strlen($frame->payload)) {
                     throw new FrameException("context of {$size} bytes is longer than its frame");
@@ -74,7 +74,7 @@ final class Worker
         return null;
     }
 
-    /** Answers, or sends the last frame of a stream. */
+    /** Sends the response, or the last frame of a stream. */
     public function respond(string $body, string $context = ''): void
     {
         if ($this->claimAnswer()) {
@@ -83,9 +83,9 @@ final class Worker
     }
 
     /**
-     * Sends one frame of an answer of many.
+     * Sends one frame of a streamed response.
      *
-     * @return bool false once the server wants no more of it (its client has gone): the stream is closed already, stop
+     * @return bool false if the server has ended the stream (the client disconnected): the stream is then closed; stop
      *              producing
      */
     public function stream(string $body, string $context = ''): bool
@@ -94,7 +94,7 @@ final class Worker
             return false;
         }
         if (!$this->awaitsAnswer) {
-            throw new \LogicException('no request is waiting for an answer');
+            throw new \LogicException('no request waits for a response');
         }
         $bits = Frame::STREAM;
         if ($this->chunks > 0 && $this->chunks % self::PING_EVERY === 0 && !$this->awaitsPong && $this->relay->wantsPing()) {
@@ -107,15 +107,15 @@ final class Worker
         return true;
     }
 
-    /** Closes a stream. Without a chunk before it this is an empty answer. */
+    /** Closes a stream. Without a chunk before it, this is an empty response. */
     public function endStream(): void
     {
         $this->respond('');
     }
 
     /**
-     * Answers that the request failed; the worker lives on. In the middle of a stream the server cuts the client's
-     * connection and replaces the worker. When nothing waits for an answer, the text goes to stderr.
+     * Reports that the request failed; the worker keeps running. Within a stream, the server closes the client's
+     * connection and replaces the worker. If no request waits for a response, the text goes to stderr.
      */
     public function error(string $text): void
     {
@@ -128,13 +128,13 @@ final class Worker
         $this->relay->send(Frame::encode(Frame::ERROR, $text));
     }
 
-    /** Hands the request back unanswered and asks to be replaced: another worker gets it. */
+    /** Returns the request without a response and asks to be replaced: another worker gets the request. */
     public function stop(): void
     {
         $this->respond('', '{"stop":true}');
     }
 
-    /** Whether this was answered: false when the process is to end. */
+    /** Handles a control frame; false if the process must exit. */
     private function control(string $payload): bool
     {
         $order = \json_decode($payload, true);
@@ -149,14 +149,14 @@ final class Worker
         return true;
     }
 
-    /** Takes the right to send the last frame; false when the server wants no answer any more. */
+    /** Claims the right to send the last frame; false if the server no longer expects a response. */
     private function claimAnswer(): bool
     {
         if ($this->abandoned) {
             return false;
         }
         if (!$this->awaitsAnswer) {
-            throw new \LogicException('no request is waiting for an answer');
+            throw new \LogicException('no request waits for a response');
         }
         $this->awaitsAnswer = false;
 
@@ -164,10 +164,10 @@ final class Worker
     }
 
     /**
-     * Reads what the server says about a running stream; on STOP closes it with an empty frame.
+     * Reads the server's frames about a running stream; on STOP closes it with an empty frame.
      *
-     * RoadRunner's own client looks at its pipe only while a PONG is due; looking before every chunk costs one poll and
-     * notices a client that has gone within one chunk.
+     * RoadRunner's own client reads its pipe only while a PONG is due. Checking before every chunk costs one poll and
+     * detects a disconnected client within one chunk.
      */
     private function isStopped(): bool
     {

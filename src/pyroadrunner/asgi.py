@@ -1,4 +1,4 @@
-"""The words of ASGI 3, as types. Pure."""
+"""The types of ASGI 3. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# A key of the scope: ``dict[str, str]`` that a middleware hands to the worker as request attributes.
+# A key of the scope: ``dict[str, str]`` that a middleware passes to the worker as request attributes.
 ATTRIBUTES = "pyroadrunner.attributes"
-# A key of the scope, there when ``client`` is not whom the connection is with: the other end, as ``client`` has it;
-# ``None`` = it can't be watched.
+# A key of the scope, set if ``client`` is not the peer of the connection: the peer, in the form of ``client``; ``None``
+# = its disconnect can't be detected.
 PEER = "pyroadrunner.peer"
-# Keys of the scope, set by a middleware that knows: the request's id and that of its trace (32 hexadecimal digits), as
-# ``str``. The request log shows them.
+# Keys of the scope, set by a middleware: the ids of the request and of its trace (32 hexadecimal digits), as ``str``.
+# The request log shows them.
 REQUEST_ID = "pyroadrunner.request_id"
 TRACE_ID = "pyroadrunner.trace_id"

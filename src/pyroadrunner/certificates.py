@@ -1,7 +1,7 @@
-"""Files of TLS, looked at before they are used: what is wrong with which of them. The one judgement that ``rr serve``,
-``rr config check`` and ``rr doctor`` share, for HTTPS, HTTP/3, ACME and Redis.
+"""Check TLS files before they are used and report what is wrong with each. ``rr serve``, ``rr config check`` and
+``rr doctor`` share this check, for HTTPS, HTTP/3, ACME and Redis.
 
-Reads files and knows nothing of listeners, connections or the config.
+Reads files; independent of listeners, connections and the config.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _KEY = b"PRIVATE KEY-----"
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
-_DER = b"\x30\x82"  # how a certificate or key begins that is not PEM: a sequence with a length of two bytes
+_DER = b"\x30\x82"  # the beginning of a certificate or key in DER: a sequence with a length of two bytes
 _SEQUENCE, _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x30, 0x17, 0x18, 0xA0
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a file.
+    """A problem with a file.
 
     Attributes:
-        key: what the config calls it: ``cert``, ``key`` or ``root_ca``.
-        message: in words, the file named.
-        fatal: TLS can't be spoken with it; else it is a warning.
+        key: the file's config key: ``cert``, ``key`` or ``root_ca``.
+        message: a description that names the file.
+        fatal: TLS does not work with the file; otherwise a warning.
     """
 
     key: str
@@ -35,13 +35,13 @@ class Problem:
 
 
 def look_at(*, cert: str = "", key: str = "", root_ca: str = "", now: datetime | None = None) -> list[Problem]:
-    """What is wrong with these files; nothing when TLS can be spoken with them and will be trusted for its time.
+    """The problems of these files; empty if TLS works with them and the certificate is valid now.
 
     Args:
-        cert: path of a certificate and its chain; empty = there is none. So for the others.
+        cert: path of a certificate and its chain; empty = none, also for the other files.
         key: path of its private key.
-        root_ca: path of certificates that others are verified against.
-        now: for the time of the certificate; ``None`` = the clock.
+        root_ca: path of certificates that peers are verified against.
+        now: the time to check the certificate against; ``None`` = the clock.
     """
     found: list[Problem] = []
     data = {what: _read(what, path, found) for what, path in (("key", key), ("cert", cert), ("root_ca", root_ca))}
@@ -69,7 +69,7 @@ def _read(what: str, path: str, found: list[Problem]) -> bytes | None:
             return file.read()
     except FileNotFoundError:
         where = "" if os.path.isabs(path) else f" (looked in {os.getcwd()})"
-        found.append(Problem(what, f"{what} file '{path}' does not exists{where}"))  # as RoadRunner words it
+        found.append(Problem(what, f"{what} file '{path}' does not exists{where}"))  # RoadRunner's wording
     except IsADirectoryError:
         found.append(Problem(what, f"{what} file '{path}' is a folder"))
     except PermissionError:
@@ -89,7 +89,7 @@ def _key_problems(path: str, data: bytes) -> Iterator[Problem]:
 
 
 def _certificate_problems(what: str, path: str, data: bytes) -> Iterator[Problem]:
-    import ssl  # only where it is used: a server without TLS starts without it
+    import ssl  # imported late: a server without TLS starts faster
 
     if not _CERTIFICATE.search(data):
         other = "a private key" if _KEY in data else ""
@@ -120,7 +120,7 @@ def _pair_problems(cert: str, key: str, data: bytes) -> Iterator[Problem]:
         context.load_cert_chain(cert, key, password=_refuse_password)
     except (OSError, ValueError) as wrong:  # an SSLError is an OSError
         if getattr(wrong, "reason", None) in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
-            yield Problem("key", f"the key '{key}' is not that of the certificate '{cert}'")
+            yield Problem("key", f"the key '{key}' does not match the certificate '{cert}'")
         elif "EE_KEY_TOO_SMALL" in str(wrong) or "CA_MD_TOO_WEAK" in str(wrong):
             yield Problem("cert", f"cert file '{cert}' is refused by this machine's OpenSSL: {_reason(wrong)}")
         else:
@@ -152,9 +152,9 @@ def _time_problems(path: str, data: bytes, now: datetime) -> Iterator[Problem]:
 
 
 def validity(der: bytes) -> tuple[datetime, datetime] | None:
-    """The first and the last moment of a certificate; ``None`` when it can't be read. (RFC 5280, section 4.1)
+    """The start and end of a certificate's validity; ``None`` if it can't be parsed. (RFC 5280, section 4.1)
 
-    By hand, since the standard library tells them only of a peer's certificate.
+    Parsed by hand, since the standard library reports them only for a peer's certificate.
     """
     try:
         return _validity(der)
@@ -198,7 +198,7 @@ def _content(der: bytes, at: int) -> tuple[int, int]:
 def _time(der: bytes, at: int) -> datetime:
     begin, size = _content(der, at)
     text = der[begin : begin + size].decode("ascii")
-    if der[at] == _UTC_TIME:  # RFC 5280: years from 50 are of the last century
+    if der[at] == _UTC_TIME:  # RFC 5280: years from 50 on are of the last century
         text = ("19" if text >= "50" else "20") + text
     elif der[at] != _GENERALIZED_TIME:
         raise ValueError("no time")

@@ -74,54 +74,54 @@ from pyroadrunner.workers.stats import BOUNDS, PoolStats
 class Plugin(Protocol):
     """One section of ``.rr.yaml``, alive between ``start`` and ``stop``. Every plugin inherits it.
 
-    Plugins start after those they were given in their constructor; among the free ones a higher class attribute
-    ``weight: int`` (RoadRunner's word; absent = 0) goes first. They stop in reverse."""
+    A plugin starts after the plugins that its constructor received. Where that leaves the order open, a higher class
+    attribute ``weight: int`` (RoadRunner's word; default 0) starts first. Plugins stop in reverse order."""
 
     name: str
 
     @abstractmethod
     async def start(self) -> None:
-        """Return once ready. Raise :class:`pyroadrunner.errors.RoadRunnerError` to refuse in words: `rr serve` then
-        stops what was started, prints the text and exits 1."""
+        """Start; return when ready. To refuse, raise :class:`pyroadrunner.errors.RoadRunnerError` with a clear message:
+        `rr serve` then stops the started plugins, prints the message and exits with code 1."""
 
     @abstractmethod
     async def stop(self, grace: float) -> None:
-        """Stop taking work, finish what runs within ``grace`` seconds, let go of everything. Never raises for a
-        peer's fault."""
+        """Accept no more work, finish running work within ``grace`` seconds, release all resources. Errors of a peer
+        must not raise."""
 
 
 class HasTask(Protocol):
-    """A plugin with work of its own between ``start`` and ``stop``."""
+    """A plugin with a background task between ``start`` and ``stop``."""
 
     @abstractmethod
     async def run(self) -> None:
-        """Work until :meth:`Plugin.stop` is called, then return. Started after every plugin has started; an exception
-        ends the whole server: an ordered stop, the text on stderr, exit code 1."""
+        """Work until :meth:`Plugin.stop` is called, then return. Called after every plugin has started. An exception
+        stops the whole server in order, with the text on stderr and exit code 1."""
 
 
 class HasPools(Protocol):
-    """A plugin whose work is done by workers; ``informer`` lists them, ``resetter`` resets them."""
+    """A plugin with pools of workers; ``informer`` lists the workers, ``resetter`` resets them."""
 
     name: str
 
     @abstractmethod
     def pools(self) -> Mapping[str, WorkerPool]:
-        """Its pools by name; the first is the default one."""
+        """Its pools by name; the first is the default pool."""
 
 
 class HasProcesses(Protocol):
-    """A plugin whose processes are its own and no pool's: they are listed and restarted like workers, but nobody adds
-    or removes one."""
+    """A plugin with its own processes outside a pool: ``informer`` lists and ``resetter`` restarts them like workers,
+    but their number is fixed."""
 
     name: str
 
     @abstractmethod
     async def workers(self) -> list[WorkerInfo]:
-        """Those that run now."""
+        """The running processes."""
 
     @abstractmethod
     async def reset(self) -> None:
-        """Restart all. What can't be started again is told by an error, once the others were."""
+        """Restart all processes. If some fail to start, raise an error after the others were restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +129,13 @@ class RpcMethod:
     """One method of a plugin's RPC service, called as ``<plugin name>.<Method>``.
 
     Attributes:
-        call: gets the decoded argument, returns what is encoded as the answer: an async function, or a plain one that
-            answers at once (it is called without a task, at half the cost). A
+        call: receives the decoded argument and returns the reply to encode: an async function, or a plain function that
+            returns immediately (called without a task, at half the cost). A
             :class:`~pyroadrunner.errors.RoadRunnerError` becomes an error frame with its text.
         argument: type (msgspec) of the argument for JSON and msgpack. An empty body gives ``argument()``.
-        message: protobuf class of the request where the method is protobuf-typed, else ``None``; then ``argument`` is
-            not used: every codec is decoded into the message.
-        cancel_on_disconnect: whether a call that runs is cancelled when its client hangs up; others run to their end.
+        message: protobuf class of the request if the method is protobuf-typed, otherwise ``None``. With it,
+            ``argument`` is not used: every codec is decoded into the message.
+        cancel_on_disconnect: whether a running call is cancelled when its client disconnects; otherwise it completes.
     """
 
     call: Callable[[Any], Any]
@@ -145,17 +145,17 @@ class RpcMethod:
 
 
 class HasRpc(Protocol):
-    """A plugin that answers RPC calls."""
+    """A plugin with RPC methods."""
 
     name: str
 
     @abstractmethod
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        """Method name (without the service prefix) to its handler; read once, with the first call."""
+        """Maps each method name (without the service prefix) to its handler; read once, with the first call."""
 
 
 class HasMetrics(Protocol):
-    """A plugin with figures of its own; ``metrics`` asks for them when it is scraped."""
+    """A plugin with metrics; ``metrics`` requests them at each scrape."""
 
     name: str
 
@@ -164,21 +164,21 @@ class HasMetrics(Protocol):
 
 
 class HasStatus(Protocol):
-    """A plugin that ``status`` asks how it is. Both answers are cheap: probes come every second."""
+    """A plugin with health checks for ``status``. Both checks must be cheap: probes come every second."""
 
     name: str
 
     @abstractmethod
     async def healthy(self) -> bool:
-        """Whether it works: at least one worker serves (ready or working)."""
+        """Whether the plugin works: at least one worker serves (ready or working)."""
 
     @abstractmethod
     async def ready(self) -> bool:
-        """Whether it takes more work right now: at least one worker is free."""
+        """Whether the plugin accepts more work now: at least one worker is free."""
 
 
 class Span(Protocol):
-    """One piece of work in a trace, from its making to :meth:`end`. Cheap where the trace is not recorded."""
+    """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
     @property
     def trace_id(self) -> str:
@@ -186,55 +186,54 @@ class Span(Protocol):
 
     @property
     def recording(self) -> bool:
-        """Whether what is told to it will be seen by anybody."""
+        """Whether the span is recorded."""
 
     def child(self, name: str) -> Span:
-        """A span for what is done inside."""
+        """Begin a child span."""
 
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """What tells a peer to go on with this trace; names in lower case, all of
+        """Headers that make a peer continue this trace; names in lower case, all of
         :attr:`Tracing.propagated_headers`."""
 
     def set_attributes(self, attributes: Mapping[str, str | int]) -> None:
         """Set attributes."""
 
     def event(self, name: str, attributes: Mapping[str, str | int]) -> None:
-        """Something has happened now."""
+        """Add an event with the current time."""
 
     def fail(self, why: str = "") -> None:
-        """The status is Error."""
+        """Set the status to Error."""
 
     def end(self) -> None:
-        """The work is over. Nothing may be told to it afterwards."""
+        """End the span. It must not be used afterwards."""
 
 
 class Tracing(Protocol):
-    """A plugin that traces what others do. Its calls do no I/O."""
+    """A plugin that records traces for other plugins. Its methods do no I/O."""
 
     @abstractmethod
     def begin_trace(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
     ) -> Span:
-        """The span of a request that has come in.
+        """Begin the span of an incoming request.
 
         Args:
-            headers: of the request, names in lower case: they may say which trace it belongs to.
+            headers: of the request, names in lower case; they may name the trace to continue.
         """
 
     @property
     @abstractmethod
     def propagated_headers(self) -> Collection[bytes]:
-        """Names of headers that carry a trace; those of a client are to be taken out where :meth:`Span.headers` are put
-        in."""
+        """Names of headers that carry a trace; remove the client's before you add :meth:`Span.headers`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedReload:
-    """A change of the config that is ready to be taken over: all that can fail has been done.
+    """A prepared change of the config: everything that can fail has been done.
 
     Attributes:
-        apply: takes it over, at once; must not fail.
-        discard: lets go of what was made for it; called in place of ``apply`` when another plugin refuses.
+        apply: applies the change immediately; must not fail.
+        discard: releases the prepared resources; called instead of ``apply`` if another plugin refuses.
     """
 
     apply: Callable[[], None]
@@ -242,43 +241,43 @@ class PreparedReload:
 
 
 class HasConnections(Protocol):
-    """A plugin with connections that outlive a request. When another process of ours has taken over the addresses
-    (SIGUSR2), each is to be closed in good order before the stop: an idle one that is simply closed may lose the
-    request that is on its way."""
+    """A plugin with persistent connections. When another process has taken over the addresses (SIGUSR2), the plugin
+    must close each connection gracefully before the stop: simply closing an idle connection may lose a request in
+    flight."""
 
     @abstractmethod
     def close_after_response(self) -> None:
-        """Close connections as they come to rest; go on serving until ``stop``."""
+        """Close each connection after its current or next response; keep serving until ``stop``."""
 
 
 class HasStopHook(Protocol):
-    """A plugin that wants to know when the stop of the server begins, long before its own turn."""
+    """A plugin that is notified when the stop of the server begins, long before its own ``stop``."""
 
     @abstractmethod
     def on_stopping(self) -> None:
-        """The first plugin is about to be stopped. Must not fail."""
+        """Called before the first plugin is stopped. Must not fail."""
 
 
 class Reloadable(Protocol):
-    """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
+    """A plugin that can apply parts of a changed config while it runs (``rr reload``, SIGHUP)."""
 
     name: str
 
     @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
-        """Keys of its section that it can take over: ``pool.num_workers``; a key covers those below it, and the empty
-        key the whole section. A change of any other is refused: it needs a restart."""
+        """Keys of its section that it can apply: ``pool.num_workers``. A key covers those below it, and the empty key
+        the whole section. A change of any other key is refused: it needs a restart."""
 
     @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
-        """Get ready for a changed config; nothing changes yet.
+        """Prepare for a changed config without changing anything yet.
 
         Args:
-            section: its typed section, where only live keys differ from the one it runs with.
-            whole: the whole config as it will be, as from :class:`RunningConfig`.
+            section: its new typed section; only reloadable keys differ from the current one.
+            whole: the whole new config, in the form of :class:`RunningConfig`.
 
         Raises:
-            pyroadrunner.errors.RoadRunnerError: it can't be taken over; nothing of the reload happens then.
+            pyroadrunner.errors.RoadRunnerError: the change can't be applied; the whole reload is then discarded.
         """
 
 
@@ -287,23 +286,23 @@ class HasCertificates(Protocol):
 
     @abstractmethod
     async def reload_certificates(self) -> None:
-        """Look at the files of its certificates now (``rr reload``, SIGHUP), and serve new connections with what has
-        changed. Never raises: a file that is not good is logged, and the old certificate stays."""
+        """Check the certificate files now (``rr reload``, SIGHUP), and use changed certificates for new connections.
+        Never raises: invalid files are logged, and the old certificate stays in use."""
 
 
 class EffectiveConfig(Protocol):
-    """The configuration the server runs with: for those who show it (``rpc.Config``), and for those whose settings
-    stand in more than one section."""
+    """The current configuration of the server: for plugins that show it (``rpc.Config``), and for plugins with settings
+    in more than one section."""
 
     def as_dict(self) -> dict[str, Any]: ...
 
     def section(self, name: str) -> msgspec.Struct | None:
-        """A checked section; one without a model only where another's model has named it (``elsewhere``, see
-        ``config/check.py``). ``None`` when it is absent."""
+        """A checked section; ``None`` if it is absent. A section without a model is checked only if the model of
+        another section names it (``elsewhere``, see ``config/check.py``)."""
 
     @property
     def experimental(self) -> bool:
-        """Whether ``-e`` was given: what is not ready for everybody may run."""
+        """Whether ``-e`` was given: experimental features are enabled."""
 
 
 __all__ = [

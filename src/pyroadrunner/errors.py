@@ -1,9 +1,9 @@
-"""The one root of every error this package raises on purpose.
+"""The root of every error that this package raises on purpose.
 
-Each layer keeps its own small family beside its code (``goridge.errors``, ``workers.errors``, ...); all of them descend
-from :class:`RoadRunnerError`, so a caller can tell "the server says no" from a bug.
+Each layer defines its own errors beside its code (``goridge.errors``, ``workers.errors``, ...). All of them inherit
+from :class:`RoadRunnerError`, so a caller can tell a refusal of the server from a bug.
 """
 
 
 class RoadRunnerError(Exception):
-    """Something the server refuses or could not do, said in words a user can act on."""
+    """The server refuses or can't do something; the message tells the user what to do."""

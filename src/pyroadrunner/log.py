@@ -1,7 +1,7 @@
-"""How every module logs: a channel name, a message, and fields.
+"""Logging for all modules: a channel name, a message, and fields.
 
-The channels are RoadRunner's (``server``, ``http``, ``rpc``, ...). Where a line goes and how it looks is the ``logs``
-plugin's business: it installs a handler on the ``rr`` logger of the standard library. Until then nothing is written.
+The channels are RoadRunner's (``server``, ``http``, ``rpc``, ...). The ``logs`` plugin decides the output and format:
+it installs a handler on the ``rr`` logger of the standard library. Until then nothing is written.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-ROOT = "rr"  # all channels live below this stdlib logger, so that "http" never collides with a library's own logger
+ROOT = "rr"  # all channels are below this stdlib logger, so that "http" never collides with a library's logger
 
 logging.getLogger(ROOT).addHandler(logging.NullHandler())
 logging.getLogger(ROOT).propagate = False
@@ -18,8 +18,8 @@ logging.getLogger(ROOT).propagate = False
 class Log:
     """A channel of the server's log. Cheap when the level is off: one comparison, no formatting.
 
-    ``fields`` are kept on the record as ``record.fields`` (``dict[str, Any]``, JSON-able values; ``float`` seconds for
-    durations, :class:`datetime.datetime` for times) and drawn by the handler in the order given.
+    ``fields`` are stored on the record as ``record.fields`` (``dict[str, Any]`` with JSON-able values; ``float``
+    seconds for durations, :class:`datetime.datetime` for times). The handler prints them in the given order.
     """
 
     __slots__ = ("_logger", "name")
@@ -48,12 +48,12 @@ class Log:
             self._write(logging.ERROR, message, fields)
 
     def write(self, level: int, message: str, fields: dict[str, Any]) -> None:
-        """A line of a ``logging`` level, with fields whose names are somebody else's: any text."""
+        """Write a line of a ``logging`` level. The names of the fields may be any text."""
         if self._logger.isEnabledFor(level):
             self._write(level, message, fields)
 
     def enabled_for(self, level: int) -> bool:
-        """Whether a line of this ``logging`` level would be written: ask before building costly fields."""
+        """Whether a line of this ``logging`` level would be written. Check it before building costly fields."""
         return self._logger.isEnabledFor(level)
 
     def _write(self, level: int, message: str, fields: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A metric and its samples: what plugins tell ``metrics``. Plugins import both from ``contracts``. Pure."""
+"""A metric and its samples, as plugins report them to ``metrics``. Plugins import both from ``contracts``. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Sample(NamedTuple):
 
     Attributes:
         labels: by name.
-        value: what is shown.
-        suffix: put behind the family's name: ``_bucket``, ``_sum``, ``_count`` of a histogram; else empty.
+        value: the exposed number.
+        suffix: appended to the family's name: ``_bucket``, ``_sum``, ``_count`` for a histogram; otherwise empty.
     """
 
     labels: Mapping[str, str]
@@ -23,13 +23,13 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """A metric with all its samples, as it is at this moment.
+    """A metric with the current value of all its samples.
 
     Attributes:
-        name: as it is exposed, ``rr_http_total_workers``; nothing is added to it.
-        kind: Prometheus' word for it: ``gauge``, ``counter``, ``histogram``, ``summary``.
-        help: one line.
-        samples: in the order in which they are shown.
+        name: the full exposed name: ``rr_http_total_workers``.
+        kind: Prometheus' type: ``gauge``, ``counter``, ``histogram``, ``summary``.
+        help: a one-line description.
+        samples: in the order in which they are exposed.
     """
 
     name: str

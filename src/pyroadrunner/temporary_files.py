@@ -1,6 +1,6 @@
-"""Temporary files of this process, for an exit without a clean-up: who makes one deletes it, in nearly every case.
+"""Temporary files of this process, to delete at an exit without clean-up. Normally their creator deletes them.
 
-One list for the process, as it ends as a whole. Adding and discarding are safe from any thread.
+One list for the whole process. Adding and discarding are safe from any thread.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ _paths: set[str] = set()
 
 
 def add(path: str) -> None:
-    """A file or folder that is there until :func:`discard`."""
+    """Add a file or folder; it stays listed until :func:`discard`."""
     _paths.add(path)
 
 
 def discard(path: str) -> None:
-    """It has been deleted, or is not ours any more. Idempotent."""
+    """Forget a path that was deleted or now belongs to another process. Idempotent."""
     _paths.discard(path)
 
 
 def delete_all() -> None:
-    """Delete what is left. Waits for nothing, never raises: the process ends right afterwards."""
+    """Delete all listed paths. Does not wait and never raises: the process exits right afterwards."""
     for path in list(_paths):
         try:
             os.unlink(path)
-        except (IsADirectoryError, PermissionError):  # macOS answers the second for a folder
+        except (IsADirectoryError, PermissionError):  # macOS raises the second for a folder
             shutil.rmtree(path, ignore_errors=True)
-        except OSError:  # moved by a worker, or the folder has gone
+        except OSError:  # moved by a worker, or its folder was removed
             pass
         _paths.discard(path)

@@ -227,7 +227,8 @@ def test_a_port_in_use_ends_the_start_with_an_error_message_before_any_worker_bo
 
 
 @pytest.mark.parametrize(
-    ("http", "text"), [("{pool: {}}", "set http.address"), ('{address: "8080"}', "http.address: `8080` is no address")]
+    ("http", "text"),
+    [("{pool: {}}", "set http.address"), ('{address: "8080"}', "http.address: `8080` is not a valid address")],
 )
 def test_an_invalid_address_ends_the_start_with_an_error_message(tmp_path: Path, http: str, text: str) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nserver: {{command: "true"}}\nhttp: {http}\n')

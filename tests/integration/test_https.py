@@ -186,7 +186,7 @@ def test_a_running_request_and_an_idle_connection_survive_the_change(tmp_path: P
 def test_a_bad_certificate_changes_nothing_and_a_later_good_one_does(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         site.identity.cert.write_bytes(b"garbage")
-        site.wait_for("the certificate can't be loaded; the old one stays in use")
+        site.wait_for("the new certificate can't be loaded; the old one stays in use")
         assert site.ask()["method"] == "GET"
         site.identity.replace_by(site.authority.server("second"))
         site.wait_for("certificate loaded")

@@ -208,7 +208,7 @@ def test_a_sentinel_that_hangs_is_asked_once_and_does_not_hold_up(tmp_path: Path
 
 def test_settings_that_make_no_sense_stop_the_start(tmp_path: Path) -> None:
     for config, text in (
-        ({"addrs": "localhost:redis"}, "'localhost:redis' is no address; write host:port"),
+        ({"addrs": "localhost:redis"}, "'localhost:redis' is not a valid address; write host:port"),
         ({"addrs": ["127.0.0.1:1", "127.0.0.1:2"], "db": 4}, "a cluster has only the database 0, not 4"),
     ):
         server = Server(tmp_path, {"kv": {"far": {"driver": "redis", "config": config}}})

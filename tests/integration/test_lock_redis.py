@@ -81,19 +81,19 @@ def test_who_waits_goes_on_waiting_when_redis_is_started_again(tmp_path: Path) -
             waiting = asyncio.create_task(LockClient(second).call("Lock", "x", "patient", wait=LONG))
             await client.until_waiting("x", ["patient"])
             redis.program.kill()
-            await asyncio.to_thread(other.wait_for, "redis is away")
+            await asyncio.to_thread(other.wait_for, "redis is unreachable; retrying")
             with pytest.raises(CallFailed, match=r"dial tcp 127\.0\.0\.1:\d+: connect|the connection was lost"):
                 await client.call("Exists", "x", "*")
             redis.program.start()
             assert await waiting
-            await asyncio.to_thread(other.wait_for, "redis is back")
+            await asyncio.to_thread(other.wait_for, "redis is reachable again")
             (holder,) = (await client.view("x"))["holders"]
             assert holder["id"] == "patient"
             assert holder["token"] > before, "a fencing token grows even when Redis has forgotten all"
 
     with redis_server(tmp_path) as redis, servers(tmp_path, redis, max_retries=-1) as (one, other):
         asyncio.run(scene(one, other, redis))
-        assert other.stderr.count("redis is away") == 1
+        assert other.stderr.count("redis is unreachable") == 1
 
 
 def test_who_waits_in_vain_is_told_that_nobody_knows(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_connection_over_the_limit_waits_until_another_closes(tmp_path: Path) 
     with server(tmp_path, "ulimit -n 130") as running, connected(running, 66) as clients:
         *served, late, _ = clients
         assert all(answered(client) for client in served)
-        running.wait_for("no more connections are taken until some are closed")
+        running.wait_for("connection limit reached; new connections wait in the backlog")
         late.sendall(GET)
         served[0].close()
         assert late.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
@@ -59,6 +59,6 @@ def test_an_engine_that_failed_starts_again(tmp_path: Path) -> None:
     """With so few descriptors that even the minimum number of connections does not fit."""
     with server(tmp_path, "ulimit -n 64") as running:
         with connected(running, 60):
-            running.wait_for("the HTTP server has failed and its connections are lost; it starts again")
+            running.wait_for("the HTTP server failed and lost its connections; restarting it")
         with connected(running, 1) as [client]:
             assert answered(client)

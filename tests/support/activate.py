@@ -1,8 +1,8 @@
-"""Does what systemd does for a service with a socket unit: opens sockets and runs a command with them.
+"""Acts like systemd for a service with a socket unit: opens sockets and runs a command with them.
 
     python activate.py NAME=127.0.0.1:8080 NAME=/run/rr.sock -- COMMAND...
 
-The sockets are opened anew here, so what a test wants to know of them it learns by connecting.
+The sockets are opened in this process, so a test can only examine them by connecting.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
         name, _, where = one.partition("=")
         names.append(name)
         opened.append(_listen(where))
-    # Far away first, since the numbers from 3 on may be taken by what was just opened.
+    # First to high numbers, since the new sockets may use the numbers from 3 on.
     far = [os.dup2(sock.fileno(), 100 + place) for place, sock in enumerate(opened)]
     for place, fd in enumerate(far):
         os.dup2(fd, FIRST + place)

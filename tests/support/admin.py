@@ -1,4 +1,4 @@
-"""A client of the small HTTP endpoints that sees bytes."""
+"""A client of the admin HTTP endpoints that works with raw bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.net.address import Address, TcpAddress
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names in lower case."""
+    """A response; header names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -38,14 +38,14 @@ class Browser:
         return await self.answer(head=method == "HEAD")
 
     async def answer(self, *, head: bool = False) -> Answer:
-        """The next answer; an ``IncompleteReadError`` when the server has closed the connection."""
+        """The next response; an ``IncompleteReadError`` if the server has closed the connection."""
         lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:-2])}
         body = b"" if head else await self.reader.readexactly(int(headers["content-length"]))
         return Answer(int(lines[0].split(" ")[1]), headers, body)
 
     async def closed(self) -> bool:
-        """Wait for the end of the connection; whether it came with nothing before it."""
+        """Wait until the server closes the connection. Return whether it sent no more data."""
         try:
             return await self.reader.read() == b""
         except ConnectionError:
@@ -57,7 +57,7 @@ class Browser:
 
 @asynccontextmanager
 async def browser_of(address: Address) -> AsyncIterator[Browser]:
-    """A client connected to where an endpoint listens."""
+    """A client connected to an endpoint."""
     if isinstance(address, TcpAddress):
         browser = Browser(*await asyncio.open_connection(address.to_connect().host, address.port))
     else:
@@ -69,6 +69,6 @@ async def browser_of(address: Address) -> AsyncIterator[Browser]:
 
 
 async def get(address: Address, target: str = "/", *, method: str = "GET") -> Answer:
-    """One request on a connection of its own."""
+    """One request on its own connection."""
     async with browser_of(address) as browser:
         return await browser.get(target, method=method)

@@ -1,4 +1,4 @@
-"""Both ends of the http plugin's application, scripted: a pool that answers as told, a client that records."""
+"""Both ends of the http plugin's application: a pool with scripted responses, and a client that records."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def head(status: int = 200, **headers: str | list[str]) -> bytes:
 
 
 def reply(context: bytes = b"", body: bytes = b"", codec: int = JSON) -> Reply:
-    """A whole answer."""
+    """A complete response."""
     return Reply(context, body, codec)
 
 
 class ScriptedStream:
-    """The frames after the first: chunks, or an error in their place."""
+    """The frames after the first: chunks, or an error instead."""
 
     def __init__(self, frames: Iterable[Chunk | Exception]) -> None:
         self._frames = list(frames)
@@ -61,7 +61,7 @@ class ScriptedStream:
 
 
 def streamed(*frames: tuple[bytes, bytes] | Exception) -> Reply:
-    """A streamed answer: (context, body) of each frame; an exception where the worker fails."""
+    """A streamed response: (context, body) of each frame; an exception where the worker fails."""
     chunks = [frame if isinstance(frame, Exception) else Chunk(*frame, JSON) for frame in frames]
     first = chunks[0]
     assert isinstance(first, Chunk)
@@ -69,7 +69,7 @@ def streamed(*frames: tuple[bytes, bytes] | Exception) -> Reply:
 
 
 class ScriptedPool(UnusedPool):
-    """Gives the same answer to every request, or raises it, and keeps what it was asked."""
+    """Returns the same response to every request, or raises it, and keeps the requests."""
 
     name = "http"
 
@@ -112,7 +112,7 @@ def http_scope(
     extensions: Iterable[str] = (),
     **changes: Any,
 ) -> Scope:
-    """An ASGI scope as an HTTP/1.1 server makes it."""
+    """An ASGI scope like that of an HTTP/1.1 server."""
     path, _, query = target.partition("?")
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return {
@@ -132,18 +132,18 @@ def http_scope(
 
 
 class Exchange:
-    """One request to an ASGI application, and everything it sent.
+    """One request to an ASGI application, and the messages of the application.
 
     Attributes:
-        messages: as they were sent.
-        received: how often the application asked for more of the request.
+        messages: in the order sent.
+        received: how often the application called ``receive``.
     """
 
     def __init__(self, scope: Scope, body: Sequence[bytes] = (), *, gone: bool = False) -> None:
         """
         Args:
             body: the pieces of the request's body.
-            gone: whether the client leaves after the last piece instead of ending the body.
+            gone: whether the client disconnects after the last piece instead of ending the body.
         """
         self.scope = scope
         self.messages: list[Message] = []
@@ -162,7 +162,7 @@ class Exchange:
         self.messages.append(message)
 
     def run(self, app: ASGIApp) -> Exchange:
-        """Run the application on a loop of its own."""
+        """Run the application on a new event loop."""
 
         async def main() -> None:
             await app(self.scope, self.receive, self.send)
@@ -172,7 +172,7 @@ class Exchange:
 
     @property
     def status(self) -> int | None:
-        """Status sent, ``None`` if there was no answer."""
+        """The status sent; ``None`` without a response."""
         return self.messages[0]["status"] if self.messages else None
 
     @property
@@ -185,7 +185,7 @@ class Exchange:
 
     @property
     def ended(self) -> bool:
-        """Whether the answer was brought to its end."""
+        """Whether the response is complete."""
         return any(
             message["type"] == "http.response.body" and not message.get("more_body") for message in self.messages
         )

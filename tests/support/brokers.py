@@ -1,6 +1,6 @@
-"""Brokers that all tests of a run share: started by the first test that needs one, ended with the run.
+"""Brokers that all tests of a run share: started by the first test that needs one, stopped at the end of the run.
 
-For what takes long to start and keeps its users apart (databases, virtual hosts, namespaces, prefixes):
+For brokers that start slowly and isolate their users (databases, virtual hosts, namespaces, prefixes):
 
     @contextmanager
     def rabbitmq(folder: Path) -> Iterator[dict[str, Any]]:
@@ -11,11 +11,11 @@ For what takes long to start and keeps its users apart (databases, virtual hosts
     def rabbitmq_port(brokers: Brokers) -> int:
         return brokers.use("rabbitmq", rabbitmq)["port"]
 
-pytest-xdist runs the tests in several processes, and each has session fixtures of its own. Theory of operation: the
-processes of a run have one folder in common. The first process to need a broker starts it and writes down what its
-context manager yields; the others read that. Each user holds a shared lock on ``NAME.users``; the process that has
-started the broker ends it when it gets the exclusive lock. A process that dies loses its locks and does not block the
-others. A test that stops, hangs or reconfigures its broker needs one of its own.
+pytest-xdist runs the tests in several processes, each with its own session fixtures. Theory of operation: the processes
+of a run share one folder. The first process that needs a broker starts it and writes the value of its context manager
+to a file; the others read it. Each user holds a shared lock on ``NAME.users``; the process that started the broker
+stops it when it gets the exclusive lock. A process that crashes loses its locks and does not block the others. A test
+that stops, hangs or reconfigures its broker needs its own.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Brokers:
         self._started: dict[str, ExitStack] = {}
 
     def use(self, name: str, broker: Callable[[Path], AbstractContextManager[Any]]) -> Any:
-        """What ``broker`` has yielded in the process that started it, as JSON keeps it.
+        """The value that ``broker`` yielded in the process that started it, after a round trip through JSON.
 
         Args:
             name: of the broker, the same in all processes.
-            broker: starts it in the folder that it is given, waits until it is ready, and ends it.
+            broker: starts the broker in the given folder, waits until it is ready, and stops it.
         """
         if name not in self._facts:
             folder = self._folder / name
@@ -64,8 +64,8 @@ class Brokers:
         return self._facts[name]
 
     def close(self) -> None:
-        """Use none any more; end those that this process has started, each when no other process uses it."""
-        for descriptor in self._uses.values():  # all at once: two processes may wait for each other's
+        """Release all brokers; stop those that this process started, each when no other process uses it."""
+        for descriptor in self._uses.values():  # all first: two processes may wait for each other's
             os.close(descriptor)
         self._uses.clear()
         self._facts.clear()

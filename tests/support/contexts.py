@@ -1,4 +1,4 @@
-"""HTTP request contexts as the server sends them (spec of http, "JSON form")."""
+"""HTTP request contexts in the server's form (spec of http, "JSON form")."""
 
 from __future__ import annotations
 

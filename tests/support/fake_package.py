@@ -1,6 +1,6 @@
 """A package with one plugin, ``fake``, installed for one server only: its folder goes on ``PYTHONPATH``.
 
-Its section says how it behaves, and its log lines (channel ``fake``) say what happens to it.
+Its section sets its behaviour, and its log lines (channel ``fake``) report its calls.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ fake = fake_plugin:FakeConfig
 
 
 def install_fake(folder: Path) -> dict[str, str]:
-    """Write the package below ``folder``; the environment in which ``rr`` finds it."""
+    """Write the package below ``folder``; return the environment in which ``rr`` finds it."""
     site = folder / "site"
     info = site / "rr_fake-1.0.dist-info"
     info.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A web server's end of FastCGI, for tests that have to be exact or hostile."""
+"""The web server's side of FastCGI, for tests with exact or hostile input."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WebServer:
             await self._writer.drain()
 
     async def next(self) -> Record | None:
-        """The next record; ``None`` when the connection was closed."""
+        """The next record; ``None`` if the connection was closed."""
         async with asyncio.timeout(PATIENCE):
             while not self._found:
                 try:
@@ -61,7 +61,7 @@ class WebServer:
         return self._found.pop(0)
 
     async def answer(self) -> bytes:
-        """All of STDOUT up to the end of a request, which must be a good one."""
+        """All of STDOUT until the end of a request, which must be successful."""
         out = b""
         while (found := await self.next()) is not None:
             if found.type == Type.STDOUT:
@@ -76,7 +76,7 @@ class WebServer:
 
 
 class Responder:
-    """A FastCGI listener that serves."""
+    """A running FastCGI listener."""
 
     def __init__(self, listener: FastCgiListener, port: int) -> None:
         self.listener = listener

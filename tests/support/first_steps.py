@@ -1,9 +1,9 @@
-"""Follows the first example of a page of the manual as a reader does: its files, its commands, as they are printed.
+"""Follows the first example of a page of the manual like a reader: its files and commands, exactly as printed.
 
-The commands run in a network namespace of their own, where the ports of the manual (8080, 6001) are free. As a script,
+The commands run in their own network namespace, where the ports of the manual (8080, 6001) are free. As a script,
 for ``scripts/dist.sh``:
 
-    python tests/support/first_steps.py README.md      the commands of PATH; prints what each of them answered
+    python tests/support/first_steps.py README.md      the commands of PATH; prints the output of each
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 READY = "RoadRunner server started"
-PATIENCE = 60.0  # seconds a command may take
+PATIENCE = 60.0  # seconds for a command
 _FILES = {"php": "worker.php", "python": "worker.py", "yaml": ".rr.yaml"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SERVES = ("rr serve", "make serve")
-_MAKES_VENV = "python3 -m venv"  # the caller has made one: its commands are on PATH
+_MAKES_VENV = "python3 -m venv"  # the caller has created one: its commands are on PATH
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A command and its output: as the page shows it, or as it was when it ran."""
+    """A command and its output: from the page, or from a run."""
 
     command: str
     output: str
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Example:
-    """The first section of a page that shows commands."""
+    """The first section of a page with commands."""
 
     files: dict[str, str]
     steps: tuple[Step, ...]
@@ -60,7 +60,7 @@ def first_example(page: Path) -> Example:
         if steps:
             files = {_FILES[language]: text for language, text in reversed(blocks) if language in _FILES}
             return Example(files, tuple(step for step in steps if not step.command.startswith(_MAKES_VENV)))
-    raise ValueError(f"{page} shows no commands")
+    raise ValueError(f"{page} has no commands")
 
 
 def first_block(page: Path, language: str) -> str:
@@ -72,11 +72,11 @@ def first_block(page: Path, language: str) -> str:
     for kind, text in _BLOCK.findall(page.read_text("utf-8")):
         if kind == language:
             return str(text)
-    raise ValueError(f"{page} shows no {language}")
+    raise ValueError(f"{page} has no block of {language}")
 
 
 def own_network() -> list[str]:
-    """Runs a command in a network namespace of its own; empty where that is not possible."""
+    """The prefix that runs a command in its own network namespace; empty if that is not possible."""
     unshare = shutil.which("unshare")
     command = [unshare or "", "--map-root-user", "--net"]
     if unshare is None or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
@@ -88,7 +88,7 @@ def follow(example: Example, folder: Path, environment: dict[str, str] | None = 
     """Write the files into the folder and run the commands there, in order; a server runs until the end.
 
     Returns:
-        What happened; of a server the code it ended with.
+        The results; for a server its exit code.
     """
     for name, text in example.files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -108,7 +108,7 @@ def follow(example: Example, folder: Path, environment: dict[str, str] | None = 
 
 
 def _steps(text: str) -> list[Step]:
-    """Lines that begin with ``$ `` are commands; what follows one is its output."""
+    """Lines that begin with ``$ `` are commands; the lines after a command are its output."""
     found: list[Step] = []
     for line in text.splitlines():
         if line.startswith("$ "):
@@ -119,7 +119,7 @@ def _steps(text: str) -> list[Step]:
 
 
 class _Served:
-    """A server that runs while the commands after it do."""
+    """A server that runs during the commands after it."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -167,13 +167,13 @@ def _run(commands: Sequence[str]) -> list[Step]:
         done = subprocess.run(
             ["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
         )
-        code, output = done.returncode, done.stdout or done.stderr  # curl tells its progress on stderr
+        code, output = done.returncode, done.stdout or done.stderr  # curl writes its progress to stderr
         steps.append(Step(command=command, output=output.decode("utf-8", "replace"), code=code))
     return [step.stop() if isinstance(step, _Served) else step for step in steps]
 
 
 def _raise_loopback() -> None:
-    """``ip link set lo up``: in a namespace of its own the interface begins switched off."""
+    """``ip link set lo up``: in a new namespace the interface is down."""
     get_flags, set_flags, up = 0x8913, 0x8914, 0x1  # linux/sockios.h, linux/if.h
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sh14x", b"lo", 0)

@@ -1,6 +1,6 @@
-"""Whole frames, as goridge 3.8.3 (Go) and Spiral\\Goridge 4.2.0 (PHP) build them: one table for writing and reading.
+"""Whole frames of goridge 3.8.3 (Go) and Spiral\\Goridge 4.2.0 (PHP): one table for encoding and decoding.
 
-Computed with Python, byte-identical to what those two build and parse; V14, V17 and V18 were captured between a PHP
+Computed with Python, byte-identical to the frames of those two; V14, V17 and V18 were captured between a PHP
 client and RoadRunner.
 """
 

@@ -13,14 +13,14 @@ from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.gateway import Gateway
 
-PATIENCE = 20.0  # seconds an event may take before the test fails
+PATIENCE = 20.0  # seconds to wait for an event before the test fails
 
 
 class Served:
-    """A listener that serves.
+    """A running listener.
 
     Attributes:
-        listener: to stop it by hand.
+        listener: the listener itself, for tests that stop it.
     """
 
     def __init__(self, listener: HttpListener, bound: BoundSockets) -> None:
@@ -29,7 +29,7 @@ class Served:
         self._path = bound.address.path if isinstance(bound.address, UnixAddress) else None
 
     async def connect(self) -> Client:
-        """A connection of its own."""
+        """Open a connection."""
         if self._path is not None:
             return Client(*await asyncio.open_unix_connection(self._path))
         return Client(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -45,7 +45,7 @@ class Served:
 
 
 class Client:
-    """One connection. Everything has a deadline, so that a test fails instead of hanging."""
+    """One connection. Every operation has a deadline, so that a test fails instead of hanging."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -57,10 +57,10 @@ class Client:
                 self._writer.write(data)
                 await self._writer.drain()
             except (BrokenPipeError, ConnectionResetError):
-                pass  # the server has answered and closed already; what it said is read next
+                pass  # the server has already responded and closed; the response is read next
 
     async def until(self, text: bytes) -> bytes:
-        """Everything up to and with this text."""
+        """Read up to and including this text."""
         async with asyncio.timeout(PATIENCE):
             return await self._reader.readuntil(text)
 
@@ -69,7 +69,7 @@ class Client:
             return await self._reader.readexactly(size)
 
     async def rest(self) -> bytes:
-        """Everything until the server closes."""
+        """Read until the server closes."""
         async with asyncio.timeout(PATIENCE):
             found = b""
             try:
@@ -80,14 +80,14 @@ class Client:
             return found
 
     def half_close(self) -> None:
-        """Say that nothing more will be sent."""
+        """Close the sending side."""
         self._writer.write_eof()
 
     def close(self) -> None:
         self._writer.close()
 
     def abort(self) -> None:
-        """Leave without a goodbye."""
+        """Close the connection with a reset."""
         self._writer.transport.abort()
 
 

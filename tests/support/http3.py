@@ -1,4 +1,4 @@
-"""A client of HTTP/3, made of aioquic's parts."""
+"""An HTTP/3 client based on aioquic."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
-    """What came back on one stream.
+    """The response on one stream.
 
     Attributes:
-        reset: the code with which the server broke it off.
-        gone: whether the connection ended before.
+        reset: the code with which the server reset the stream.
+        gone: whether the connection closed before the end.
     """
 
     def __init__(self, stream: int) -> None:
@@ -91,14 +91,14 @@ class Http3Client(QuicConnectionProtocol):
         self.transmit()
 
     def leave(self, answer: Answer) -> None:
-        """Want no answer any more."""
+        """Stop receiving the response."""
         self._quic.stop_stream(answer.stream, 0x10C)
         self.transmit()
 
     async def ask(
         self, method: str = "GET", target: str = "/", headers: Headers | None = None, body: bytes = b""
     ) -> Answer:
-        """A whole request, and its answer to the end."""
+        """Send a complete request and read the complete response."""
         answer = self.begin(method, target, headers, end=not body)
         if body:
             self.send(answer, body, end=True)
@@ -106,7 +106,7 @@ class Http3Client(QuicConnectionProtocol):
         return answer
 
     def stall(self) -> None:
-        """Take nothing any more, not even what says that something was taken."""
+        """Process no more packets, not even acknowledgements."""
         self.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
 
     async def end(self, answer: Answer) -> None:
@@ -116,7 +116,7 @@ class Http3Client(QuicConnectionProtocol):
 
 @asynccontextmanager
 async def http3(port: int, root: Path, **options: Any) -> AsyncIterator[Http3Client]:
-    """A connection to 127.0.0.1, which must show a certificate of this root for localhost."""
+    """A connection to 127.0.0.1, which must present a certificate for localhost from this root."""
     configuration = QuicConfiguration(
         is_client=True, alpn_protocols=H3_ALPN, server_name="localhost", cafile=str(root), **options
     )

@@ -1,4 +1,4 @@
-"""The ``http`` section, read as `rr` reads it."""
+"""Reads the ``http`` section like `rr`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyroadrunner.plugins.server.config import ServerConfig
 
 
 def read_http(section: dict[str, Any]) -> tuple[HttpConfig | None, list[str], list[str]]:
-    """The model (``None`` with faults), the faults and the warnings, as text."""
+    """The model (``None`` if there are errors), the errors and the warnings, as text."""
     raw = RawConfig.from_dict({"http": section, "server": {"command": "php worker.php"}}, "test")
     checked = check(raw, {"http": HttpConfig, "server": ServerConfig})
     read = checked.sections.get("http")

@@ -1,4 +1,4 @@
-"""A client of ``kv`` as PHP's package is one: protobuf over one blocking connection; and times for it."""
+"""A client of ``kv`` like PHP's package: protobuf over one blocking connection; and timestamps for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, CountResponse, Item, R
 
 
 class Refused(Exception):
-    """The server answered with an error: its text."""
+    """The server replied with an error; the text is the server's."""
 
 
 class Gone(Exception):
@@ -31,7 +31,7 @@ def now() -> int:
 
 
 def instant(ms: int) -> str:
-    """A time for a request, to the millisecond."""
+    """A timestamp for a request, to the millisecond."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03}Z"
 
 
@@ -56,11 +56,11 @@ class KvClient:
         self._socket.close()
 
     def json(self, method: str, argument: Any) -> Any:
-        """The same in JSON."""
+        """Like ``call``, in JSON."""
         return json.loads(self._exchange(method, json.dumps(argument).encode(), Flag.JSON))
 
     def together(self, method: str, keys: Iterable[str]) -> list[str]:
-        """The texts of the errors among the answers to calls, one for each key, that are made at the same time."""
+        """Make one call for each key concurrently; return the texts of the errors."""
         sequences = []
         for key in keys:
             request = Request(storage=self.storage, items=[Item(key=key)])
@@ -69,7 +69,7 @@ class KvClient:
         return [answer.body.decode() for answer in answers if answer.failed]
 
     def call(self, method: str, items: Iterable[Item] = ()) -> list[Item]:
-        """The items of the answer.
+        """The items of the reply.
 
         Raises:
             Refused: the text of an error.
@@ -88,7 +88,7 @@ class KvClient:
         return {item.key for item in self.call("Has", [Item(key=key) for key in keys])}
 
     def ttl(self, *keys: str) -> dict[str, int | None]:
-        """Times in milliseconds."""
+        """Expiry times in milliseconds."""
         found = self.call("TTL", [Item(key=key) for key in keys])
         return {item.key: parse_timestamp(item.timeout) if item.timeout else None for item in found}
 

@@ -1,4 +1,4 @@
-"""The drivers of ``kv`` as subjects of one suite: how each is started, and where they may differ."""
+"""The drivers of ``kv`` as subjects of one suite: how to start each, and where they may differ."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Subject:
     """One driver with one kind of server behind it.
 
     Attributes:
-        operations: what the names of its operations begin with in errors.
+        operations: prefix of its operations' names in errors.
         config: of its storage.
-        early, late: milliseconds by which an item may go before its time, and be seen after it.
-        tells_times: whether it answers TTL; ``tells_forever``: also for items without a time.
-        keeps_past: whether an item set with a time that has passed is kept, without a time.
-        refuses_unknown: whether MExpire of a key that is not there is an error.
-        blank_keys: those that Set takes.
+        early, late: milliseconds by which an item may expire too early, or be visible too long.
+        tells_times: whether it supports TTL; ``tells_forever``: also for items without an expiry.
+        keeps_past: whether an item set with a past expiry is kept, without an expiry.
+        refuses_unknown: whether MExpire of a missing key is an error.
+        blank_keys: the blank keys that Set accepts.
         below_zero: whether counters go below 0.
         largest: bytes of the largest value of the suite.
     """
@@ -76,7 +76,7 @@ SUBJECTS = [
 
 @contextmanager
 def running(subject: Subject, folder: Path) -> Iterator[dict[str, Any]]:
-    """The config of the subject's storage, while what it needs is running."""
+    """The config of the subject's storage, while its server is running."""
     with ExitStack() as stack:
         config: dict[str, Any] = {}
         if subject.name == "redis":

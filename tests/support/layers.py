@@ -1,4 +1,4 @@
-"""ASGI middleware that misbehaves, and some that shows what it was given."""
+"""ASGI middleware that misbehaves, and middleware that reports its input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 class Marks:
-    """Puts what it was made with on each answer."""
+    """Adds its constructor arguments to each response."""
 
     def __init__(self, app: ASGIApp, **options: Any) -> None:
         self._app = app
@@ -25,7 +25,7 @@ class Marks:
 
 
 class Fails:
-    """Fails before the answer, or after its head.
+    """Fails before the response, or after its head.
 
     Args:
         late: after the head.
@@ -41,7 +41,7 @@ class Fails:
 
 
 def reveal(app: ASGIApp) -> ASGIApp:
-    """A function instead of a class: tells the extensions that the application inside is offered."""
+    """A function instead of a class: reports the extensions that the inner application gets."""
 
     async def shown(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "extensions": {**scope["extensions"]}}, receive, send)

@@ -1,7 +1,7 @@
-"""Were concurrent calls of ``lock`` answered as if each had happened at one moment between its begin and its end?
+"""Check that concurrent calls of ``lock`` are linearizable: each takes effect at one moment between begin and end.
 
-The search is Wing and Gong's with Lowe's memory of what was tried: take any call that began before every other one
-left ended, see whether the model allows its answer, go on. Names do not touch each other, so each is searched alone.
+The search is Wing and Gong's with Lowe's memory of visited states: take any call that began before all other remaining
+calls ended, check whether the model allows its reply, continue. Names are independent, so each is searched alone.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-SLACK = 1_000_000  # nanoseconds: the clocks of servers and clients are not the same
+SLACK = 1_000_000  # nanoseconds: the clocks of servers and clients differ
 NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call and its answer. Times are nanoseconds of one clock; ``ttl`` too, 0 = none."""
+    """One call and its reply. Times are nanoseconds of one clock, also ``ttl``; 0 = none."""
 
     client: str
     method: str
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds it. It may end by itself from ``may`` on, and has ended at ``must``."""
+    """A holder of the lock. It may expire from ``may`` on, and has expired at ``must``."""
 
     id: str
     may: int = NEVER
@@ -47,7 +47,7 @@ class State:
 
 
 def fault(calls: Iterable[Call]) -> str:
-    """What can't be explained, in words; empty when everything can."""
+    """A description of the violation; empty if the history is linearizable."""
     names: dict[str, list[Call]] = {}
     for call in calls:
         names.setdefault(call.resource, []).append(call)
@@ -55,7 +55,7 @@ def fault(calls: Iterable[Call]) -> str:
 
 
 def _search(history: Sequence[Call]) -> list[Call]:
-    """The calls that are left where the search came furthest; none when there is an order for all."""
+    """The calls that remain at the furthest point of the search; empty if there is an order for all."""
     calls = sorted(history, key=lambda call: call.begin)
     everything = (1 << len(calls)) - 1
     start = (0, State())
@@ -78,7 +78,7 @@ def _search(history: Sequence[Call]) -> list[Call]:
 
 
 def _next(calls: Sequence[Call], done: int) -> Iterator[int]:
-    """Calls that may come now: nobody who is left had ended before they began."""
+    """Calls that may be next: no other remaining call ended before they began."""
     first_end = NEVER
     found = []
     for at, call in enumerate(calls):
@@ -91,7 +91,7 @@ def _next(calls: Sequence[Call], done: int) -> Iterator[int]:
 
 
 def steps(state: State, call: Call) -> Iterator[State]:
-    """What may be after a call, from a state, given its answer."""
+    """The possible states after a call with this reply."""
     for now in _expired(state, call):
         after = _apply(now, call)
         if after is not None:
@@ -99,7 +99,7 @@ def steps(state: State, call: Call) -> Iterator[State]:
 
 
 def _expired(state: State, call: Call) -> Iterator[State]:
-    """The state with those gone whose time was over, in each way that fits the time of the call."""
+    """The state without expired holders, in each variant that fits the time of the call."""
     sure = {one for one in state.holders if one.must < call.begin}
     perhaps = [one for one in state.holders - sure if one.may <= call.end]
     for number in range(len(perhaps) + 1):
@@ -130,7 +130,7 @@ def _taken(state: State, call: Call, others: frozenset[Holder]) -> State | None:
     free = not state.holders or (not state.exclusive and (reads or not others))
     if call.ok:
         return State(others | {_holder(call)}, exclusive=not reads, known=True) if free else None
-    # Somebody was in the way; with holders of its own id there may be a queue before it, which is not in the state.
+    # Another holder blocked it; with holders of its own id there may be a queue before it, which the state lacks.
     return state if state.holders else None
 
 

@@ -1,4 +1,4 @@
-"""Requests without a pause, while a test does something to the server: each is counted, each failure is kept."""
+"""Continuous requests while a test operates on the server: each is counted, each failure is kept."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ _CLOSED = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError
 
 
 class Load:
-    """Threads that ask the server one thing after the other, from ``with`` to its end.
+    """Threads that send one request after the other, within the ``with`` block.
 
-    Half of them ask on a connection of its own each time; the others keep theirs, and ask once more on a new one when
-    the server closed it while it was idle, which HTTP allows at any time and every client has to expect (RFC 9112
-    section 9.3.1).
+    Half of them open a new connection for each request. The others keep theirs, and retry once on a new one if the
+    server closed it while idle, which HTTP allows at any time and every client has to expect (RFC 9112 section 9.3.1).
 
     Args:
-        tls: to ask over TLS, what to trust.
-        stops: the server is expected to end; a thread that can't connect any more has seen that, and does too.
+        tls: the trust settings for TLS.
+        stops: the server is expected to stop; a thread that can no longer connect ends without a failure.
 
     Attributes:
         done: requests answered with 200.
-        failures: what happened to the others.
-        bodies: every different answer.
+        failures: descriptions of the other requests.
+        bodies: all distinct response bodies.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Load:
         assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
 
     def wait_for_more(self, count: int, timeout: float = 30.0) -> None:
-        """Return once so many more requests were answered."""
+        """Return after this many more responses."""
         until = time.monotonic() + timeout
         with self._progress:
             wanted = self.done + count

@@ -1,4 +1,4 @@
-"""Named locks asked for over RPC, and the drivers that keep them as subjects of one suite."""
+"""Named locks over RPC, and the lock drivers as subjects of one suite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 60_000_000  # microseconds
 
 
 class LockClient:
-    """The methods of ``lock`` with their answers as they are in the message."""
+    """The methods of ``lock`` with undecoded replies."""
 
     def __init__(self, rpc: AsyncRpcClient) -> None:
         self.rpc = rpc
@@ -29,11 +29,11 @@ class LockClient:
         return (await self.rpc.call_message(f"lock.{method}", request, Response, timeout=30)).ok
 
     async def view(self, resource: str) -> dict[str, Any]:
-        """What ``lock.List`` says of a name; empty when nobody holds it."""
+        """The entry of a name in ``lock.List``; empty if it is not locked."""
         return next((one for one in await self.rpc.call("lock.List") if one["resource"] == resource), {})
 
     async def until_waiting(self, resource: str, ids: list[str]) -> None:
-        """Return once these wait, in this order."""
+        """Return when these ids wait, in this order."""
         async with asyncio.timeout(PATIENCE):
             while (await self.view(resource)).get("waiting", []) != ids:
                 pass
@@ -41,7 +41,7 @@ class LockClient:
 
 @contextmanager
 def section(driver: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """The config that chooses a driver, as JSON can keep it, while what it needs is running."""
+    """The config that selects a driver, JSON-able, while its server is running."""
     with ExitStack() as stack:
         config: dict[str, Any] = {}
         if driver == "redis":
@@ -57,14 +57,14 @@ def section(driver: str, folder: Path) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def two_servers(driver: str, folder: Path) -> Iterator[tuple[Server, Server]]:
-    """Two servers that share their locks; with the driver ``memory`` it is one, twice."""
+    """Two servers that share their locks; with the driver ``memory`` the same server twice."""
     with section(driver, folder) as config, servers_with(config, folder) as servers:
         yield servers
 
 
 @contextmanager
 def servers_with(config: dict[str, Any], folder: Path) -> Iterator[tuple[Server, Server]]:
-    """Two servers with this config; one, twice, when it does not make them share their locks."""
+    """Two servers with this config; the same server twice if the config does not make them share locks."""
     with ExitStack() as stack:
         servers = []
         for number in range(2 if config else 1):

@@ -1,4 +1,4 @@
-"""The log of a channel, caught in a test."""
+"""Captures the log of a channel in a test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyroadrunner.log import ROOT
 
 
 class Lines(logging.Handler):
-    """Keeps what is logged: level, message, fields."""
+    """Keeps the log lines: level, message, fields."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Lines(logging.Handler):
 
 @contextmanager
 def logged(channel: str, level: int = logging.DEBUG) -> Iterator[Lines]:
-    """Catch what is logged on a channel from this level on."""
+    """Capture the log lines of a channel, from this level on."""
     logger = logging.getLogger(f"{ROOT}.{channel}")
     before = logger.level
     lines = Lines()

@@ -13,7 +13,7 @@ from support.programs import Program, require, running_program, wait_for_port
 
 @contextmanager
 def memcached(folder: Path) -> Iterator[tuple[str, Program]]:
-    """``host:port`` of a server that listens, and its program."""
+    """``host:port`` of a running server, and its program."""
     port = free_port()
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     command = [require("memcached"), *user, "-l", "127.0.0.1", "-p", str(port), "-U", "0"]

@@ -1,4 +1,4 @@
-"""A protobuf message with a field of every shape, made without a compiler."""
+"""A protobuf message with a field of every kind, built without a compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scrape, taken apart."""
+"""Parses a scrape."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LINE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\
 
 
 def scrape(address: str) -> Mapping[str, float]:
-    """Samples by name and labels, as they are written: ``rr_http_worker_state{pid="7",state="ready"}``.
+    """Samples by name and labels, in the exposed form: ``rr_http_worker_state{pid="7",state="ready"}``.
 
     Raises:
-        AssertionError: a line is none of the format's.
+        AssertionError: a line does not follow the format.
     """
     with urlopen(f"http://{address}/metrics", timeout=20) as answer:
         text = answer.read().decode()

@@ -1,4 +1,4 @@
-"""A real nginx in a folder of its own, in front of the server under test."""
+"""A real nginx in its own folder, in front of the server under test."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def require_nginx() -> str:
 
 
 class Nginx:
-    """nginx, started and listening, and gone at the end.
+    """nginx, started and listening; stopped at the end.
 
     Args:
-        folder: for what it writes.
-        server: directives of its one ``server``.
-        http: directives beside it, such as ``upstream``.
+        folder: for the files it writes.
+        server: directives of its only ``server``.
+        http: directives outside it, such as ``upstream``.
 
     Attributes:
-        port: where it listens on 127.0.0.1.
+        port: its port on 127.0.0.1.
     """
 
     def __init__(self, folder: Path, server: str, http: str = "") -> None:

@@ -1,8 +1,8 @@
-"""Laravel Octane, as far as the binary sees it: the command line it starts, the gate it holds the version against, how
-it stops and reloads, and what it makes of every line it reads.
+"""Laravel Octane from the view of the binary: its command line, its version check, how it stops and reloads, and how it
+handles every line that it reads.
 
-Written from the published package's behaviour (2.3.6): where it reads a key that is not there PHP raises, and so does
-this.
+Written from the behaviour of the published package (2.3.6): where Octane reads a missing key, PHP raises, and so does
+this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from support.server import RR, environment
 
 NEEDED_VERSION = (2023, 3, 0)
 
-# Lines that are no JSON and not shown.
+# Lines that are not JSON and not shown.
 _IGNORED = (
     "[INFO] RoadRunner server started; version:",
     "[INFO] sdnotify: not notified",
@@ -48,12 +48,12 @@ _IGNORED_OF_SERVER = (
 
 
 class UndefinedKey(Exception):
-    """Laravel turns it into an ErrorException, which ends Octane."""
+    """Laravel converts it to an ErrorException, which ends Octane."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One thing Octane prints: ``info``, ``raw``, ``error``, ``request``, ``throwable``, ``shutdown``."""
+    """One output of Octane: ``info``, ``raw``, ``error``, ``request``, ``throwable``, ``shutdown``."""
 
     kind: str
     data: Any
@@ -72,7 +72,7 @@ class Octane:
 
     @property
     def command(self) -> list[str]:
-        """What it runs, in its order, flags before the subcommand."""
+        """Its command line, in its order, with flags before the subcommand."""
         level = "debug" if self.app_env == "local" else "warn"
         options = {
             "version": "3",
@@ -97,8 +97,8 @@ class Octane:
         return {"APP_ENV": self.app_env, "APP_BASE_PATH": str(self.app), "LARAVEL_OCTANE": "1"}
 
     def accepts_version(self) -> bool:
-        """The gate: a version that fails it is renamed to ``rr.backup`` and replaced by a download."""
-        found = str(self.app / "rr")  # looked for there first
+        """The version check: Octane renames a binary that fails it to ``rr.backup`` and replaces it with a download."""
+        found = str(self.app / "rr")  # Octane looks there first
         said = subprocess.run([found, "--version"], cwd=self.app, env=environment(), capture_output=True, check=False)
         line = said.stdout.decode()
         if not line.startswith("rr version "):
@@ -110,10 +110,10 @@ class Octane:
         """``octane:reload``; any byte on stderr is an exception.
 
         Args:
-            version: with ``-o version=3``, as newer versions of Octane do.
+            version: with ``-o version=3``, as in newer versions of Octane.
 
         Raises:
-            AssertionError: with that text.
+            AssertionError: with the text on stderr.
         """
         flags = ["-o", "version=3"] if version else []
         command = [str(RR), "reset", *flags, "-o", f"rpc.listen=tcp://127.0.0.1:{self.rpc_port}", "-s"]
@@ -129,7 +129,7 @@ class Octane:
         assert done.stderr == b"", done.stderr.decode()
 
     def write_state(self, pid: int) -> None:
-        """``storage/logs/octane-server-state.json``: the process it was given is the one it will signal."""
+        """``storage/logs/octane-server-state.json``: Octane will signal the process stored there."""
         folder = self.app / "storage" / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         state = {"host": "127.0.0.1", "port": self.port, "rpcPort": self.rpc_port, "workers": self.workers or "auto"}
@@ -137,13 +137,13 @@ class Octane:
         (folder / "octane-server-state.json").write_text(text, encoding="utf-8")
 
     def pid(self) -> int:
-        """From the state file."""
+        """The pid in the state file."""
         file = self.app / "storage" / "logs" / "octane-server-state.json"
         pid: int = json.loads(file.read_text(encoding="utf-8"))["masterProcessId"]
         return pid
 
     def is_running(self) -> bool:
-        """Signal 0, as it asks."""
+        """Check the process with signal 0, like Octane."""
         try:
             os.kill(self.pid(), 0)
         except ProcessLookupError:
@@ -152,10 +152,10 @@ class Octane:
 
 
 def stdout(text: str) -> Iterator[Shown]:
-    """What Octane shows of the server's stdout.
+    """Octane's output for the server's stdout.
 
     Raises:
-        UndefinedKey: Octane would die of it.
+        UndefinedKey: Octane would crash.
     """
     for line in text.split("\n"):
         if line:
@@ -163,7 +163,7 @@ def stdout(text: str) -> Iterator[Shown]:
 
 
 def stderr(text: str) -> Iterator[Shown]:
-    """What it shows of stderr."""
+    """Octane's output for the server's stderr."""
     for line in text.split("\n"):
         if line and not any(word in line for word in ("DEBUG", "INFO", "WARN")):
             yield Shown("error", line)

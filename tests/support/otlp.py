@@ -1,4 +1,4 @@
-"""Receivers of traces: OTLP over HTTP and over gRPC, Zipkin's JSON. They keep what they get."""
+"""Receivers of traces: OTLP over HTTP and over gRPC, Zipkin's JSON. They keep what they receive."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Received(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """One delivery: where it came in, its headers (lower case) and its spans."""
+    """One delivery: its path, its headers (lower case) and its spans."""
 
     path: str
     headers: dict[str, str]
@@ -46,10 +46,10 @@ class Delivered(NamedTuple):
 
 
 class Collector:
-    """What was received so far.
+    """The deliveries so far.
 
     Attributes:
-        deliveries: in their order.
+        deliveries: in order.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Collector:
             self._changed.notify_all()
 
     def wait_for(self, *names: str) -> dict[str, Received]:
-        """The spans of these names, by name, once all are there."""
+        """The spans with these names, by name, when all have arrived."""
         with self._changed:
             found: dict[str, Received] = {}
 
@@ -78,7 +78,7 @@ class HttpCollector(Collector):
     """An HTTP server on a free port of 127.0.0.1.
 
     Args:
-        read: body -> spans.
+        read: converts a body to spans.
         port: ``0`` = a free one.
     """
 
@@ -99,7 +99,7 @@ class HttpCollector(Collector):
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 collector.take(Delivered(self.path, headers, spans))
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)

@@ -1,4 +1,4 @@
-"""A real ACME server for tests: pebble, of the people who make Let's Encrypt."""
+"""A real ACME server for tests: pebble, from Let's Encrypt."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.tls import Authority
 
 
 class Pebble:
-    """Started and answering, and gone at the end.
+    """pebble, started and ready; stopped at the end.
 
     Args:
         folder: for its config.
-        http_port: where it asks its questions on 127.0.0.1.
-        tls_port: where it asks those of tlsalpn-01.
+        http_port: the port on 127.0.0.1 for its http-01 challenges.
+        tls_port: the port for its tlsalpn-01 challenges.
         lifetime: seconds its certificates are valid.
 
     Attributes:
@@ -62,14 +62,14 @@ class Pebble:
         return self._log.read_text()
 
     def issuer(self, folder: Path) -> Path:
-        """PEM file with the root that signs its certificates; it makes a new one each time it starts."""
+        """PEM file with the root that signs its certificates; it creates a new root at each start."""
         path = folder / "issuer.pem"
         path.write_bytes(self._get(f"{self._manage}/roots/0"))
         return path
 
     def __enter__(self) -> Pebble:
         command = [require_go_tool("pebble"), "-config", str(self._config)]
-        env = environment({"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "15"})  # it forgets 15 % of its nonces
+        env = environment({"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "15"})  # it rejects 15 % of its nonces
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         while True:

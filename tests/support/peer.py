@@ -1,4 +1,4 @@
-"""The server's end of a relay, for tests of workers: blocking, over two file descriptors."""
+"""The server's side of a relay, for tests of workers: blocking, over two file descriptors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pyroadrunner.sdk.worker import Worker
 
 
 class ServerPeer:
-    """Sends frames to a worker and reads its answers. Closes both descriptors on the way out.
+    """Sends frames to a worker and reads its replies. Closes both descriptors at the end.
 
-    ``received`` holds every byte that came from the worker, in order.
+    ``received`` holds every byte from the worker, in order.
     """
 
     def __init__(self, source: int, sink: int) -> None:
@@ -44,7 +44,7 @@ class ServerPeer:
         self.send(encode_payload(context, body, flags))
 
     def receive(self) -> Frame | None:
-        """The worker's next frame; ``None`` when it has closed its side."""
+        """The worker's next frame; ``None`` if it has closed its side."""
         while not self._frames:
             data = os.read(self._source, 1 << 16)
             if not data:
@@ -54,21 +54,21 @@ class ServerPeer:
         return self._frames.popleft()
 
     def ask(self, context: bytes, body: bytes = b"", flags: int = Flag.JSON) -> Frame:
-        """Send one request and wait for the first frame of its answer."""
+        """Send one request and wait for the first frame of its response."""
         self.request(context, body, flags)
         frame = self.receive()
         if frame is None:
-            raise AssertionError("the worker closed its relay instead of answering")
+            raise AssertionError("the worker closed its relay instead of replying")
         return frame
 
     def hang_up(self) -> None:
-        """Close the way to the worker: it reads the end of the stream. Idempotent."""
+        """Close the direction to the worker: it reads the end of the stream. Idempotent."""
         if self._sink >= 0 and self._sink != self._source:
             os.close(self._sink)
         self._sink = -1
 
     def close(self) -> None:
-        """Close both ways. Idempotent."""
+        """Close both directions. Idempotent."""
         self.hang_up()
         if self._source >= 0:
             os.close(self._source)
@@ -76,9 +76,9 @@ class ServerPeer:
 
 
 class Rig:
-    """A worker of the ``sdk`` and its server, joined by two pipes, in one process.
+    """A worker of the ``sdk`` and its server, connected by two pipes, in one process.
 
-    ``pings=False`` makes the relay behave as over a socket.
+    With ``pings=False`` the relay behaves like a socket.
     """
 
     def __init__(self, *, pings: bool = True) -> None:
@@ -89,12 +89,12 @@ class Rig:
         self.server = ServerPeer(to_server, from_server)
 
     def close(self) -> None:
-        """Close every end; once."""
+        """Close every end; call it only once."""
         self.relay.close()
         self.server.close()
 
     def accept(self, flags: int = Flag.JSON) -> None:
-        """Bring one request to the worker."""
+        """Send one request to the worker and receive it there."""
         self.server.request(b'{"a":1}', b"hello", flags)
         assert self.worker.receive() is not None
 

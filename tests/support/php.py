@@ -20,11 +20,11 @@ def require_php() -> str:
 
 
 def require_php_package(file: str, package: str) -> None:
-    """Skip the test where a PHP library is not installed.
+    """Skip the test if a PHP library is not installed.
 
     Args:
         file: on PHP's include path, such as ``Nyholm/Psr7/autoload.php``.
-        package: Debian's name of it, for the message; ``scripts/test.sh`` installs it where there is apt.
+        package: its Debian package, for the message; ``scripts/test.sh`` installs it on systems with apt.
     """
     look = "exit((int) (stream_resolve_include_path($argv[1]) === false));"
     if subprocess.run([require_php(), "-r", look, file], check=False).returncode:

@@ -1,4 +1,4 @@
-"""Plugins for tests of the container: they note what happens to them, and fail when told to."""
+"""Plugins for tests of the container: they record their calls, and fail on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def entry(name: str, cls: str, group: str = GROUP) -> EntryPoint:
 
 
 class Refused(RoadRunnerError):
-    """What a fake plugin says when it was told to fail."""
+    """The error of a fake plugin that fails on request."""
 
 
 class Noting(Plugin):
@@ -78,13 +78,13 @@ class Endless(Noting, HasTask):
 
 
 class FrontConfig(msgspec.Struct):
-    """A section with a default for all it has."""
+    """A section with defaults for all keys."""
 
     size: int = 7
 
 
 class StrictConfig(msgspec.Struct):
-    """A section that can't be left out."""
+    """A section with a required key."""
 
     size: int
 
@@ -113,7 +113,7 @@ class Maker(Quiet, PoolFactory):
 
 
 class Front(Quiet):
-    """Asks for one of every kind."""
+    """Has a constructor argument of every kind."""
 
     name = "front"
     weight = 5
@@ -138,14 +138,14 @@ class Answering(Quiet, HasRpc):
 
 
 class Strict(Quiet):
-    """Wants a section that can't be left out."""
+    """Needs a section with a required key."""
 
     def __init__(self, config: StrictConfig) -> None:
         self.config = config
 
 
 class Greedy(Quiet):
-    """Asks for what nobody can give."""
+    """Needs a Protocol that no plugin implements."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""Programs that tests need beside the server: found, started, ended."""
+"""Finds, starts and stops the programs that tests need besides the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 30.0  # seconds for a program to come up
+PATIENCE = 30.0  # seconds for a program to start
 
 
 def require(program: str) -> str:
@@ -27,7 +27,7 @@ def require(program: str) -> str:
 
 
 class Program:
-    """A running program; what it prints is in ``log``."""
+    """A running program; its output is in ``log``."""
 
     def __init__(self, arguments: Sequence[str], log: Path) -> None:
         self.log = log
@@ -41,7 +41,7 @@ class Program:
             )
 
     def kill(self) -> None:
-        """End it at once (``SIGKILL``). Idempotent."""
+        """Kill it (``SIGKILL``). Idempotent."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
@@ -69,7 +69,7 @@ def running_program(arguments: Sequence[str], log: Path) -> Iterator[Program]:
 
 
 def wait_for_port(port: int, program: Program) -> None:
-    """Return once somebody listens."""
+    """Return once a process listens on the port."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

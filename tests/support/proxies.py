@@ -1,4 +1,4 @@
-"""nginx and Caddy in the foreground, with a config of the manual whose paths and ports are a test's own."""
+"""nginx and Caddy in the foreground, with a config of the manual and the test's paths and ports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.server import environment
 
 _SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
-# What Debian has around the sites.
+# Debian's config around the sites.
 _NGINX = """
 daemon off;
 {user}
@@ -46,7 +46,7 @@ _CADDY = """{{
 
 
 def require_command(name: str) -> str:
-    """Its path; without it the test is skipped."""
+    """Path of the program; without it the test is skipped."""
     found = shutil.which(name, path=_SBIN)
     if found is None:
         pytest.skip(f"{name} is not installed")
@@ -54,7 +54,7 @@ def require_command(name: str) -> str:
 
 
 def block(page: Path, language: str, changes: Mapping[str, str]) -> str:
-    """The first example of a page in a language, with changes. Each has to find what it replaces."""
+    """The first example of a page in a language, with replacements. Each replaced text has to exist."""
     found = re.search(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None
     text = found[1]
@@ -66,7 +66,7 @@ def block(page: Path, language: str, changes: Mapping[str, str]) -> str:
 
 @contextmanager
 def nginx(folder: Path, site: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve a site; ready when this is entered."""
+    """Serve a site with nginx; it is ready on entry."""
     command = require_command("nginx")
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
@@ -77,7 +77,7 @@ def nginx(folder: Path, site: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def caddy(folder: Path, site: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The same with Caddy."""
+    """Serve a site with Caddy; it is ready on entry."""
     command = require_command("caddy")
     config = folder / "Caddyfile"
     config.write_text(_CADDY.format(folder=folder, site=site), encoding="utf-8")
@@ -99,5 +99,5 @@ def _running(command: list[str], ready: str, env: Mapping[str, str] | None = Non
             yield process
         finally:
             process.terminate()
-            process.stderr.read()  # what it says to the end, so that it does not wait for a reader
+            process.stderr.read()  # read all further output, so that it does not block on a full pipe
             process.wait(30)

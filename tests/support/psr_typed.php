@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-// The signatures of psr/log 3 and psr/simple-cache 3, where Debian has the first releases, without types.
+// The signatures of psr/log 3 and psr/simple-cache 3; Debian has the first releases, without types.
 
 namespace Psr\Log {
     interface LoggerInterface

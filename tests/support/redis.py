@@ -1,4 +1,4 @@
-"""Real Redis: a server, a cluster of three masters, a master with replica and sentinel."""
+"""A real Redis: a server, a cluster of three masters, a master with replica and sentinel."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class RedisServer:
     """One server on loopback.
 
     Attributes:
-        port: where it listens.
-        program: to be killed and started again by tests.
+        port: its port.
+        program: the process, which tests kill and restart.
     """
 
     def __init__(self, port: int, program: Program) -> None:
@@ -34,36 +34,36 @@ class RedisServer:
         return f"127.0.0.1:{self.port}"
 
     def ask(self, command: str) -> str:
-        """The raw answer to a command without arguments that need quoting; empty when nobody answers."""
+        """The raw reply to a command without arguments that need quoting; empty without a reply."""
         self._asked += 1
         return ask(self.port, command)
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
-        """It takes connections, for as long as its system has room for them, and answers nothing until the end of the
-        ``with``; then all that was sent meanwhile has been done."""
+        """Suspend the server within the ``with`` block: the system accepts connections while the backlog has space, but
+        the server does not reply. At the end, all commands sent meanwhile have been executed."""
         os.kill(self.program.pid, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(self.program.pid, signal.SIGCONT)
-        # Connections are taken in their order, and in one round each is read: after the first answer all were.
+        # Connections are accepted in order, and each is read in one round: after the first reply all were read.
         self.ask("PING")
         self.ask("PING")
 
     def calls(self, command: str) -> int:
-        """How often it has done a command (a lower-case name)."""
+        """How often it has executed a command (a lower-case name)."""
         found = re.search(rf"cmdstat_{command}:calls=(\d+)", self.ask("INFO commandstats"))
         return int(found[1]) if found else 0
 
     def connections(self) -> int:
-        """How many it has taken ever, without those of this object."""
+        """The number of connections it has accepted, without those of this object."""
         taken = re.search(r"total_connections_received:(\d+)", self.ask("INFO stats"))
         assert taken is not None
         return int(taken[1]) - self._asked
 
     def wait_for(self, command: str, text: str) -> None:
-        """Return once the answer to ``command`` has ``text`` in it."""
+        """Return once the reply to ``command`` contains ``text``."""
         wait_for(self.port, command, text, self.program)
 
 
@@ -71,7 +71,7 @@ def ask(port: int, command: str) -> str:
     try:
         with socket.create_connection(("127.0.0.1", port), 5) as connection:
             connection.sendall(command.encode() + b"\r\n")
-            connection.shutdown(socket.SHUT_WR)  # it closes when it has answered; sentinels know no QUIT
+            connection.shutdown(socket.SHUT_WR)  # it closes after the reply; sentinels have no QUIT
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
@@ -90,7 +90,7 @@ def wait_for(port: int, command: str, text: str, program: Program) -> None:
 
 @contextmanager
 def redis_server(folder: Path, *options: str, tls: bool = False) -> Iterator[RedisServer]:
-    """A server without persistence that answers. With ``tls`` its options have certificates, and it is not asked."""
+    """A running server without persistence. With ``tls`` its options have certificates, and no PING is sent."""
     port = free_port()
     listen = ("--port", "0", "--tls-port", str(port)) if tls else ("--port", str(port))
     command = [require("redis-server"), *listen, "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options]
@@ -99,7 +99,7 @@ def redis_server(folder: Path, *options: str, tls: bool = False) -> Iterator[Red
         if tls:
             wait_for_port(port, program)
         else:
-            # With a password it says NOAUTH, and is there all the same.
+            # With a password it replies NOAUTH, but it is running.
             wait_for(port, "PING", "PONG" if "--requirepass" not in options else "NOAUTH", program)
         yield server
 
@@ -124,10 +124,10 @@ def redis_cluster(folder: Path) -> Iterator[Sequence[RedisServer]]:
 
 @contextmanager
 def redis_sentinel(folder: Path, password: str = "") -> Iterator[tuple[RedisServer, RedisServer, RedisServer]]:
-    """A master, its replica, and the sentinel that knows them as ``mymaster``.
+    """A master, its replica, and their sentinel, with the name ``mymaster``.
 
     Args:
-        password: of all three; empty = none.
+        password: for all three; empty = none.
     """
     login = ("--requirepass", password, "--masterauth", password) if password else ()
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A relay and its peer, joined by real pipes or a real socket, in one process."""
+"""A relay and its peer, connected by real pipes or a real socket, in one process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOPS: dict[str, Run] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 
 
 class Heard:
-    """Listens to a relay from the moment it is made."""
+    """Records the events of a relay from its creation on."""
 
     def __init__(self, relay: Relay) -> None:
         self.frames: list[Frame] = []
@@ -43,12 +43,12 @@ class Heard:
         self._more.set()
 
     async def until(self, frames: int) -> list[Frame]:
-        """All frames, once there are so many."""
+        """All frames, when this many have arrived."""
         await self._wait(lambda: len(self.frames) >= frames)
         return self.frames
 
     async def loss(self) -> FrameError | RelayError:
-        """Why no frame will come any more."""
+        """The reason why no more frames will arrive."""
         await self._wait(lambda: bool(self.losses))
         return self.losses[0]
 
@@ -59,7 +59,7 @@ class Heard:
 
 
 class Peer:
-    """The other end: plain blocking descriptors, used from threads so that the relay goes on meanwhile."""
+    """The other end: plain blocking descriptors, used from threads so that the relay is not blocked."""
 
     def __init__(self, source: int, sink: int) -> None:
         self.source = source
@@ -74,7 +74,7 @@ class Peer:
             rest = rest[os.write(self.sink, rest[: 1 << 16]) :]
 
     async def read(self, size: int) -> bytes:
-        """Exactly so many bytes, or less at the end of the stream."""
+        """Exactly this many bytes, or fewer at the end of the stream."""
         return await asyncio.to_thread(self._read, size)
 
     def _read(self, size: int) -> bytes:
@@ -85,8 +85,8 @@ class Peer:
         return b"".join(parts)
 
     def fill(self, data: bytes) -> int:
-        """Write ``data`` again and again until the relay takes no more; returns how often it was written whole, the
-        last one is cut."""
+        """Write ``data`` repeatedly until the relay accepts no more; return how often it was written completely. The
+        last write is incomplete."""
         os.set_blocking(self.sink, False)
         sent = 0
         stream = data * 64
@@ -106,7 +106,7 @@ class Peer:
 
 @asynccontextmanager
 async def joined(kind: Kind, max_payload: int = 1 << 30) -> AsyncIterator[tuple[Relay, Peer]]:
-    """A relay nobody listens to yet, and its peer."""
+    """A relay without callbacks, and its peer."""
     relay: Relay
     if kind == "pipes":
         pipes = PipePair()
@@ -127,23 +127,23 @@ async def joined(kind: Kind, max_payload: int = 1 << 30) -> AsyncIterator[tuple[
 
 
 async def settle() -> None:
-    """Let the loop do what it has put off: transports close on one of its next turns."""
+    """Let the loop run its pending callbacks: transports close in one of the next iterations."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; the test's own time limit ends a wait in vain."""
-    while not condition():  # noqa: ASYNC110 - what is waited for raises no event
+    """Wait until the condition holds; the test's time limit ends an endless wait."""
+    while not condition():  # noqa: ASYNC110 - the condition has no event
         await asyncio.sleep(0.002)
 
 
 def open_descriptors() -> set[str]:
-    """What this process has open: numbers with what they are."""
+    """The open descriptors of this process, with their targets."""
     found = set()
     for number in os.listdir("/dev/fd"):
         try:
             found.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
-        except OSError:  # the folder's own, gone again; or no /proc
+        except OSError:  # the descriptor of the listing itself, already closed; or no /proc
             continue
     return found

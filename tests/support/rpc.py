@@ -31,7 +31,7 @@ CREATED = 1_700_000_000_000_000_000
 
 
 def worker(pid: int, **fields: Any) -> WorkerInfo:
-    """A worker's figures; an idle one unless told otherwise."""
+    """A worker's info; by default of an idle worker."""
     stats: dict[str, Any] = {
         "status": 1,
         "num_execs": 1234,
@@ -45,7 +45,7 @@ def worker(pid: int, **fields: Any) -> WorkerInfo:
 
 
 class FakePool(UnusedPool):
-    """A pool that counts what it is told; ``fails`` is what its reset raises."""
+    """A pool that counts its calls; ``reset`` raises ``fails``."""
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
         self.name = name
@@ -86,7 +86,7 @@ class FakePlugin:
 
 
 class FakeSidecars:
-    """A plugin with processes of its own; ``fails`` is what its reset raises."""
+    """A plugin with its own processes; ``reset`` raises ``fails``."""
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
         self.name = name
@@ -113,15 +113,15 @@ class Metric(msgspec.Struct):
 
 
 class Refused(RoadRunnerError):
-    """What ``Lab.Refuse`` answers."""
+    """The error of ``Lab.Refuse``."""
 
 
 class Lab:
     """A service with a method of every kind.
 
     Attributes:
-        gates: what ``Wait`` waits for, by name; ``Open`` lets it go on.
-        started: names of the gates somebody waits at, in order; ``ended`` of those let go on.
+        gates: events that ``Wait`` waits for, by name; ``Open`` sets them.
+        started: names of the gates of waiting calls, in order; ``ended`` those of calls that have continued.
     """
 
     name = "lab"
@@ -199,7 +199,7 @@ async def running_rpc(
 
 
 class RpcPeer:
-    """A client that sees frames."""
+    """A client that works with frames."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -217,7 +217,7 @@ class RpcPeer:
         self.writer.write(encode_call(sequence, method.encode(), body, codec))
 
     async def frame(self) -> Frame | None:
-        """The next frame; ``None`` when the server has closed the connection."""
+        """The next frame; ``None`` if the server has closed the connection."""
         while not self._arrived:
             try:
                 data = await self.reader.read(1 << 16)
@@ -231,7 +231,7 @@ class RpcPeer:
     async def answer(self) -> Answer:
         frame = await self.frame()
         if frame is None:
-            raise AssertionError("the server closed the connection instead of answering")
+            raise AssertionError("the server closed the connection instead of replying")
         return read_answer(frame)
 
     async def ask(self, method: str, body: bytes = b"", *, codec: int = Flag.JSON) -> Answer:

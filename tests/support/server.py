@@ -1,11 +1,11 @@
-"""The real ``rr serve`` in a folder of its own, for tests that need a running server.
+"""The real ``rr serve`` in its own folder, for tests that need a running server.
 
     with Server(tmp_path, {"http": {"pool": {"num_workers": 1}}, "server": {"command": "php worker.php"}}) as server:
         urlopen(server.url)
     assert server.exit_code == 0
 
-The config gets what tests should not care about: ``version``, a free loopback port for ``http`` (when the section is
-there) and for ``rpc``. Readiness is an event: the line the server prints once everything has started.
+The config gets values that do not matter to tests: ``version``, a free loopback port for ``http`` (if the section is
+present) and for ``rpc``. Readiness is an event: the line that the server prints when all plugins have started.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _FOREIGN = (
     "RR_MODE",
     "COLUMNS",
     "LINES",
-)  # of whoever runs the tests
+)  # variables from the environment of the test run
 _PIPE_BYTES = 1 << 20  # no pipe holds more, unless root asks for it
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment ``rr`` is started with in tests."""
+    """The environment of ``rr`` in tests."""
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**kept, **(extra or {})}
 
 
 class Stream:
-    """What a process has written to one pipe. A thread reads it, so the process never blocks on it. :attr:`text` and
-    :meth:`count` include what the thread has not read yet."""
+    """The output of a process to one pipe. A thread reads it, so the process never blocks on it. :attr:`text` and
+    :meth:`count` include output that the thread has not read yet."""
 
     def __init__(self, pipe: IO[bytes], changed: threading.Condition) -> None:
         self._pipe = pipe
@@ -71,7 +71,7 @@ class Stream:
             return self._data.decode("utf-8", "replace")
 
     def count(self, text: str) -> int:
-        """How often it has been written; asked after each piece that comes, so nothing is decoded for it."""
+        """How often a text was written; called after each piece of output, so it does not decode."""
         with self._changed:
             self._read()
             return self._data.count(text.encode())
@@ -85,7 +85,7 @@ class Stream:
                 self._read()
 
     def _read(self) -> None:
-        """Take what is in the pipe now, all of it; the lock is held."""
+        """Read everything that is in the pipe now; the caller holds the lock."""
         if not self.ended and self._written.poll(0):
             chunk = os.read(self._pipe.fileno(), _PIPE_BYTES)
             self._data += chunk
@@ -94,21 +94,23 @@ class Stream:
 
     def close(self) -> None:
         self._thread.join(timeout=5)
-        if not self._thread.is_alive():  # else a grandchild still holds the other end, and the thread reads from it
+        if (
+            not self._thread.is_alive()
+        ):  # otherwise a grandchild still holds the other end, and the thread reads from it
             self._pipe.close()
 
 
 class Server:
-    """``rr serve``, started, ready, and gone at the end.
+    """``rr serve``, started and ready; stopped at the end.
 
     Args:
-        folder: where ``.rr.yaml`` is written and the server works.
-        config: sections as a dict (completed as the module says), the text of the file, or ``None`` for no file.
+        folder: the working directory, with ``.rr.yaml``.
+        config: sections as a dict (completed as described above), the text of the file, or ``None`` for no file.
         command: arguments of ``rr``; flags for ``serve`` may be added.
         env: added to the environment.
-        ready: text on stdout or stderr that says the server is up.
-        launcher: a command that is given that of the server, and becomes it.
-        timeout: seconds after which waiting for anything fails the test.
+        ready: text on stdout or stderr that shows that the server is ready.
+        launcher: a command that gets the server's command as arguments and executes it.
+        timeout: seconds after which any wait fails the test.
     """
 
     def __init__(
@@ -143,7 +145,7 @@ class Server:
         state = "not started" if self._process is None else f"pid={self._process.pid}, exit={self.exit_code}"
         return f"Server({' '.join(self._command[1:])!r} in {self.folder}, {state})"
 
-    # -- where it is reached ---------------------------------------------------------------------------------------
+    # -- addresses -------------------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -167,19 +169,19 @@ class Server:
         return self._running().pid
 
     def workers(self, plugin: str = "http") -> set[int]:
-        """Process ids of a plugin's workers, asked over RPC: many times faster than a start of ``rr workers``."""
+        """Process ids of a plugin's workers, requested over RPC, which is much faster than ``rr workers``."""
         with RpcClient(self.rpc) as client:
             return {worker["pid"] for worker in client.call("informer.Workers", plugin)["workers"]}
 
     def wait_for_workers(self, count: int, plugin: str = "http") -> set[int]:
-        """Return once there are that many: their process ids."""
+        """Wait for this number of workers; return their process ids."""
         deadline = time.monotonic() + self.timeout
         while len(found := self.workers(plugin)) != count:
             assert time.monotonic() < deadline, f"{self!r}: {count} workers are wanted, not {found}{self._output()}"
             time.sleep(0.02)
         return found
 
-    # -- what it says ----------------------------------------------------------------------------------------------
+    # -- output ----------------------------------------------------------------------------------------------------
 
     @property
     def stdout(self) -> str:
@@ -193,14 +195,14 @@ class Server:
         """Return once ``text`` was written (to either stream, ``times`` times in all).
 
         Raises:
-            AssertionError: the server ended before, or ``timeout`` is over; the message has all its output.
+            AssertionError: the server exited before, or ``timeout`` is over; the message has all its output.
         """
         self._wait(lambda: self._count(text) >= times, f"{text!r} ({times} times)")
 
-    # -- its life --------------------------------------------------------------------------------------------------
+    # -- start and stop --------------------------------------------------------------------------------------------
 
     def start(self) -> Server:
-        """Start it and return at once; :meth:`wait_for` or ``with`` wait until it is ready."""
+        """Start it and return immediately; :meth:`wait_for` or ``with`` wait until it is ready."""
         process = subprocess.Popen(
             self._command,
             cwd=self.folder,
@@ -224,7 +226,7 @@ class Server:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Wait until it has ended by itself; its exit code (negative: ended by that signal)."""
+        """Wait until it exits by itself; return its exit code (negative: killed by that signal)."""
         try:
             self.exit_code = self._running().wait(self.timeout)
         except subprocess.TimeoutExpired:
@@ -233,7 +235,7 @@ class Server:
         return self.exit_code
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop and wait for it; its exit code. Stopping twice gives the same code."""
+        """Stop it, wait for its exit and return the exit code. Stopping twice gives the same code."""
         if self.exit_code is None:
             if self._running().poll() is None:
                 self.send(number)
@@ -242,13 +244,13 @@ class Server:
         return self.exit_code
 
     def kill(self) -> None:
-        """End it and its process group at once. Never fails; may be called in any state."""
+        """Kill it and its process group. Never fails; may be called in any state."""
         process = self._process
         if process is None:
             return
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # nothing is left of the group
+        except (ProcessLookupError, PermissionError):  # the group has no more processes
             pass
         code = process.wait(self.timeout)
         if self.exit_code is None:
@@ -298,7 +300,7 @@ class Server:
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with ``version``, and with addresses for ``http`` (when present) and ``rpc``."""
+    """A config with ``version``, and with addresses for ``http`` (if present) and ``rpc``."""
     full: dict[str, Any] = {"version": "3", **config}
     if full.get("http") is not None:
         full["http"] = {"address": f"127.0.0.1:{free_port()}", **full["http"]}
@@ -315,7 +317,7 @@ def rr(*args: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: flo
 
 
 class Finished:
-    """How a command of ``rr`` ended and what it printed."""
+    """The exit code and output of an ``rr`` command."""
 
     def __init__(self, code: int, stdout: str, stderr: str) -> None:
         self.code = code

@@ -1,4 +1,4 @@
-"""``rr serve`` on a terminal of its own: what a person would see, and Ctrl-C."""
+"""``rr serve`` on its own terminal: the visible output, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CTRL_C = b"\x03"
 
 
 class Terminal:
-    """The server in ``folder``; ``with`` waits until it is ready, and ends it.
+    """The server in ``folder``; ``with`` waits until it is ready, and stops it at the end.
 
     Args:
-        env: beside ``TERM=xterm``.
+        env: in addition to ``TERM=xterm``.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], env: Mapping[str, str] | None = None) -> None:
@@ -45,26 +45,26 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Everything so far, as it was written."""
+        """All output so far, unchanged."""
         return self._seen.decode().replace("\r\n", "\n")
 
     @property
     def plain(self) -> str:
-        """The same without colours."""
+        """All output so far, without colours."""
         return re.sub(r"\x1b\[[0-9;]*m", "", self.text)
 
     def wait_for(self, text: str) -> None:
-        """Return once ``text`` is there (colours aside).
+        """Return once ``text`` was written (ignoring colours).
 
         Raises:
-            AssertionError: the server has ended, or the time is over.
+            AssertionError: the server has exited, or the time is over.
         """
         deadline = time.monotonic() + self.timeout
         while text not in self.plain:
             assert self._read(deadline), f"waiting for {text!r}: {self.plain}"
 
     def ctrl_c(self) -> int:
-        """Press it and wait for the end; the exit code."""
+        """Press Ctrl-C and wait for the exit; return the exit code."""
         os.write(self._master, _CTRL_C)
         deadline = time.monotonic() + self.timeout
         while self._read(deadline):
@@ -73,13 +73,13 @@ class Terminal:
         return self._process.wait(self.timeout)
 
     def _read(self, deadline: float) -> bool:
-        """Wait for more; False at its end."""
+        """Wait for more output; False at its end."""
         ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             return False
         try:
             data = os.read(self._master, 1 << 16)
-        except OSError:  # Linux says EIO when the other side has closed
+        except OSError:  # Linux raises EIO when the other side has closed
             return False
         self._seen += data
         return bool(data)
@@ -115,7 +115,7 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make it the controlling terminal: only then Ctrl-C is a signal."""
+    """Make it the controlling terminal: only then Ctrl-C sends a signal."""
     import fcntl
     import termios
 

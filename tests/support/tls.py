@@ -1,4 +1,4 @@
-"""Certificates of a test's own authority, and a client that asks over TLS."""
+"""Certificates from a test's own authority, and a TLS client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Identity:
     key: Path
 
     def replace_by(self, other: Identity) -> None:
-        """Put another identity in the place of this one, one file after the other."""
+        """Replace this identity with another, one file after the other."""
         self.cert.write_bytes(other.cert.read_bytes())
         self.key.write_bytes(other.key.read_bytes())
 
@@ -41,17 +41,17 @@ class Authority:
         self._ca.cert_pem.write_to_path(self.root)
 
     def server(self, name: str = "server", *, expired: bool = False) -> Identity:
-        """For ``localhost`` and ``127.0.0.1``, its files called by ``name``."""
+        """A server identity for ``localhost`` and ``127.0.0.1``; ``name`` is the name of its files."""
         end = datetime(2001, 1, 1, tzinfo=UTC) if expired else None
         leaf = self._ca.issue_cert("localhost", "127.0.0.1", common_name=name, not_after=end)
         return self._written(leaf, name)
 
     def client(self, name: str) -> Identity:
-        """For somebody of this name."""
+        """A client identity with this name."""
         return self._written(self._ca.issue_cert(f"{name}@example.org", common_name=name), name)
 
     def context(self, client: Identity | None = None, *, alpn: str = "http/1.1") -> ssl.SSLContext:
-        """What a client of this authority connects with."""
+        """The TLS context of a client that trusts this authority."""
         context = ssl.create_default_context(cafile=str(self.root))
         context.set_alpn_protocols([alpn])
         if client is not None:
@@ -66,24 +66,24 @@ class Authority:
 
 
 def common_name(connection: ssl.SSLSocket) -> str:
-    """Whom a server says it is; empty where its certificate has only other names."""
+    """The common name in a server's certificate; empty if it has only other names."""
     shown: Any = connection.getpeercert()
     found = [value for part in shown["subject"] for key, value in part if key == "commonName"]
     return str(found[0]) if found else ""
 
 
 class Loop(threading.Thread):
-    """Asks over TLS, again and again, and counts what became of it.
+    """Sends requests over TLS continuously and counts the results.
 
     Attributes:
-        answers: by the name in the certificate of the connection each came on.
-        errors: whatever went wrong, as text.
+        answers: number of responses by the name in the certificate of their connection.
+        errors: all errors, as text.
     """
 
     def __init__(self, port: int, context: ssl.SSLContext, *, keep: bool) -> None:
         """
         Args:
-            keep: whether a connection is used until the server closes it; else each request has its own.
+            keep: whether to use a connection until the server closes it; otherwise each request has its own.
         """
         super().__init__(daemon=True)
         self._port = port
@@ -123,7 +123,7 @@ class Loop(threading.Thread):
             connection.close()
 
     def wait_for(self, name: str, count: int = 1) -> None:
-        """Return once that many answers came on connections with this certificate."""
+        """Return once this many responses arrived on connections with this certificate."""
         with self._changed:
             seen = self.answers[name]
             assert self._changed.wait_for(lambda: self.answers[name] >= seen + count, 20), self.errors

@@ -1,4 +1,4 @@
-"""Tracing that keeps what it is told."""
+"""A tracing plugin that records its calls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class KeptSpan:
 
 
 class KeptTracing:
-    """Makes such spans.
+    """Creates recorded spans.
 
     Attributes:
         spans: in the order in which they began.

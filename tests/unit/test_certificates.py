@@ -1,4 +1,4 @@
-"""What is said of files of TLS."""
+"""The check of TLS files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def said(now: datetime | None = None, **paths: Path | str) -> list[tuple[str, st
     return [(problem.key, problem.message, problem.fatal) for problem in problems]
 
 
-def test_nothing_is_said_of_good_files(authority: Authority, good: Identity) -> None:
+def test_valid_files_have_no_problems(authority: Authority, good: Identity) -> None:
     assert said(cert=good.cert, key=good.key, root_ca=authority.root) == []
     assert said() == []
 
@@ -48,7 +48,7 @@ def test_certificate_and_key_may_share_a_file(good: Identity, tmp_path: Path) ->
     assert said(cert=both, key=both) == []
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     assert said(cert="/no/c.pem", key="/no/k.pem", root_ca="/no/r.pem") == [
         ("key", "key file '/no/k.pem' does not exists", True),
         ("cert", "cert file '/no/c.pem' does not exists", True),
@@ -56,18 +56,18 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ]
 
 
-def test_a_relative_path_says_where_it_was_looked_for() -> None:
+def test_the_problem_of_a_relative_path_names_the_searched_folder() -> None:
     assert said(root_ca="no.pem") == [
         ("root_ca", f"root_ca file 'no.pem' does not exists (looked in {os.getcwd()})", True)
     ]
 
 
-def test_a_folder_is_no_file(good: Identity, tmp_path: Path) -> None:
+def test_a_folder_is_reported(good: Identity, tmp_path: Path) -> None:
     assert said(cert=good.cert, key=tmp_path) == [("key", f"key file '{tmp_path}' is a folder", True)]
 
 
-def test_a_file_that_may_not_be_read_names_the_user(good: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, mode: str) -> object:  # root may read anything, so the file's mode is not enough
+def test_the_problem_of_an_unreadable_file_names_the_user(good: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, mode: str) -> object:  # root may read any file, so the mode is not enough
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
@@ -75,14 +75,14 @@ def test_a_file_that_may_not_be_read_names_the_user(good: Identity, monkeypatch:
     assert problem[1] == f"key file '{good.key}' can't be read by user {os.geteuid()}: permission denied"
 
 
-def test_swapped_files_are_told_so(good: Identity) -> None:
+def test_swapped_files_are_reported(good: Identity) -> None:
     assert [(key, text.split(", but ")[1]) for key, text, _ in said(cert=good.key, key=good.cert)] == [
         ("key", "a certificate: are cert and key swapped?"),
         ("cert", "a private key: are cert and key swapped?"),
     ]
 
 
-def test_der_is_told_with_the_command_that_makes_pem_of_it(good: Identity, tmp_path: Path) -> None:
+def test_der_is_reported_with_the_command_that_converts_it(good: Identity, tmp_path: Path) -> None:
     leaf = x509.load_pem_x509_certificate(good.cert.read_bytes())
     key = load_pem_private_key(good.key.read_bytes(), None)
     cert_der, key_der = tmp_path / "c.der", tmp_path / "k.der"
@@ -95,7 +95,7 @@ def test_der_is_told_with_the_command_that_makes_pem_of_it(good: Identity, tmp_p
 
 
 @pytest.mark.parametrize("what", ["cert", "key", "root_ca"])
-def test_other_text_is_no_pem(good: Identity, tmp_path: Path, what: str) -> None:
+def test_other_text_is_not_pem(good: Identity, tmp_path: Path, what: str) -> None:
     other = tmp_path / "other"
     other.write_text("hello")
     [(key, text, fatal)] = said(**{"cert": good.cert, "key": good.key, what: other})  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_other_text_is_no_pem(good: Identity, tmp_path: Path, what: str) -> None
     assert said(**{what: other})[0][1].endswith("; it is empty")  # type: ignore[arg-type]
 
 
-def test_a_broken_certificate_and_a_broken_key_are_told_apart(good: Identity, tmp_path: Path) -> None:
+def test_a_broken_certificate_and_a_broken_key_are_distinguished(good: Identity, tmp_path: Path) -> None:
     broken_cert, broken_key = tmp_path / "c", tmp_path / "k"
     lines = good.cert.read_text().splitlines()
     broken_cert.write_text("\n".join([lines[0], *lines[3:]]))
@@ -118,21 +118,21 @@ def test_a_broken_certificate_and_a_broken_key_are_told_apart(good: Identity, tm
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
-def test_an_encrypted_key_is_told_with_the_command_that_decrypts_it(good: Identity, form: PrivateFormat) -> None:
+def test_an_encrypted_key_is_reported_with_the_command_that_decrypts_it(good: Identity, form: PrivateFormat) -> None:
     key = load_pem_private_key(good.key.read_bytes(), None)
     good.key.write_bytes(key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret")))
     [(_, text, _)] = said(cert=good.cert, key=good.key)
     assert text.endswith(f"the key is encrypted; write it without a password (openssl pkey -in {good.key} -out PLAIN)")
 
 
-def test_a_key_of_another_certificate_is_told(authority: Authority, good: Identity) -> None:
+def test_a_key_of_another_certificate_is_reported(authority: Authority, good: Identity) -> None:
     other = authority.server("other")
     assert said(cert=good.cert, key=other.key) == [
-        ("key", f"the key '{other.key}' is not that of the certificate '{good.cert}'", True)
+        ("key", f"the key '{other.key}' does not match the certificate '{good.cert}'", True)
     ]
 
 
-def test_a_certificate_out_of_its_time_is_a_warning(good: Identity) -> None:
+def test_a_certificate_that_is_not_valid_now_is_a_warning(good: Identity) -> None:
     leaf = x509.load_pem_x509_certificate(good.cert.read_bytes())
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     text = f"the certificate in '{good.cert}' expired on {end:%Y-%m-%d %H:%M} UTC"
@@ -142,23 +142,23 @@ def test_a_certificate_out_of_its_time_is_a_warning(good: Identity) -> None:
     assert said(end, cert=good.cert, key=good.key) == said(begin, cert=good.cert, key=good.key) == []
 
 
-def test_the_time_is_that_which_cryptography_reads(good: Identity) -> None:
+def test_the_validity_is_the_same_as_in_cryptography(good: Identity) -> None:
     leaf = x509.load_pem_x509_certificate(good.cert.read_bytes())
     assert validity(leaf.public_bytes(Encoding.DER)) == (leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
 @given(st.binary(max_size=64))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
+def test_any_bytes_are_parsed_or_give_none(data: bytes) -> None:
     assert validity(data) is None or validity(data) is not None
 
 
-def test_a_certificate_that_is_cut_anywhere_has_no_time_or_its_own(authority: Authority) -> None:
+def test_a_truncated_certificate_gives_its_validity_or_none(authority: Authority) -> None:
     leaf = x509.load_pem_x509_certificate(authority.server().cert.read_bytes())
     whole = leaf.public_bytes(Encoding.DER)
     assert {validity(whole[:size]) for size in range(len(whole))} <= {None, validity(whole)}
 
 
-def test_times_from_2050_on_are_read() -> None:
+def test_times_from_2050_on_are_parsed() -> None:
     def element(tag: int, content: bytes) -> bytes:
         return bytes([tag, len(content)]) + content
 

@@ -1,4 +1,4 @@
-"""What the manual shows can be used as it is: its configs have no fault, its links lead somewhere."""
+"""The examples of the manual work unchanged: its configs are valid, its links have a target."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def configs() -> list[tuple[str, int, str]]:
-    """Page, number and text of every config that is shown."""
+    """Page, number and text of every config in the manual."""
     shown = [(page, number, text) for page in PAGES for number, text in enumerate(blocks(page, "yaml"))]
     return [(str(page.relative_to(ROOT)), number, text) for page, number, text in shown if _CONFIG.search(text)]
 
@@ -82,14 +82,14 @@ def test_the_other_code_on_the_page_on_plugins_is_that_which_a_test_runs() -> No
 
 
 def anchors(page: Path) -> set[str]:
-    """Names of a page's headings, as forges make them."""
+    """Anchors of a page's headings, as forges generate them."""
     text = _FENCED.sub("", page.read_text("utf-8"))
     heads = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
+def test_links_of_the_manual_have_a_target(page: Path) -> None:
     broken = []
     for link in _LINK.findall(_FENCED.sub("", page.read_text("utf-8"))):
         if re.match(r"https?:|mailto:", link):
@@ -102,12 +102,12 @@ def test_links_of_the_manual_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_page_leaves_a_gap_to_be_filled_in(page: Path) -> None:
+def test_no_page_has_a_placeholder(page: Path) -> None:
     assert re.findall(r"<this [^>]*>|PATH-OF-[A-Z-]*|/path/to/\S*", page.read_text("utf-8")) == []
 
 
 def command_lines() -> list[tuple[str, str]]:
-    """Page and text of each `rr ...` that is shown: at a prompt, or in a sentence."""
+    """Page and text of each `rr ...` command, at a prompt or in a sentence."""
     found: list[tuple[str, str]] = []
     for page in PAGES:
         name = str(page.relative_to(ROOT))
@@ -118,7 +118,7 @@ def command_lines() -> list[tuple[str, str]]:
 
 
 def variants(line: str) -> list[list[str]]:
-    """What a line stands for: ``[--json]`` may be there or not, of ``a|b`` it is one, ``...`` is anything."""
+    """The commands that a line describes: ``[--json]`` is optional, ``a|b`` is an alternative, ``...`` any value."""
     line = re.sub(r" +#.*$| [&|>;] .*$", "", line).replace("\\|", "|").replace("...", "").replace("[=PATHS]", "")
     options = re.sub(r"[\[\]]", "", line).split()
     alternatives = next((word.split("|") for word in options if "|" in word), [])
@@ -128,7 +128,7 @@ def variants(line: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("page", "line"), command_lines())
-def test_commands_of_the_manual_are_commands_with_flags_they_have(page: str, line: str) -> None:
+def test_commands_of_the_manual_exist_with_their_flags(page: str, line: str) -> None:
     for words in variants(line):
         try:
             parse(words, COMMANDS, SHARED)

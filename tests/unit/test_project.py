@@ -1,4 +1,4 @@
-"""What surrounds the code agrees with it: the lock file, the hooks, the workflows, the project's description."""
+"""The files around the code agree with it: the lock file, the hooks, the workflows, the project's description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def locked() -> dict[str, Requirement]:
 
 
 def wanted() -> list[Requirement]:
-    """What the groups of the lock ask for; the project itself stands for its dependencies and extras."""
+    """The requirements of the lock's groups; the project itself means its dependencies and extras."""
     groups: dict[str, list[str]] = PROJECT["dependency-groups"]
     found = [Requirement(text) for text in [*groups["dev"], *groups["dist"]]]
     extras = next(requirement.extras for requirement in found if requirement.name == "pyroadrunner")
@@ -41,13 +41,13 @@ def wanted() -> list[Requirement]:
 
 @pytest.mark.parametrize("requirement", wanted(), ids=str)
 def test_the_lock_has_a_version_that_fits_each_requirement(requirement: Requirement) -> None:
-    """Where this fails: sh scripts/lock.sh"""
+    """If this fails, run: sh scripts/lock.sh"""
     [pin] = locked()[canonicalize_name(requirement.name)].specifier
     assert pin.operator == "=="
     assert requirement.specifier.contains(pin.version, prereleases=True)
 
 
-def test_the_lock_names_versions_and_nothing_of_the_machine_it_was_made_on() -> None:
+def test_the_lock_has_versions_but_nothing_of_the_machine_that_made_it() -> None:
     assert re.findall(r"https?:|file:|@|--|(?<!scripts)/", LOCK) == []
     assert "pyroadrunner" not in locked()
 
@@ -78,7 +78,7 @@ def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_may_read_only_and_runs_targets_that_are_there(path: Path) -> None:
+def test_a_workflow_has_read_permissions_only_and_runs_existing_targets(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {"contents": "read"}
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
@@ -125,7 +125,7 @@ def test_the_release_finds_the_version_in_the_file_that_has_it() -> None:
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
-def test_a_form_for_issues_asks_for_something(path: Path) -> None:
+def test_an_issue_form_has_fields(path: Path) -> None:
     form = load(path)
     if path.name == "config.yml":
         assert all(link["url"].startswith(PROJECT["project"]["urls"]["Homepage"]) for link in form["contact_links"])

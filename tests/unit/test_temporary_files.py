@@ -1,4 +1,4 @@
-"""What an exit without a clean-up deletes."""
+"""Files that are deleted at an exit without clean-up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from pyroadrunner import temporary_files
 
 
-def test_what_is_still_there_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+def test_remaining_files_are_deleted_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     paths = [tmp_path / "left", tmp_path / "moved", tmp_path / "kept", folder / "inside"]

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace PyRoadRunner\Goridge;
 
 /**
- * One frame, decoded; and the two ways to build one.
+ * A decoded frame, and two ways to encode one.
  *
  * All integers are little-endian: 12 bytes of header (version and header length, flags, payload length, CRC-32 of these
  * six bytes, stream bits, a reserved byte), then u32 options, then the payload.
@@ -60,7 +60,7 @@ final class Frame
         return $head . \pack('Vv', \crc32($head), $stream) . \pack('V*', ...$options) . $payload;
     }
 
-    /** The bytes of a worker's request or answer: one option, the length of the context. The hot path. */
+    /** The bytes of a worker's request or response: one option, the length of the context. The hot path. */
     public static function encodePayload(string $context, string $body, int $flags, int $stream = 0): string
     {
         $size = \strlen($context);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Goridge;
 
-/** Bytes that are no frame, or a frame that cannot be built. */
+/** The bytes are not a frame, or a frame can't be encoded. */
 final class FrameException extends \RuntimeException
 {
 }

@@ -8,23 +8,23 @@ namespace PyRoadRunner\Goridge;
 interface Relay
 {
     /**
-     * Writes one encoded frame, whole.
+     * Writes one whole encoded frame.
      *
-     * @throws RelayException the peer has gone
+     * @throws RelayException the peer has closed the relay
      */
     public function send(string $frame): void;
 
     /**
-     * Waits for the next frame; null when the peer closed between two frames.
+     * Waits for the next frame; null if the peer closed the relay between two frames.
      *
-     * @throws FrameException what arrived is no frame
-     * @throws RelayException the peer closed in the middle of a frame
+     * @throws FrameException the data is not a frame
+     * @throws RelayException the peer closed the relay within a frame
      */
     public function receive(): ?Frame;
 
-    /** Whether something has arrived; never blocks. */
+    /** Whether data has arrived; never blocks. */
     public function isReadable(): bool;
 
-    /** Whether a long stream asks for a sign of life (PING) every few chunks: pipes do, sockets do not. */
+    /** Whether a long stream sends a PING every few chunks: over pipes, not over sockets. */
     public function wantsPing(): bool;
 }

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Goridge;
 
-/** The relay to the server could not be opened, or was cut. */
+/** The relay to the server can't be opened, or was lost. */
 final class RelayException extends \RuntimeException
 {
 }

@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Goridge;
 
-/** Address of a relay, as in RR_RELAY, to the relay itself. */
+/** Opens the relay of an address, as in RR_RELAY. */
 final class RelayFactory
 {
     /**
      * @param string $address "pipes" (or empty), "tcp://host:port" or "unix://path"
      *
-     * @throws RelayException nobody listens there, or it is no address
+     * @throws RelayException the connect failed, or the address is invalid
      */
     public static function create(string $address): Relay
     {

@@ -7,9 +7,9 @@ namespace PyRoadRunner\Goridge;
 /** Frames over one socket: tcp://host:port or unix://path. */
 final class SocketRelay extends StreamRelay
 {
-    private const ATTEMPTS = 11; // as many as RoadRunner's own PHP client makes, 100 microseconds apart
+    private const ATTEMPTS = 11; // 100 microseconds apart, as in RoadRunner's own PHP client
 
-    /** @throws RelayException nobody listens there */
+    /** @throws RelayException the connect failed */
     public function __construct(public readonly string $address)
     {
         $context = stream_context_create(['socket' => ['tcp_nodelay' => str_starts_with($address, 'tcp://')]]);

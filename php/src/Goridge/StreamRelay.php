@@ -7,7 +7,7 @@ namespace PyRoadRunner\Goridge;
 /** Frames over two PHP streams: stdin and stdout of a worker. */
 class StreamRelay implements Relay
 {
-    /** Wanted size of one read: a small frame arrives in one, a large body in few. */
+    /** Maximum bytes of one read: a small frame takes one read, a large body a few. */
     private const CHUNK_BYTES = 65536;
 
     /**
@@ -34,7 +34,7 @@ class StreamRelay implements Relay
 
     public function receive(): ?Frame
     {
-        // PHP's stream buffer is on: one read(2) fetches header and rest of a small frame, the second fread is a copy.
+        // PHP buffers the stream: one read(2) fetches a whole small frame, and the second fread only copies.
         $head = \fread($this->in, Frame::HEADER_SIZE);
         if ($head === false || \strlen($head) !== Frame::HEADER_SIZE) {
             $head = $this->readOn((string) $head, Frame::HEADER_SIZE);
@@ -55,7 +55,7 @@ class StreamRelay implements Relay
         if ($rest === false || \strlen($rest) !== $size) {
             $rest = $this->readOn((string) $rest, $size);
             if ($rest === '') {
-                throw new RelayException('the relay was cut in the middle of a frame');
+                throw new RelayException('the server closed the relay within a frame');
             }
         }
         if ($words === 0) {
@@ -79,7 +79,7 @@ class StreamRelay implements Relay
         return true;
     }
 
-    /** Reads until $size bytes are there; '' at the end of the stream when nothing had arrived. */
+    /** Reads $size bytes; '' at the end of the stream if nothing had arrived. */
     private function readOn(string $bytes, int $size): string
     {
         $pieces = [$bytes];
@@ -88,12 +88,12 @@ class StreamRelay implements Relay
             $piece = \fread($this->in, $size - $have);
             if ($piece === false || $piece === '') {
                 if (!\feof($this->in)) {
-                    continue; // a signal or a socket's timeout: nothing is lost, wait on
+                    continue; // a signal or a socket timeout: nothing is lost, keep waiting
                 }
                 if ($have === 0) {
                     return '';
                 }
-                throw new RelayException('the relay was cut in the middle of a frame');
+                throw new RelayException('the server closed the relay within a frame');
             }
             $pieces[] = $piece;
             $have += \strlen($piece);

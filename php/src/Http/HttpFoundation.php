@@ -10,15 +10,15 @@ use Symfony\Component\HttpFoundation\Response as FoundationResponse;
 use Symfony\Component\HttpFoundation\StreamedResponse;
 use Symfony\Component\HttpFoundation\BinaryFileResponse;
 
-/** Requests and answers as symfony/http-foundation has them (Symfony, Laravel, Drupal ...). Needs that package. */
+/** Requests and responses of symfony/http-foundation (Symfony, Laravel, Drupal ...). Needs that package. */
 final class HttpFoundation
 {
-    private const PIECE = 65536; // bytes a streamed answer gathers before they are sent
+    private const PIECE = 65536; // bytes of a streamed response that are collected before they are sent
 
     /**
-     * The request; of a form without the body's bytes, which nobody kept.
+     * The request; for a form without the raw body, which the server does not keep.
      *
-     * @param class-string<FoundationRequest> $class Laravel has one of its own
+     * @param class-string<FoundationRequest> $class Laravel has its own
      */
     public static function request(Request $request, string $class = FoundationRequest::class): FoundationRequest
     {
@@ -37,10 +37,10 @@ final class HttpFoundation
         );
     }
 
-    /** Answers; streamed responses and files are sent piece by piece. Headers are those of the response. */
+    /** Sends the response with its headers; streamed responses and files are sent piece by piece. */
     public static function respond(HttpWorker $http, FoundationResponse $response): void
     {
-        $headers = $response->headers->all(); // cookies are among them
+        $headers = $response->headers->all(); // includes cookies
         if (!$response instanceof StreamedResponse && !$response instanceof BinaryFileResponse) {
             $http->respond($response->getStatusCode(), (string) $response->getContent(), $headers);
 
@@ -48,7 +48,7 @@ final class HttpFoundation
         }
         $send = $http->pieces($response->getStatusCode(), $headers);
         $failed = null;
-        // The response prints; each piece is taken out of the buffer here. What is thrown in an output handler is lost.
+        // The response prints; this handler sends each piece of the buffer. Exceptions in an output handler are lost.
         ob_start(static function (string $piece) use ($send, &$failed): string {
             try {
                 if ($piece !== '' && $failed === null) {
@@ -71,7 +71,7 @@ final class HttpFoundation
     }
 
     /**
-     * What PHP-FPM would have in $_SERVER.
+     * The values that PHP-FPM puts into $_SERVER.
      *
      * @return array<string, mixed>
      */

@@ -7,12 +7,12 @@ namespace PyRoadRunner\Http;
 use PyRoadRunner\Goridge\Frame;
 use PyRoadRunner\Worker;
 
-/** HTTP requests and answers over a worker. */
+/** HTTP requests and responses in a worker. */
 final class HttpWorker
 {
     private const HEAD_JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
 
-    /** Whether the head of the request at hand was protobuf (RoadRunner's own choice); the answer's is the same. */
+    /** Whether the head of the current request was protobuf (RoadRunner's default); the response uses the same. */
     private bool $protobuf = false;
 
     public function __construct(public readonly Worker $worker)
@@ -26,8 +26,8 @@ final class HttpWorker
     }
 
     /**
-     * Waits for the next request; null when it is time to exit. A context that cannot be read is answered with an
-     * error, and the wait goes on.
+     * Waits for the next request; null when it is time to exit. A malformed context gets an error response, and the
+     * wait continues.
      */
     public function waitRequest(): ?Request
     {
@@ -46,8 +46,8 @@ final class HttpWorker
     }
 
     /**
-     * Answers the request. A body that is not a string is streamed; it is dropped when the client goes away. What it
-     * throws before its first piece can still be answered with an error; later the client's connection is cut.
+     * Sends the response. A body that is not a string is streamed, until the client disconnects. If it throws before
+     * its first piece, error() still works; later the server closes the client's connection.
      *
      * @param string|iterable<string>             $body
      * @param array<string, string|list<string>> $headers
@@ -71,8 +71,8 @@ final class HttpWorker
     }
 
     /**
-     * An answer whose pieces come from somewhere else: call the result with each piece, and with null at the end. It
-     * returns false once the client is gone; what is sent then is dropped.
+     * A response whose pieces the caller sends: call the result with each piece, and with null at the end. It returns
+     * false once the client has disconnected; further pieces are dropped.
      *
      * @param array<string, string|list<string>> $headers
      *
@@ -91,7 +91,7 @@ final class HttpWorker
                 if (!$this->worker->stream($piece, $head)) {
                     return false;
                 }
-                $head = ''; // the head travels once, with the first piece
+                $head = ''; // the head is sent only once, with the first piece
             }
 
             return true;
@@ -99,7 +99,7 @@ final class HttpWorker
     }
 
     /**
-     * Sends 103 Early Hints ahead of the answer. Its headers are repeated in the answer by the server.
+     * Sends 103 Early Hints before the response. The server repeats these headers in the response.
      *
      * @param array<string, string|list<string>> $headers usually Link
      */
@@ -108,7 +108,7 @@ final class HttpWorker
         $this->worker->stream('', $this->head(103, $headers));
     }
 
-    /** Answers that the request failed: status 500, and the text in the server's log. */
+    /** Reports that the request failed: status 500, and the text in the server's log. */
     public function error(string $text): void
     {
         $this->worker->error($text);

@@ -8,13 +8,13 @@ use PyRoadRunner\Protobuf;
 use PyRoadRunner\ProtobufException;
 
 /**
- * Heads of requests and answers in protobuf: http.v1.Request and http.v1.Response, as RoadRunner sends and wants them.
- * What differs from JSON: nothing is said of a field that is empty, and every value of a map is a list.
+ * Heads of requests and responses in protobuf: http.v1.Request and http.v1.Response, as RoadRunner uses them.
+ * Differences from JSON: empty fields are omitted, and every value of a map is a list.
  */
 final class ProtobufHead
 {
     /**
-     * The head of a request, with the names it has in JSON.
+     * The head of a request, with the names of the JSON form.
      *
      * @return array{
      *     remoteAddr: string, protocol: string, method: string, uri: string, rawQuery: string, parsed: bool,
@@ -22,8 +22,8 @@ final class ProtobufHead
      *     uploads: array<mixed>|null
      * }
      *
-     * @throws ProtobufException the bytes are no such message
-     * @throws \JsonException    the uploads are no JSON
+     * @throws ProtobufException the bytes are not such a message
+     * @throws \JsonException    the uploads are not JSON
      */
     public static function decode(string $message): array
     {
@@ -56,7 +56,7 @@ final class ProtobufHead
     }
 
     /**
-     * The head of an answer.
+     * The head of a response.
      *
      * @param array<string, string|list<string>> $headers
      */

@@ -12,7 +12,7 @@ use Psr\Http\Message\StreamInterface;
 use Psr\Http\Message\UploadedFileFactoryInterface;
 use Psr\Http\Message\UploadedFileInterface;
 
-/** Requests and answers as PSR-7 has them (Slim, Mezzio, Spiral ...). Needs an implementation with its PSR-17 factories. */
+/** Requests and responses of PSR-7 (Slim, Mezzio, Spiral ...). Needs an implementation with its PSR-17 factories. */
 final class Psr7
 {
     private const PIECE = 65536; // bytes: a larger body is sent piece by piece

@@ -4,20 +4,20 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Http;
 
-/** One HTTP request, as the server understood it. */
+/** One HTTP request, as parsed by the server. */
 final class Request
 {
     /**
      * @param string                           $remoteAddr address of the client, without port
      * @param string                           $protocol   "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0"
-     * @param string                           $uri        absolute, as it was asked for
+     * @param string                           $uri        absolute, as requested
      * @param array<string, list<string>>      $headers    names as in "Content-Type"; without Host
      * @param array<string, string>            $cookies    decoded
      * @param array<mixed>                     $query      rawQuery by PHP's rules
-     * @param string                           $rawQuery   what follows the "?", undecoded
-     * @param array<mixed>|null                $parsed     fields of a form; null when the request is none
-     * @param string                           $body       the raw body; of a form: its fields as JSON
-     * @param array<UploadedFile|array<mixed>> $uploads    files by field name, nested as the names say
+     * @param string                           $rawQuery   the part after the "?", undecoded
+     * @param array<mixed>|null                $parsed     fields of a form; null if the request is not a form
+     * @param string                           $body       the raw body; for a form its fields as JSON
+     * @param array<UploadedFile|array<mixed>> $uploads    files by field name, nested according to the names
      * @param array<string, string>            $attributes set by the server's middleware
      */
     public function __construct(
@@ -39,8 +39,8 @@ final class Request
     /**
      * Reads the context of a request, in JSON.
      *
-     * @throws \JsonException       the context or a form's body is no JSON
-     * @throws \UnexpectedValueException the context lacks what every request has
+     * @throws \JsonException       the context or a form's body is not JSON
+     * @throws \UnexpectedValueException the context lacks required fields
      */
     public static function fromContext(string $context, string $body): self
     {
@@ -50,8 +50,8 @@ final class Request
     /**
      * Reads the context of a request, in protobuf.
      *
-     * @throws \JsonException       the uploads or a form's body are no JSON
-     * @throws \UnexpectedValueException the context is no protobuf, or lacks what every request has
+     * @throws \JsonException       the uploads or a form's body are not JSON
+     * @throws \UnexpectedValueException the context is not protobuf, or lacks required fields
      */
     public static function fromProtobuf(string $context, string $body): self
     {
@@ -63,10 +63,10 @@ final class Request
         return self::fromHead($head, $body);
     }
 
-    /** The values of a header joined with ", ", whatever the case of its name; '' when it was not sent. */
+    /** The values of a header joined with ", ", ignoring the case of its name; '' if it is absent. */
     public function header(string $name): string
     {
-        // The server writes names as in "Content-Type", so the first look nearly always finds it.
+        // The server writes names as in "Content-Type", so the first lookup nearly always succeeds.
         $values = $this->headers[\ucwords(\strtolower($name), '-')] ?? null;
         if ($values === null) {
             $values = \array_change_key_case($this->headers)[\strtolower($name)] ?? [];
@@ -75,7 +75,7 @@ final class Request
         return \implode(', ', $values);
     }
 
-    /** The path of the uri, still percent-encoded, "/" at least. */
+    /** The path of the uri, still percent-encoded, at least "/". */
     public function path(): string
     {
         $start = \strpos($this->uri, '/', (int) \strpos($this->uri, '://') + 3);
@@ -86,7 +86,7 @@ final class Request
         return \substr($this->uri, $start, \strcspn($this->uri, '?', $start));
     }
 
-    /** @param mixed $head decoded; keys are as in JSON */
+    /** @param mixed $head decoded, with the keys of the JSON form */
     private static function fromHead(mixed $head, string $body): self
     {
         if (!isset($head['remoteAddr'], $head['protocol'], $head['method'], $head['uri'])) {

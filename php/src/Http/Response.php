@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Http;
 
-/** One answer. A body that is not a string is streamed: each piece is sent when it comes. */
+/** One response. A body that is not a string is streamed: each piece is sent when the iterable yields it. */
 final class Response
 {
     /**
@@ -27,7 +27,7 @@ final class Response
     /**
      * @param array<string, string|list<string>> $headers
      *
-     * @throws \JsonException $data cannot be written as JSON
+     * @throws \JsonException $data can't be encoded as JSON
      */
     public static function json(mixed $data, int $status = 200, array $headers = []): self
     {

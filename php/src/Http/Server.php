@@ -10,12 +10,12 @@ use PyRoadRunner\Goridge\RelayException;
 final class Server
 {
     /**
-     * Calls the handler for each request until the server says stop.
+     * Calls the handler for each request until the server stops the worker.
      *
-     * What the handler throws is answered with an error (status 500, its text in the server's log), and the worker
-     * lives on.
+     * An exception of the handler becomes an error response (status 500, its text in the server's log), and the worker
+     * keeps running.
      *
-     * @param callable(Request, HttpWorker): (Response|string) $handler a string is a 200 with this body
+     * @param callable(Request, HttpWorker): (Response|string) $handler a string is sent as the body with status 200
      */
     public static function run(callable $handler, ?HttpWorker $worker = null): void
     {
@@ -34,10 +34,10 @@ final class Server
                 } catch (\Throwable $e) {
                     $worker->error((string) $e);
                 }
-                unset($request, $response, $e); // files, generators and traces go before the wait, not after it
+                unset($request, $response, $e); // frees files, generators and traces before the wait, not after it
             }
         } catch (RelayException) {
-            // The server has gone without a word: there is nobody left to work for.
+            // The server exited without a stop.
         }
     }
 }

@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PyRoadRunner\Http;
 
-/** A file that came with a request. The server removes it after the answer unless it was moved away. */
+/** An uploaded file. The server removes it after the response unless it was moved. */
 final class UploadedFile
 {
     /**
-     * @param string $name    the client's name for it, without any folder
-     * @param string $mime    the client's word for its type, or ''
+     * @param string $name    the file name from the client, without a folder
+     * @param string $mime    the type from the client, or ''
      * @param int    $error   one of PHP's UPLOAD_ERR_* constants
-     * @param string $tmpName where it lies now; '' on error
+     * @param string $tmpName path of the temporary file; '' on error
      */
     public function __construct(
         public readonly string $name,
@@ -22,7 +22,7 @@ final class UploadedFile
     ) {
     }
 
-    /** @throws \RuntimeException the upload failed, or the target cannot be written */
+    /** @throws \RuntimeException the upload failed, or the target can't be written */
     public function moveTo(string $path): void
     {
         if ($this->error !== UPLOAD_ERR_OK || !@rename($this->tmpName, $path)) {
@@ -30,7 +30,7 @@ final class UploadedFile
         }
     }
 
-    /** @throws \RuntimeException the upload failed or was moved away */
+    /** @throws \RuntimeException the upload failed or was moved */
     public function contents(): string
     {
         $bytes = $this->error === UPLOAD_ERR_OK ? @file_get_contents($this->tmpName) : false;
@@ -42,7 +42,7 @@ final class UploadedFile
     }
 
     /**
-     * The server's tree of uploads with each file in it turned into an object.
+     * Converts each file in the server's tree of uploads to an object.
      *
      * @param array<mixed> $tree
      *
@@ -52,7 +52,7 @@ final class UploadedFile
     {
         $files = [];
         foreach ($tree as $key => $node) {
-            // A file has a text under "tmpName"; a field that happens to be called so has a list or a tree there.
+            // A file has a string under "tmpName"; a field that happens to have this name has a list or a tree there.
             $files[$key] = \is_string($node['tmpName'] ?? null)
                 ? new self($node['name'], $node['mime'], $node['size'], $node['error'], $node['tmpName'])
                 : self::fromTree($node);

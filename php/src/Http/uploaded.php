@@ -2,8 +2,8 @@
 
 declare(strict_types=1);
 
-// symfony/http-foundation asks PHP whether a file came with a request, and PHP knows nothing of ours: what it asks is
-// answered here. (A function of a namespace is looked for there first.)
+// symfony/http-foundation asks PHP whether a file was uploaded, but PHP does not know the uploads of this server. So
+// these functions replace PHP's. (PHP looks up a function in the current namespace first.)
 
 namespace Symfony\Component\HttpFoundation\File;
 

@@ -8,10 +8,10 @@ use PyRoadRunner\Protobuf;
 use PyRoadRunner\Rpc\Rpc;
 
 /**
- * One storage of the server's `kv` section. Keys and values are strings; what else is to be kept, serialize.
+ * One storage of the server's `kv` section. Keys and values are strings; serialize other values.
  *
- * A lifetime is in seconds (fractions too) or a DateInterval; null = for ever. One of zero or less deletes, as PSR-16 says.
- * Every method throws RpcException with the server's words when it says no, RelayException when it can't be reached.
+ * A lifetime is in seconds (also fractions) or a DateInterval; null = no expiry. Zero or less deletes, as in PSR-16.
+ * Every method throws RpcException if the server replies with an error, and RelayException if it can't be reached.
  */
 final class Kv
 {
@@ -33,7 +33,7 @@ final class Kv
     /**
      * @param iterable<string> $keys
      *
-     * @return array<string, string> of those that are there
+     * @return array<string, string> the values of the existing keys
      */
     public function getMultiple(iterable $keys): array
     {
@@ -67,25 +67,25 @@ final class Kv
         $this->ask('Set', self::valued($values, $moment));
     }
 
-    /** Store the value if the key is not there, as one step; whether it was stored. The way to make a simple lock. */
+    /** Stores the value if the key does not exist, atomically; returns whether it was stored. Useful as a simple lock. */
     public function add(string $key, string $value, int|float|\DateInterval|null $ttl = null): bool
     {
         return $this->ask('SetNX', self::valued([$key => $value], self::moment($ttl))) !== [];
     }
 
-    /** Add to a counter, as one step; the result. The lifetime is for a counter that this call makes, from 0. */
+    /** Adds to a counter atomically and returns the result. A missing counter starts at 0 and gets the lifetime. */
     public function increment(string $key, int $by = 1, int|float|\DateInterval|null $ttl = null): int
     {
         return $this->count('Incr', $key, $by, $ttl);
     }
 
-    /** Take from a counter, as one step; the result. */
+    /** Subtracts from a counter atomically and returns the result. */
     public function decrement(string $key, int $by = 1, int|float|\DateInterval|null $ttl = null): int
     {
         return $this->count('Decr', $key, $by, $ttl);
     }
 
-    /** When the key expires; null = never, or it is not there. Not known by memcached, which is an RpcException. */
+    /** The expiry of the key; null = never, or it does not exist. memcached does not support it (RpcException). */
     public function expires(string $key): ?\DateTimeImmutable
     {
         $timeout = $this->ask('TTL', self::named([$key]))[0]['timeout'] ?? '';
@@ -93,7 +93,7 @@ final class Kv
         return $timeout === '' ? null : new \DateTimeImmutable($timeout);
     }
 
-    /** Give a key another lifetime. The value stays; a key that is not there stays so. */
+    /** Changes the lifetime of a key and keeps its value; has no effect on a missing key. */
     public function expire(string $key, int|float|\DateInterval $ttl): void
     {
         $this->ask('MExpire', [Protobuf::bytes(1, $key) . Protobuf::bytes(3, self::instant(self::moment($ttl)))]);
@@ -124,7 +124,7 @@ final class Kv
         }
         $fields = Protobuf::fields($this->rpc->callProto("kv.{$method}", $request));
 
-        return $fields[0][1] ?? 0; // zero is left out
+        return $fields[0][1] ?? 0; // protobuf omits zero
     }
 
     /**
@@ -178,7 +178,7 @@ final class Kv
         return $items;
     }
 
-    /** Unix time at the end of a lifetime. */
+    /** The end of a lifetime as a UTC timestamp. */
     private static function moment(int|float|\DateInterval|null $ttl): ?float
     {
         if ($ttl instanceof \DateInterval) {

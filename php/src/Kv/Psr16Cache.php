@@ -10,11 +10,11 @@ use PyRoadRunner\Goridge\RelayException;
 use PyRoadRunner\Rpc\RpcException;
 
 /**
- * A storage of the server's `kv` section as PSR-16 has it. Needs the interfaces of psr/simple-cache (1, 2 or 3).
+ * A PSR-16 cache in a storage of the server's `kv` section. Needs the interfaces of psr/simple-cache (1, 2 or 3).
  *
- * Values are serialized with PHP's serialize(). What something else has stored under a key (Kv, a counter) counts as
+ * Values are serialized with PHP's serialize(). Values that were not stored by this class (Kv, a counter) count as
  * missing. Every method throws Psr16InvalidArgument for a key, a value or a lifetime that PSR-16 forbids, and
- * Psr16Exception when the server says no or can't be reached.
+ * Psr16Exception if the server replies with an error or can't be reached.
  */
 final class Psr16Cache implements CacheInterface
 {
@@ -52,7 +52,7 @@ final class Psr16Cache implements CacheInterface
         return true;
     }
 
-    /** @return array<string, mixed> every key, in the order they were asked for */
+    /** @return array<string, mixed> every key, in the requested order */
     public function getMultiple($keys, $default = null): iterable
     {
         $names = self::keys($keys);
@@ -101,7 +101,7 @@ final class Psr16Cache implements CacheInterface
         return $this->ask(fn () => $this->kv->has($name));
     }
 
-    /** Runs a call; what fails is an exception of PSR-16. */
+    /** Runs a call and converts its exceptions to those of PSR-16. */
     private function ask(callable $call): mixed
     {
         try {
@@ -128,7 +128,7 @@ final class Psr16Cache implements CacheInterface
     private static function key(mixed $key): string
     {
         if (\is_int($key)) {
-            return (string) $key; // PHP makes one of "7" as the key of an array
+            return (string) $key; // PHP converts the array key "7" to an integer
         }
         if (!\is_string($key) || $key === '' || \strpbrk($key, self::RESERVED) !== false) {
             $what = \is_string($key) ? \json_encode($key, JSON_INVALID_UTF8_SUBSTITUTE) : \get_debug_type($key);

@@ -6,7 +6,7 @@ namespace PyRoadRunner\Kv;
 
 use Psr\SimpleCache\CacheException;
 
-/** The server said no to a call of Psr16Cache, or could not be reached: the previous exception has which. */
+/** The server replied to a call of Psr16Cache with an error, or can't be reached: see the previous exception. */
 final class Psr16Exception extends \RuntimeException implements CacheException
 {
 }

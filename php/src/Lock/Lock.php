@@ -7,9 +7,9 @@ namespace PyRoadRunner\Lock;
 use PyRoadRunner\Rpc\Rpc;
 
 /**
- * Named locks of the server. Times are seconds; a lifetime of 0 = for ever.
+ * Named locks of the server. Times are seconds; a lifetime of 0 = no expiry.
  *
- * Every method throws RpcException with the server's words when it says no, RelayException when it can't be reached.
+ * Every method throws RpcException if the server replies with an error, and RelayException if it can't be reached.
  */
 final class Lock
 {
@@ -23,13 +23,13 @@ final class Lock
         return new self(Rpc::create());
     }
 
-    /** @return string|null the id to release it with; null: somebody else has it */
+    /** @return string|null the id to release it with; null: another owner holds it */
     public function lock(string $resource, ?string $id = null, float $ttl = 0, float $wait = 0): ?string
     {
         return $this->take('Lock', $resource, $id, $ttl, $wait);
     }
 
-    /** A lock that is shared with other readers. */
+    /** Acquires a lock that is shared with other readers. */
     public function lockRead(string $resource, ?string $id = null, float $ttl = 0, float $wait = 0): ?string
     {
         return $this->take('LockRead', $resource, $id, $ttl, $wait);
@@ -41,7 +41,7 @@ final class Lock
         return $this->ask('Release', ['resource' => $resource, 'id' => $id]);
     }
 
-    /** Takes it away from whoever holds it. */
+    /** Releases it for all its owners. */
     public function forceRelease(string $resource): bool
     {
         return $this->ask('ForceRelease', ['resource' => $resource]);
@@ -52,7 +52,7 @@ final class Lock
         return $this->ask('Exists', ['resource' => $resource, 'id' => $id]);
     }
 
-    /** Lets it end $ttl seconds from now. */
+    /** Lets it expire $ttl seconds from now. */
     public function updateTtl(string $resource, string $id, float $ttl): bool
     {
         return $this->ask('UpdateTTL', ['resource' => $resource, 'id' => $id, 'ttl' => self::micro($ttl)]);

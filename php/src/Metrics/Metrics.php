@@ -7,11 +7,11 @@ namespace PyRoadRunner\Metrics;
 use PyRoadRunner\Rpc\Rpc;
 
 /**
- * Metrics the application counts: the server's `metrics` section shows them to Prometheus.
+ * Metrics of the application: the server's `metrics` section exposes them to Prometheus.
  *
- * A name is the bare one, without namespace and subsystem. Labels are values, in the order of the declaration; they
- * should have few different ones. Every method throws RpcException with the server's words when it says no,
- * RelayException when it can't be reached.
+ * Names are without namespace and subsystem. Labels are values in the order of the declaration; each label should have
+ * few distinct values. Every method throws RpcException if the server replies with an error, and RelayException if it
+ * can't be reached.
  */
 final class Metrics
 {
@@ -19,19 +19,19 @@ final class Metrics
     {
     }
 
-    /** Those of the server that started this process. */
+    /** The metrics of the server that started this process. */
     public static function create(): self
     {
         return new self(Rpc::create());
     }
 
     /**
-     * Makes a metric. One that is there already stays as it is: every worker may declare it when it boots.
+     * Declares a metric. An existing one is not changed: every worker may declare it when it boots.
      *
      * @param string               $type       "counter", "gauge", "histogram" or "summary"
-     * @param list<string>         $labels     their names
-     * @param list<float>          $buckets    upper bounds of a histogram; none: Prometheus' own
-     * @param array<string, float> $objectives quantiles of a summary and the error allowed, ['0.95' => 0.01]
+     * @param list<string>         $labels     names of the labels
+     * @param list<float>          $buckets    upper bounds of a histogram; empty: Prometheus' defaults
+     * @param array<string, float> $objectives quantiles of a summary and their allowed errors, ['0.95' => 0.01]
      */
     public function declare(
         string $name,
@@ -54,14 +54,14 @@ final class Metrics
         ]]);
     }
 
-    /** Forgets a metric and all it has counted. */
+    /** Removes a metric and its values. */
     public function unregister(string $name): void
     {
         $this->rpc->call('metrics.Unregister', $name);
     }
 
     /**
-     * Of a counter (not below 0) or a gauge.
+     * Adds to a counter (0 or more) or a gauge.
      *
      * @param list<string> $labels
      */
@@ -71,7 +71,7 @@ final class Metrics
     }
 
     /**
-     * Of a gauge.
+     * Subtracts from a gauge.
      *
      * @param list<string> $labels
      */
@@ -81,7 +81,7 @@ final class Metrics
     }
 
     /**
-     * Of a gauge.
+     * Sets a gauge.
      *
      * @param list<string> $labels
      */
@@ -91,7 +91,7 @@ final class Metrics
     }
 
     /**
-     * Of a histogram or a summary.
+     * Adds an observation to a histogram or a summary.
      *
      * @param list<string> $labels
      */

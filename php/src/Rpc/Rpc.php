@@ -15,12 +15,12 @@ final class Rpc
     private ?SocketRelay $relay = null;
     private int $sequence = 0;
 
-    /** @param string $address tcp://host:port or unix://path; connected to with the first call */
+    /** @param string $address tcp://host:port or unix://path; the first call connects */
     public function __construct(public readonly string $address)
     {
     }
 
-    /** The RPC of the server that started this process (RR_RPC), else its default address. */
+    /** The RPC of the server that started this process (RR_RPC), otherwise of the default address. */
     public static function create(): self
     {
         return new self(getenv('RR_RPC') ?: 'tcp://127.0.0.1:6001');
@@ -28,11 +28,11 @@ final class Rpc
 
     /**
      * @param string $method   "service.Method"
-     * @param mixed  $argument sent as JSON; null: the method gets none
+     * @param mixed  $argument sent as JSON; null: no argument
      *
-     * @throws RpcException   the server says no
-     * @throws RelayException nobody listens, or the connection was cut; the next call connects anew
-     * @throws \JsonException argument or result are no JSON
+     * @throws RpcException   the server replied with an error
+     * @throws RelayException the connect failed or the connection was lost; the next call connects again
+     * @throws \JsonException argument or result can't be converted from or to JSON
      */
     public function call(string $method, mixed $argument = null): mixed
     {
@@ -45,8 +45,8 @@ final class Rpc
     /**
      * A call whose argument and result are bytes.
      *
-     * @throws RpcException   the server says no
-     * @throws RelayException nobody listens, or the connection was cut; the next call connects anew
+     * @throws RpcException   the server replied with an error
+     * @throws RelayException the connect failed or the connection was lost; the next call connects again
      */
     public function callRaw(string $method, string $argument = ''): string
     {
@@ -54,10 +54,10 @@ final class Rpc
     }
 
     /**
-     * A call whose argument and result are protobuf messages, encoded: see PyRoadRunner\Protobuf.
+     * A call whose argument and result are encoded protobuf messages: see PyRoadRunner\Protobuf.
      *
-     * @throws RpcException   the server says no
-     * @throws RelayException nobody listens, or the connection was cut; the next call connects anew
+     * @throws RpcException   the server replied with an error
+     * @throws RelayException the connect failed or the connection was lost; the next call connects again
      */
     public function callProto(string $method, string $message): string
     {
@@ -73,10 +73,10 @@ final class Rpc
             $this->relay->send(Frame::encode($codec, $method . $argument, [$this->sequence, $size]));
             $reply = $this->relay->receive() ?? throw new RelayException("{$this->address} has closed the connection");
             if (\count($reply->options) !== 2 || $reply->options[0] !== $this->sequence) {
-                throw new FrameException("the answer to {$method} belongs to another call");
+                throw new FrameException("the reply to {$method} belongs to another call");
             }
         } catch (RelayException|FrameException $e) {
-            $this->relay = null; // what is left on this connection cannot be told apart any more
+            $this->relay = null; // replies on this connection can no longer be matched to calls
             throw $e;
         }
         $result = substr($reply->payload, $reply->options[1]);

@@ -1,4 +1,4 @@
-"""One client: reads a head, answers it, waits for the next. Bounded in bytes and in time."""
+"""One client connection: reads a request, responds, waits for the next. Limits its bytes and its time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pyroadrunner.admin.request import AdminRequest, RequestRefused, read_reques
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.log import Log
 
-MAX_HEAD = 16 * 1024  # bytes of a request
-_LINGER = 1.0  # seconds in which a client that was refused may finish
+MAX_HEAD = 16 * 1024  # bytes of a request head
+_LINGER = 1.0  # seconds that a refused client has to finish sending
 _LINGER_READS = 64
 
 Handler = Callable[[AdminRequest], Awaitable[AdminResponse]]
@@ -20,12 +20,12 @@ Handler = Callable[[AdminRequest], Awaitable[AdminResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds.
+    """Limits of a connection, in seconds.
 
     Attributes:
-        read: for the head of a request to arrive, from its first byte.
-        write: for the client to take an answer.
-        idle: for the next request to begin.
+        read: from the first byte of a request head to its last.
+        write: until the client has read a response.
+        idle: until the next request begins.
     """
 
     read: float = 60.0
@@ -37,8 +37,8 @@ class AdminConnection:
     """One client's connection.
 
     Args:
-        answer: from a request to its answer.
-        log: where a failure of ``answer`` is told.
+        answer: turns a request into its response.
+        log: receives the errors of ``answer``.
     """
 
     def __init__(
@@ -50,38 +50,38 @@ class AdminConnection:
         self._timeouts = timeouts
         self._log = log
         self._ending = False
-        self.busy = False  # a request has begun and is not answered
-        self.answering = False  # of it, all has arrived
+        self.busy = False  # a request has begun and has no response yet
+        self.answering = False  # the whole request has arrived
         self.asked = False  # a request has been answered
-        self.since = monotonic_ns()  # when it came, or was answered last
+        self.since = monotonic_ns()  # the time of the connect, or of the last response
 
     def __repr__(self) -> str:
         return f"AdminConnection({'busy' if self.busy else 'idle'}, ending={self._ending})"
 
     def end(self) -> None:
-        """Close when the running request is answered; now when there is none. Idempotent."""
+        """Close after the running request; immediately if no request is running. Idempotent."""
         self._ending = True
         if not self.busy:
             self._writer.transport.abort()
 
     def abort(self) -> None:
-        """Close now; what is not sent is lost. Idempotent."""
+        """Close immediately and drop unsent data. Idempotent."""
         self._writer.transport.abort()
 
     async def serve(self) -> None:
-        """Answer until the client leaves, is too slow, or says what can't be answered. Raises nothing but
-        cancellation."""
+        """Serve requests until the client disconnects, is too slow, or sends an invalid request. Raises nothing except
+        on cancellation."""
         try:
             while not self._ending and await self._serve_one():
                 pass
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):  # the client's doing
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):  # caused by the client
             self._writer.transport.abort()
         finally:
             self.busy = False
             self._writer.close()
 
     async def _serve_one(self) -> bool:
-        """Answer one request; whether another may follow."""
+        """Serve one request. Return whether the connection stays open for another."""
         async with asyncio.timeout(self._timeouts.idle):
             first = await self._reader.readexactly(1)
         self.busy = True
@@ -102,13 +102,13 @@ class AdminConnection:
     async def _answered(self, request: AdminRequest) -> AdminResponse:
         try:
             return await self._answer(request)
-        except Exception as error:  # a bug ends this request, nothing else
+        except Exception as error:  # a bug fails only this request
             self._log.error("request failed", path=request.path, error=f"{type(error).__name__}: {error}")
             return AdminResponse(500, "500 internal server error, see logs\n")
 
     async def _refuse(self, response: AdminResponse) -> bool:
-        """Answer, then read a little of what still comes: closing with bytes unread makes the system send a reset,
-        which may reach the client before the answer does."""
+        """Send the response, then read some of the remaining input. Closing a socket with unread bytes sends a reset,
+        which may reach the client before the response does."""
         await self._send(response)
         if not self._writer.is_closing():
             self._writer.write_eof()

@@ -1,4 +1,4 @@
-"""The head of a request -> what is asked, or the answer that refuses it. Pure."""
+"""Parse a request head into an :class:`AdminRequest`, or into the response that refuses it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_PARAMETERS = 256
 
 
 class RequestRefused(Exception):
-    """A request that is answered with ``response``, and with the end of the connection: what follows can't be told."""
+    """A refused request. The server sends ``response`` and closes the connection: it can't find the next request."""
 
     def __init__(self, response: AdminResponse) -> None:
         super().__init__(response.status)
@@ -26,13 +26,13 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AdminRequest:
-    """What is asked.
+    """A parsed request.
 
     Attributes:
         path: decoded, without the query.
         query: the values of each parameter, in order.
-        head: whether only the head of the answer is wanted.
-        keep_alive: whether the client may ask again on this connection.
+        head: whether the method is HEAD.
+        keep_alive: whether the client may send another request on this connection.
     """
 
     path: str
@@ -42,10 +42,13 @@ class AdminRequest:
 
 
 def read_request(data: bytes) -> AdminRequest:
-    """The request whose head is ``data``, with the empty line at its end.
+    """Parse a request head.
+
+    Args:
+        data: the head with the empty line at its end.
 
     Raises:
-        RequestRefused: it is no HTTP/1 (400, 505), neither GET nor HEAD (405), or brings a body (413).
+        RequestRefused: it is not HTTP/1 (400, 505), neither GET nor HEAD (405), or has a body (413).
     """
     first, *lines = data[:-4].split(b"\r\n")
     found = _REQUEST_LINE.fullmatch(first)
@@ -53,12 +56,12 @@ def read_request(data: bytes) -> AdminRequest:
         raise RequestRefused(AdminResponse(400, "400 bad request\n"))
     method, target, major, minor = found.groups()
     if major != b"1":
-        raise RequestRefused(AdminResponse(505, "505 only HTTP/1 is spoken here\n"))
+        raise RequestRefused(AdminResponse(505, "505 only HTTP/1 is supported\n"))
     fields = _fields(lines)
     if method not in (b"GET", b"HEAD"):
         raise RequestRefused(NOT_ALLOWED)
     if "transfer-encoding" in fields or fields.get("content-length", b"0").strip(b"0"):
-        raise RequestRefused(AdminResponse(413, "413 a request has no body here\n"))
+        raise RequestRefused(AdminResponse(413, "413 a request body is not allowed\n"))
     path, _, query = _origin_form(target).partition("?")
     wishes = {wish.strip().lower() for wish in fields.get("connection", b"").split(b",")}
     return AdminRequest(
@@ -70,7 +73,7 @@ def read_request(data: bytes) -> AdminRequest:
 
 
 def _fields(lines: list[bytes]) -> dict[str, bytes]:
-    """Names in lower case; the values of a name that comes twice are joined, as RFC 9110 has it."""
+    """Header fields by lower-case name. Repeated fields are joined with a comma (RFC 9110, section 5.2)."""
     fields: dict[str, bytes] = {}
     for line in lines:
         found = _FIELD.fullmatch(line)
@@ -82,7 +85,7 @@ def _fields(lines: list[bytes]) -> dict[str, bytes]:
 
 
 def _origin_form(target: bytes) -> str:
-    """Path and query; a proxy may send the whole URL (RFC 9112, section 3.2.2)."""
+    """Path and query of the target; a proxy may send the whole URL (RFC 9112, section 3.2.2)."""
     text = target.decode("ascii")
     if text.lower().startswith(("http://", "https://")):
         host, slash, rest = text.partition("://")[2].partition("/")
@@ -95,5 +98,5 @@ def _origin_form(target: bytes) -> str:
 def _parameters(query: str) -> Mapping[str, Sequence[str]]:
     try:
         return parse_qs(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
-    except ValueError:  # more of them
+    except ValueError:  # more than _MOST_PARAMETERS
         raise RequestRefused(AdminResponse(400, "400 bad request\n")) from None

@@ -1,4 +1,4 @@
-"""An answer -> its bytes. Pure."""
+"""Encode a response. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PLAIN = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class AdminResponse:
-    """An answer.
+    """A response.
 
     Attributes:
         body: text is sent as UTF-8.
-        headers: more of them; ``Content-Type`` and ``Content-Length`` are not among them.
+        headers: headers besides ``Content-Type`` and ``Content-Length``.
     """
 
     status: int
@@ -24,11 +24,11 @@ class AdminResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self, *, head: bool, close: bool) -> bytes:
-        """The whole answer as it is sent.
+        """The bytes of the whole response.
 
         Args:
-            head: leave the body out and keep its length: the answer to HEAD.
-            close: say that the connection ends with it.
+            head: the request was HEAD: leave out the body, keep its length.
+            close: add ``Connection: close``.
         """
         body = self.body.encode() if isinstance(self.body, str) else self.body
         lines = [
@@ -44,7 +44,7 @@ class AdminResponse:
 
 
 def _reason(status: int) -> str:
-    """Its name; a code a config may set and nobody has named goes without."""
+    """The reason phrase; empty for a status code without one, which a config may set."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -52,4 +52,4 @@ def _reason(status: int) -> str:
 
 
 NOT_FOUND = AdminResponse(404, "404 page not found\n")
-NOT_ALLOWED = AdminResponse(405, "405 only GET and HEAD are answered here\n", headers={"Allow": "GET, HEAD"})
+NOT_ALLOWED = AdminResponse(405, "405 only GET and HEAD are allowed\n", headers={"Allow": "GET, HEAD"})

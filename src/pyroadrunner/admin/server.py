@@ -1,4 +1,4 @@
-"""An endpoint on an address of its own: listens, keeps count of its clients, lets running requests end."""
+"""An HTTP server for an endpoint with its own address: listens, limits its connections, finishes running requests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_CONNECTIONS = 256
 
 
 class AdminServer:
-    """HTTP for those who watch.
+    """An HTTP server for monitoring.
 
     Args:
-        address: where to listen.
-        key: config key the address comes from, for the error.
-        answer: from a request to its answer; an exception is a 500 and a line in the log.
+        address: the address to listen on.
+        key: config key of the address, for error messages.
+        answer: turns a request into its response; an exception is logged and becomes a 500.
         log: the owner's channel.
     """
 
@@ -33,27 +33,27 @@ class AdminServer:
         self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], AdminConnection] = {}
-        self._dropped: set[asyncio.Task[None]] = set()  # about to end
+        self._dropped: set[asyncio.Task[None]] = set()  # tasks of closed connections that have not ended yet
         self._stopped = False
-        self._full = False  # the log has been told
+        self._full = False  # the limit was reached and logged
 
     def __repr__(self) -> str:
         return f"AdminServer({self.address}, connections={len(self._connections)})"
 
     @property
     def address(self) -> Address:
-        """Where it listens; port 0 is replaced by the one taken."""
+        """The address it listens on; port 0 is replaced by the port in use."""
         return self._listening.address if self._listening is not None else self._address
 
     async def start(self) -> None:
         """Listen.
 
         Raises:
-            ListenError: the address can't be had.
+            ListenError: it can't listen on the address.
         """
         self._listening = listen(self._address, self._key, late=True)
         if takeover.taking_over():
-            # Or those who watch would hear from us, while we start, that nothing is ready.
+            # Opened now, it would report "not ready" to probes while the old server still serves.
             takeover.on_ready(self._open)
         else:
             await self._open()
@@ -67,7 +67,7 @@ class AdminServer:
         self._listening.take_over()
 
     async def stop(self, grace: float) -> None:
-        """Refuse new clients, let running requests end within ``grace`` seconds, close. Idempotent."""
+        """Refuse new connections, let running requests end within ``grace`` seconds, close. Idempotent."""
         self._stopped = True
         for server in self._servers:
             server.close()
@@ -94,12 +94,12 @@ class AdminServer:
         task.add_done_callback(self._on_closed)
 
     def _make_room(self) -> bool:
-        """Close the oldest connection without a request: those that never had one first, then the one idle longest. Its
-        client may ask again on a new one (RFC 9112, section 9.3.1)."""
+        """Close the oldest connection without a request: first those that never had one, then the one idle longest. Its
+        client may retry on a new connection (RFC 9112, section 9.3.1). Return whether a connection was closed."""
         silent = [(task, one) for task, one in self._connections.items() if not one.answering]
         if not self._full:
-            what = "the oldest idle ones are closed" if silent else "no more are taken until some leave"
-            self._log.warning(f"too many clients: {what}", limit=MAX_CONNECTIONS)
+            what = "the oldest idle connections are closed" if silent else "new connections are refused"
+            self._log.warning(f"connection limit reached; {what}", limit=MAX_CONNECTIONS)
             self._full = True
         if not silent:
             return False

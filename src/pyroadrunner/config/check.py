@@ -1,14 +1,14 @@
-"""The whole config against the models of its sections: what may start, and what to tell the user. Pure.
+"""Check the whole config against the models of its sections: errors, warnings, and the sections that can start. Pure.
 
-A section may have some of its settings in others, as a storage of ``kv`` without a ``config`` has them in the section
-named like it. Its model says so:
+A section may have settings in another one: a storage of ``kv`` without a ``config`` has them in the section with its
+name. Its model lists these sections:
 
-    def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:      # (section, what it holds)
+    def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:      # (section, its model)
 
-A section may name things that are not in the config, which a start looks for and may not find. Its model can look:
+A section may name things outside the config, such as files, which may be missing at the start. Its model can check:
 
-    def absent(self) -> Iterable[tuple[str, str]]:      # (key below the section, and what can't be had)
-    def doubtful(self) -> Iterable[tuple[str, str]]:    # the same, for what is there and hardly as it is meant
+    def absent(self) -> Iterable[tuple[str, str]]:      # (key below the section, what is missing or unusable)
+    def doubtful(self) -> Iterable[tuple[str, str]]:    # the same, for what exists and is probably not intended
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from pyroadrunner.config.sections import (
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A config that was looked at whole.
+    """The result of checking a whole config.
 
     Attributes:
-        sections: the typed model of each present section that has one and is without fault.
-        faults: what stops a start, in the order of the file.
-        warnings: what does not; ``Fault.kind`` says of which sort each is.
+        sections: the typed model of each present section that has a model and no errors.
+        faults: errors that prevent a start, in the order of the file.
+        warnings: problems that do not; ``Fault.kind`` is their kind.
     """
 
     sections: dict[str, msgspec.Struct]
@@ -47,16 +47,17 @@ class Checked:
     warnings: list[Fault]
 
     def refuse_faults(self) -> None:
-        """Raise :class:`ConfigError` with all faults, if there is any, and the unknown keys, which may explain them."""
+        """Raise :class:`ConfigError` if there are errors, with all of them and the unknown keys that may explain
+        them."""
         if self.faults:
             raise ConfigError(self.faults, [warning for warning in self.warnings if warning.kind == "unknown"])
 
 
 def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked:
-    """Read every present section that has a model; find all faults. Never raises for what the config holds.
+    """Read every present section that has a model and find all errors. Never raises for the content of the config.
 
     Args:
-        raw: as loaded.
+        raw: the loaded config.
         models: by section name, see ``models.section_models``.
     """
     reader = SectionReader(raw.origin)
@@ -83,8 +84,8 @@ def check(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Checked
 
 
 def absent(raw: RawConfig, checked: Checked) -> list[Fault]:
-    """What the sections without fault name and a start would not find. It is looked for as a start does, which may
-    import what the config names; so only who checks a config asks."""
+    """Things that the valid sections name and that a start would not find. The check does the same as a start and may
+    import modules that the config names. So only ``rr config check`` and the like call it."""
     return [
         Fault(path=dotted(path), message=message, origin=raw.origin(path))
         for path, message in _found_by_sections(checked, "absent")
@@ -92,7 +93,7 @@ def absent(raw: RawConfig, checked: Checked) -> list[Fault]:
 
 
 def doubtful(raw: RawConfig, checked: Checked) -> list[Fault]:
-    """The same for what a start finds and warns about, such as a certificate that has expired."""
+    """The same for things that a start finds and warns about, such as an expired certificate."""
     return [
         Fault(path=dotted(path), message=message, origin=raw.origin(path), kind="doubtful")
         for path, message in _found_by_sections(checked, "doubtful")
@@ -115,10 +116,10 @@ def _no_model(raw: RawConfig, name: str, models: Mapping[str, type[msgspec.Struc
     if is_private(name):
         return
     if name in KNOWN_SECTIONS:
-        message = f"known, but not part of this version ({KNOWN_SECTIONS[name]}); it is left off"
+        message = f"known, but not part of this version ({KNOWN_SECTIONS[name]}); ignored"
         yield Fault(path=name, message=message, origin=origin, kind="unbuilt")
     elif name in STORAGE_SECTIONS:
-        message = f"is read by nobody: no storage of `kv` has the name `{name}` and no `config`"
+        message = f"unused: no storage of `kv` is named `{name}` and has no `config`"
         yield Fault(path=name, message=message, origin=origin, kind="doubtful")
     elif name in OBSOLETE_SECTIONS:
         yield Fault(path=name, message=OBSOLETE_SECTIONS[name], origin=origin, kind="unbuilt")
@@ -130,6 +131,6 @@ def _no_model(raw: RawConfig, name: str, models: Mapping[str, type[msgspec.Struc
 def _without_server(raw: RawConfig, models: Mapping[str, type[msgspec.Struct]]) -> Iterator[Fault]:
     for name in NEED_SERVER:
         if name in models and raw.present(name) and not raw.present("server"):
-            message = "is left off: its workers need the section `server`"
+            message = "not started: its workers need the section `server`"
             hint = "add `server.command`"
             yield Fault(path=name, message=message, hint=hint, origin=raw.origin((name,)), kind="doubtful")

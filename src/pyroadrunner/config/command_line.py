@@ -1,15 +1,15 @@
-"""A command as one string, split into arguments. Pure.
+"""Split a command in one string into arguments. Pure.
 
-RoadRunner splits at single spaces, knows no quotes, and splits at commas first (goridge-and-workers.md, section 5):
-``php a.php --x=1,2`` fails there. Here quotes group, and commas separate only where nothing else can be meant.
+RoadRunner splits at single spaces, has no quotes, and splits at commas first (goridge-and-workers.md, section 5):
+``php a.php --x=1,2`` fails there. Here quotes group, and commas separate only where the text is clearly a list.
 """
 
 from __future__ import annotations
 
 import re
 
-# A comma before any blank or quote: `/usr/bin/php,/app/vendor/bin/roadrunner-worker` is what Laravel Octane passes with
-# `-o server.command=` (http.md, section 7 item 4). No program is named like that, so it holds for files as well.
+# A comma before any blank or quote: Laravel Octane passes `/usr/bin/php,/app/vendor/bin/roadrunner-worker` with
+# `-o server.command=` (http.md, section 7 item 4). No program has such a name, so the rule applies to files as well.
 _COMMA_LIST = re.compile(r"[^\s,'\"]+,")
 
 _PIECE = re.compile(
@@ -17,7 +17,7 @@ _PIECE = re.compile(
       (?P<blank>\s+)
     | '(?P<single>[^']*)'
     | "(?P<double>(?:\\.|[^"\\])*)"
-    | \\(?P<escaped>[\s'"])     # else a backslash is itself: App\Worker is a PHP class name
+    | \\(?P<escaped>[\s'"])     # other backslashes are literal: App\Worker is a PHP class name
     | (?P<open>['"])
     | (?P<plain>[^\s'"\\]+|\\)
     """,
@@ -26,10 +26,10 @@ _PIECE = re.compile(
 
 
 def split_command(text: str) -> list[str]:
-    r"""Arguments of a command line.
+    r"""The arguments of a command line.
 
-    Blanks separate; ``'...'`` and ``"..."`` group; a backslash escapes a blank or a quote and else stands for itself.
-    When a comma comes before any blank or quote, the text is a list separated by commas instead.
+    Blanks separate; ``'...'`` and ``"..."`` group; a backslash escapes a blank or a quote and is otherwise literal.
+    If a comma comes before any blank or quote, the text is a comma-separated list instead.
 
     Raises:
         ValueError: a quote is not closed.

@@ -1,4 +1,4 @@
-"""Files of ``NAME=value`` lines, as ``--dotenv`` and ``envfile`` name them. Pure."""
+"""Parse dotenv files (``--dotenv``, ``envfile``): ``NAME=value`` lines. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One variable and the line it starts on."""
+    """One variable and its first line."""
 
     name: str
     value: str
@@ -33,13 +33,13 @@ class Entry:
 
 
 def parse_dotenv(text: str, env: Mapping[str, str] | None) -> list[Entry]:
-    """Variables in order. ``'...'`` is taken as it is; elsewhere earlier variables and ``env`` are expanded.
+    """The variables in order. ``'...'`` is literal; elsewhere earlier variables and ``env`` are expanded.
 
     Args:
-        env: what ``$NAME`` may stand for besides earlier variables; ``None`` leaves every ``$`` alone.
+        env: values for ``$NAME`` besides earlier variables; ``None`` = ``$`` is not expanded.
 
     Raises:
-        TextFault: a line is no assignment, or a quote is not closed.
+        TextFault: a line is not an assignment, or a quote is not closed.
     """
     entries: list[Entry] = []
     known = None if env is None else dict(env)

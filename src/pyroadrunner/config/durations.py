@@ -1,4 +1,4 @@
-"""``"1m30s"`` and back: durations in the notation of Go, which is what every RoadRunner config is written in. Pure."""
+"""Parse and format durations in Go's notation (``"1m30s"``), which RoadRunner configs use. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)", re.ASCII)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a Go duration: ``1h2m3s``, ``1.5s``, ``500ms``, ``-2s``, ``0``.
+    """Parse a Go duration into seconds: ``1h2m3s``, ``1.5s``, ``500ms``, ``-2s``, ``0``.
 
     Raises:
-        ValueError: not a duration; the text says why and what to write.
+        ValueError: not a duration; the message has the reason and what to write.
     """
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text[:1] in ("-", "+") else text
@@ -54,7 +54,7 @@ def _nanoseconds(whole: str, fraction: str, unit: str) -> int:
     if scale is None:
         days = '; a day is "24h"' if unit in ("d", "day", "days") else ""
         raise ValueError(f'has an unknown unit "{unit}"; units are ns, us, ms, s, m, h{days}')
-    if len(whole) > 19:  # more digits than int64 has; also keeps int() from refusing thousands of them
+    if len(whole) > 19:  # more digits than int64 has; int() would also refuse thousands of digits
         raise ValueError("is longer than 292 years")
     # Nineteen digits of a fraction are finer than a nanosecond of the largest unit: the rest can't change the result.
     fraction = fraction[:19]

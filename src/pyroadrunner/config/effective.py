@@ -1,4 +1,4 @@
-"""The config as the server sees it: every value, the defaults too, and where each comes from. Pure."""
+"""The effective config: every value, including defaults, and its source. Pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Leaf:
 def effective(
     raw: RawConfig, checked: Checked, models: Mapping[str, type[msgspec.Struct]], *, reveal: bool = False
 ) -> list[Leaf]:
-    """Every value of every present section, and of those that run without one, in the order of the file.
+    """Every value of every present section and of the sections that are always on, in the order of the file.
 
-    A section with a fault, or without a model, is shown as it is written. Durations are in their usual notation.
+    A section with errors or without a model is shown as written. Durations are formatted.
 
     Args:
-        reveal: whether secrets are shown; else they are ``***``.
+        reveal: show secrets; otherwise they are ``***``.
     """
     view = _View(raw, reveal)
     leaves: list[Leaf] = []
@@ -102,7 +102,7 @@ class _View:
 def _given(data: Any) -> dict[str, Any]:
     try:
         return to_map(data)
-    except Unreadable:  # nothing was written here
+    except Unreadable:  # not a map: no keys are given here
         return {}
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a config, listed whole: a user mends ten faults in one go, not in ten starts. Pure."""
+"""Errors of a config. All are reported at once, so a user fixes ten errors after one start, not ten. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pyroadrunner.errors import RoadRunnerError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that is wrong, or looks wrong.
+    """An error or a warning about the config.
 
     Attributes:
-        message: what is wrong, in words.
-        path: dotted key, ``http.pool.num_workers``; empty when no key is meant (a syntax error).
-        value: what was found there; ``None`` when nothing.
-        expected: what would be right; may be empty.
+        message: a description of the problem.
+        path: dotted key, ``http.pool.num_workers``; empty if no key is concerned (a syntax error).
+        value: the value of the key; ``None`` if it has none.
+        expected: a correct value; may be empty.
         hint: what to do; may be empty.
-        origin: where it was written, when known.
-        kind: ``fault`` stops a start. The others are warnings there: ``unknown`` is a key nobody reads (a fault in
-            ``rr config check``), ``unbuilt`` a key of RoadRunner's that this version does not act on, ``doubtful`` a
-            value that is legal and hardly meant.
+        origin: where the value was written, if known.
+        kind: ``fault`` prevents a start. The others are warnings at the start: ``unknown`` is an unused key (an error
+            in ``rr config check``), ``unbuilt`` a key of RoadRunner's that this version ignores, ``doubtful`` a valid
+            value that is probably not intended.
     """
 
     message: str
@@ -35,7 +35,7 @@ class Fault:
     kind: Literal["fault", "unknown", "unbuilt", "doubtful"] = "fault"
 
     def __str__(self) -> str:
-        """``file:line: key: message; expected ...; hint``, the parts that are known."""
+        """``file:line: key: message; expected ...; hint``, without the unknown parts."""
         what = "; ".join(
             part for part in (self.message, f"expected {self.expected}" if self.expected else "", self.hint) if part
         )
@@ -43,10 +43,10 @@ class Fault:
 
 
 class ConfigError(RoadRunnerError):
-    """A config that can't be used. ``faults`` holds all that was found; the text has one line for each.
+    """An invalid config. ``faults`` has all errors; the text has one line for each.
 
     Args:
-        unknown: keys that no section knows: `comand` explains why `command` is missing. They follow in the text.
+        unknown: unknown keys, listed after the errors: `comand` explains why `command` is missing.
     """
 
     def __init__(self, faults: Sequence[Fault], unknown: Sequence[Fault] = ()) -> None:
@@ -55,7 +55,7 @@ class ConfigError(RoadRunnerError):
 
 
 def fail(faults: Iterable[Fault]) -> None:
-    """Raise :class:`ConfigError` when there is any fault."""
+    """Raise :class:`ConfigError` if there are any errors."""
     found = list(faults)
     if found:
         raise ConfigError(found)

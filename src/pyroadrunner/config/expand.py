@@ -1,7 +1,7 @@
-"""``$VAR`` in values. Pure: the environment is an argument.
+"""Expand ``$VAR`` in values. Pure: the environment is an argument.
 
-The table is RoadRunner's (rpc-cli-config.md, section 1.3), which is Go's ``os.Expand`` and ``:-``, with one defect
-mended: there a single ``:-`` in a value makes every plain ``$VAR`` beside it blank the whole value.
+The rules are RoadRunner's (rpc-cli-config.md, section 1.3): Go's ``os.Expand`` and ``:-``. One defect is fixed: in
+RoadRunner, if a value contains ``:-``, every plain ``$VAR`` beside it blanks the whole value.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _REFERENCE = re.compile(
     r"""\$(?:
         \{(?P<braced>[^}]*)\}
       | (?P<unclosed>\{)
-      | (?P<special>[*\#$@!?\-0-9])     # one-character names: nothing sets them, so they are empty
+      | (?P<special>[*\#$@!?\-0-9])     # one-character names: never set, so they are empty
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     )""",
     re.VERBOSE,
 )
 
-# A reference that gives nothing on every machine, so it is hardly meant: `pa$$word`, `${VAR:=x}`, `${VAR-x}`.
+# A reference that is always empty, so it is probably not intended: `pa$$word`, `${VAR:=x}`, `${VAR-x}`.
 _LOST = re.compile(r"\$(?:\{(?![A-Za-z_][A-Za-z0-9_]*(?::-|\}))|[*\#$@!?\-0-9])")
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """``text`` with its references replaced; what is unset becomes empty. There is no way to escape a ``$``.
+    """Replace the references in ``text``; unset variables become empty. A ``$`` can't be escaped.
 
-    ``${VAR:-default}`` gives the default when the variable is unset or empty. A ``$`` that no name follows stays.
+    ``${VAR:-default}`` gives the default if the variable is unset or empty. A ``$`` without a name after it stays.
     """
 
     def value(reference: re.Match[str]) -> str:
@@ -46,21 +46,22 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def as_environment(values: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
-    """An ``env:`` map of the config as variables: names upper-cased (the config lower-cases them), values expanded."""
+    """Convert an ``env:`` map of the config to variables: names in upper case (the config lower-cases them), values
+    expanded."""
     return {name.upper(): expand(value, env) for name, value in values.items()}
 
 
 def loses_text(text: str) -> bool:
-    """Whether a reference in ``text`` can only ever give nothing, such as ``$$`` or ``${VAR:=x}``."""
+    """Whether ``text`` has a reference that is always empty, such as ``$$`` or ``${VAR:=x}``."""
     return "$" in text and _LOST.search(text) is not None
 
 
 def expand_layer(layer: Layer, env: Mapping[str, str]) -> None:
-    """Expand, in place, every string that is a map's value or a direct element of a list; note the original in its
-    origin.
+    """Expand in place every string that is a map's value or a direct element of a list, and store the original text in
+    its origin.
 
-    Keys stay, and so do maps and lists inside lists, as in RoadRunner; elements of a list that are not strings are kept
-    (RoadRunner drops them).
+    As in RoadRunner, keys are not expanded, nor are maps and lists inside lists. Elements of a list that are not
+    strings are kept (RoadRunner drops them).
     """
 
     def expanded(value: Any, path: KeyPath) -> Any:

@@ -1,4 +1,4 @@
-"""Config files and dotenv files, read from disk; what is wrong with them said in words."""
+"""Read config files and dotenv files from disk, with clear errors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pyroadrunner.config.yaml_text import TextFault
 
 
 def label(path: str) -> str:
-    """A path as the user knows it: relative when it is below the current folder."""
+    """A path for messages: relative if it is below the current folder."""
     short = os.path.relpath(path)
     return path if short.startswith("..") else short
 
 
 def read_config(path: str, kind: Literal["file", "include"], *, missing: str) -> Layer:
-    """One config file, keys normalised; nothing expanded. An empty file is an empty config.
+    """Read one config file and normalise its keys, without expansion. An empty file is an empty config.
 
     Args:
-        missing: what to do when there is no such file.
+        missing: the hint if the file does not exist.
 
     Raises:
-        ConfigError: it can't be read or parsed, is not a map, or sets a key twice.
+        ConfigError: the file can't be read or parsed, is not a map, or sets a key twice.
     """
     place = Origin(kind=kind, source=label(path))
     text = _text_of(path, missing)
@@ -37,17 +37,17 @@ def read_config(path: str, kind: Literal["file", "include"], *, missing: str) ->
     except TextFault as wrong:
         raise _unparsed(wrong, place) from wrong
     if not isinstance(document, dict | None):
-        raise ConfigError([Fault(message="holds no sections", expected='a map, such as `version: "3"`', origin=place)])
+        raise ConfigError([Fault(message="has no sections", expected='a map, such as `version: "3"`', origin=place)])
     layer = normalise(document or {}, lines, place)
     fail(layer.faults)
     return layer
 
 
 def load_dotenv(path: str, env: MutableMapping[str, str]) -> None:
-    """Put the variables of a dotenv file into ``env``; those that are there already stay as they are.
+    """Add the variables of a dotenv file to ``env``; existing variables are not changed.
 
     Raises:
-        ConfigError: the file is missing or broken.
+        ConfigError: the file is missing or malformed.
     """
     text = _text_of(path, f"looked in {os.getcwd()}")
     try:

@@ -1,4 +1,4 @@
-"""The text of a config file, parsed by its extension."""
+"""Parse the text of a config file by its extension."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Parsed = tuple[Any, dict[KeyPath, int]]
 
 
 def parse(text: str, extension: str) -> Parsed:
-    """The document (``None`` when empty) and the lines of its keys (none for TOML).
+    """The document (``None`` if empty) and the lines of its keys (empty for TOML).
 
     Args:
-        extension: of the file, lower-case and without the dot.
+        extension: of the file, in lower case, without the dot.
 
     Raises:
-        TextFault: the text is broken, or the format is unknown.
+        TextFault: the text is malformed, or the format is unknown.
     """
     parser = _FORMATS.get(extension)
     if parser is None:
@@ -39,10 +39,10 @@ def _json(text: str) -> Parsed:
         data = json.loads(text)
     except json.JSONDecodeError as wrong:
         raise TextFault(wrong.msg, wrong.lineno, wrong.colno) from wrong
-    except ValueError as wrong:  # a number of thousands of digits
+    except ValueError as wrong:  # a number with thousands of digits
         raise TextFault(str(wrong)) from wrong
     try:
-        _, lines = parse_yaml(text)  # JSON is YAML, nearly: it knows the lines, and keys that are set twice
+        _, lines = parse_yaml(text)  # JSON is nearly YAML, whose parser reports lines and duplicate keys
     except TextFault as wrong:
         if "set twice" in wrong.problem:
             raise
@@ -51,7 +51,7 @@ def _json(text: str) -> Parsed:
 
 
 def _toml(text: str) -> Parsed:
-    import tomllib  # 10 ms that only TOML files should cost
+    import tomllib  # takes 10 ms, which only TOML files should cost
 
     try:
         return _plain(tomllib.loads(text)), {}
@@ -60,7 +60,7 @@ def _toml(text: str) -> Parsed:
 
 
 def _plain(value: Any) -> Any:
-    """Dates and times as text, as in YAML."""
+    """Convert dates and times to text, as in YAML."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -15,14 +15,14 @@ from pyroadrunner.config.sections import OWN_KEYS
 
 
 def apply_includes(layer: Layer, env: Mapping[str, str]) -> None:
-    """Read the files ``include`` names, in order, and replace sections by theirs. Includes in them are not followed.
+    """Read the files of ``include`` in order and replace sections with theirs. Their own ``include`` is ignored.
 
     Raises:
-        ConfigError: a file is missing or broken, or its ``version`` is not the one of the main file.
+        ConfigError: a file is missing or malformed, or its ``version`` is not that of the main file.
     """
     for name in _names(layer):
         try:
-            included = read_config(name, "include", missing="paths start at the folder worked in")
+            included = read_config(name, "include", missing="paths are relative to the working directory")
         except ConfigError as wrong:
             at = _at(layer, "include")
             raise ConfigError([replace(fault, origin=fault.origin or at) for fault in wrong.faults]) from wrong
@@ -45,9 +45,9 @@ def _names(layer: Layer) -> list[str]:
         return value.split()
     if value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return value or []
-    expected = "paths in a list, or in one string with blanks between"
+    expected = "a list of paths, or one string with paths separated by blanks"
     raise ConfigError(
-        [Fault(path="include", message="is no list of files", expected=expected, origin=_at(layer, "include"))]
+        [Fault(path="include", message="is not a list of files", expected=expected, origin=_at(layer, "include"))]
     )
 
 

@@ -1,7 +1,7 @@
-"""The JSON Schema of ``.rr.yaml``, made from the models, so that editors complete and check it.
+"""The JSON Schema of ``.rr.yaml``, generated from the models, so that editors complete and check it.
 
-A value that holds ``$`` is accepted everywhere, since its variable may give anything. The descriptions are the
-docstrings below the fields: they are read from the models' source, as Python does not keep them.
+A value with a ``$`` is accepted everywhere, since its variable may have any value. The descriptions are the docstrings
+below the fields. They are read from the source of the models, as Python does not keep them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DEFINITIONS: dict[str, Schema] = {
     },
     "scalar": {"type": ["string", "number", "boolean", "null"]},
     "command": {
-        "description": "A command: one string, split as a shell does, or a list of arguments.",
+        "description": "A command: one string, split as in a shell, or a list of arguments.",
         "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"$ref": "#/$defs/scalar"}}],
     },
     "list": {
@@ -56,7 +56,7 @@ _DEFINITIONS: dict[str, Schema] = {
 _OWN: dict[str, Schema] = {
     "version": {"type": "string", "description": 'Version of the format: "3".'},
     "include": {
-        "description": "Files whose sections replace the ones here; paths from the folder worked in.",
+        "description": "Files whose sections replace those of this file; paths are relative to the working directory.",
         "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
     },
     "envfile": {"type": "string", "description": "A dotenv file, read with the flag -e."},
@@ -64,7 +64,8 @@ _OWN: dict[str, Schema] = {
 
 
 def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
-    """The schema (draft 2020-12) of a config with these sections; those not built yet are open objects."""
+    """The schema (draft 2020-12) of a config with these sections; sections of RoadRunner without a model are open
+    objects."""
     properties = dict(_OWN)
     for name in sorted({*models, *KNOWN_SECTIONS}):
         if name in models:
@@ -73,7 +74,7 @@ def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
             note = f"{name}: {KNOWN_SECTIONS[name]}. Known, but not part of this version."
             properties[name] = {"type": ["object", "null"], "description": note}
     for name in STORAGE_SECTIONS:
-        note = f"Settings of the storage `kv.{name}`, where that has no `config`."
+        note = f"Settings of the storage `kv.{name}` if it has no `config`."
         properties.setdefault(name, {"type": ["object", "null"], "description": note})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -81,7 +82,7 @@ def json_schema(models: Mapping[str, type[msgspec.Struct]]) -> Schema:
         "type": "object",
         "required": ["version"],
         "properties": properties,
-        "patternProperties": {"^x-": {"description": "Yours: a place for YAML anchors."}},
+        "patternProperties": {"^x-": {"description": "For your own use, such as YAML anchors."}},
         "additionalProperties": False,
         "$defs": _DEFINITIONS,
     }
@@ -145,7 +146,7 @@ def _limits(kind: inspect.IntType | inspect.FloatType) -> Iterator[tuple[str, fl
 
 
 def _default(field: inspect.Field) -> Any:
-    """The default as one would write it; ``None`` when there is nothing worth saying."""
+    """The default in the notation of the config; ``None`` for an empty one."""
     value = field.default_factory() if callable(field.default_factory) else field.default
     if value in (None, "", msgspec.NODEFAULT, [], {}) and value is not False and value != 0:
         return None
@@ -156,7 +157,8 @@ def _default(field: inspect.Field) -> Any:
 
 
 def _descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
-    """The docstring below each field, one line each; those of base classes too, and of the model it is a part of."""
+    """The docstring below each field as one line, including those of base classes and, for a ``Partial``, of the whole
+    model."""
     texts = _descriptions(model.whole) if issubclass(model, Partial) else {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, msgspec.Struct) and cls not in (msgspec.Struct, Partial):
@@ -167,7 +169,7 @@ def _descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
 @cache
 def _module_descriptions(module: str) -> dict[str, dict[str, str]]:
     file = getattr(sys.modules[module], "__file__", None)
-    if not file or not file.endswith(".py"):  # compiled, or typed at a prompt: no source, no descriptions
+    if not file or not file.endswith(".py"):  # compiled, or defined at a prompt: without source no descriptions
         return {}
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     return {node.name: dict(_field_texts(node)) for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -1,4 +1,4 @@
-"""Keys as RoadRunner sees them: lower-case at every depth, a dot separates. Pure. (rpc-cli-config.md, section 1.1)"""
+"""Normalise keys like RoadRunner: lower case at every level, split at dots. Pure. (rpc-cli-config.md, section 1.1)"""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from pyroadrunner.config.errors import Fault
 from pyroadrunner.config.origin import KeyPath, Origin, dotted
 
-# `objectives: {0.5: 0.05}` is a quantile, not a path (RoadRunner splits it and drops the section).
+# The key in `objectives: {0.5: 0.05}` is a quantile, not a path (RoadRunner splits it and drops the section).
 _NUMBER = re.compile(r"\d*\.\d+")
 
 
 @dataclass(slots=True)
 class Layer:
-    """A document with its keys normalised: the values, where each was written, and what was wrong with the keys."""
+    """A document with normalised keys: the values, their origins, and the errors of the keys."""
 
     data: dict[str, Any] = field(default_factory=dict)
     origins: dict[KeyPath, Origin] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def forget(self, path: KeyPath) -> None:
-        """Forget where the value at ``path`` and all inside it came from: another replaces it."""
+        """Forget the origins of the value at ``path`` and of all values inside it, because it is replaced."""
         for known in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[known]
 
 
 def split_key(key: str) -> list[str]:
-    """A key as it is written, to the keys it stands for."""
+    """Split a written key into the keys of its path."""
     key = key.lower()
     parts = key.split(".")
     if len(parts) == 1 or not all(parts) or _NUMBER.fullmatch(key):
@@ -38,13 +38,13 @@ def split_key(key: str) -> list[str]:
 
 
 def normalise(document: Mapping[str, Any], lines: Mapping[KeyPath, int], place: Origin) -> Layer:
-    """Lower-case all keys, make maps of dotted ones, and note for every key where it was written.
+    """Convert all keys to lower case, expand dotted keys to maps, and record the origin of every key.
 
-    Keys that meet (``Http`` and ``http``; ``http.address`` and ``http: {address: }``) are merged when both are
-    maps, else a fault: RoadRunner takes one of them by chance.
+    Keys that become equal (``Http`` and ``http``; ``http.address`` and ``http: {address: }``) are merged if both are
+    maps. Otherwise they are an error: RoadRunner uses a random one.
 
     Args:
-        document: as parsed; keys are strings.
+        document: the parsed document; its keys are strings.
         lines: line of each key, by path in ``document``; may be empty.
         place: the file, for the origins.
     """
@@ -115,7 +115,7 @@ class _Walk:
         self.layer.faults.append(
             Fault(
                 path=dotted(path),
-                message=f"is set twice, first at {first}; keys are compared without case, and a dot separates",
+                message=f"is set twice, first at {first}; keys are case-insensitive, and a dot separates levels",
                 hint="remove one",
                 origin=self._origin(written),
             )

@@ -1,8 +1,8 @@
-"""Find and read ``.rr.yaml``, and lay flags, variables and includes over it.
+"""Find and read ``.rr.yaml``, and apply flags, variables and includes to it.
 
-The order is RoadRunner's (rpc-cli-config.md, section 1.2): file, ``envfile``, expansion, ``-o`` (its values expanded
-too), the check of ``version``, includes. So a flag beats the file and an include beats both. One difference: ``endure``
-is treated like every section (there it is read from the raw file only).
+The order is RoadRunner's (rpc-cli-config.md, section 1.2): file, ``envfile``, expansion, ``-o`` (its values are
+expanded, too), the check of ``version``, includes. So a flag overrides the file and an include overrides both. One
+difference: ``endure`` is treated like every section (RoadRunner reads it from the raw file only).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ ENV_DOTENV_PATH = "DOTENV_PATH"
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
-    """What the flags of ``rr`` say about the config.
+    """The flags of ``rr`` that concern the config.
 
     Attributes:
-        path: ``-c``. Relative to ``workdir`` when that is given, else to the current folder.
-        workdir: ``-w``, the folder to work in; empty = the folder of the config.
-        dotenv: ``--dotenv``, relative to the folder worked in; the variable ``DOTENV_PATH`` beats it.
+        path: ``-c``. Relative to ``workdir`` if that is given, otherwise to the current folder.
+        workdir: ``-w``, the working directory; empty = the folder of the config.
+        dotenv: ``--dotenv``, relative to the working directory; the variable ``DOTENV_PATH`` overrides it.
         overrides: ``-o``, each ``key=value``.
-        experimental: ``-e``, lets ``envfile`` be read and HTTP/3 be served.
-        require_version: whether a config without ``version`` is refused. Commands that only look for ``rpc`` need none:
-            Laravel Octane runs ``rr reset -o rpc.listen=...`` on an empty file.
+        experimental: ``-e``, enables ``envfile`` and HTTP/3.
+        require_version: whether to refuse a config without ``version``. Commands that only need ``rpc`` do not require
+            it: Laravel Octane runs ``rr reset -o rpc.listen=...`` on an empty file.
     """
 
     path: str = ".rr.yaml"
@@ -47,13 +47,13 @@ class LoadOptions:
 
 
 def prepare(options: LoadOptions) -> LoadOptions:
-    """Change to the folder to work in and load the dotenv file: what every command does first, ``rr stop`` too.
+    """Change to the working directory and load the dotenv file. Every command does this first, ``rr stop`` too.
 
     Returns:
-        the options with absolute paths: preparing or loading those again changes nothing more.
+        The options with absolute paths. Preparing or loading these again has no further effect.
 
     Raises:
-        ConfigError: the folder or the dotenv file is not there.
+        ConfigError: the folder or the dotenv file does not exist.
     """
     if options.workdir:
         _chdir(options.workdir)
@@ -67,10 +67,10 @@ def prepare(options: LoadOptions) -> LoadOptions:
 
 
 def load(options: LoadOptions) -> RawConfig:
-    """Read the config, having changed to the folder to work in (see :func:`prepare`).
+    """Change to the working directory (see :func:`prepare`) and read the config.
 
     Raises:
-        ConfigError: a file is missing or broken, a flag is not ``key=value``, or ``version`` is missing.
+        ConfigError: a file is missing or malformed, a flag is not ``key=value``, or ``version`` is missing.
     """
     options = prepare(options)
     hint = "name the config with -c, or start without one: rr serve worker.php"
@@ -82,11 +82,11 @@ def load(options: LoadOptions) -> RawConfig:
 
 
 def load_without_file(data: dict[str, Any], options: LoadOptions, *, source: str) -> RawConfig:
-    """As :func:`load`, with ``data`` in place of the file: ``-o`` applies, ``version`` is not asked for.
+    """Like :func:`load`, with ``data`` instead of the file: ``-o`` applies, ``version`` is not required.
 
     Args:
         data: sections by name.
-        source: what faults and ``rr config show`` say the values come from, such as ``rr serve worker.php``.
+        source: name of the values' source in errors and ``rr config show``, such as ``rr serve worker.php``.
     """
     options = replace(prepare(options), require_version=False)
     root = Origin(kind="built-in", source=source)
@@ -122,7 +122,7 @@ def _version_faults(layer: Layer, root: Origin, *, required: bool) -> Iterator[F
 
 
 def _notices(layer: Layer, options: LoadOptions) -> Iterator[Fault]:
-    """What is legal and hardly meant."""
+    """Warnings about valid values that are probably not intended."""
 
     def notice(key: str, message: str, hint: str = "") -> Fault:
         return Fault(path=key, message=message, hint=hint, origin=layer.origins.get((key,)), kind="doubtful")
@@ -134,8 +134,8 @@ def _notices(layer: Layer, options: LoadOptions) -> Iterator[Fault]:
         yield notice("envfile", "is read only with the flag -e")
     for path, origin in layer.origins.items():
         if loses_text(origin.template):
-            message = "has a $ that becomes nothing: only $NAME, ${NAME} and ${NAME:-default} give a value"
-            hint = "keep a text with $ in a variable: a $ can't be escaped"
+            message = "has a $ that expands to nothing: only $NAME, ${NAME} and ${NAME:-default} give a value"
+            hint = "put text with a $ into a variable: a $ can't be escaped"
             yield Fault(path=dotted(path), message=message, hint=hint, origin=origin, kind="doubtful")
 
 

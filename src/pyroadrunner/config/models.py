@@ -1,4 +1,4 @@
-"""The model of every section that is installed: enough to check a config without importing a plugin."""
+"""The models of all installed sections, to check a config without importing plugins."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ GROUP = "pyroadrunner.sections"
 
 
 def section_models(entries: Iterable[EntryPoint] | None = None) -> dict[str, type[msgspec.Struct]]:
-    """Section name to its model.
+    """The model of each section, by name.
 
     Args:
-        entries: where to look; ``None`` = the entry points of the group ``pyroadrunner.sections``.
+        entries: entry points to load; ``None`` = those of the group ``pyroadrunner.sections``.
 
     Raises:
-        ConfigError: an installed package names a model that can't be loaded or is no ``msgspec.Struct`` class.
+        ConfigError: an installed package names a model that can't be loaded or is not a ``msgspec.Struct`` class.
     """
     models: dict[str, type[msgspec.Struct]] = {}
     faults: list[Fault] = []
@@ -32,11 +32,11 @@ def section_models(entries: Iterable[EntryPoint] | None = None) -> dict[str, typ
         if isinstance(model, type) and issubclass(model, msgspec.Struct):
             models[entry.name] = model
         else:
-            faults.append(_broken(entry, "is no msgspec.Struct"))
+            faults.append(_broken(entry, "is not a msgspec.Struct"))
     fail(faults)
     return models
 
 
 def _broken(entry: EntryPoint, problem: str) -> Fault:
-    package = entry.dist.name if entry.dist else "the package it is from"
+    package = entry.dist.name if entry.dist else "its package"
     return Fault(path=entry.name, message=f"its model {entry.value} {problem}", hint=f"install {package} again")

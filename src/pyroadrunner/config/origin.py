@@ -1,4 +1,4 @@
-"""Where a value of the config came from: what a fault and ``rr config show`` point at. Pure."""
+"""The origin of a config value, shown in errors and by ``rr config show``. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Origin:
 
     Attributes:
         kind: ``file`` the main file; ``include`` a file named by ``include``; ``override`` an ``-o`` flag;
-            ``built-in`` nothing the user wrote.
-        source: the file as the user would name it, or the flag (``-o http.address``), or the built-in's label.
-        line: 1-based line in the file; ``None`` where lines are not known (TOML, flags).
-        template: the text before environment variables were expanded, when it had any: ``${PORT:-8080}``.
+            ``built-in`` not written by the user.
+        source: the path of the file, the flag (``-o http.address``), or the built-in's label.
+        line: 1-based line in the file; ``None`` if unknown (TOML, flags).
+        template: the text before the expansion of variables, if it had any: ``${PORT:-8080}``.
     """
 
     kind: Literal["file", "include", "override", "built-in"]
@@ -31,7 +31,7 @@ class Origin:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as users write it: ``http.pool.num_workers``, ``http.middleware[0]``."""
+    """Format a path: ``http.pool.num_workers``, ``http.middleware[0]``."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""``-o key=value``. Pure. (rpc-cli-config.md, section 1.4)"""
+"""Parse and apply ``-o key=value``. Pure. (rpc-cli-config.md, section 1.4)"""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def parse_override(flag: str) -> tuple[str, str]:
 
 
 def apply_override(flag: str, layer: Layer, env: Mapping[str, str]) -> None:
-    """Set one value in ``layer`` (always a string; the key's type converts it), variables expanded, origin the flag.
+    """Set one value in ``layer``: a string with its variables expanded, which the key's type converts later.
 
-    Maps on the way are made, which is how a flag turns a plugin on.
+    Creates missing maps on the path, so a flag can turn on a plugin.
 
     Raises:
         ConfigError: not ``key=value``, or the key leads into a list.
@@ -52,7 +52,7 @@ def apply_override(flag: str, layer: Layer, env: Mapping[str, str]) -> None:
         if isinstance(inner, list):
             raise _refused(
                 flag,
-                f"`{dotted(path[:depth])}` is a list; its elements can't be overridden one by one",
+                f"`{dotted(path[:depth])}` is a list; its elements can't be overridden individually",
                 hint=f"give the whole list: -o {dotted(path[:depth])}=a,b",
             )
         if not isinstance(inner, dict):

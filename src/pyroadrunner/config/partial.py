@@ -1,4 +1,4 @@
-"""Models of which each key may be left out: what is not set is taken from a whole one. Pure."""
+"""Models with only optional keys; unset keys are taken from a whole model. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 
 
 class Partial(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Some keys of the model ``whole``: a subclass names that, and has its fields, each with ``None`` for "not set".
-    A field that is a struct there is a ``Partial`` here."""
+    """Some keys of the model ``whole``. A subclass names that model and has its fields, each with ``None`` for "not
+    set". A field that is a struct in ``whole`` is a ``Partial`` here."""
 
     whole: ClassVar[type[msgspec.Struct]]
 
     def over(self, base: Model) -> Model:
-        """``base`` with what is set here put over it.
+        """A copy of ``base`` with the set keys replaced.
 
         Args:
             base: of the type ``whole``.
@@ -33,6 +33,6 @@ class Partial(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
         return replace(base, **changes)
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """Those of the whole model, of the keys that are set."""
+        """The errors of the whole model with the set keys."""
         check = getattr(self.over(self.whole()), "faults", None)
         return check() if callable(check) else ()

@@ -1,4 +1,4 @@
-"""The config before it is typed: plain maps and lists, and for every value where it was written. Pure."""
+"""The untyped config: plain maps and lists, with the origin of every value. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pyroadrunner.config.origin import KeyPath, Origin
 
 
 class RawConfig:
-    """What file, flags and environment say together.
+    """The merged config of file, flags and environment.
 
     Attributes:
-        data: sections by name, keys lower-cased, variables expanded, overrides and includes applied. Not to be changed.
-        path: absolute path of the main file; empty when there is none.
+        data: sections by name, keys in lower case, variables expanded, overrides and includes applied. Must not be
+            changed.
+        path: absolute path of the main file; empty if there is no file.
         experimental: whether ``-e`` was given.
-        notices: what loading saw that is legal and hardly meant; ``section.check`` passes them on as warnings.
+        notices: warnings from loading, which ``check`` adds to its own.
     """
 
     def __init__(
@@ -39,11 +40,11 @@ class RawConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], label: str) -> RawConfig:
-        """A config nobody wrote down, such as that of ``rr serve worker.php``.
+        """A config without a file, such as that of ``rr serve worker.php``.
 
         Args:
-            data: sections by name; keys lower-case.
-            label: what faults and ``rr config show`` say its values come from.
+            data: sections by name; keys in lower case.
+            label: name of the values' source in errors and ``rr config show``.
         """
         return cls(copy.deepcopy(data), {}, root=Origin(kind="built-in", source=label))
 
@@ -51,7 +52,7 @@ class RawConfig:
         return f"RawConfig({self.path or str(self._root)!r}, sections={sorted(self.data)})"
 
     def origin(self, path: KeyPath) -> Origin:
-        """Where the value at ``path`` was written; for a key that is not there, where the nearest map around it was."""
+        """The origin of the value at ``path``; for an absent key, that of the nearest map around it."""
         for length in range(len(path), 0, -1):
             found = self._origins.get(path[:length])
             if found is not None:
@@ -59,9 +60,9 @@ class RawConfig:
         return self._root
 
     def present(self, section: str) -> bool:
-        """Whether a section is there: ``metrics:`` (null) is absent, ``metrics: {}`` is present, as in RoadRunner."""
+        """Whether a section is present, as in RoadRunner: ``metrics:`` (null) is absent, ``metrics: {}`` is present."""
         return self.data.get(section) is not None
 
     def as_dict(self) -> dict[str, Any]:
-        """A copy of ``data`` that may be changed."""
+        """A deep copy of ``data``."""
         return copy.deepcopy(self.data)

@@ -1,4 +1,4 @@
-"""Which values are not for every eye. Pure."""
+"""Recognise and mask secret values. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@")  # amqp://user:pass
 
 
 def is_secret(path: KeyPath) -> bool:
-    """Whether the key at the end of a path is named like a secret: ``password``, ``APP_KEY``, ``auth-token``."""
+    """Whether the last key of a path has the name of a secret: ``password``, ``APP_KEY``, ``auth-token``."""
     return bool(path) and not _WORDS.isdisjoint(re.split(r"[_\-.]", str(path[-1]).lower()))
 
 
 def masked(value: Any, path: KeyPath) -> Any:
-    """A copy of ``value`` with its secret strings replaced by ``***``, and passwords in URLs as well."""
+    """A copy of ``value`` with secret strings and passwords in URLs replaced by ``***``."""
     if isinstance(value, dict):
         return {key: masked(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,14 +1,14 @@
-"""A section, from plain data to its typed, checked model. Pure.
+"""Convert a section from plain data to its typed, checked model. Pure.
 
-The reader walks the model's own type information (``msgspec.inspect``) beside the data, converts by the weak rules of
-``values.py``, and goes on after a fault, so that all of them are found in one go. A model may add checks of its own:
+The reader walks the model's type information (``msgspec.inspect``) beside the data, converts with the weak rules of
+``values.py``, and continues after an error, so that it finds all of them. A model may add its own checks:
 
-    def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, `routes.1.name`, and what is wrong)
-    def warnings(self) -> Iterable[tuple[str, str]]:    # the same, for what is legal and hardly meant
-    def unread(self) -> Iterable[tuple[str, str]]:      # the same, for names nobody knows or reads, like unknown keys
+    def faults(self) -> Iterable[tuple[str, str]]:      # (key below this struct, such as `routes.1.name`, the error)
+    def warnings(self) -> Iterable[tuple[str, str]]:    # the same, for valid values that are probably not intended
+    def unread(self) -> Iterable[tuple[str, str]]:      # the same, for unknown or unused names, treated as unknown keys
 
-A union of tagged structs (``tag_field="driver", tag="redis"``) is read by the value of its tag. An entry whose tag
-nobody has is left out with a warning, as RoadRunner leaves out storages and pipelines of drivers it does not know.
+For a union of tagged structs (``tag_field="driver", tag="redis"``) the value of the tag selects the struct. An entry
+with an unknown tag is ignored with a warning, as RoadRunner ignores storages and pipelines with unknown drivers.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from pyroadrunner.config.values import Unreadable, shown
 
 
 class _Faulty:
-    """Stands for a value that could not be read; its faults are noted."""
+    """Marks a value that could not be read; its errors are recorded."""
 
 
 class _LeftOut:
-    """Stands for an entry nobody reads; a warning says so."""
+    """Marks an ignored entry; a warning is recorded."""
 
 
 FAULTY = _Faulty()
@@ -50,22 +50,22 @@ _ALIASES: dict[str, Callable[[object], Any]] = {
     "list": values.to_string_list,
     "map": values.to_string_map,
 }
-_WHOLE_SECONDS_UNLIKELY = 1_000_000  # nanoseconds: a bare integer below a millisecond was meant as seconds
+_WHOLE_SECONDS_UNLIKELY = 1_000_000  # nanoseconds: a bare integer below a millisecond was probably meant as seconds
 
 
 @cache
 def fields_of(model: type[msgspec.Struct]) -> dict[str, inspect.Field]:
-    """Keys of a model, as a config writes them, and what they accept."""
+    """The fields of a model by their config keys."""
     return {field.encode_name: field for field in cast("inspect.StructType", inspect.type_info(model)).fields}
 
 
 def named_field(model: type[msgspec.Struct]) -> inspect.Field | None:
-    """The field that holds the whole section, where its keys are names the user chose (``values.NAMED``)."""
+    """The field that holds the whole section if its keys are names chosen by the user (``values.NAMED``)."""
     return next((field for field in fields_of(model).values() if "rr_named" in plain_type(field.type)[1]), None)
 
 
 def plain_type(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
-    """A type without its ``Annotated`` and ``| None``, and the notes (``rr``, ``rr_unbuilt``) that were around it."""
+    """A type without ``Annotated`` and ``| None``, and the notes (``rr``, ``rr_unbuilt``) of the removed parts."""
     notes: dict[str, Any] = {}
     while True:
         if isinstance(kind, inspect.Metadata):
@@ -82,7 +82,7 @@ def _options(union: inspect.UnionType) -> list[inspect.Type]:
 
 
 def tags_of(union: inspect.UnionType) -> dict[str, inspect.StructType]:
-    """The structs of a union by their tags; empty when it is no union of tagged structs."""
+    """The structs of a union by their tags; empty for other unions."""
     options = _options(union)
     return {
         str(option.tag): option for option in options if isinstance(option, inspect.StructType) and option.tag_field
@@ -90,19 +90,19 @@ def tags_of(union: inspect.UnionType) -> dict[str, inspect.StructType]:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """``did you mean `num_workers`?``, or nothing when no known word is near."""
-    from difflib import get_close_matches  # only a faulty config pays for it
+    """``did you mean `num_workers`?``; empty if no known word is similar."""
+    from difflib import get_close_matches  # only an invalid config needs it
 
     near = get_close_matches(word, list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else ""
 
 
 class SectionReader:
-    """Reads sections into their models and collects what is wrong.
+    """Reads sections into their models and collects errors and warnings.
 
     Attributes:
-        faults: what stops a start.
-        warnings: what does not.
+        faults: errors that prevent a start.
+        warnings: problems that do not.
     """
 
     def __init__(self, origin: Callable[[KeyPath], Origin]) -> None:
@@ -111,7 +111,8 @@ class SectionReader:
         self._origin = origin
 
     def read(self, model: type[msgspec.Struct], data: object, path: KeyPath) -> msgspec.Struct | None:
-        """The section at ``path`` as a model; ``None`` when it has faults. Never raises for what ``data`` holds."""
+        """Read the section at ``path`` into a model; ``None`` if it has errors. Never raises for the content of
+        ``data``."""
         read = self._struct(model, data, path)
         return None if read is FAULTY else cast("msgspec.Struct", read)
 
@@ -155,7 +156,7 @@ class SectionReader:
             if key not in fields:
                 if key != tag:
                     self._unknown(model, key, value, path)
-            elif value is not None:  # `supervisor:` with nothing after it is as good as absent
+            elif value is not None:  # `supervisor:` without a value counts as absent
                 read[fields[key].name] = self._field(fields[key], value, here)
         for key, field in fields.items():
             if field.required and field.name not in read:
@@ -253,7 +254,8 @@ class SectionReader:
         return {key: item for key, item in read.items() if item is not LEFT_OUT}
 
     def _union(self, kind: inspect.UnionType, value: Any, path: KeyPath) -> Any:
-        """The first type of the union that reads the value; the faults of the first one when none does."""
+        """Read the value with the first matching type of the union; if none matches, report the errors of the first
+        type."""
         tagged = tags_of(kind)
         if tagged:
             return self._tagged(tagged, value, path)
@@ -269,17 +271,17 @@ class SectionReader:
         return FAULTY
 
     def _tagged(self, options: Mapping[str, inspect.StructType], value: Any, path: KeyPath) -> Any:
-        """The struct whose tag the value has."""
+        """Read the value with the struct of its tag."""
         field = str(next(iter(options.values())).tag_field)
         if not isinstance(value, Mapping):
-            self._warn("unknown", path, f"is left out: it is {shown(value)}, not a map with a `{field}`", value)
+            self._warn("unknown", path, f"ignored: it is {shown(value)}, not a map with a `{field}`", value)
             return LEFT_OUT
         here, tag = (*path, field), value.get(field)
         if tag in (None, ""):
             return self._note(here, "is required", expected=" or ".join(options))
         option = options.get(str(tag))
         if option is None:
-            message = f"there is no {field} {shown(tag)}, so `{dotted(path)}` is left out"
+            message = f"unknown {field} {shown(tag)}; `{dotted(path)}` is ignored"
             self._warn("unknown", here, message, tag, suggest(str(tag), options) or f"known are {', '.join(options)}")
             return LEFT_OUT
         return self._struct(option.cls, value, path)
@@ -306,7 +308,7 @@ _NAMES: dict[object, str] = {
 
 
 def _broken_limit(kind: inspect.Type, value: Any) -> tuple[str, str] | None:
-    """What is wrong and what would be right, when ``value`` breaks a ``Meta(ge=, le=, gt=, lt=, pattern=)``."""
+    """The error and the expected value if ``value`` breaks a ``Meta(ge=, le=, gt=, lt=, pattern=)``."""
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         if kind.le is not None and value > kind.le:
             return f"can't be more than {kind.le}", f"at most {kind.le}"
@@ -322,7 +324,7 @@ def _broken_limit(kind: inspect.Type, value: Any) -> tuple[str, str] | None:
 
 
 def found_by(made: msgspec.Struct, hook: str) -> Iterator[tuple[KeyPath, str]]:
-    """What a model's own check found: the path below the struct, and the message."""
+    """The results of a model's own check: the path below the struct, and the message."""
     check = getattr(made, hook, None)
     if callable(check):
         for below, message in check():
@@ -330,12 +332,12 @@ def found_by(made: msgspec.Struct, hook: str) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _key_path(below: str) -> KeyPath:
-    """``routes.1.name`` as keys; a number is a position in a list."""
+    """Split ``routes.1.name`` into keys; a number is a position in a list."""
     return tuple(int(part) if part.isdecimal() else part for part in below.split(".")) if below else ()
 
 
 def _at(data: Any, path: KeyPath) -> Any:
-    """The value at a path below a map, as far as there are maps and lists; else ``None``."""
+    """The value at a path below a map; ``None`` if the path does not exist."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
@@ -345,7 +347,7 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 
 def _paths(model: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
-    """Every key of a model and of the models inside it, the near ones first."""
+    """Every key of a model and of the models inside it, those of the model itself first."""
     inner = []
     for key, field in fields_of(model).items():
         yield (key,)

@@ -1,6 +1,6 @@
-"""The sections RoadRunner 2025.1 has and this version does not act on. Pure.
+"""The sections of RoadRunner 2025.1 that this version ignores. Pure.
 
-A section that has a model (an entry point of ``pyroadrunner.sections``) is never looked up here, so a plugin installed
+A section with a model (an entry point of ``pyroadrunner.sections``) is never looked up here, so a plugin installed
 later needs no change. (rpc-cli-config.md, section 1.7)
 """
 
@@ -21,26 +21,26 @@ KNOWN_SECTIONS = {
     "temporal": "Temporal workflows and activities",
 }
 
-# Read where a storage of `kv` has this name and no `config`, `redis` by `lock`, too; alone they turn nothing on.
+# Used if a storage of `kv` has this name and no `config`, `redis` also by `lock`; alone they have no effect.
 STORAGE_SECTIONS = ("boltdb", "memcached", "memory", "redis")
 
-# Gone from RoadRunner itself, and ignored by it in silence.
+# Removed from RoadRunner, which ignores them without a warning.
 OBSOLETE_SECTIONS = {
     "broadcast": "removed in RoadRunner 2.12; use centrifuge",
     "reload": "removed in RoadRunner 2023.1; use rr serve --watch or http.pool.debug",
     "websockets": "removed in RoadRunner 2.12; use centrifuge",
 }
 
-# Their workers come from `server`: without that section RoadRunner leaves them off and says nothing.
+# Their workers come from `server`: without that section RoadRunner does not start them, without a warning.
 NEED_SERVER = ("http", "grpc", "jobs", "tcp", "centrifuge", "temporal")
 
-# Running with their defaults when the section is absent.
+# Active with their defaults if the section is absent.
 ALWAYS_ON = ("logs", "endure")
 
-# Read by the config itself.
+# Keys of the config loader itself.
 OWN_KEYS = ("version", "include", "envfile")
 
 
 def is_private(section: str) -> bool:
-    """Whether a top-level key is the user's own: ``x-...`` is a place for YAML anchors, never a section."""
+    """Whether a top-level key is for the user's own use: ``x-...`` may hold YAML anchors and is never a section."""
     return section.startswith("x-")

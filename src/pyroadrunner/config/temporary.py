@@ -1,4 +1,4 @@
-"""The system's folder for temporary files, where the config names none."""
+"""The default folder for temporary files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import tempfile
 
 
 def temporary_folder() -> str:
-    """Where temporary files go: ``$TMPDIR``, ``/tmp`` and so on.
+    """The system's folder for temporary files: ``$TMPDIR``, ``/tmp`` and so on.
 
-    Where none of them can be written to (a container with a read-only root), it is the one that should be: who writes
-    there says what is wrong, and who never does is not kept from starting.
+    If none is writable (a container with a read-only root), it is ``$TMPDIR`` or ``/tmp``. The error then occurs only
+    when a file is written, so a server that never writes one can start.
     """
     try:
         return tempfile.gettempdir()

@@ -1,8 +1,8 @@
-"""Values of a config, from what a file says to what the code uses. Pure.
+"""Convert config values from their form in a file to that in the code. Pure.
 
-The aliases are how a section's struct says what a key accepts; ``section.py`` converts by them. The conversions are
-RoadRunner's weak ones (rpc-cli-config.md, section 1.5): a number may be a string, since ``-o`` and ``${VAR}`` give
-nothing else.
+A section's struct declares with the aliases what a key accepts; ``section.py`` converts accordingly. The conversions
+are RoadRunner's weak ones (rpc-cli-config.md, section 1.5): a number may be a string, since ``-o`` and ``${VAR}`` only
+give strings.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from pyroadrunner.config.secrets import masked
 
 # Seconds. "10s", "1m30s", "500ms"; a bare integer is nanoseconds, as in RoadRunner.
 Duration = Annotated[float, Meta(extra={"rr": "duration"})]
-# One string (split like a shell would) or a list of arguments.
+# One string (split as in a shell) or a list of arguments.
 Command = Annotated[list[str], Meta(extra={"rr": "command"})]
 # A list, or a string split at commas.
 StringList = Annotated[list[str], Meta(extra={"rr": "list"})]
 # A map, or a list of maps merged into one; scalar values become strings.
 StringMap = Annotated[dict[str, str], Meta(extra={"rr": "map"})]
 
-# Marks the only field of a section whose keys are names the user chose (`service: {queue: {command: ...}}`): the whole
-# section is its value, so that no word for it appears in the file.
+# Marks the only field of a section whose keys are names chosen by the user (`service: {queue: {command: ...}}`): its
+# value is the whole section, so its name does not appear in the file.
 #
 #     services: Annotated[dict[str, ServiceConfig], NAMED] = msgspec.field(default_factory=dict)
 NAMED = Meta(extra={"rr_named": True})
 
 
 def unbuilt(note: str) -> Meta:
-    """Mark a key that is accepted, since RoadRunner has it, and not acted on: setting it gives a warning.
+    """Mark a key of RoadRunner's that is accepted but ignored: setting it gives a warning.
 
         ssl: Annotated[dict[str, Any] | None, unbuilt("TLS; connections are plain HTTP")] = None
 
     Args:
-        note: what the key does in RoadRunner; what happens now.
+        note: the key's effect in RoadRunner; what happens instead.
     """
     return Meta(extra={"rr_unbuilt": note})
 
 
 class Unreadable(ValueError):
-    """A value that can't become what its key wants: why, what would do, and how to write it."""
+    """A value can't be converted to the type of its key: the reason, what is expected, and how to write it."""
 
     def __init__(self, message: str, *, expected: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class Unreadable(ValueError):
         self.hint = hint
 
 
-# What strconv.ParseBool accepts; YAML's yes/no/on/off are strings for RoadRunner and fail.
+# The words of strconv.ParseBool; YAML's yes/no/on/off are strings in RoadRunner and fail.
 _BOOLS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fromkeys(
     ("0", "f", "F", "false", "FALSE", "False", ""), False
 )
@@ -63,24 +63,24 @@ _WHOLE = re.compile(
     r"([-+]?)(?:0[xX](?P<x>[0-9a-fA-F]+)|0[bB](?P<b>[01]+)|0[oO]?(?P<o>[0-7]+)|(?P<d>0|[1-9][0-9]*))", re.ASCII
 )
 _BASES = {"x": 16, "b": 2, "o": 8, "d": 10}
-_LONGEST_WHOLE = 70  # digits: a binary int64 with room; more would be refused anyway, and int() is slow on thousands
+_LONGEST_WHOLE = 70  # digits: more than a binary int64; longer numbers are refused anyway, and int() is slow on them
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: scalars shortened, no password of a URL, anything larger by what it is."""
+    """A value for messages: scalars are shortened, passwords in URLs masked, maps and lists only named."""
     if isinstance(value, Mapping):
         return "a map"
     if isinstance(value, list):
         return "a list"
     text: str = masked(to_string(value), ())
     if isinstance(value, str):
-        # One line in every log and terminal, whatever a variable held.
+        # One line in every log and terminal, whatever a variable contains.
         text = f'"{text if text.isprintable() else text.encode("unicode_escape").decode()}"'
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def parse_whole(text: str) -> int | None:
-    """An integer as Go's ``ParseInt(text, 0)`` reads it: ``0x1f``, ``0o17``, ``017``, ``0b1``; ``None`` if none."""
+    """Parse an integer like Go's ``ParseInt(text, 0)``: ``0x1f``, ``0o17``, ``017``, ``0b1``; ``None`` if invalid."""
     found = _WHOLE.fullmatch(text.replace("_", "")) if len(text) <= _LONGEST_WHOLE else None
     if found is None or found.lastgroup is None:
         return None
@@ -89,7 +89,7 @@ def parse_whole(text: str) -> int | None:
 
 
 def to_int(value: object) -> int:
-    """A whole number: a number, a numeric string (any Go base), a bool; ``""`` is 0, as an unset variable gives."""
+    """A whole number from a number, a numeric string (any Go base) or a bool; ``""`` (an unset variable) is 0."""
     number: int | None = None
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         number = int(value)
@@ -101,7 +101,7 @@ def to_int(value: object) -> int:
 
 
 def to_float(value: object) -> float:
-    """A number: a number, a numeric string, a bool; ``""`` is 0."""
+    """A float from a number, a numeric string or a bool; ``""`` is 0."""
     number = math.nan
     if isinstance(value, int | float | str):
         try:
@@ -115,7 +115,7 @@ def to_float(value: object) -> float:
 
 
 def to_bool(value: object) -> bool:
-    """A bool, a number (0 is false), or one of Go's words; ``""`` is false."""
+    """A bool from a bool, a number (0 is false) or one of Go's words; ``""`` is false."""
     if isinstance(value, bool | int | float):
         return bool(value)
     if isinstance(value, str) and value in _BOOLS:
@@ -126,7 +126,7 @@ def to_bool(value: object) -> bool:
 
 
 def to_string(value: object) -> str:
-    """A scalar as text, as Go writes it: ``true`` is ``1``, ``1.0`` is ``1``, null is empty."""
+    """A scalar as text in Go's form: ``true`` is ``1``, ``1.0`` is ``1``, null is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -136,7 +136,7 @@ def to_string(value: object) -> str:
             return str(int(value))
         return repr(value)
     if isinstance(value, int):
-        # Past this str() refuses (thousands of digits, from JSON); such a number is nobody's port or password.
+        # str() refuses thousands of digits (from JSON); such a number is never a port or a password.
         return str(value) if value.bit_length() <= 4096 else f"{value:#x}"
     if isinstance(value, str):
         return value
@@ -144,7 +144,7 @@ def to_string(value: object) -> str:
 
 
 def to_duration(value: object) -> float:
-    """Seconds, of ``"1m30s"`` or of a bare integer in nanoseconds."""
+    """Seconds from ``"1m30s"`` or from a bare integer in nanoseconds."""
     expected = 'a duration such as "30s", "1m30s", "500ms"'
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Unreadable(f"is {shown(value)}", expected=expected)
@@ -174,7 +174,8 @@ def to_string_list(value: object) -> list[str]:
 
 
 def to_command(value: object) -> list[str]:
-    """Arguments: a list of two or more as they are; one string (or a list of one) is split by ``command_line.py``."""
+    """Arguments: a list of two or more is used as it is; one string (or a list of one) is split by
+    ``command_line.py``."""
     expected = "a command: a string, or a list of arguments"
     words = [to_string(item) for item in value] if isinstance(value, list) else [value]
     if len(words) != 1:
@@ -188,7 +189,7 @@ def to_command(value: object) -> list[str]:
 
 
 def to_map(value: object) -> dict[str, Any]:
-    """A map, or a list of maps merged into one (later ones win), as ``env: [{A: 1}, {B: 2}]`` is often written."""
+    """A map, or a list of maps merged into one (later ones win), such as the common ``env: [{A: 1}, {B: 2}]``."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):

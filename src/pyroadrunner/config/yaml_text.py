@@ -1,8 +1,8 @@
-"""YAML as Go reads it, with the line of every key.
+"""Parse YAML like Go, with the line of every key.
 
-RoadRunner's files are read by Go's yaml.v3 (rpc-cli-config.md, section 1.1), and PyYAML's own constructor speaks
-YAML 1.1: it makes booleans of ``yes`` and ``on`` and 8 of ``address: 0:8``'s kin (base 60). So the C parser only
-composes nodes, and the plain scalars are read here. Dates stay text: no key of a config is a point in time.
+RoadRunner reads its files with Go's yaml.v3 (rpc-cli-config.md, section 1.1). PyYAML's own constructor implements
+YAML 1.1: it reads ``yes`` and ``on`` as booleans and ``0:8`` as 8 (base 60). So the C parser only composes nodes, and
+this module reads the plain scalars. Dates stay text: no key of a config is a point in time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from pyroadrunner.config.origin import KeyPath
 from pyroadrunner.config.values import parse_whole
 
-_PLAIN = "!plain"  # what the resolver below calls a scalar without quotes and without a tag
+_PLAIN = "!plain"  # the resolver's tag below for a scalar without quotes and without a tag
 _TAG = "tag:yaml.org,2002:"
-_DEEPEST = 100  # maps and lists inside each other
+_DEEPEST = 100  # nested maps and lists
 _TYPED = frozenset({_PLAIN, f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"})
 
 _CONSTANTS: dict[str, Any] = {
@@ -35,7 +35,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 class TextFault(Exception):
-    """A file that can't be parsed: what is wrong and where (1-based; ``None`` where the parser does not say)."""
+    """A file that can't be parsed: the problem and its position (1-based; ``None`` if unknown)."""
 
     def __init__(self, problem: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(problem)
@@ -45,14 +45,14 @@ class TextFault(Exception):
 
 
 class _Composer(CBaseLoader):
-    """Nodes only. Its base resolves nothing, so the one rule below marks what is plain."""
+    """Composes nodes only. Its base resolves nothing, so the one rule below marks plain scalars."""
 
 
 _Composer.add_implicit_resolver(_PLAIN, re.compile(""), None)
 
 
 def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
-    """The document and the line of every key and list element, by path. An empty document is ``None``.
+    """The document, and the line of every key and list element by path. An empty document is ``None``.
 
     Raises:
         TextFault: not YAML, a key set twice in one map, or an anchor that contains itself.
@@ -73,7 +73,8 @@ def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
 
 
 def _refuse_depth(text: str) -> None:
-    """The C composer recurses without a bound and ends the process on a file of brackets; its events do not."""
+    """Refuse deep nesting. The C composer recurses without a limit and would crash on a file of brackets; its event
+    parser does not."""
     depth = 0
     for event in yaml.parse(text, Loader=CBaseLoader):
         if isinstance(event, CollectionStartEvent):
@@ -86,7 +87,7 @@ def _refuse_depth(text: str) -> None:
 
 
 def read_plain(text: str) -> Any:
-    """A scalar without quotes, by the rules of Go's yaml.v3: ``0755`` is 493, ``yes`` is a string."""
+    """Read a scalar without quotes by the rules of Go's yaml.v3: ``0755`` is 493, ``yes`` is a string."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] not in "+-.0123456789":
@@ -100,7 +101,7 @@ def read_plain(text: str) -> Any:
 class _NodeReader:
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
-        self._open: set[int] = set()  # the nodes being read: an alias to one of them would never end
+        self._open: set[int] = set()  # the nodes being read: an alias to one of them would recurse forever
 
     def read(self, node: Node, path: KeyPath) -> Any:
         if isinstance(node, ScalarNode):
@@ -125,7 +126,7 @@ class _NodeReader:
     def _map(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         own: dict[str, int] = {}
-        for key, value in sorted(node.value, key=lambda pair: not _is_merge(pair[0])):  # own keys beat merged ones
+        for key, value in sorted(node.value, key=lambda pair: not _is_merge(pair[0])):  # own keys override merged ones
             line = key.start_mark.line + 1
             if _is_merge(key):
                 data.update(self._merged(value, path))
@@ -142,7 +143,7 @@ class _NodeReader:
         return data
 
     def _merged(self, node: Node, path: KeyPath) -> dict[str, Any]:
-        """What ``<<`` brings in: a map, or a list of maps of which the first wins."""
+        """The content of ``<<``: a map, or a list of maps of which the first wins."""
         parts = node.value[::-1] if isinstance(node, SequenceNode) else [node]
         data: dict[str, Any] = {}
         for part in parts:

@@ -1,6 +1,6 @@
-"""What HTTP says about bodies, for every door that serves some. It knows no server.
+"""HTTP's rules about bodies, for every plugin that serves them. Independent of any server.
 
-``negotiation.py`` reads ``Accept-Encoding``, ``compressible.py`` says which answers are encoded and how their headers
-change, ``codings.py`` encodes. ``open_files.py`` opens files below a root, ``file_answer.py`` answers with one:
-``types.py`` knows its type, ``conditions.py`` whether the client has it already, ``ranges.py`` which part it wants.
+``negotiation.py`` reads ``Accept-Encoding``, ``compressible.py`` decides which responses are encoded and changes their
+headers, ``codings.py`` encodes. ``open_files.py`` opens files below a root, ``file_answer.py`` sends one:
+``types.py`` finds its type, ``conditions.py`` whether the client already has it, ``ranges.py`` which parts it requests.
 """

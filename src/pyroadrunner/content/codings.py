@@ -1,11 +1,11 @@
-"""Content codings: bytes in, fewer bytes out.
+"""Content codings: compress bodies and streams.
 
-gzip is always there (three to nine times as fast with the ``isal`` package); ``br`` and ``zstd`` when their libraries
-are (``pip install pyroadrunner[compress]``). All of them let other threads run while they work, so a large body can be
-encoded off the loop.
+gzip is always available (three to nine times as fast with the ``isal`` package); ``br`` and ``zstd`` if their libraries
+are installed (``pip install pyroadrunner[compress]``). All of them release the GIL while they work, so a large body can
+be encoded in a thread.
 
-A stream's encoder lives as long as its connection, and there may be thousands of silent ones: their windows are kept
-small, 100 to 300 KB each. (Measured per encoder, first event flushed: zstd 3 takes 800 KB, with these windows 160.)
+A stream's encoder lives as long as its connection, and thousands of streams may be idle. So the windows are small, 100
+to 300 KB each. (Measured per encoder, first event flushed: zstd 3 takes 800 KB, with these windows 160.)
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Encoder(Protocol):
     """Encodes one stream."""
 
     def chunk(self, data: bytes) -> bytes:
-        """Encode it, so that the client can decode all of it now."""
+        """Encode a chunk and flush, so that the client can decode all of it."""
 
     def end(self, data: bytes) -> bytes:
-        """Encode the last of it."""
+        """Encode the last chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Coding:
     """One coding at one level.
 
     Attributes:
-        name: as ``Content-Encoding`` says it.
+        name: the value of ``Content-Encoding``.
         whole: encodes a body.
         stream: a new encoder for a stream.
     """
@@ -56,7 +56,7 @@ def available(names: Sequence[str], level: Level) -> dict[str, Coding]:
 
 
 class _Flushing:
-    """An encoder of what all libraries have: compress, flush, finish."""
+    """An encoder from a library's compress, flush and finish."""
 
     __slots__ = ("_compress", "_finish", "_flush")
 
@@ -77,7 +77,7 @@ class _Flushing:
 def _gzip(level: int) -> Coding:
     module: Any = zlib
     number = (1, 5, 9)[level]
-    if level < 2:  # isal's smallest is not small
+    if level < 2:  # isal's highest level compresses too little
         try:
             from isal import isal_zlib
         except ImportError:

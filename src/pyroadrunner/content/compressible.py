@@ -1,4 +1,4 @@
-"""Which answers are worth encoding, and what their headers become. Pure. (http.md, section 5.3)"""
+"""Which responses are worth encoding, and how their headers change. Pure. (http.md, section 5.3)"""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 Headers = list[tuple[bytes, bytes]]
 
-# RoadRunner's: what is packed already.
+# RoadRunner's list: types that are already compressed.
 _PREFIXES = (b"video/", b"audio/", b"image/jp")
 _WORDS = (b"compress", b"zip", b"snappy", b"lzma", b"xz", b"zstd", b"brotli", b"stuffit")
-# Ours: more of the same, and gRPC, whose messages have a coding of their own.
+# Not in RoadRunner: more compressed types, and gRPC, whose messages have their own coding.
 _MORE = (b"image/png", b"image/gif", b"image/webp", b"image/avif", b"font/woff", b"application/grpc")
 
 OPT_OUT = b"no-gzip-compression"
@@ -21,11 +21,11 @@ _VARY = (b"vary", b"Accept-Encoding")
 
 
 class Rules:
-    """What is encoded.
+    """Decides which responses are encoded.
 
     Args:
-        min_length: bytes; a body known to be shorter is not.
-        exclude: prefixes of content types that are not, besides those that are packed already.
+        min_length: bytes; a body of a known shorter length is not encoded.
+        exclude: prefixes of more content types that are not encoded.
     """
 
     def __init__(self, min_length: int, exclude: Iterable[str] = ()) -> None:
@@ -33,7 +33,7 @@ class Rules:
         self._prefixes = (*_PREFIXES, *_MORE, *(prefix.lower().encode() for prefix in exclude))
 
     def length(self, status: int, headers: Headers) -> int | None:
-        """Bytes of a body to encode, by its ``content-length``; -1 when it has none; ``None`` = leave it as it is."""
+        """Length in bytes of a body to encode, by its ``content-length``; -1 without one; ``None`` = do not encode."""
         if status in _BODILESS_OR_PART:
             return None
         length = -1
@@ -52,13 +52,13 @@ class Rules:
         return length
 
     def packed(self, content_type: bytes) -> bool:
-        """Whether a type stays as it is."""
+        """Whether bodies of this type are already compressed or excluded."""
         kind = content_type.partition(b";")[0].strip().lower()
         return kind.startswith(self._prefixes) or any(word in kind for word in _WORDS)
 
 
 def varied(headers: Headers) -> Headers:
-    """Headers of an answer that stays as it is: it would be another for another ``Accept-Encoding``."""
+    """Headers of a response that is not encoded: adds ``Vary``, as another ``Accept-Encoding`` gives another body."""
     kept = [pair for pair in headers if pair[0] != OPT_OUT]
     if not any(name == b"vary" and _covers(value) for name, value in kept):
         kept.append(_VARY)
@@ -66,9 +66,9 @@ def varied(headers: Headers) -> Headers:
 
 
 def encoded(headers: Headers, coding: str, length: int | None) -> Headers:
-    """Headers of an answer that was encoded.
+    """Headers of an encoded response.
 
-    The ETag becomes a weak one: the bytes are others than those it stood for.
+    The ETag becomes weak, since the bytes differ from those it identified.
 
     Args:
         length: bytes of the encoded body; ``None`` = not known yet.

@@ -1,4 +1,4 @@
-"""Whether a client wants a body that it may have already (RFC 9110, section 13). Pure."""
+"""Conditional requests: does the client already have the body? (RFC 9110, section 13) Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 
 class Outcome(Enum):
-    """What a conditional request comes to."""
+    """The result of a conditional request."""
 
     SEND = auto()
     NOT_MODIFIED = auto()  # 304
@@ -18,12 +18,12 @@ class Outcome(Enum):
 
 
 def evaluate(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> Outcome:
-    """What the conditions of a GET or HEAD say, in the order of section 13.2.2.
+    """Evaluate the conditions of a GET or HEAD in the order of section 13.2.2.
 
     Args:
         headers: of the request, lower-case names.
-        etag: of what would be sent; empty = it has none.
-        modified: when it was changed last, unix seconds.
+        etag: of the current body; empty = none.
+        modified: time of the last change, unix seconds.
     """
     if (wanted := headers.get(b"if-match")) is not None:
         if not _matches(wanted, etag, weakly=False):
@@ -38,7 +38,7 @@ def evaluate(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> Outc
 
 
 def range_counts(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> bool:
-    """Whether ``Range`` is to be looked at: the client's first part must be of the same body (``If-Range``)."""
+    """Whether ``Range`` applies: with ``If-Range``, only if the client's first part is of the same body."""
     wanted = headers.get(b"if-range")
     if wanted is None:
         return True
@@ -50,12 +50,12 @@ def range_counts(headers: Mapping[bytes, bytes], etag: bytes, modified: int) -> 
 
 @lru_cache(maxsize=1024)
 def http_date(seconds: int) -> bytes:
-    """``Wed, 25 Nov 2026 02:47:10 GMT``."""
+    """An HTTP date: ``Wed, 25 Nov 2026 02:47:10 GMT``."""
     return formatdate(seconds, usegmt=True).encode()
 
 
 def _matches(listed: bytes, etag: bytes, *, weakly: bool) -> bool:
-    """Whether one of the listed tags is ours. A weak tag equals no other but weakly."""
+    """Whether the listed tags contain ``etag``. Weak tags match only in a weak comparison."""
     if listed.strip() == b"*":
         return True
     if not etag or (not weakly and etag.startswith(b"W/")):
@@ -70,7 +70,7 @@ def _matches(listed: bytes, etag: bytes, *, weakly: bool) -> bool:
 
 @lru_cache(maxsize=1024)
 def _date(value: bytes | None) -> int | None:
-    """Unix seconds of an HTTP date; ``None`` for one that is none, which is as if it were not there."""
+    """Unix seconds of an HTTP date; ``None`` for an invalid one, which counts as absent."""
     if value is None:
         return None
     try:

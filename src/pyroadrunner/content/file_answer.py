@@ -1,8 +1,8 @@
-"""A file as an HTTP answer: whole, in parts, or not at all since the client has it already.
+"""Send a file as an HTTP response: whole, in parts, or not at all if the client already has it.
 
-The server sends the bytes by itself where it can (``http.response.zerocopysend``); else they are read in a thread. A
-small one that is in memory already is read at once, which costs less than either. A large one goes out in pieces, so
-that a client which reads no more can be told from one that is slow.
+If the server supports it (``http.response.zerocopysend``), it sends the bytes itself; otherwise they are read in a
+thread. A small file in the page cache is read directly, which costs less than either. A large file is sent in pieces,
+which tells a client that has stopped reading from a slow one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pyroadrunner.content.ranges import Range, multipart, read_ranges
 Headers = list[tuple[bytes, bytes]]
 
 ZERO_COPY = "http.response.zerocopysend"
-STALL_TIMEOUT = 300.0  # seconds a client may leave one piece of a large file unread
-_PIECE = 1 << 20  # bytes the server is given at once
-_CHUNK = 256 * 1024  # bytes read in a thread at once
+STALL_TIMEOUT = 300.0  # seconds that a client may take for one piece of a large file
+_PIECE = 1 << 20  # bytes per zero-copy send
+_CHUNK = 256 * 1024  # bytes per read in a thread
 _SMALL = 32 * 1024  # bytes read on the loop
 _OF_THE_BODY = (b"content-type", b"content-encoding", b"content-length", b"last-modified")
 
 
 class Content(Protocol):
-    """What is sent, bytes that can be read from anywhere: an :class:`OpenFile`, or something made of one."""
+    """Bytes with random access: an :class:`OpenFile`, or content made from one."""
 
     @property
     def size(self) -> int: ...
@@ -38,7 +38,7 @@ class Content(Protocol):
         """Unix seconds."""
 
     async def read(self, offset: int, count: int) -> bytes:
-        """Up to so many bytes; fewer only where there are no more."""
+        """Read ``count`` bytes; fewer only at the end."""
 
 
 async def send_file(
@@ -51,16 +51,16 @@ async def send_file(
     headers: Iterable[tuple[bytes, bytes]] = (),
     ranges: bool = True,
 ) -> None:
-    """Answer a GET or HEAD with a file.
+    """Respond to a GET or HEAD with a file.
 
     Args:
-        content_type: what it is.
-        etag: of its bytes; empty = there is none.
-        headers: others that go with it (``cache-control``, ``content-encoding``); also with a 304.
-        ranges: whether a part may be asked for.
+        content_type: the value of ``Content-Type``.
+        etag: of its bytes; empty = none.
+        headers: more headers (``cache-control``, ``content-encoding``); also sent with a 304.
+        ranges: whether the client may request parts.
 
     Raises:
-        OSError: the client has gone or reads no more, or the file can't be read.
+        OSError: the client has disconnected or stopped reading, or the file can't be read.
     """
     asked = dict(scope["headers"])
     common: Headers = [*headers, (b"last-modified", http_date(file.modified))]
@@ -90,13 +90,13 @@ async def send_file(
 
 
 async def send_whole(scope: Scope, send: Send, file: OpenFile, headers: Headers) -> None:
-    """Answer with all of a file, whatever was asked for.
+    """Respond with the whole file, ignoring conditions and ranges.
 
     Args:
-        headers: all that are to be sent, but for the length.
+        headers: all headers except the length.
 
     Raises:
-        OSError: the client has gone, or the file can't be read.
+        OSError: the client has disconnected, or the file can't be read.
     """
     body = _Body(send, file, zero_copy=ZERO_COPY in scope.get("extensions", ()))
     await body.whole(headers, head_only=scope["method"] == "HEAD")
@@ -121,12 +121,12 @@ class _Body:
         await self._start(200, headers, size)
         if head_only or not size:
             await self._send({"type": "http.response.body"})
-        elif (data := self._at_hand(size)) is not None:
+        elif (data := self._cached(size)) is not None:
             await self._send({"type": "http.response.body", "body": data})
         else:
             await self._bytes(0, size, more=False)
 
-    def _at_hand(self, size: int) -> bytes | None:
+    def _cached(self, size: int) -> bytes | None:
         return self._file.read_now(size) if size <= _SMALL and isinstance(self._file, OpenFile) else None
 
     async def part(self, part: Range, headers: Headers) -> None:
@@ -169,5 +169,5 @@ class _Body:
             return
         data = await self._file.read(offset, count)
         if len(data) < count:
-            raise OSError("a file has become shorter while it was sent")
+            raise OSError("a file became shorter while it was sent")
         await self._send({"type": "http.response.body", "body": data, "more_body": more})

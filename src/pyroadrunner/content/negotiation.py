@@ -1,4 +1,4 @@
-"""Which content coding a client gets (RFC 9110, section 12.5.3). Pure."""
+"""Choose the content coding of a response (RFC 9110, section 12.5.3). Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ _Q = re.compile(r"\s*q\s*=\s*(?P<q>0(\.[0-9]{0,3})?|1(\.0{0,3})?)\s*", re.IGNORE
 _ALIASES = {"x-gzip": "gzip"}
 
 
-@lru_cache(maxsize=256)  # a browser sends the same line with every request, and there are few browsers
+@lru_cache(maxsize=256)  # a browser sends the same value with every request, and few browsers exist
 def choose(accepted: bytes, offered: tuple[str, ...]) -> str | None:
-    """The coding of an answer; ``None`` = as it is.
+    """The coding of a response; ``None`` = not encoded.
 
-    The client's weights decide, among equals the order of ``offered``. A ``*`` is taken for gzip: whoever writes it
-    hardly knows the others. There is always an answer, also for a client that refuses even the identity.
+    The client's weights decide, and among equal weights the order of ``offered``. ``*`` means gzip: a client that sends
+    it may not support the others. A client that refuses even the identity gets an unencoded response.
 
     Args:
         accepted: the value of ``Accept-Encoding``; empty = no such header.
-        offered: what there is, the best first.
+        offered: the available codings, the best first.
     """
     weights = _weights(accepted.decode("latin-1"))
-    least = weights.get("identity", 0.0)  # a client that likes it better as it is gets it so
+    least = weights.get("identity", 0.0)  # a client that prefers the identity gets it
     best = None
     for coding in offered:
         weight = weights.get(coding, weights.get("*", 0.0) if coding == "gzip" else 0.0)
@@ -32,7 +32,7 @@ def choose(accepted: bytes, offered: tuple[str, ...]) -> str | None:
 
 
 def _weights(text: str) -> dict[str, float]:
-    """Coding to weight. An item that can't be read is not there."""
+    """The weight of each coding. Malformed items are ignored."""
     found: dict[str, float] = {}
     for item in text.lower().split(","):
         name, _, parameter = item.partition(";")
@@ -51,6 +51,6 @@ def _weight(parameter: str) -> float | None:
 
 
 def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:
-    """The value of a list header: all its lines, joined; empty when there is none."""
+    """The value of a list header: all its lines, joined; empty if it is absent."""
     values = [value for key, value in headers if key == name]
     return values[0] if len(values) == 1 else b",".join(values)

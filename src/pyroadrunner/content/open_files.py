@@ -1,8 +1,8 @@
-"""Files below a root, opened off the loop and kept open for a while.
+"""Files below a root, opened in a thread and kept open for a while.
 
-A disk can be slow (a network mount, a sleeping one), so files are opened and read in a thread. Going there costs more
-than all the rest of an answer, so who wants the same file soon again gets the one that is open already, as it was when
-it was opened. Those who deploy well replace files instead of overwriting them: then what is sent is whole.
+A disk can be slow (a network mount, a sleeping disk), so files are opened and read in a thread. The switch to a thread
+costs more than the rest of a response, so soon after, further requests get the open file as it was when it was opened.
+Deployments should replace files instead of overwriting them: then responses are consistent.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Identity = tuple[int, int, int, int]
 
 
 class OpenFile:
-    """A regular file. It is closed when nobody has it any more: nobody else can know whether a thread still reads.
+    """A regular file. It closes with the last reference, because a thread may still read from it.
 
     Attributes:
-        path: where it was found; of a folder that of its index.
+        path: path of the file; for a folder, of its index.
         size: bytes.
         modified: unix seconds.
-        identity: device, inode, size and time of the last change: the same as long as it is the same file.
-        index: whether it is the index of the folder that was asked for.
-        encoded: codings of which a copy lies beside it that is not older (``app.css.br``).
+        identity: device, inode, size and time of the last change; changes with the file.
+        index: whether the request named a folder and this is its index.
+        encoded: codings with an encoded copy beside the file that is not older (``app.css.br``).
     """
 
     __slots__ = ("_fd", "encoded", "identity", "index", "modified", "path", "size")
@@ -62,18 +62,18 @@ class OpenFile:
         return self._fd
 
     async def read(self, offset: int, count: int) -> bytes:
-        """Up to so many bytes; fewer only where it has become shorter."""
+        """Read ``count`` bytes; fewer only if the file became shorter."""
         return await asyncio.to_thread(self._read, offset, count)
 
     def read_now(self, count: int) -> bytes | None:
-        """The first ``count`` bytes, if that needs no disk; else ``None``."""
+        """The first ``count`` bytes if they are in the page cache; otherwise ``None``."""
         if _NO_WAIT is None:
             return None
         data = bytearray(count)
         try:
             if os.preadv(self._fd, [data], 0, _NO_WAIT) != count:
                 return None
-        except OSError:  # not in memory, or a file system that can't tell
+        except OSError:  # not in the page cache, or not supported by the file system
             return None
         return bytes(data)
 
@@ -86,7 +86,7 @@ class OpenFile:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def checksum(self) -> int:
-        """CRC-32 of all of it. Reads it: not on the loop."""
+        """CRC-32 of the file. Reads the whole file, so call it in a thread."""
         crc = offset = 0
         while piece := os.pread(self._fd, _CHUNK, offset):
             crc = zlib.crc32(piece, crc)
@@ -98,9 +98,9 @@ class OpenFiles:
     """Opens files, and keeps them open.
 
     Args:
-        keep: seconds in which a file is taken for unchanged; 0 = every time it is opened anew.
-        index: name of the file that stands for its folder; empty = folders are no files.
-        copies: whether encoded copies are looked for.
+        keep: seconds during which a file counts as unchanged; 0 = open it again for every request.
+        index: name of a folder's index file; empty = folders are not served.
+        copies: whether to look for encoded copies.
     """
 
     def __init__(self, keep: float, *, index: str = "", copies: bool = False) -> None:
@@ -115,10 +115,10 @@ class OpenFiles:
         return f"OpenFiles({len(self._open)} open)"
 
     async def open(self, path: str) -> OpenFile | None:
-        """The file at a path; ``None`` when there is none that can be read, or something else.
+        """Open the file at a path; ``None`` if it is missing, not readable or not a regular file.
 
         Raises:
-            OSError: the machine can't (too many open files, a broken disk).
+            OSError: another error of the system (too many open files, a broken disk).
         """
         now = asyncio.get_running_loop().time()
         known = self._open.get(path)
@@ -145,7 +145,7 @@ class OpenFiles:
         return known
 
     def close(self) -> None:
-        """Let go of all files. Idempotent."""
+        """Close all files that are not in use. Idempotent."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -156,7 +156,7 @@ class OpenFiles:
             self._sweeping = asyncio.get_running_loop().call_later(self._keep, self._sweep)
 
     def _sweep(self) -> None:
-        """Let go of what is too old: a file that was deleted takes its place on the disk until it is closed."""
+        """Close files that were kept long enough: a deleted file occupies disk space until it is closed."""
         self._sweeping = None
         now = asyncio.get_running_loop().time()
         while self._open and next(iter(self._open.values()))[0] <= now:
@@ -166,10 +166,10 @@ class OpenFiles:
 
 
 def below(root: str, path: str) -> str | None:
-    """Where a URL's path leads below a root; ``None`` when it would leave it, or is none.
+    """The file path of a URL's path below a root; ``None`` if it is invalid or would leave the root.
 
-    Symbolic links are followed, also out of the root: whoever can make one there has put it there (``storage`` in the
-    public folder of Laravel).
+    Symbolic links are followed, also out of the root: a user who can write there has put them there deliberately
+    (``storage`` in the public folder of Laravel).
 
     Args:
         path: decoded.
@@ -181,7 +181,7 @@ def below(root: str, path: str) -> str | None:
 
 
 def _open(path: str, index: str, copies: bool) -> OpenFile | None:
-    """Without waiting for anybody: a pipe or a device is looked at and left alone."""
+    """Open a regular file. Never blocks on a pipe or a device: it only checks their type."""
     try:
         found = os.stat(path)
         is_folder = stat.S_ISDIR(found.st_mode)
@@ -197,7 +197,7 @@ def _open(path: str, index: str, copies: bool) -> OpenFile | None:
         if wrong.errno in _NOT_THERE:
             return None
         raise
-    found = os.fstat(fd)  # another file may have come to this name
+    found = os.fstat(fd)  # another file may have replaced it
     if not stat.S_ISREG(found.st_mode):
         os.close(fd)
         return None

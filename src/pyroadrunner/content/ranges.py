@@ -1,4 +1,4 @@
-"""Which bytes of a body a client wants (RFC 9110, section 14). Pure."""
+"""Range requests: which bytes of a body a client requests (RFC 9110, section 14). Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
-_MOST = 32  # ranges of one request; who asks for more gets the whole
+_MOST = 32  # ranges of one request; with more, the client gets the whole body
 
 
 class Range(NamedTuple):
-    """Bytes from ``start`` on."""
+    """``length`` bytes from ``start`` on."""
 
     start: int
     length: int
@@ -22,15 +22,15 @@ class Range(NamedTuple):
 
 
 def read_ranges(value: bytes, size: int) -> list[Range] | None:
-    """The parts a ``Range`` header asks for, in its order.
+    """The parts that a ``Range`` header requests, in its order.
 
     Args:
-        value: the header; empty = there is none.
-        size: of the whole, in bytes.
+        value: the header; empty = absent.
+        size: of the whole body, in bytes.
 
     Returns:
-        an empty list: none of them exists (416). ``None``: send the whole, because nothing else is asked for, or in no
-        way that can be understood, or more than the whole (ranges that overlap are how a server is made to work).
+        An empty list if no requested part exists (416). ``None`` = send the whole body: the header is absent or
+        malformed, or its ranges add up to more than the body (overlapping ranges are a denial-of-service attack).
     """
     unit, _, rest = value.decode("latin-1").partition("=")
     if unit.strip().lower() != "bytes":
@@ -56,7 +56,7 @@ def read_ranges(value: bytes, size: int) -> list[Range] | None:
 
 
 def _part(first: str, last: str, size: int) -> Range | None:
-    """One range, of no length where the body has nothing of it; ``None`` when it is no range."""
+    """One range, of length 0 if it is outside the body; ``None`` if it is malformed."""
     if not first:
         length = min(int(last), size)
         return Range(size - length, length)
@@ -68,7 +68,7 @@ def _part(first: str, last: str, size: int) -> Range | None:
 
 
 def multipart(parts: Sequence[Range], size: int, content_type: bytes, boundary: bytes) -> tuple[list[bytes], bytes]:
-    """What stands before each part of a ``multipart/byteranges`` body, and behind the last one."""
+    """The head before each part of a ``multipart/byteranges`` body, and the end after the last part."""
     heads = [
         b"%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n"
         % (b"\r\n" if number else b"", boundary, content_type, part.header(size))

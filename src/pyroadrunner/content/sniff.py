@@ -1,13 +1,13 @@
-"""What a file may be that has no extension that says so. Pure.
+"""Guess the type of a file without a known extension. Pure.
 
-Never HTML: whoever could bring a file here could then bring a script that runs as ours.
+Never HTML: otherwise a user who can upload a file could run scripts with the site's origin.
 """
 
 from __future__ import annotations
 
 from pyroadrunner.content.types import UNKNOWN
 
-LOOKED_AT = 512  # bytes at the beginning
+LOOKED_AT = 512  # bytes at the beginning of a file that are examined
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", b"image/png"),
@@ -28,10 +28,10 @@ _TEXT = b"text/plain; charset=utf-8"
 
 
 def sniff(beginning: bytes) -> bytes:
-    """The content type of what begins so.
+    """The content type of a file by its beginning.
 
     Args:
-        beginning: the first :data:`LOOKED_AT` bytes, or all of it.
+        beginning: the first :data:`LOOKED_AT` bytes, or the whole file.
     """
     for signature, kind in _SIGNATURES:
         if beginning.startswith(signature):

@@ -1,4 +1,4 @@
-"""Content types of files by their extension: a table of our own, so that every machine gives the same. Pure."""
+"""Content types of files by their extension, in a built-in table, so that the result is the same everywhere. Pure."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ _TYPES = {**{name: f"{kind}; charset=utf-8".encode() for name, kind in _TEXT.ite
 
 
 def content_type(path: str, unknown: bytes = UNKNOWN.encode()) -> bytes:
-    """By the last extension of a path or name, in upper or lower case; ``unknown`` where that is in no table."""
+    """The type for the last extension of a path or name, ignoring case; ``unknown`` if it is not in the table."""
     name = path.rpartition("/")[2]
     return _TYPES.get(name.rpartition(".")[2].lower() if "." in name else "", unknown)

@@ -1,1 +1,1 @@
-"""The wire between the server, its workers and its RPC clients: frames, and the relays that carry them."""
+"""The wire protocol between the server, its workers and its RPC clients: frames, and the relays that carry them."""

@@ -1,18 +1,18 @@
-"""What can go wrong between the server and a worker on the wire. Frames first, then the relay that carries them."""
+"""Errors of the wire protocol between the server and a worker: first those of frames, then those of relays."""
 
 from pyroadrunner.errors import RoadRunnerError
 
 
 class FrameError(RoadRunnerError):
-    """A frame that is not one. Split by who broke the rule."""
+    """An invalid frame. The subclasses tell which side is at fault."""
 
 
 class LocalFrameError(FrameError):
-    """We tried to build a frame the protocol cannot carry: our bug."""
+    """The server tried to build an invalid frame: a bug of the server."""
 
 
 class RemoteFrameError(FrameError):
-    """The peer sent bytes that are no frame. ``garbage`` holds what arrived (bounded)."""
+    """The peer sent bytes that are not a frame. ``garbage`` holds those bytes (bounded)."""
 
     def __init__(self, reason: str, garbage: bytes = b"") -> None:
         super().__init__(reason)
@@ -21,11 +21,11 @@ class RemoteFrameError(FrameError):
 
 
 class FrameTooLarge(RemoteFrameError):
-    """A header announces more than the reader accepts.
+    """A header announces a larger payload than the reader accepts.
 
     Attributes:
         length: bytes of the payload.
-        limit: what is accepted.
+        limit: the accepted maximum, in bytes.
     """
 
     def __init__(self, length: int, limit: int) -> None:
@@ -35,12 +35,12 @@ class FrameTooLarge(RemoteFrameError):
 
 
 class FramePassedOver(FrameTooLarge):
-    """The same, where the reader keeps the beginning of such a frame and reads past the rest.
+    """A frame that is too large, of which the reader keeps the beginning and skips the rest.
 
     Attributes:
-        options: of the frame, as ``flags``.
-        beginning: of its payload.
-        rest: what was fed behind it, to be fed again.
+        flags, options: of the frame.
+        beginning: the first bytes of its payload.
+        rest: the input after the frame, to be fed again.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FramePassedOver(FrameTooLarge):
 
 
 class RelayError(RoadRunnerError):
-    """The relay to a peer failed: cut, refused, or never came up."""
+    """The relay to a peer failed: it was closed, refused or never established."""
 
 
 class RelayClosed(RelayError):
@@ -66,4 +66,4 @@ class RelayClosed(RelayError):
 
 
 class HandshakeError(RelayError):
-    """The peer's first frame does not say who it is."""
+    """The peer's first frame does not identify it."""

@@ -5,7 +5,7 @@ Layout, all integers little-endian (goridge ``pkg/frame``): 12 bytes of header, 
     0     high nibble version (1), low nibble header length in words (3 + number of options)
     1     flags: kind and codec
     2-5   payload length, options not counted
-    6-9   CRC-32 of bytes 0-5, and of nothing else
+    6-9   CRC-32 of bytes 0-5 only
     10    stream bits
     11    reserved, 0
 """
@@ -32,7 +32,7 @@ _TAIL_ONE_OPTION = Struct("<IHI").pack
 
 
 class Flag(IntFlag):
-    """Byte 1. One codec at a time by convention; nothing on the wire enforces it."""
+    """Byte 1. By convention only one codec is set; the protocol does not enforce it."""
 
     CONTROL = 0x01
     RAW = 0x04
@@ -46,18 +46,18 @@ class Flag(IntFlag):
 class Stream(IntFlag):
     """Byte 10."""
 
-    STREAM = 0x01  # worker: more frames of this answer follow
-    STOP = 0x02  # server: abandon the running stream
-    PING = 0x04  # worker, with STREAM: answer with PONG
+    STREAM = 0x01  # worker: more frames of this reply follow
+    STOP = 0x02  # server: end the running stream
+    PING = 0x04  # worker, with STREAM: reply with PONG
     PONG = 0x08  # server
 
 
 class Frame(msgspec.Struct, gc=False):
-    """One frame, decoded. Compared by value.
+    """A decoded frame. Compared by value.
 
     Attributes:
         flags: byte 1, plain int (compare with :class:`Flag`); unknown bits are kept.
-        payload: everything after header and options.
+        payload: the bytes after header and options.
         options: the u32 options.
         stream: byte 10, plain int (compare with :class:`Stream`).
     """
@@ -92,7 +92,7 @@ def encode(flags: int, payload: bytes = b"", options: Sequence[int] = (), stream
 
 
 def encode_payload(context: bytes, body: bytes | bytearray, flags: int, stream: int = 0) -> bytes:
-    """Build the frame of a worker's request or answer: one option, the length of the context. The hot path.
+    """Build the frame of a worker's request or reply: one option, the length of the context. The hot path.
 
     Raises:
         LocalFrameError: context and body together exceed 32 bits of length.
@@ -106,7 +106,7 @@ def encode_payload(context: bytes, body: bytes | bytearray, flags: int, stream: 
 
 
 def encode_head(context: bytes, body_size: int, flags: int) -> bytes:
-    """Build the frame of :func:`encode_payload` without its body, which the caller sends after it, uncopied.
+    """Build the frame of :func:`encode_payload` without its body. The caller sends the body after it, without a copy.
 
     Raises:
         LocalFrameError: context and body together exceed 32 bits of length.
@@ -118,7 +118,7 @@ def encode_head(context: bytes, body_size: int, flags: int) -> bytes:
     return b"".join((head, _TAIL_ONE_OPTION(crc32(head), 0, size), context))
 
 
-# The frames that never change.
+# Constant frames.
 STOP_WORKER = encode(Flag.CONTROL | Flag.JSON, b'{"stop":true}')
 STOP_STREAM = encode(0, stream=Stream.STOP)
 PONG = encode(0, stream=Stream.PONG)

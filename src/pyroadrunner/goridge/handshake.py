@@ -1,8 +1,7 @@
-"""The first two frames of a worker: who asks, and who answers. Pure.
+"""The handshake: the first frame to and from a worker. Pure.
 
-The server sends its own pid, the worker answers with its own; both frames are CONTROL frames with a JSON payload. Sent
-once per worker. A worker answers from where it waits for its first request, so the time its application takes to boot
-passes before the answer.
+The server sends its pid, the worker replies with its own. Both are CONTROL frames with a JSON payload, sent once per
+worker. A worker replies when it waits for its first request, so the reply comes after its application has booted.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import msgspec
 from pyroadrunner.goridge.errors import HandshakeError
 from pyroadrunner.goridge.frame import Flag, Frame, encode
 
-MAX_HELLO = 4096  # bytes; the real one has about 20
+MAX_HELLO = 4096  # bytes; a real hello has about 20
 
 
 class _Hello(msgspec.Struct):
@@ -25,19 +24,19 @@ _decode = msgspec.json.Decoder(_Hello).decode
 
 
 def hello_request(pid: int) -> bytes:
-    """The frame that asks a worker for its pid.
+    """The frame that requests a worker's pid.
 
     Args:
-        pid: the server's own.
+        pid: the server's pid.
     """
     return encode(Flag.CONTROL | Flag.JSON, b'{"pid":%d}' % pid)
 
 
 def hello_pid(frame: Frame) -> int:
-    """The pid in a worker's answer. Its codec bits do not matter: PHP sets none.
+    """The pid in a worker's reply. Its codec bits do not matter: PHP sets none.
 
     Raises:
-        HandshakeError: the frame is no answer to :func:`hello_request`; the texts are RoadRunner's.
+        HandshakeError: the frame is not a reply to :func:`hello_request`; the texts are RoadRunner's.
     """
     if not frame.flags & Flag.CONTROL:
         raise HandshakeError("unexpected response, header is missing, no CONTROL flag")

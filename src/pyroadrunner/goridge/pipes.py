@@ -15,14 +15,14 @@ import uvloop
 
 from pyroadrunner.goridge.relay import Relay
 
-_PIPE_BYTES = 1 << 18  # wanted capacity: a 100 KB answer in one go; Linux only, refused silently past the user's quota
+_PIPE_BYTES = 1 << 18  # wanted capacity, fits a 100 KB reply; Linux only, silently refused beyond the user's quota
 
 T = TypeVar("T")
 
 
 class PipeRelay(Relay):
-    """Frames over two pipes. The parent keeps the child's reading end of stdin as well: the kernel then still knows,
-    after the child is gone, how much of a request it never read."""
+    """Frames over two pipes. The parent also keeps the child's reading end of stdin: then the kernel still reports,
+    after the child has exited, how much of a request it did not read."""
 
     def __init__(self, max_payload: int, child_stdin: int) -> None:
         super().__init__(max_payload)
@@ -36,7 +36,7 @@ class PipeRelay(Relay):
         return count[0]
 
     def release(self) -> None:
-        """Let go of the child's stdin. Idempotent."""
+        """Close the child's end of stdin. Idempotent."""
         if self._child_stdin >= 0:
             os.close(self._child_stdin)
             self._child_stdin = -1
@@ -47,7 +47,7 @@ class PipeRelay(Relay):
 
 
 class _SinkProtocol(asyncio.BaseProtocol):
-    """Tells a relay when the pipe it writes to is full."""
+    """Notifies a relay when the pipe that it writes to is full."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -60,10 +60,10 @@ class _SinkProtocol(asyncio.BaseProtocol):
 
 
 class PipePair:
-    """The four ends of a child's stdin and stdout before it is started.
+    """The four ends of a child's stdin and stdout before the child is started.
 
     Attributes:
-        child_stdin, child_stdout: descriptors for the child; the others are ours.
+        child_stdin, child_stdout: descriptors for the child; the others stay in this process.
     """
 
     def __init__(self) -> None:
@@ -78,8 +78,8 @@ class PipePair:
             _widen(end)
 
     async def connect(self, max_payload: int) -> PipeRelay:
-        """Put our ends on the event loop; from here on the relay closes them. The child's stdout end is closed here:
-        it belongs to the child now. Safe to cancel."""
+        """Connect the parent's ends to the event loop; the relay closes them from then on. Closes the child's end of
+        stdout, which now belongs to the child. Safe to cancel."""
         os.close(self.child_stdout)
         relay = PipeRelay(max_payload, self.child_stdin)
         await uncancelled(self._join(relay), relay.close)
@@ -99,23 +99,24 @@ class PipePair:
 
 
 def pipe_file(descriptor: int, mode: str) -> IO[bytes]:
-    """The file object ``connect_read_pipe`` and ``connect_write_pipe`` want; their transport closes it.
+    """A file object for ``connect_read_pipe`` or ``connect_write_pipe``; their transport closes it.
 
-    uvloop (seen with 0.23) closes the descriptor itself and then the file object, which closes the same number again:
-    in between another thread may have been given it. There the file does not own its descriptor.
+    uvloop (seen with 0.23) closes the descriptor and then the file object, which closes the same number again. In
+    between another thread may have reused it. So with uvloop the file does not own its descriptor.
     """
     owns = not isinstance(asyncio.get_running_loop(), uvloop.Loop)
     return open(descriptor, mode, buffering=0, closefd=owns)
 
 
 async def uncancelled(connecting: Coroutine[Any, Any, T], close: Callable[[], None]) -> T:
-    """Await ``connect_read_pipe`` or ``connect_write_pipe``, which then always run to their end.
+    """Await ``connect_read_pipe`` or ``connect_write_pipe`` and let them always complete.
 
-    Cancelled in the middle, they leave it open which descriptors the loop has closed and which nobody will (uvloop: the
-    same one twice). So a cancelled caller leaves at once, and what was connected is closed when it is there.
+    If they are cancelled halfway, it is undefined which descriptors the loop has closed and which stay open (uvloop
+    closes the same one twice). So a cancelled caller returns immediately, and the connection is closed when it
+    completes.
 
     Args:
-        close: called after a cancelled, or failed, connect.
+        close: called after a cancelled or failed connect.
     """
     task = asyncio.ensure_future(connecting)
     try:

@@ -1,12 +1,12 @@
-"""Bytes so far -> frames, or "need more". Pure and incremental: pieces may be cut anywhere.
+"""Decode frames from a byte stream. Pure and incremental: chunks may end anywhere.
 
-Theory of operation. Almost always a chunk from the relay is exactly one small frame, so ``feed`` first tries to cut
-frames straight out of the chunk. Only what is left over is kept: an incomplete header (with its options) in
-``_buffer``; after that the frame waits in ``_open`` for its payload, whose pieces are joined once when the last one is
-there (a 100 MB answer is copied once, not once per read).
+Theory of operation. A chunk from the relay is almost always exactly one small frame, so ``feed`` first tries to cut
+frames straight out of the chunk. It keeps only the remainder: an incomplete header (with its options) in ``_buffer``.
+After the header, the frame waits in ``_open`` for its payload. The pieces of the payload are joined once, when the last
+one has arrived (a 100 MB reply is copied once, not once per read).
 
-A peer that writes text to its stdout is found out at its first byte (no frame starts with anything but ``0x1?``), not
-after the number of bytes its low nibble happens to ask for.
+A peer that writes text to its stdout is detected at its first byte (every frame starts with ``0x1?``), not after the
+number of bytes that its low nibble happens to announce.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _WORD = Struct("<I").unpack_from
 _TWO_WORDS = Struct("<II").unpack_from
 FIRST_BYTES = frozenset(VERSION << 4 | words for words in range(3, 3 + MAX_OPTIONS + 1))
 _NO_OPTIONS: tuple[int, ...] = ()
-_PASSED = Frame(0)  # open, and none of its bytes are kept
+_PASSED = Frame(0)  # an open frame whose bytes are skipped
 
 
 class FrameReader:
-    """Cuts one peer's byte stream into frames. After a :class:`RemoteFrameError` it must not be fed again, but for
-    :class:`FramePassedOver`.
+    """Splits one peer's byte stream into frames. After a :class:`RemoteFrameError` it must not be fed again, except
+    after :class:`FramePassedOver`.
 
     Args:
-        beginning: bytes to keep of a frame larger than ``max_payload``, the rest of which is then read past; 0 = such a
-            frame ends it all.
+        beginning: bytes to keep of a frame larger than ``max_payload``, whose rest is then skipped; 0 = such a frame is
+            a fatal :class:`FrameTooLarge`.
 
     Attributes:
-        max_payload: largest payload accepted, bytes; a header that announces more is an error at once, before anything
-            of that size is kept. May be changed between two feeds.
-        completed: the frames that the :meth:`feed` which raised had completed before the fault.
+        max_payload: largest accepted payload, in bytes. A header that announces more is an error immediately, before
+            any payload is buffered. May be changed between two feeds.
+        completed: the frames that a :meth:`feed` which raised had completed before the error.
     """
 
     __slots__ = (
@@ -54,12 +54,12 @@ class FrameReader:
     def __init__(self, max_payload: int = MAX_PAYLOAD, *, beginning: int = 0) -> None:
         self.max_payload = max_payload
         self._beginning = beginning
-        self._length = 0  # of a frame that is too large, once its beginning is awaited
+        self._length = 0  # of a frame that is too large, while its beginning is read
         self.completed: list[Frame] = []
-        self._buffer = b""  # of a header that is not complete
-        self._open: Frame | None = None  # its payload is not complete: ``_missing`` bytes are still to come
+        self._buffer = b""  # an incomplete header
+        self._open: Frame | None = None  # a frame with an incomplete payload: ``_missing`` bytes are still to come
         self._pieces: list[bytes] = []
-        self._size = 0  # bytes of ``_open`` up to its payload, and of ``_pieces``
+        self._size = 0  # bytes of ``_open`` before its payload, plus those of ``_pieces``
         self._missing = 0
 
     def __repr__(self) -> str:
@@ -67,16 +67,18 @@ class FrameReader:
 
     @property
     def buffered(self) -> int:
-        """Bytes of a frame that is not complete; 0 at a frame boundary."""
+        """Buffered bytes of an incomplete frame; 0 at a frame boundary."""
         return len(self._buffer) + self._size
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take what arrived, return the frames it completes, in order.
+        """Decode a chunk and return the frames that it completes, in order.
 
         Raises:
-            RemoteFrameError: the bytes are no frame, or one larger than ``max_payload`` (:class:`FrameTooLarge`);
-                ``garbage`` is the undecodable rest of what was fed. Frames before it are in :attr:`completed`.
-            FramePassedOver: the beginning of one too large is there. Feed its ``rest`` and what comes next.
+            RemoteFrameError: the bytes are not a frame, or the frame is larger than ``max_payload``
+                (:class:`FrameTooLarge`). ``garbage`` is the undecodable rest of the input; the frames before it are in
+                :attr:`completed`.
+            FramePassedOver: the beginning of a frame that is too large has arrived. Feed its ``rest``, then further
+                input.
         """
         frames: list[Frame] = []
         at = 0
@@ -143,7 +145,7 @@ class FrameReader:
         return frames
 
     def _pass(self, frame: Frame, rest: bytes) -> FramePassedOver:
-        """From now on read past what is missing of a frame whose beginning is there."""
+        """Skip the rest of a frame whose beginning has arrived."""
         length, self._length = self._length, 0
         missing = length - len(frame.payload)
         if missing > len(rest):

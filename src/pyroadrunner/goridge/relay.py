@@ -1,13 +1,13 @@
 """A relay: frames to and from one peer, over two pipes or one socket. Runs on the event loop.
 
-The same class serves both: ``pipes.py`` and ``sockets.py`` only differ in where the transports come from. It is driven
-by callbacks, not by ``await receive()``: a task switch per frame would cost more than the frame.
+The same class serves both: ``pipes.py`` and ``sockets.py`` differ only in how they create the transports. It calls
+callbacks instead of offering ``await receive()``: a task switch per frame would cost more than the frame.
 
-What is sent goes to the transport at once, large bodies slice by slice as the peer takes them: a transport keeps what
-it could not write, and some copy it, so a whole body would be in memory twice. What is sent meanwhile waits behind it.
+Data goes to the transport immediately, but large bodies slice by slice as the peer reads them. A transport buffers what
+it could not write, and some copy it, so a whole body would be in memory twice. Later data waits in order.
 
-Nothing is lost between two owners (who says hello, then who runs requests): while nobody listens, the relay keeps what
-comes, stops reading after the first frame of it, and gives it to the next owner.
+No frame is lost when the owner changes (first the handshake, then the worker). While no callback is set, the relay
+keeps incoming frames, stops reading after the first one, and delivers them to the next owner.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pyroadrunner.goridge.frame import Frame
 from pyroadrunner.goridge.handshake import hello_pid, hello_request
 from pyroadrunner.goridge.reader import FrameReader
 
-_SLICE = 1 << 18  # bytes given to the transport at a time
-MAX_GARBAGE = 1 << 18  # bytes kept of what a peer wrote in place of frames; a dump of a large object is shown whole
+_SLICE = 1 << 18  # bytes per write to the transport
+MAX_GARBAGE = 1 << 18  # bytes kept of a peer's output that is not a frame; enough for the dump of a large object
 
 OnFrame = Callable[[Frame], None]
 OnLost = Callable[[FrameError | RelayError], None]
@@ -33,7 +33,7 @@ class Relay(asyncio.Protocol):
     """Frames to and from one peer.
 
     Attributes:
-        garbage: what arrived instead of a frame (bounded by ``MAX_GARBAGE``).
+        garbage: bytes that arrived instead of a frame (bounded by ``MAX_GARBAGE``).
     """
 
     def __init__(self, max_payload: int) -> None:
@@ -41,8 +41,8 @@ class Relay(asyncio.Protocol):
         self._frames = FrameReader(max_payload)
         self._source: asyncio.ReadTransport | None = None
         self._sink: asyncio.WriteTransport | None = None
-        self._full = False  # the sink has enough for now
-        self._waiting: deque[memoryview] = deque()  # for room in the sink
+        self._full = False  # the sink's buffer is full
+        self._waiting: deque[memoryview] = deque()  # data that waits for space in the sink's buffer
         self._lost = False
         self._broken = False
         self._paused = False
@@ -55,11 +55,11 @@ class Relay(asyncio.Protocol):
         state = "lost" if self._lost else "broken" if self._broken else "paused" if self._paused else "open"
         return f"{type(self).__name__}({state}, {self._frames!r})"
 
-    # -- who listens ---------------------------------------------------------------------------------------------------
+    # -- callbacks -----------------------------------------------------------------------------------------------------
 
     @property
     def on_frame(self) -> OnFrame:
-        """Called with each frame. Setting it brings what came while nobody listened, on the loop's next turn."""
+        """Called with each frame. Setting it delivers the frames kept so far in the loop's next iteration."""
         return self._on_frame
 
     @on_frame.setter
@@ -69,8 +69,9 @@ class Relay(asyncio.Protocol):
 
     @property
     def on_lost(self) -> OnLost:
-        """Called once with why no frame will come any more: :class:`RelayClosed`, or :class:`RemoteFrameError` when
-        the peer wrote something else; then the rest it writes is collected in :attr:`garbage` until it closes."""
+        """Called once with the reason why no more frames will arrive: :class:`RelayClosed`, or
+        :class:`RemoteFrameError` if the peer wrote something else. Its further output is then collected in
+        :attr:`garbage` until it closes."""
         return self._on_lost
 
     @on_lost.setter
@@ -79,18 +80,18 @@ class Relay(asyncio.Protocol):
         self._schedule_early()
 
     def hold(self) -> None:
-        """Keep what comes until ``on_frame`` and ``on_lost`` are set again."""
+        """Keep incoming frames until ``on_frame`` and ``on_lost`` are set again."""
         self._on_frame, self._on_lost = self._keep_frame, self._keep_loss
 
     def handshake(self, pid: int) -> asyncio.Future[int]:
-        """Ask the peer who it is; afterwards the relay holds what comes.
+        """Request the peer's pid; afterwards the relay keeps incoming frames.
 
         Args:
-            pid: the server's own.
+            pid: the server's pid.
 
         Returns:
-            done with the peer's pid; or with a :class:`HandshakeError`, :class:`RelayClosed`,
-            :class:`RemoteFrameError`. It never times out by itself.
+            A future with the peer's pid, or a :class:`HandshakeError`, :class:`RelayClosed` or
+            :class:`RemoteFrameError`. It has no timeout.
         """
         hello: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -106,7 +107,7 @@ class Relay(asyncio.Protocol):
             self.hold()
             if not hello.done():
                 hello.set_exception(error)
-                hello.exception()  # it is looked at: who asked may have given up, as a server that stops while it boots
+                hello.exception()  # no "never retrieved" warning: the caller may have stopped waiting (a stop at start)
 
         self.on_frame, self.on_lost = answered, lost
         self.send(hello_request(pid))
@@ -138,18 +139,18 @@ class Relay(asyncio.Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether the peer's side has closed (or ours)."""
+        """Whether the peer or this side has closed the relay."""
         return self._lost
 
     def attach_sink(self, sink: asyncio.WriteTransport) -> None:
-        """Give the writing side, where it is not the transport that reads (pipes)."""
+        """Set the transport for writing, if it is not the one that reads (pipes)."""
         self._sink = sink
 
     def send(self, data: bytes | bytearray) -> None:
-        """Write an encoded frame, or a part of one. A peer that has gone is noticed by its reading side, not here.
+        """Write an encoded frame, or a part of one. Never fails: a disconnect is detected while reading.
 
         Args:
-            data: not to be changed until the peer has read it.
+            data: must not be changed until the peer has read it.
         """
         if self._sink is None:
             return
@@ -160,7 +161,7 @@ class Relay(asyncio.Protocol):
             self._sink.write(data)
 
     def _write_waiting(self) -> None:
-        """Give the sink slices of what waits until it has enough."""
+        """Write waiting data in slices until the sink's buffer is full."""
         sink, waiting = self._sink, self._waiting
         if sink is None or sink.is_closing():
             waiting.clear()
@@ -172,26 +173,26 @@ class Relay(asyncio.Protocol):
             sink.write(rest)
 
     def unsent(self) -> int:
-        """Bytes that were given to :meth:`send` and have not reached the peer's side of the relay yet."""
+        """Bytes passed to :meth:`send` that are still in a buffer of this process."""
         waiting = sum(map(len, self._waiting))
         return waiting if self._sink is None else waiting + self._sink.get_write_buffer_size()
 
     def unread(self) -> int:
-        """Bytes of ours that the peer never read; 0 where that cannot be known (sockets)."""
+        """Sent bytes that the peer has not read; 0 if this can't be determined (sockets)."""
         return 0
 
     def limit_payload(self, max_payload: int) -> None:
-        """From the next chunk on, take frames of up to this many bytes."""
+        """Accept frames of up to this many bytes, from the next chunk on."""
         self._frames.max_payload = max_payload
 
     def pause(self) -> None:
-        """Stop reading: the peer blocks once the relay's buffer is full, and its end is not noticed. Idempotent."""
+        """Stop reading: the peer blocks once the pipe or socket is full, and its close is not detected. Idempotent."""
         if not self._paused and self._source is not None and not self._source.is_closing():
             self._paused = True
             self._source.pause_reading()
 
     def resume(self) -> None:
-        """Read on. Idempotent."""
+        """Resume reading. Idempotent."""
         if self._paused:
             self._paused = False
             if self._source is not None and not self._source.is_closing():
@@ -207,7 +208,7 @@ class Relay(asyncio.Protocol):
 
     def _drop_sink(self) -> None:
         self._waiting.clear()
-        sink, self._sink = self._sink, None  # once: asyncio's transport of a pipe breaks at the second abort
+        sink, self._sink = self._sink, None  # only once: asyncio's pipe transport fails at the second abort
         if sink is not None:
             sink.abort()
 
@@ -218,7 +219,7 @@ class Relay(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._broken:
-            if 0 < len(self.garbage) < MAX_GARBAGE:  # none: it began as a frame, what follows is no text
+            if 0 < len(self.garbage) < MAX_GARBAGE:  # empty if the data began like a frame: the rest is not text
                 self.garbage = (self.garbage + data)[:MAX_GARBAGE]
             return
         try:
@@ -253,8 +254,8 @@ class Relay(asyncio.Protocol):
 
 
 def _drop_frame(_frame: Frame) -> None:
-    """A frame nobody waits for."""
+    """Ignore a frame of a closed relay."""
 
 
 def _drop_loss(_error: FrameError | RelayError) -> None:
-    """A relay nobody looks at any more."""
+    """Ignore the loss of a closed relay."""

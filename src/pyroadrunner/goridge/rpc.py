@@ -1,8 +1,8 @@
-"""Method call <-> frame. Pure.
+"""Encode and decode RPC calls and replies. Pure.
 
-A call and its answer look alike: two options, the sequence number and the length of the method's name; the payload is
-the name, then the encoded argument, the encoded result, or the text of an error (flag ERROR, never encoded). Answers
-come in the order in which calls end and are told apart by their sequence number.
+A call and its reply have the same form. There are two options, the sequence number and the length of the method's name.
+The payload is the name, then the encoded argument, the encoded result, or the text of an error (flag ERROR, never
+encoded). Replies arrive in the order in which calls end; the sequence number identifies the call.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.errors import LocalFrameError, RemoteFrameError
 from pyroadrunner.goridge.frame import MAX_PAYLOAD, VERSION, Flag, Frame
 
-# Where several bits are set, the first of these wins (goridge, pkg/rpc/codec.go: storeCodec).
+# If several bits are set, the first of these wins (goridge, pkg/rpc/codec.go: storeCodec).
 CODECS = (Flag.PROTO, Flag.JSON, Flag.RAW, Flag.MSGPACK, Flag.GOB)
 MAX_SEQUENCE = 0xFFFF_FFFF
 
-_BITS = tuple(map(int, CODECS))  # plain numbers: those of enums are slow
+_BITS = tuple(map(int, CODECS))  # plain ints: enum operations are slow
 _CODEC_OF = tuple([next((bit for bit in _BITS if flags & bit), 0) for flags in range(256)])
 _FIRST_BYTE = VERSION << 4 | 5  # three words of header, two options
 _HEAD = Struct("<BBI").pack
@@ -28,20 +28,20 @@ _TAIL = Struct("<IHII").pack
 
 
 class IllFormedMethod(RoadRunnerError):
-    """A method's name without a dot."""
+    """The method's name has no dot."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"rpc: service/method request ill-formed: {name}")
 
 
-class Call(msgspec.Struct, eq=False, gc=False):  # made in half the time of a class of Python's
-    """One call. No two are equal.
+class Call(msgspec.Struct, eq=False, gc=False):  # created in half the time of a Python class
+    """One call. Compared by identity.
 
     Attributes:
-        sequence: the caller's number for it, repeated in the answer.
-        method: ``service.Method``, as it came.
-        body: the encoded argument; empty = none was given.
-        codec: one codec bit of :class:`~pyroadrunner.goridge.frame.Flag`, or 0 when the caller set none.
+        sequence: the caller's number, repeated in the reply.
+        method: ``service.Method``, as received.
+        body: the encoded argument; empty = no argument.
+        codec: one codec bit of :class:`~pyroadrunner.goridge.frame.Flag`, or 0 if the caller set none.
     """
 
     sequence: int
@@ -54,7 +54,7 @@ class Call(msgspec.Struct, eq=False, gc=False):  # made in half the time of a cl
 
 
 class Answer:
-    """What came back for a call: ``body`` is the encoded result, or the text of an error when ``failed``."""
+    """The reply to a call: ``body`` is the encoded result, or the text of an error if ``failed``."""
 
     __slots__ = ("body", "failed", "method", "sequence")
 
@@ -70,10 +70,10 @@ class Answer:
 
 
 def read_call(frame: Frame) -> Call:
-    """Take a call out of its frame.
+    """Decode a call from its frame.
 
     Raises:
-        RemoteFrameError: it is none; where the next one would start, and to whom to say so, is unknown then.
+        RemoteFrameError: the call is malformed. It can't be answered, as its sequence number is unknown.
     """
     options = frame.options
     payload = frame.payload
@@ -84,10 +84,10 @@ def read_call(frame: Frame) -> Call:
 
 
 def read_answer(frame: Frame) -> Answer:
-    """Take an answer out of its frame.
+    """Decode a reply from its frame.
 
     Raises:
-        RemoteFrameError: it is none.
+        RemoteFrameError: the reply is malformed.
     """
     method, body = _parts(frame)
     return Answer(frame.options[0], method, body, bool(frame.flags & Flag.ERROR))
@@ -115,7 +115,7 @@ def encode_call(sequence: int, method: bytes, body: bytes, codec: int) -> bytes:
 
 
 def encode_result(call: Call, result: bytes) -> bytes:
-    """Build the frame that answers ``call`` with an encoded result.
+    """Build the reply to ``call`` with an encoded result.
 
     Raises:
         LocalFrameError: the payload does not fit into 32 bits.
@@ -124,7 +124,7 @@ def encode_result(call: Call, result: bytes) -> bytes:
 
 
 def encode_error(call: Call, text: str) -> bytes:
-    """Build the frame that answers ``call`` with an error. A call without a codec is answered as gob, as in goridge."""
+    """Build the reply to ``call`` with an error. If the call has no codec, the reply is marked gob, as in goridge."""
     return _encode((call.codec or Flag.GOB) | Flag.ERROR, call.sequence, call.method, text.encode("utf-8", "replace"))
 
 
@@ -137,10 +137,10 @@ def _encode(flags: int, sequence: int, method: bytes, body: bytes) -> bytes:
 
 
 def split_method(name: str) -> tuple[str, str]:
-    """Service and method: what stands before and after the last dot.
+    """Split a name at its last dot into service and method.
 
     Raises:
-        IllFormedMethod: there is no dot.
+        IllFormedMethod: the name has no dot.
     """
     service, dot, method = name.rpartition(".")
     if not dot:

@@ -1,9 +1,9 @@
-"""Relays over TCP and unix sockets: the server listens once, workers connect and say who they are.
+"""Relays over TCP and unix sockets: the server listens once, workers connect and identify themselves by pid.
 
-Theory of operation. A connection is nobody's until its hello names a pid. Until then it may send no more than a hello;
-each one waits for its own, so a silent, wrong or hostile client loses its own connection and nothing else. Workers
-connect in any order, and some before the spawner has asked for them: relays nobody has claimed are kept for a while, a
-bounded number of them, and take frames of full size only once claimed.
+Theory of operation. A connection is unidentified until its hello names a pid. Until then it may send only a hello. Each
+connection waits for its own hello, so a silent, faulty or hostile client can only lose its own connection. Workers
+connect in any order, and some before the spawner expects them. A bounded number of unclaimed relays is kept for a
+while; they accept frames of full size only once claimed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress, pa
 from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets, listen
 from pyroadrunner.net.errors import ListenError
 
-_MAX_UNIDENTIFIED = 1024  # connections that have not said hello; more than any pool has workers
+_MAX_UNIDENTIFIED = 1024  # connections that have not sent a hello; more than any pool has workers
 _MAX_UNCLAIMED = 512
 _UNCLAIMED_FOR = 10.0  # seconds
-_HELLO_TIMEOUT = 60.0  # seconds; a worker may connect first and boot its application before it answers
+_HELLO_TIMEOUT = 60.0  # seconds; a worker may connect first and boot its application before it replies
 
 log = Log("server")
 
 
 class SocketRelay(Relay):
-    """Frames over one connection, small ones until its peer is known.
+    """Frames over one connection; only small ones until the peer is identified.
 
     Args:
         on_made: called once with the relay when it is connected.
@@ -48,16 +48,16 @@ class SocketRelay(Relay):
 
 
 class SocketListener:
-    """Where the workers of a server connect to.
+    """Accepts the connections of a server's workers.
 
     Args:
         address: ``tcp://host:port`` (no host = all interfaces) or ``unix://path``.
-        max_payload: largest payload taken from a worker, bytes.
-        uid, gid: who the unix socket is given to, when the workers run as somebody else; -1 = nobody else.
-        hello_timeout: seconds a silent connection is kept when no worker is expected.
+        max_payload: largest payload accepted from a worker, in bytes.
+        uid, gid: owner of the unix socket, if the workers run as another user; -1 = unchanged.
+        hello_timeout: seconds that a silent connection is kept while no worker is expected.
 
     Raises:
-        RelayError: the address is none.
+        RelayError: the address is invalid.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SocketListener:
         self._hello_timeout = hello_timeout
         self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
-        self._unidentified: dict[Relay, asyncio.TimerHandle] = {}  # in the order they came
+        self._unidentified: dict[Relay, asyncio.TimerHandle] = {}  # in the order of their connects
         self._unclaimed: dict[int, tuple[Relay, asyncio.TimerHandle]] = {}  # by pid
         self._expected: dict[int, asyncio.Future[Relay]] = {}  # by pid
 
@@ -85,15 +85,15 @@ class SocketListener:
 
     @property
     def address(self) -> str:
-        """Where a worker on this machine connects to; once started, with the port that was really taken."""
+        """The address that local workers connect to; once started, with the port in use."""
         where = self._where if self._listening is None else self._listening.address
         return str(where.to_connect() if isinstance(where, TcpAddress) else where)
 
     async def start(self) -> None:
-        """Listen. A socket file that nobody listens on any more is replaced; the new one has mode 0600.
+        """Listen. Replaces a stale socket file; the new one has mode 0600.
 
         Raises:
-            RelayError: the address is taken, or is not ours to take.
+            RelayError: the address is in use or not permitted.
         """
         try:
             self._listening = listening = listen(self._where, "server.relay")
@@ -115,9 +115,10 @@ class SocketListener:
             self._servers.append(await create_server(lambda: SocketRelay(self._accept), sock=sock, backlog=BACKLOG))
 
     def expect(self, pid: int) -> asyncio.Future[Relay]:
-        """The relay of the worker with this pid, once it has connected and said hello; at most once per pid.
+        """A future with the relay of the worker with this pid, done when the worker has connected and sent its hello.
+        Call it at most once per pid.
 
-        The relay holds what comes until its callbacks are set.
+        The relay keeps incoming frames until its callbacks are set.
         """
         wanted: asyncio.Future[Relay] = asyncio.get_running_loop().create_future()
         relay = self._pop_unclaimed(pid)
@@ -128,15 +129,15 @@ class SocketListener:
         return wanted
 
     def forget(self, pid: int) -> None:
-        """Expect this pid no more: its future is cancelled, a relay it left unclaimed is closed. Idempotent."""
+        """No longer expect this pid: cancel its future, close its unclaimed relay. Idempotent."""
         wanted = self._expected.pop(pid, None)
         if wanted is not None:
             wanted.cancel()
         self._drop_unclaimed(pid)
 
     async def close(self) -> None:
-        """Stop listening, remove the socket file, close every connection that was not claimed; who still expects a
-        worker gets a :class:`RelayError`. Idempotent."""
+        """Stop listening, remove the socket file, close all unclaimed connections. Pending futures of :meth:`expect`
+        get a :class:`RelayError`. Idempotent."""
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -150,13 +151,13 @@ class SocketListener:
         for wanted in self._expected.values():
             if not wanted.done():
                 wanted.set_exception(RelayError("the relay's listener was closed"))
-                wanted.exception()  # whoever expected it may be gone: no complaint then
+                wanted.exception()  # no "never retrieved" warning: the caller may have stopped waiting
         self._expected.clear()
 
     # -- one connection ------------------------------------------------------------------------------------------------
 
     def _accept(self, relay: Relay) -> None:
-        if self._listening is None:  # accepted in the turn in which the listener was closed
+        if self._listening is None:  # accepted in the loop iteration in which the listener was closed
             relay.close()
             return
         if len(self._unidentified) >= _MAX_UNIDENTIFIED:
@@ -167,11 +168,11 @@ class SocketListener:
 
     def _on_hello_timeout(self, relay: Relay) -> None:
         if any(not wanted.done() for wanted in self._expected.values()):
-            # It may be a worker that still boots; how long that may take is its spawner's business.
+            # It may be a worker that still boots; its spawner limits that time.
             again = asyncio.get_running_loop().call_later(self._hello_timeout, self._on_hello_timeout, relay)
             self._unidentified[relay] = again
             return
-        log.warning("a client of the relay did not say who it is", relay=self.address, timeout=self._hello_timeout)
+        log.warning("a relay client sent no handshake in time", relay=self.address, timeout=self._hello_timeout)
         self._drop_unidentified(relay)
 
     def _on_hello(self, relay: Relay, hello: asyncio.Future[int]) -> None:
@@ -180,7 +181,7 @@ class SocketListener:
             return
         if error is not None:
             if isinstance(error, FrameError | RelayError):
-                log.warning("a client of the relay is no worker", relay=self.address, error=str(error))
+                log.warning("a relay client is not a worker", relay=self.address, error=str(error))
             self._drop_unidentified(relay)
             return
         self._unidentified.pop(relay).cancel()
@@ -198,7 +199,7 @@ class SocketListener:
     def _keep(self, pid: int, relay: Relay) -> None:
         first = self._pop_unclaimed(pid)
         if first is not None:
-            log.warning("a second client of the relay claims to be the same worker", relay=self.address, pid=pid)
+            log.warning("a second relay client claims the pid of another one", relay=self.address, pid=pid)
             relay.close()
             relay = first
         if len(self._unclaimed) >= _MAX_UNCLAIMED:
@@ -208,8 +209,8 @@ class SocketListener:
 
     def _on_unclaimed_timeout(self, pid: int) -> None:
         log.warning(
-            "a process that is no child of this server said hello; workers behind a wrapper (sh -c, docker exec, sudo) "
-            "have another pid than the command that was started: use `relay: pipes` for them",
+            "a relay client has a pid that is not a worker of this server; workers behind a wrapper (sh -c, docker "
+            "exec, sudo) have another pid than the started command: use `relay: pipes` for them",
             relay=self.address,
             pid=pid,
         )
@@ -220,7 +221,7 @@ class SocketListener:
         relay.close()
 
     def _pop_unclaimed(self, pid: int) -> Relay | None:
-        """What was kept for this pid, unless its peer has gone again: then the pid may be another process by now."""
+        """The kept relay of this pid; ``None`` if its peer has closed it: the pid may be another process by now."""
         relay, expiry = self._unclaimed.pop(pid, (None, None))
         if expiry is not None:
             expiry.cancel()

@@ -1,7 +1,7 @@
-"""Text among frames: what a worker printed to the stdout that carries its answers. Pure.
+"""Text among frames: a worker's prints to the stdout that carries its replies. Pure.
 
-``echo``, ``var_dump`` and ``dd`` write where the frames go, before or after them. Frames are told from text by the
-checksum of their header.
+``echo``, ``var_dump`` and ``dd`` write to the same pipe as the frames, before or after them. The checksum of its header
+tells a frame from text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HEADER = Struct("<BBIIBB").unpack_from
 
 
 def printed_text(data: bytes) -> str:
-    """The text without the frames."""
+    """The text in ``data``, without the frames."""
     pieces = []
     at = 0
     for start, end in _frames(data):
@@ -27,12 +27,12 @@ def printed_text(data: bytes) -> str:
 
 
 def contains_frame(data: bytes) -> bool:
-    """Whether a whole frame is somewhere in there."""
+    """Whether ``data`` contains a complete frame."""
     return any(end <= len(data) for _, end in _frames(data))
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, int]]:
-    """Start and end of each frame; the last one may end behind the data."""
+    """Start and end of each frame; the last one may end beyond the data."""
     at = 0
     while at <= len(data) - HEADER_SIZE:
         if data[at] in FIRST_BYTES:

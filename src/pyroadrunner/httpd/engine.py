@@ -1,7 +1,7 @@
-"""Sockets to ASGI: h2corn, embedded in our loop. The only module that knows it.
+"""Sockets to ASGI: h2corn, embedded in the event loop. The only module that uses h2corn.
 
-Its limits are set so that a client can be slow at its own cost only: the body is read before a worker is asked, and no
-clock cuts an answer that flows.
+Its limits ensure that a slow client costs only itself: the body is read before a worker is assigned, and no timeout
+ends a response that makes progress.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.net.errors import ListenError
 
-DEFAULT_STREAMS = 128  # of one HTTP/2 connection at a time, as in RoadRunner
-_HEAD_BYTES = 1 << 20  # request line and headers together; more is 431
-_H2_FRAME_BYTES = 1 << 14  # what HTTP/2 begins with; with more, h2spec's frames that are too large would be taken
+DEFAULT_STREAMS = 128  # concurrent streams of one HTTP/2 connection, as in RoadRunner
+_HEAD_BYTES = 1 << 20  # request line and headers together; more gives 431
+_H2_FRAME_BYTES = 1 << 14  # HTTP/2's initial value; with more, h2spec's oversized frames would be accepted
 _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
 _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
-_RECOVERY = 1.0  # seconds after the engine has failed: what the system lacked may be there again
-_UNWIND_TIMEOUT = 1.0  # for cancelled requests to unwind
-_NO_LIMIT = 86_400.0  # h2corn's own grace: ours ends earlier, by cancelling the requests
+_RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
+_UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
+_NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
 
 _HTTP = Log("http")
 
-# It greets on stderr, and there is no setting against that; stderr belongs to the user (Octane shows it as an error).
+# h2corn prints a banner on stderr, and no setting disables it. Octane shows stderr as an error.
 h2corn._lib.emit_banner = lambda config, tls: None
 
 
@@ -43,11 +43,11 @@ class HttpListener:
     """Serves one ASGI application on the sockets of one address.
 
     Args:
-        streams: of one HTTP/2 connection at a time.
-        connections: at a time; who comes then waits to be accepted. 0 = half of the files that may be open.
+        streams: concurrent streams of one HTTP/2 connection.
+        connections: concurrent connections; more wait in the backlog. 0 = half of the limit of open files.
         tls: the files of the certificate; ``None`` = plain HTTP.
-        behind_proxy: whether each connection begins by telling who the client is (PROXY protocol, version 2).
-        log: of the plugin whose door it is.
+        behind_proxy: whether each connection begins with the client's address (PROXY protocol, version 2).
+        log: the channel of the plugin that owns the listener.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class HttpListener:
         """Return once connections are accepted.
 
         Raises:
-            ListenError: the server does not come up.
+            ListenError: the server fails to start.
         """
         self._bound.listen()
         self._requests = asyncio.create_task(self._serve(), name=f"listen {self._bound.address.short}")
@@ -94,7 +94,7 @@ class HttpListener:
             await self._server.wait_started()
         except Exception as wrong:
             self._bound.close()
-            raise ListenError(f"{self._bound.address.short}: the HTTP server does not start: {wrong}") from wrong
+            raise ListenError(f"{self._bound.address.short}: the HTTP server fails to start: {wrong}") from wrong
         self._bound.take_over()
         self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, self._log), name="backlog")
         self._log.debug("http server was started", address=self._bound.address.short)
@@ -105,11 +105,12 @@ class HttpListener:
         await asyncio.shield(self._requests)
 
     async def drain(self) -> None:
-        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one
+        second."""
         await drain(self._bound, tls=self._tls)
 
     def refuse(self) -> None:
-        """Accept no more connections; those that are open finish what runs on them."""
+        """Accept no more connections; open connections finish their requests."""
         self._refusing = True
         if self._watching is not None:
             self._watching.cancel()
@@ -117,38 +118,37 @@ class HttpListener:
         self._bound.refuse()
 
     def close_after_response(self) -> None:
-        """Another server has taken over the address: close each connection behind its next answer.
+        """Close each connection after its next response, since another server has taken over the address.
 
-        A connection that is closed while it is idle may lose the request that is on its way at that moment; one that
-        was told with an answer does not. (HTTP/2 has a way to say so at any time, which :meth:`refuse` uses.)
+        Closing an idle connection may lose a request in flight; announcing the close in a response does not. (HTTP/2
+        can announce it at any time, which :meth:`refuse` uses.)
         """
         self._retired = True
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
         await resume_inherited(self._bound)
         if self._requests is not None:
             done, _ = await asyncio.wait([self._requests], timeout=grace)
             if not done:
                 self._aborting = True
                 cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-                self._log.warning("requests are cut off: the grace period is over", requests=len(cut))
+                self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
                 for task in cut:
                     task.cancel()
                 await asyncio.wait([self._requests], timeout=_UNWIND_TIMEOUT)
         self._bound.close()
 
     async def _serve(self) -> None:
-        """The engine ends when the system refuses it something (``accept`` without a free descriptor): that is no
-        reason for us to end."""
+        """Run the engine and restart it after a system error (``accept`` without a free descriptor)."""
         while True:
             try:
                 await self._server.serve()
             except OSError as wrong:
-                if self._refusing or self._watching is None:  # it is not up yet: the start fails
+                if self._refusing or self._watching is None:  # not started yet: the start fails
                     raise
                 self._log.error(
-                    "the HTTP server has failed and its connections are lost; it starts again",
+                    "the HTTP server failed and lost its connections; restarting it",
                     address=self._bound.address.short,
                     error=str(wrong),
                 )
@@ -167,7 +167,7 @@ class HttpListener:
         except asyncio.CancelledError:
             if not self._aborting:
                 raise
-            # Our own doing: a return lets the connection be closed without a traceback.
+            # Cancelled by finish(): returning closes the connection without a traceback.
 
     def _is_request(self, task: asyncio.Task[Any]) -> bool:
         coroutine = task.get_coro()
@@ -192,7 +192,7 @@ def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles |
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
         lifespan="off",
         access_log=False,
-        runtime_threads=1,  # a second one costs more in fights for the GIL than it brings
+        runtime_threads=1,  # a second thread costs more in GIL contention than it brings
         certfile=Path(tls.cert) if tls else None,
         keyfile=Path(tls.key) if tls else None,
         ca_certs=Path(tls.root_ca) if tls and tls.client != "none" else None,
@@ -201,12 +201,12 @@ def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles |
         max_concurrent_streams=streams,
         h2_max_inbound_frame_size=_H2_FRAME_BYTES,
         proxy_protocol="v2" if behind_proxy else "off",
-        grpc=True,  # else a request is refused by its content type; what it means is the worker's business
+        grpc=True,  # otherwise h2corn refuses gRPC requests by their content type
         limit_request_head_size=_HEAD_BYTES,
         limit_request_line=0,
         limit_request_fields=0,
         limit_request_field_size=0,
-        max_request_body_size=0,  # limited where it is read, with RoadRunner's answer
+        max_request_body_size=0,  # limited where it is read, with RoadRunner's response
         request_policies=(
             RequestPolicy(
                 path="/*",

@@ -1,4 +1,4 @@
-"""Why a port does not open."""
+"""Errors of the HTTP listener."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class TlsError(RoadRunnerError):
-    """A certificate, a key or an option of TLS that can't be used: which one, why."""
+    """A certificate, key or TLS option can't be used. The text names it and the reason."""

@@ -1,4 +1,4 @@
-"""The PEM files of a TLS listener: are they good, and have they changed?"""
+"""The PEM files of a TLS listener: check them and detect changes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What a TLS listener is configured with.
+    """The TLS configuration of a listener.
 
     Attributes:
         cert: path of the certificate and its chain.
         key: path of its private key.
-        root_ca: path of the roots that clients are verified against; empty without.
-        client: whether clients show a certificate.
-        section: what the config calls it all, for the texts of errors.
+        root_ca: path of the CA certificates that clients are verified against; empty = none.
+        client: whether clients present a certificate.
+        section: config key of these files, for error messages.
     """
 
     cert: str
@@ -32,13 +32,13 @@ class TlsFiles:
     section: str = "http.ssl"
 
     def check(self) -> list[str]:
-        """Look whether a handshake could be made with them.
+        """Check whether a TLS handshake would work with these files.
 
         Returns:
-            What is to be said of files that can be used, such as that the certificate has expired.
+            Warnings about usable files, such as an expired certificate.
 
         Raises:
-            TlsError: which files are not good, and why.
+            TlsError: files are invalid; the text names each file and the reason.
         """
         problems = look_at(cert=self.cert, key=self.key, root_ca=self.root_ca)
         fatal = [f"{self.section}: {problem.message}" for problem in problems if problem.fatal]
@@ -47,7 +47,7 @@ class TlsFiles:
         return [f"{self.section}: {problem.message}" for problem in problems]
 
     def stamp(self) -> Stamp:
-        """Equal as long as no file was changed or replaced."""
+        """A value that changes when a file is changed or replaced."""
         return tuple(_stamp(path) for path in (self.cert, self.key, self.root_ca) if path)
 
 

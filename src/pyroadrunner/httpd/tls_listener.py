@@ -1,9 +1,9 @@
-"""HTTPS on one address, whose certificate changes while connections come and go.
+"""HTTPS on one address, with a certificate that is reloaded while the listener runs.
 
-Theory of operation. The engine reads a certificate once, when it starts. So a new certificate means a new engine: it
-is started beside the old one, gets all new connections from then on (``net/reuseport.py``), and the old one retires: it
-answers what comes on its connections and closes each behind its next answer. What is still idle after
-``_RETIREMENT`` is closed; requests that still run then have as long as they want.
+Theory of operation. The engine reads a certificate once, when it starts. So a new certificate needs a new engine. It
+starts beside the old one and gets all new connections from then on (``net/reuseport.py``). The old engine retires: it
+closes each of its connections after the next response. Connections that are idle after ``_RETIREMENT`` are closed;
+requests that still run then have no time limit.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.reuseport import BOTH_ACCEPT, bind_again, steer, steer_back
 
-_INTERVAL = 1.0  # seconds between two looks at the files
-_HANDSHAKE_TIMEOUT = 1.0  # seconds a handshake of TCP may take that has begun
-_RETIREMENT = 10.0  # seconds an engine with the old certificate keeps idle connections
+_INTERVAL = 1.0  # seconds between two checks of the files
+_HANDSHAKE_TIMEOUT = 1.0  # seconds for TCP handshakes that have begun
+_RETIREMENT = 10.0  # seconds that an engine with the old certificate keeps idle connections
 
 log = Log("http")
 
 
 class Interceptor(Protocol):
-    """Who sees connections before the engine does."""
+    """Inspects new connections before the engine does."""
 
     def with_clients(self, app: ASGIApp) -> ASGIApp:
-        """The application for connections that are passed on; it has to be told whose they are."""
+        """Wrap the application for forwarded connections, so that it sees the addresses of the real clients."""
 
     async def start(self, bound: BoundSockets, engine: int) -> None:
-        """Accept connections; the engine takes those it is to have on this port of 127.0.0.1."""
+        """Accept connections, and forward those for the engine to its port ``engine`` of 127.0.0.1."""
 
     def refuse(self) -> None:
-        """Accept no more; those that were passed on go on."""
+        """Accept no more connections; forwarded connections continue."""
 
 
 class TlsListener:
-    """Serves one ASGI application with the certificate as it is in the files now.
+    """Serves one ASGI application with the current certificate of the files.
 
     Args:
-        files: have been checked.
-        connections: of one engine at a time; 0 = half of the files that may be open.
-        retirement: seconds for idle connections of an old certificate.
+        files: the checked files.
+        connections: concurrent connections of one engine; 0 = half of the limit of open files.
+        retirement: seconds that idle connections of an old certificate stay open.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class TlsListener:
         """Return once connections are accepted.
 
         Raises:
-            ListenError: the server does not come up.
+            ListenError: the server fails to start.
         """
         await self._current.start()
         self._ticking = asyncio.create_task(self._tick(), name=f"certificate of {self._bound.address.short}")
@@ -100,8 +100,8 @@ class TlsListener:
             await served.run()
 
     async def reload(self) -> None:
-        """Serve new connections with what is in the files now, if they have changed. A file that is not good is
-        logged, and all stays."""
+        """Use the files for new connections, if they have changed. Invalid files are logged, and the old certificate
+        stays in use."""
         async with self._changing:
             stamp = self._files.stamp()
             if stamp == self._stamp:
@@ -112,23 +112,23 @@ class TlsListener:
                     log.warning(warning)
                 await self._replace()
             except RoadRunnerError as wrong:
-                log.error("the certificate can't be loaded; the old one stays in use", error=str(wrong))
+                log.error("the new certificate can't be loaded; the old one stays in use", error=str(wrong))
             else:
                 log.info("certificate loaded", address=self._bound.address.short, cert=self._files.cert)
 
     def close_after_response(self) -> None:
-        """Another server has taken over the address: close each connection behind its next answer. A certificate that
-        changes from now on is the other one's business: a second engine here would take its connections."""
+        """Close each connection after its next response, since another server has taken over the address. Certificates
+        are no longer reloaded: a second engine here would take connections from the other server."""
         if self._ticking is not None:
             self._ticking.cancel()
         self._current.close_after_response()
 
     @asynccontextmanager
     async def intercept(self, interceptor: Interceptor) -> AsyncIterator[None]:
-        """Let somebody else see new connections first, for as long as this lasts. No certificate is loaded meanwhile.
+        """Let an interceptor inspect new connections first, within this context. No certificate is loaded meanwhile.
 
         Raises:
-            ListenError: that can't be done; new connections come here as before.
+            ListenError: the address can't be shared; new connections come here as before.
         """
         if BOTH_ACCEPT:
             raise ListenError(f"{self._bound.address.short} can't be shared on this system")
@@ -156,17 +156,18 @@ class TlsListener:
                 second.until = asyncio.get_running_loop().time() + self._retirement
 
     def keep_newest_socket(self) -> None:
-        """Another is about to listen here, and at most two may at a time: engines with an old certificate end now."""
+        """Stop the engines with an old certificate: another listener is about to use the port, and at most two may."""
         for old in self._retired:
             if not old.apart:
                 old.refuse()
 
     async def drain(self) -> None:
-        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one
+        second."""
         await self._current.drain()
 
     def refuse(self) -> None:
-        """Accept no more connections; those that are open finish what runs on them."""
+        """Accept no more connections; open connections finish their requests."""
         if self._ticking is not None:
             self._ticking.cancel()
         self._current.refuse()
@@ -174,9 +175,9 @@ class TlsListener:
             old.refuse()
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
-        everyone = [self._current, *(old.listener for old in self._retired)]
-        await asyncio.gather(*(listener.finish(grace) for listener in everyone))
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
+        listeners = [self._current, *(old.listener for old in self._retired)]
+        await asyncio.gather(*(listener.finish(grace) for listener in listeners))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
         return HttpListener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
@@ -207,9 +208,10 @@ class TlsListener:
 
 @dataclass(slots=True)
 class _Retired:
-    """An engine that gets no new connections, and until when its idle ones stay open.
+    """An engine that gets no new connections.
 
     Attributes:
+        until: time of the loop at which its idle connections are closed.
         apart: it listens on a port of its own.
     """
 

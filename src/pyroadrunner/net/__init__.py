@@ -1,3 +1,3 @@
 """Listening sockets: addresses, binding, socket activation, passing a port from one server to the next. It
-knows no protocol.
+contains no protocol.
 """

@@ -1,11 +1,11 @@
-"""Listening sockets that somebody opened before we started: systemd's socket activation (sd_listen_fds(3)).
+"""Listening sockets that another process passed on: systemd's socket activation (sd_listen_fds(3)).
 
-The sockets come as descriptors from 3 on, their number in ``LISTEN_FDS``, their names in ``LISTEN_FDNAMES``, for the
-process ``LISTEN_PID``. An address of the config gets those that have its name (its key, ``http.address``, or the part
-before the last dot, ``http``), else those that listen where it says. They belong to whoever opened them: connections
-that come while no server runs wait in them, so they are never shut down, and a socket file is never removed.
+The sockets are the descriptors from 3 on, their number is in ``LISTEN_FDS``, their names in ``LISTEN_FDNAMES``, for the
+process ``LISTEN_PID``. An address of the config gets the sockets with its name (its key, ``http.address``, or the part
+before the last dot, ``http``), else those that listen on this address. The sockets belong to the process that opened
+them, and queue connections while no server runs. So the server never shuts them down and never removes a socket file.
 
-They are the process's, as its environment is; so is what this module holds.
+The sockets are state of the process, like its environment, so this module holds them globally.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOCALHOST = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(slots=True)
 class ActivatedSocket:
-    """One of them."""
+    """A socket passed by systemd."""
 
     fd: int
     name: str
@@ -36,7 +36,7 @@ _received: list[ActivatedSocket] = []
 
 
 def receive(env: MutableMapping[str, str]) -> None:
-    """Take what was passed to this process, and the variables out of its environment: children get neither."""
+    """Receive the sockets passed to this process and remove the variables from ``env``: children get neither."""
     values = {name: env.pop(name, "") for name in _VARIABLES}
     if values["LISTEN_PID"] != str(os.getpid()) or not values["LISTEN_FDS"].isdecimal():
         return
@@ -46,24 +46,24 @@ def receive(env: MutableMapping[str, str]) -> None:
 
 
 def adopt(fd: int, name: str) -> None:
-    """One more."""
+    """Add a received socket."""
     os.set_inheritable(fd, False)
     _received.append(ActivatedSocket(fd, name))
 
 
 def received() -> list[ActivatedSocket]:
-    """All, whether claimed or not; their descriptors stay open."""
+    """All received sockets, claimed or not; their descriptors stay open."""
     return list(_received)
 
 
 def claim(address: Address, key: str) -> list[socket.socket]:
-    """Copies of the sockets for an address of the config; empty when there are none.
+    """Copies of the sockets for an address of the config; empty if none matches.
 
     Args:
-        key: config key the address comes from.
+        key: config key of the address.
 
     Raises:
-        OSError: one that is named so is no listening stream socket.
+        OSError: a matching socket is not a listening stream socket.
     """
     names = {key, key.rpartition(".")[0] or key}
     free = [one for one in _received if not one.claimed]
@@ -74,7 +74,7 @@ def claim(address: Address, key: str) -> list[socket.socket]:
         if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             sock.close()
             raise OSError(
-                None, f"the socket `{one.name}` that was passed on does not listen (systemd: Accept=no, ListenStream=)"
+                None, f"the inherited socket `{one.name}` does not listen (systemd: Accept=no, ListenStream=)"
             )
         sock.setblocking(False)
         one.claimed = True

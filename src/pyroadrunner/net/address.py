@@ -1,4 +1,4 @@
-"""``tcp://host:port`` and ``unix://path``: how RoadRunner writes where somebody listens. Pure."""
+"""``tcp://host:port`` and ``unix://path``: RoadRunner's notation of addresses. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 class InvalidAddress(RoadRunnerError):
-    """The text is no address."""
+    """The text is not a valid address."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"invalid socket DSN (tcp://:6001, unix://file.sock): `{text}`")
@@ -29,11 +29,11 @@ class TcpAddress:
 
     @property
     def short(self) -> str:
-        """``host:port``, as ``http.address`` is written; an IPv6 address in brackets."""
+        """``host:port``, in the form of ``http.address``; an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def to_connect(self) -> TcpAddress:
-        """Where somebody on this machine connects to: loopback, when it listens on all interfaces."""
+        """The address that local clients connect to: loopback if it listens on all interfaces."""
         return TcpAddress("127.0.0.1", self.port) if self.host in _EVERYWHERE else self
 
 
@@ -48,7 +48,7 @@ class UnixAddress:
 
     @property
     def short(self) -> str:
-        """As ``http.address`` is written."""
+        """The form of ``http.address``."""
         return str(self)
 
 

@@ -1,4 +1,4 @@
-"""Connections that nobody accepts, because there are as many as there may be: somebody has to be told."""
+"""Warn when the connection limit is reached and the backlog fills."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.peers import count_connections
 
-_INTERVAL = 1.0  # seconds between two looks
-_CHECKS = 3  # in a row that find somebody waiting: a busy server has that for a moment, too
+_INTERVAL = 1.0  # seconds between two checks
+_CHECKS = 3  # consecutive checks that find waiting connections: a busy server has them for a moment, too
 
 
 async def warn_when_full(bound: BoundSockets, limit: int, log: Log) -> None:
-    """Warn each time the limit is reached and others wait; until cancelled. Linux and TCP: elsewhere nobody can tell.
+    """Warn each time the limit is reached and connections wait. Runs until cancelled. Only for TCP on Linux: other
+    systems do not report the backlog.
 
     Args:
-        limit: connections at a time.
+        limit: concurrent connections.
     """
     if sys.platform != "linux" or bound.port == 0:
         return
     full = 0
     while True:
         await asyncio.sleep(_INTERVAL)
-        with suppress(OSError, struct.error):  # no descriptor to ask with; a sandbox that does not know all of Linux
+        with suppress(OSError, struct.error):  # no free descriptor; a sandbox that implements only part of Linux
             full = full + 1 if bound.has_pending() else 0
             if full == _CHECKS and count_connections(bound.port) >= limit:
                 log.warning(
-                    "no more connections are taken until some are closed; the limit follows that of open files"
-                    " (ulimit -n)",
+                    "connection limit reached; new connections wait in the backlog (the limit follows ulimit -n)",
                     address=bound.address.short,
                     limit=limit,
                 )

@@ -1,9 +1,9 @@
-"""Come to an end without losing a request that is on its way.
+"""Stop a listener without losing requests in flight.
 
-Theory of operation. A connection exists for its client as soon as the kernel has made it: it waits until we accept it,
-and then until its first request comes in. To stop listening resets those that wait, and engines close those on which no
-request has begun. So before that, nobody else is let in, and those who are in get the time to ask; each answer closes
-its connection by then (``retire``), so they become fewer.
+Theory of operation. For the client, a connection is open as soon as the kernel has completed the handshake. It may
+still wait in the backlog, or for its first request. Closing the listening socket resets the connections in the backlog,
+and the engine closes those without a request. So the server first stops new handshakes, and gives the open connections
+time to send a request. Each response then closes its connection (``close_after_response``), so they become fewer.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from contextlib import suppress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.peers import silent_connections
 
-_TIMEOUT = 1.0  # seconds; who connects and says nothing is not worth more
-_INTERVAL = 0.01  # seconds between two looks
-_ENGINE = 0.1  # seconds until an engine that was told to stop does not accept any more; h2corn needs some milliseconds
-_CHECKS = 2  # without finding anybody: what has arrived has to be read, too
+_TIMEOUT = 1.0  # seconds; a client that connects and sends nothing gets no more
+_INTERVAL = 0.01  # seconds between two checks
+_ENGINE = 0.1  # seconds until a stopping engine no longer accepts; h2corn needs some milliseconds
+_CHECKS = 2  # consecutive checks without such a connection: the engine also has to read what has arrived
 
 
 async def drain(bound: BoundSockets, *, tls: bool = False) -> None:
-    """Let nobody else connect, and return when everybody who is connected has asked for something. Who has not after a
-    second is cut off: engines wait for a first byte, and nobody would know why the server does not stop.
+    """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one second.
+    Idle connections are then closed: the engine waits for a first byte and would delay the stop.
 
-    Only where the kernel can tell (Linux, TCP); elsewhere it returns at once.
+    Only for TCP on Linux, where the kernel reports this; otherwise it returns immediately.
 
     Args:
-        tls: a handshake does not count as a question.
+        tls: a TLS handshake does not count as a request.
     """
     if _can_tell(bound):
-        with suppress(OSError, struct.error):  # a sandbox that passes for Linux and does not know all of it
+        with suppress(OSError, struct.error):  # a sandbox that implements only part of Linux
             await _drain(bound, tls=tls)
 
 
 async def resume_inherited(bound: BoundSockets) -> None:
-    """After :func:`drain`, and when nothing here accepts any more: let others have the sockets that were passed on to
-    us (systemd keeps them, and after SIGUSR2 the next server listens on them already)."""
+    """Resume handshakes on inherited sockets, after :func:`drain` and when this process no longer accepts. Other
+    processes use them: systemd keeps them, and after SIGUSR2 the next server already listens on them."""
     if bound.inherited and _can_tell(bound):
         await asyncio.sleep(_ENGINE)
         bound.resume_handshakes()
@@ -65,5 +65,5 @@ def _can_tell(bound: BoundSockets) -> bool:
 
 def _close_silent(port: int, *, tls: bool) -> None:
     for connection in silent_connections(port, tls=tls):
-        with suppress(OSError):  # it is gone by now
+        with suppress(OSError):  # already closed
             connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Why an address can't be listened on."""
+"""Errors of listening."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class ListenError(RoadRunnerError):
-    """An address can't be listened on: which one, why, what to do."""
+    """The server can't listen on an address. The text names the address, the reason and what to do."""

@@ -1,9 +1,9 @@
-"""What the kernel knows of our clients: which are still there, and which have not said anything yet.
+"""Ask the kernel which clients are still connected and which have not sent anything.
 
-HTTP/1.1 servers notice that a client has left when they write to it, and so does h2corn: a request that waits for a
-worker is kept for somebody who has gone. And h2corn does not tell of a connection before its first request. The kernel
-knows both. Asking it costs some microseconds per connection, so this is for a queue that does not move and for the end
-of a server, not for every request.
+HTTP/1.1 servers, h2corn included, notice that a client has disconnected when they write to it. So a request may wait
+for a worker although its client has disconnected. And h2corn does not report a connection before its first request. The
+kernel reports both. Asking it costs some microseconds per connection, so this is for a queue that does not move and for
+the stop of a server, not for every request.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from collections.abc import Iterator
 _ESTABLISHED = 1
 _BYTES_RECEIVED = 128
 _DATA_SEGMENTS_IN = 152
-_SEGMENTS_OF_A_HANDSHAKE = 2  # a client of TLS sends its hello, then what ends the handshake, then a request
+_SEGMENTS_OF_A_HANDSHAKE = 2  # a TLS client sends its ClientHello, then its Finished message, then a request
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
 def peer_ports() -> set[int]:
-    """The clients' ports of all TCP connections of this process, without those whose client has closed its end.
+    """The client ports of all TCP connections of this process, without those that the client has closed.
 
-    Where the system does not tell the state of a connection (macOS), only those that were reset are missing.
+    On systems that do not report the state of a connection (macOS), only reset connections are left out.
 
     Raises:
-        OSError: there is no descriptor left to ask with.
+        OSError: no descriptor is free.
     """
     ports = set()
     for connection in _connections():
@@ -40,22 +40,22 @@ def peer_ports() -> set[int]:
             if sys.platform == "linux" and _info(connection, 1)[0] != _ESTABLISHED:
                 continue
             ports.add(connection.getpeername()[1])
-        except OSError:  # it was reset
+        except OSError:  # reset by the client
             continue
     return ports
 
 
 def silent_connections(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
-    """The connections to a port of ours whose client has not asked for anything since it connected. Linux only.
+    """The connections to a local port whose client has not sent a request since it connected. Linux only.
 
     Args:
-        tls: a handshake does not count as a question.
+        tls: a TLS handshake does not count as a request.
 
     Yields:
-        A copy of each, to be used before the next.
+        A copy of each connection; it is closed when the next one is requested.
 
     Raises:
-        OSError: there is no descriptor left to ask with.
+        OSError: no descriptor is free.
     """
     for connection in _connections():
         try:
@@ -75,10 +75,10 @@ def silent_connections(port: int, *, tls: bool = False) -> Iterator[socket.socke
 
 
 def count_connections(port: int) -> int:
-    """How many there are to a port of ours. Linux only.
+    """Count the open connections to a local port. Linux only.
 
     Raises:
-        OSError: there is no descriptor left to ask with.
+        OSError: no descriptor is free.
     """
     found = 0
     for connection in _connections():
@@ -90,7 +90,7 @@ def count_connections(port: int) -> int:
 
 
 def _connections() -> Iterator[socket.socket]:
-    """Copies of all TCP sockets of this process; the originals belong to somebody else, who may close them any time."""
+    """Copies of all TCP sockets of this process; the owners of the originals may close them at any time."""
     for name in os.listdir(_DESCRIPTORS):
         try:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
@@ -98,8 +98,8 @@ def _connections() -> Iterator[socket.socket]:
             copy = socket.socket(fileno=os.dup(int(name)))
         except OSError as wrong:
             if wrong.errno in _OUT_OF_DESCRIPTORS:
-                raise  # left out, somebody who is there would be taken for one who has gone
-            continue  # the listing's own, or one that has just gone
+                raise  # skipped, a connected client would count as disconnected
+            continue  # the descriptor of the listing itself, or one that was just closed
         with copy:
             if copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM:
                 yield copy

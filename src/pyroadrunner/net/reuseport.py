@@ -1,14 +1,14 @@
-"""Pass an address from one server to the next while connections come in, without losing one.
+"""Pass an address from one listener to the next without losing a connection.
 
-Theory of operation. Two servers can't share a listening socket here: the old one would go on accepting until it is
-stopped, and stopping it closes what it has just accepted. So the next one listens on a socket of its own, on the same
-port. Linux allows that with SO_REUSEPORT, and lets a program of one instruction say which of the two gets new
-connections: from then on all go to the new one, and the old one has all the time it wants for those it has.
+Theory of operation. Two listeners can't share a socket here: the old one would accept until it stops, and the stop
+closes the connections it has just accepted. So the new listener opens a second socket on the same port. Linux allows
+that with SO_REUSEPORT, and lets a BPF program of one instruction choose which socket gets new connections. From then on
+all go to the new socket, and the old listener has time to finish its own connections.
 
-SO_REUSEPORT is not set before the first handover: a port that is taken has to be refused in words, and with it two
-servers of one user could listen on one port without noticing.
+SO_REUSEPORT is not set before the first handover. With it, two servers of one user could listen on one port without an
+error.
 
-Elsewhere the socket itself is passed on, and both accept for as long as the old one lives.
+On other systems the socket itself is passed on, and both listeners accept until the old one stops.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.socket_filter import steer_to_first, steer_to_second
 
-BOTH_ACCEPT = sys.platform != "linux"  # the old server goes on accepting: it has to end soon
+BOTH_ACCEPT = sys.platform != "linux"  # the old listener keeps accepting: it has to stop soon
 
 
 def bind_again(old: BoundSockets) -> BoundSockets:
-    """Sockets for the next server. Those of the old one still get all connections, until :func:`steer`.
+    """Bind sockets for the next listener. The old sockets get all connections until :func:`steer`.
 
     Raises:
-        ListenError: they can't be made; the old ones are as they were.
+        ListenError: binding failed; the old sockets are unchanged.
     """
     if BOTH_ACCEPT:
         return old.transfer()
@@ -38,12 +38,12 @@ def bind_again(old: BoundSockets) -> BoundSockets:
     except OSError as wrong:
         for one in made:
             one.close()
-        raise ListenError(f"{old.address.short} can't be listened on a second time: {wrong.strerror}") from wrong
+        raise ListenError(f"can't listen a second time on {old.address.short}: {wrong.strerror}") from wrong
     return BoundSockets.of(old.address, made)
 
 
 def steer(new: BoundSockets) -> None:
-    """From now on new connections come to these sockets."""
+    """Direct new connections to these sockets."""
     if BOTH_ACCEPT:
         return
     for one in new.sockets:
@@ -51,7 +51,7 @@ def steer(new: BoundSockets) -> None:
 
 
 def steer_back(old: BoundSockets) -> None:
-    """Undo :func:`steer`: new connections come to these sockets again."""
+    """Undo :func:`steer`: direct new connections to these sockets again."""
     if BOTH_ACCEPT:
         return
     for one in old.sockets:
@@ -59,17 +59,17 @@ def steer_back(old: BoundSockets) -> None:
 
 
 def _bind_same(old: socket.socket) -> socket.socket:
-    twin = socket.socket(old.family, socket.SOCK_STREAM)
+    second = socket.socket(old.family, socket.SOCK_STREAM)
     try:
         old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        twin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        twin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if old.family == socket.AF_INET6:
-            twin.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        twin.bind(old.getsockname())
-        twin.listen(BACKLOG)
-        twin.setblocking(False)
+            second.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        second.bind(old.getsockname())
+        second.listen(BACKLOG)
+        second.setblocking(False)
     except OSError:
-        twin.close()
+        second.close()
         raise
-    return twin
+    return second

@@ -1,4 +1,4 @@
-"""Programs of a few instructions that the kernel runs for a socket (classic BPF, Linux only)."""
+"""Short BPF programs that the kernel runs for a socket (classic BPF, Linux only)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-# From linux/filter.h and asm-generic/socket.h; the socket module has none of them.
+# From linux/filter.h and asm-generic/socket.h; the socket module does not define them.
 _SO_ATTACH_FILTER = 26
 _SO_DETACH_FILTER = 27
 _SO_ATTACH_REUSEPORT_CBPF = 51
 _LOAD_BYTE = 0x30  # A = the byte at k; a TCP socket's packet begins with its TCP header
 _AND = 0x54  # A &= k
-_SKIP_UNLESS_EQUAL = 0x15  # jt, jf: instructions to skip when A == k, and when not
+_SKIP_UNLESS_EQUAL = 0x15  # jt, jf: instructions to skip if A == k, and if not
 _RETURN = 0x06
 
-_FLAGS = 13  # place of the flags in the TCP header
+_FLAGS = 13  # offset of the flags in the TCP header
 _SYN, _ACK = 0x02, 0x10
 _DROP, _KEEP = 0, 0xFFFFFFFF
 
@@ -24,7 +24,7 @@ _Instruction = tuple[int, int, int, int]  # code, jt, jf, k
 
 
 def steer_to_first(sock: socket.socket) -> None:
-    """Let the older of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
+    """Direct all new connections to the older of two sockets that share a port with SO_REUSEPORT.
 
     Raises:
         OSError: the kernel refuses.
@@ -33,7 +33,7 @@ def steer_to_first(sock: socket.socket) -> None:
 
 
 def steer_to_second(sock: socket.socket) -> None:
-    """Let the newer of two sockets on a port that is shared with SO_REUSEPORT have all new connections.
+    """Direct all new connections to the newer of two sockets that share a port with SO_REUSEPORT.
 
     Raises:
         OSError: the kernel refuses.
@@ -42,8 +42,8 @@ def steer_to_second(sock: socket.socket) -> None:
 
 
 def drop_handshakes(sock: socket.socket) -> None:
-    """Let a listening socket overlook who begins to connect: for the client the packet was lost, and it sends another
-    after a second. Handshakes that have begun go on.
+    """Make a listening socket ignore new handshakes: for the client the packet was lost, and it sends another after a
+    second. Handshakes that have begun continue.
 
     Raises:
         OSError: the kernel refuses.
@@ -62,8 +62,8 @@ def drop_handshakes(sock: socket.socket) -> None:
 
 
 def accept_handshakes(sock: socket.socket) -> None:
-    """Undo :func:`drop_handshakes`, whoever did it."""
-    with suppress(OSError):  # there is no filter
+    """Undo :func:`drop_handshakes`, also that of another process."""
+    with suppress(OSError):  # no filter is attached
         sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
@@ -72,7 +72,7 @@ def _steer(sock: socket.socket, place: int) -> None:
 
 
 def _attach(sock: socket.socket, option: int, program: Sequence[_Instruction]) -> None:
-    import ctypes  # hardly any start needs it
+    import ctypes  # few starts need it
 
     # struct sock_filter {u16 code; u8 jt, jf; u32 k}, struct sock_fprog {u16 len; sock_filter *filter}
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in program))

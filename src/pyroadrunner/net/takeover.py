@@ -1,17 +1,17 @@
-"""Take over the addresses of a server of ours that still runs, without losing a connection (SIGUSR2).
+"""Take over the addresses of a running server without losing a connection (SIGUSR2).
 
-Theory of operation. Two processes do not share a listening socket: the old one would go on accepting from it until it
-stops, and stopping cuts off what it has just accepted. So the new one listens on a socket of its own, on the same port.
-Linux allows that with SO_REUSEPORT, and lets a program of one instruction say which of the two gets new connections:
-from :func:`steer` on all go to the new one, and the old one has all the time it wants for those it has. A unix socket
-is bound beside the old one and moved over it; who has connected before that stays where he is.
+Theory of operation. Two processes do not share a listening socket: the old one would accept from it until it stops, and
+the stop closes the connections it has just accepted. So the new process opens its own socket on the same port. Linux
+allows that with SO_REUSEPORT, and lets a BPF program of one instruction choose which socket gets new connections. From
+:func:`steer` on all go to the new process, and the old one has time to finish its own connections. A unix socket is
+bound beside the old one and renamed over it; clients that connected before stay with the old process.
 
-SO_REUSEPORT is set on the sockets of the old server only while another takes over (:func:`allow_takeover`): a port that
-is taken has to be refused in words, and with it two servers of one user could listen on one port without noticing.
+SO_REUSEPORT is set on the sockets of the old server only during a takeover (:func:`allow_takeover`). With it, two
+servers of one user could otherwise listen on one port without an error.
 
-Elsewhere than on Linux both accept for as long as the old one lives.
+On systems other than Linux, both processes accept until the old one stops.
 
-Who takes over is a matter of the whole process, and every address of it: so this is state of the module.
+A takeover concerns the whole process and all its addresses, so the state is global to the module.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from pyroadrunner.net.socket_filter import steer_to_second
 _listening: WeakSet[socket.socket] = WeakSet()
 _holders: WeakSet[SocketHolder] = WeakSet()
 _taking_over = False
-_backups: dict[str, str] = {}  # path of a unix socket -> where that of the other server is kept until we are ready
+_backups: dict[str, str] = {}  # path of a unix socket -> link that keeps the other server's socket until we are ready
 _when_ready: list[Callable[[], Awaitable[None]]] = []
 
 
 def register(sock: socket.socket) -> None:
-    """To be told of each socket that listens, so that another process can be let in on its port."""
+    """Remember a listening socket, so that a successor process can share its port."""
     if sock.family != socket.AF_UNIX:
         _listening.add(sock)
 
 
 class SocketHolder(Protocol):
-    """Who has more than one socket on a port for a while."""
+    """An object that may hold several sockets on one port."""
 
     def keep_newest_socket(self) -> None:
-        """Keep only the newest: the kernel is told of the second one, whichever that is."""
+        """Close all sockets but the newest: the BPF program selects the second socket of the port."""
 
 
 def register_holder(one: SocketHolder) -> None:
-    """To be asked before another process is let in."""
+    """Remember a socket holder, which :func:`allow_takeover` reduces to one socket."""
     _holders.add(one)
 
 
 def allow_takeover(*, on: bool = True) -> None:
-    """Let another process of this user listen on our ports, or no more."""
+    """Allow (or forbid) another process of this user to listen on our ports."""
     for one in list(_holders) if on else ():
         one.keep_newest_socket()
     for sock in _listening:
@@ -61,7 +61,7 @@ def allow_takeover(*, on: bool = True) -> None:
 
 
 def begin() -> None:
-    """From here to :func:`complete` we take over the addresses of a server that runs."""
+    """Begin to take over the addresses of a running server; it ends with :func:`complete`."""
     global _taking_over
     _taking_over = True
 
@@ -71,52 +71,53 @@ def taking_over() -> bool:
 
 
 def on_ready(callback: Callable[[], Awaitable[None]]) -> None:
-    """Have something done once everything has started: for addresses that others ask whether we are ready."""
+    """Call back when all plugins have started. For addresses that probes use."""
     _when_ready.append(callback)
 
 
 async def complete() -> None:
-    """Everything has started."""
+    """All plugins have started: run the callbacks and end the takeover."""
     global _taking_over
     callbacks, _when_ready[:] = list(_when_ready), []
     for callback in callbacks:
         await callback()
     _taking_over = False
     for backup in _backups.values():
-        with suppress(OSError):  # somebody has cleaned up
+        with suppress(OSError):  # already removed
             os.unlink(backup)
     _backups.clear()
 
 
 def prepare_bind(sock: socket.socket) -> None:
-    """While taking over, the port may be that of the other server."""
+    """During a takeover, allow the socket to share the port of the other server."""
     if _taking_over and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def steer(sock: socket.socket) -> None:
-    """While taking over: from now on new connections to its port come to this socket, which listens."""
+    """During a takeover, direct new connections to this listening socket."""
     if _taking_over and sock.family != socket.AF_UNIX and sys.platform == "linux":
         steer_to_second(sock)
 
 
 def bind_path(path: str) -> str:
-    """Where to bind a unix socket for ``path``: beside it while taking over, to be moved there by :func:`publish`."""
+    """The path to bind a unix socket to: during a takeover beside ``path``, until :func:`publish` renames it."""
     return f"{path}.{os.getpid()}" if _taking_over else path
 
 
 def publish(path: str) -> None:
-    """Put a unix socket bound at :func:`bind_path` in its place: from now on new connections come to it."""
+    """Rename a unix socket bound at :func:`bind_path` to ``path``: it then gets new connections."""
     if _taking_over:
         backup = f"{path}.{os.getpid()}.before"
-        with suppress(OSError):  # there is none, or a file system without links
+        with suppress(OSError):  # it does not exist, or the file system has no hard links
             os.link(path, backup, follow_symlinks=False)
             _backups[path] = backup
         os.rename(bind_path(path), path)
 
 
 def restore(path: str) -> bool:
-    """Undo :func:`publish` when the start has failed: the other server goes on, and has to be reached again."""
+    """Undo :func:`publish` after a failed start, so that clients reach the other server again. Return whether it was
+    published."""
     backup = _backups.pop(path, None)
     if backup is None:
         return False

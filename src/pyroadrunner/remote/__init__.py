@@ -1,5 +1,5 @@
-"""Servers elsewhere that keep something for us: connections to them, for every plugin that needs one.
+"""Connections to remote servers such as Redis, for every plugin that needs one.
 
-connection.py a connection that answers in the order in which it is asked
-redis/     Redis: a server, a cluster, the master that sentinels name
+connection.py a connection with pipelined commands
+redis/     Redis: a server, a cluster, or a master behind sentinels
 """

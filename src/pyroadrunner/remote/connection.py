@@ -1,6 +1,6 @@
-"""A connection to a server that answers in the order in which it is asked: calls follow each other without waiting.
+"""A connection to a server that replies in order: commands are pipelined.
 
-A server that does not answer in time loses its connection, and with it every call that waits on it gets an error.
+If the server does not reply in time, the connection is closed, and every call that waits on it fails.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ _LOST = "the connection was lost"
 
 
 class ConnectionLost(StoreError):
-    """The connection is gone. What was asked may have been done."""
+    """The connection was lost. The commands may have been executed."""
 
 
 class NoAnswer(StoreError):
-    """The server took too long. What was asked may be done yet, so it is not to be sent again."""
+    """The server took too long. It may still execute the commands, so they must not be sent again."""
 
 
 class Unreachable(StoreError):
-    """There is no connection. Nothing was asked."""
+    """The connect failed. No command was sent."""
 
 
 class Reader(Protocol):
-    """Cuts what a server sends into replies."""
+    """Splits a server's byte stream into replies."""
 
     def feed(self, data: bytes) -> Sequence[Any]:
-        """Take what arrived, return the replies it completes.
+        """Decode a chunk and return the replies that it completes.
 
         Raises:
-            StoreError: it is no reply.
+            StoreError: the data is not a reply.
         """
 
 
 class PipelinedConnection(asyncio.Protocol):
-    """A connection; of use until it is ``closed``.
+    """A connection; usable until it is ``closed``.
 
     Attributes:
-        on_push: gets each reply first; ``True`` = it was nobody's answer, but something the server says by itself.
+        on_push: receives each reply first; returns ``True`` for a message that the server pushes, which answers no
+            command.
     """
 
     def __init__(self, address: str, reader: Reader) -> None:
@@ -55,10 +56,10 @@ class PipelinedConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     async def ask(self, question: bytes, answers: int, timeout: float) -> list[Any]:
-        """The answers to commands that are sent together.
+        """Send commands together and return their replies.
 
         Args:
-            timeout: seconds; afterwards the link is cut, and all who wait for it hear the same.
+            timeout: seconds; afterwards the connection is closed, and all waiting calls fail with the same error.
 
         Raises:
             ConnectionLost, NoAnswer
@@ -68,7 +69,7 @@ class PipelinedConnection(asyncio.Protocol):
             raise ConnectionLost(f"{self._address}: {_LOST}")
         try:
             self._transport.write(question)
-        except RuntimeError:  # uvloop has closed it, and says so only afterwards
+        except RuntimeError:  # uvloop has closed it and calls connection_lost only afterwards
             self.abort(_LOST)
             raise ConnectionLost(f"{self._address}: {_LOST}") from None
         futures = [self._loop.create_future() for _ in range(answers)]
@@ -82,7 +83,7 @@ class PipelinedConnection(asyncio.Protocol):
             raise NoAnswer(f"{self._address}: {why}") from None
 
     def abort(self, why: str, kind: type[StoreError] = ConnectionLost) -> None:
-        """Close at once; who waits gets an error of this kind. Idempotent."""
+        """Close immediately; waiting calls fail with an error of this kind. Idempotent."""
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
@@ -90,7 +91,7 @@ class PipelinedConnection(asyncio.Protocol):
             waiting = self._waiting.popleft()
             if not waiting.done():
                 waiting.set_exception(kind(f"{self._address}: {why}"))
-                waiting.exception()  # a call of many answers looks at the first failure only
+                waiting.exception()  # a call with several replies retrieves only the first failure
 
     # asyncio.Protocol
 
@@ -107,10 +108,10 @@ class PipelinedConnection(asyncio.Protocol):
             if self.on_push is not None and self.on_push(reply):
                 continue
             if not self._waiting:
-                self.abort("the server says more than it was asked")
+                self.abort("the server sent a reply without a command")
                 return
             waiting = self._waiting.popleft()
-            if not waiting.done():  # who asked has gone
+            if not waiting.done():  # otherwise the caller was cancelled
                 waiting.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,11 +121,11 @@ class PipelinedConnection(asyncio.Protocol):
 async def connect(
     host: str, port: int, reader: Reader, timeout: float, *, tls: Any = None, server_hostname: str | None = None
 ) -> PipelinedConnection:
-    """A link to a server.
+    """Connect to a server.
 
     Args:
-        timeout: seconds to connect in.
-        tls: an ``ssl.SSLContext``; ``None`` = no TLS. ``server_hostname`` is then the name its certificate is to have.
+        timeout: seconds for the connect.
+        tls: an ``ssl.SSLContext``; ``None`` = no TLS. With TLS, ``server_hostname`` is the required certificate name.
 
     Raises:
         Unreachable
@@ -139,5 +140,5 @@ async def connect(
             return connection
     except TimeoutError:
         raise Unreachable(f"dial tcp {address}: not connected within {timeout:g} s") from None
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         raise Unreachable(f"dial tcp {address}: {(error.strerror or str(error)).lower()}") from error

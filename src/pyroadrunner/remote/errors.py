@@ -1,4 +1,4 @@
-"""What can go wrong with a server elsewhere."""
+"""Errors of remote servers."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class StoreError(RoadRunnerError):
-    """Why a store could not do it, without the names of the operations: those are added where it is answered."""
+    """An operation of a store failed. The text does not name the operation; the caller adds it."""

@@ -1,4 +1,4 @@
-"""HTTP over a worker: requests in, answers out, and the loop around a handler.
+"""HTTP in a worker: receive requests, send responses, and the loop around a handler.
 
 A whole worker is::
 
@@ -32,7 +32,7 @@ _NO_PROTOBUF = (
 
 
 class HttpWorker:
-    """HTTP requests and answers over a worker. Same words as in the PHP library."""
+    """HTTP requests and responses in a worker. Same names as in the PHP library."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -45,8 +45,7 @@ class HttpWorker:
     def receive(self) -> Request | None:
         """Wait for the next request; ``None`` when it is time to exit.
 
-        A context that cannot be read is answered with an error, and the wait goes on. Raises as
-        :meth:`Worker.receive`.
+        A malformed context gets an error response, and the wait continues. Raises as :meth:`Worker.receive`.
         """
         while (payload := self.worker.receive()) is not None:
             if payload.codec & Flag.PROTO:
@@ -60,15 +59,15 @@ class HttpWorker:
         return None
 
     def respond(self, status: int, body: Body = b"", headers: Headers | None = None) -> None:
-        """Answer the request.
+        """Send the response.
 
-        A body that is neither bytes nor text is streamed, and its ``close`` called at the end, whatever the end. What
-        it raises before its first piece can still be answered with :meth:`error`; later the client's connection is
-        cut. Text is sent in UTF-8, as ``text/plain`` unless ``headers`` have a ``Content-Type``.
+        A body that is neither bytes nor text is streamed, and its ``close`` is called at the end in any case. If it
+        raises before its first piece, :meth:`error` still works; later the server closes the client's connection.
+        Text is sent in UTF-8, as ``text/plain`` unless ``headers`` has a ``Content-Type``.
 
         Raises:
-            NoRequest: this request was answered before.
-            RelayClosed: the server has gone.
+            NoRequest: the request already has a response.
+            RelayClosed: the server has exited.
         """
         headers = headers or {}
         if isinstance(body, str):
@@ -83,7 +82,7 @@ class HttpWorker:
                     if piece:
                         if not self.worker.stream(piece, head):
                             return
-                        head = b""  # it travels once, with the first piece
+                        head = b""  # sent only once, with the first piece
             finally:
                 close = getattr(body, "close", None)
                 if close is not None:
@@ -91,28 +90,28 @@ class HttpWorker:
             self.worker.respond(b"", head)
 
     def respond_early_hints(self, headers: Headers) -> None:
-        """Send 103 Early Hints ahead of the answer; the server repeats these headers in the answer. Raises as
+        """Send 103 Early Hints before the response; the server repeats these headers in the response. Raises as
         :meth:`respond`."""
         self.worker.stream(b"", encode_head(103, headers))
 
     def error(self, text: str) -> None:
-        """Answer that the request failed: status 500, and the text in the server's log."""
+        """Report that the request failed: status 500, and the text in the server's log."""
         self.worker.error(text)
 
 
 def serve(handler: Handler, worker: HttpWorker | None = None) -> None:
-    """Call the handler for each request until the server says stop or goes away.
+    """Call the handler for each request until the server stops the worker or exits.
 
-    What the handler raises is answered with an error (status 500, the traceback in the server's log), and the worker
-    lives on.
+    An exception of the handler becomes an error response (status 500, the traceback in the server's log), and the
+    worker keeps running.
 
     Args:
         handler: takes the request; returns a :class:`Response`, ``(status, headers, body)``, or text or bytes, which
-            are a 200.
-        worker: whose requests; ``None`` = those of the server that started this process.
+            are sent with status 200.
+        worker: the source of the requests; ``None`` = the server that started this process.
 
     Raises:
-        RelayError: there is no server to work for.
+        RelayError: the server can't be reached.
         RemoteFrameError: the server does not speak goridge.
     """
     http = worker or HttpWorker.create()
@@ -122,10 +121,10 @@ def serve(handler: Handler, worker: HttpWorker | None = None) -> None:
                 _answer(http, handler(request))
             except RelayClosed:
                 raise
-            except Exception:  # the handler's: one request fails, the worker stays
+            except Exception:  # of the handler: one request fails, the worker keeps running
                 http.error(traceback.format_exc())
     except RelayClosed:
-        return  # the server has gone without a word: there is nobody left to work for
+        return  # the server exited without a stop
 
 
 def _answer(http: HttpWorker, answer: Answer) -> None:

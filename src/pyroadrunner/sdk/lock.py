@@ -23,11 +23,11 @@ from pyroadrunner.sdk.rpc.errors import too_late
 if TYPE_CHECKING:
     from pyroadrunner.sdk.rpc import AsyncRpcClient
 
-_LATE = 10.0  # seconds for which an answer that is too late is still waited for
+_LATE = 10.0  # seconds to wait for a late reply
 
 
 class LockNotGiven(RoadRunnerError):
-    """Somebody else has held the lock for all the time that was waited."""
+    """Another owner held the lock for the whole waiting time."""
 
     def __init__(self, resource: str, wait: float) -> None:
         super().__init__(f"the lock {resource!r} was not given within {wait:g} s")
@@ -40,35 +40,35 @@ class Locks:
         self._server = server
 
     def lock(self, resource: str, *, id: str = "", ttl: float = 0, wait: float = 0, read: bool = False) -> str | None:  # noqa: A002
-        """Take a lock.
+        """Acquire a lock.
 
         Args:
-            id: whose it is; empty = one is made.
-            ttl: seconds until it ends by itself; 0 = never.
-            wait: seconds to wait for it.
-            read: share it with other readers.
+            id: the owner; empty = a new id is created.
+            ttl: seconds until the lock expires; 0 = never.
+            wait: seconds to wait for the lock.
+            read: share the lock with other readers.
 
         Returns:
-            the id to release it with; ``None`` when it was not given.
+            The id to release the lock with; ``None`` if it was not acquired.
         """
         key = id or str(uuid.uuid4())
         done = _ok(self._server.call(_method(read), _request(resource, key, ttl, wait), timeout=TIMEOUT + wait))
         return key if done else None
 
     def release(self, resource: str, id: str) -> bool:  # noqa: A002
-        """Give it back; ``False`` when ``id`` does not hold it."""
+        """Release a lock; ``False`` if ``id`` does not hold it."""
         return _ok(self._server.call("lock.Release", {"resource": resource, "id": id}))
 
     def force_release(self, resource: str) -> bool:
-        """Take it away from whoever holds it; ``False`` when it was never locked."""
+        """Release a lock for all its owners; ``False`` if it was never locked."""
         return _ok(self._server.call("lock.ForceRelease", {"resource": resource}))
 
     def exists(self, resource: str, id: str = "*") -> bool:  # noqa: A002
-        """Whether ``id`` holds it, or anybody."""
+        """Whether ``id`` holds the lock; ``*`` = whether it is held at all."""
         return _ok(self._server.call("lock.Exists", {"resource": resource, "id": id}))
 
     def update_ttl(self, resource: str, id: str, ttl: float) -> bool:  # noqa: A002
-        """Let it end ``ttl`` seconds from now; ``False`` when ``id`` does not hold it."""
+        """Let the lock expire ``ttl`` seconds from now; ``False`` if ``id`` does not hold it."""
         return _ok(self._server.call("lock.UpdateTTL", _request(resource, id, ttl, 0)))
 
     @contextlib.contextmanager
@@ -88,12 +88,12 @@ class Locks:
 
 
 class AsyncLocks:
-    """:class:`Locks` for asyncio. A lock that is given to a call which was cancelled, or is too late, is given back.
+    """:class:`Locks` for asyncio. A lock that is acquired by a cancelled or late call is released.
 
-    Theory of operation. Such a call goes on in the background, for ten seconds longer than its caller would have
-    waited, and the lock is released when the answer says that it was given. The answer may be lost with the connection,
-    so a release is sent at once, too, behind the call; but only for an id that was made here: whoever gave one may have
-    the lock already.
+    Theory of operation. Such a call continues in the background, ten seconds longer than its caller would have waited.
+    If the reply says that the lock was acquired, it is released. The reply may be lost with the connection, so a
+    release is also sent immediately after the call. But only for an id that was created here: a caller with its own id
+    may already hold the lock.
     """
 
     def __init__(self, server: AsyncRpcClient) -> None:
@@ -126,9 +126,9 @@ class AsyncLocks:
 
     async def _give_back(self, call: asyncio.Future[Any], resource: str, key: str, *, made: bool) -> None:
         if made:
-            with contextlib.suppress(RoadRunnerError):  # the answer to the call may still come
+            with contextlib.suppress(RoadRunnerError):  # the reply to the call may still arrive
                 await self.release(resource, key)
-        with contextlib.suppress(RoadRunnerError):  # the connection has gone, and the place in the queue with it
+        with contextlib.suppress(RoadRunnerError):  # the connection was lost, and the place in the queue with it
             if _ok(await call):
                 await self.release(resource, key)
 

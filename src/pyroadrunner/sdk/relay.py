@@ -1,8 +1,8 @@
-"""A worker's relay: frames over two file descriptors, blocking. Knows neither requests nor answers.
+"""A worker's relay: frames over two file descriptors, blocking. Independent of requests and responses.
 
-Over pipes stdin and stdout belong to the frames, so they are taken away from the application: their duplicates are used
-here, descriptor 0 becomes ``/dev/null`` and descriptor 1 becomes stderr. ``print``, a C library and child processes can
-write what they like; it is logged by the server instead of breaking the stream.
+Over pipes, stdin and stdout carry the frames, so the application must not use them. This module uses duplicates:
+descriptor 0 becomes ``/dev/null`` and descriptor 1 becomes stderr. Output of ``print``, a C library or child processes
+then goes to the server's log and does not break the stream.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Relay:
 
     Args:
         source: descriptor to read from.
-        sink: descriptor to write to; the same one for a socket.
-        pings: whether a long stream asks for a sign of life every few chunks (pipes do, sockets do not).
+        sink: descriptor to write to; for a socket the same as ``source``.
+        pings: whether a long stream sends a PING every few chunks (over pipes, not over sockets).
     """
 
     def __init__(self, source: int, sink: int, *, pings: bool) -> None:
@@ -43,10 +43,10 @@ class Relay:
         return f"Relay(source={self._source}, sink={self._sink}, waiting={len(self._frames)} frames)"
 
     def send(self, frame: bytes) -> None:
-        """Write one encoded frame, whole.
+        """Write one whole encoded frame.
 
         Raises:
-            RelayClosed: the server has gone.
+            RelayClosed: the server has exited.
         """
         try:
             sent = os.write(self._sink, frame)
@@ -58,11 +58,11 @@ class Relay:
             raise RelayClosed(mid_frame=False) from error
 
     def receive(self) -> Frame | None:
-        """Wait for the next frame; ``None`` when the server closed between two frames.
+        """Wait for the next frame; ``None`` if the server closed the relay between two frames.
 
         Raises:
-            RemoteFrameError: what arrived is no frame.
-            RelayClosed: the server closed in the middle of a frame.
+            RemoteFrameError: the data is not a frame.
+            RelayClosed: the server closed the relay within a frame.
         """
         while not self._frames:
             try:
@@ -77,21 +77,21 @@ class Relay:
         return self._frames.popleft()
 
     def readable(self) -> bool:
-        """Whether something has arrived. Never blocks."""
+        """Whether data has arrived. Never blocks."""
         return bool(self._frames) or bool(self._poll.poll(0))
 
     def close(self) -> None:
-        """Close both directions; call it once."""
+        """Close both directions; call it only once."""
         os.close(self._source)
         if self._sink != self._source:
             os.close(self._sink)
 
 
 def open_relay(address: str) -> Relay:
-    """The relay ``RR_RELAY`` names: ``pipes`` (or empty), ``tcp://host:port``, ``unix://path``.
+    """Open the relay that ``RR_RELAY`` names: ``pipes`` (or empty), ``tcp://host:port``, ``unix://path``.
 
     Raises:
-        RelayError: no such kind of relay, or nobody listens there.
+        RelayError: an unknown kind of relay, or the connect failed.
     """
     scheme, _, rest = address.partition("://")
     if address in ("", "pipes"):
@@ -122,11 +122,11 @@ def _connect(scheme: str, rest: str) -> socket.socket:
 
 
 def _take_pipes() -> Relay:
-    relay = Relay(os.dup(0), os.dup(1), pings=True)  # duplicates are not inherited by children
+    relay = Relay(os.dup(0), os.dup(1), pings=True)  # children do not inherit the duplicates
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # it goes to a log now: line by line, not by the 8 KiB
+        sys.stdout.reconfigure(line_buffering=True)  # it goes to a log now: write line by line, not in 8 KiB
     return relay

@@ -1,4 +1,4 @@
-"""An HTTP request as a worker sees it: the server's JSON context and a body -> :class:`Request`. Pure.
+"""An HTTP request in a worker: read the server's JSON context and the body into a :class:`Request`. Pure.
 
 The shape of the context is RoadRunner's (spec of http, "JSON form").
 """
@@ -12,7 +12,7 @@ import msgspec
 
 
 class MalformedRequest(ValueError):
-    """The context, or the body of a form, is not what the server's protocol says."""
+    """The context, or the body of a form, does not follow the server's protocol."""
 
 
 class _Context(msgspec.Struct, rename="camel"):
@@ -29,14 +29,14 @@ class _Context(msgspec.Struct, rename="camel"):
 
 
 class UploadedFile(msgspec.Struct, frozen=True, rename="camel"):
-    """A file that came with a request. The server removes it after the answer unless it was moved away.
+    """An uploaded file. The server removes it after the response unless it was moved.
 
     Attributes:
-        name: the client's name for it, without any folder.
-        mime: the client's word for its type, or ``""``.
+        name: the file name from the client, without a folder.
+        mime: the type from the client, or ``""``.
         size: bytes.
-        error: PHP's ``UPLOAD_ERR_*`` number; 0 = fine.
-        tmp_name: where it lies now; ``""`` on error.
+        error: PHP's ``UPLOAD_ERR_*`` number; 0 = no error.
+        tmp_name: path of the temporary file; ``""`` on error.
     """
 
     name: str
@@ -51,19 +51,19 @@ _decode_tree = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Request:
-    """One HTTP request, as the server understood it.
+    """One HTTP request, as parsed by the server.
 
     Attributes:
         remote_addr: address of the client, without port.
         protocol: ``HTTP/1.0``, ``HTTP/1.1`` or ``HTTP/2.0``.
         method: verbatim.
-        uri: absolute, as it was asked for.
+        uri: absolute, as requested.
         headers: values by name (``Content-Type``); without ``Host``.
         cookies: decoded values by name.
-        raw_query: what follows the ``?``, undecoded.
-        parsed: fields of a form; ``None`` when the request is none.
-        body: the raw body; of a form: its fields as JSON.
-        uploads: files by field name, nested as the names say.
+        raw_query: the part after the ``?``, undecoded.
+        parsed: fields of a form; ``None`` if the request is not a form.
+        body: the raw body; for a form its fields as JSON.
+        uploads: files by field name, nested according to the names.
         attributes: set by the server's middleware.
     """
 
@@ -82,10 +82,10 @@ class Request:
     )
 
     def __init__(self, context: bytes, body: bytes = b"") -> None:
-        """Read a request.
+        """Parse a request.
 
         Raises:
-            MalformedRequest: context or form are not the server's.
+            MalformedRequest: the context or the form is malformed.
         """
         try:
             head = _decode(context)
@@ -108,7 +108,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path of the uri, still percent-encoded, ``/`` at least."""
+        """The path of the uri, still percent-encoded, at least ``/``."""
         return urlsplit(self.uri).path or "/"
 
     @property
@@ -117,8 +117,8 @@ class Request:
         return parse_qs(self.raw_query, keep_blank_values=True)
 
     def header(self, name: str) -> str:
-        """The values of a header joined with ``", "``, whatever the case of its name; ``""`` when it was not sent."""
-        # The server writes names as in "Content-Type", so the first look nearly always finds it.
+        """The values of a header joined with ``", "``, ignoring the case of its name; ``""`` if it is absent."""
+        # The server writes names as in "Content-Type", so the first lookup nearly always succeeds.
         values = self.headers.get(name.title())
         if values is None:
             wanted = name.lower()
@@ -127,12 +127,12 @@ class Request:
 
 
 def _files(tree: Any) -> Any:
-    """The server's tree of uploads with each file in it turned into an :class:`UploadedFile`."""
+    """Convert each file in the server's tree of uploads to an :class:`UploadedFile`."""
     if isinstance(tree, list):
         return [_files(node) for node in tree]
     if not isinstance(tree, dict):
-        raise MalformedRequest(f"{tree!r} stands where an upload is expected")
-    # A file has a text under "tmpName"; a field that happens to be called so has a list or a tree there.
+        raise MalformedRequest(f"{tree!r} is not an upload")
+    # A file has a string under "tmpName"; a field that happens to have this name has a list or a tree there.
     if isinstance(tree.get("tmpName"), str):
         return msgspec.convert(tree, UploadedFile)
     return {key: _files(node) for key, node in tree.items()}

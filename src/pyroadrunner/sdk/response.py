@@ -1,4 +1,4 @@
-"""An HTTP answer of a worker, and the head the server reads (spec of http, "Response"). Pure."""
+"""An HTTP response of a worker, and its head for the server (spec of http, "Response"). Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Headers: TypeAlias = Mapping[str, str | Sequence[str]]
 """One value or several per name."""
 
 Body: TypeAlias = bytes | str | Iterable[bytes]
-"""Anything but bytes and text is streamed: each piece is sent when it comes."""
+"""Other bodies than bytes and text are streamed: each piece is sent when the iterable yields it."""
 
 _encode = msgspec.json.Encoder().encode
 _NO_HEADERS: dict[str, str] = {}
 
 
 class Response:
-    """One answer: ``Response(404, "not found")``, or the body first: ``Response("hello")``, ``Response(page, 404)``.
+    """A response: ``Response(404, "not found")``, or the body first: ``Response("hello")``, ``Response(page, 404)``.
 
     Args:
         status: 100 to 599.
-        body: bytes, text (UTF-8), or an iterable of bytes, which is streamed and closed when the client goes away.
-        headers: one value or a list of them per name. Text without a ``Content-Type`` is ``text/plain``.
+        body: bytes, text (UTF-8), or an iterable of bytes, which is streamed and closed when the client disconnects.
+        headers: one value or a list of values per name. Text without a ``Content-Type`` is ``text/plain``.
 
     Raises:
-        TypeError: the status is no number.
+        TypeError: the status is not a number.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -48,7 +48,7 @@ class Response:
             raise TypeError(f"Response takes at most 3 arguments, not {len(given)}")
         for name, value in [*zip(first, given, strict=False), *named.items()]:
             if name not in first or (name in named and name in first[: len(given)]):
-                raise TypeError(f"Response got an argument twice or one it does not know: {name}")
+                raise TypeError(f"Response got an unknown or repeated argument: {name}")
             setattr(self, name, value)
         if not isinstance(self.status, int):
             raise TypeError(f"the status of a Response is a number, not {self.status!r}")
@@ -59,13 +59,13 @@ class Response:
 
 
 def encode_head(status: int, headers: Headers) -> bytes:
-    """The context of an answer, in JSON."""
+    """The context of a response, in JSON."""
     values = {name: [each] if isinstance(each, str) else list(each) for name, each in headers.items()}
     return _encode({"status": status, "headers": values})
 
 
 def for_text(headers: Headers) -> Headers:
-    """The headers of an answer whose body is text: with a ``Content-Type``, where there is none."""
+    """The headers of a response with a text body: adds a ``Content-Type`` if it is missing."""
     if any(name.lower() == "content-type" for name in headers):
         return headers
     return {**headers, "Content-Type": "text/plain; charset=utf-8"}

@@ -1,7 +1,7 @@
-"""A worker's exchange with the server: one request in, one answer out, one at a time.
+"""A worker's exchange with the server: receive one request, send its response, one at a time.
 
-Knows the handshake, the stop order and streams (spec of goridge workers, handshake and exchange); not what a request
-means: that is ``http.py``, or the application's own loop.
+Implements the handshake, the stop order and streams (spec of goridge workers, handshake and exchange). It does not
+interpret requests: ``http.py`` or the application's own loop does.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pyroadrunner.sdk.relay import Relay, open_relay
 _CODECS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
 _CONTROL = int(Flag.CONTROL)
 _SIGNALS = int(Stream.STOP | Stream.PONG)
-_PING_EVERY = 5  # over pipes every fifth chunk is followed by one that asks for a PONG: the 6th, 11th, ...
+_PING_EVERY = 5  # over pipes, the chunk after every fifth one requests a PONG: the 6th, 11th, ...
 
 
 class NoRequest(RuntimeError):
-    """The application answered although no request waits for an answer: it answered twice."""
+    """The application sent a response although no request waits for one: it responded twice."""
 
 
 class _Order(msgspec.Struct):
@@ -35,12 +35,12 @@ _decode_order = msgspec.json.Decoder(_Order).decode
 
 
 class Payload:
-    """One request as it came.
+    """One undecoded request.
 
     Attributes:
         context: encoded head.
         body: raw bytes.
-        codec: codec bits of the frame's flags, plain int; the answer carries the same.
+        codec: codec bits of the frame's flags, plain int; the response has the same.
     """
 
     __slots__ = ("body", "codec", "context")
@@ -57,13 +57,13 @@ class Payload:
 class Worker:
     """The worker's side of the relay. Not safe to share between threads.
 
-    Each payload is answered by exactly one of :meth:`respond`, :meth:`error`, :meth:`stop`, or by any number of
-    :meth:`stream` closed by :meth:`respond` or :meth:`end_stream`.
+    Each payload needs exactly one call of :meth:`respond`, :meth:`error` or :meth:`stop`, or any number of calls of
+    :meth:`stream` followed by :meth:`respond` or :meth:`end_stream`.
     """
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._early: deque[Frame] = deque()  # came while a stream was running and is no word about it
+        self._early: deque[Frame] = deque()  # frames that arrived during a stream and do not concern it
         self._codec = 0
         self._chunks = 0
         self._awaits_pong = False
@@ -79,18 +79,18 @@ class Worker:
         """The worker of the server that started this process: its relay is in ``RR_RELAY``.
 
         Raises:
-            RelayError: nobody listens there.
+            RelayError: the connect failed.
         """
         return cls(open_relay(os.environ.get("RR_RELAY", "")))
 
     def receive(self) -> Payload | None:
-        """Wait for the next request; ``None`` when the server says stop or has gone: leave the loop and exit.
+        """Wait for the next request; ``None`` when the server stops the worker or has exited: leave the loop and exit.
 
-        Answers the server's handshake on the way.
+        Also answers the server's handshake.
 
         Raises:
-            RemoteFrameError: the server sent something that is no request.
-            RelayClosed: the server went in the middle of a frame.
+            RemoteFrameError: the server sent an invalid request.
+            RelayClosed: the server exited within a frame.
         """
         while True:
             frame = self._early.popleft() if self._early else self._relay.receive()
@@ -99,30 +99,30 @@ class Worker:
             if frame.flags & _CONTROL:
                 if not self._control(frame.payload):
                     return None
-            elif not frame.stream & _SIGNALS:  # those came too late for their stream
+            elif not frame.stream & _SIGNALS:  # signals that arrive after their stream are ignored
                 return self._accept(frame)
 
     def respond(self, body: bytes, context: bytes = b"") -> None:
-        """Answer, or send the last frame of a stream.
+        """Send the response, or the last frame of a stream.
 
         Raises:
-            NoRequest: this request was answered before.
-            RelayClosed: the server has gone.
+            NoRequest: the request already has a response.
+            RelayClosed: the server has exited.
         """
         if self._claim():
             self._awaits_answer = False
             self._relay.send(encode_payload(context, body, self._codec))
 
     def stream(self, body: bytes, context: bytes = b"") -> bool:
-        """Send one frame of an answer of many.
+        """Send one frame of a streamed response.
 
         Returns:
-            False once the server wants no more of it (its client has gone): the stream is closed already, stop
+            False if the server has ended the stream (the client disconnected). The stream is then closed; stop
             producing.
 
         Raises:
-            NoRequest: this request was answered before.
-            RelayClosed: the server has gone.
+            NoRequest: the request already has a response.
+            RelayClosed: the server has exited.
         """
         if self._chunks:
             self._listen()
@@ -137,17 +137,17 @@ class Worker:
         return True
 
     def end_stream(self) -> None:
-        """Close a stream. Without a chunk before it this is an empty answer. Raises as :meth:`respond`."""
+        """Close a stream. Without a chunk before it, this is an empty response. Raises as :meth:`respond`."""
         self.respond(b"")
 
     def error(self, text: str) -> None:
-        """Answer that the request failed; the worker lives on.
+        """Report that the request failed; the worker keeps running.
 
-        In the middle of a stream the server cuts the client's connection and replaces the worker. When nothing waits
-        for an answer, the text goes to stderr.
+        Within a stream, the server closes the client's connection and replaces the worker. If no request waits for a
+        response, the text goes to stderr.
 
         Raises:
-            RelayClosed: the server has gone.
+            RelayClosed: the server has exited.
         """
         if not self._awaits_answer:
             print(text, file=sys.stderr, flush=True)
@@ -156,7 +156,7 @@ class Worker:
         self._relay.send(encode(Flag.ERROR, text.encode("utf-8", "replace")))
 
     def stop(self) -> None:
-        """Hand the request back unanswered and ask to be replaced: another worker gets it.
+        """Return the request without a response and ask to be replaced: another worker gets the request.
 
         Raises as :meth:`respond`.
         """
@@ -173,7 +173,7 @@ class Worker:
         return Payload(frame.payload[:size], frame.payload[size:], self._codec)
 
     def _control(self, payload: bytes) -> bool:
-        """Obey a control frame; False when it says stop."""
+        """Handle a control frame; False if it is a stop order."""
         try:
             order = _decode_order(payload)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -186,18 +186,18 @@ class Worker:
         return True
 
     def _claim(self) -> bool:
-        """Whether a frame may be sent; False when the server wants no answer any more."""
+        """Whether a frame may be sent; False if the server no longer expects a response."""
         if self._awaits_answer:
             return True
         if self._abandoned:
             return False
-        raise NoRequest("no request is waiting for an answer")
+        raise NoRequest("no request waits for a response")
 
     def _listen(self) -> None:
-        """Read what the server says about a running stream; on STOP close it with an empty frame.
+        """Read the server's frames about a running stream; on STOP close it with an empty frame.
 
-        RoadRunner's own client looks at its pipe only while a PONG is due; looking before every chunk costs one poll
-        and notices a client that has gone within one chunk.
+        RoadRunner's own client reads its pipe only while a PONG is due. Checking before every chunk costs one poll and
+        detects a disconnected client within one chunk.
         """
         while self._awaits_answer and self._relay.readable():
             frame = self._relay.receive()

@@ -1,6 +1,6 @@
 <?php
 
-// A worker that does what the body of its request says: "COMMAND" or "COMMAND ARGUMENT".
+// A worker that executes the body of its request: "COMMAND" or "COMMAND ARGUMENT".
 
 declare(strict_types=1);
 
@@ -28,7 +28,7 @@ while (($payload = $worker->waitPayload()) !== null) {
         case 'size': $worker->respond((string) strlen($argument)); break;
         case 'big': $worker->respond(str_repeat('x', (int) $argument)); break;
         case 'sleep': usleep((int) ((float) $argument * 1e6)); $worker->respond('slept'); break;
-        case 'wait-for': // a file to appear: the test decides when the request ends
+        case 'wait-for': // waits for a file, so the test decides when the request ends
             while (!file_exists($argument)) {
                 usleep(1000);
                 clearstatcache();
@@ -40,10 +40,10 @@ while (($payload = $worker->waitPayload()) !== null) {
         case 'hand-back': file_exists($argument) ? $worker->respond('taken') : (touch($argument) && $worker->stop()); break;
         case 'always-hand-back': $worker->stop(); break;
         case 'exit': fwrite(STDERR, "last words\n"); exit((int) $argument);
-        case 'leave-heir': // a process in a session of its own keeps our stdout open
+        case 'leave-heir': // a process in its own session keeps the worker's stdout open
             $heir = proc_open(['setsid', 'sleep', $argument], [1 => STDOUT], $pipes);
             $pid = proc_get_status($heir)['pid'];
-            while (posix_getsid($pid) !== $pid) { // until then it is in our group, and dies with us
+            while (posix_getsid($pid) !== $pid) { // until then it is in the worker's process group and is killed with it
                 usleep(1000);
             }
             posix_kill(posix_getpid(), 9);
@@ -62,11 +62,11 @@ while (($payload = $worker->waitPayload()) !== null) {
             }
             $worker->endStream();
             break;
-        case 'endless': // a stream without an end, until the server says stop
+        case 'endless': // an endless stream, until the server stops it
             while ($worker->stream(str_repeat('x', 1000))) {
             }
             break;
-        case 'deaf-stream': // the same, and it never listens
+        case 'deaf-stream': // an endless stream that ignores the server's STOP
             while (true) {
                 $raw(Frame::encodePayload('', str_repeat('x', 1000), 0, Frame::STREAM));
                 usleep(1000);

@@ -1,6 +1,6 @@
 <?php
 
-// An HTTP worker that misbehaves as the path of its request says, or at its start as BAD_START says.
+// An HTTP worker that misbehaves according to the path of its request, or at its start according to BAD_START.
 
 declare(strict_types=1);
 
@@ -28,7 +28,7 @@ $head = '{"status":200,"headers":{}}';
 $answer = static fn (string $body) => $worker->respond($body, $head);
 $relay = (string) getenv('RR_RELAY');
 if ($relay !== 'pipes') {
-    // Over a socket the raw bytes go where the frames go: the library's own connection.
+    // Over a socket, write the raw bytes to the library's own connection, which carries the frames.
     $property = new ReflectionProperty(Worker::class, 'relay');
     $stream = $property->getValue($worker);
     $raw = static fn (string $bytes) => $stream->send($bytes);

@@ -1,6 +1,6 @@
 <?php
 
-// Answers with what it was told about the request.
+// Responds with the request that it received.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// An HTTP worker whose paths fail in all the ways in which PHP fails.
+// An HTTP worker whose paths fail in all the ways PHP can fail.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// An HTTP worker whose paths do what the tests of the http plugin need.
+// An HTTP worker with paths for the tests of the http plugin.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Response;
 use PyRoadRunner\Http\Server;
 
-/** Pieces of 64 KB until the size is reached. */
+/** Pieces of 64 KB up to the size. */
 function zeros(int $size): Generator
 {
     $piece = str_repeat("\0", 65536);
@@ -19,7 +19,7 @@ function zeros(int $size): Generator
     }
 }
 
-/** One piece, then nothing but a dead process. */
+/** One piece, then the process exits. */
 function breaking(): Generator
 {
     yield 'before';
@@ -42,7 +42,7 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
 
         return (string) getmypid();
     })(),
-    '/wait' => (static function () use ($request): string { // for a file to appear: the test decides when it ends
+    '/wait' => (static function () use ($request): string { // waits for a file, so the test decides when it ends
         while (!file_exists($request->query['for'])) {
             usleep(1000);
             clearstatcache();
@@ -59,7 +59,7 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
     ]),
     '/events' => new Response(
         headers: ['Content-Type' => 'text/event-stream', 'X-Accel-Buffering' => 'no'],
-        body: (static function () use ($request): Generator { // the second when the test says so
+        body: (static function () use ($request): Generator { // the second piece when the test creates a file
             yield "data: first\n\n";
             while (!file_exists($request->query['for'])) {
                 usleep(1000);

@@ -1,6 +1,6 @@
 <?php
 
-// What the tests of the middleware ask of a worker: it answers with what it was told, or with headers they need.
+// A worker for the tests of the middleware: responds with the request that it received, or with headers for a test.
 
 declare(strict_types=1);
 

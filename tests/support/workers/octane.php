@@ -1,7 +1,7 @@
 <?php
 
-// Stands for Octane's vendor/bin/roadrunner-worker: the same order of things and the same exit codes, around a real
-// Laravel application (Debian's php-laravel-framework).
+// Replaces Octane's vendor/bin/roadrunner-worker: the same order of steps and the same exit codes, around a real Laravel
+// application (Debian's php-laravel-framework).
 
 declare(strict_types=1);
 
@@ -21,7 +21,7 @@ use Illuminate\Http\Request as LaravelRequest;
 use PyRoadRunner\Http\HttpFoundation;
 use PyRoadRunner\Http\HttpWorker;
 
-/** How Octane's worker tells its command something: one line of JSON on stderr. */
+/** Sends a message from Octane's worker to its command: one line of JSON on stderr. */
 function tell(array $message): void
 {
     fwrite(STDERR, json_encode($message, JSON_UNESCAPED_SLASHES) . "\n");

@@ -1,6 +1,6 @@
 <?php
 
-// Pages to be compressed: large and small ones, streams that wait for a file before they go on.
+// Pages for the tests of compression: large and small ones, streams that wait for a file before they continue.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Response;
 use PyRoadRunner\Http\Server;
 
-/** Two events; between them somebody must make the file. */
+/** Two events; between them the test must create the file. */
 function events(string $gate): Generator
 {
     yield "data: first\n\n";
@@ -21,7 +21,7 @@ function events(string $gate): Generator
     yield "data: second\n\n";
 }
 
-/** Events until the client has gone. */
+/** Events until the client disconnects. */
 function endless(): Generator
 {
     for ($i = 0; ; $i++) {

@@ -1,6 +1,6 @@
 <?php
 
-// An HTTP worker whose paths print what belongs elsewhere.
+// An HTTP worker whose paths print to stdout.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ require __DIR__ . '/../../../php/autoload.php';
 use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Server;
 
-$printed = $argv[1] ?? ''; // 'raw': as workers do that have nothing between `echo` and stdout
+$printed = $argv[1] ?? ''; // 'raw': like workers whose `echo` goes directly to stdout
 Server::run(static function (Request $request) use ($printed): string {
     while ($printed === 'raw' && ob_get_level() > 0) {
         ob_end_flush();

@@ -1,4 +1,4 @@
-"""Heads of requests: what is asked, and what is refused with which answer."""
+"""Request heads: how they are parsed, and which response refuses invalid ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def refusal(first: str, *fields: str) -> int:
     return refused.value.response.status
 
 
-def test_a_request_is_its_path_and_the_values_of_each_parameter() -> None:
+def test_a_request_has_its_path_and_the_values_of_each_parameter() -> None:
     assert read("GET /health?plugin=http&plugin=jobs&empty= HTTP/1.1", "Host: x") == AdminRequest(
         path="/health", query={"plugin": ["http", "jobs"], "empty": [""]}, head=False, keep_alive=True
     )
 
 
-def test_head_asks_for_the_head_alone() -> None:
+def test_head_requests_only_the_head() -> None:
     assert read("HEAD / HTTP/1.1").head
 
 
@@ -56,12 +56,12 @@ def test_the_path_is_decoded_and_nothing_else(target: str, path: str) -> None:
         ("1.0", ["Connection: Keep-Alive"], True),
     ],
 )
-def test_the_client_says_whether_the_connection_goes_on(version: str, fields: list[str], keep: bool) -> None:
+def test_the_client_decides_whether_the_connection_stays_open(version: str, fields: list[str], keep: bool) -> None:
     assert read(f"GET / HTTP/{version}", *fields).keep_alive is keep
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
-def test_only_get_and_head_are_answered(method: str) -> None:
+def test_only_get_and_head_are_allowed(method: str) -> None:
     assert refusal(f"{method} / HTTP/1.1") == 405
     with pytest.raises(RequestRefused) as refused:
         read(f"{method} / HTTP/1.1")
@@ -73,7 +73,7 @@ def test_a_body_is_refused(field: str) -> None:
     assert refusal("GET / HTTP/1.1", field) == 413
 
 
-def test_a_body_of_no_bytes_is_none() -> None:
+def test_a_content_length_of_zero_is_no_body() -> None:
     assert read("GET / HTTP/1.1", "Content-Length: 0").keep_alive
 
 
@@ -96,19 +96,19 @@ def test_a_body_of_no_bytes_is_none() -> None:
         (f"GET /?{'a&' * 300}a HTTP/1.1", []),
     ],
 )
-def test_what_is_no_request_is_a_bad_one(first: str, fields: list[str]) -> None:
+def test_a_malformed_request_is_a_bad_request(first: str, fields: list[str]) -> None:
     assert refusal(first, *fields) == 400
 
 
-def test_other_versions_are_refused_as_such() -> None:
+def test_other_versions_of_http_are_refused() -> None:
     assert refusal("PRI * HTTP/2.0") == 505
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     try:
         request = read_request(data + b"\r\n\r\n")
     except RequestRefused as refused:
-        assert refused.response.status in (400, 405, 413, 505)  # noqa: PT017 - most bytes are one or the other
+        assert refused.response.status in (400, 405, 413, 505)  # noqa: PT017 - most bytes are refused
     else:
         assert request.path.startswith("/")

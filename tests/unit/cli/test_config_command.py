@@ -110,7 +110,7 @@ def test_a_config_with_faults_is_shown_as_far_as_it_goes(options: Options, capsy
 
 def test_an_unreadable_config_can_not_be_shown(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.show(options("[1]"), as_json=False, reveal=False) == 1
-    assert capsys.readouterr() == ("", '.rr.yaml: holds no sections; expected a map, such as `version: "3"`\n')
+    assert capsys.readouterr() == ("", '.rr.yaml: has no sections; expected a map, such as `version: "3"`\n')
 
 
 def test_the_schema_is_json(options: Options, capsys: pytest.CaptureFixture[str]) -> None:

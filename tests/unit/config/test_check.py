@@ -1,4 +1,4 @@
-"""The whole config is looked at, and nothing in it makes the look fail."""
+"""The whole config is checked, and no content makes the check raise."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_present_sections_become_their_models_and_absent_ones_do_not() -> None:
     checked.refuse_faults()
 
 
-def test_faults_of_all_sections_are_listed_and_refused_together() -> None:
+def test_errors_of_all_sections_are_reported_together() -> None:
     checked = check(raw({"rpc": 5, "server": {}, "http": {"raw_body": "x"}}), MODELS)
     assert [fault.path for fault in checked.faults] == ["rpc", "server.command", "http.raw_body"]
     assert checked.sections == {}
@@ -46,7 +46,7 @@ def test_faults_of_all_sections_are_listed_and_refused_together() -> None:
     assert len(str(refused.value).splitlines()) == 3
 
 
-def test_unknown_keys_that_may_explain_the_faults_are_refused_with_them() -> None:
+def test_unknown_keys_that_may_explain_the_errors_are_reported_with_them() -> None:
     checked = check(raw({"server": {"comand": "php worker.php"}, "http": {"access_logs": "maybe"}}), MODELS)
     with pytest.raises(ConfigError) as refused:
         checked.refuse_faults()
@@ -61,7 +61,7 @@ def test_unknown_keys_that_may_explain_the_faults_are_refused_with_them() -> Non
     [
         ("htp", "unknown", "unknown section; did you mean `http`?"),
         ("zzzzzz", "unknown", "unknown section"),
-        ("jobs", "unbuilt", "known, but not part of this version (queues and their consumers); it is left off"),
+        ("jobs", "unbuilt", "known, but not part of this version (queues and their consumers); ignored"),
         ("reload", "unbuilt", "removed in RoadRunner"),
     ],
 )
@@ -73,11 +73,11 @@ def test_a_section_without_a_model_is_a_warning(section: str, kind: str, text: s
     assert checked.faults == []
 
 
-def test_sections_for_anchors_are_nobodys_business() -> None:
+def test_sections_for_anchors_are_ignored() -> None:
     assert check(raw({"x-pool": {"num_workers": 1}}), MODELS).warnings == []
 
 
-def test_a_section_that_is_built_is_not_called_unbuilt() -> None:
+def test_a_section_with_a_model_is_not_reported_as_unbuilt() -> None:
     class Kv(msgspec.Struct):
         pass
 
@@ -86,7 +86,7 @@ def test_a_section_that_is_built_is_not_called_unbuilt() -> None:
 
 def test_workers_without_a_server_are_a_warning() -> None:
     (warning,) = check(raw({"http": {"address": ":80"}}), MODELS).warnings
-    assert str(warning) == "test: http: is left off: its workers need the section `server`; add `server.command`"
+    assert str(warning) == "test: http: not started: its workers need the section `server`; add `server.command`"
 
 
 def test_notices_of_the_loader_are_warnings() -> None:
@@ -95,7 +95,7 @@ def test_notices_of_the_loader_are_warnings() -> None:
     assert check(RawConfig({}, {}, root=origin, notices=(notice,)), MODELS).warnings == [notice]
 
 
-def test_the_flags_of_octane_are_understood() -> None:
+def test_the_flags_of_octane_are_accepted() -> None:
     data = {
         "http": {
             "address": "127.0.0.1:8000",
@@ -130,7 +130,7 @@ _TREES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=4) | st.d
 
 
 @given(st.dictionaries(_KEYS, _TREES, max_size=5))
-def test_no_data_makes_the_check_fail(data: dict[str, Any]) -> None:
+def test_the_check_never_raises_for_any_data(data: dict[str, Any]) -> None:
     checked = check(raw(data), MODELS)
     present = {name for name in MODELS if data.get(name) is not None}
     faulty = {fault.path.split(".")[0].split("[")[0] for fault in checked.faults}

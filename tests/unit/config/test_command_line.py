@@ -1,4 +1,4 @@
-"""Commands are split as a shell splits them, and Octane's comma list is understood."""
+"""Commands are split as in a shell, and Octane's comma list is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dotenv files."""
+"""Parsing of dotenv files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pyroadrunner.config.yaml_text import TextFault
         ("A=it's", {"A": "it's"}),
     ],
 )
-def test_variables_are_read(text: str, found: dict[str, str]) -> None:
+def test_variables_are_parsed(text: str, found: dict[str, str]) -> None:
     entries = parse_dotenv(text, {"HOME_DIR": "/home"})
     assert {entry.name: entry.value for entry in entries} == found
 
@@ -42,7 +42,7 @@ def test_without_an_environment_nothing_is_expanded() -> None:
 
 
 @pytest.mark.parametrize(("text", "line"), [("A=1\n\nnonsense\n", 3), ("A='open", 1), ('# c\nA="open\nB=1', 2)])
-def test_a_broken_line_is_named(text: str, line: int) -> None:
+def test_a_malformed_line_is_named(text: str, line: int) -> None:
     with pytest.raises(TextFault) as refused:
         parse_dotenv(text, {})
     assert refused.value.line == line

@@ -1,4 +1,4 @@
-"""Durations are those of Go, both ways."""
+"""Durations in Go's notation, parsed and formatted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("text", "seconds"), READ)
-def test_a_duration_is_read_as_go_reads_it(text: str, seconds: float) -> None:
+def test_a_duration_is_parsed_as_in_go(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
@@ -51,10 +51,10 @@ def test_a_duration_is_read_as_go_reads_it(text: str, seconds: float) -> None:
         ("1h2", "is not a duration"),
         ("9999999h", "longer than 292 years"),
         ("9" * 5000 + "s", "longer than 292 years"),
-        ("\u0661s", "is not a duration"),  # an Arabic digit one: int() would take it
+        ("\u0661s", "is not a duration"),  # an Arabic digit one, which int() would accept
     ],
 )
-def test_what_is_no_duration_is_refused_with_a_reason(text: str, why: str) -> None:
+def test_an_invalid_duration_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
         parse_duration(text)
 
@@ -74,11 +74,11 @@ def test_what_is_no_duration_is_refused_with_a_reason(text: str, why: str) -> No
         (-120, "-2m"),
     ],
 )
-def test_a_duration_is_written_in_its_usual_notation(seconds: float, text: str) -> None:
+def test_a_duration_is_formatted_in_the_usual_notation(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
 @given(st.integers(min_value=-(2**50), max_value=2**50))
-def test_what_is_written_is_read_back(nanoseconds: int) -> None:
+def test_decoding_reverses_encoding(nanoseconds: int) -> None:
     seconds = nanoseconds / 1e9
     assert parse_duration(format_duration(seconds)) == seconds

@@ -1,4 +1,4 @@
-"""The effective config shows every value and where it comes from."""
+"""The effective config shows every value and its source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def view(data: dict[str, Any], *flags: str, reveal: bool = False) -> dict[str, t
     return {dotted(leaf.path): (leaf.value, leaf.source) for leaf in leaves}
 
 
-def test_values_of_the_file_and_defaults_stand_side_by_side() -> None:
+def test_values_of_the_file_and_defaults_are_listed_together() -> None:
     shown = view({"http": {"address": ":80", "pool": {"supervisor": {"ttl": "90s"}}}, "version": "3"})
     assert shown["http.address"] == (":80", ".rr.yaml")
     assert shown["http.pool.supervisor.ttl"] == ("1m30s", ".rr.yaml")
@@ -40,18 +40,18 @@ def test_values_of_the_file_and_defaults_stand_side_by_side() -> None:
     assert shown["version"] == ("3", ".rr.yaml")
 
 
-def test_a_flag_and_a_variable_are_named() -> None:
+def test_a_flag_and_a_variable_are_named_as_the_source() -> None:
     shown = view({"http": {"address": "${NAME}:1"}}, "http.pool.num_workers=4")
     assert shown["http.address"] == ("value:1", ".rr.yaml from ${NAME}:1")
     assert shown["http.pool.num_workers"] == (4, "-o http.pool.num_workers")
 
 
-def test_sections_that_run_without_being_written_are_shown() -> None:
+def test_sections_that_are_always_on_are_shown() -> None:
     assert view({})["endure.grace_period"] == ("30s", "default")
     assert view({"endure": {"grace_period": "1s"}})["endure.grace_period"] == ("1s", ".rr.yaml")
 
 
-def test_a_section_with_faults_or_without_model_is_shown_as_written() -> None:
+def test_a_section_with_errors_or_without_a_model_is_shown_as_written() -> None:
     shown = view({"http": {"raw_body": "maybe"}, "kv": {"mem": {"driver": "memory", "list": [1], "none": {}}}})
     assert shown["http.raw_body"] == ("maybe", ".rr.yaml")
     assert "http.address" not in shown

@@ -1,4 +1,4 @@
-"""A fault reads as place, key, what is wrong, what would be right, what to do."""
+"""An error has origin, key, message, expected value and hint."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_a_fault_is_one_line(fault: Fault, text: str) -> None:
     assert str(fault) == text
 
 
-def test_an_error_lists_every_fault() -> None:
+def test_the_exception_lists_every_error() -> None:
     faults = [Fault(message="one"), Fault(message="two")]
     with pytest.raises(ConfigError, match=r"^one\ntwo$") as caught:
         fail(iter(faults))
     assert caught.value.faults == faults
 
 
-def test_without_faults_nothing_fails() -> None:
+def test_without_errors_nothing_is_raised() -> None:
     fail([])

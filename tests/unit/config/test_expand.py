@@ -1,4 +1,4 @@
-"""Every row of RoadRunner's table of expansions; the rows marked as its defects are mended."""
+"""Every row of RoadRunner's table of expansions; the rows marked as its defects are fixed."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def test_references_are_replaced(text: str, expanded: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["pa$$word", "$5", "${A:=x}", "${A-x}", "${}", "${A"])
-def test_a_reference_that_can_only_give_nothing_is_told(text: str) -> None:
+def test_a_reference_that_is_always_empty_is_detected(text: str) -> None:
     assert loses_text(text)
 
 
 @pytest.mark.parametrize("text", ["", "plain", "$A", "${A}", "${A:-}", "${A:-x:-y}", "100$", "a$/b"])
-def test_a_reference_that_can_give_something_is_not(text: str) -> None:
+def test_a_reference_that_may_have_a_value_is_not_detected(text: str) -> None:
     assert not loses_text(text)
 
 
-def test_strings_in_maps_and_lists_expand_and_all_other_elements_stay() -> None:
+def test_strings_in_maps_and_lists_are_expanded_and_other_elements_are_kept() -> None:
     layer = normalise({"a": {"b": "$A"}, "l": ["${A}", 1, "x", {"k": "$A"}, ["$A"]], "$A": 1}, {}, FILE)
     expand_layer(layer, ENV)
     assert layer.data == {"a": {"b": "val"}, "l": ["val", 1, "x", {"k": "$A"}, ["$A"]], "$a": 1}
 
 
-def test_the_origin_remembers_what_was_written() -> None:
+def test_the_origin_keeps_the_original_text() -> None:
     layer = normalise({"a": {"b": "$A"}, "c": "x"}, {("a", "b"): 7}, FILE)
     expand_layer(layer, ENV)
     assert layer.origins["a", "b"] == Origin(kind="file", source=".rr.yaml", line=7, template="$A")

@@ -26,16 +26,16 @@ DATA = {"version": "3", "http": {"address": "x", "pool": {"num_workers": 4}}}
         *[(extension, " \n", None) for extension in ("yaml", "json", "toml", "env")],
     ],
 )
-def test_a_document_is_read(extension: str, text: str, data: Any) -> None:
+def test_a_document_is_parsed(extension: str, text: str, data: Any) -> None:
     assert parse(text, extension)[0] == data
 
 
-def test_json_has_lines_too() -> None:
+def test_json_has_line_numbers() -> None:
     _, lines = parse('{\n  "version": "3",\n\t"http": {\n    "address": "x"}}', "json")
     assert lines == {("version",): 2, ("http",): 3, ("http", "address"): 4}
 
 
-def test_dotenv_has_lines_too() -> None:
+def test_dotenv_has_line_numbers() -> None:
     assert parse("# c\nA=1\n", "env")[1] == {("A",): 2}
 
 
@@ -52,13 +52,13 @@ def test_dotenv_has_lines_too() -> None:
         ("yaml", "- " * 100_000, 1),
     ],
 )
-def test_a_broken_document_is_refused(extension: str, text: str, line: int | None) -> None:
+def test_a_malformed_document_is_refused(extension: str, text: str, line: int | None) -> None:
     with pytest.raises(TextFault) as refused:
         parse(text, extension)
     assert refused.value.line == line
 
 
 @pytest.mark.parametrize("extension", ["", "ini", "hcl"])
-def test_an_unknown_extension_is_refused_with_those_that_are_known(extension: str) -> None:
+def test_an_unknown_extension_is_refused_with_the_known_ones(extension: str) -> None:
     with pytest.raises(TextFault, match=f'Unsupported Config Type "{extension}".*yaml, yml, json, toml, env, dotenv'):
         parse("a: 1", extension)

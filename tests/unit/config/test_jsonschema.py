@@ -46,7 +46,7 @@ SECTION = json_schema({"model": Model})["properties"]["model"]
 KEYS = SECTION["properties"]
 
 
-def test_a_section_is_closed_and_names_what_it_needs() -> None:
+def test_a_section_is_closed_and_names_its_required_keys() -> None:
     assert SECTION["additionalProperties"] is False
     assert SECTION["required"] == ["command"]
     assert SECTION["type"] == ["object", "null"]
@@ -70,17 +70,17 @@ def test_a_section_is_closed_and_names_what_it_needs() -> None:
         ),
     ],
 )
-def test_a_key_says_what_it_accepts(key: str, schema: dict[str, Any]) -> None:
+def test_a_key_describes_its_accepted_values(key: str, schema: dict[str, Any]) -> None:
     assert KEYS[key] == schema
 
 
-def test_structs_inside_are_described_from_the_docstrings_below_their_fields() -> None:
+def test_nested_structs_are_described_by_the_docstrings_below_their_fields() -> None:
     ttl = {"$ref": "#/$defs/duration", "description": "Longest life of `it`.", "default": "1m30s"}
     assert KEYS["inner"]["properties"]["ttl"] == ttl
     assert KEYS["pools"]["additionalProperties"]["properties"]["ttl"] == ttl
 
 
-def test_sections_that_are_not_built_are_open() -> None:
+def test_sections_without_a_model_are_open() -> None:
     jobs = json_schema({})["properties"]["jobs"]
     assert "additionalProperties" not in jobs
     assert "not part of this version" in jobs["description"]

@@ -1,4 +1,4 @@
-"""Keys are lower-cased at every depth, and dots make maps."""
+"""Keys are converted to lower case at every level, and dotted keys become maps."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_keys_are_normalised(document: dict[str, Any], data: dict[str, Any]) -> 
         {"http": "x", "http.address": "y"},
     ],
 )
-def test_keys_that_meet_are_a_fault(document: dict[str, Any]) -> None:
+def test_keys_that_become_equal_are_an_error(document: dict[str, Any]) -> None:
     (fault,) = normalise(document, {}, FILE).faults
     assert "is set twice" in fault.message
 
 
-def test_a_fault_names_both_lines() -> None:
+def test_the_error_names_both_lines() -> None:
     document = {"Http": 1, "http": 2}
     (fault,) = normalise(document, {("Http",): 3, ("http",): 9}, FILE).faults
     assert str(fault).startswith(".rr.yaml:9: http: is set twice, first at .rr.yaml:3;")
 
 
-def test_lines_follow_the_keys() -> None:
+def test_origins_have_the_lines_of_the_keys() -> None:
     lines = {("Http.Pool",): 2, ("Http.Pool", "Debug"): 3, ("L",): 5, ("L", 0): 6, ("L", 0, "X"): 7}
     origins = normalise({"Http.Pool": {"Debug": True}, "L": [{"X": 1}]}, lines, FILE).origins
     assert origins["http", "pool", "debug"].line == 3
@@ -61,11 +61,11 @@ def test_lines_follow_the_keys() -> None:
     assert origins["http",].line == 2
 
 
-def test_forgetting_a_path_forgets_all_inside_it() -> None:
+def test_forgetting_a_path_forgets_all_paths_inside_it() -> None:
     layer = normalise({"a": {"b": 1}, "c": 2}, {}, FILE)
     layer.forget(("a",))
     assert list(layer.origins) == [("c",)]
 
 
-def test_a_path_is_written_as_users_write_it() -> None:
+def test_a_path_is_formatted_as_in_the_config() -> None:
     assert dotted(("http", "middleware", 0, "name")) == "http.middleware[0].name"

@@ -22,13 +22,13 @@ def test_a_section_has_the_model_its_entry_point_names() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("pyroadrunner.config.models:GROUP", "is no msgspec.Struct"),
-        ("pyroadrunner.config.errors:Fault", "is no msgspec.Struct"),
+        ("pyroadrunner.config.models:GROUP", "is not a msgspec.Struct"),
+        ("pyroadrunner.config.errors:Fault", "is not a msgspec.Struct"),
         ("pyroadrunner.config.models:Nope", "can't be loaded"),
         ("pyroadrunner.config.nope:Nope", "can't be loaded"),
     ],
 )
-def test_all_models_that_can_not_be_used_are_refused(value: str, problem: str) -> None:
+def test_all_unusable_models_are_reported(value: str, problem: str) -> None:
     with pytest.raises(ConfigError) as refused:
         section_models([entry(value), entry("pyroadrunner.plugins.rpc.config:RpcConfig"), entry(value)])
     lines = str(refused.value).splitlines()

@@ -43,7 +43,7 @@ def test_a_flag_is_a_key_and_a_value(flag: str, key: str, value: str) -> None:
         ("x=  ", "value should not be empty"),
     ],
 )
-def test_half_a_flag_is_refused_in_the_words_of_roadrunner(flag: str, text: str) -> None:
+def test_an_incomplete_flag_is_refused_with_roadrunners_text(flag: str, text: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parse_override(flag)
     assert text in str(refused.value)
@@ -61,7 +61,7 @@ def test_half_a_flag_is_refused_in_the_words_of_roadrunner(flag: str, text: str)
         ("http.v=${HOST:-h}:$PORT", {"http": {"a": 1, "l": [1], "v": "h:80"}}),
     ],
 )
-def test_a_flag_sets_a_string_and_makes_the_maps_on_the_way(flag: str, data: dict[str, Any]) -> None:
+def test_a_flag_sets_a_string_and_creates_the_maps_on_its_path(flag: str, data: dict[str, Any]) -> None:
     layer = normalise({"http": {"a": 1, "l": [1]}}, {}, FILE)
     apply_override(flag, layer, {"PORT": "80"})
     assert layer.data == data
@@ -80,7 +80,7 @@ def test_the_origin_is_the_flag_and_nothing_of_the_replaced_value_remains() -> N
     assert ("http", "l", 0) not in layer.origins
 
 
-def test_maps_made_on_the_way_have_the_flag_as_origin() -> None:
+def test_maps_created_on_the_path_have_the_flag_as_origin() -> None:
     layer = Layer()
     apply_override("rpc.listen=tcp://127.0.0.1:1", layer, {})
     assert str(layer.origins["rpc",]) == "-o rpc.listen"

@@ -1,4 +1,4 @@
-"""A model of which keys may be left out, put over a whole one."""
+"""A model with optional keys, applied to a whole one."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ class Part(Partial, kw_only=True, frozen=True):
     inner: InnerPart | None = None
 
 
-def test_what_is_not_set_is_as_in_the_whole() -> None:
+def test_unset_keys_are_taken_from_the_whole_model() -> None:
     base = Whole(count=2, debug=True, inner=Inner(ttl=1.0, size=9))
     assert Part().over(base) == base
     assert Part(count=0, debug=False).over(base) == Whole(count=0, debug=False, inner=base.inner)
     assert Part(inner=InnerPart(ttl=5.0)).over(base).inner == Inner(ttl=5.0, size=9)
 
 
-def test_a_struct_that_the_whole_does_not_have_gets_its_defaults() -> None:
+def test_a_struct_that_is_absent_in_the_whole_model_gets_its_defaults() -> None:
     assert Part(inner=InnerPart(ttl=5.0)).over(Whole()).inner == Inner(ttl=5.0, size=7)
 
 
-def test_faults_are_those_of_the_whole() -> None:
+def test_errors_are_those_of_the_whole_model() -> None:
     assert list(Part(count=13).faults()) == [("count", "is unlucky")]
     assert list(Part(debug=True).faults()) == []
     assert list(InnerPart(ttl=1.0).faults()) == []
 
 
-def test_the_schema_describes_the_keys_as_in_the_whole_and_gives_no_default() -> None:
+def test_the_schema_has_the_descriptions_of_the_whole_model_and_no_defaults() -> None:
     schema = json_schema({"part": Part})["properties"]["part"]["properties"]["count"]
     assert schema["description"] == "How many."
     assert "default" not in schema

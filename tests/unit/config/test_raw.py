@@ -1,4 +1,4 @@
-"""The raw config knows what is there and where it was written."""
+"""The raw config has its sections and the origins of their values."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def test_a_section_is_present_unless_it_is_null() -> None:
     assert not raw.present("http")
 
 
-def test_the_origin_of_what_is_not_there_is_that_of_the_map_around_it() -> None:
+def test_the_origin_of_an_absent_key_is_that_of_the_map_around_it() -> None:
     raw = RawConfig({}, {("http",): at(3), ("http", "pool"): at(5)}, root=ROOT)
     assert raw.origin(("http", "pool", "debug")) == at(5)
     assert raw.origin(("http", "address")) == at(3)
     assert raw.origin(("rpc",)) == ROOT
 
 
-def test_a_dictionary_is_a_config_of_its_own_label() -> None:
+def test_a_config_from_a_dictionary_has_its_label_as_origin() -> None:
     raw = RawConfig.from_dict({"rpc": {}}, "rr serve worker.php")
     assert str(raw.origin(("rpc", "listen"))) == "rr serve worker.php"
     assert raw.notices == ()
 
 
-def test_what_is_handed_out_can_be_changed_without_harm() -> None:
+def test_as_dict_returns_an_independent_copy() -> None:
     raw = RawConfig.from_dict({"rpc": {"listen": "x"}}, "built-in")
     raw.as_dict()["rpc"]["listen"] = "y"
     assert raw.data == {"rpc": {"listen": "x"}}

@@ -1,4 +1,4 @@
-"""Configs written for RoadRunner are read without a word on a key it has itself."""
+"""Configs written for RoadRunner give no warning about RoadRunner's own keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyroadrunner.config.models import section_models
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.yaml_text import parse_yaml
 
-# Every key of schemas/config/3.0.schema.json (roadrunner-server/roadrunner 2025.1) and of the files it refers to, in
+# Every key of schemas/config/3.0.schema.json (roadrunner-server/roadrunner 2025.1) and of the files it references, in
 # the sections that have a model here.
 EVERY_KEY = """
 rpc: {listen: "tcp://127.0.0.1:6001"}
@@ -146,7 +146,7 @@ kv:
       tls: {key: "", cert: "", root_ca: "", client_auth_type: no_client_cert}
 """
 
-# As published application skeletons have them: keys that RoadRunner 2 had or its pages showed, and 2025.1 ignores.
+# From published application skeletons: keys of RoadRunner 2 or of its documentation that 2025.1 ignores.
 SPIRAL = """
 rpc: {listen: "tcp://127.0.0.1:6001"}
 server: {command: php app.php, relay: pipes, relay_timeout: 20s}
@@ -170,7 +170,7 @@ def test_no_key_of_roadrunner_gives_a_warning(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [60, "60s", None])
-def test_whatever_the_ignored_interval_is_set_to(value: object) -> None:
+def test_any_value_of_the_ignored_interval_is_accepted(value: object) -> None:
     config = {"kv": {"local": {"driver": "memory", "config": {"interval": value}}}}
     checked = check(RawConfig.from_dict(config, "test"), section_models())
     assert [*checked.faults, *checked.warnings] == []

@@ -1,4 +1,4 @@
-"""What is named like a secret is not shown."""
+"""Values with the name of a secret are masked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pyroadrunner.config.secrets import is_secret, masked
 
 
 @pytest.mark.parametrize("key", ["password", "secret", "token", "key", "DB_PASSWORD", "auth-token", "api.key"])
-def test_a_secret_is_known_by_its_name(key: str) -> None:
+def test_a_secret_is_recognised_by_its_name(key: str) -> None:
     assert is_secret(("server", "env", key))
 
 
 @pytest.mark.parametrize("key", ["address", "keyboard", "monkey", "tokenizer", "passenger", ""])
-def test_other_names_are_no_secrets(key: str) -> None:
+def test_other_names_are_not_secrets(key: str) -> None:
     assert not is_secret((key,))
 
 
-def test_secrets_are_masked_at_every_depth_and_only_when_they_are_text() -> None:
+def test_secret_strings_are_masked_at_every_level() -> None:
     value = {"password": "x", "empty": {"secret": ""}, "list": [{"token": "x", "n": 1}], "key": 5, "keys": ["a"]}
     assert masked(value, ()) == {
         "password": "***",

@@ -1,4 +1,4 @@
-"""A section becomes its model, and every fault in it is found in one go."""
+"""A section is converted to its model, and all its errors are found at once."""
 
 from __future__ import annotations
 
@@ -135,16 +135,16 @@ def test_a_section_is_read(data: object, field: str, value: Any) -> None:
         ({"routes": [{}, {"memory": 17}]}, "http.routes[1].memory: is odd"),
     ],
 )
-def test_a_fault_names_the_key_and_the_reason(data: object, fault: str) -> None:
+def test_an_error_names_the_key_and_the_reason(data: object, fault: str) -> None:
     assert faults(data) == [fault]
 
 
-def test_all_faults_are_found() -> None:
+def test_all_errors_are_found() -> None:
     data = {"workers": "x", "debug": "y", "inner": {"ttl": "z", "memory": "m"}, "tags": {}}
     assert len(faults(data)) == 5
 
 
-def test_a_fault_has_place_value_and_expectation() -> None:
+def test_an_error_has_origin_value_and_expected_value() -> None:
     one = reader()
     one.read(Model, {"inner": {"ttl": "60"}}, ("http",))
     (fault,) = one.faults
@@ -153,7 +153,7 @@ def test_a_fault_has_place_value_and_expectation() -> None:
     assert fault.expected.startswith("a duration")
 
 
-def test_what_is_required_is_missed_with_what_it_should_be() -> None:
+def test_a_missing_required_key_is_reported_with_its_expected_value() -> None:
     assert faults({}, Needy) == ["http.command: is required", "http.inner: is required"]
     assert faults({"command": "", "inner": {}}, Needy) == ["http.command: should not be empty"]
     assert faults({"command": None, "inner": {}}, Needy) == ["http.command: is required"]
@@ -162,7 +162,7 @@ def test_what_is_required_is_missed_with_what_it_should_be() -> None:
     assert one.faults[0].expected == "a command: a string, or a list of arguments"
 
 
-def test_what_a_model_refuses_itself_is_a_fault() -> None:
+def test_the_models_own_check_reports_errors() -> None:
     assert faults({"number": 3}, Strict) == ["http: three is refused"]
 
 
@@ -182,16 +182,16 @@ def test_what_a_model_refuses_itself_is_a_fault() -> None:
         ),
     ],
 )
-def test_what_is_hardly_meant_is_a_warning(data: object, warning: str) -> None:
+def test_a_value_that_is_probably_not_intended_is_a_warning(data: object, warning: str) -> None:
     assert warnings(data) == [warning]
 
 
 @pytest.mark.parametrize("data", [{}, {"ssl": {}}, {"ssl": None}, {"inner": {"ttl": 0}}, {"inner": {"ttl": "5ns"}}])
-def test_what_is_fine_warns_of_nothing(data: object) -> None:
+def test_valid_values_give_no_warning(data: object) -> None:
     assert warnings(data) == []
 
 
-def test_a_model_with_a_type_no_config_can_give_is_a_mistake_of_its_author() -> None:
+def test_a_model_with_an_unsupported_type_raises_type_error() -> None:
     class Wrong(msgspec.Struct):
         data: bytes = b""
 

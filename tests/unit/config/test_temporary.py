@@ -1,4 +1,4 @@
-"""Where temporary files go."""
+"""The folder for temporary files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pytest
 from pyroadrunner.config.temporary import temporary_folder
 
 
-def test_it_is_the_systems() -> None:
+def test_it_is_the_folder_of_the_system() -> None:
     assert temporary_folder() == tempfile.gettempdir()
 
 
 @pytest.mark.parametrize(("env", "folder"), [("", "/tmp"), ("/var/spool/mine", "/var/spool/mine")])
-def test_where_none_can_be_written_to_it_is_the_one_that_should_be(
-    monkeypatch: pytest.MonkeyPatch, env: str, folder: str
-) -> None:
+def test_without_a_writable_folder_it_is_tmpdir_or_tmp(monkeypatch: pytest.MonkeyPatch, env: str, folder: str) -> None:
     def none() -> str:
         raise FileNotFoundError
 

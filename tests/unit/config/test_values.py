@@ -94,14 +94,16 @@ def _case(case: Any) -> str:
 
 
 @pytest.mark.parametrize(("convert", "given", "expected"), CONVERTED, ids=_case)
-def test_a_value_becomes_what_its_key_wants(convert: Callable[[object], Any], given: object, expected: Any) -> None:
+def test_a_value_is_converted_to_the_type_of_its_key(
+    convert: Callable[[object], Any], given: object, expected: Any
+) -> None:
     result = convert(given)
     assert result == expected
     assert type(result) is type(expected)
 
 
 @pytest.mark.parametrize(("convert", "given"), REFUSED, ids=_case)
-def test_what_can_not_be_meant_is_refused_with_what_would_do(convert: Callable[[object], Any], given: object) -> None:
+def test_an_unreadable_value_is_refused_with_the_expected_form(convert: Callable[[object], Any], given: object) -> None:
     with pytest.raises(Unreadable) as refused:
         convert(given)
     assert refused.value.message
@@ -109,13 +111,13 @@ def test_what_can_not_be_meant_is_refused_with_what_would_do(convert: Callable[[
 
 
 @pytest.mark.parametrize(("word", "meant"), [("yes", "true"), ("On", "true"), ("no", "false"), ("off", "false")])
-def test_yes_and_no_are_strings_and_the_hint_says_what_to_write(word: str, meant: str) -> None:
+def test_yes_and_no_are_strings_and_the_hint_has_the_correct_word(word: str, meant: str) -> None:
     with pytest.raises(Unreadable) as refused:
         values.to_bool(word)
     assert refused.value.hint == f"write {meant}"
 
 
-def test_a_message_quotes_scalars_shortly_and_never_what_is_in_a_map() -> None:
+def test_a_message_shortens_scalars_and_never_quotes_the_content_of_a_map() -> None:
     assert values.shown("a") == '"a"'
     assert values.shown("a\nb\udc80") == r'"a\nb\udc80"'
     assert values.shown("amqp://guest:pw@host") == '"amqp://guest:***@host"'

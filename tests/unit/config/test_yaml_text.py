@@ -1,4 +1,4 @@
-"""YAML is read as Go's yaml.v3 reads it, with lines."""
+"""YAML is parsed as in Go's yaml.v3, with line numbers."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ from pyroadrunner.config.yaml_text import TextFault, parse_yaml
         ("{A: b}", {"A": "b"}),
     ],
 )
-def test_a_value_has_the_type_that_go_gives_it(text: str, value: Any) -> None:
+def test_a_value_has_the_same_type_as_in_go(text: str, value: Any) -> None:
     data, _ = parse_yaml(f"k: {text}")
     assert data == {"k": value}
     assert type(data["k"]) is type(value)
 
 
-def test_every_key_and_element_has_its_line() -> None:
+def test_every_key_and_element_has_its_line_number() -> None:
     text = 'version: "3"\n\nhttp:\n  # why\n  address: x\n  middleware:\n    - a\n    - b\n  pool: {debug: true}\n'
     _, lines = parse_yaml(text)
     assert lines == {
@@ -71,7 +71,7 @@ def test_every_key_and_element_has_its_line() -> None:
     }
 
 
-def test_anchors_merge_and_own_keys_win_wherever_they_stand() -> None:
+def test_anchors_merge_and_own_keys_override_them_at_any_position() -> None:
     text = "x-base: &b {a: 1, b: 1}\ny: &y {c: 2}\none:\n  b: 3\n  <<: *b\ntwo:\n  <<: [*y, *b]\nthree: *y\n"
     data, lines = parse_yaml(text)
     assert data["one"] == {"a": 1, "b": 3}
@@ -98,7 +98,7 @@ def test_keys_are_text_as_written() -> None:
         ("a: 1\n---\nb: 2", 2, "another document"),
     ],
 )
-def test_what_is_broken_is_named_with_its_line(text: str, line: int, problem: str) -> None:
+def test_an_error_has_its_line(text: str, line: int, problem: str) -> None:
     with pytest.raises(TextFault) as refused:
         parse_yaml(text)
     assert problem in refused.value.problem
@@ -110,7 +110,7 @@ def test_an_empty_document_is_none() -> None:
 
 
 @given(st.text() | st.text(alphabet="ab:-[]{}&*!|>'\"#?,<~0.x \n\t", max_size=30))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     problem = ""
     try:
         parse_yaml(text)

@@ -1,4 +1,4 @@
-"""Every coding against the decoder of somebody else."""
+"""Every coding, checked with an independent decoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DECODED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def decoder(name: str) -> Callable[[bytes], bytes]:
-    """Decodes as much as can be decoded by now."""
+    """Decode as much as possible of the data so far."""
     if name == "gzip":
         return zlib.decompressobj(31).decompress
     if name == "br":
@@ -31,7 +31,7 @@ def decoder(name: str) -> Callable[[bytes], bytes]:
 
 
 def _pulled(decompressor: Any) -> Callable[[bytes], bytes]:
-    """It gives what it has in pieces, and has to be asked for each."""
+    """A decoder that returns its output in pieces, one per call."""
 
     def decode(data: bytes) -> bytes:
         pieces = [decompressor.process(data)]
@@ -44,7 +44,7 @@ def _pulled(decompressor: Any) -> Callable[[bytes], bytes]:
 
 @pytest.mark.parametrize("level", ["fast", "balanced", "small"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_body_comes_back_and_was_smaller(name: str, level: Any) -> None:
+def test_a_body_is_compressed_and_decoded_again(name: str, level: Any) -> None:
     coding = available([name], level)[name]
     for body in (b"", b"x", TEXT):
         assert DECODED[name](coding.whole(body)) == body
@@ -53,7 +53,7 @@ def test_a_body_comes_back_and_was_smaller(name: str, level: Any) -> None:
 
 @pytest.mark.parametrize("level", ["fast", "balanced", "small"])
 @pytest.mark.parametrize("name", NAMES)
-def test_each_chunk_of_a_stream_can_be_read_at_once(name: str, level: Any) -> None:
+def test_each_chunk_of_a_stream_can_be_decoded_immediately(name: str, level: Any) -> None:
     encoder = available([name], level)[name].stream()
     decode = decoder(name)
     sent = b""
@@ -66,16 +66,16 @@ def test_each_chunk_of_a_stream_can_be_read_at_once(name: str, level: Any) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_empty_stream_is_a_whole_one(name: str) -> None:
+def test_an_empty_stream_is_complete(name: str) -> None:
     assert DECODED[name](available([name], "fast")[name].stream().end(b"")) == b""
 
 
-def test_smaller_takes_fewer_bytes() -> None:
+def test_the_level_small_gives_fewer_bytes() -> None:
     for name in NAMES:
         assert len(available([name], "small")[name].whole(TEXT)) < len(available([name], "fast")[name].whole(TEXT))
 
 
-def test_without_their_libraries_gzip_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_libraries_only_gzip_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     really = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which answers are encoded, and their headers."""
+"""Which responses are encoded, and their headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_headers_decide(headers: list[tuple[bytes, bytes]], length: int | No
 @pytest.mark.parametrize(
     ("status", "length"), [(200, 1024), (404, 1024), (500, 1024), (204, None), (206, None), (304, None)]
 )
-def test_an_answer_without_a_body_or_of_a_part_stays(status: int, length: int | None) -> None:
+def test_a_response_without_a_body_or_with_a_part_is_not_encoded(status: int, length: int | None) -> None:
     assert Rules(1024).length(status, [HTML, LONG]) == length
 
 
@@ -61,18 +61,18 @@ def test_an_answer_without_a_body_or_of_a_part_stays(status: int, length: int | 
         ),
     ],
 )
-def test_what_is_packed_already_stays(kind: str) -> None:
+def test_compressed_types_are_not_encoded(kind: str) -> None:
     assert Rules(0).length(200, [(b"content-type", kind.encode())]) is None
 
 
 @pytest.mark.parametrize(
     "kind", ["text/event-stream", "application/json", "image/svg+xml", "application/pdf", "text/plain; name=a.zip"]
 )
-def test_others_do_not(kind: str) -> None:
+def test_other_types_are_encoded(kind: str) -> None:
     assert Rules(0).length(200, [(b"content-type", kind.encode())]) == -1
 
 
-def test_the_config_adds_to_what_stays() -> None:
+def test_the_config_adds_excluded_types() -> None:
     rules = Rules(0, ["Application/PDF"])
     assert rules.length(200, [(b"content-type", b"application/pdf")]) is None
     assert rules.length(200, [(b"content-type", b"video/mp4")]) is None
@@ -88,19 +88,19 @@ def test_the_config_adds_to_what_stays() -> None:
         ([b"X-Accept-Encoding"], [b"X-Accept-Encoding", b"Accept-Encoding"]),
     ],
 )
-def test_every_answer_says_once_on_what_it_depends(given: list[bytes], vary: list[bytes]) -> None:
+def test_every_response_has_accept_encoding_in_vary_once(given: list[bytes], vary: list[bytes]) -> None:
     headers = [(b"vary", value) for value in given]
     assert [value for name, value in varied(headers) if name == b"vary"] == vary
     assert [value for name, value in encoded(headers, "gzip", 1) if name == b"vary"] == vary
-    assert headers == [(b"vary", value) for value in given]  # whose list it is, is not ours to know
+    assert headers == [(b"vary", value) for value in given]  # the input list is not changed
 
 
-def test_the_word_for_us_is_not_sent_on() -> None:
+def test_the_opt_out_header_is_not_sent_to_the_client() -> None:
     assert varied([HTML, (b"no-gzip-compression", b"1")]) == [HTML, (b"vary", b"Accept-Encoding")]
 
 
 @pytest.mark.parametrize(("etag", "weak"), [(b'"a"', b'W/"a"'), (b'W/"a"', b'W/"a"'), (b"bare", b"bare")])
-def test_encoded_bytes_have_headers_of_their_own(etag: bytes, weak: bytes) -> None:
+def test_encoded_responses_have_changed_headers(etag: bytes, weak: bytes) -> None:
     headers = [HTML, LONG, (b"accept-ranges", b"bytes"), (b"etag", etag)]
     common = [HTML, (b"etag", weak), (b"vary", b"Accept-Encoding"), (b"content-encoding", b"br")]
     assert encoded(headers, "br", None) == common

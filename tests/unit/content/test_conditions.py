@@ -12,7 +12,7 @@ STRONG, WEAK = b'"a"', b'W/"a"'
 SEND, NOT_MODIFIED, FAILED = Outcome.SEND, Outcome.NOT_MODIFIED, Outcome.FAILED
 
 
-def test_a_date_is_written_as_http_does() -> None:
+def test_a_date_is_formatted_as_in_http() -> None:
     assert http_date(CHANGED) == b"Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -27,7 +27,7 @@ def test_a_date_is_written_as_http_does() -> None:
         ({"if-none-match": '"x"'}, STRONG, SEND),
         ({"if-none-match": "*"}, b"", NOT_MODIFIED),
         ({"if-none-match": '""'}, b"", SEND),
-        ({"if-none-match": '"x"', "if-modified-since": AFTER}, STRONG, SEND),  # the date is not looked at
+        ({"if-none-match": '"x"', "if-modified-since": AFTER}, STRONG, SEND),  # the date is ignored
         ({"if-modified-since": AT}, b"", NOT_MODIFIED),
         ({"if-modified-since": AFTER}, b"", NOT_MODIFIED),
         ({"if-modified-since": BEFORE}, b"", SEND),
@@ -36,7 +36,7 @@ def test_a_date_is_written_as_http_does() -> None:
         ({"if-modified-since": "Sun Nov  6 08:49:37 1994"}, b"", NOT_MODIFIED),
         ({"if-match": '"a"'}, STRONG, SEND),
         ({"if-match": '"x"'}, STRONG, FAILED),
-        ({"if-match": 'W/"a"'}, WEAK, FAILED),  # only strong ones match
+        ({"if-match": 'W/"a"'}, WEAK, FAILED),  # only strong tags match
         ({"if-match": "*"}, b"", SEND),
         ({"if-match": '"a"'}, b"", FAILED),
         ({"if-match": '"a"', "if-none-match": '"a"'}, STRONG, NOT_MODIFIED),
@@ -45,7 +45,7 @@ def test_a_date_is_written_as_http_does() -> None:
         ({"if-unmodified-since": AT}, STRONG, SEND),
     ],
 )
-def test_conditions_in_their_order(headers: dict[str, str], etag: bytes, outcome: Outcome) -> None:
+def test_conditions_are_evaluated_in_order(headers: dict[str, str], etag: bytes, outcome: Outcome) -> None:
     assert evaluate({name.encode(): value.encode() for name, value in headers.items()}, etag, CHANGED) is outcome
 
 
@@ -63,5 +63,5 @@ def test_conditions_in_their_order(headers: dict[str, str], etag: bytes, outcome
         ("soon", STRONG, False),
     ],
 )
-def test_a_part_is_of_the_body_that_the_client_has(header: str | None, etag: bytes, counts: bool) -> None:
+def test_a_range_applies_only_to_the_body_of_the_client(header: str | None, etag: bytes, counts: bool) -> None:
     assert range_counts({b"if-range": header.encode()} if header else {}, etag, CHANGED) is counts

@@ -1,4 +1,4 @@
-"""Files as answers: all methods, conditions and parts; sent by the server or read by us."""
+"""Files as responses: all methods, conditions and parts; sent by the server (zero copy) or read here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def zero_copy(request: pytest.FixtureRequest) -> bool:
 
 
 class Got(Exchange):
-    """An exchange with a server that sends pieces of files."""
+    """An exchange with a server that supports zero copy."""
 
     @property
     def body(self) -> bytes:
@@ -40,7 +40,7 @@ def _piece(message: Any) -> bytes:
 
 
 def ask(folder: Path, zero_copy: bool, method: str = "GET", body: bytes = BODY, **given: Any) -> Got:
-    """The answer to a request with these headers; ``if_range="x"`` is the header ``If-Range``."""
+    """The response to a request with these headers; ``if_range="x"`` is the header ``If-Range``."""
     (folder / "a.bin").write_bytes(body)
     os.utime(folder / "a.bin", (784_111_777, 784_111_777))
     etag = given.pop("etag", b"")
@@ -77,7 +77,7 @@ def test_a_whole_file(tmp_path: Path, zero_copy: bool) -> None:
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_a_small_file_that_is_in_memory_is_sent_as_it_is(
+def test_a_small_file_in_the_page_cache_is_sent_directly(
     tmp_path: Path, in_memory: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OpenFile, "read_now", lambda file, count: BODY[:count] if in_memory else None)
@@ -86,7 +86,7 @@ def test_a_small_file_that_is_in_memory_is_sent_as_it_is(
     assert [message["type"] for message in got.messages[1:]] == ["http.response.body" if in_memory else ZERO_COPY]
 
 
-def test_send_whole_looks_at_no_condition(tmp_path: Path, zero_copy: bool) -> None:
+def test_send_whole_ignores_conditions(tmp_path: Path, zero_copy: bool) -> None:
     (tmp_path / "a.bin").write_bytes(LARGE)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +124,7 @@ def test_a_part(tmp_path: Path, zero_copy: bool, asked: str, place: tuple[int, i
     assert headers["content-length"] == str(last + 1 - first)
 
 
-def test_parts_are_a_message_that_a_mail_reader_reads(tmp_path: Path, zero_copy: bool) -> None:
+def test_parts_are_a_valid_mime_message(tmp_path: Path, zero_copy: bool) -> None:
     got = ask(tmp_path, zero_copy, range="bytes=0-9,65-70")
     headers = dict(got.headers)
     assert (got.status, len(got.body)) == (206, int(headers["content-length"]))
@@ -139,7 +139,7 @@ def test_parts_are_a_message_that_a_mail_reader_reads(tmp_path: Path, zero_copy:
     assert got.messages[-1].get("more_body", False) is False
 
 
-def test_no_such_part(tmp_path: Path, zero_copy: bool) -> None:
+def test_a_part_outside_the_file_gives_416(tmp_path: Path, zero_copy: bool) -> None:
     got = ask(tmp_path, zero_copy, range="bytes=9999-", etag=b'"e"')
     assert (got.status, got.body) == (416, b"")
     assert dict(got.headers) == {
@@ -170,17 +170,17 @@ def test_conditions(tmp_path: Path, zero_copy: bool, headers: dict[str, Any], st
     assert len(got.body) == {200: 2560, 206: 2}.get(status, 0)
 
 
-def test_a_304_tells_what_may_have_changed_and_nothing_of_a_body(tmp_path: Path, zero_copy: bool) -> None:
+def test_a_304_has_the_common_headers_but_none_of_the_body(tmp_path: Path, zero_copy: bool) -> None:
     got = ask(tmp_path, zero_copy, etag=b'"e"', if_none_match='"e"', ranges=False)
     assert got.headers == [("cache-control", "max-age=1"), ("last-modified", DATE), ("etag", '"e"')]
 
 
-def test_without_ranges_none_are_offered(tmp_path: Path, zero_copy: bool) -> None:
+def test_without_ranges_the_header_accept_ranges_is_absent(tmp_path: Path, zero_copy: bool) -> None:
     assert "accept-ranges" not in dict(ask(tmp_path, zero_copy, ranges=False).headers)
 
 
-def test_a_file_that_gets_shorter_has_no_end(tmp_path: Path) -> None:
-    """The server cuts the connection then, and the client can tell."""
+def test_a_file_that_becomes_shorter_fails_the_response(tmp_path: Path) -> None:
+    """The server then closes the connection, so the client detects it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         file = await OpenFiles(0).open(f"{tmp_path}/a")
@@ -196,7 +196,7 @@ def test_a_file_that_gets_shorter_has_no_end(tmp_path: Path) -> None:
     assert not got.ended
 
 
-def test_a_large_file_goes_out_in_pieces_and_a_client_that_reads_no_more_is_cut_off(
+def test_a_large_file_is_sent_in_pieces_and_a_client_that_stops_reading_is_disconnected(
     tmp_path: Path, zero_copy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pyroadrunner.content.file_answer.STALL_TIMEOUT", 0.0)

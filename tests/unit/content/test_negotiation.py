@@ -1,4 +1,4 @@
-"""``Accept-Encoding`` and what comes of it."""
+"""``Accept-Encoding`` and the chosen coding."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ ALL = ("zstd", "br", "gzip")
         ("\xff\xfe, gzip", "gzip"),
     ],
 )
-def test_the_clients_weights_decide_and_then_the_servers_order(accepted: str, coding: str | None) -> None:
+def test_the_clients_weights_decide_then_the_servers_order(accepted: str, coding: str | None) -> None:
     assert choose(accepted.encode("latin-1"), ALL) == coding
 
 
-def test_only_what_there_is_is_chosen() -> None:
+def test_only_available_codings_are_chosen() -> None:
     assert choose(b"br, zstd", ("gzip",)) is None
     assert choose(b"gzip, br, zstd", ("br", "gzip")) == "br"
     assert choose(b"gzip", ()) is None
 
 
-def test_a_long_line_costs_no_more_than_its_length() -> None:
+def test_the_cost_is_linear_in_the_length() -> None:
     assert choose(b"a;q=0.5," * 50_000 + b"gzip", ALL) == "gzip"
 
 
-def test_the_lines_of_a_header_are_one_list() -> None:
+def test_the_lines_of_a_header_are_joined() -> None:
     headers = [(b"a", b"1"), (b"accept-encoding", b"br;q=0.1"), (b"accept-encoding", b"gzip")]
     assert header(headers, b"accept-encoding") == b"br;q=0.1,gzip"
     assert header(headers, b"b") == b""

@@ -1,4 +1,4 @@
-"""Files below a root: what is found, for how long it is kept, and when it is let go."""
+"""Files below a root: which are found, how long they are kept open, and when they are closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def open_now(folder: Path) -> set[str]:
 
 
 async def let_go(folder: Path, all_but: Set[str] = frozenset()) -> None:
-    """Wait until they are closed: the thread that has opened one forgets it a moment later."""
+    """Wait until the files are closed: the thread that opened a file drops its reference a moment later."""
     async with asyncio.timeout(10):
         while open_now(folder) != all_but:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -53,14 +53,14 @@ async def let_go(folder: Path, all_but: Set[str] = frozenset()) -> None:
         ("/x..y", "/srv/x..y"),
         ("/...", "/srv/..."),
         ("/..\\b", "/srv/..\\b"),
-        ("/%2e%2e/a", "/srv/%2e%2e/a"),  # it was decoded once, and is not again
+        ("/%2e%2e/a", "/srv/%2e%2e/a"),  # already decoded once, so not decoded again
     ],
 )
 def test_a_path_never_leaves_its_root(path: str, found: str | None) -> None:
     assert below("/srv", path) == found
 
 
-def test_a_file_is_what_it_was_when_it_was_opened(tmp_path: Path) -> None:
+def test_an_open_file_keeps_its_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123456789")
 
     async def main() -> None:
@@ -78,7 +78,7 @@ def test_a_file_is_what_it_was_when_it_was_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "folder", "folder/none", "a/b", "fifo", "secret", "loop", "x" * 300, "nul\0"])
-def test_what_is_no_readable_file_is_none(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_without_a_readable_file_gives_none(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
@@ -87,7 +87,7 @@ def test_what_is_no_readable_file_is_none(tmp_path: Path, name: str, monkeypatch
     really = os.open
 
     def refusing(path: str, flags: int) -> int:
-        """As for somebody who is not root."""
+        """Refuse like for a user who is not root."""
         if path.endswith("secret"):
             raise PermissionError(13, "Permission denied")
         return really(path, flags)
@@ -101,7 +101,7 @@ def test_what_is_no_readable_file_is_none(tmp_path: Path, name: str, monkeypatch
     assert open_now(tmp_path) == set()
 
 
-def test_a_machine_that_can_not_is_an_error_and_not_a_missing_file(
+def test_an_error_of_the_system_is_raised_and_not_a_missing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"a")
@@ -114,7 +114,7 @@ def test_a_machine_that_can_not_is_an_error_and_not_a_missing_file(
         run(OpenFiles(1).open(f"{tmp_path}/a"))  # type: ignore[arg-type]
 
 
-def test_a_folder_is_its_index_and_links_are_followed(tmp_path: Path) -> None:
+def test_a_folder_gives_its_index_and_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "index.html").write_bytes(b"hello")
     (tmp_path / "root").mkdir()
@@ -130,7 +130,7 @@ def test_a_folder_is_its_index_and_links_are_followed(tmp_path: Path) -> None:
     run(main())
 
 
-def test_copies_count_when_they_are_not_older(tmp_path: Path) -> None:
+def test_encoded_copies_count_if_they_are_not_older(tmp_path: Path) -> None:
     for name, changed in (("a.css", 100), ("a.css.br", 100), ("a.css.gz", 99), ("a.css.zst", 101)):
         (tmp_path / name).write_bytes(b"x")
         os.utime(tmp_path / name, (changed, changed))
@@ -143,7 +143,7 @@ def test_copies_count_when_they_are_not_older(tmp_path: Path) -> None:
     run(main())
 
 
-def test_within_its_time_a_file_is_opened_once(tmp_path: Path) -> None:
+def test_within_the_keep_time_a_file_is_opened_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
 
     async def main() -> None:
@@ -160,7 +160,7 @@ def test_within_its_time_a_file_is_opened_once(tmp_path: Path) -> None:
     run(main())
 
 
-def test_when_its_time_is_over_it_is_closed_unless_somebody_has_it(tmp_path: Path) -> None:
+def test_after_the_keep_time_a_file_is_closed_unless_it_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "b").write_bytes(b"b")
 
@@ -177,7 +177,7 @@ def test_when_its_time_is_over_it_is_closed_unless_somebody_has_it(tmp_path: Pat
     run(main())
 
 
-def test_no_more_than_a_bound_are_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limited_number_of_files_is_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyroadrunner.content.open_files._MOST", 3)
     for name in "abcde":
         (tmp_path / name).write_bytes(b"x")
@@ -192,7 +192,7 @@ def test_no_more_than_a_bound_are_kept_open(tmp_path: Path, monkeypatch: pytest.
     run(main())
 
 
-def test_a_checksum_is_made_once_for_each_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checksum_is_computed_once_for_each_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     really = OpenFile.checksum
 
@@ -219,7 +219,7 @@ def test_a_checksum_is_made_once_for_each_change(tmp_path: Path, monkeypatch: py
 def test_a_reader_whose_request_is_cancelled_still_has_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the number of the descriptor may belong to another file by the time it is read from."""
+    """Otherwise the descriptor may belong to another file when the thread reads from it."""
     import threading
 
     (tmp_path / "a").write_bytes(b"a")
@@ -253,14 +253,14 @@ def test_a_reader_whose_request_is_cancelled_still_has_its_file(
     assert got[0] == b"a"
 
 
-def test_what_is_not_in_memory_is_not_read_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_outside_the_page_cache_is_not_read_directly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"0123456789")
     path = str(tmp_path / "a")
 
     async def main() -> None:
         file = await OpenFiles(0).open(path)
         assert file is not None
-        assert file.read_now(4) in (b"0123", None)  # not every file system can tell
+        assert file.read_now(4) in (b"0123", None)  # not every file system supports it
         assert file.read_now(11) is None
         monkeypatch.setattr("pyroadrunner.content.open_files._NO_WAIT", None)
         assert file.read_now(4) is None

@@ -1,4 +1,4 @@
-"""What files are that do not say so."""
+"""Types of files without a known extension."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ from pyroadrunner.content.sniff import sniff
         (b"\x7fELF\x02\x01\x01", b"application/octet-stream"),
     ],
 )
-def test_beginnings(beginning: bytes, kind: bytes) -> None:
+def test_the_beginning_decides_the_type(beginning: bytes, kind: bytes) -> None:
     assert sniff(beginning) == kind

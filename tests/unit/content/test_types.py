@@ -25,5 +25,5 @@ from pyroadrunner.content.types import content_type
         (".html", b"text/html; charset=utf-8"),
     ],
 )
-def test_the_last_extension_says_what_it_is(path: str, kind: bytes) -> None:
+def test_the_last_extension_decides_the_type(path: str, kind: bytes) -> None:
     assert content_type(path) == kind

@@ -1,4 +1,4 @@
-"""Frames to bytes, to the letter of what Go and PHP build."""
+"""Frames are encoded to the same bytes as in Go and PHP."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WORKER_FRAMES = [vector for vector in VECTORS if len(vector.frame.options) == 1]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
-def test_a_frame_is_written_as_go_and_php_write_it(vector: Vector) -> None:
+def test_a_frame_is_encoded_as_in_go_and_php(vector: Vector) -> None:
     frame = vector.frame
     assert encode(frame.flags, frame.payload, frame.options, frame.stream) == vector.wire
 
 
 @pytest.mark.parametrize("vector", WORKER_FRAMES, ids=lambda vector: vector.name)
-def test_a_payload_is_written_as_a_frame_with_the_length_of_its_context(vector: Vector) -> None:
+def test_a_payload_is_encoded_as_a_frame_with_the_length_of_its_context(vector: Vector) -> None:
     frame = vector.frame
     (size,) = frame.options
     context, body = frame.payload[:size], frame.payload[size:]
@@ -46,13 +46,13 @@ def test_the_head_of_a_payload_followed_by_its_body_is_the_whole_frame(vector: V
     assert encode_head(context, len(body), frame.flags) + body == vector.wire
 
 
-def test_the_frames_that_never_change_are_those_of_the_protocol() -> None:
+def test_the_constant_frames_are_those_of_the_protocol() -> None:
     assert BY_NAME["stop control"].wire == STOP_WORKER
     assert BY_NAME["stream stop"].wire == STOP_STREAM
     assert BY_NAME["pong"].wire == PONG
 
 
-def test_ten_options_are_written_and_eleven_are_refused() -> None:
+def test_ten_options_are_encoded_and_eleven_are_refused() -> None:
     wire = encode(0, b"x", range(MAX_OPTIONS))
     assert wire[0] == 0x1D
     assert len(wire) == 12 + 40 + 1
@@ -66,12 +66,12 @@ def test_an_option_that_does_not_fit_into_32_bits_is_refused(option: int) -> Non
         encode(0, b"", [option])
 
 
-def test_the_largest_option_is_written() -> None:
+def test_the_largest_option_is_encoded() -> None:
     assert encode(0, b"", [0xFFFF_FFFF])[12:] == b"\xff\xff\xff\xff"
 
 
 def test_a_payload_longer_than_its_length_field_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """4 GB are not allocated for it: the limit is lowered instead."""
+    """The test lowers the limit instead of allocating 4 GB."""
     monkeypatch.setattr(frames, "MAX_PAYLOAD", 10)
     assert len(encode(0, bytes(10))) == 22
     for too_long in (

@@ -1,4 +1,4 @@
-"""Bytes to frames: whole, in pieces, with more after them, and what is no frame at all."""
+"""Bytes to frames: whole, in chunks, with trailing data; and bytes that are not a frame."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_whole_frame_is_read(vector: Vector) -> None:
 
 
 @each_vector
-def test_a_frame_that_comes_byte_by_byte_is_complete_with_its_last_byte(vector: Vector) -> None:
+def test_a_frame_that_arrives_byte_by_byte_is_complete_with_its_last_byte(vector: Vector) -> None:
     reader = FrameReader()
     for count, byte in enumerate(bytewise(vector.wire[:-1]), 1):
         assert reader.feed(byte) == []
@@ -56,7 +56,7 @@ def test_the_beginning_of_the_next_frame_is_kept_for_later(vector: Vector) -> No
     assert reader.buffered == 0
 
 
-def test_all_frames_of_the_table_in_one_piece_are_read_in_order() -> None:
+def test_all_frames_of_the_table_in_one_chunk_are_read_in_order() -> None:
     stream = b"".join(vector.wire for vector in VECTORS)
     assert FrameReader().feed(stream) == [vector.frame for vector in VECTORS]
 
@@ -70,7 +70,7 @@ def test_ten_options_are_read() -> None:
     assert feed_all(FrameReader(), bytewise(wire)) == [Frame(0, b"x", tuple(range(10)))]
 
 
-def test_reserved_byte_and_unknown_bits_are_let_through() -> None:
+def test_the_reserved_byte_and_unknown_bits_are_accepted() -> None:
     head = bytes((0x13, 0x02)) + (1).to_bytes(4, "little")
     wire = head + zlib.crc32(head).to_bytes(4, "little") + b"\xf0\xff" + b"x"
     assert FrameReader().feed(wire) == [Frame(0x02, b"x", (), 0xF0)]
@@ -82,7 +82,7 @@ def with_first_byte(first: int) -> bytes:
 
 
 @pytest.mark.parametrize("first", [0x10, 0x11, 0x12, 0x1E, 0x1F])
-def test_a_header_length_the_protocol_does_not_have_is_refused_though_its_checksum_is_right(first: int) -> None:
+def test_an_invalid_header_length_is_refused_even_if_the_checksum_matches(first: int) -> None:
     with pytest.raises(RemoteFrameError, match="not a frame"):
         FrameReader().feed(with_first_byte(first))
 
@@ -94,29 +94,29 @@ def test_another_version_is_refused(first: int) -> None:
 
 
 @pytest.mark.parametrize("at", range(10))
-def test_one_wrong_bit_in_the_protected_part_of_the_header_is_noticed(at: int) -> None:
+def test_one_wrong_bit_in_the_checked_part_of_the_header_is_detected(at: int) -> None:
     wire = bytearray(encode_payload(b"{}", b"hello", 8))
     wire[at] ^= 0x01
     with pytest.raises(RemoteFrameError):
         FrameReader(LIMIT).feed(bytes(wire) + bytes(64))
 
 
-# -- what is no frame --------------------------------------------------------------------------------------------------
+# -- not a frame -------------------------------------------------------------------------------------------------------
 
 
-def test_text_is_found_out_at_its_first_byte() -> None:
+def test_text_is_detected_at_its_first_byte() -> None:
     with pytest.raises(RemoteFrameError) as error:
         FrameReader().feed(b"G")
     assert error.value.garbage == b"G"
 
 
-def test_what_php_says_about_a_missing_script_is_text_like_any_other() -> None:
+def test_phps_message_about_a_missing_script_is_detected_as_text() -> None:
     with pytest.raises(RemoteFrameError) as error:
         FrameReader().feed(b"Could not open input file: /x.php\n")
     assert error.value.garbage == b"Could not open input file: /x.php\n"
 
 
-def test_a_coloured_message_is_found_out_by_its_checksum() -> None:
+def test_a_coloured_message_is_detected_by_the_checksum() -> None:
     """ESC, 0x1b, could begin a frame with eight options."""
     reader = FrameReader()
     assert reader.feed(b"\x1b[31mFatal") == []
@@ -125,7 +125,7 @@ def test_a_coloured_message_is_found_out_by_its_checksum() -> None:
     assert error.value.garbage == b"\x1b[31mFatal error\x1b[0m"
 
 
-def test_the_answer_before_stray_text_is_not_lost() -> None:
+def test_the_reply_before_stray_text_is_not_lost() -> None:
     reader = FrameReader()
     wire = encode_payload(b"{}", b"hello", 8)
     with pytest.raises(RemoteFrameError) as error:
@@ -134,7 +134,7 @@ def test_the_answer_before_stray_text_is_not_lost() -> None:
     assert error.value.garbage == b"dump of a variable"
 
 
-def test_an_answer_completed_by_the_read_that_brings_stray_text_is_not_lost() -> None:
+def test_a_reply_completed_by_the_chunk_with_stray_text_is_not_lost() -> None:
     reader = FrameReader()
     wire = encode_payload(b"{}", b"hello", 8)
     assert reader.feed(wire[:-2]) == []
@@ -151,21 +151,21 @@ def test_a_payload_of_exactly_the_limit_is_read() -> None:
     assert len(FrameReader(LIMIT).feed(encode(0, bytes(LIMIT)))) == 1
 
 
-def test_a_header_that_announces_more_than_the_limit_is_an_error_at_once() -> None:
+def test_a_header_that_announces_more_than_the_limit_fails_immediately() -> None:
     reader = FrameReader(LIMIT)
     with pytest.raises(RemoteFrameError, match="frame of 1001 bytes exceeds the limit of 1000") as error:
         reader.feed(encode(0, bytes(LIMIT + 1))[:12])
     assert error.value.garbage == b"", "it is no text to show"
 
 
-def test_four_gigabytes_are_refused_before_the_options_have_come() -> None:
+def test_four_gigabytes_are_refused_before_the_options_arrive() -> None:
     head = bytes.fromhex("1408ffffffff")
     reader = FrameReader(LIMIT)
     with pytest.raises(RemoteFrameError, match="frame of 4294967295 bytes"):
         reader.feed(head + zlib.crc32(head).to_bytes(4, "little") + bytes(2))
 
 
-def test_a_frame_that_is_too_large_is_passed_over_and_the_next_one_read_however_they_are_cut() -> None:
+def test_a_frame_that_is_too_large_is_skipped_and_the_next_one_read_at_any_split() -> None:
     first, last = encode(1, bytes(LIMIT)), encode(2, b"next")
     large = encode(8, b"name" + bytes(2 * LIMIT), (7, 4))
     wire = first + large + last + large + last
@@ -190,7 +190,7 @@ def test_a_frame_that_is_too_large_is_passed_over_and_the_next_one_read_however_
         assert reader.buffered == 0
 
 
-def test_a_frame_too_large_that_is_shorter_than_its_beginning_is_passed_over_whole() -> None:
+def test_a_frame_that_is_too_large_but_shorter_than_the_kept_beginning_is_skipped() -> None:
     reader = FrameReader(10, beginning=64)
     with pytest.raises(FramePassedOver) as over:
         reader.feed(encode(0, bytes(11)) + encode(0, b"next"))
@@ -204,7 +204,7 @@ def test_the_limit_can_be_raised_between_two_frames() -> None:
     assert len(reader.feed(encode(0, bytes(LIMIT)))) == 1
 
 
-def test_a_large_payload_in_many_pieces_is_read_with_what_follows_it() -> None:
+def test_a_large_payload_in_many_chunks_is_read_with_the_next_frame() -> None:
     payload = bytes(range(256)) * 4000
     wire = encode(0, payload, (3,)) + encode(0, b"next") + encode(0, payload)[:100]
     reader = FrameReader()
@@ -221,13 +221,13 @@ def test_the_reader_shows_what_it_waits_for() -> None:
     assert repr(reader) == "FrameReader(buffered=20 B, missing=42 B)"
 
 
-# -- any mix, cut anywhere ---------------------------------------------------------------------------------------------
+# -- any mix, in any chunks --------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Decoded:
-    """What a stream holds: its frames, then how many bytes of an unfinished one, or where text begins, or that the next
-    frame is larger than the limit."""
+    """The content of a stream: its frames, then the bytes of an unfinished one, or the start of text, or whether the
+    next frame is larger than the limit."""
 
     frames: list[Frame] = field(default_factory=list)
     text_at: int | None = None
@@ -236,7 +236,7 @@ class Decoded:
 
 
 def decode_slowly(stream: bytes, limit: int) -> Decoded:
-    """An independent decoder, straight from the description of the format, of a stream that is all there."""
+    """An independent decoder for a complete stream, written directly from the description of the format."""
     found = Decoded()
     at = 0
     while at < len(stream):
@@ -296,7 +296,7 @@ text = st.one_of(
     st.lists(st.integers(0), max_size=12),
 )
 @example([encode(0, bytes(300))], [12])
-def test_any_mix_of_frames_and_text_cut_anywhere_reads_as_the_slow_decoder_reads_it(
+def test_any_mix_of_frames_and_text_in_any_chunks_is_read_like_by_the_slow_decoder(
     parts: list[bytes], cuts: list[int]
 ) -> None:
     stream = b"".join(parts)
@@ -312,14 +312,14 @@ def test_any_mix_of_frames_and_text_reads_the_same_byte_by_byte(parts: list[byte
 @given(
     st.integers(0, 255), st.binary(max_size=60), st.lists(st.integers(0, 0xFFFF_FFFF), max_size=10), st.integers(0, 255)
 )
-def test_what_is_written_is_read_back(flags: int, payload: bytes, options: list[int], stream: int) -> None:
+def test_decoding_reverses_encoding(flags: int, payload: bytes, options: list[int], stream: int) -> None:
     assert FrameReader().feed(encode(flags, payload, options, stream)) == [
         Frame(flags, payload, tuple(options), stream)
     ]
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 255))
-def test_context_and_body_are_found_again_by_the_option(context: bytes, body: bytes, flags: int) -> None:
+def test_the_option_separates_context_and_body(context: bytes, body: bytes, flags: int) -> None:
     (frame,) = FrameReader().feed(encode_payload(context, body, flags))
     (size,) = frame.options
     assert (frame.payload[:size], frame.payload[size:]) == (context, body)

@@ -1,4 +1,4 @@
-"""What a relay gives to its transport, and when."""
+"""What a relay writes to its transport, and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEAD, STOP = b"head", b"stop"
 
 
 class FakeSink(asyncio.WriteTransport):
-    """A pipe with room for so many bytes, until it is emptied."""
+    """A pipe that holds ``room`` bytes until it is emptied."""
 
     def __init__(self, relay: Relay, room: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def relay() -> Relay:
     return Relay(1 << 30)
 
 
-def test_a_large_body_is_given_slice_by_slice_as_the_peer_takes_it(relay: Relay) -> None:
+def test_a_large_body_is_written_slice_by_slice_as_the_peer_reads_it(relay: Relay) -> None:
     sink = FakeSink(relay, SLICE)
     relay.send(HEAD)
     relay.send(BODY)
@@ -66,7 +66,7 @@ def test_a_large_body_is_given_slice_by_slice_as_the_peer_takes_it(relay: Relay)
     assert b"".join(sink.written) == HEAD + BODY
 
 
-def test_what_is_sent_meanwhile_waits_behind_it(relay: Relay) -> None:
+def test_later_data_waits_behind_a_large_body(relay: Relay) -> None:
     sink = FakeSink(relay, 0)
     for frame in (HEAD, BODY, STOP, bytearray(BODY), STOP):
         relay.send(frame)
@@ -77,24 +77,24 @@ def test_what_is_sent_meanwhile_waits_behind_it(relay: Relay) -> None:
     assert sink.written[-1] == STOP
 
 
-def test_small_frames_are_written_at_once_also_to_a_full_pipe(relay: Relay) -> None:
+def test_small_frames_are_written_immediately_even_to_a_full_pipe(relay: Relay) -> None:
     sink = FakeSink(relay, 0)
     relay.send(HEAD)
     relay.send(STOP)
     assert sink.written == [HEAD, STOP]
 
 
-def test_of_a_body_whose_peer_has_gone_nothing_is_kept(relay: Relay) -> None:
+def test_the_rest_of_a_body_is_dropped_when_the_peer_closes(relay: Relay) -> None:
     body = bytearray(BODY)
     sink = FakeSink(relay, 0)
     relay.send(body)
     sink.abort()
     sink.empty()
     assert relay.unsent() == 0
-    body.clear()  # impossible as long as a part of it is held
+    body.clear()  # fails while a memoryview of it exists
 
 
-def test_a_relay_that_is_closed_lets_go_of_the_body(relay: Relay) -> None:
+def test_a_closed_relay_drops_the_body(relay: Relay) -> None:
     body = bytearray(BODY)
     FakeSink(relay, 0)
     relay.send(body)

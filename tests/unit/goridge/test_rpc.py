@@ -24,18 +24,18 @@ WIRE = {vector.name: vector for vector in VECTORS}
 @pytest.mark.parametrize(
     ("name", "body"), [("rpc call", b"true"), ("rpc call with a string", b'"http"')], ids=["bool", "string"]
 )
-def test_a_call_is_the_frame_goridge_builds(name: str, body: bytes) -> None:
+def test_a_call_is_encoded_as_in_goridge(name: str, body: bytes) -> None:
     assert encode_call(1, b"informer.Workers", body, Flag.JSON) == WIRE[name].wire
     call = read_call(WIRE[name].frame)
     assert (call.sequence, call.method, call.body, call.codec) == (1, b"informer.Workers", body, Flag.JSON)
 
 
-def test_a_result_is_the_frame_goridge_builds() -> None:
+def test_a_result_is_encoded_as_in_goridge() -> None:
     call = read_call(WIRE["rpc call"].frame)
     assert encode_result(call, b'{"workers":null}') == WIRE["rpc reply"].wire
 
 
-def test_an_error_is_the_frame_goridge_builds() -> None:
+def test_an_error_is_encoded_as_in_goridge() -> None:
     call = read_call(WIRE["rpc call"].frame)
     text = "invalid character 't' looking for beginning of value"
     assert encode_error(call, text) == WIRE["rpc error of the decoder"].wire
@@ -43,7 +43,7 @@ def test_an_error_is_the_frame_goridge_builds() -> None:
     assert encode_error(unknown, "rpc: can't find service nope.Nope") == WIRE["rpc error of the service"].wire
 
 
-def test_answers_are_told_apart_from_errors() -> None:
+def test_results_and_errors_are_distinguished() -> None:
     result = read_answer(WIRE["rpc reply"].frame)
     assert (result.sequence, result.method, result.body, result.failed) == (
         1,
@@ -68,24 +68,24 @@ def test_answers_are_told_apart_from_errors() -> None:
         (0x49, Flag.JSON),
     ],
 )
-def test_one_codec_wins_when_several_bits_are_set(flags: int, codec: int) -> None:
+def test_one_codec_wins_if_several_bits_are_set(flags: int, codec: int) -> None:
     assert read_call(Frame(flags, b"a.B", (1, 3))).codec == codec
 
 
-def test_an_error_of_a_call_without_codec_is_flagged_as_gob() -> None:
+def test_the_error_reply_to_a_call_without_codec_is_marked_gob() -> None:
     call = read_call(Frame(0, b"a.B", (1, 3)))
     assert encode_error(call, "no")[1] == 0x60
 
 
 @pytest.mark.parametrize("options", [(), (1,), (1, 3, 0), (1, 4), (1, 0xFFFF_FFFF)], ids=str)
-def test_what_is_no_call_is_the_peers_fault(options: tuple[int, ...]) -> None:
+def test_a_malformed_call_is_an_error_of_the_peer(options: tuple[int, ...]) -> None:
     with pytest.raises(RemoteFrameError):
         read_call(Frame(Flag.JSON, b"a.B", options))
     with pytest.raises(RemoteFrameError):
         read_answer(Frame(Flag.JSON, b"a.B", options))
 
 
-def test_a_name_may_fill_the_payload_and_may_be_empty() -> None:
+def test_a_name_may_fill_the_payload_or_be_empty() -> None:
     assert read_call(Frame(Flag.JSON, b"a.B", (1, 3))).body == b""
     assert read_call(Frame(Flag.JSON, b"a.B", (1, 0))).method == b""
 
@@ -96,7 +96,7 @@ def test_a_sequence_has_32_bits() -> None:
         encode_call(1 << 32, b"a.B", b"", Flag.JSON)
 
 
-def test_an_errors_text_may_hold_what_utf8_can_not() -> None:
+def test_an_error_text_may_contain_surrogates() -> None:
     assert encode_error(Call(1, b"a.B", b"", Flag.JSON), "bad \udce9").endswith(b"bad ?")
 
 

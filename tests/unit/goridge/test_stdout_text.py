@@ -1,4 +1,4 @@
-"""Text is told from frames, wherever it stands between them."""
+"""Text is separated from frames at any position."""
 
 from __future__ import annotations
 

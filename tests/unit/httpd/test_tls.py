@@ -1,4 +1,4 @@
-"""Files that make a handshake, and those that do not."""
+"""The check of TLS files, and their stamp."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def test_good_files_pass(authority: Authority) -> None:
+def test_valid_files_pass(authority: Authority) -> None:
     one = authority.server()
     TlsFiles(str(one.cert), str(one.key), str(authority.root), "required").check()
 
 
 @pytest.mark.parametrize("what", ["cert", "key", "root_ca"])
-def test_a_file_that_is_not_there_is_named(authority: Authority, what: str) -> None:
+def test_a_missing_file_is_named(authority: Authority, what: str) -> None:
     one = authority.server()
     paths = {"cert": str(one.cert), "key": str(one.key), "root_ca": str(authority.root), what: "/no/such.pem"}
     with pytest.raises(TlsError, match=f"http.ssl: {what} file '/no/such.pem' does not exists"):
@@ -31,7 +31,7 @@ def test_a_file_that_is_not_there_is_named(authority: Authority, what: str) -> N
 
 def test_a_key_of_another_certificate_is_refused(authority: Authority) -> None:
     one, two = authority.server("one"), authority.server("two")
-    with pytest.raises(TlsError, match=r"the key '.*two.key' is not that of the certificate '.*one.crt'"):
+    with pytest.raises(TlsError, match=r"the key '.*two.key' does not match the certificate '.*one.crt'"):
         TlsFiles(str(one.cert), str(two.key)).check()
 
 
@@ -45,7 +45,7 @@ def test_garbage_is_refused(authority: Authority, what: str, tmp_path: Path) -> 
         TlsFiles(**paths).check()
 
 
-def test_an_encrypted_key_is_refused_with_what_to_do(authority: Authority) -> None:
+def test_an_encrypted_key_is_refused_with_a_hint(authority: Authority) -> None:
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
         Encoding,

@@ -1,4 +1,4 @@
-"""``tcp://`` and ``unix://`` as RoadRunner writes them."""
+"""``tcp://`` and ``unix://`` in RoadRunner's notation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyroadrunner.net.address import Address, InvalidAddress, TcpAddress, UnixAd
         ("unix://odd:name.sock", UnixAddress("odd:name.sock")),
     ],
 )
-def test_an_address_is_read_and_written(text: str, address: Address) -> None:
+def test_an_address_is_parsed_and_formatted(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
 
@@ -51,7 +51,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
-def test_who_listens_everywhere_is_reached_on_loopback(host: str) -> None:
+def test_an_address_on_all_interfaces_is_reached_on_loopback(host: str) -> None:
     assert TcpAddress(host, 6001).to_connect() == TcpAddress("127.0.0.1", 6001)
     assert TcpAddress("10.0.0.1", 6001).to_connect() == TcpAddress("10.0.0.1", 6001)
 

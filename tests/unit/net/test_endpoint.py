@@ -20,7 +20,7 @@ from pyroadrunner.net.errors import ListenError
         ("unix://rr.sock", UnixAddress("rr.sock"), "unix://rr.sock"),
     ],
 )
-def test_every_form_of_an_address_is_read(text: str, address: Address, shown: str) -> None:
+def test_every_form_of_an_address_is_parsed(text: str, address: Address, shown: str) -> None:
     assert parse_endpoint(text) == address
     assert address.short == shown
 
@@ -29,7 +29,7 @@ def test_every_form_of_an_address_is_read(text: str, address: Address, shown: st
     "text",
     ["8080", "localhost", "host:", "host:x", "a:1:2", "::1:80", "unix://", "udp://a:1", "h:70000", "h:999999", "h:-1"],
 )
-def test_what_is_no_address_is_quoted_with_the_forms_that_are(text: str) -> None:
+def test_an_invalid_address_is_quoted_with_the_valid_forms(text: str) -> None:
     with pytest.raises(ListenError) as caught:
         parse_endpoint(text)
     assert f"http.address `{text}`" in str(caught.value)

@@ -1,4 +1,4 @@
-"""The HTTP loop: what a handler returns or raises becomes frames."""
+"""The HTTP loop: the handler's results and exceptions become frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAD = b'{"status":200,"headers":{}}'
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., list[Frame]]]:
-    """Serve these requests and then stop; the frames of the answers."""
+    """Serve these requests and stop; returns the frames of the responses."""
     rig = Rig()
 
     def run(handler: Callable[[Request], Any], *requests: bytes, flags: int = Flag.JSON) -> list[Frame]:
@@ -43,20 +43,20 @@ TEXT_HEAD = b'{"status":200,"headers":{"Content-Type":["text/plain; charset=utf-
 
 
 @pytest.mark.parametrize("returned", ["héllo", (200, {}, "héllo"), Response(body="héllo"), Response("héllo")])
-def test_text_is_sent_in_utf_8_and_says_so(run: Callable[..., list[Frame]], returned: object) -> None:
+def test_text_is_sent_in_utf_8_with_a_content_type(run: Callable[..., list[Frame]], returned: object) -> None:
     assert run(lambda _: returned, context()) == [answer("héllo".encode(), TEXT_HEAD)]
 
 
 @pytest.mark.parametrize("returned", [b"\xff", (200, {}, b"\xff"), Response(body=b"\xff"), Response(b"\xff")])
-def test_bytes_are_sent_as_they_are(run: Callable[..., list[Frame]], returned: object) -> None:
+def test_bytes_are_sent_unchanged(run: Callable[..., list[Frame]], returned: object) -> None:
     assert run(lambda _: returned, context()) == [answer(b"\xff")]
 
 
-def test_an_empty_text_has_no_type(run: Callable[..., list[Frame]]) -> None:
+def test_an_empty_text_has_no_content_type(run: Callable[..., list[Frame]]) -> None:
     assert run(lambda _: "", context()) == [answer(b"")]
 
 
-def test_status_and_headers_travel_in_the_head(run: Callable[..., list[Frame]]) -> None:
+def test_status_and_headers_are_sent_in_the_head(run: Callable[..., list[Frame]]) -> None:
     frames = run(lambda _: (404, {"X-A": ["1", "2"]}, b"no"), context())
     assert frames == [answer(b"no", b'{"status":404,"headers":{"X-A":["1","2"]}}')]
 
@@ -66,11 +66,11 @@ def test_an_iterable_is_streamed_and_its_empty_pieces_are_not(run: Callable[...,
     assert frames == [answer(b"a", stream=Stream.STREAM), answer(b"b", b"", Stream.STREAM), answer(b"", b"")]
 
 
-def test_an_empty_stream_is_an_empty_answer_with_its_head(run: Callable[..., list[Frame]]) -> None:
+def test_an_empty_stream_is_an_empty_response_with_its_head(run: Callable[..., list[Frame]]) -> None:
     assert run(lambda _: Response(body=iter([])), context()) == [answer(b"")]
 
 
-def test_what_a_handler_raises_is_an_error_and_the_worker_lives_on(run: Callable[..., list[Frame]]) -> None:
+def test_an_exception_of_a_handler_is_an_error_and_the_worker_keeps_running(run: Callable[..., list[Frame]]) -> None:
     def handler(request: Request) -> str:
         if request.path == "/bad":
             raise ValueError("no such thing")
@@ -93,7 +93,7 @@ def test_a_stream_that_fails_halfway_ends_with_an_error(run: Callable[..., list[
     assert last.flags == Flag.ERROR
 
 
-def test_a_stream_that_nobody_wants_any_more_is_closed() -> None:
+def test_a_stream_is_closed_when_the_client_disconnects() -> None:
     rig = Rig()
     seen: list[str] = []
 
@@ -113,7 +113,7 @@ def test_a_stream_that_nobody_wants_any_more_is_closed() -> None:
     rig.close()
 
 
-def test_early_hints_go_ahead_of_the_answer() -> None:
+def test_early_hints_are_sent_before_the_response() -> None:
     rig = Rig()
     http = HttpWorker(rig.worker)
     rig.server.request(context())
@@ -126,26 +126,28 @@ def test_early_hints_go_ahead_of_the_answer() -> None:
     rig.close()
 
 
-def test_a_handler_that_returns_nothing_is_told_so(run: Callable[..., list[Frame]]) -> None:
+def test_a_handler_that_returns_none_gets_a_clear_error(run: Callable[..., list[Frame]]) -> None:
     (frame,) = run(lambda _: None, context())
     assert frame.flags == Flag.ERROR
     assert b"returned NoneType" in frame.payload
 
 
-def test_a_context_that_cannot_be_read_is_an_error_and_the_worker_lives_on(run: Callable[..., list[Frame]]) -> None:
+def test_a_malformed_context_is_an_error_and_the_worker_keeps_running(run: Callable[..., list[Frame]]) -> None:
     bad, good = run(lambda _: "fine", b"{not json", context())
     assert bad.payload.startswith(b"cannot read the request: ")
     assert good == answer(b"fine", TEXT_HEAD)
 
 
-def test_protobuf_is_declined_in_words(run: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_protobuf_is_refused_with_a_clear_error(
+    run: Callable[..., list[Frame]], capsys: pytest.CaptureFixture[str]
+) -> None:
     (frame,) = run(lambda _: "never", b"\x0a\x01x", flags=Flag.PROTO)
     assert frame.flags == Flag.ERROR
     assert b"codec: json" in frame.payload
     assert "codec: json" in capsys.readouterr().err
 
 
-def test_a_server_that_has_gone_ends_the_loop_quietly() -> None:
+def test_the_loop_ends_quietly_when_the_server_exits() -> None:
     rig = Rig()
 
     def handler(_: Request) -> str:

@@ -13,7 +13,7 @@ from pyroadrunner.goridge.frame import Flag, Frame, encode
 from pyroadrunner.sdk.relay import Relay, open_relay
 
 
-def test_a_frame_larger_than_the_kernels_buffer_is_sent_whole() -> None:
+def test_a_frame_larger_than_the_kernels_buffer_is_sent_completely() -> None:
     ours, theirs = socket.socketpair()
     relay = Relay(ours.fileno(), ours.fileno(), pings=False)
     frame = encode(Flag.JSON, bytes(5_000_000))
@@ -31,7 +31,7 @@ def test_a_frame_larger_than_the_kernels_buffer_is_sent_whole() -> None:
     assert bytes(received) == frame
 
 
-def test_a_frame_that_arrives_byte_by_byte_is_received_whole() -> None:
+def test_a_frame_that_arrives_byte_by_byte_is_received_completely() -> None:
     ours, theirs = socket.socketpair()
     relay = Relay(ours.fileno(), ours.fileno(), pings=False)
     with ours, theirs:
@@ -42,7 +42,7 @@ def test_a_frame_that_arrives_byte_by_byte_is_received_whole() -> None:
         assert relay.receive() == Frame(Flag.JSON, b"hello", (5,))
 
 
-def test_a_unix_socket_is_connected_to_and_asks_for_no_pings(tmp_path: Path) -> None:
+def test_a_unix_socket_is_connected_without_pings(tmp_path: Path) -> None:
     path = str(tmp_path / "relay.sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -57,11 +57,11 @@ def test_a_unix_socket_is_connected_to_and_asks_for_no_pings(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("address", ["udp://127.0.0.1:1", "tcp://", "tcp://127.0.0.1:port", "/just/a/path"])
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(RelayError, match=r"invalid relay|cannot connect"):
         open_relay(address)
 
 
-def test_a_socket_nobody_listens_on_is_named_in_the_error(tmp_path: Path) -> None:
+def test_the_error_names_a_socket_without_a_listener(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match=r"nobody\.sock"):
         open_relay(f"unix://{tmp_path}/nobody.sock")

@@ -1,4 +1,4 @@
-"""Answers and the head the server reads."""
+"""Responses and their heads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pyroadrunner.sdk.response import Response, encode_head, for_text
 
 
-def test_every_header_is_written_as_a_list() -> None:
+def test_every_header_is_encoded_as_a_list() -> None:
     head = encode_head(201, {"X-One": "1", "Set-Cookie": ("a=1", "b=2")})
     assert head == b'{"status":201,"headers":{"X-One":["1"],"Set-Cookie":["a=1","b=2"]}}'
 
@@ -49,11 +49,11 @@ def test_the_body_may_come_first() -> None:
         ((), {"status": "404"}),
     ],
 )
-def test_a_response_that_makes_no_sense_is_refused_where_it_is_made(given: tuple[Any, ...], named: Any) -> None:
+def test_an_invalid_response_is_refused_when_it_is_created(given: tuple[Any, ...], named: Any) -> None:
     with pytest.raises(TypeError):
         Response(*given, **named)
 
 
-def test_text_has_a_type_unless_it_is_given() -> None:
+def test_text_gets_a_content_type_unless_it_has_one() -> None:
     assert for_text({"A": "1"}) == {"A": "1", "Content-Type": "text/plain; charset=utf-8"}
     assert for_text({"content-type": "text/html"}) == {"content-type": "text/html"}

@@ -1,4 +1,4 @@
-"""Answers of a server that are none."""
+"""Malformed replies of a server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from support.messages import Order
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 200_000])
-def test_a_result_that_is_no_json_is_an_error_of_the_call(body: bytes) -> None:
-    with pytest.raises(RpcError, match=r"the server's answer cannot be read: ."):
+def test_a_result_that_is_not_json_fails_the_call(body: bytes) -> None:
+    with pytest.raises(RpcError, match=r"the server's reply can't be decoded: ."):
         encoding.json_result(Answer(1, b"lab.Echo", body, failed=False))
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\x0b" * 200_000])
-def test_a_result_that_is_no_message_is_an_error_of_the_call(body: bytes) -> None:
-    with pytest.raises(RpcError, match=r"the server's answer cannot be read: ."):
+def test_a_result_that_is_not_a_message_fails_the_call(body: bytes) -> None:
+    with pytest.raises(RpcError, match=r"the server's reply can't be decoded: ."):
         encoding.message_result(Answer(1, b"lab.Echo", body, failed=False), Order)

@@ -1,8 +1,8 @@
-"""Redis: a server, a cluster, the master that sentinels name.
+"""Redis: a server, a cluster, or a master behind sentinels.
 
-client.py     what plugins use
-direct.py     one server, on one connection      cluster.py   several, through redis-py
-sentinel.py   who is the master?                 options.py   settings in redis-py's words
+client.py     the client for plugins
+direct.py     one server, on one connection      cluster.py   a cluster, through redis-py
+sentinel.py   finds the master                   options.py   settings as redis-py's options
 settings.py   the section with its defaults      config.py    the section
-retry.py      is a call tried again?             pubsub.py    publish and subscribe
+retry.py      decides on retries                 pubsub.py    publish and subscribe
 """

@@ -1,8 +1,7 @@
-"""Redis, however it is set up: one server or the master that sentinels name (``direct.py``), or a cluster
+"""A client for every Redis setup: one server or a master behind sentinels (``direct.py``), or a cluster
 (``cluster.py``).
 
-A server that goes away is an error of the calls that need it, after the configured retries; nothing is lost but them,
-and the next call connects anew.
+If the server is unreachable, calls fail after the configured retries. The next call connects again.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 class RedisClient:
-    """Connects with the first call; of calls, no more run at a time than ``pool_size`` says.
+    """Connects with the first call; at most ``pool_size`` calls run concurrently.
 
     Raises:
         StoreError: the settings can't be used.
@@ -42,19 +41,19 @@ class RedisClient:
         return self._addresses
 
     async def execute(self, *command: str | bytes | int) -> Any:
-        """The answer to one command.
+        """Execute one command and return its reply.
 
         Raises:
-            StoreError: Redis said so, or there is no answer to be had.
+            StoreError: Redis replied with an error, or did not reply.
         """
         (answer,) = await self.execute_many([command])
         return answer
 
     async def execute_many(self, commands: Sequence[Command]) -> Sequence[Any]:
-        """The answers to commands that are sent together.
+        """Send commands together and return their replies.
 
         Raises:
-            StoreError: as for :meth:`execute`; some of them may have been done.
+            StoreError: as for :meth:`execute`; some commands may have been executed.
         """
         if not commands:
             return []
@@ -65,7 +64,7 @@ class RedisClient:
             self._turns.release()
 
     async def on_every_node(self, command: str) -> Any:
-        """The answer to a command for the whole database; numbers of all masters of a cluster together.
+        """Execute a command for the whole database; for a cluster, the sum of the numbers of all masters.
 
         Raises:
             StoreError: as for :meth:`execute`.
@@ -77,7 +76,7 @@ class RedisClient:
             self._turns.release()
 
     async def keys(self, pattern: str) -> list[bytes]:
-        """All keys of a pattern (Redis' ``MATCH``); for operators, since every key is looked at.
+        """All keys that match a pattern (Redis' ``MATCH``). For operators only, since it scans every key.
 
         Raises:
             StoreError: as for :meth:`execute`.
@@ -85,10 +84,10 @@ class RedisClient:
         return await self._redis.keys(pattern)
 
     async def dial(self) -> PipelinedConnection:
-        """A connection of one's own, for what others must not share.
+        """Open a separate connection that is not shared with other calls.
 
         Raises:
-            StoreError: there is none to be had.
+            StoreError: the connect failed.
         """
         return await dial(await self._redis.master(), self.settings)
 

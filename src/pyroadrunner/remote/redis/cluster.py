@@ -1,4 +1,4 @@
-"""A cluster of Redis servers, through redis-py: it knows which node has a key, and follows when that changes."""
+"""A cluster of Redis servers, through redis-py, which tracks the node of each key."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from pyroadrunner.remote.redis.options import connection_options
 from pyroadrunner.remote.redis.retry import RetryPolicy
 from pyroadrunner.remote.redis.settings import Address, RedisSettings
 
-_STEP = 1000  # keys that are looked at in one step
+_STEP = 1000  # keys per step of a scan
 _FOREIGN = (RedisError, RedisClusterException, SSLError, OSError)
-# Of these, and not of their subclasses: a wrong password is a ConnectionError too.
+# Exactly these classes, not their subclasses: a wrong password is a ConnectionError, too.
 _WORTH_ANOTHER = (ConnectionLost, BusyLoadingError, ClusterDownError, SlotNotCoveredError)
 
 
 class ClusterRedis:
-    """A cluster that is connected to when it is asked first."""
+    """A cluster; connects with the first command."""
 
     def __init__(self, settings: RedisSettings, config: RedisConfig) -> None:
         self._settings = settings
-        self._longest = settings.dial_timeout + settings.timeout  # nodes may be asked in turn who has the key
+        self._longest = settings.dial_timeout + settings.timeout  # nodes may redirect a command to one another
         self._addresses = settings.addresses
         options = connection_options(settings)
-        # It would try again what took too long; so it does not try again at all, we do.
+        # redis-py would also retry after timeouts. So its retries are off, and _with_retries does them.
         options["retry"] = Retry(NoBackoff(), 0)
         self._client = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in settings.addresses],
@@ -58,10 +58,10 @@ class ClusterRedis:
         )
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to commands of one key each; those of a node are sent to it together.
+        """Execute commands of one key each and return their replies. The commands of a node are sent together.
 
         Raises:
-            StoreError: of several commands the others may have been done.
+            StoreError: a command failed; others may have been executed.
         """
         if len(commands) == 1:
             return [await self._with_retries(lambda: self._client.execute_command(*commands[0]), self._longest)]
@@ -70,14 +70,14 @@ class ClusterRedis:
         return [answers[number] for number in range(len(commands))]
 
     async def on_every_node(self, command: str) -> Any:
-        """The answer to a command for the whole database: numbers of all masters together."""
+        """Execute a command for the whole database: the sum of the numbers of all masters."""
         found = await self._with_retries(
             lambda: self._client.execute_command(command, target_nodes=RedisCluster.PRIMARIES), self._longest
         )
         return sum(found.values()) if isinstance(found, dict) else found
 
     async def keys(self, pattern: str) -> list[bytes]:
-        """All keys of a pattern, of all masters."""
+        """All keys of all masters that match a pattern."""
 
         async def scan() -> list[bytes]:
             return [key async for key in self._client.scan_iter(match=pattern, count=_STEP)]
@@ -86,7 +86,7 @@ class ClusterRedis:
         return found
 
     async def master(self) -> Address:
-        """One of its servers: what is published at one is heard at all."""
+        """A random node: messages published at one node reach all nodes."""
         return random.choice(self._addresses)
 
     async def close(self) -> None:
@@ -95,10 +95,10 @@ class ClusterRedis:
     # inside
 
     async def _with_retries(self, ask: Callable[[], Awaitable[Any]], longest: float | None) -> Any:
-        """What is asked, and asked again when a connection was lost.
+        """Call ``ask``, and call it again if the connection is lost.
 
         Args:
-            longest: seconds for all of it; ``None`` = only each answer has its time.
+            longest: seconds for all attempts together; ``None`` = only each reply has a limit.
 
         Raises:
             StoreError
@@ -108,7 +108,8 @@ class ClusterRedis:
             async with asyncio.timeout(longest):
                 while True:
                     try:
-                        # Before it asks by itself: then it has chosen a node already, any one.
+                        # Explicitly first: when redis-py initializes itself in a call, it has already chosen a
+                        # random node.
                         await self._client.initialize()
                         return await ask()
                     except _WORTH_ANOTHER as error:
@@ -120,7 +121,7 @@ class ClusterRedis:
             raise _translated(error) from error
 
     async def _by_node(self, commands: Sequence[Command], answers: dict[int, Any]) -> None:
-        """Put the answers to those commands that have none into ``answers``."""
+        """Execute the commands without a reply in ``answers`` and add their replies to it."""
         rest = [number for number in range(len(commands)) if number not in answers]
         pipeline = self._client.pipeline(transaction=False)
         for number in rest:
@@ -132,18 +133,18 @@ class ClusterRedis:
             if errors:
                 raise next((error for error in errors if isinstance(error, TookTooLong)), errors[0])
         except (TookTooLong, *_WORTH_ANOTHER):
-            await self._client.aclose()  # as redis-py does before its tries: the nodes are looked for anew
+            await self._client.aclose()  # as redis-py does before a retry: it then discovers the nodes again
             raise
 
 
 def _translated(error: Exception) -> StoreError:
     if isinstance(error, NoScriptError):
-        return StoreError(f"NOSCRIPT {error}")  # redis-py drops the word that the server says
+        return StoreError(f"NOSCRIPT {error}")  # redis-py removes this word of the server's error
     return StoreError(str(error) or type(error).__name__)
 
 
 def _routing(config: RedisConfig) -> LoadBalancingStrategy | None:
-    """Where a cluster is read from; ``None`` = from the masters."""
+    """The nodes to read from; ``None`` = the masters."""
     if config.route_randomly:
         return LoadBalancingStrategy.RANDOM
     if config.read_only or config.route_by_latency:

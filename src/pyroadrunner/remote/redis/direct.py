@@ -1,7 +1,7 @@
-"""One Redis server on one connection, or the master that sentinels name.
+"""One Redis server on one connection, or a master behind sentinels.
 
-Commands are sent as they come and answered in their order, so one connection is enough, and a command costs a sixth of
-what it does through redis-py's pool (docs/design).
+Commands are pipelined, so one connection is enough, and a command costs a sixth of one through redis-py's pool
+(docs/design).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 Command = tuple[str | bytes | int, ...]
 
-# Answers of a server that may give another one soon; of the first kind another server has become the master.
+# Errors that are worth a retry. The first means that another server has become the master.
 _NOT_MASTER = "READONLY"
 _NOT_YET = (_NOT_MASTER, "LOADING", "MASTERDOWN", "TRYAGAIN")
 _MORE = object()
-_STEP = 1000  # keys that are looked at in one step
+_STEP = 1000  # keys per step of a scan
 
 
 class RedisReader:
-    """Redis' protocol, by hiredis."""
+    """Parses Redis' protocol with hiredis."""
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader(notEnoughData=_MORE)
 
     def feed(self, data: bytes) -> list[Any]:
-        """Replies; errors among them are values too."""
+        """Decode replies; error replies are values, too."""
         replies = []
         try:
             self._reader.feed(data)
@@ -48,7 +48,7 @@ class RedisReader:
 
 
 class DirectRedis:
-    """A server that is connected to when it is asked first, and anew when the connection was lost."""
+    """A server; connects with the first command, and again after the connection was lost."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
@@ -63,10 +63,10 @@ class DirectRedis:
         self._loop = asyncio.get_running_loop()
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to commands that are sent together.
+        """Send commands together and return their replies.
 
         Raises:
-            StoreError: after the last try; of several commands the others may have been done.
+            StoreError: the last attempt failed; some commands may have been executed.
         """
         question = packed(commands)
         tries = RetryPolicy(self._settings)
@@ -78,12 +78,12 @@ class DirectRedis:
                     raise
 
     async def on_every_node(self, command: str) -> Any:
-        """The answer to a command for the whole database."""
+        """Execute a command for the whole database."""
         (answer,) = await self.ask([(command,)])
         return answer
 
     async def keys(self, pattern: str) -> list[bytes]:
-        """All keys of a pattern, step by step: Redis answers others in between."""
+        """All keys that match a pattern, in steps: Redis serves other clients in between."""
         found: list[bytes] = []
         cursor: bytes = b"0"
         while True:
@@ -93,17 +93,17 @@ class DirectRedis:
                 return found
 
     async def master(self) -> Address:
-        """Where the server is; sentinels are asked.
+        """The address of the server, or of the master from the sentinels.
 
         Raises:
-            Unreachable: they do not tell.
+            Unreachable: no sentinel knows the master.
         """
         return self._settings.addresses[0] if self._sentinels is None else await self._sentinels.master()
 
     async def close(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
-            await asyncio.wait([self._connecting])  # it may have come to its end all the same
+            await asyncio.wait([self._connecting])  # it may have completed nevertheless
         if self._connection is not None:
             self._connection.abort("the storage is closed")
         if self._sentinels is not None:
@@ -127,7 +127,7 @@ class DirectRedis:
         return replies
 
     async def _connect(self) -> PipelinedConnection:
-        """One connection for all who need it: when it takes long, each waits no longer than for its own."""
+        """Connect once for all callers that wait; each waits at most as long as for a connection of its own."""
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._dial(), name="connect to redis")
             self._connecting.add_done_callback(self._connected)
@@ -139,18 +139,18 @@ class DirectRedis:
 
     async def _dial(self) -> PipelinedConnection:
         if self._connection is not None:
-            self._connection.abort("not used for long")
+            self._connection.abort("idle for too long")
         return await dial(await self.master(), self._settings)
 
     def _connected(self, task: asyncio.Task[PipelinedConnection]) -> None:
         self._connecting = None
-        if not task.cancelled() and task.exception() is None:  # it is looked at: those who asked may have gone
+        if not task.cancelled() and task.exception() is None:  # retrieved here, as all callers may be cancelled
             self._connection = task.result()
             self._used = self._loop.time()
 
 
 async def dial(address: Address, settings: RedisSettings) -> PipelinedConnection:
-    """A link to a server, logged in.
+    """Connect to a server and log in.
 
     Raises:
         Unreachable, ConnectionLost, NoAnswer, StoreError
@@ -182,5 +182,5 @@ def _login_commands(settings: RedisSettings) -> list[Command]:
 
 
 def packed(commands: Sequence[Command]) -> bytes:
-    # Its annotation says a tuple of one; it takes any.
+    # The annotation of pack_command says a tuple of one; it accepts any.
     return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Settings of the redis driver in the words of redis-py, for the parts it does: a cluster, and asking sentinels."""
+"""Settings of the redis driver as options of redis-py, which handles clusters and sentinels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 def connection_options(settings: RedisSettings) -> dict[str, Any]:
-    """How to connect, without the login. What takes too long is not tried again."""
+    """Options for connecting, without the login. Timeouts are not retried."""
     backoff = ExponentialWithJitterBackoff(cap=settings.max_backoff, base=settings.min_backoff)
     options: dict[str, Any] = {
-        "protocol": 2,  # has all that is needed, and every server speaks it
+        "protocol": 2,  # sufficient, and every server supports it
         "socket_connect_timeout": settings.dial_timeout,
         "socket_timeout": settings.timeout,
         "health_check_interval": settings.idle,
@@ -28,7 +28,7 @@ def connection_options(settings: RedisSettings) -> dict[str, Any]:
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,
             "ssl_min_version": TLSVersion.TLSv1_2,
-            "ssl_ca_certs": settings.tls.root_ca or None,  # beside those of the system
+            "ssl_ca_certs": settings.tls.root_ca or None,  # besides those of the system
             "ssl_certfile": settings.tls.cert or None,
             "ssl_keyfile": settings.tls.key or None,
         }

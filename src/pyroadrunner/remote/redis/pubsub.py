@@ -1,4 +1,4 @@
-"""One channel of Redis (publish and subscribe), listened to for as long as it is wanted."""
+"""Subscribe to one channel of Redis (publish and subscribe)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.direct import packed
 
-_PING_EVERY = 1.0  # seconds; so long a connection may be dead before it is made anew
-_PATIENCE = 1.0  # seconds between two tries
+_PING_EVERY = 1.0  # seconds; a dead connection is detected and replaced after this time
+_PATIENCE = 1.0  # seconds between two attempts
 
 
 class Subscription:
-    """Tells what is said on a channel. Connections that are lost are made anew; what was said meanwhile is not heard.
+    """Receives the messages of a channel. It reconnects after a lost connection; messages in between are missed.
 
     Args:
         on_message: called with each message.
-        on_subscribed: called whenever it listens (again): now messages may have been missed.
-        log: where it says, once each, that Redis went away and that it is back.
+        on_subscribed: called after every (re)connect, when messages may have been missed.
+        log: receives one line when Redis becomes unreachable and one when it is reachable again.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Subscription:
         return f"Subscription({self._name!r})"
 
     def listen(self) -> None:
-        """Begin. Idempotent."""
+        """Start to listen. Idempotent."""
         if self._task is None:
             self._task = asyncio.create_task(self._listen(), name=f"channel {self._name}")
 
@@ -65,9 +65,7 @@ class Subscription:
                 await self._receive(await self._redis.dial())
             except StoreError as error:
                 if not self._away:
-                    self._log.error(
-                        "redis is away; it is asked again until it is back", redis=str(self._redis), error=str(error)
-                    )
+                    self._log.error("redis is unreachable; retrying", redis=str(self._redis), error=str(error))
                 self._away = True
             await asyncio.sleep(_PATIENCE)
 
@@ -77,7 +75,7 @@ class Subscription:
         try:
             await connection.ask(packed([("SUBSCRIBE", self._name)]), 1, timeout)
             if self._away:
-                self._log.info("redis is back", redis=str(self._redis))
+                self._log.info("redis is reachable again", redis=str(self._redis))
             self._away = False
             self._on_subscribed()
             while not connection.closed:
@@ -85,7 +83,7 @@ class Subscription:
                 await connection.ask(packed([("PING",)]), 1, timeout)
             raise ConnectionLost("the connection was lost")
         finally:
-            connection.abort("no more needed")
+            connection.abort("no longer needed")
 
     def _on_push(self, reply: Any) -> bool:
         if not (isinstance(reply, list) and len(reply) == 3 and reply[0] == b"message"):

@@ -1,4 +1,4 @@
-"""Whether a call to Redis is tried again, and when."""
+"""Decide whether and when a call to Redis is retried."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pyroadrunner.remote.redis.settings import RedisSettings
 
 
 class RetryPolicy:
-    """The tries of one call, which begins now.
+    """The attempts of one call, which begins now.
 
-    A connection that was lost is worth another try. A server that does not answer in time is not: it has the command,
-    and does it when it goes on. Nor is a try begun when the call has lasted as long as an answer may take.
+    A lost connection is worth a retry. A timeout is not: the server has the command and may still execute it. A call
+    that has lasted as long as the limit of a reply is not retried either.
     """
 
     def __init__(self, settings: RedisSettings) -> None:
@@ -22,7 +22,7 @@ class RetryPolicy:
         self._until = self._loop.time() + settings.timeout
 
     async def wait_next(self) -> bool:
-        """Wait until the next try is due; ``False`` = there is none."""
+        """Wait until the next attempt is due; ``False`` = no further attempt."""
         pause = self._pause()
         if self._done == self._settings.retries or self._loop.time() + pause >= self._until:
             return False
@@ -31,6 +31,6 @@ class RetryPolicy:
         return True
 
     def _pause(self) -> float:
-        """Seconds; longer with each try, and not the same for all who wait."""
+        """Seconds to wait; longer with each attempt, and random, so that callers do not retry together."""
         shortest = self._settings.min_backoff
         return random.uniform(shortest, min(self._settings.max_backoff, shortest * 2**self._done))

@@ -1,4 +1,4 @@
-"""Who is the master? The sentinels know; redis-py asks them."""
+"""Find the master through the sentinels, with redis-py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyroadrunner.remote.redis.settings import Address, RedisSettings
 
 
 class Sentinels:
-    """The sentinels of a master, all asked at once: the first that knows it is believed, and one that hangs is none."""
+    """The sentinels of a master. All are asked concurrently; the first reply wins, so a hanging one does no harm."""
 
     def __init__(self, settings: RedisSettings) -> None:
         options = {**connection_options(settings), "password": settings.sentinel_password or None}
@@ -21,10 +21,10 @@ class Sentinels:
         self._each = [Sentinel([address], sentinel_kwargs=options) for address in settings.addresses]  # type: ignore[no-untyped-call]
 
     async def master(self) -> Address:
-        """Where the master is now.
+        """The current address of the master.
 
         Raises:
-            Unreachable: no sentinel answers, or none knows it.
+            Unreachable: no sentinel replies, or none knows the master.
         """
         asked = [asyncio.create_task(sentinel.discover_master(self._name)) for sentinel in self._each]
         errors: list[str] = []
@@ -40,7 +40,7 @@ class Sentinels:
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
-        raise Unreachable(f"the sentinels name no master {self._name!r}: {'; '.join(errors)}")
+        raise Unreachable(f"no sentinel knows the master {self._name!r}: {'; '.join(errors)}")
 
     async def close(self) -> None:
         for sentinel in self._each:

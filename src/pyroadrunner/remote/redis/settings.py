@@ -1,5 +1,5 @@
-"""Settings of the redis driver with go-redis' defaults, which are what RoadRunner leaves unset. The only one that reads
-``RedisConfig``."""
+"""Settings of the redis driver with the defaults of go-redis, which RoadRunner does not change. The only module that
+reads ``RedisConfig``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class RedisSettings:
-    """What a connection needs to know. Times are seconds.
+    """The settings of a connection. Times are seconds.
 
     Attributes:
         username, password: empty = none.
-        retries: tries after the first one.
-        pool_size: operations at a time; ``pool_timeout``: how long one waits for its turn.
-        idle: a connection that was not used for longer is not trusted.
+        retries: attempts after the first one.
+        pool_size: concurrent operations; ``pool_timeout``: how long an operation waits for its turn.
+        idle: a connection that was idle for longer is not used again.
     """
 
     addresses: list[Address]
@@ -47,7 +47,7 @@ class RedisSettings:
         """The settings of a config.
 
         Raises:
-            StoreError: an address has no form; a cluster is to use a database other than 0; a file of TLS is missing.
+            StoreError: an address is invalid; a cluster has a database other than 0; a TLS file can't be used.
         """
         timeout = max(config.read_timeout or 3.0, config.write_timeout)
         longest = config.max_retry_backoff or 0.512
@@ -75,11 +75,11 @@ class RedisSettings:
 
     @property
     def clustered(self) -> bool:
-        """As go-redis chooses (``NewUniversalClient``)."""
+        """Whether it is a cluster, by the rule of go-redis (``NewUniversalClient``)."""
         return len(self.addresses) > 1 and not self.master
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """Made anew for each connection, so that a renewed certificate is used by the next one.
+        """A new context for each connection, so that the next connection uses a renewed certificate.
 
         Raises:
             StoreError: a file can't be used.
@@ -100,7 +100,7 @@ class RedisSettings:
 
 
 def _refuse_password() -> str:
-    raise ValueError("the key is encrypted")  # else OpenSSL asks for it on the terminal
+    raise ValueError("the key is encrypted")  # otherwise OpenSSL asks for a password on the terminal
 
 
 def _address(text: str) -> Address:
@@ -108,5 +108,5 @@ def _address(text: str) -> Address:
     if not colon:
         return text, PORT
     if not port.isdecimal():
-        raise StoreError(f"{text!r} is no address; write host:port")
+        raise StoreError(f"{text!r} is not a valid address; write host:port")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)

@@ -18,11 +18,11 @@ class Kv:
 
     Args:
         storage: its name in the section `kv`; names are lower-case.
-        rpc: the connection; ``None`` = one of its own.
+        rpc: the connection; ``None`` = a new one.
 
-    Keys are text, values bytes (text is stored as UTF-8). Lifetimes are seconds or a ``timedelta``, ``None`` = for
-    ever; one of zero or less deletes. Every method raises :class:`~pyroadrunner.sdk.rpc.CallFailed` with the server's
-    words, and :class:`~pyroadrunner.sdk.rpc.Unreachable`.
+    Keys are text, values are bytes (text is stored as UTF-8). Lifetimes are seconds or a ``timedelta``; ``None`` = no
+    expiry; zero or less deletes the key. Every method raises :class:`~pyroadrunner.sdk.rpc.CallFailed` with the
+    server's message, and :class:`~pyroadrunner.sdk.rpc.Unreachable`.
     """
 
     def __init__(self, storage: str, rpc: RpcClient | None = None) -> None:
@@ -41,23 +41,23 @@ class Kv:
         self.close()
 
     def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         self._rpc.close()
 
     def get(self, key: str) -> bytes | None:
-        """The value, if there is one."""
+        """The value; ``None`` if the key does not exist."""
         return self.get_many([key]).get(key)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """The values of those that are there."""
+        """The values of the existing keys."""
         return messages.values_of(self._ask("MGet", messages.keys(self.storage, keys)))
 
     def has(self, key: str) -> bool:
-        """Whether it is there."""
+        """Whether the key exists."""
         return bool(messages.names_of(self._ask("Has", messages.keys(self.storage, [key]))))
 
     def set(self, key: str, value: Value, ttl: Lifetime = None) -> None:
-        """Store a value; what was there, its lifetime included, is replaced."""
+        """Store a value; replaces an existing value and its lifetime."""
         self.set_many({key: value}, ttl)
 
     def set_many(self, values: Mapping[str, Value], ttl: Lifetime = None) -> None:
@@ -68,33 +68,33 @@ class Kv:
             self._ask("Set", messages.values(self.storage, values, ttl, time.time()))
 
     def add(self, key: str, value: Value, ttl: Lifetime = None) -> bool:
-        """Store a value if the key is not there, as one step; whether it was stored."""
+        """Store a value if the key does not exist, atomically. Return whether it was stored."""
         return bool(
             messages.names_of(self._ask("SetNX", messages.values(self.storage, {key: value}, ttl, time.time())))
         )
 
     def increment(self, key: str, by: int = 1, ttl: Lifetime = None) -> int:
-        """Add to a counter, as one step; the result. The lifetime is for a counter that this call makes, from 0."""
+        """Add to a counter atomically and return the result. A missing counter starts at 0 and gets the lifetime."""
         return self._count("Incr", messages.count(self.storage, key, by, ttl, time.time()))
 
     def decrement(self, key: str, by: int = 1, ttl: Lifetime = None) -> int:
-        """Take from a counter, as one step; the result."""
+        """Subtract from a counter atomically and return the result."""
         return self._count("Decr", messages.count(self.storage, key, by, ttl, time.time()))
 
     def expires(self, key: str) -> datetime | None:
-        """When it expires, in whole seconds; ``None`` = never, or it is not there. memcached does not know."""
+        """The expiry, in whole seconds; ``None`` = never, or the key does not exist. Not supported by memcached."""
         return messages.expiry_of(self._ask("TTL", messages.keys(self.storage, [key])))
 
     def expire(self, key: str, ttl: float | timedelta) -> None:
-        """Give a key another lifetime. The value stays; a key that is not there stays so."""
+        """Change the lifetime of a key and keep its value; has no effect on a missing key."""
         self._ask("MExpire", messages.times(self.storage, [key], ttl, time.time()))
 
     def delete(self, key: str) -> None:
-        """Remove it, if it is there."""
+        """Remove the key, if it exists."""
         self.delete_many([key])
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Remove those that are there."""
+        """Remove the keys that exist."""
         self._ask("Delete", messages.keys(self.storage, keys))
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of a storage as messages of ``kv.v1``, and what the answers mean. Pure; the time is an argument."""
+"""Build requests to a storage as messages of ``kv.v1`` and read the replies. Pure; the time is an argument."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from pyroadrunner.proto.kv.v1.kv_pb2 import CountRequest, Item, Request, Response
 
-Lifetime = float | timedelta | None  # seconds; None = for ever
+Lifetime = float | timedelta | None  # seconds; None = no expiry
 Value = bytes | str
 
 
 def keys(storage: str, names: Iterable[str]) -> Request:
-    """A request with nothing but keys."""
+    """A request with keys only."""
     return Request(storage=storage, items=[Item(key=name) for name in names])
 
 
@@ -28,23 +28,23 @@ def values(storage: str, pairs: Mapping[str, Value], ttl: Lifetime, now: float) 
 
 
 def times(storage: str, names: Iterable[str], ttl: float | timedelta, now: float) -> Request:
-    """A request that gives keys another lifetime."""
+    """A request that changes the lifetime of keys."""
     timeout = moment(ttl, now)
     return Request(storage=storage, items=[Item(key=name, timeout=timeout) for name in names])
 
 
 def count(storage: str, key: str, by: int, ttl: Lifetime, now: float) -> CountRequest:
-    """A request to a counter."""
+    """A request that changes a counter."""
     return CountRequest(storage=storage, key=key, by=by, timeout=moment(ttl, now))
 
 
 def over(ttl: Lifetime) -> bool:
-    """Whether a lifetime ends before it begins: such a value is not stored, and one that is there is deleted."""
+    """Whether a lifetime is already over: such a value is not stored, and an existing one is deleted."""
     return ttl is not None and _seconds(ttl) <= 0
 
 
 def moment(ttl: Lifetime, now: float) -> str:
-    """The end of a lifetime, to the millisecond; empty for one that has none."""
+    """The end of a lifetime, to the millisecond; empty for no expiry."""
     if ttl is None:
         return ""
     end = datetime.fromtimestamp(now, UTC) + timedelta(seconds=_seconds(ttl))
@@ -52,17 +52,17 @@ def moment(ttl: Lifetime, now: float) -> str:
 
 
 def names_of(response: Response) -> set[str]:
-    """The keys of an answer."""
+    """The keys of a reply."""
     return {item.key for item in response.items}
 
 
 def values_of(response: Response) -> dict[str, bytes]:
-    """Keys and values of an answer."""
+    """Keys and values of a reply."""
     return {item.key: item.value for item in response.items}
 
 
 def expiry_of(response: Response) -> datetime | None:
-    """When the only item of an answer expires; ``None`` = never, or there is none."""
+    """The expiry of the only item of a reply; ``None`` = no expiry, or no item."""
     timeout = response.items[0].timeout if response.items else ""
     return datetime.fromisoformat(timeout) if timeout else None
 

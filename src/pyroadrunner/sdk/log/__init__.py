@@ -1,9 +1,9 @@
-"""Lines in the server's log, from Python workers and scripts; the twin of PHP's ``AppLogger``.
+"""Write to the server's log from Python workers and scripts; the Python counterpart of PHP's ``AppLogger``.
 
     log = AppLogger()                                            # the address in RR_RPC, else tcp://127.0.0.1:6001
     log.info("logged in", user=42)                               # channel ``app``, with a field ``user``
 
-``AsyncAppLogger`` is the same for asyncio. The pieces: ``messages.py`` (what is asked, pure), ``blocking.py``,
+``AsyncAppLogger`` is the same for asyncio. The modules: ``messages.py`` (requests, pure), ``blocking.py``,
 ``asynchronous.py``.
 """
 
@@ -20,6 +20,6 @@ __all__ = ["AppLogger", "AsyncAppLogger"]
 def __getattr__(name: str) -> Any:
     if name != "AsyncAppLogger":
         raise AttributeError(name)
-    from pyroadrunner.sdk.log import asynchronous  # a blocking worker need not wait for asyncio to be imported
+    from pyroadrunner.sdk.log import asynchronous  # a blocking worker does not need to import asyncio
 
     return asynchronous.AsyncAppLogger

@@ -12,9 +12,9 @@ class AsyncAppLogger:
     """The server's log, channel ``app``.
 
     Args:
-        rpc: the connection; ``None`` = one of its own.
+        rpc: the connection; ``None`` = a new one.
 
-    Everything is as in :class:`~pyroadrunner.sdk.log.AppLogger`, and awaited. Use it from one event loop.
+    Like :class:`~pyroadrunner.sdk.log.AppLogger`, with coroutines. Use it from one event loop.
     """
 
     def __init__(self, rpc: AsyncRpcClient | None = None) -> None:
@@ -32,33 +32,33 @@ class AsyncAppLogger:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         await self._rpc.close()
 
     async def error(self, message: str, /, **context: object) -> None:
-        """A line of level ``error``."""
+        """Write a line of level ``error``."""
         await self._write("Error", message, context)
 
     async def warning(self, message: str, /, **context: object) -> None:
-        """A line of level ``warn``."""
+        """Write a line of level ``warn``."""
         await self._write("Warning", message, context)
 
     async def info(self, message: str, /, **context: object) -> None:
-        """A line of level ``info``."""
+        """Write a line of level ``info``."""
         await self._write("Info", message, context)
 
     async def debug(self, message: str, /, **context: object) -> None:
-        """A line of level ``debug``."""
+        """Write a line of level ``debug``."""
         await self._write("Debug", message, context)
 
     async def log(self, message: str, /) -> None:
-        """To the server's stderr as it is: no line break, whatever the section ``logs`` says."""
+        """Write the text unchanged to the server's stderr: no line break is added, whatever ``logs`` says."""
         await self._rpc.call("app.Log", message)
 
     async def _write(self, method: str, message: str, context: Mapping[str, object]) -> None:
         if not context:
             await self._rpc.call(f"app.{method}", message)
             return
-        from pyroadrunner.sdk.log import messages  # protobuf costs time and megabytes
+        from pyroadrunner.sdk.log import messages  # importing protobuf costs time and memory
 
         await self._rpc.call_message(f"app.{method}WithContext", messages.entry(message, context), messages.Response)

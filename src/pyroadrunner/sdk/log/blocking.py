@@ -12,10 +12,11 @@ class AppLogger:
     """The server's log, channel ``app``.
 
     Args:
-        rpc: the connection; ``None`` = one of its own.
+        rpc: the connection; ``None`` = a new one.
 
-    A line returns when the server has it. ``context`` becomes fields; its values are sent as texts. Every method raises
-    :class:`~pyroadrunner.sdk.rpc.CallFailed` with the server's words, and :class:`~pyroadrunner.sdk.rpc.Unreachable`.
+    A method returns when the server has received the line. ``context`` becomes fields; its values are sent as strings.
+    Every method raises :class:`~pyroadrunner.sdk.rpc.CallFailed` with the server's message, and
+    :class:`~pyroadrunner.sdk.rpc.Unreachable`.
     """
 
     def __init__(self, rpc: RpcClient | None = None) -> None:
@@ -33,33 +34,33 @@ class AppLogger:
         self.close()
 
     def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         self._rpc.close()
 
     def error(self, message: str, /, **context: object) -> None:
-        """A line of level ``error``."""
+        """Write a line of level ``error``."""
         self._write("Error", message, context)
 
     def warning(self, message: str, /, **context: object) -> None:
-        """A line of level ``warn``."""
+        """Write a line of level ``warn``."""
         self._write("Warning", message, context)
 
     def info(self, message: str, /, **context: object) -> None:
-        """A line of level ``info``."""
+        """Write a line of level ``info``."""
         self._write("Info", message, context)
 
     def debug(self, message: str, /, **context: object) -> None:
-        """A line of level ``debug``."""
+        """Write a line of level ``debug``."""
         self._write("Debug", message, context)
 
     def log(self, message: str, /) -> None:
-        """To the server's stderr as it is: no line break, whatever the section ``logs`` says."""
+        """Write the text unchanged to the server's stderr: no line break is added, whatever ``logs`` says."""
         self._rpc.call("app.Log", message)
 
     def _write(self, method: str, message: str, context: Mapping[str, object]) -> None:
         if not context:
             self._rpc.call(f"app.{method}", message)
             return
-        from pyroadrunner.sdk.log import messages  # protobuf costs time and megabytes
+        from pyroadrunner.sdk.log import messages  # importing protobuf costs time and memory
 
         self._rpc.call_message(f"app.{method}WithContext", messages.entry(message, context), messages.Response)

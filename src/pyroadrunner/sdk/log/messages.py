@@ -1,4 +1,4 @@
-"""What is asked of the service ``app``. Pure."""
+"""Build requests to the service ``app``. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["Response", "entry"]
 
 
 def entry(message: str, context: Mapping[str, object]) -> LogEntry:
-    """The argument of ``ErrorWithContext`` and so on; values become texts."""
+    """The argument of ``ErrorWithContext`` and so on; values become strings."""
     attributes = [LogAttrs(key=key, value=str(value)) for key, value in context.items()]
     return LogEntry(message=message, log_attrs=attributes)

@@ -1,10 +1,10 @@
-"""The application's own metrics, from Python workers and scripts; the twin of PHP's ``Metrics``.
+"""The application's own metrics, from Python workers and scripts; the Python counterpart of PHP's ``Metrics``.
 
     metrics = Metrics()                                          # the address in RR_RPC, else tcp://127.0.0.1:6001
-    metrics.declare("logins", "counter", labels=["how"])         # when the worker boots; again changes nothing
+    metrics.declare("logins", "counter", labels=["how"])         # when the worker boots; repeating it has no effect
     metrics.add("logins", 1, ["form"])
 
-``AsyncMetrics`` is the same for asyncio. The pieces: ``messages.py`` (what is asked, pure), ``blocking.py``,
+``AsyncMetrics`` is the same for asyncio. The modules: ``messages.py`` (requests, pure), ``blocking.py``,
 ``asynchronous.py``.
 """
 
@@ -21,6 +21,6 @@ __all__ = ["AsyncMetrics", "Metrics"]
 def __getattr__(name: str) -> Any:
     if name != "AsyncMetrics":
         raise AttributeError(name)
-    from pyroadrunner.sdk.metrics import asynchronous  # a blocking worker need not wait for asyncio to be imported
+    from pyroadrunner.sdk.metrics import asynchronous  # a blocking worker does not need to import asyncio
 
     return asynchronous.AsyncMetrics

@@ -11,12 +11,12 @@ from pyroadrunner.sdk.rpc import AsyncRpcClient
 
 
 class AsyncMetrics:
-    """Metrics the application counts.
+    """Metrics of the application.
 
     Args:
-        rpc: the connection; ``None`` = one of its own.
+        rpc: the connection; ``None`` = a new one.
 
-    Everything is as in :class:`~pyroadrunner.sdk.metrics.Metrics`, and awaited. Use it from one event loop.
+    Like :class:`~pyroadrunner.sdk.metrics.Metrics`, with coroutines. Use it from one event loop.
     """
 
     def __init__(self, rpc: AsyncRpcClient | None = None) -> None:
@@ -34,7 +34,7 @@ class AsyncMetrics:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         await self._rpc.close()
 
     async def declare(
@@ -49,32 +49,32 @@ class AsyncMetrics:
         buckets: Sequence[float] = (),
         objectives: Mapping[float, float] | None = None,
     ) -> None:
-        """Make a metric. One that is there already stays as it is: every worker may declare it when it boots.
+        """Declare a metric. An existing one is not changed: every worker may declare it when it boots.
 
         Args:
-            labels: their names.
-            buckets: upper bounds of a histogram; none = Prometheus' own.
-            objectives: quantiles of a summary and the error allowed, ``{0.95: 0.01}``.
+            labels: names of the labels.
+            buckets: upper bounds of a histogram; empty = Prometheus' defaults.
+            objectives: quantiles of a summary and their allowed errors, ``{0.95: 0.01}``.
         """
         asked = messages.declaration(name, kind, help, namespace, subsystem, labels, buckets, objectives or {})
         await self._rpc.call("metrics.Declare", asked)
 
     async def unregister(self, name: str) -> None:
-        """Forget a metric and all it has counted."""
+        """Remove a metric and its values."""
         await self._rpc.call("metrics.Unregister", name)
 
     async def add(self, name: str, value: float = 1, labels: Sequence[str] = ()) -> None:
-        """Of a counter (not below 0) or a gauge."""
+        """Add to a counter (0 or more) or a gauge."""
         await self._rpc.call("metrics.Add", messages.change(name, value, labels))
 
     async def sub(self, name: str, value: float = 1, labels: Sequence[str] = ()) -> None:
-        """Of a gauge."""
+        """Subtract from a gauge."""
         await self._rpc.call("metrics.Sub", messages.change(name, value, labels))
 
     async def set(self, name: str, value: float, labels: Sequence[str] = ()) -> None:
-        """Of a gauge."""
+        """Set a gauge."""
         await self._rpc.call("metrics.Set", messages.change(name, value, labels))
 
     async def observe(self, name: str, value: float, labels: Sequence[str] = ()) -> None:
-        """Of a histogram or a summary."""
+        """Add an observation to a histogram or a summary."""
         await self._rpc.call("metrics.Observe", messages.change(name, value, labels))

@@ -11,14 +11,14 @@ from pyroadrunner.sdk.rpc import RpcClient
 
 
 class Metrics:
-    """Metrics the application counts.
+    """Metrics of the application.
 
     Args:
-        rpc: the connection; ``None`` = one of its own.
+        rpc: the connection; ``None`` = a new one.
 
-    A name is the bare one, without namespace and subsystem. ``labels`` are values, in the order of the declaration;
-    they should have few different ones. Every method raises :class:`~pyroadrunner.sdk.rpc.CallFailed` with the
-    server's words, and :class:`~pyroadrunner.sdk.rpc.Unreachable`.
+    Names are without namespace and subsystem. ``labels`` are values in the order of the declaration; each label should
+    have few distinct values. Every method raises :class:`~pyroadrunner.sdk.rpc.CallFailed` with the server's message,
+    and :class:`~pyroadrunner.sdk.rpc.Unreachable`.
     """
 
     def __init__(self, rpc: RpcClient | None = None) -> None:
@@ -36,7 +36,7 @@ class Metrics:
         self.close()
 
     def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         self._rpc.close()
 
     def declare(
@@ -51,32 +51,32 @@ class Metrics:
         buckets: Sequence[float] = (),
         objectives: Mapping[float, float] | None = None,
     ) -> None:
-        """Make a metric. One that is there already stays as it is: every worker may declare it when it boots.
+        """Declare a metric. An existing one is not changed: every worker may declare it when it boots.
 
         Args:
-            labels: their names.
-            buckets: upper bounds of a histogram; none = Prometheus' own.
-            objectives: quantiles of a summary and the error allowed, ``{0.95: 0.01}``.
+            labels: names of the labels.
+            buckets: upper bounds of a histogram; empty = Prometheus' defaults.
+            objectives: quantiles of a summary and their allowed errors, ``{0.95: 0.01}``.
         """
         asked = messages.declaration(name, kind, help, namespace, subsystem, labels, buckets, objectives or {})
         self._rpc.call("metrics.Declare", asked)
 
     def unregister(self, name: str) -> None:
-        """Forget a metric and all it has counted."""
+        """Remove a metric and its values."""
         self._rpc.call("metrics.Unregister", name)
 
     def add(self, name: str, value: float = 1, labels: Sequence[str] = ()) -> None:
-        """Of a counter (not below 0) or a gauge."""
+        """Add to a counter (0 or more) or a gauge."""
         self._rpc.call("metrics.Add", messages.change(name, value, labels))
 
     def sub(self, name: str, value: float = 1, labels: Sequence[str] = ()) -> None:
-        """Of a gauge."""
+        """Subtract from a gauge."""
         self._rpc.call("metrics.Sub", messages.change(name, value, labels))
 
     def set(self, name: str, value: float, labels: Sequence[str] = ()) -> None:
-        """Of a gauge."""
+        """Set a gauge."""
         self._rpc.call("metrics.Set", messages.change(name, value, labels))
 
     def observe(self, name: str, value: float, labels: Sequence[str] = ()) -> None:
-        """Of a histogram or a summary."""
+        """Add an observation to a histogram or a summary."""
         self._rpc.call("metrics.Observe", messages.change(name, value, labels))

@@ -1,4 +1,4 @@
-"""What is asked of the service ``metrics``. Pure."""
+"""Build requests to the service ``metrics``. Pure."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@
         server.call_message("kv.Has", request, Response)
         server.call_bytes("rpc.Config")        # raw
 
-``AsyncRpcClient`` is the same for asyncio, with any number of calls at a time. Beside the child's side of a worker
-(``pyroadrunner.sdk``), but a worker is not needed for it. The pieces: ``encoding.py`` (values and frames, pure),
-``errors.py``, ``blocking.py``, ``asynchronous.py``.
+``AsyncRpcClient`` is the same for asyncio, with any number of concurrent calls. It is part of ``pyroadrunner.sdk``, but
+also works outside a worker. The modules: ``encoding.py`` (values and frames, pure), ``errors.py``, ``blocking.py``,
+``asynchronous.py``.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,6 @@ __all__ = ["AsyncRpcClient", "CallFailed", "RpcClient", "RpcError", "Unreachable
 def __getattr__(name: str) -> Any:
     if name != "AsyncRpcClient":
         raise AttributeError(name)
-    from pyroadrunner.sdk.rpc import asynchronous  # asyncio is half of the time of `rr workers`
+    from pyroadrunner.sdk.rpc import asynchronous  # importing asyncio takes half of the time of `rr workers`
 
     return asynchronous.AsyncRpcClient

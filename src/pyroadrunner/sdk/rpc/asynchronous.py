@@ -1,8 +1,8 @@
-"""The client for asyncio: one connection, any number of calls at a time on it.
+"""The client for asyncio: any number of concurrent calls on one connection.
 
-Theory of operation. Every call has a future, found by its sequence number when the answer comes. A call that is
-cancelled or late takes its future away, and the answer is passed over. When the connection ends, so does every call
-that waits; the next one connects anew.
+Theory of operation. Every call has a future, found by its sequence number when the reply arrives. A cancelled or late
+call removes its future, and its reply is ignored. When the connection closes, all waiting calls fail; the next call
+connects again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AsyncRpcClient:
     Args:
         address: ``tcp://host:port`` or ``unix://path``; ``None`` = that in ``RR_RPC``, else ``tcp://127.0.0.1:6001``.
 
-    Calls raise what those of :class:`~pyroadrunner.sdk.rpc.RpcClient` raise. A call that is cancelled may have run.
+    Calls raise the same errors as :class:`~pyroadrunner.sdk.rpc.RpcClient`. A cancelled call may have been executed.
     """
 
     def __init__(self, address: Address | str | None = None) -> None:
@@ -52,14 +52,14 @@ class AsyncRpcClient:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up; calls that wait are :class:`Unreachable`. Idempotent; a later call connects anew."""
+        """Close the connection; waiting calls raise :class:`Unreachable`. Idempotent; a later call connects again."""
         if self._answers is not None:
             answers, self._answers = self._answers, None
             answers.hang_up()
             await answers.closed
 
     async def call(self, method: str, argument: Any = True, timeout: float | None = TIMEOUT) -> Any:
-        """The result of a method, both ways in JSON."""
+        """Call a method; argument and result are JSON."""
         return encoding.json_result(
             await self._exchange(lambda number: encoding.json_call(number, method, argument), timeout)
         )
@@ -67,12 +67,12 @@ class AsyncRpcClient:
     async def call_message(
         self, method: str, request: Message, result: MessageType[M], timeout: float | None = TIMEOUT
     ) -> M:
-        """The result of a method that takes a protobuf message and answers with another."""
+        """Call a method whose argument and result are protobuf messages."""
         answer = await self._exchange(lambda number: encoding.message_call(number, method, request), timeout)
         return encoding.message_result(answer, result)
 
     async def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
-        """The result of a method that answers with bytes (raw codec)."""
+        """Call a method whose argument and result are bytes (raw codec)."""
         return encoding.body_of(await self._exchange(lambda number: encoding.bytes_call(number, method, body), timeout))
 
     async def _exchange(self, encode: Callable[[int], bytes], timeout: float | None) -> Answer:
@@ -99,7 +99,7 @@ class _Connection(asyncio.Protocol):
     """One connection.
 
     Attributes:
-        waiting: calls by sequence number.
+        waiting: futures of calls by sequence number.
         closed: done when the connection has ended.
     """
 

@@ -1,4 +1,4 @@
-"""The blocking client: one connection, made with the first call, made anew when the server has closed it."""
+"""The blocking client: one connection, opened with the first call and again when the server has closed it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class RpcClient:
     Args:
         address: ``tcp://host:port`` or ``unix://path``; ``None`` = that in ``RR_RPC``, else ``tcp://127.0.0.1:6001``.
 
-    Every call raises :class:`CallFailed` when the server says no, and :class:`Unreachable` when nobody listens, the
-    connection is cut, or the answer does not come within ``timeout`` seconds (``None`` = wait as long as it takes).
-    After a cut the next call connects anew. A call is never sent twice.
+    Every call raises :class:`CallFailed` if the server replies with an error, and :class:`Unreachable` if the connect
+    fails, the connection is lost, or the reply does not arrive within ``timeout`` seconds (``None`` = no limit). After
+    a lost connection the next call connects again. A call is never sent twice.
     """
 
     def __init__(self, address: Address | str | None = None) -> None:
@@ -52,37 +52,37 @@ class RpcClient:
         self.close()
 
     def connect(self) -> None:
-        """Connect now, not with the first call. Idempotent."""
+        """Connect now instead of with the first call. Idempotent."""
         self._ready()
 
     def close(self) -> None:
-        """Hang up. Idempotent; a later call connects anew."""
+        """Close the connection. Idempotent; a later call connects again."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def call(self, method: str, argument: Any = True, timeout: float | None = TIMEOUT) -> Any:
-        """The result of a method, both ways in JSON."""
+        """Call a method; argument and result are JSON."""
         return encoding.json_result(
             self._exchange(lambda number: encoding.json_call(number, method, argument), timeout)
         )
 
     def call_message(self, method: str, request: Message, result: MessageType[M], timeout: float | None = TIMEOUT) -> M:
-        """The result of a method that takes a protobuf message and answers with another."""
+        """Call a method whose argument and result are protobuf messages."""
         answer = self._exchange(lambda number: encoding.message_call(number, method, request), timeout)
         return encoding.message_result(answer, result)
 
     def call_bytes(self, method: str, body: bytes = b"", timeout: float | None = TIMEOUT) -> bytes:
-        """The result of a method that answers with bytes (raw codec)."""
+        """Call a method whose argument and result are bytes (raw codec)."""
         return encoding.body_of(self._exchange(lambda number: encoding.bytes_call(number, method, body), timeout))
 
     def each(
         self, method: str, arguments: Iterable[Any], timeout: float | None = TIMEOUT
     ) -> Iterator[tuple[Any, Any | CallFailed]]:
-        """Call a method once for each argument, all at the same time, in JSON.
+        """Call a method once for each argument, all concurrently, in JSON.
 
         Yields:
-            argument and result, or the error the server answered with, in the order in which the calls end.
+            Argument and result, or the error from the server, in the order in which the calls end.
         """
         waiting: dict[int, Any] = {}
         connection = self._ready()
@@ -111,12 +111,12 @@ class RpcClient:
         connection = self._ready()
         self._send(connection, frame)
         answer = self._receive(connection, timeout)
-        while answer.sequence != number:  # of a call whose answer was given up
+        while answer.sequence != number:  # the late reply of an earlier call
             answer = self._receive(connection, timeout)
         return answer
 
     def _ready(self) -> socket.socket:
-        """The connection; a new one where the server has closed it since the last call: nothing is lost with it."""
+        """The connection; a new one if the server has closed it since the last call, as no call can be lost then."""
         if self._socket is not None and _ended(self._socket):
             self.close()
         if self._socket is None:
@@ -143,7 +143,7 @@ class RpcClient:
                     raise cut(self.address)
                 self._read += self._frames.feed(data)
             return read_answer(self._read.pop(0))
-        except TimeoutError as error:  # the connection stays: the answer may still come, and is passed over
+        except TimeoutError as error:  # the connection stays open: a late reply is ignored
             raise too_late(self.address, timeout or 0.0) from error
         except Unreachable:
             self.close()
@@ -157,7 +157,7 @@ class RpcClient:
 
 
 def _ended(connection: socket.socket) -> bool:
-    """Whether the other side has closed. Never blocks."""
+    """Whether the server has closed the connection. Never blocks."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     if not poll.poll(0):

@@ -1,4 +1,4 @@
-"""Values -> frames of calls, answers -> values. Pure, but for the default address, which the environment names."""
+"""Encode values into calls, decode replies into values. Pure, except that the environment sets the default address."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pyroadrunner.goridge.rpc import MAX_SEQUENCE, Answer, encode_call
 from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.sdk.rpc.errors import CallFailed, RpcError
 
-DEFAULT_LISTEN = "tcp://127.0.0.1:6001"  # that of the section ``rpc``
-TIMEOUT = 10.0  # seconds for connecting, and for an answer nobody has to work for
+DEFAULT_LISTEN = "tcp://127.0.0.1:6001"  # the default of the section ``rpc``
+TIMEOUT = 10.0  # seconds for connecting, and for the reply to a quick call
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -30,10 +30,10 @@ class MessageType(Protocol[M_co]):
 
 
 def address_of(address: Address | str | None) -> Address:
-    """Where to call.
+    """The address of the server.
 
     Args:
-        address: ``None`` = what ``RR_RPC`` says, which the server sets for its workers; else the default address.
+        address: ``None`` = that in ``RR_RPC``, which the server sets for its workers; otherwise the default address.
 
     Raises:
         InvalidAddress
@@ -63,7 +63,7 @@ def body_of(answer: Answer) -> bytes:
     """The encoded result.
 
     Raises:
-        CallFailed: the answer is an error.
+        CallFailed: the reply is an error.
     """
     if answer.failed:
         raise CallFailed(answer.body.decode("utf-8", "replace"))
@@ -74,8 +74,8 @@ def json_result(answer: Answer) -> Any:
     """The result of a JSON call.
 
     Raises:
-        CallFailed: the answer is an error.
-        RpcError: it is no JSON, or is nested too deeply.
+        CallFailed: the reply is an error.
+        RpcError: the result is not JSON, or is nested too deeply.
     """
     body = body_of(answer)
     try:
@@ -88,18 +88,18 @@ def message_result(answer: Answer, result: MessageType[M_co]) -> M_co:
     """The result of a protobuf call.
 
     Raises:
-        CallFailed: the answer is an error.
-        RpcError: it is no such message.
+        CallFailed: the reply is an error.
+        RpcError: the result is not a message of this type.
     """
     body = body_of(answer)
     try:
         return result.FromString(body)
     except Exception as error:
-        # Importing its class would cost every client of JSON the time of protobuf.
+        # Importing the class would make every JSON client pay for importing protobuf.
         if type(error).__name__ != "DecodeError":
             raise
         raise _unreadable(error) from error
 
 
 def _unreadable(error: Exception) -> RpcError:
-    return RpcError(f"the server's answer cannot be read: {error}")
+    return RpcError(f"the server's reply can't be decoded: {error}")

@@ -1,4 +1,4 @@
-"""Why a call has no result."""
+"""Errors of calls."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ _HINT = "is the server running (rr serve), with this `rpc.listen`?"
 
 
 class RpcError(RoadRunnerError):
-    """A call without a result."""
+    """A call failed."""
 
 
 class Unreachable(RpcError):
-    """Nobody answers at the address of ``rpc.listen``, or the answer did not come: whether the method ran is unknown
-    then."""
+    """The connect to ``rpc.listen`` failed, or the reply did not arrive. In the second case the method may have been
+    executed."""
 
 
 class CallFailed(RpcError):
-    """The server answered with an error: its text."""
+    """The server replied with an error; the text is the server's."""
 
 
 def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> Unreachable:
-    """Nobody listens. The text begins as Go's does: scripts look for ``connection refused``.
+    """The connect failed. The text begins like Go's, since scripts look for ``connection refused``.
 
     Args:
-        lookup: the name of the host was not found.
+        lookup: the host name was not found.
     """
     if not isinstance(address, TcpAddress):
         return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{_HINT}")
@@ -36,10 +36,10 @@ def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> 
 
 
 def cut(address: Address, error: Exception | None = None) -> Unreachable:
-    """The connection has ended before the answer came."""
+    """The connection closed before the reply arrived."""
     if error is None:
         return Unreachable(f"the server at {address} closed the connection")
-    return Unreachable(f"{address} cut the connection: {_words(error)}")
+    return Unreachable(f"the connection to {address} was lost: {_words(error)}")
 
 
 def too_late(address: Address, timeout: float) -> Unreachable:

@@ -20,8 +20,8 @@ def checked(section: str, **keys: Any) -> Checked:
 @pytest.mark.parametrize(
     ("section", "keys", "path", "message"),
     [
-        ("http", {"address": "8080"}, "http.address", "`8080` is no address; write host:port"),
-        ("http", {"address": ":99999"}, "http.address", "`:99999` has no such port"),
+        ("http", {"address": "8080"}, "http.address", "`8080` is not a valid address; write host:port"),
+        ("http", {"address": ":99999"}, "http.address", "`:99999` has an invalid port"),
         ("http", {"fcgi": {"address": "unix://"}}, "http.fcgi.address", "`unix://` has no path"),
         ("rpc", {"listen": "6001"}, "rpc.listen", "invalid socket DSN (tcp://:6001, unix://file.sock): `6001`"),
     ],

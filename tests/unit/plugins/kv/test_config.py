@@ -69,8 +69,8 @@ def test_an_unknown_driver_and_what_is_no_storage_are_left_out_with_a_warning() 
     assert looked.faults == []
     assert looked.sections["kv"] == KvConfig(storages={"z": MemoryStorage()})
     unknown, flat = map(str, looked.warnings)
-    assert 'kv.x.driver: there is no driver "redid", so `kv.x` is left out; did you mean `redis`?' in unknown
-    assert "kv.y: is left out: it is 5, not a map with a `driver`" in flat
+    assert 'kv.x.driver: unknown driver "redid"; `kv.x` is ignored; did you mean `redis`?' in unknown
+    assert "kv.y: ignored: it is 5, not a map with a `driver`" in flat
 
 
 def test_faults_inside_settings_are_named_by_their_key() -> None:
@@ -98,7 +98,7 @@ def test_settings_of_its_own_go_before_such_a_section_which_nobody_reads_then() 
     looked = checked(config)
     assert "redis" not in looked.sections
     (warning,) = looked.warnings
-    assert "redis: is read by nobody" in str(warning)
+    assert "redis: unused: no storage" in str(warning)
 
 
 def test_a_storage_called_like_a_plugin_does_not_take_its_section() -> None:

@@ -47,5 +47,7 @@ def test_what_only_a_cluster_needs_is_named_as_well(monkeypatch: pytest.MonkeyPa
 
 def test_settings_that_can_not_be_used_are_named_with_their_storage() -> None:
     config = KvConfig(storages={"far": RedisStorage(config=RedisConfig(addrs=["a:b"]))})
-    with pytest.raises(StorageNotStarted, match=r"kv\.far: the driver redis can't be used: 'a:b' is no address"):
+    with pytest.raises(
+        StorageNotStarted, match=r"kv\.far: the driver redis can't be used: 'a:b' is not a valid address"
+    ):
         make_stores(config, Whole())

@@ -1,4 +1,4 @@
-"""Lifetimes become instants, answers become values."""
+"""Lifetimes become timestamps, replies become values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_lifetime_is_sent_as_its_end(ttl: messages.Lifetime, text: str) -> Non
 @pytest.mark.parametrize(
     ("ttl", "over"), [(None, False), (0.001, False), (0, True), (-1, True), (timedelta(0), True), (timedelta(1), False)]
 )
-def test_a_lifetime_of_nothing_is_over(ttl: messages.Lifetime, over: bool) -> None:
+def test_a_lifetime_of_zero_or_less_is_over(ttl: messages.Lifetime, over: bool) -> None:
     assert messages.over(ttl) is over
 
 
@@ -45,7 +45,7 @@ def test_requests_have_keys_values_and_times() -> None:
     assert messages.count("s", "a", 0, None, NOW).HasField("by")
 
 
-def test_answers_are_read() -> None:
+def test_replies_are_decoded() -> None:
     answer = Response(items=[Item(key="a", value=b"1"), Item(key="b")])
     assert messages.names_of(answer) == {"a", "b"}
     assert messages.values_of(answer) == {"a": b"1", "b": b""}

@@ -75,7 +75,7 @@ def test_a_key_that_is_encrypted_or_of_another_certificate_is_named(tmp_path: Pa
     """Without asking for a password on the terminal."""
     authority = Authority(tmp_path)
     one, other = authority.client("one"), authority.client("other")
-    with pytest.raises(StoreError, match=r"tls: the key '.*other\.key' is not that of the certificate '.*one\.crt'"):
+    with pytest.raises(StoreError, match=r"tls: the key '.*other\.key' does not match the certificate '.*one\.crt'"):
         RedisSettings.of(RedisConfig(tls=TlsConfig(cert=str(one.cert), key=str(other.key))))
     key = load_pem_private_key(one.key.read_bytes(), None)
     one.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
