@@ -42,16 +42,16 @@ def test_a_machine_that_is_ready(tmp_path: Path) -> None:
     assert code == 0
     assert found["version"]["found"].startswith("8.")
     assert "is free" in found["http.address"]["found"]
-    assert "came up in" in found[f"http: {require_php()} {WORKER}"]["found"]
-    assert " looked at: no failures, " in rr("doctor", cwd=tmp_path).stdout
+    assert "started in" in found[f"http: {require_php()} {WORKER}"]["found"]
+    assert " checks: no failures, " in rr("doctor", cwd=tmp_path).stdout
 
 
 def test_workers_over_a_socket_are_started_elsewhere(tmp_path: Path) -> None:
     with Server(tmp_path, config(server={"command": [require_php(), str(WORKER)], "relay": f"unix://{tmp_path}/r"})):
         code, found = inspect(tmp_path)
     assert code == 0
-    assert "held by a running server" in found["http.address"]["found"]
-    assert "held by a running server" in found["server.relay"]["found"]
+    assert "held by the running server" in found["http.address"]["found"]
+    assert "held by the running server" in found["server.relay"]["found"]
 
 
 def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_unix_socket_of_another_program_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "http.sock").unlink()
     (tmp_path / "http.sock").write_text("data")
     code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
-    assert (code, "is there and is no socket" in found["http.address"]["found"]) == (1, True)
+    assert (code, "exists and is not a socket" in found["http.address"]["found"]) == (1, True)
 
 
 def test_two_sections_on_one_address(tmp_path: Path) -> None:
@@ -109,11 +109,11 @@ def test_two_sections_on_one_address(tmp_path: Path) -> None:
     assert code == 1
     places = [found["metrics.address"]["found"], found["status.address"]["found"]]
     assert places == [
-        f".rr.yaml:7: :{port} is the address of status.address (.rr.yaml:5), too",
+        f".rr.yaml:7: :{port} is also the address of status.address (.rr.yaml:5)",
         f"127.0.0.1:{port} is free",
     ] or places == [
         f":{port} is free",
-        f".rr.yaml:5: 127.0.0.1:{port} is the address of metrics.address (.rr.yaml:7), too",
+        f".rr.yaml:5: 127.0.0.1:{port} is also the address of metrics.address (.rr.yaml:7)",
     ]
 
 

@@ -57,7 +57,7 @@ def overrides(port: int, rpc: int) -> list[str]:
 def test_a_worker_file_needs_no_config(tmp_path: Path, python_worker: Path) -> None:
     port, rpc = free_port(), free_port()
     command = ("serve", python_worker.name, *overrides(port, rpc))
-    with Server(tmp_path, None, command=command, ready="there is no .rr.yaml here") as server:
+    with Server(tmp_path, None, command=command, ready="no .rr.yaml found here") as server:
         assert get(f"http://127.0.0.1:{port}/") == "hello from python"
         listed = rr("workers", "--json", "-o", f"rpc.listen=tcp://127.0.0.1:{rpc}", "-c", "empty.yaml", cwd=tmp_path)
         assert listed.code == 1  # the file named by -c has to be there

@@ -102,7 +102,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_stop(tmp_path: Path) -> None:
         line(stop)
         assert line(stop).startswith("waiting for 1 request")
         stop.send_signal(signal.SIGINT)
-        assert "goes on stopping; rr stop -f" in line(stop)
+        assert "keeps stopping; rr stop -f" in line(stop)
         assert stop.wait(20) == 2
         admission.touch()
         assert running.wait() == 0

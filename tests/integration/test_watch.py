@@ -43,7 +43,7 @@ def test_new_code_is_served_broken_code_is_told_and_no_request_fails(tmp_path: P
         running.wait_for("[INFO] worker.php changed: new workers for http in ")
         assert get(running) == "second"
         (tmp_path / "worker.php").write_text("<?php this is not PHP;")
-        running.wait_for("[ERROR] worker.php changed: new workers of http do not start, the old ones go on: ")
+        running.wait_for("[ERROR] worker.php changed: new workers of http failed to start, the old ones keep running: ")
         assert "PHP Parse error" in running.stderr
         assert get(running) == "second"
         (tmp_path / "app.log").write_text("a line")  # is nobody's code

@@ -18,7 +18,7 @@ def test_the_named_ones_keep_their_order_and_are_meant_once() -> None:
 def test_names_nobody_has_are_told_with_those_there_are() -> None:
     with pytest.raises(UnknownPlugin, match=r"^no such plugin: htp, x; the server has: http, jobs$"):
         chosen(["http", "htp", "x"], ["jobs", "http"])
-    with pytest.raises(UnknownPlugin, match="the server runs none that has workers"):
+    with pytest.raises(UnknownPlugin, match="no plugin of the server has workers"):
         chosen(["http"], [])
 
 

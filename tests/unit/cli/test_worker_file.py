@@ -15,7 +15,7 @@ from pyroadrunner.plugins.server.config import ServerConfig
 def test_the_extension_chooses_the_interpreter() -> None:
     assert command_for("/a/worker.php", "/py") == ["php", "/a/worker.php"]
     assert command_for("/a/worker.py", "/py") == ["/py", "/a/worker.py"]
-    with pytest.raises(RoadRunnerError, match=r"worker\.rb: a worker file ends in \.php or \.py"):
+    with pytest.raises(RoadRunnerError, match=r"worker\.rb: a worker file must end in \.php or \.py"):
         command_for("worker.rb", "/py")
 
 

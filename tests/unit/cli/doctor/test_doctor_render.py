@@ -24,7 +24,7 @@ def test_findings_stand_under_their_part_with_what_to_do() -> None:
         "  fail  http.address  taken",
         "                      by others",
         "                      -> stop them",
-        "3 looked at: 1 failure, 1 warning",
+        "3 checks: 1 failure, 1 warning",
     ]
 
 
