@@ -157,7 +157,7 @@ def open_files(pid: int) -> list[str]:
 
 def test_a_folder_that_comes_later_is_served(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        assert "there is no such folder" in server.stderr
+        assert "the folder does not exist" in server.stderr
         assert curl(url(server, "/static/a.css")) == b"Cannot GET /static/a.css"
         (tmp_path / "public").mkdir()
         (tmp_path / "public" / "a.css").write_bytes(CSS)

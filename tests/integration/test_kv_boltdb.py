@@ -130,8 +130,8 @@ def test_two_servers_may_have_the_same_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (bytes(16) + b"\xed\xda\x0c\xed" + bytes(8192), "it is a BoltDB file of RoadRunner, which can't be read here"),
-        (b"some notes\n" * 500, "it is a file of something else, which can't be read here; name another `file`"),
+        (bytes(16) + b"\xed\xda\x0c\xed" + bytes(8192), "the file is a BoltDB file of RoadRunner and can't be read"),
+        (b"some notes\n" * 500, "the file is not an SQLite database and can't be read; set another `file`"),
     ],
 )
 def test_a_file_of_something_else_is_left_alone_and_named(tmp_path: Path, content: bytes, text: str) -> None:
@@ -142,7 +142,7 @@ def test_a_file_of_something_else_is_left_alone_and_named(tmp_path: Path, conten
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'no/rr.db'}: no such file or directory; name a `file`" in start_refused(
+    assert f"{tmp_path / 'no/rr.db'}: no such file or directory; set `file` to" in start_refused(
         tmp_path, {"file": "no/rr.db"}
     )
 

@@ -31,7 +31,7 @@ def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.Mo
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(DriverNotInstalled) as missing:
         make_stores(KvConfig(storages={"cache": RedisStorage()}), Whole())
-    assert str(missing.value).startswith("kv.cache: the driver redis needs the Python package that has the module")
+    assert str(missing.value).startswith("kv.cache: the driver redis needs a Python package with the module")
     assert str(missing.value).endswith("pip install 'pyroadrunner[redis]'")
 
 
