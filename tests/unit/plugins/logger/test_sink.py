@@ -125,7 +125,7 @@ def test_a_reader_that_never_reads_loses_lines_and_they_are_counted(
     for _ in range(5):
         sink.put(b"123456\n")
     loop.iterate()
-    assert complaints == ["script is not read; log lines are lost until it is"]
+    assert complaints == ["script is not being read; log lines are lost until it is"]
     output.room = None
     assert loop.writer is not None
     loop.writer()

@@ -51,7 +51,7 @@ def test_the_time_is_local() -> None:
         ({"elapsed": 0}, "GET /a?b=1 200 <1 ms"),
         ({"elapsed": 1234}, "GET /a?b=1 200 1.23 s"),
         ({"elapsed": 61_000}, "GET /a?b=1 200 61.0 s"),
-        ({"status": 0}, "GET /a?b=1 (client left) 3 ms"),
+        ({"status": 0}, "GET /a?b=1 (client disconnected) 3 ms"),
         ({"request_id": "x1"}, "GET /a?b=1 200 3 ms request_id=x1"),
     ],
 )
