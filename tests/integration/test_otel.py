@@ -21,7 +21,7 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "layers.php"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds between two deliveries
-GONE = "traces can't be delivered and are lost; requests go on"
+GONE = "traces can't be exported and are dropped; requests are not affected"
 
 
 def serving(
@@ -151,7 +151,7 @@ def test_the_environment_says_what_the_section_does_not(tmp_path: Path) -> None:
         with serving(tmp_path, {"service_name": "deprecated"}, env=env) as server:
             ask(server, "/a")
             resource = collector.wait_for("/a")["/a"].resource
-            assert "is deprecated; write resource.service_name" in server.stderr
+            assert "is deprecated; use resource.service_name" in server.stderr
     assert (resource["service.name"], resource["service.version"], resource["team"]) == ("deprecated", "9", "a")
 
 
@@ -224,8 +224,8 @@ def test_a_collector_that_comes_back_gets_traces_again(tmp_path: Path) -> None:
         with HttpCollector(port=port) as collector:
             ask(server, "/back")
             collector.wait_for("/back")
-            server.wait_for("traces are delivered again")
-    assert [line["msg"] for line in otel_lines(server)] == [GONE, "traces are delivered again"]
+            server.wait_for("traces are exported again")
+    assert [line["msg"] for line in otel_lines(server)] == [GONE, "traces are exported again"]
 
 
 def test_a_collector_that_does_not_answer_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_collector_that_does_not_answer_holds_up_neither_requests_nor_the_end(
             assert server.stop() == 0
             connection.close()
     assert [line["msg"] for line in otel_lines(server)] == [
-        "the collector does not take the last traces in time; they are lost"
+        "the last traces could not be exported in time and are dropped"
     ]
 
 
@@ -264,7 +264,7 @@ def test_without_the_packages_the_start_is_refused_with_a_way_out(tmp_path: Path
     server = serving(tmp_path, {}, env={"PYTHONPATH": str(hidden.parent)}).start()
     try:
         assert server.wait() == 1
-        assert "error: otel: a Python package is missing, the one with the module `opentelemetry`;" in server.stderr
+        assert "error: otel: a Python package with the module `opentelemetry` is not installed;" in server.stderr
         assert "pip install 'pyroadrunner[otel]'" in server.stderr
     finally:
         server.kill()

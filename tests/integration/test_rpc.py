@@ -250,7 +250,7 @@ def test_calls_past_the_grace_period_are_cut_short_with_an_answer(run: Run, list
             await eventually(lambda: lab.started == ["gate"])
             await rpc.stop(0.01)
             answer = await peer.answer()
-            assert (answer.failed, answer.body) == (True, b"lab.Wait: the call was cut short")
+            assert (answer.failed, answer.body) == (True, b"lab.Wait: the call was cancelled")
             assert await peer.frame() is None
             with pytest.raises(OSError, match=r"refused|No such file|Connect call failed"):
                 await RpcPeer.connect(rpc.address)

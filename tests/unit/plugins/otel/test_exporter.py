@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from pyroadrunner.plugins.otel.exporter import ExporterLogHandler, SafeExporter
 from support.log import logged
 
-GONE = "traces can't be delivered and are lost; requests go on"
+GONE = "traces can't be exported and are dropped; requests are not affected"
 SPANS = [ReadableSpan("a"), ReadableSpan("b")]
 
 
@@ -59,7 +59,7 @@ def test_a_collector_that_is_gone_is_one_line_with_the_first_reason() -> None:
 
 def test_one_that_is_back_is_a_line_with_what_was_lost() -> None:
     lines = deliver(Scripted(False, False, True, True, False), 5)
-    assert [message for _, message, _ in lines] == [GONE, "traces are delivered again", GONE]
+    assert [message for _, message, _ in lines] == [GONE, "traces are exported again", GONE]
     assert lines[1][2] == {"lost": 4}
 
 

@@ -90,7 +90,7 @@ def test_a_plugin_that_fails_or_says_nothing_is_not_well_and_hides_nobody(health
         answer = ask("/health", [Told("jobs", healthy=healthy)])
     assert answer.status == 555
     assert entries(answer) == [("jobs", BAD, 555)]
-    assert len(log.of("check failed")) + len(log.of("a plugin does not say how it is")) == 1
+    assert len(log.of("check failed")) + len(log.of("a plugin did not answer its health check in time")) == 1
 
 
 @pytest.mark.parametrize(("path", "code"), [("/health", 200), ("/ready", 503), ("/jobs", 503), ("/else", 404)])
