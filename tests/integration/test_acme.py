@@ -72,7 +72,7 @@ class Site(Server):
             connection.close()
 
 
-def test_a_certificate_is_had_kept_and_used_again(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_kept_and_used_again(tmp_path: Path) -> None:
     http_port = free_port()
     with Pebble(tmp_path, http_port) as pebble:
         with Site(tmp_path, pebble, http_port) as site:
@@ -107,7 +107,7 @@ def test_it_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
         assert loop.errors == []
 
 
-def test_a_certificate_is_had_by_a_handshake_on_the_port_of_https(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_by_a_handshake_on_the_port_of_https(tmp_path: Path) -> None:
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with (
@@ -117,7 +117,7 @@ def test_a_certificate_is_had_by_a_handshake_on_the_port_of_https(tmp_path: Path
         assert site.serial(pebble.issuer(tmp_path))
 
 
-def test_a_certificate_is_had_by_a_handshake_on_a_port_of_its_own(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_by_a_handshake_on_a_separate_port(tmp_path: Path) -> None:
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with Pebble(tmp_path, tls_port=port) as pebble, Site(tmp_path, pebble, challenge=challenge) as site:
@@ -148,7 +148,7 @@ def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> No
             assert loop.errors == []
 
 
-def test_a_name_that_is_not_ours_ends_the_start_in_words(tmp_path: Path) -> None:
+def test_a_domain_that_is_not_ours_ends_the_start_with_a_message(tmp_path: Path) -> None:
     other = free_port()  # nobody answers there
     with Pebble(tmp_path, other) as pebble:
         Site(tmp_path, pebble, free_port())
@@ -157,7 +157,7 @@ def test_a_name_that_is_not_ours_ends_the_start_in_words(tmp_path: Path) -> None
     assert f"no certificate from {pebble.directory} for localhost: localhost: " in done.stderr
 
 
-def test_a_server_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> None:
+def test_an_unreachable_acme_server_ends_the_start_with_a_message(tmp_path: Path) -> None:
     Site(tmp_path, Pebble(tmp_path, 1), free_port())
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
@@ -172,7 +172,7 @@ def test_a_server_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> N
         ('{email: a@a.org, domains: ["*.a.org"]}', "`*.a.org` is no name that can be shown to be ours"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path: Path, acme: str, text: str) -> None:
+def test_missing_packages_are_reported(tmp_path: Path, acme: str, text: str) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nserver: {{command: "true"}}\nhttp: {{ssl: {{acme: {acme}}}}}\n')
     done = rr("config", "check", cwd=tmp_path)
     assert done.code == 1

@@ -16,7 +16,7 @@ from support.ports import free_port
 PATH = "/.well-known/acme-challenge/token"
 
 
-def test_only_what_is_asked_now_is_answered_before_the_workers() -> None:
+def test_only_pending_challenges_are_answered_before_the_workers() -> None:
     pool = ScriptedPool()
     answers: Answers = {}
     app = ChallengeAnswers(worker_app(pool), answers)
@@ -27,7 +27,7 @@ def test_only_what_is_asked_now_is_answered_before_the_workers() -> None:
     assert len(pool.asked) == 2
 
 
-def test_a_port_of_their_own_serves_them_and_nothing_else() -> None:
+def test_a_separate_port_serves_only_challenges() -> None:
     port = free_port()
     with answering(port, {PATH: b"content"}):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{PATH}", timeout=20) as answer:

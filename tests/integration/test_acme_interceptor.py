@@ -77,7 +77,7 @@ def served(folder: Path, act: Callable[[TlsListener, TlsAlpnChallenge, int, ssl.
     run(main())
 
 
-def test_the_question_is_answered_and_all_else_goes_on(tmp_path: Path) -> None:
+def test_the_challenge_is_answered_and_other_connections_are_passed_on(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             challenge.expect(QUESTION)
@@ -96,7 +96,7 @@ def test_the_question_is_answered_and_all_else_goes_on(tmp_path: Path) -> None:
     served(tmp_path, act)
 
 
-def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> None:
+def test_intercepted_connections_continue_after_the_interceptor_has_stopped(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
@@ -107,7 +107,7 @@ def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> 
     served(tmp_path, act)
 
 
-def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) -> None:
+def test_without_a_certificate_other_connections_are_refused(tmp_path: Path) -> None:
     async def main() -> None:
         bound = BoundSockets(TcpAddress("127.0.0.1", 0))
         async with TlsAlpnChallenge(bound.port, bound).open():
@@ -120,7 +120,7 @@ def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) ->
     run(main())
 
 
-def test_a_name_nobody_asks_about_has_no_certificate(tmp_path: Path) -> None:
+def test_a_name_without_a_challenge_has_no_certificate(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):

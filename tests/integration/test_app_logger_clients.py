@@ -65,7 +65,7 @@ def test_python_logs_with_asyncio(tmp_path: Path) -> None:
     ]
 
 
-def test_a_line_nobody_takes_is_an_error() -> None:
+def test_an_unsent_line_is_an_error() -> None:
     with AppLogger(RpcClient(f"tcp://127.0.0.1:{free_port()}")) as log, pytest.raises(Unreachable):
         log.info("lost", user=42)
 

@@ -39,7 +39,7 @@ def test_a_port_is_free_again_right_after_it_was_closed() -> None:
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "300.300.300.300"])
-def test_a_host_that_is_none_is_named(host: str) -> None:
+def test_an_invalid_host_is_named(host: str) -> None:
     with pytest.raises(ListenError, match=rf"http.address {host}:80: the host can't be resolved"):
         BoundSockets(TcpAddress(host, 80))
 
@@ -68,7 +68,7 @@ def test_localhost_is_every_address_of_that_name_with_one_port() -> None:
 
 
 @pytest.mark.parametrize("umask", [0, 0o22, 0o77])
-def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+def test_owner_and_group_can_connect_with_any_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "rr.sock"
     before = os.umask(umask)
     try:
@@ -81,7 +81,7 @@ def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask
         bound.close()
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -93,9 +93,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stale_socket_that_can_not_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -108,7 +106,7 @@ def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
         BoundSockets(UnixAddress(str(path)))
 
 
-def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_of_another_user_is_not_reported_as_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -122,7 +120,7 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
     assert path.is_socket()
 
 
-def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
+def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     first = BoundSockets(UnixAddress(str(path)))
     with pytest.raises(ListenError, match=r"http.address unix://.* is already in use"):
@@ -132,7 +130,7 @@ def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None
     first.close()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     path.write_text("precious")
     with pytest.raises(ListenError, match="no socket"):
@@ -140,7 +138,7 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="can't be listened on: No such file"):
         BoundSockets(UnixAddress(str(tmp_path / "none" / "rr.sock")))
 

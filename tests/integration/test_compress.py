@@ -64,7 +64,7 @@ def test_curl_decodes_every_coding(server: Server, coding: str, flags: list[str]
         assert int(headers["content-length"]) == size < len(body) / 10
 
 
-def test_the_best_of_what_curl_offers_by_itself_is_taken(server: Server) -> None:
+def test_the_best_coding_that_curl_offers_is_chosen(server: Server) -> None:
     done = subprocess.run(
         ["curl", "-sS", "--compressed", "-o", "/dev/null", "-D", "-", f"{server.url}/page"],
         capture_output=True,
@@ -74,7 +74,7 @@ def test_the_best_of_what_curl_offers_by_itself_is_taken(server: Server) -> None
     assert b'etag: w/"v1"' in done.stdout.lower()
 
 
-def test_what_is_small_packed_or_not_wanted_stays(server: Server) -> None:
+def test_small_compressed_or_unwanted_content_is_sent_unchanged(server: Server) -> None:
     headers, body, _ = curl(server, "/small", "gzip")
     assert (body, headers.get("content-encoding")) == (b"small", None)
     headers, body, size = curl(server, "/own", "br, gzip")
@@ -83,7 +83,7 @@ def test_what_is_small_packed_or_not_wanted_stays(server: Server) -> None:
     assert (size, headers.get("content-encoding"), headers["etag"]) == (25_000, None, '"v1"')
 
 
-def test_head_tells_the_length_of_the_page_as_it_is(server: Server) -> None:
+def test_head_has_the_length_of_the_uncompressed_page(server: Server) -> None:
     async def main() -> bytes:
         async with client_of(server) as client:
             await client.send(request("HEAD", "/page", accept_encoding="gzip"))
@@ -122,7 +122,7 @@ def test_an_event_can_be_read_while_the_worker_waits(server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_a_client_that_leaves_in_the_middle_frees_the_worker(server: Server, coding: str) -> None:
+def test_a_disconnect_during_the_response_frees_the_worker(server: Server, coding: str) -> None:
     """More of them than there are workers, then somebody else is served."""
 
     async def main() -> None:
@@ -168,7 +168,7 @@ def test_curl_decodes_the_copy_beside_a_static_file(tmp_path: Path) -> None:
         ({"min_len": 1}, "min_length"),
     ],
 )
-def test_a_bad_option_is_told_with_its_key(tmp_path: Path, gzip: dict[str, object], fault: str) -> None:
+def test_a_bad_option_is_reported_with_its_key(tmp_path: Path, gzip: dict[str, object], fault: str) -> None:
     config = {"version": "3", "server": {"command": "php"}, "http": {"address": ":1", "gzip": gzip}}
     (tmp_path / ".rr.yaml").write_text(json.dumps(config))
     done = rr("config", "check", cwd=tmp_path)

@@ -66,7 +66,7 @@ def test_there_are_dashboards() -> None:
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_every_metric_and_label_is_shown_by_the_server(path: Path, shown: dict[str, set[str]]) -> None:
+def test_the_server_exposes_every_metric_and_label(path: Path, shown: dict[str, set[str]]) -> None:
     board = json.loads(path.read_text("utf-8"))
     targets = [target for panel in board["panels"] for target in panel["targets"]]
     assert targets
@@ -81,7 +81,7 @@ def test_every_metric_and_label_is_shown_by_the_server(path: Path, shown: dict[s
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_panels_do_not_overlap_and_have_numbers_of_their_own(path: Path) -> None:
+def test_panels_do_not_overlap_and_have_unique_ids(path: Path) -> None:
     panels = json.loads(path.read_text("utf-8"))["panels"]
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
     assert len({*places}) == len(places)

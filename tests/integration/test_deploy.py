@@ -71,7 +71,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield site
 
 
-def test_files_come_from_the_proxy_and_all_else_from_the_workers(site: Site) -> None:
+def test_the_proxy_serves_files_and_the_workers_all_else(site: Site) -> None:
     status, _, body = site.ask(request("GET", "/app.css"))
     assert (status, body) == (200, b"body {}")
     assert b"secret" not in site.ask(request("GET", "/index.php"))[2]
@@ -94,7 +94,7 @@ def test_a_large_body_and_a_form_arrive(site: Site) -> None:
     assert json.loads(site.ask(form)[2])["form"] == {"a": {"b": "1"}}
 
 
-def test_events_are_not_held_back(site: Site, tmp_path: Path) -> None:
+def test_events_are_not_delayed(site: Site, tmp_path: Path) -> None:
     admission = tmp_path / "gate"
 
     async def main() -> None:

@@ -49,7 +49,7 @@ def until_given_up(server: Server, requests: int) -> None:
         server.wait_for(GIVEN_UP, times=seen)
 
 
-def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
+def test_no_worker_serves_a_queued_request_of_a_disconnected_client(tmp_path: Path) -> None:
     admission = tmp_path / "gate"
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
@@ -78,7 +78,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
         assert execs(server) == 3
 
 
-def test_only_connections_whose_client_is_there_are_connected() -> None:
+def test_only_connections_with_a_connected_client_are_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         there, left = (socket.create_connection(listening.getsockname()) for _ in range(2))
         kept = [listening.accept()[0] for _ in range(2)]
@@ -92,7 +92,7 @@ def test_only_connections_whose_client_is_there_are_connected() -> None:
             one.close()
 
 
-def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
+def test_without_a_free_descriptor_all_clients_count_as_connected() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
     try:
@@ -102,7 +102,7 @@ def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
+def test_no_request_is_cancelled_if_the_kernel_can_not_be_asked() -> None:
     class Waiting(UnusedPool):
         async def stats(self) -> PoolStats:
             return PoolStats(waiting=1.0)
@@ -133,7 +133,7 @@ def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
     run(main())
 
 
-def test_who_has_only_connected_is_unheard() -> None:
+def test_a_connection_without_data_is_reported_as_silent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         silent, asking = (socket.create_connection(listening.getsockname()) for _ in range(2))

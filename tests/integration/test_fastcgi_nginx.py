@@ -98,7 +98,7 @@ def test_large_bodies_limits_and_streams(tmp_path: Path) -> None:
         assert ask(nginx, "GET", f"/zeros?size={8 * MB}") == (200, bytes(8 * MB))
 
 
-def test_a_client_that_leaves_frees_the_worker(tmp_path: Path) -> None:
+def test_a_disconnect_frees_the_worker(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
     with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
         connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=20)
@@ -109,7 +109,7 @@ def test_a_client_that_leaves_frees_the_worker(tmp_path: Path) -> None:
         assert ask(nginx, "GET", "/pid")[0] == 200
 
 
-def test_a_worker_that_dies_in_the_middle_is_seen(tmp_path: Path) -> None:
+def test_a_worker_crash_during_the_response_is_visible(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
     with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
         with pytest.raises(http.client.IncompleteRead):

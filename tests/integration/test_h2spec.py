@@ -28,7 +28,7 @@ def failures(report: str) -> set[str]:
     return {name for name, details in found if "connection reset by peer" not in details}
 
 
-def test_all_of_http2_but_what_is_deprecated(tmp_path: Path) -> None:
+def test_all_of_http2_except_deprecated_parts(tmp_path: Path) -> None:
     h2spec = require_go_tool("h2spec")
     identity = Authority(tmp_path).server()
     port = free_port()

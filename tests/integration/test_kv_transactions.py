@@ -73,7 +73,7 @@ def test_a_call_that_fails_fails_alone() -> None:
     asyncio.run(main())
 
 
-def test_stopping_does_what_was_wanted_and_refuses_what_comes_after() -> None:
+def test_a_stop_finishes_queued_calls_and_refuses_later_ones() -> None:
     async def main() -> None:
         statements: list[str] = []
         async with transactions(statements) as made:
@@ -87,7 +87,7 @@ def test_stopping_does_what_was_wanted_and_refuses_what_comes_after() -> None:
     asyncio.run(main())
 
 
-def test_a_caller_that_has_gone_holds_up_nobody() -> None:
+def test_a_cancelled_call_does_not_block_others() -> None:
     async def main() -> None:
         async with transactions([]) as made:
             gone = made.run(insert(1), writes=True)

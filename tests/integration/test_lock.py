@@ -49,7 +49,7 @@ def test_the_fencing_token_is_in_the_log_and_in_the_metric(tmp_path: Path, drive
 
 
 @both
-def test_a_stop_does_not_wait_for_those_who_wait(tmp_path: Path, driver: str) -> None:
+def test_a_stop_does_not_wait_for_waiting_calls(tmp_path: Path, driver: str) -> None:
     async def scene(server: Server) -> None:
         async with AsyncRpcClient(server.rpc) as rpc:
             client = LockClient(rpc)

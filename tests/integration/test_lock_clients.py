@@ -45,7 +45,7 @@ def test_python_holds_a_lock_for_a_block(server: Server) -> None:
         assert not locks.release("shared", "1")
 
 
-def test_a_cancelled_wait_gives_back_what_it_gets(server: Server) -> None:
+def test_a_cancelled_wait_releases_a_granted_lock(server: Server) -> None:
     async def scene() -> None:
         async with AsyncRpcClient(server.rpc) as client:
             locks = AsyncLocks(client)
@@ -74,7 +74,7 @@ def hanging(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("id", ["", "mine"])
-def test_a_call_that_is_too_late_gives_back_what_it_gets(
+def test_a_call_that_times_out_releases_a_granted_lock(
     id: str,  # noqa: A002
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +91,7 @@ def test_a_call_that_is_too_late_gives_back_what_it_gets(
     asyncio.run(scene())
 
 
-def test_a_call_that_is_too_late_leaves_the_caller_what_it_had(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_times_out_keeps_earlier_locks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         async with AsyncRpcClient(server.rpc) as client:
             locks = AsyncLocks(client)
@@ -105,7 +105,7 @@ def test_a_call_that_is_too_late_leaves_the_caller_what_it_had(server: Server, m
     asyncio.run(scene())
 
 
-def test_a_cancelled_call_is_given_back_though_the_connection_is_closed(tmp_path: Path) -> None:
+def test_a_cancelled_call_releases_the_lock_though_the_connection_is_closed(tmp_path: Path) -> None:
     """The server has given the lock and finds nobody to tell."""
 
     async def scene(server: Server) -> None:

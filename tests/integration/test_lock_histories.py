@@ -43,7 +43,7 @@ file_put_contents($file, $calls);
 
 
 @pytest.mark.parametrize("driver", ["memory", "redis"])
-def test_every_history_is_one_of_a_lock(tmp_path: Path, driver: str) -> None:
+def test_every_history_is_linearizable(tmp_path: Path, driver: str) -> None:
     script = tmp_path / "client.php"
     script.write_text("<?php" + CLIENT % json.dumps(str(ROOT / "php" / "autoload.php")))
     seeds = [random.randrange(1 << 30) for _ in range(CLIENTS)]

@@ -48,11 +48,11 @@ def said(server: Server, method: str) -> str:
 
 
 @pytest.mark.parametrize("method", methods())
-def test_a_method_of_the_page_is_there(server: Server, method: str) -> None:
+def test_each_method_of_the_page_exists(server: Server, method: str) -> None:
     assert "can't find" not in said(server, method)
 
 
-def test_a_method_that_is_not_there_is_told_apart(server: Server) -> None:
+def test_an_unknown_method_is_recognized(server: Server) -> None:
     assert "can't find" in said(server, "informer.Nope")
 
 

@@ -65,7 +65,7 @@ def test_the_version_passes_the_gate_and_needs_no_config(start: Octane) -> None:
     assert start.accepts_version()
 
 
-def test_a_day_of_octane(start: Octane) -> None:
+def test_octane_starts_uses_reloads_and_stops_the_server(start: Octane) -> None:
     with serving(start) as server:
         start.write_state(server.pid)
         assert start.is_running()
@@ -124,7 +124,7 @@ def test_files_of_public_are_served_without_a_worker(start: Octane) -> None:
         assert server.stop() == 0
 
 
-def test_ctrl_c_reaches_all_and_octanes_own_signal_comes_on_top(start: Octane) -> None:
+def test_ctrl_c_reaches_all_processes_and_octane_sends_a_second_signal(start: Octane) -> None:
     with serving(start) as server:
         ask(start, request("GET", "/env"))
         workers = psutil.Process(server.pid).children()
@@ -135,7 +135,7 @@ def test_ctrl_c_reaches_all_and_octanes_own_signal_comes_on_top(start: Octane) -
     assert list(octane.stderr(server.stderr)) == []
 
 
-def test_workers_end_by_themselves_when_octane_kills_the_server(start: Octane) -> None:
+def test_workers_exit_when_octane_kills_the_server(start: Octane) -> None:
     with serving(start) as server:
         workers = psutil.Process(server.pid).children()
         assert workers
@@ -160,7 +160,7 @@ def test_a_worker_asks_octane_to_shut_down(start: Octane) -> None:
         assert shown(server, "shutdown") == [{"type": "shutdown"}]
 
 
-def test_in_production_only_warnings_are_said_and_requests_are_not(start: Octane) -> None:
+def test_in_production_only_warnings_are_logged(start: Octane) -> None:
     quiet = Octane(start.app, start.worker, start.port, start.rpc_port, workers=1, app_env="production")
     with serving(quiet) as server:
         assert ask(quiet, request("GET", "/env"))[0] == 200
@@ -169,7 +169,7 @@ def test_in_production_only_warnings_are_said_and_requests_are_not(start: Octane
     assert list(octane.stderr(server.stderr)) == []
 
 
-def test_workers_that_can_not_boot_end_the_start_with_code_1_and_their_words(start: Octane) -> None:
+def test_workers_that_fail_to_boot_end_the_start_with_code_1_and_their_output(start: Octane) -> None:
     env = {key: value for key, value in start.env.items() if key != "APP_BASE_PATH"}
     server = Server(start.app, None, command=start.command, env=env).start()
     try:
@@ -186,7 +186,7 @@ def test_a_reload_without_a_server_is_an_exception(start: Octane) -> None:
         start.reload()
 
 
-def test_an_end_of_stdin_is_no_reason_to_stop(start: Octane) -> None:
+def test_the_end_of_stdin_does_not_stop_the_server(start: Octane) -> None:
     """symfony/process gives the server a pipe and closes its end."""
     with subprocess.Popen(
         [str(RR), *start.command],
@@ -226,7 +226,7 @@ def test_the_reader_shows_what_octane_would(line: str, kinds: list[str]) -> None
     assert [one.kind for one in octane.stdout(line + "\n")] == kinds
 
 
-def test_the_reader_dies_where_octane_would() -> None:
+def test_the_reader_fails_where_octane_would() -> None:
     for line in ('{"level":"info","logger":"http"}', '{"level":"info","msg":"x"}', '{"logger":"http","msg":"x"}'):
         with pytest.raises(octane.UndefinedKey):
             list(octane.stdout(line))

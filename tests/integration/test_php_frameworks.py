@@ -93,7 +93,7 @@ def test_symfony_moves_an_upload(symfony: Example) -> None:
     assert told == {"fields": {"a": {"b": "1"}}, "file": "hello", "name": "f.txt"}
 
 
-def test_a_streamed_response_comes_in_pieces_and_a_file_whole(symfony: Example) -> None:
+def test_a_streamed_response_arrives_in_chunks_and_a_file_complete(symfony: Example) -> None:
     status, headers, body = symfony.ask("GET", "/stream")
     assert (status, headers["transfer-encoding"]) == (200, ["chunked"])
     assert body == b"2\r\n3\n\r\n2\r\n2\n\r\n2\r\n1\n\r\n0\r\n\r\n"
@@ -104,7 +104,7 @@ def test_a_streamed_response_comes_in_pieces_and_a_file_whole(symfony: Example) 
     assert hashlib.sha1(body).digest() == hashlib.sha1(kernel).digest()
 
 
-def test_symfony_answers_its_own_errors_and_the_worker_lives_on(symfony: Example) -> None:
+def test_symfony_handles_its_errors_and_the_worker_keeps_running(symfony: Example) -> None:
     assert symfony.ask("GET", "/nope")[0] == 404
     assert symfony.ask("GET", "/form")[0] == 405
     assert "worker crashed" not in symfony.server.stderr

@@ -83,7 +83,7 @@ def test_no_request_fails_and_the_process_id_stays(tmp_path: Path, http10: bool)
     assert not (tmp_path / ".pid").exists()
 
 
-def test_what_runs_is_finished(tmp_path: Path) -> None:
+def test_running_requests_are_finished(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         address = running.address
         with socket.create_connection(address) as slow:
@@ -97,7 +97,7 @@ def test_what_runs_is_finished(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Path) -> None:
+def test_https_is_taken_over_right_after_a_certificate_renewal(tmp_path: Path) -> None:
     """An engine with the old certificate is still there then, and the kernel must not count it."""
     authority = Authority(tmp_path)
     identity = authority.server()
@@ -118,7 +118,7 @@ def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Pat
 
 
 @pytest.mark.parametrize("how", ["config", "worker"])
-def test_when_the_new_one_does_not_come_up_the_old_one_goes_on_and_says_why(tmp_path: Path, how: str) -> None:
+def test_if_the_new_process_fails_to_start_the_old_one_keeps_running_and_reports_why(tmp_path: Path, how: str) -> None:
     with server(tmp_path) as running:
         before = running.workers()
         with Load(running.address) as load:
@@ -162,7 +162,7 @@ def test_unix_sockets_are_taken_over(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.sock*"))
 
 
-def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None:
+def test_a_failed_restart_returns_the_unix_socket(tmp_path: Path) -> None:
     with server(tmp_path, rpc={"listen": f"unix://{tmp_path}/rpc.sock"}) as running:
         before = running.workers()
         change(running, lambda config: config["server"].update(command="no-such-program"))
@@ -173,7 +173,7 @@ def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None
     assert not list(tmp_path.glob("*.sock*"))
 
 
-def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
+def test_a_stop_during_the_restart_ends_both(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "60s"}) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
@@ -184,7 +184,7 @@ def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
             os.kill(stand_in, 0)
 
 
-def test_a_stop_is_passed_on_once_and_cuts_nothing_of_what_the_stand_in_runs(tmp_path: Path) -> None:
+def test_a_stop_is_passed_on_once_and_cancels_no_request_of_the_stand_in(tmp_path: Path) -> None:
     admission = tmp_path / "gate"
     with server(tmp_path, endure={"retirement": "60s"}) as running:
         workers = running.workers()
@@ -200,7 +200,7 @@ def test_a_stop_is_passed_on_once_and_cuts_nothing_of_what_the_stand_in_runs(tmp
         assert running.wait() == 0
 
 
-def test_a_stop_right_behind_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
+def test_a_stop_right_after_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
     """An event loop that acts twice on the second of two signals takes it for the order to end at once."""
     for _ in range(8):
         with server(tmp_path) as running, Load(running.address, "/slow?ms=20", threads=8, stops=True) as load:
@@ -221,7 +221,7 @@ if "PYROADRUNNER_SUCCESSOR" in os.environ:
 """
 
 
-def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Path) -> None:
+def test_a_stop_during_exec_is_a_graceful_one(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HOLD_UP)
     with (
         server(tmp_path, env={"PYTHONPATH": str(tmp_path)}) as running,
@@ -237,7 +237,7 @@ def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Pa
     assert running.stdout.count("stop signal received") == 1
 
 
-def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -> None:
+def test_a_stop_soon_after_the_restart_waits_for_requests_of_the_stand_in(tmp_path: Path) -> None:
     """systemd and containers kill all that is left once the server has gone."""
     admission = tmp_path / "gate"
     with server(tmp_path, endure={"retirement": "2s"}) as running:
@@ -255,7 +255,7 @@ def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -
     assert not Path(f"/proc/{stand_in}").exists()
 
 
-def test_the_stand_in_leaves_when_the_server_is_killed(tmp_path: Path) -> None:
+def test_the_stand_in_exits_when_the_server_is_killed(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "1s"}) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")

@@ -81,7 +81,7 @@ def many_descriptors() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_crowd_that_says_nothing_is_in_nobody_s_way(tmp_path: Path, many_descriptors: int) -> None:
+def test_silent_connections_do_not_block_clients(tmp_path: Path, many_descriptors: int) -> None:
     with Server(tmp_path, {}) as server:
         assert work(server) == "done"
         descriptors = open_descriptors(server)
@@ -96,7 +96,7 @@ def test_a_crowd_that_says_nothing_is_in_nobody_s_way(tmp_path: Path, many_descr
         assert work(server) == "done"
 
 
-def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tmp_path: Path) -> None:
+def test_a_server_without_free_descriptors_keeps_its_clients_and_recovers(tmp_path: Path) -> None:
     few = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"]
     with Server(tmp_path, {}, launcher=few) as server, RpcClient(server.rpc) as client:
         assert client.call("rpc.Version")
@@ -114,7 +114,7 @@ def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tm
         assert server.stderr.count("connection limit reached; closing the oldest ones without a call") == 1
 
 
-def test_a_call_of_100_mb_is_refused_in_words_and_takes_no_memory(tmp_path: Path) -> None:
+def test_a_call_of_100_mb_is_refused_with_a_message_and_takes_no_memory(tmp_path: Path) -> None:
     """Its client writes all of it before it reads an answer."""
     item = {"items": [{"key": "k", "value": "x" * (100 << 20)}], "storage": "cache"}
     with Server(tmp_path, {"kv": {"cache": {"driver": "memory"}}}) as server, RpcClient(server.rpc) as client:

@@ -56,7 +56,7 @@ FATAL = {
 
 
 @pytest.mark.parametrize("data", FATAL.values(), ids=FATAL)
-def test_what_is_no_call_closes_its_connection_without_an_answer(run: Run, data: bytes) -> None:
+def test_a_malformed_call_closes_its_connection_without_a_reply(run: Run, data: bytes) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer, peer_of(rpc) as bystander:
             peer.writer.write(data)
@@ -67,7 +67,7 @@ def test_what_is_no_call_closes_its_connection_without_an_answer(run: Run, data:
 
 
 @pytest.mark.parametrize("data", [FATAL["garbage"], FATAL["bad checksum"], FATAL["no options"]])
-def test_calls_before_it_are_answered_and_calls_after_it_are_not_run(run: Run, data: bytes) -> None:
+def test_calls_before_a_malformed_one_get_replies_and_calls_after_it_do_not_run(run: Run, data: bytes) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab) as rpc, peer_of(rpc) as peer, peer_of(rpc) as other:
@@ -83,7 +83,7 @@ def test_calls_before_it_are_answered_and_calls_after_it_are_not_run(run: Run, d
     run(main())
 
 
-def test_a_call_that_is_too_large_is_refused_in_words_and_the_connection_goes_on(run: Run) -> None:
+def test_a_call_that_is_too_large_is_refused_with_a_message_and_the_connection_stays_open(run: Run) -> None:
     """The answer is there before the rest of the call, of which nothing is kept."""
 
     async def main() -> None:
@@ -107,7 +107,7 @@ def test_a_call_that_is_too_large_is_refused_in_words_and_the_connection_goes_on
 
 
 @pytest.mark.parametrize("size", [1, 11, 12, 19, 25, len(GOOD) - 1])
-def test_half_a_frame_holds_up_nobody(run: Run, size: int) -> None:
+def test_half_a_frame_does_not_block_other_clients(run: Run, size: int) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as slow, peer_of(rpc) as bystander:
             slow.writer.write(GOOD[:size])
@@ -121,7 +121,7 @@ def test_half_a_frame_holds_up_nobody(run: Run, size: int) -> None:
     run(main())
 
 
-def test_a_body_that_no_decoder_likes_ends_its_call_only(run: Run) -> None:
+def test_an_invalid_body_fails_only_its_call(run: Run) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer:
             for body in (b"[" * 100_000, b"\xff\xfe", b'"\\ud800"', b"1" * 10_000, b"{" * 10):
@@ -133,7 +133,7 @@ def test_a_body_that_no_decoder_likes_ends_its_call_only(run: Run) -> None:
     run(main())
 
 
-def test_random_bytes_never_stop_the_others(run: Run) -> None:
+def test_random_bytes_never_affect_other_clients(run: Run) -> None:
     async def main() -> None:
         chance = random.Random(7)
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as bystander:
@@ -152,7 +152,7 @@ def test_random_bytes_never_stop_the_others(run: Run) -> None:
     run(main())
 
 
-def test_a_client_that_never_reads_is_cut_off_and_the_others_are_served(
+def test_the_connection_of_a_client_that_never_reads_is_closed_and_others_are_served(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "MAX_UNREAD", 1 << 20)
@@ -187,7 +187,7 @@ def drained(client: socket.socket) -> int:
     return received
 
 
-def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_reply_larger_than_the_limit_arrives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_UNREAD", 1 << 10)
 
     async def main() -> None:
@@ -197,7 +197,7 @@ def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest
     run(main())
 
 
-def test_more_clients_than_there_may_be_are_turned_away_until_some_leave(run: Run) -> None:
+def test_clients_beyond_the_limit_are_refused_until_others_disconnect(run: Run) -> None:
     async def main() -> None:
         server = RpcServer(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods}), max_connections=5)
         await server.start()

@@ -68,7 +68,7 @@ def test_a_worker_file_needs_no_config(tmp_path: Path, python_worker: Path) -> N
     assert f"[INFO] serving my worker.py on http://127.0.0.1:{port} (rpc on tcp://127.0.0.1:{rpc})" in server.stdout
 
 
-def test_a_worker_file_takes_the_place_of_the_command_of_the_config(tmp_path: Path, python_worker: Path) -> None:
+def test_a_worker_file_replaces_the_command_of_the_config(tmp_path: Path, python_worker: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()
     config = {"server": {"command": "php no-such.php"}, "http": {"pool": {"num_workers": 1}}}
@@ -77,7 +77,7 @@ def test_a_worker_file_takes_the_place_of_the_command_of_the_config(tmp_path: Pa
     assert server.exit_code == 0
 
 
-def test_a_worker_that_never_comes_up_fails_the_start_with_its_words(tmp_path: Path) -> None:
+def test_a_worker_that_fails_to_start_ends_the_server_with_its_output(tmp_path: Path) -> None:
     (tmp_path / "worker.py").write_text("import sys; sys.exit('I can not work')", encoding="utf-8")
     port, rpc = free_port(), free_port()
     served = rr("serve", "worker.py", *overrides(port, rpc), cwd=tmp_path)
@@ -137,7 +137,7 @@ def test_stderr_of_a_worker_is_a_line_of_the_channel_server(tmp_path: Path, pyth
     assert (said["level"], said["logger"]) == ("info", "server")
 
 
-def test_workers_do_not_outlive_a_server_that_is_killed(tmp_path: Path, python_worker: Path) -> None:
+def test_workers_do_not_survive_a_killed_server(tmp_path: Path, python_worker: Path) -> None:
     config = {
         "server": {"command": [sys.executable, str(python_worker)]},
         "http": {"pool": {"num_workers": 2}},

@@ -80,7 +80,7 @@ def files_open(server: Server, name: str) -> int:
 
 
 @PROTOCOLS
-def test_files_small_and_large_arrive_whole(server: Server, site: Path, flags: list[str]) -> None:
+def test_small_and_large_files_arrive_complete(server: Server, site: Path, flags: list[str]) -> None:
     for name, kind in (("a.css", "text/css; charset=utf-8"), ("large.bin", "application/octet-stream")):
         status, headers, body = curl(server, f"/{name}", *flags)
         expected = (site / "public" / name).read_bytes()
@@ -90,7 +90,7 @@ def test_files_small_and_large_arrive_whole(server: Server, site: Path, flags: l
 
 
 @PROTOCOLS
-def test_parts_arrive_as_they_were_asked_for(server: Server, site: Path, flags: list[str]) -> None:
+def test_requested_ranges_arrive(server: Server, site: Path, flags: list[str]) -> None:
     content = (site / "public" / "large.bin").read_bytes()
     status, headers, body = curl(server, "/large.bin", "-r", f"{LARGE // 2}-", *flags)
     assert (status, headers["content-range"]) == (206, f"bytes {LARGE // 2}-{LARGE - 1}/{LARGE}")
@@ -102,7 +102,7 @@ def test_parts_arrive_as_they_were_asked_for(server: Server, site: Path, flags: 
     assert curl(server, "/large.bin", "-r", f"{LARGE}-", *flags)[0] == 416
 
 
-def test_what_a_client_has_is_not_sent_again(server: Server) -> None:
+def test_unchanged_files_are_not_sent_again(server: Server) -> None:
     _, headers, _ = curl(server, "/a.css")
     for condition in (f"If-None-Match: {headers['etag']}", f"If-Modified-Since: {headers['last-modified']}"):
         status, again, body = curl(server, "/a.css", "-H", condition)
@@ -141,7 +141,7 @@ def test_a_file_is_compressed_by_the_layer_outside(server: Server, site: Path) -
         "/storage/../../secret.txt",
     ],
 )
-def test_secrets_are_not_seen(server: Server, target: str) -> None:
+def test_secrets_are_not_served(server: Server, target: str) -> None:
     status, _, body = curl(server, target)
     assert b"secret" not in body.replace(b"secret.txt", b"")
     assert status in (200, 400, 403)  # of the worker, or refused
@@ -151,7 +151,7 @@ def test_laravels_storage_is_served(server: Server) -> None:
     assert curl(server, "/storage/photo.png")[::2] == (200, b"photo")
 
 
-def test_other_requests_go_on_while_a_client_reads_slowly(server: Server) -> None:
+def test_a_slow_client_does_not_block_other_requests(server: Server) -> None:
     async def main() -> None:
         slow = Client(*await asyncio.open_connection(*server.address))
         await slow.send(request(target="/large.bin"))
@@ -170,7 +170,7 @@ def test_other_requests_go_on_while_a_client_reads_slowly(server: Server) -> Non
     run(main())
 
 
-def test_a_file_that_becomes_shorter_is_cut_off(server: Server, site: Path) -> None:
+def test_a_truncated_file_closes_the_connection(server: Server, site: Path) -> None:
     path = site / "public" / "shrinking.bin"
     path.write_bytes(b"x" * LARGE)
 
@@ -202,11 +202,11 @@ def test_a_worker_names_a_file(server: Server, site: Path, flags: list[str]) -> 
     ("name", "status", "body"),
     [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"is no regular file\n")],
 )
-def test_a_file_that_can_not_be_sent(server: Server, name: str, status: int, body: bytes) -> None:
+def test_unsendable_files(server: Server, name: str, status: int, body: bytes) -> None:
     assert curl(server, f"/sendfile?file={name}")[::2] == (status, body)
 
 
-def test_a_file_goes_over_fastcgi_too(tmp_path: Path) -> None:
+def test_a_file_is_sent_over_fastcgi(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"0123456789abcdef" * 65536)
     folder = PublicFolder(str(tmp_path), Extensions([], []))
 
@@ -223,7 +223,7 @@ def test_a_file_goes_over_fastcgi_too(tmp_path: Path) -> None:
     assert body == (tmp_path / "a.bin").read_bytes()
 
 
-def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+def test_a_missing_folder_prevents_the_start(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").touch()  # as Octane starts it
     options = {
         "version": "3",

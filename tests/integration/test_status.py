@@ -96,7 +96,7 @@ def test_requests_are_counted(tmp_path: Path) -> None:
         assert "rr_http_no_free_workers_total" not in found
 
 
-def test_over_rpc_one_plugin_is_asked(tmp_path: Path) -> None:
+def test_one_plugin_is_checked_over_rpc(tmp_path: Path) -> None:
     with served(tmp_path) as server, RpcClient(parse_address(server.rpc)) as client:
         assert client.call("status.Status", {"plugin": "http"}) == {"code": 200}
         assert client.call("status.Ready", {"plugin": "http"}) == {"code": 200}

@@ -62,7 +62,7 @@ def test_no_request_over_tls_is_lost(tmp_path: Path) -> None:
         assert load.failures == []
 
 
-def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
+def test_a_connection_that_sends_its_request_later_is_served(tmp_path: Path) -> None:
     with server(tmp_path) as running, socket.create_connection(running.address) as client:
         running.send(signal.SIGTERM)
         running.wait_for(STOPPING)
@@ -71,7 +71,7 @@ def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
         assert running.wait() == 0
 
 
-def test_who_still_waits_when_the_grace_is_over_is_told_to_come_again(tmp_path: Path) -> None:
+def test_requests_still_queued_after_the_grace_period_get_a_503(tmp_path: Path) -> None:
     """Of four slow requests two have a worker and two wait for one."""
     with server(tmp_path, grace="500ms") as running, ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(running.address)) for _ in range(4)]
@@ -86,13 +86,13 @@ def test_who_still_waits_when_the_grace_is_over_is_told_to_come_again(tmp_path: 
 
 
 @pytest.mark.parametrize("http10", [False, True])
-def test_who_connects_and_says_nothing_does_not_hold_up_the_stop(tmp_path: Path, http10: bool) -> None:
+def test_a_silent_connection_does_not_delay_the_stop(tmp_path: Path, http10: bool) -> None:
     with server(tmp_path, http10=http10) as running, socket.create_connection(running.address) as client:
         assert running.stop() == 0  # gives up before the engine's limits, and long before the grace period
         assert client.recv(1) == b""
 
 
-def test_a_half_handshake_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+def test_an_unfinished_handshake_does_not_delay_the_stop(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     identity = authority.server()
     port = free_port()

@@ -70,7 +70,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("flags", [("-p",), ()], ids=["pid file", "rpc"])
-def test_it_returns_when_the_server_has_ended_and_says_what_it_waits_for(tmp_path: Path, flags: tuple[str]) -> None:
+def test_it_returns_when_the_server_has_exited_and_shows_what_it_waits_for(tmp_path: Path, flags: tuple[str]) -> None:
     admission = tmp_path / "gate"
     with server(tmp_path, *flags) as running, request(running, admission) as client, stopping(running) as stop:
         assert line(stop).endswith(f" stopping process with PID: {running.pid}")
@@ -85,7 +85,7 @@ def test_it_returns_when_the_server_has_ended_and_says_what_it_waits_for(tmp_pat
 
 
 @pytest.mark.parametrize(("flag", "code"), [("--no-wait", 0), ("--timeout=100ms", 2)])
-def test_it_may_return_before(tmp_path: Path, flag: str, code: int) -> None:
+def test_with_no_wait_it_returns_immediately(tmp_path: Path, flag: str, code: int) -> None:
     admission = tmp_path / "gate"
     with server(tmp_path, "-p") as running, request(running, admission):
         stop = rr("stop", "-s", flag, cwd=tmp_path)
@@ -96,7 +96,7 @@ def test_it_may_return_before(tmp_path: Path, flag: str, code: int) -> None:
         assert running.wait() == 0
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_stop(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_wait_but_not_the_stop(tmp_path: Path) -> None:
     admission = tmp_path / "gate"
     with server(tmp_path, "-p") as running, request(running, admission), stopping(running) as stop:
         line(stop)
@@ -108,14 +108,14 @@ def test_ctrl_c_ends_the_waiting_and_not_the_stop(tmp_path: Path) -> None:
         assert running.wait() == 0
 
 
-def test_over_rpc_force_ends_it_at_once(tmp_path: Path) -> None:
+def test_over_rpc_force_ends_it_immediately(tmp_path: Path) -> None:
     with server(tmp_path) as running, request(running, tmp_path / "never"):
         assert rr("stop", "-f", "-s", cwd=tmp_path).code == 0
         assert ended(running)
         assert running.wait() == 1
 
 
-def test_over_rpc_a_server_that_starts_again_is_stopped_whole(tmp_path: Path) -> None:
+def test_over_rpc_a_restarting_server_is_stopped_completely(tmp_path: Path) -> None:
     """Calls come to the process that stands in for it, and whose id nobody else knows."""
     with server(tmp_path) as running:
         running.send(signal.SIGUSR2)
@@ -127,7 +127,7 @@ def test_over_rpc_a_server_that_starts_again_is_stopped_whole(tmp_path: Path) ->
         assert running.wait() == 0
 
 
-def test_where_there_is_neither_both_are_told(tmp_path: Path) -> None:
+def test_without_pid_file_and_rpc_both_are_reported(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text("version: '3'\nrpc: {listen: 'unix://none.sock'}\n")
     stop = rr("stop", cwd=tmp_path)
     assert stop.code == 1
@@ -135,7 +135,7 @@ def test_where_there_is_neither_both_are_told(tmp_path: Path) -> None:
     assert "\nnor over RPC: dial unix none.sock: connect: no such file or directory" in stop.stderr
 
 
-def test_what_is_no_duration_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+def test_an_invalid_duration_is_refused_before_the_server_is_asked(tmp_path: Path) -> None:
     stop = rr("stop", "--timeout", "5", cwd=tmp_path)
     assert (stop.code, stop.stderr) == (1, '--timeout "5": has no unit; write "5s" for seconds\n')
 
@@ -153,7 +153,7 @@ class Elsewhere:
         return {"pid": os.getpid(), "identity": "another machine", "folder": "/srv/other"}
 
 
-def test_a_process_of_another_machine_is_not_taken_for_one_of_this_one() -> None:
+def test_a_process_of_another_machine_is_not_mistaken_for_a_local_one() -> None:
     client = Elsewhere()
     called = CalledServer(client)  # type: ignore[arg-type]
     called.ask()

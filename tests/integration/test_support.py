@@ -82,7 +82,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_a_broker_is_started_by_the_first_and_ended_after_the_last_of_its_users(tmp_path: Path, start: Start) -> None:
+def test_a_broker_is_started_by_its_first_user_and_stopped_after_the_last(tmp_path: Path, start: Start) -> None:
     users = [start(USER, str(tmp_path)) for _ in range(4)]
     [pid] = {int(line(user)) for user in users}
     [starter] = [user for user in users if user.pid == pid]
@@ -116,7 +116,7 @@ def test_no_two_processes_hand_out_the_same_port(start: Start) -> None:
     assert max(int(port) for ports in given for port in ports) < lowest, "the system gives none of them away"
 
 
-def test_what_was_written_before_is_seen() -> None:
+def test_earlier_output_is_seen() -> None:
     """Also when the thread that reads has not come to it: here it waits for the lock."""
     source, sink = os.pipe()
     changed = threading.Condition()

@@ -96,7 +96,7 @@ def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]
     return last, first
 
 
-def test_nothing_is_gone_before_its_time(watched: Watched, subject: Subject) -> None:
+def test_no_item_expires_early(watched: Watched, subject: Subject) -> None:
     assert watched.before.keys() == {*GOES, *STAYS}
     assert watched.before["counted"] == b"10"
     assert watched.before["replaced"] == b"new"
@@ -104,16 +104,16 @@ def test_nothing_is_gone_before_its_time(watched: Watched, subject: Subject) -> 
 
 
 @pytest.mark.parametrize("key", GOES)
-def test_it_goes_when_its_time_has_come(watched: Watched, subject: Subject, key: str) -> None:
+def test_items_expire_on_time(watched: Watched, subject: Subject, key: str) -> None:
     assert key not in watched.after
     assert watched.last.get(key, 0) <= watched.expires + subject.late
 
 
 @pytest.mark.parametrize("key", STAYS)
-def test_it_stays_when_another_time_was_its_last(watched: Watched, key: str) -> None:
+def test_the_last_time_counts(watched: Watched, key: str) -> None:
     assert key not in watched.first
     assert watched.after[key] == watched.before[key]
 
 
-def test_what_was_set_as_absent_can_be_set_again_after_its_time(watched: Watched) -> None:
+def test_a_key_set_as_absent_can_be_set_again_after_its_expiry(watched: Watched) -> None:
     assert watched.again == (set(), {"absent"})

@@ -26,7 +26,7 @@ def test_both_kinds_of_changes() -> None:
     assert list(lines(outcome, check=True))[1] == "would be reloaded:"
 
 
-def test_what_comes_or_goes_whole() -> None:
+def test_added_and_removed_sections() -> None:
     restart = [
         {"key": "metrics", "old": None, "new": "the section"},
         {"key": "service.worker", "old": None, "new": "the entry"},

@@ -37,7 +37,7 @@ def test_lines_look_like_those_of_the_log(said: str, shown: str) -> None:
         ({}, ""),
     ],
 )
-def test_the_address_is_one_to_click(config: dict[str, Any], where: str) -> None:
+def test_the_address_is_a_clickable_url(config: dict[str, Any], where: str) -> None:
     assert ready(config, "1.0", "2025.1") == (
         f"ready{where}: pyroadrunner 1.0, compatible with RoadRunner 2025.1; Ctrl-C stops it"
     )

@@ -24,7 +24,7 @@ class Whole:
         return None
 
 
-def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ["hiredis", *(name for name in sys.modules if name.startswith("hiredis."))]:
@@ -35,7 +35,7 @@ def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.Mo
     assert str(missing.value).endswith("pip install 'pyroadrunner[redis]'")
 
 
-def test_what_only_a_cluster_needs_is_named_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_needed_only_by_clusters_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ["redis", *(name for name in sys.modules if name.startswith("redis."))]:
