@@ -1,4 +1,4 @@
-"""Certificates from a real ACME server: had before the first connection, kept, renewed while requests run."""
+"""Certificates from a real ACME server: obtained before the first connection, kept, renewed while requests run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_certificate_is_obtained_kept_and_used_again(tmp_path: Path) -> None:
 
 
 def test_it_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
-    """Here the question comes in on ``http.address``, past its redirect."""
+    """The challenge arrives on ``http.address``, despite its redirect."""
     http_port = free_port()
     plain = {"address": f"127.0.0.1:{http_port}", "ssl": {"redirect": True}}
     with Pebble(tmp_path, http_port, lifetime=12) as pebble, Site(tmp_path, pebble, http_port, **plain) as site:
@@ -127,7 +127,7 @@ def test_a_certificate_is_obtained_by_a_handshake_on_a_separate_port(tmp_path: P
 
 
 def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> None:
-    """While the server asks, all connections come in at the front; most go on to the engine."""
+    """During the challenge the interceptor accepts all connections and passes most on to the engine."""
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with (
@@ -149,7 +149,7 @@ def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> No
 
 
 def test_a_domain_that_is_not_ours_ends_the_start_with_a_message(tmp_path: Path) -> None:
-    other = free_port()  # nobody answers there
+    other = free_port()  # no server listens there
     with Pebble(tmp_path, other) as pebble:
         Site(tmp_path, pebble, free_port())
         done = rr("serve", cwd=tmp_path, timeout=60)

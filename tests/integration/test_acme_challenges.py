@@ -1,4 +1,4 @@
-"""Answers on the plain address, and on a port of their own."""
+"""Challenge responses on the plain address and on a separate port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def test_only_pending_challenges_are_answered_before_the_workers() -> None:
     pool = ScriptedPool()
     answers: Answers = {}
     app = ChallengeAnswers(worker_app(pool), answers)
-    assert Exchange(http_scope("GET", PATH)).run(app).body == b"ok"  # nobody asks: the workers may have one
+    assert (
+        Exchange(http_scope("GET", PATH)).run(app).body == b"ok"
+    )  # no challenge is pending: the workers may serve the path
     answers[PATH] = b"token.thumbprint"
     assert Exchange(http_scope("GET", PATH)).run(app).body == b"token.thumbprint"
     assert Exchange(http_scope("GET", PATH + "x")).run(app).body == b"ok"

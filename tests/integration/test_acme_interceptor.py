@@ -1,4 +1,4 @@
-"""Who looks at the connections of HTTPS while an ACME server may ask there: real sockets, real TLS."""
+"""The interceptor of HTTPS connections during an ACME challenge: real sockets, real TLS."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def asked(port: int, context: ssl.SSLContext) -> tuple[list[list[object]],
 
 
 async def shown(port: int) -> x509.Certificate:
-    """What the ACME server is shown."""
+    """The certificate the ACME server gets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -89,7 +89,7 @@ def test_the_challenge_is_answered_and_other_connections_are_passed_on(tmp_path:
             names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             assert names.get_values_for_type(x509.DNSName) == ["localhost"]
             told, own = await asked(port, context)
-            assert told == own  # and not the connection between the front and the engine
+            assert told == own  # and not the connection between the interceptor and the engine
         told, own = await asked(port, context)
         assert told == own
 

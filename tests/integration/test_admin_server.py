@@ -1,4 +1,4 @@
-"""The small HTTP endpoints over real sockets: good clients, bad clients, the end."""
+"""The small HTTP endpoints over real sockets: good clients, bad clients, the stop."""
 
 from __future__ import annotations
 
@@ -196,7 +196,8 @@ def test_a_stop_does_not_wait_longer_than_its_grace(run: Run) -> None:
 
 
 def test_connections_without_a_request_are_closed_for_new_ones(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest of those that never asked goes first, also one with half a request; then the one idle longest."""
+    """The oldest connection without a request is closed first, also one with half a request; then the one idle
+    longest."""
     monkeypatch.setattr(admin, "MAX_CONNECTIONS", 4)
 
     async def main() -> None:

@@ -21,7 +21,7 @@ CONFIG = {"logs": {"mode": "production", "output": "app.log"}}
 
 
 def written(folder: Path) -> list[dict[str, Any]]:
-    """Lines of the application, without what every line has of its own."""
+    """Lines of the application, without the parts that vary."""
     lines = [json.loads(line) for line in (folder / "app.log").read_text("utf-8").splitlines()]
     return [{k: v for k, v in line.items() if k not in ("ts", "logger")} for line in lines if line["logger"] == "app"]
 

@@ -81,7 +81,7 @@ def test_workers_that_can_not_be_added_affect_no_request_and_are_retried(tmp_pat
 
 
 def test_a_worker_that_was_started_before_a_reset_does_not_join_after_it(tmp_path: Path) -> None:
-    """Its code is the old one."""
+    """It runs the old code."""
     (tmp_path / "version").write_text("1")
     script = (
         f"cd {tmp_path}; V=$(cat version); export V; test $V = 2 || test ! -e hold || touch held; "

@@ -32,7 +32,7 @@ def config(relay: str, folder: Path, command: list[str] | None = None, **pool: A
 
 @pytest.fixture(scope="module", params=RELAYS)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all faults over a relay: it has to live through them all the same."""
+    """One server for all faults over a relay: it must survive all of them."""
     folder = tmp_path_factory.mktemp(request.param)
     with Server(folder, config(request.param, folder)) as running:
         yield running
@@ -40,7 +40,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def server(shared: Server) -> Server:
-    """The shared one. What was logged before is cut off by :func:`log_of`."""
+    """The shared server. :func:`log_of` skips earlier log lines."""
     asked = shared.stderr.count(MARK)
     assert get(shared, MARK) == (200, "fine")
     shared.wait_for(MARK, times=asked + 1)
@@ -79,7 +79,7 @@ def children(server: Server) -> dict[int, str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, parent, *_ = (folder / "stat").read_text().rpartition(") ")[2].split()
-        except OSError:  # it has just gone
+        except OSError:  # it has just exited
             continue
         if int(parent) == server.pid:
             found[int(folder.name)] = state
@@ -91,7 +91,7 @@ def children(server: Server) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a worker does at ``path``, and what the log says of it."""
+    """What a worker does at ``path``, and the expected log line."""
 
     path: str
     exit: str
@@ -119,7 +119,7 @@ def test_only_the_request_of_a_worker_that_fails_fails(server: Server, fault: Fa
 
     after = worker_pid(server)
     assert after != before
-    assert set(children(server)) == {after}, "the old worker is gone, and is no zombie"
+    assert set(children(server)) == {after}, "the old worker has exited and is no zombie"
 
     (line,) = complaints(server)
     assert (line["msg"], line["logger"]) == (fault.message, "server")
@@ -205,7 +205,7 @@ def test_many_faults_one_after_the_other_leave_nothing_behind(server: Server) ->
 
 
 def fails_to_start(folder: Path, relay: str, start: str = "", **changes: Any) -> str:
-    """Run ``rr serve`` until it gives up; what it printed."""
+    """Run ``rr serve`` until it exits; return its output."""
     server = Server(folder, config(relay, folder, **changes), env={"BAD_START": start})
     server.start()
     try:
@@ -217,7 +217,7 @@ def fails_to_start(folder: Path, relay: str, start: str = "", **changes: Any) ->
 
 
 def children_left(folder: Path) -> list[str]:
-    """Processes that still work in the test's folder."""
+    """Processes that still run in the test's folder."""
     left = []
     for cwd in Path("/proc").glob("[0-9]*/cwd"):
         try:

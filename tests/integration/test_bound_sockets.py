@@ -1,4 +1,4 @@
-"""Addresses that can and can't be listened on, in words."""
+"""Addresses that can and can't be listened on, and the error messages."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_stale_socket_that_can_not_be_removed_is_named(tmp_path: Path, monkeyp
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
 
-    def refuse(_: object) -> None:  # as in a folder of root's: /run, after a socket unit was stopped
+    def refuse(_: object) -> None:  # as in a folder of root, such as /run after a socket unit was stopped
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(os, "unlink", refuse)

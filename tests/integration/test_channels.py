@@ -62,9 +62,7 @@ def test_a_channel_has_its_own_format_and_output_and_inherits_nothing(tmp_path: 
             Log(channel).error("loud")
 
     logged(config, act)
-    assert (
-        tmp_path / "all"
-    ).read_text() == "loud\nloud\n"  # of server, and of rpc, whose empty settings count for nothing
+    assert (tmp_path / "all").read_text() == "loud\nloud\n"  # of server, and of rpc, whose empty settings are ignored
     messages = [json.loads(line)["msg"] for line in (tmp_path / "http").read_text().splitlines()]
     assert messages == ["said", "loud"]
 

@@ -1,4 +1,4 @@
-"""The middleware ``gzip`` in the real server: what curl decodes, what is flushed, who leaves."""
+"""The middleware ``gzip`` in the real server: decoding by curl, flushing, disconnects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def curl(server: Server, path: str, accept: str, *flags: str) -> tuple[dict[str,
 
 @asynccontextmanager
 async def client_of(server: Server) -> AsyncIterator[Client]:
-    """A connection that is cut in the end."""
+    """A connection that is closed at the end."""
     client = Client(*await asyncio.open_connection(*server.address))
     try:
         yield client
@@ -95,7 +95,7 @@ def test_head_has_the_length_of_the_uncompressed_page(server: Server) -> None:
 
 
 def chunks_of(data: bytes) -> bytes:
-    """The bytes inside of as many whole chunks (RFC 9112, section 7.1) as there are."""
+    """The bytes inside all complete chunks (RFC 9112, section 7.1)."""
     found = b""
     while match := re.match(rb"([0-9a-fA-F]+)\r\n", data):
         size = int(match[1], 16)
@@ -123,7 +123,7 @@ def test_an_event_can_be_read_while_the_worker_waits(server: Server, tmp_path: P
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_a_disconnect_during_the_response_frees_the_worker(server: Server, coding: str) -> None:
-    """More of them than there are workers, then somebody else is served."""
+    """More disconnects than there are workers; then another client is served."""
 
     async def main() -> None:
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""The container and service files of ``examples/``: what of them can be run without Docker, a cluster or systemd."""
+"""The container and service files of ``examples/``, as far as they run without Docker, a cluster or systemd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.server import RR, Server, environment, free_port
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 DOCKER = EXAMPLES / "docker"
-STOPPING_WORKERS = 10.0  # seconds a worker has to follow the order to stop
+STOPPING_WORKERS = 10.0  # seconds a worker has to stop when asked
 
 
 def seconds(text: str) -> float:
@@ -65,7 +65,7 @@ def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
         assert Path(f"/proc/{one.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
         assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health").read() == b"ok"
         workers = one.children()
-        assert len(workers) == 4  # WORKERS, and the one of the probe
+        assert len(workers) == 4  # WORKERS, and the probe's process
         with Load(("127.0.0.1", port), threads=8) as load:
             load.wait_for_more(50)
             one.send_signal(signal.SIGTERM)  # docker stop
@@ -87,7 +87,7 @@ def test_a_read_only_root_without_a_tmpfs_affects_only_uploads(tmp_path: Path) -
     app, _ = application(tmp_path)
     site = tmp_path / "site"
     site.mkdir()
-    # Python finds no folder to write to, without a read-only root for the tests.
+    # Makes Python find no writable folder, without a read-only root for the tests.
     (site / "sitecustomize.py").write_text("import tempfile\ntempfile._candidate_tempdir_list = lambda: []\n")
     with Server(app, None, env={"PYTHONPATH": str(site)}):
         pass

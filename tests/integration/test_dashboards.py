@@ -1,4 +1,4 @@
-"""The dashboards of the manual ask for nothing that the server does not show."""
+"""The dashboards of the manual query only metrics that the server exposes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ while ($request = $worker->waitRequest()) {
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[str]]]:
-    """Names and their labels, of a server that has served and refused requests."""
+    """Names and labels of the metrics of a server that has served and refused requests."""
     folder = tmp_path_factory.mktemp("dashboards")
     (folder / "worker.php").write_text(WORKER % str(ROOT / "php" / "autoload.php"))
     pool = {"num_workers": 1, "max_queue_size": 1}

@@ -1,4 +1,4 @@
-"""Every way in which a PHP worker fails, as the log shows it: JSON for machines, lines for a person at a terminal."""
+"""All ways in which a PHP worker fails, as logged: JSON for programs, readable lines on a terminal."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_exception_is_a_message_and_a_list_of_lines(server: Server) -> None:
     assert "InvalidArgumentException: bad id in " in line["trace"][causes[0]]
     assert "Cart->find()" in line["trace"][causes[0] + 1]
     assert not any("\n" in text for text in line["trace"])
-    assert line["pid"] in server.workers(), "it lives on"
+    assert line["pid"] in server.workers(), "it keeps running"
 
 
 def test_a_request_that_takes_too_long_shows_what_it_wrote(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_lines_of_stderr_carry_pool_and_pid(server: Server) -> None:
 def test_a_php_warning_is_logged_once(server: Server) -> None:
     assert get(server.url + "/warning") == 200
     server.wait_for("Undefined variable $undefined")
-    assert get(server.url + "/say") == 200  # what it wrote before is read by then
+    assert get(server.url + "/say") == 200  # its earlier output has been read by then
     assert server.stderr.count("Undefined variable $undefined") == 1
 
 
@@ -152,7 +152,7 @@ def test_an_uncaught_exception_is_read_from_stderr(tmp_path: Path) -> None:
 
 
 def test_the_stderr_of_a_dead_worker_is_that_of_its_last_request_under_load(tmp_path: Path) -> None:
-    """One worker, a queue that is never empty: the next request begins in the moment the last one is answered."""
+    """One worker and a queue that is never empty: the next request begins right after the last response."""
     with Server(tmp_path, config(logs=JSON)) as running, ThreadPoolExecutor(4) as clients:
         paths = ["/say", "/say", "/say", "/quiet-exit"] * 15
         list(clients.map(lambda path: get(running.url + path), paths))

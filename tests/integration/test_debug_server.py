@@ -1,4 +1,4 @@
-"""`rr serve -d`: what the process is doing, over HTTP."""
+"""`rr serve -d`: tasks, threads and memory over HTTP."""
 
 from __future__ import annotations
 

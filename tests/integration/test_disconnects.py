@@ -1,4 +1,4 @@
-"""Clients that leave while their request waits for a worker, on the real ``rr serve``."""
+"""Clients that disconnect while their request is queued, on the real ``rr serve``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rr doctor` on real machines: this one."""
+"""`rr doctor` on this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 
 
 def inspect(folder: Path, config: dict[str, Any] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit code, and the findings by what was looked at."""
+    """Exit code, and the findings by name of the check."""
     if config is not None:
         (folder / ".rr.yaml").write_text(yaml.safe_dump(completed(config)))
     done = rr("doctor", "--json", cwd=folder)
@@ -91,7 +91,7 @@ def test_a_unix_socket_held_by_another_program(tmp_path: Path) -> None:
         code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
     assert code == 1
     assert f"is held by process {os.getpid()} (" in found["http.address"]["found"]
-    # Nobody listens any more: the server replaces the file.
+    # No process listens any longer: the server replaces the file.
     assert inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))[0] == 0
     (tmp_path / "http.sock").unlink()
     (tmp_path / "http.sock").write_text("data")
@@ -216,7 +216,7 @@ def test_no_config_at_all(tmp_path: Path) -> None:
 
 
 def test_missing_middleware_and_packages(tmp_path: Path) -> None:
-    """Where tests run the codings are installed, so one is hidden."""
+    """The codings are installed for tests, so one is hidden."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['brotli'] = None\n")
     (tmp_path / ".rr.yaml").write_text(
         yaml.safe_dump(completed(config(http={"middleware": ["gzip", "mine:Layer"], "pool": {"num_workers": 1}})))

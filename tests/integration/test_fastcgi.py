@@ -1,4 +1,4 @@
-"""A FastCGI listener with web servers that do things right, wrong, and not at all."""
+"""A FastCGI listener with correct, faulty and silent web servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MB = 1 << 20
 
 
 def exchange(*data: bytes, app: ASGIApp | None = None) -> bytes:
-    """Send, and the one answer."""
+    """Send a request and return the single response."""
 
     async def main() -> bytes:
         async with responding(app or worker_app(ScriptedPool())) as responder:
@@ -258,7 +258,7 @@ def test_a_response_before_the_end_of_the_body_reaches_the_web_server() -> None:
             whole = ask(1, bytes(8 * MB), keep=False)
             sending = asyncio.create_task(server.send(whole))
             assert (await server.answer()).endswith(b"no")
-            await sending  # was read to its end: a reset could have taken the answer along
+            await sending  # was read to its end: a reset could have dropped the response
             assert await server.next() is None
             server.close()
 

@@ -17,7 +17,7 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "context.php"
 ZEROS = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 MB = 1 << 20
 
-# The stock fastcgi_params, as far as they matter, and connections that are used again.
+# The relevant part of the stock fastcgi_params, and persistent connections.
 LOCATION = """
     location / {
         fastcgi_pass rr;

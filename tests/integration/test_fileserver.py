@@ -1,4 +1,4 @@
-"""``fileserver`` in the real ``rr serve``: what curl gets, large files, clients that leave, files that change."""
+"""``fileserver`` in the real ``rr serve``: responses to curl, large files, disconnects, changing files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_large_file_arrives_complete_and_can_be_resumed(tmp_path: Path, public
         assert hashlib.sha256(curl(place)).digest() == digest
         assert hashlib.sha256(curl("--http2-prior-knowledge", place)).digest() == digest
         curl("-r", f"0-{10 * MB}", "-o", str(tmp_path / "got"), place)
-        curl("-C", "-", "-o", str(tmp_path / "got"), place)  # goes on where it was
+        curl("-C", "-", "-o", str(tmp_path / "got"), place)  # resumes the download
         assert hashlib.sha256((tmp_path / "got").read_bytes()).digest() == digest
 
 

@@ -1,4 +1,4 @@
-"""The boltdb driver loses nothing it acknowledged, whatever happens to the server or the disk."""
+"""The boltdb driver loses no acknowledged write, whatever happens to the server or the disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(folder: Path, **config: Any) -> Server:
 
 
 def write_until_it_ends(address: str, name: str, acknowledged: dict[str, bytes], enough: threading.Event) -> None:
-    """Write ever new keys, note each that was acknowledged, end with the connection."""
+    """Write new keys until the connection ends; note each acknowledged one."""
     with KvClient(address, "disk") as kv:
         for number in range(1_000_000):
             key, value = f"{name}-{number}", f"value of {number} ".encode() * 50
@@ -58,7 +58,7 @@ def test_a_kill_during_writes_loses_no_acknowledged_item(tmp_path: Path, synchro
 
 
 def fill(kv: KvClient, stored: dict[str, bytes]) -> None:
-    """Store items, and note each that was, until one is refused."""
+    """Store items until one is refused; note each stored one."""
     for number in range(1000):
         kv.set({f"k{number}": b"x" * 5000})
         stored[f"k{number}"] = b"x" * 5000

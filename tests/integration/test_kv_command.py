@@ -1,4 +1,4 @@
-"""``rr kv`` against a running server: what it prints, and its exit codes."""
+"""``rr kv`` against a running server: its output and exit codes."""
 
 from __future__ import annotations
 

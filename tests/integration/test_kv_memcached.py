@@ -1,4 +1,4 @@
-"""The memcached driver: servers that share the keys, go away, hang, or are none."""
+"""The memcached driver with several servers, and with servers that are unreachable, hang, or are not memcached."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def kv(server: Server) -> Iterator[KvClient]:
 
 
 def php(server: Server, code: str) -> Any:
-    """What ``$out`` is at the end of the code, which has a ``$kv``."""
+    """The value of ``$out`` at the end of the code, which has a ``$kv``."""
     script = f"""
         require {json.dumps(str(ROOT / "php" / "autoload.php"))};
         $kv = PyRoadRunner\\Kv\\Kv::create('cache');

@@ -1,4 +1,4 @@
-"""The redis driver: servers that go away and come back, fail over, want passwords and certificates."""
+"""The redis driver: outages, failover, passwords and certificates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kv_of(folder: Path, config: Mapping[str, Any]) -> Iterator[KvClient]:
 
 
 def retried(kv: KvClient, key: str, value: bytes) -> list[str]:
-    """Set until it is done; the errors on the way."""
+    """Call ``set`` until it succeeds; return the errors before."""
     errors = []
     deadline = time.monotonic() + 60
     while True:
@@ -149,12 +149,12 @@ def test_a_server_that_does_not_answer_is_a_timeout_and_a_full_pool_is_reported(
 
 
 def test_a_command_is_not_sent_again_to_a_server_that_hangs(tmp_path: Path) -> None:
-    """It does it when it goes on; and who waits for an answer waits for one time."""
+    """The server runs the command when it continues. The caller waits for one timeout only."""
     config = {"read_timeout": "300ms"}
     with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address, **config}) as kv:
         assert kv.count("Incr", "visits") == 1
         with redis.hanging():
-            for _ in range(2):  # on the connection that there was, on one that is made
+            for _ in range(2):  # on the existing connection, on a new one
                 with pytest.raises(Refused, match=rf"redis_driver_incr: {redis.address}: no answer within 0\.3 s"):
                     kv.count("Incr", "visits")
         assert kv.count("Incr", "visits") == 4
@@ -188,7 +188,7 @@ def test_a_command_is_not_sent_again_to_a_node_that_hangs(tmp_path: Path) -> Non
                 kv.set(dict.fromkeys(keys[1:3], b"2"))
             assert (hung.calls("set") - before, hung.connections()) == (2, connections)
             with hung.hanging():
-                for _ in range(3):  # the nodes are looked for anew, and keys of the others are found
+                for _ in range(3):  # the nodes are discovered again, and keys of the others are found
                     with pytest.raises(Refused):
                         kv.get(*keys[:3])
                     kv.set({other: b"there"})

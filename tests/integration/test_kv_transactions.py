@@ -1,4 +1,4 @@
-"""Calls share a transaction and not their failures."""
+"""Calls share a transaction, but not their failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def insert(number: int) -> Callable[[sqlite3.Connection], Any]:
 
 
 async def gathered(made: Transactions, *works: Callable[[sqlite3.Connection], Any]) -> list[Any]:
-    """Results or errors of works that gather while the thread is held up."""
+    """Results or errors of calls that are queued while the thread is blocked."""
     go = Event()
     held = made.run(lambda db: go.wait(10), writes=False)
     calls: list[Awaitable[Any]] = [made.run(work, writes=True) for work in works]
@@ -50,7 +50,7 @@ def test_calls_that_come_while_one_runs_share_a_transaction() -> None:
         statements: list[str] = []
         async with transactions(statements) as made:
             assert await gathered(made, *map(insert, range(100))) == [1] * 100
-        assert statements.count("COMMIT") <= 2  # one, or that of the held call before
+        assert statements.count("COMMIT") <= 2  # one, or the one of the blocking call before
 
     asyncio.run(main())
 

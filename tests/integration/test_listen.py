@@ -1,4 +1,4 @@
-"""Listening sockets: what may be taken, what must not be, and how it is said."""
+"""Listening sockets: addresses that may be used, those that must not, and the error messages."""
 
 from __future__ import annotations
 

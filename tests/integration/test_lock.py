@@ -1,5 +1,5 @@
-"""Named locks at the real server: many PHP processes at once, what is logged and measured, and its stop. What each
-driver does, call by call, is the suite in tests/conformance/lock."""
+"""Named locks in the real server: many concurrent PHP processes, logs, metrics, and the stop. The suite in
+tests/conformance/lock tests each call of each driver."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ for ($n = 0; $n < (int) $turns; $n++) {
 
 @both
 def test_many_php_processes_never_hold_it_at_once(tmp_path: Path, driver: str) -> None:
-    """A file is read and written in two steps: two holders at once would lose a count."""
+    """A file is read and written in two steps: two holders at the same time would lose a count."""
     script, file = tmp_path / "count.php", tmp_path / "counter"
     script.write_text("<?php" + COUNTING % json.dumps(str(ROOT / "php" / "autoload.php")))
     file.write_text("0")

@@ -65,7 +65,7 @@ def test_a_cancelled_wait_releases_a_granted_lock(server: Server) -> None:
 
 @contextmanager
 def hanging(server: Server) -> Iterator[None]:
-    """It hears and says nothing until the end of the ``with``."""
+    """A server that accepts and never replies, until the end of the ``with``."""
     os.kill(server.pid, signal.SIGSTOP)
     try:
         yield
@@ -106,7 +106,7 @@ def test_a_call_that_times_out_keeps_earlier_locks(server: Server, monkeypatch: 
 
 
 def test_a_cancelled_call_releases_the_lock_though_the_connection_is_closed(tmp_path: Path) -> None:
-    """The server has given the lock and finds nobody to tell."""
+    """The server has granted the lock, but its client has disconnected."""
 
     async def scene(server: Server) -> None:
         async with AsyncRpcClient(server.rpc) as client, AsyncRpcClient(server.rpc) as other:
@@ -114,7 +114,7 @@ def test_a_cancelled_call_releases_the_lock_though_the_connection_is_closed(tmp_
             await locks.exists("gone")  # connected
             with hanging(server):
                 call = asyncio.create_task(locks.lock("gone"))
-                for _ in range(3):  # it begins; its call begins; that is written
+                for _ in range(3):  # the task starts; its call starts; the request is written
                     await asyncio.sleep(0)
                 assert "waiting=1" in repr(client)
                 call.cancel()

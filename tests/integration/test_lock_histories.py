@@ -1,4 +1,4 @@
-"""Many PHP processes use few locks at once, whatever they like; their histories have to be those of a lock."""
+"""Many PHP processes use few locks concurrently with random calls; their histories must be linearizable."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def test_every_history_is_linearizable(tmp_path: Path, driver: str) -> None:
         Call(*json.loads(line)) for n in range(CLIENTS) for line in (tmp_path / f"{n}.jsonl").read_text().splitlines()
     ]
     assert len(calls) == CLIENTS * TURNS
-    assert {call.ok for call in calls if call.method == "Lock"} == {True, False}, "they were in each other's way"
+    assert {call.ok for call in calls if call.method == "Lock"} == {True, False}, "the calls have overlapped"
     told = fault(calls)
     assert not told, f"seeds {seeds}\n{told}"

@@ -1,4 +1,4 @@
-"""Locks in Redis when something breaks: a server, Redis itself, the settings."""
+"""Locks in Redis when something breaks: a server, Redis, the settings."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def servers(folder: Path, redis: RedisServer, **config: Any) -> Iterator[list[Se
 
 
 def test_a_crashed_server_leaves_the_queue_and_keeps_no_granted_lock(tmp_path: Path) -> None:
-    """Its calls stand first in the queue. One is dropped when its place is not asked for; the lock that another is
-    given meanwhile is never asked for either."""
+    """Its calls are first in the queue. One is dropped since its server no longer asks for it; the lock granted to
+    another one meanwhile is not confirmed either."""
 
     async def scene(one: Server, other: Server) -> None:
         async with AsyncRpcClient(one.rpc) as rpc, AsyncRpcClient(other.rpc) as dying:
@@ -71,7 +71,7 @@ def test_a_lock_of_a_crashed_server_expires(tmp_path: Path) -> None:
 
 
 def test_waiting_calls_survive_a_restart_of_redis(tmp_path: Path) -> None:
-    """Redis keeps nothing here: the lock that was held is lost, and the one who waits for it gets it."""
+    """Redis does not persist here: the held lock is lost, and the waiting call gets it."""
 
     async def scene(one: Server, other: Server, redis: RedisServer) -> None:
         async with AsyncRpcClient(one.rpc) as first, AsyncRpcClient(other.rpc) as second:
@@ -89,7 +89,7 @@ def test_waiting_calls_survive_a_restart_of_redis(tmp_path: Path) -> None:
             await asyncio.to_thread(other.wait_for, "redis is back")
             (holder,) = (await client.view("x"))["holders"]
             assert holder["id"] == "patient"
-            assert holder["token"] > before, "a fencing token grows even when Redis has forgotten all"
+            assert holder["token"] > before, "a fencing token grows even if Redis has lost all data"
 
     with redis_server(tmp_path) as redis, servers(tmp_path, redis, max_retries=-1) as (one, other):
         asyncio.run(scene(one, other, redis))
@@ -124,7 +124,7 @@ def test_a_hanging_redis_is_a_timeout(tmp_path: Path) -> None:
                 client.call("lock.Release", {"resource": "x", "id": "1"})
         finally:
             os.kill(redis.program.pid, signal.SIGCONT)
-        # Redis did it when it went on. Who asks again is told that nobody holds it, like anyone who asks twice.
+        # Redis ran it when it continued. A repeated release reports that the lock is not held, as always.
         client.call("lock.Release", {"resource": "x", "id": "1"})
         assert not client.call("lock.Exists", {"resource": "x", "id": "*"}).get("ok", False)
 

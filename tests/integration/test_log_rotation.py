@@ -1,4 +1,4 @@
-"""A channel with a rotated file of its own, in the real server."""
+"""A channel with its own rotated file, in the real server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_file_that_can_not_be_rotated_still_gets_the_lines(tmp_path: Path) -> 
     (folder / "access.log").write_bytes(FULL)
     options = {"log_output": "log/access.log", "max_size": 1}
     with serving(tmp_path, {"mode": "production", "file_logger_options": options}) as server:
-        folder.rename(tmp_path / "moved")  # what is to be renamed is no longer there
+        folder.rename(tmp_path / "moved")  # the file to be renamed no longer exists
         urlopen(server.url).close()
     assert server.exit_code == 0
     assert b'"msg":"http log"' in (tmp_path / "moved" / "access.log").read_bytes()[len(FULL) :]

@@ -1,4 +1,4 @@
-"""The log against real pipes, files and disks: it never blocks, raises or tears a line."""
+"""The log with real pipes, files and disks: it never blocks, raises or splits a line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_paused_reader_does_not_block_the_server_and_gets_every_line_later(lev
     count = 3000  # 3 MB, where a pipe holds 64 KB
     with writer(count, level=level) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == b"done\n"  # though nobody has read a byte of stdout
+        assert process.stderr.readline() == b"done\n"  # though no byte of stdout has been read
         out, err = process.communicate(b"\n", timeout=60)
     assert process.returncode == 0
     assert numbers(out) == list(range(count))

@@ -1,4 +1,4 @@
-"""`metrics` in the real server: what Prometheus and the application see."""
+"""`metrics` in the real server, as seen by Prometheus and the application."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_declared_collector_survives_a_reset_and_a_reload(server: Server) -> N
     for command in ("reset", "reload"):
         assert rr(command, cwd=server.folder).code == 0
         assert samples(server)["kept"] == 4
-    assert call(server, "Declare", declaration) is True  # a worker that boots again declares again
+    assert call(server, "Declare", declaration) is True  # a new worker declares again
     assert samples(server)["kept"] == 4
     assert call(server, "Unregister", "kept") is True
     assert "kept" not in samples(server)

@@ -1,4 +1,4 @@
-"""``rr`` as Laravel Octane starts it, talks to it, reads it and stops it, with a real Laravel application in the
+"""Laravel Octane starts ``rr``, calls it, reads its output and stops it, with a real Laravel application in the
 workers."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "octane.php"
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """A folder as ``octane:start`` finds it: no config yet, so it makes an empty one."""
+    """A folder for ``octane:start``: it has no config, so Octane creates an empty one."""
     require_php_package("Illuminate/autoload.php", "php-laravel-framework")
     folder = tmp_path / "app"
     shutil.copytree(APPLICATION, folder)
@@ -82,7 +82,7 @@ def test_octane_starts_uses_reloads_and_stops_the_server(start: Octane) -> None:
         assert status == 200, body
         expected = {"name": "x", "input": {"a": "1", "q": "1"}, "url": "http://ex.com/form/x?q=1", "file": "hello"}
         assert json.loads(body) == expected
-        # What Octane prints of it: requests, what a worker says, an exception of the application.
+        # Octane prints requests, output of a worker, and an exception of the application.
         assert ask(start, request("GET", "/say"))[2] == b"said"
         assert ask(start, request("GET", "/throw"))[0] == 500
         server.wait_for('"URI":"/throw"')
@@ -112,7 +112,7 @@ def test_octane_starts_uses_reloads_and_stops_the_server(start: Octane) -> None:
         assert psutil.wait_procs(workers, 10)[1] == []
     assert list(octane.stderr(server.stderr)) == []
     kinds = {one.kind for one in octane.stdout(server.stdout)}
-    assert kinds == {"request", "raw", "throwable"}  # nothing else was shown: no noise of ours
+    assert kinds == {"request", "raw", "throwable"}  # no other output was shown
 
 
 def test_files_of_public_are_served_without_a_worker(start: Octane) -> None:
@@ -187,7 +187,7 @@ def test_a_reload_without_a_server_is_an_exception(start: Octane) -> None:
 
 
 def test_the_end_of_stdin_does_not_stop_the_server(start: Octane) -> None:
-    """symfony/process gives the server a pipe and closes its end."""
+    """symfony/process passes a pipe to the server and closes its end."""
     with subprocess.Popen(
         [str(RR), *start.command],
         cwd=start.app,

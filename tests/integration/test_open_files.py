@@ -1,4 +1,4 @@
-"""What happens when there are no more file descriptors, on the real ``rr serve``."""
+"""The real ``rr serve`` without free file descriptors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_http10_listener_closes_connections_beyond_the_limit(tmp_path: Path)
 
 
 def test_an_engine_that_has_failed_starts_again(tmp_path: Path) -> None:
-    """With so few that not even the least number of connections can be had."""
+    """With fewer descriptors than the minimum number of connections."""
     with server(tmp_path, "ulimit -n 64") as running:
         with connected(running, 60):
             running.wait_for("the HTTP server has failed and its connections are lost; it starts again")

@@ -1,4 +1,4 @@
-"""Traces of the real server, at real receivers; receivers that are gone, hang, or come back."""
+"""Traces of the real server, with real receivers: working, unreachable, hanging, recovering."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.server import Server, free_port
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "layers.php"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
-QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds between two deliveries
+QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds between two exports
 GONE = "traces can't be exported and are dropped; requests are not affected"
 
 
@@ -200,7 +200,7 @@ def test_an_unsampled_trace_is_not_exported_but_propagated(tmp_path: Path) -> No
 @pytest.mark.parametrize("client", ["http", "grpc"])
 def test_an_unreachable_collector_is_logged_once_and_affects_no_request(tmp_path: Path, client: str) -> None:
     otel = {"client": client, "endpoint": f"127.0.0.1:{free_port()}", "insecure": True}
-    # Seconds for all tries of a delivery.
+    # Seconds for all attempts of an export.
     env = {**QUICK, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2.5"}
     with serving(tmp_path, otel, env=env) as server:
         for _ in range(3):
@@ -233,7 +233,7 @@ def test_a_hanging_collector_delays_neither_requests_nor_the_stop(tmp_path: Path
         otel = {"endpoint": f"127.0.0.1:{silent.getsockname()[1]}", "insecure": True}
         with serving(tmp_path, otel, grace="1s") as server:
             assert ask(server)[0] == 200
-            connection, _ = silent.accept()  # a delivery has begun, and will wait for ten seconds
+            connection, _ = silent.accept()  # an export has begun, and will wait for ten seconds
             assert ask(server)[0] == 200
             assert server.stop() == 0
             connection.close()

@@ -1,4 +1,4 @@
-"""Symfony and PSR-7 in real workers, as the examples show it."""
+"""Symfony and PSR-7 in real workers, with the code of the examples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = (
 
 
 class Example:
-    """An example that is served."""
+    """A served example."""
 
     def __init__(self, name: str) -> None:
         require_php()
@@ -133,4 +133,4 @@ def test_psr7_has_all_of_the_request(psr7: Example) -> None:
 def test_a_large_psr7_body_is_streamed(psr7: Example) -> None:
     _, headers, body = psr7.ask("GET", "/large")
     assert headers["transfer-encoding"] == ["chunked"]
-    assert body.count(b"0123456789abcdef\n") >= 99_000  # some lie across two pieces
+    assert body.count(b"0123456789abcdef\n") >= 99_000  # some are split across two chunks

@@ -358,7 +358,7 @@ def in_protobuf(head: bytes) -> bytes:
 
 
 def response_of(frame: Frame) -> tuple[int, dict[str, list[bytes]], bytes]:
-    """Status, headers and body of an answer in protobuf. RoadRunner takes no other flags than these."""
+    """Status, headers and body of a protobuf response. RoadRunner accepts only these flags."""
     assert frame.flags == Flag.PROTO
     told = Response.FromString(frame.payload[: frame.options[0]])
     return told.status, {name: list(values.value) for name, values in told.headers.items()}, body_of(frame)
@@ -392,7 +392,7 @@ def test_a_request_in_protobuf_is_the_same_as_in_json(spawn: Spawn, head: bytes)
     status, headers, body = response_of(child.server.ask(asked, b'{"a":"1"}', Flag.PROTO))
     assert json.loads(body) == in_json
     assert (status, headers) == (200, {"Content-Type": [b"application/json"]})
-    assert head_of(child.server.ask(head, b"{}"))["status"] == 200  # and JSON again: each request says what it is
+    assert head_of(child.server.ask(head, b"{}"))["status"] == 200  # and JSON again: each request has its own codec
 
 
 def test_an_answer_in_protobuf_has_all_headers_and_their_bytes(spawn: Spawn) -> None:

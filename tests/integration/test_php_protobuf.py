@@ -1,4 +1,4 @@
-"""The PHP library behind ``http.codec: protobuf``, which is what RoadRunner always sends."""
+"""The PHP library with ``http.codec: protobuf``, the codec that RoadRunner always uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PSR-3 and PSR-16 of the PHP library, with interfaces without types (Debian's packages) and with those of today."""
+"""PSR-3 and PSR-16 of the PHP library, with untyped interfaces (Debian's packages) and with current ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def php(interfaces: str, rpc: str, code: str) -> subprocess.CompletedProcess[bytes]:
-    """Run PHP code that puts its findings into ``$out``, printed as JSON."""
+    """Run PHP code that sets ``$out``, which is printed as JSON."""
     if interfaces == "typed":
         load = f"require {json.dumps(str(ROOT / 'tests' / 'support' / 'psr_typed.php'))};"
     else:
@@ -62,7 +62,7 @@ def cached(interfaces: str, server: Server, code: str) -> Any:
 
 
 def lines(server: Server, count: int) -> list[dict[str, Any]]:
-    """The application's lines, once there are that many since the last look; without what each line has of its own."""
+    """Wait for this many new lines of the application; return them without the parts that vary."""
     log = server.folder / "app.log"
     deadline = time.monotonic() + 20
     while True:

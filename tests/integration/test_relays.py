@@ -1,4 +1,4 @@
-"""Relays over real pipes and sockets, on asyncio and on uvloop: whole frames, broken ones, ends, back-pressure."""
+"""Relays over real pipes and sockets, on asyncio and uvloop: complete and broken frames, ends, backpressure."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_after_close_at_the_first_frame_the_second_is_not_delivered(run: Run, ki
     run(main())
 
 
-# -- what is no frame --------------------------------------------------------------------------------------------------
+# -- malformed frames --------------------------------------------------------------------------------------------------
 
 
 def test_text_is_reported_immediately_and_the_rest_is_collected(run: Run, kind: Kind) -> None:
@@ -323,7 +323,7 @@ def test_a_frame_beyond_the_limit_is_refused_by_its_header_and_not_shown_as_text
     run(main())
 
 
-# -- back-pressure -----------------------------------------------------------------------------------------------------
+# -- backpressure ------------------------------------------------------------------------------------------------------
 
 
 def test_a_paused_relay_makes_the_peer_wait_and_loses_nothing(run: Run, kind: Kind) -> None:
@@ -425,7 +425,7 @@ def test_a_failed_handshake_has_a_reason(
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             hello = relay.handshake(1)
-            # Read first: a socket closed with something unread is reset, and what it sent before is lost.
+            # Read first: a socket closed with unread data is reset, and data it sent before is lost.
             await peer.read(len(hello_request(1)))
             await peer.write(answer)
             peer.close()
@@ -458,6 +458,6 @@ def test_a_cancelled_connect_closes_only_its_own_descriptors(run: Run) -> None:
             gc.collect()
             await settle()
             for descriptor in others:
-                os.close(descriptor)  # raises when it was closed behind our back
+                os.close(descriptor)  # raises if another owner has closed it
 
     run(main())

@@ -1,4 +1,5 @@
-"""`rr reload` and SIGHUP against the real server: what counts at once, what waits, and no request fails."""
+"""`rr reload` and SIGHUP on the real server: changes applied immediately, changes that need a restart, no failed
+request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGUSR2: another process takes over and no request fails; the process id stays."""
+"""SIGUSR2: another process takes over, no request fails, and the process id stays the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def children(server: Server) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
-        except OSError:  # it has just gone
+        except OSError:  # it has just exited
             continue
         if int(parent) == server.pid:
             found.append(int(folder.name))
@@ -54,7 +54,7 @@ def children(server: Server) -> list[int]:
 
 
 def restart(server: Server) -> None:
-    """Ask for it and wait until the stand-in has gone as well."""
+    """Restart the server and wait until the stand-in has exited too."""
     server.send(signal.SIGUSR2)
     server.wait_for(READY, times=server.stdout.count(READY) + 1)
     while set(children(server)) != server.workers():
@@ -98,7 +98,7 @@ def test_running_requests_are_finished(tmp_path: Path) -> None:
 
 
 def test_https_is_taken_over_right_after_a_certificate_renewal(tmp_path: Path) -> None:
-    """An engine with the old certificate is still there then, and the kernel must not count it."""
+    """An engine with the old certificate still exists then, and must get no connections."""
     authority = Authority(tmp_path)
     identity = authority.server()
     port = free_port()
@@ -193,7 +193,7 @@ def test_a_stop_is_passed_on_once_and_cancels_no_request_of_the_stand_in(tmp_pat
         with socket.create_connection(running.address) as client:
             client.sendall(f"GET /wait?for={admission} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             running.send(signal.SIGTERM)
-            while workers & set(children(running)):  # it has nothing left to do itself, and waits for the stand-in
+            while workers & set(children(running)):  # it has finished its own work and waits for the stand-in
                 time.sleep(0.02)
             admission.touch()
             assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
@@ -201,7 +201,7 @@ def test_a_stop_is_passed_on_once_and_cancels_no_request_of_the_stand_in(tmp_pat
 
 
 def test_a_stop_right_after_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
-    """An event loop that acts twice on the second of two signals takes it for the order to end at once."""
+    """An event loop that handles the second of two signals twice would take it for a forced stop."""
     for _ in range(8):
         with server(tmp_path) as running, Load(running.address, "/slow?ms=20", threads=8, stops=True) as load:
             running.send(signal.SIGUSR2)
@@ -210,7 +210,7 @@ def test_a_stop_right_after_the_restart_is_one_stop_and_loses_no_request(tmp_pat
         assert load.failures == []
 
 
-# Holds up the interpreter of the process that comes after exec, before it has a handler for any signal.
+# Delays the interpreter of the process after exec, before it has signal handlers.
 HOLD_UP = """
 import os, pathlib, time
 here = pathlib.Path(__file__).parent
@@ -238,7 +238,7 @@ def test_a_stop_during_exec_is_a_graceful_one(tmp_path: Path) -> None:
 
 
 def test_a_stop_soon_after_the_restart_waits_for_requests_of_the_stand_in(tmp_path: Path) -> None:
-    """systemd and containers kill all that is left once the server has gone."""
+    """systemd and containers kill all remaining processes once the server has exited."""
     admission = tmp_path / "gate"
     with server(tmp_path, endure={"retirement": "2s"}) as running:
         running.send(signal.SIGUSR2)
@@ -263,7 +263,7 @@ def test_the_stand_in_exits_when_the_server_is_killed(tmp_path: Path) -> None:
         watch = os.pidfd_open(stand_in)
         try:
             running.send(signal.SIGKILL)
-            assert select.select([watch], [], [], 20)[0], "it is still there"
+            assert select.select([watch], [], [], 20)[0], "it still runs"
         finally:
             os.close(watch)
         assert running.wait() == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""RPC over real sockets: every method of the core, answers as they come, clients that leave, the end."""
+"""RPC over real sockets: all methods of the core, the order of replies, disconnects, the stop."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_calls_beyond_the_limit_wait(run: Run, monkeypatch: pytest.MonkeyPatch) 
     run(main())
 
 
-# -- clients that leave ------------------------------------------------------------------------------------------------
+# -- disconnects -------------------------------------------------------------------------------------------------------
 
 
 def test_a_client_that_shuts_down_its_side_still_gets_its_replies(run: Run, listen: str) -> None:

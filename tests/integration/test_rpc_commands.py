@@ -1,4 +1,4 @@
-"""``rr workers`` and ``rr reset`` against a real ``rpc``: what they print, where, and their exit codes."""
+"""``rr workers`` and ``rr reset`` with a real ``rpc``: output and exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.server import RR, Stream, environment, free_port, rr
 
 @contextmanager
 def served(listen: str, *plugins: FakePlugin) -> Iterator[None]:
-    """An ``rpc`` plugin in a thread of its own, up while the block runs."""
+    """An ``rpc`` plugin in its own thread, running during the block."""
     up = threading.Event()
     loop = asyncio.new_event_loop()
     done = asyncio.Event()
@@ -58,7 +58,7 @@ def listen(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, listen: str) -> Path:
-    """Where ``.rr.yaml`` is."""
+    """The folder with ``.rr.yaml``."""
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nrpc: {{listen: "{listen}"}}\n')
     return tmp_path
 
@@ -163,7 +163,7 @@ sys.exit(main())
 
 
 class Live:
-    """``rr workers -i`` with its output on a pipe, drawn ten times a second instead of once."""
+    """``rr workers -i`` with its output on a pipe, redrawn ten times a second instead of once."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.process = subprocess.Popen(
@@ -186,7 +186,7 @@ class Live:
         return self._out.text.count(text)
 
     def end(self, number: signal.Signals) -> tuple[int, bytes]:
-        """Exit code and what was on stderr."""
+        """Exit code and stderr."""
         self.process.send_signal(number)
         code = self.process.wait(10)
         assert self.process.stderr is not None
@@ -244,7 +244,7 @@ def test_on_a_terminal_the_live_view_fits_and_restores_the_cursor(folder: Path, 
         try:
             while data := os.read(master, 4096):
                 shown += data
-        except OSError:  # Linux says EIO when the other side has closed
+        except OSError:  # Linux reports EIO when the other side has closed
             pass
         assert live.wait(10) == 0
         assert live.stderr is not None
@@ -350,7 +350,7 @@ def test_an_unknown_host_is_reported() -> None:
 
 
 def test_no_library_for_terminals_or_protobuf_is_imported(folder: Path, listen: str) -> None:
-    """They would cost more time than the whole command has."""
+    """They would take more time than the whole command may."""
     with served(listen, HTTP):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(RR), "workers"], cwd=folder, env=environment(), capture_output=True

@@ -1,4 +1,4 @@
-"""RPC and what comes over an open port: whoever sends it loses its own connection; nobody else notices."""
+"""RPC and malformed input: the sender loses its own connection, and other clients are not affected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GOOD = encode_call(1, b"lab.Echo", b'"x"', Flag.JSON)
 
 
 def headed(first: int, length: int) -> bytes:
-    """A header with the right checksum, whatever it says."""
+    """A header with any values and a valid checksum."""
     head = struct.pack("<BBI", first, Flag.JSON, length)
     return head + struct.pack("<IH", zlib.crc32(head), 0)
 
@@ -84,7 +84,7 @@ def test_calls_before_a_malformed_one_get_replies_and_calls_after_it_do_not_run(
 
 
 def test_a_call_that_is_too_large_is_refused_with_a_message_and_the_connection_stays_open(run: Run) -> None:
-    """The answer is there before the rest of the call, of which nothing is kept."""
+    """The reply arrives before the rest of the call, which is dropped."""
 
     async def main() -> None:
         size = connection.MAX_REQUEST + 1
@@ -177,7 +177,7 @@ def port_of(rpc: RpcPlugin) -> int:
 
 
 def drained(client: socket.socket) -> int:
-    """Bytes that still come until the server's end of the connection."""
+    """The bytes received until the server closes the connection."""
     received = 0
     try:
         while data := client.recv(1 << 20):

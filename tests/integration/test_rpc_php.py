@@ -19,7 +19,7 @@ AUTOLOAD = Path(__file__).parents[2] / "php" / "autoload.php"
 
 
 async def php(code: str, address: str) -> Any:
-    """What the code prints, as JSON. It finds ``$rpc`` connected to the server's ``RR_RPC``."""
+    """The JSON output of the code, which has an ``$rpc`` connected to the server's ``RR_RPC``."""
     script = f"""
         require {json.dumps(str(AUTOLOAD))};
         use PyRoadRunner\\Rpc\\{{Rpc, RpcException}};

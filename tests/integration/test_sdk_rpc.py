@@ -1,4 +1,4 @@
-"""The SDK's clients call a real ``rpc`` plugin: in every codec, many at a time, and after the server has gone."""
+"""The SDK's clients call a real ``rpc`` plugin: in every codec, concurrently, and after a server restart."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_both_reconnect_to_a_restarted_server(tmp_path: Path) -> None:
 
 @contextmanager
 def stranger(says: bytes) -> Iterator[str]:
-    """Somebody else at the address: says something to whoever comes, and hangs up."""
+    """A foreign server at the address: sends some bytes to each client and closes."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         from threading import Thread
 

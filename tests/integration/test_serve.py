@@ -1,4 +1,4 @@
-"""The life of the real `rr serve`: start, signals, stop, exit codes."""
+"""The real `rr serve`: start, signals, stop, exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON_LOGS = {"mode": "production", "output": "stderr"}
 
 
 def fake(folder: Path, mood: str = "", **flags: object) -> Server:
-    """A server with the fake plugin in a mood; its log is JSON on stderr."""
+    """A server with the fake plugin in a given mode; its log is JSON on stderr."""
     return Server(folder, {"logs": JSON_LOGS, "fake": {"mood": mood}}, env=install_fake(folder), **flags)  # type: ignore[arg-type]
 
 
@@ -114,7 +114,7 @@ def test_hangup_and_usr1_do_not_end_it(tmp_path: Path) -> None:
 
 
 def test_usr2_restarts_it_as_the_same_process_with_the_current_config(tmp_path: Path) -> None:
-    """Nothing here has connections that could retire, so nobody waits for them."""
+    """No plugin here has connections, so the restart does not wait for any."""
     folder = tmp_path / "app"
     folder.mkdir()
     config = {"fake": {}, "endure": {"retirement": "300s"}}
@@ -257,7 +257,7 @@ def test_octanes_log_lines_are_complete_json_on_stdout(tmp_path: Path) -> None:
 
 
 def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) -> None:
-    """The start, and the memory after it, would pay for it."""
+    """It would cost start time and memory."""
     command = f"php {Path(__file__).parents[1] / 'support/workers/http.php'}"
     config = {"server": {"command": command}, "http": {"pool": {"num_workers": 1}}}
     with Server(tmp_path, config, env={"PYTHONPROFILEIMPORTTIME": "1"}) as server:

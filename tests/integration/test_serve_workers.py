@@ -1,4 +1,4 @@
-"""`rr serve` with workers: from a file and no config, as Laravel Octane starts it, and when it is ended at once."""
+"""`rr serve` with workers: from a worker file without config, as started by Laravel Octane, and when killed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_worker_file_needs_no_config(tmp_path: Path, python_worker: Path) -> N
     with Server(tmp_path, None, command=command, ready="no .rr.yaml found here") as server:
         assert get(f"http://127.0.0.1:{port}/") == "hello from python"
         listed = rr("workers", "--json", "-o", f"rpc.listen=tcp://127.0.0.1:{rpc}", "-c", "empty.yaml", cwd=tmp_path)
-        assert listed.code == 1  # the file named by -c has to be there
+        assert listed.code == 1  # the file named by -c must exist
         (tmp_path / "empty.yaml").touch()
         listed = rr("workers", "--json", "-o", f"rpc.listen=tcp://127.0.0.1:{rpc}", "-c", "empty.yaml", cwd=tmp_path)
         assert listed.code == 0, listed
@@ -87,7 +87,7 @@ def test_a_worker_that_fails_to_start_ends_the_server_with_its_output(tmp_path: 
 
 
 def test_octane_starts_it_reads_its_lines_and_resets_it(tmp_path: Path) -> None:
-    """Given an empty .rr.yaml, the very command line of Octane's `StartRoadRunnerCommand`."""
+    """With an empty .rr.yaml and the command line of Octane's `StartRoadRunnerCommand`."""
     php = require_php()
     (tmp_path / ".rr.yaml").touch()
     (tmp_path / "public").mkdir()

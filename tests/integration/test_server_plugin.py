@@ -31,7 +31,7 @@ from support.ports import free_port
 
 
 class Whole:
-    """The effective config, as the container hands it out."""
+    """The effective config, as passed by the container."""
 
     def __init__(self, **sections: Any) -> None:
         self._sections = sections
@@ -149,7 +149,7 @@ def test_workers_run_as_user_and_group() -> None:
         ) as pool:
             assert (await text(pool, "uid")).startswith(f"{nobody.pw_uid}:{group.gr_gid}:")
 
-    # pytest's own folders are closed to other users, and the checkout may be.
+    # pytest's folders are not readable by other users, and the checkout may not be either.
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         (Path(folder) / "tests/support/workers").mkdir(parents=True)

@@ -23,7 +23,7 @@ TICK = {"command": "sh -c 'echo hello, `printenv WHO`; exec sleep 1000'", "env":
 
 
 def asked(server: Server, talk: Callable[[RpcPeer], Coroutine[Any, Any, Any]]) -> Any:
-    """What one client of the server's RPC learns."""
+    """The results of one RPC client."""
 
     async def main() -> Any:
         peer = await RpcPeer.connect(parse_address(server.rpc))
@@ -89,7 +89,7 @@ def test_a_service_is_created_watched_and_terminated_over_protobuf(tmp_path: Pat
         statuses = (await proto(peer, "service.Statuses", pb.Service(name="made"), pb.Statuses())).status
         assert len({one.pid for one in statuses}) == 2
         assert statuses[0].command.endswith("/sh -c echo made `expr 1 + 1`; exec sleep 1000")
-        server.wait_for("made 2", times=2)  # a shell that has not begun yet may lose the signal of a restart
+        server.wait_for("made 2", times=2)  # a shell that has not started yet may lose the signal of a restart
         last = await proto(peer, "service.Status", pb.Service(name="made"), pb.Status())
         assert last.pid == statuses[1].pid
         assert (await proto(peer, "service.Restart", pb.Service(name="made"), pb.Response())).ok

@@ -1,4 +1,4 @@
-"""Services of real processes: kept running, timed out, stopped, and what goes wrong meanwhile."""
+"""Services with real processes: restarts, time limits, stops, errors."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def sh(script: str, **keys: Any) -> ServiceConfig:
 
 
 def idle(**keys: Any) -> ServiceConfig:
-    """A service that does nothing. No shell: dash loses a SIGINT that comes before it has become ``sleep``."""
+    """A service that does nothing. No shell: dash loses a SIGINT received before it has become ``sleep``."""
     return ServiceConfig(command=["sleep", "1000"], **keys)
 
 
 @asynccontextmanager
 async def running(**services: ServiceConfig) -> AsyncIterator[ServicePlugin]:
-    """A started plugin; what the test leaves is killed."""
+    """A started plugin; processes left by the test are killed."""
     plugin = ServicePlugin(ServiceSection(services=services))
     await plugin.start()
     try:
@@ -75,7 +75,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-# -- what a process is given, and what becomes of its output -----------------------------------------------------------
+# -- environment and output --------------------------------------------------------------------------------------------
 
 
 def test_lines_of_both_outputs_are_entries_and_blank_ones_are_skipped() -> None:
@@ -148,7 +148,7 @@ def test_metrics_of_running_processes() -> None:
     run(main())
 
 
-# -- ends and restarts -------------------------------------------------------------------------------------------------
+# -- exits and restarts ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 3", "kill -9 $$"])
@@ -201,7 +201,7 @@ def test_a_process_beyond_its_time_limit_is_killed_with_its_group_and_restarted(
 
 
 def test_an_exit_is_noticed_even_if_a_descendant_holds_the_output(tmp_path: Path) -> None:
-    """RoadRunner waits for the pipe, and neither tells the end nor restarts."""
+    """RoadRunner waits for the pipe, and neither reports the exit nor restarts."""
     script = f"""
 import os, subprocess
 if os.path.exists({str(tmp_path / "once")!r}):
@@ -224,7 +224,7 @@ else:
 
 
 def test_a_temporarily_missing_program_is_retried(tmp_path: Path) -> None:
-    """A deploy replaces it, say."""
+    """For example during a deployment."""
     program = tmp_path / "program"
 
     async def main() -> None:
@@ -257,14 +257,14 @@ def test_a_stop_sends_sigint_to_the_whole_group() -> None:
                 assert list((await call(plugin, "List", pb.Service())).services) == []
         assert lines.messages.count("interrupted") == 2
         assert lines.messages.count("service was stopped") == 2
-        assert "wait" not in lines.messages  # an end that was asked for is no error
+        assert "wait" not in lines.messages  # a requested exit is not an error
 
     run(main())
 
 
 @pytest.mark.parametrize("hurry", [False, True])
 def test_a_process_that_ignores_it_is_killed(hurry: bool) -> None:
-    """After ``timeout_stop_sec``, or when the server has no more time."""
+    """After ``timeout_stop_sec``, or after the server's grace period."""
 
     async def main() -> None:
         config = sh("trap '' INT; echo up; sleep 1000", timeout_stop_sec=1000 if hurry else SOON)

@@ -1,4 +1,4 @@
-"""Workers over TCP and unix sockets: matched by pid, whoever else connects; the socket file; real PHP."""
+"""Workers over TCP and unix sockets: matching by pid, other clients, the socket file, real PHP."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def clients(listener: SocketListener, count: int) -> AsyncIterator[list[Cl
 
 
 async def works(listener: SocketListener, pid: int = 4711) -> bool:
-    """Whether a worker can connect, say hello, get a request and answer it."""
+    """Whether a worker can connect, do the handshake, get a request and reply."""
     async with clients(listener, 1) as (worker,):
         expected = listener.expect(pid)
         await worker.hello(pid)
@@ -134,7 +134,7 @@ async def works(listener: SocketListener, pid: int = 4711) -> bool:
         return answered
 
 
-# -- who is who --------------------------------------------------------------------------------------------------------
+# -- matching ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_expected_worker_gets_its_relay(run: Run, address: str) -> None:
@@ -266,7 +266,7 @@ def test_beyond_the_limit_the_oldest_unclaimed_relay_is_closed(
     run(main())
 
 
-# -- who is no worker --------------------------------------------------------------------------------------------------
+# -- other clients -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_client_without_a_valid_handshake_loses_only_its_own_connection(run: R
             await stranger.asked()
             await stranger.say(said)
             assert await stranger.cut()
-            assert "unidentified=1" in repr(listener), "the silent one is still there"
+            assert "unidentified=1" in repr(listener), "the silent one is still connected"
             assert await works(listener)
             await silent.asked()
 

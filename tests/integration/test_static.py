@@ -1,4 +1,4 @@
-"""The middleware ``static`` and ``sendfile`` in the real server: what curl gets, who leaves, what is never seen."""
+"""The middleware ``static`` and ``sendfile`` in the real server: responses to curl, disconnects, hidden files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def curl(server: Server, target: str, *flags: str) -> tuple[int, dict[str, str],
 
 
 def files_open(server: Server, name: str) -> int:
-    """How often the server has a file of this name open."""
+    """How many times the server has a file of this name open."""
     folder = f"/proc/{server.pid}/fd"
     found = 0
     for fd in os.listdir(folder):
@@ -144,7 +144,7 @@ def test_a_file_is_compressed_by_the_layer_outside(server: Server, site: Path) -
 def test_secrets_are_not_served(server: Server, target: str) -> None:
     status, _, body = curl(server, target)
     assert b"secret" not in body.replace(b"secret.txt", b"")
-    assert status in (200, 400, 403)  # of the worker, or refused
+    assert status in (200, 400, 403)  # from the worker, or refused
 
 
 def test_laravels_storage_is_served(server: Server) -> None:

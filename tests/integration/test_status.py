@@ -1,4 +1,4 @@
-"""`status` in the real server: what a probe sees while it serves, is busy, and stops."""
+"""`status` in the real server: results of probes while it serves, is busy, and stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port, rr
 
-# Says on stderr that it has a request, then waits until a file is there.
+# Reports its request on stderr, then waits until a file exists.
 WORKER = """<?php
 require %r;
 $worker = PyRoadRunner\\Http\\HttpWorker::create();

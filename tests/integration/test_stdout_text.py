@@ -1,4 +1,4 @@
-"""What a worker prints is shown to the developer, and to nobody else."""
+"""Text printed by a worker is shown to the developer only."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_in_dev_mode_the_browser_shows_printed_text(tmp_path: Path, mode: dict[s
 
 
 def test_a_dump_on_stderr_is_shown_if_the_worker_exits_after_it(tmp_path: Path) -> None:
-    """Worker libraries turn what is printed to stderr; `dd()` then prints and exits."""
+    """Worker libraries redirect printed text to stderr; `dd()` then prints and exits."""
     with server(tmp_path, "buffered", dev=True) as running:
         status, kind, page = get(running, "/dd")
         assert (status, kind) == (500, "text/html; charset=utf-8")

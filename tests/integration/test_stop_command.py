@@ -1,4 +1,4 @@
-"""`rr stop`: it returns when the server has ended, says what it waits for, and finds the server without a `.pid`."""
+"""`rr stop`: it returns when the server has exited, shows what it waits for, and finds the server without a `.pid`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(folder: Path, *flags: str) -> Server:
 
 
 def ended(running: Server) -> bool:
-    """Whether the process has ended; its exit status may still be waiting for us."""
+    """Whether the process has exited; it may not be reaped yet."""
     try:
         return Path(f"/proc/{running.pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def ended(running: Server) -> bool:
 
 @contextmanager
 def request(running: Server, admission: Path) -> Iterator[socket.socket]:
-    """A request that a worker has, and that ends when the file is there."""
+    """A running request that ends when the file exists."""
     with socket.create_connection(running.address) as client:
         client.sendall(f"GET /wait?for={admission} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         with RpcClient(running.rpc) as rpc:
@@ -55,7 +55,7 @@ def request(running: Server, admission: Path) -> Iterator[socket.socket]:
 
 @contextmanager
 def stopping(running: Server, *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """`rr stop` that waits."""
+    """A waiting `rr stop`."""
     command = [str(RR), "stop", *flags]
     with subprocess.Popen(command, cwd=running.folder, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -116,7 +116,7 @@ def test_over_rpc_force_ends_it_immediately(tmp_path: Path) -> None:
 
 
 def test_over_rpc_a_restarting_server_is_stopped_completely(tmp_path: Path) -> None:
-    """Calls come to the process that stands in for it, and whose id nobody else knows."""
+    """The stand-in receives the calls, but only the server knows its process id."""
     with server(tmp_path) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
@@ -141,7 +141,7 @@ def test_an_invalid_duration_is_refused_before_the_server_is_asked(tmp_path: Pat
 
 
 class Elsewhere:
-    """The client of a server on another machine: its process id is one of ours by chance."""
+    """The client of a server on another machine, with a process id that also exists here."""
 
     address = "tcp://elsewhere:6001"
 

@@ -1,4 +1,4 @@
-"""What systemd is told, and sockets that it opens."""
+"""Notifications to systemd, and sockets opened by systemd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notify_socket(folder: Path) -> Iterator[socket.socket]:
 
 
 def hear(systemd: socket.socket, text: bytes) -> list[bytes]:
-    """What it says up to a state, without the signs of life."""
+    """The messages up to a state, without keep-alives."""
     heard: list[bytes] = []
     while not heard or heard[-1] != text:
         heard.append(systemd.recv(1000).split(b"\n")[0])

@@ -1,4 +1,4 @@
-"""Addresses change hands when they should, and go back when the one who takes over fails."""
+"""Addresses are taken over when they should, and returned when the successor fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.server import free_port
 
 @pytest.fixture(autouse=True)
 def leave_nothing() -> Iterator[None]:
-    """The module is of a process, and this one goes on."""
+    """Reset the module's state: it belongs to the process, which runs other tests too."""
     yield
     run(takeover.complete())
 

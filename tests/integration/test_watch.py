@@ -1,4 +1,4 @@
-"""`rr serve --watch`: code that changes is served, code that is broken is told."""
+"""`rr serve --watch`: changed code is served, broken code is reported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_new_code_is_served_broken_code_is_reported_and_no_request_fails(tmp_pat
         running.wait_for("[ERROR] worker.php changed: new workers of http failed to start, the old ones keep running: ")
         assert "PHP Parse error" in running.stderr
         assert get(running) == "second"
-        (tmp_path / "app.log").write_text("a line")  # is nobody's code
+        (tmp_path / "app.log").write_text("a line")  # is not worker code
         (tmp_path / "worker.php").write_text(code("'third'"))
         running.wait_for("[INFO] worker.php changed", times=2)
         assert get(running) == "third"

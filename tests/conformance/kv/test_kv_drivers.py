@@ -1,4 +1,4 @@
-"""What every driver promises, asked over RPC of a real server."""
+"""The contract of all drivers, tested over RPC on a real server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_keys_are_any_text(kv: KvClient, subject: Subject, key: str) -> None:
 
 
 def test_large_values(kv: KvClient, subject: Subject) -> None:
-    # The second looks like the end of an answer of memcached wherever it is cut.
+    # The second looks like the end of a memcached reply wherever it is split.
     values = {"large": BINARY * (subject.largest // 256), "ends": b"END\r\n" * (subject.largest // 5), "small": b"s"}
     kv.set(values)
     for _ in range(5):
@@ -211,7 +211,7 @@ def test_json_has_bytes_in_base64(kv: KvClient) -> None:
     assert kv.json("Has", {"storage": "store", "items": [{"key": "missing"}]}) == {}
 
 
-# ours
+# not in RoadRunner
 
 
 def test_counters(kv: KvClient, subject: Subject) -> None:

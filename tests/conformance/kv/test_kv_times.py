@@ -1,4 +1,4 @@
-"""What every driver does when times pass. All items of a driver are set together and watched together, to wait once."""
+"""Expiry in all drivers. All items of a driver are set and watched together, to wait only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.kv_subjects import Subject
 from support.server import Server
 
 HOUR = 3_600_000
-LIFE = 300  # milliseconds; more where a driver's items may go early, and where the machine is slow
+LIFE = 300  # milliseconds; more if a driver's items may expire early, and on slow machines
 
 GOES = {
     "set": "set with a time",
@@ -59,14 +59,14 @@ def watched(served: tuple[Subject, Server]) -> Watched:
             before = kv.get(*GOES, *STAYS)
             if now() < expires - served[0].early:
                 break
-            life *= 2  # this machine is too busy to do it in that time
+            life *= 2  # this machine is too busy for that
         last, first = watch(kv, expires + served[0].late)
         after = kv.get(*GOES, *STAYS)
         return Watched(expires, last, first, before, after, (refused, kv.set_absent({"absent": b"c"})))
 
 
 def prepare(kv: KvClient, expires: int) -> Set[str]:
-    """Make all items, in an empty storage; what could be set as absent though it was there."""
+    """Create all items in an empty storage; return the existing keys that could be set as absent."""
     kv.clear()
     kv.set({"set": b"v", "prolonged": b"p", "replaced": b"old", "deleted": b"old"}, expires)
     kv.set({"given": b"g", "replaced": b"new", "forever": b"f"})
@@ -81,7 +81,7 @@ def prepare(kv: KvClient, expires: int) -> Set[str]:
 
 
 def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Look until all that should go are gone, or must be."""
+    """Poll until all items that should expire are gone, or must be."""
     last: dict[str, int] = {}
     first: dict[str, int] = {}
     while set(GOES) - first.keys():

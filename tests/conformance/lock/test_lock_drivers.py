@@ -1,4 +1,4 @@
-"""What every driver of locks does, asked at two servers that share it."""
+"""The contract of all lock drivers, tested on two servers that share the locks."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_read_locks_are_shared_and_the_only_reader_may_upgrade(play: Play, name:
         assert not await one.call("Lock", name, "1")
         assert not await one.call("Lock", name, "3")
         assert await one.call("Release", name, "2")
-        assert not await one.call("Release", name, "2"), "two read locks of one id are one"
-        assert await other.call("Lock", name, "1"), "the only reader gets it for itself"
+        assert not await one.call("Release", name, "2"), "a second read lock of the same id counts as the same"
+        assert await other.call("Lock", name, "1"), "the only reader gets the exclusive lock"
         assert not await other.call("LockRead", name, "2")
         assert (await one.view(name))["exclusive"]
         assert await one.call("Release", name, "1")
@@ -101,7 +101,7 @@ def test_a_reader_does_not_overtake_a_waiting_writer(play: Play, name: str) -> N
         assert await writer
         assert not any(reader.done() for reader in readers)
         assert await one.call("Release", name, "2")
-        assert all(await asyncio.gather(*readers)), "readers in a row get it together"
+        assert all(await asyncio.gather(*readers)), "consecutive readers get it together"
 
     play(scene)
 
@@ -148,7 +148,7 @@ def test_the_time_of_a_lock_can_be_changed(play: Play, name: str) -> None:
         assert await other.call("UpdateTTL", name, "1", ttl=2 * LONG)
         assert LONG < (await one.view(name))["holders"][0]["ttl"] <= 2 * LONG
         assert await other.call("UpdateTTL", name, "1")
-        assert (await one.view(name))["holders"][0]["ttl"] == 0, "no time: for ever"
+        assert (await one.view(name))["holders"][0]["ttl"] == 0, "no time: no expiry"
         waiting = asyncio.create_task(other.call("Lock", name, "2", wait=LONG))
         await one.until_waiting(name, ["2"])
         assert await one.call("UpdateTTL", name, "1", ttl=1)
@@ -164,7 +164,7 @@ def test_a_wait_has_a_time_limit(play: Play, name: str) -> None:
         await one.until_waiting(name, ["2"])
         reader = asyncio.create_task(one.call("LockRead", name, "3", wait=LONG))
         assert not await writer
-        assert await reader, "the writer it waited for has left"
+        assert await reader, "the writer it waited for has gone"
         assert (await one.view(name))["waiting"] == []
 
     play(scene)

@@ -1,4 +1,4 @@
-"""`rr config check`, `show` and `schema`: what is printed, and the exit code."""
+"""`rr config check`, `show` and `schema`: output and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD = 'version: "3"\nserver: {command: php}\nhttp:\n  adress: x\n  raw_body: may
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], LoadOptions]:
-    """Writes a config and gives the options to load it; the sections are those of three models."""
+    """Writes a config and returns the options to load it; the sections are those of three models."""
     models = {"http": HttpConfig, "server": ServerConfig, "endure": EndureConfig}
     monkeypatch.setattr(command, "section_models", lambda: models)
     monkeypatch.delenv("DOTENV_PATH", raising=False)

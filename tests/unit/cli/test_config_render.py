@@ -1,4 +1,4 @@
-"""`rr config` draws from plain data."""
+"""Rendering of `rr config`."""
 
 from __future__ import annotations
 

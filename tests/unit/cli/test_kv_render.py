@@ -1,4 +1,4 @@
-"""What ``rr kv`` draws from plain data."""
+"""Rendering of ``rr kv``."""
 
 from __future__ import annotations
 

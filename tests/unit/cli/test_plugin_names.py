@@ -1,4 +1,4 @@
-"""Which plugins `rr workers` and `rr reset` are about."""
+"""The plugins that `rr workers` and `rr reset` apply to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `rr stop` says it waits for."""
+"""The progress text of `rr stop`."""
 
 from __future__ import annotations
 

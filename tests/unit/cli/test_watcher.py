@@ -1,4 +1,4 @@
-"""Which changes bring new workers, and how they are told."""
+"""The changes that replace workers, and how they are reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_folders_outside_count_only_if_named(tmp_path: Path) -> None:
     source.mkdir(parents=True)
     notes.touch()
     watching = watcher(source, notes)
-    assert watching.counts(str(source / "a.php"))  # the folder above has a name that is not looked at
+    assert watching.counts(str(source / "a.php"))  # the parent folder has an ignored name
     assert watching.counts(str(notes))
     assert not watching.counts(str(other / "a.php"))
     assert not watching.counts(str(tmp_path / "a.php"))

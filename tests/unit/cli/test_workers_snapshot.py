@@ -1,4 +1,4 @@
-"""What is asked of the server for ``rr workers``, and of which server."""
+"""The calls of ``rr workers`` to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `rr doctor` thinks of what it sees."""
+"""The verdicts of `rr doctor`."""
 
 from __future__ import annotations
 

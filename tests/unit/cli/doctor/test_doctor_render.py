@@ -1,4 +1,4 @@
-"""How findings are drawn."""
+"""Rendering of findings."""
 
 from __future__ import annotations
 

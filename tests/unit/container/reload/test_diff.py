@@ -1,4 +1,4 @@
-"""What has changed between two configs."""
+"""Changes between two configs."""
 
 from __future__ import annotations
 

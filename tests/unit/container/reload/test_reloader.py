@@ -1,4 +1,4 @@
-"""A reload is all or nothing for faults, and says which keys have to wait."""
+"""A reload with an error changes nothing; keys that need a restart are named."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Running:
 
 
 class Certified:
-    """Has certificates, and notes that it was told to look at them."""
+    """Has certificates, and notes calls to check them."""
 
     def __init__(self, notes: list[str]) -> None:
         self.notes = notes

@@ -129,7 +129,7 @@ def test_names_are_decoded(root: Path) -> None:
     [("/sub", "/sub/"), ("/sub?a=1", "/sub/?a=1"), ("//sub", "/sub/"), ("///evil.example//..//sub", None)],
 )
 def test_a_folder_without_a_slash_is_redirected(root: Path, target: str, location: str | None) -> None:
-    """Else the links in its index lead astray; and never to another host."""
+    """Otherwise relative links in its index break. The redirect never leads to another host."""
     got = ask(ServeConfig(prefix="/", root=str(root)), target=target)
     assert (got.status, headers(got).get("location")) == ((302, location) if location else (404, None))
 
@@ -190,7 +190,7 @@ def test_an_etag_is_made_from_the_content_or_from_size_and_time(root: Path, weak
     assert etag == expected
     got = ask(serve, target="/a.css", etag=True, weak=weak, if_none_match=etag)
     assert (got.status, headers(got)["etag"]) == (304, etag)
-    # That of a part is that of the whole: RoadRunner's is another, and no client can go on with it.
+    # The ETag of a range is that of the file. RoadRunner's differs, so clients can't resume.
     got = ask(serve, target="/a.css", etag=True, weak=weak, range="bytes=0-0", if_range=etag)
     assert (got.status, headers(got)["etag"]) == (200 if weak else 206, etag)
 
@@ -223,7 +223,7 @@ def test_no_ranges_of_content_encoded_here(root: Path) -> None:
 
 
 def test_a_copy_next_to_the_file_is_sent_unchanged(root: Path) -> None:
-    (root / "a.css.br").write_bytes(b"copy " * 3)  # that nobody decodes here
+    (root / "a.css.br").write_bytes(b"copy " * 3)  # not decoded by the server
     got = ask(packed(root), target="/a.css", accept_encoding="br", etag=True)
     assert got.body == b"copy " * 3
     assert headers(got)["content-encoding"] == "br"

@@ -1,4 +1,4 @@
-"""Files that are compressed once and kept."""
+"""The cache of compressed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``informer`` says about the plugins with pools."""
+"""Replies of ``informer``."""
 
 from __future__ import annotations
 

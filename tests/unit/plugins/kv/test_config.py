@@ -1,4 +1,4 @@
-"""The ``kv`` section: a storage's driver decides what its settings are, wherever they stand."""
+"""The ``kv`` section: the driver of a storage determines its settings, wherever they are."""
 
 from __future__ import annotations
 

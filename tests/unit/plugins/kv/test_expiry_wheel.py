@@ -1,4 +1,4 @@
-"""Every key is taken once, when its second is over, whatever was done to it before."""
+"""Each key is taken once, after its second has passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storages of the config become stores, or say what is missing."""
+"""Storages become stores, or report missing packages."""
 
 from __future__ import annotations
 

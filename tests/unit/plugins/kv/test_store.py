@@ -1,4 +1,4 @@
-"""What a stored value is as a counter."""
+"""Stored values as counters."""
 
 from __future__ import annotations
 

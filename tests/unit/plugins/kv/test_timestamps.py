@@ -1,4 +1,4 @@
-"""Times as PHP writes and reads them, and Go's words for what is none."""
+"""Times in PHP's format, and Go's error texts."""
 
 from __future__ import annotations
 

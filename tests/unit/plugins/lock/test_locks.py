@@ -1,4 +1,4 @@
-"""Locks do what a slow model of lists does, whatever happens in whatever order; and the rules, one by one."""
+"""Locks behave like a slow model for random sequences of calls; tests for single rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TTLS = st.integers(0, 6)
 
 
 class Model:
-    """Everything in two lists, looked through from the start for each question."""
+    """Holders and queue as two lists, searched linearly."""
 
     def __init__(self) -> None:
         self.held: list[dict[str, Any]] = []

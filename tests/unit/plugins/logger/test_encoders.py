@@ -1,4 +1,4 @@
-"""The bytes of a log line in every look."""
+"""The bytes of a log line in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and ages of files put aside."""
+"""Names and ages of rotated files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines on their way: batched, whole, in order, counted when lost."""
+"""Lines are batched, complete, in order, and counted when lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ScriptedOutput:
 
 
 class ManualLoop:
-    """Runs what was asked for when the test says so."""
+    """A loop that runs scheduled calls only when the test asks for it."""
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
@@ -108,7 +108,7 @@ def test_a_full_output_first_gets_the_rest_of_the_line(
     sink.put(b"abcdef\n")
     loop.iterate()
     sink.put(b"next\n")
-    assert loop.calls == []  # nothing to do until there is room
+    assert loop.calls == []  # nothing to do until the output is writable
     assert loop.writer is not None
     output.room = None
     loop.writer()

@@ -1,4 +1,4 @@
-"""What a person at a terminal reads."""
+"""Log entries on a terminal."""
 
 from __future__ import annotations
 

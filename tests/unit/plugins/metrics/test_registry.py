@@ -1,4 +1,4 @@
-"""What the application's collectors do, and what they refuse."""
+"""Operations on the application's collectors, and refusals."""
 
 from __future__ import annotations
 

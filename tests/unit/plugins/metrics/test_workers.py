@@ -1,4 +1,4 @@
-"""Figures of workers."""
+"""Metrics of workers."""
 
 from __future__ import annotations
 

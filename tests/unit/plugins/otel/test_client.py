@@ -1,4 +1,4 @@
-"""Which protocol, and which URL."""
+"""The protocol and the URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the section refuses, and what it warns of."""
+"""Errors and warnings of the section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collector that is gone is said once."""
+"""An unreachable collector is logged once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPANS = [ReadableSpan("a"), ReadableSpan("b")]
 
 
 class Scripted(SpanExporter):
-    """Does what it is told, one item for each export: ``True``, ``False``, or an error it raises."""
+    """Scripted results, one per export: ``True``, ``False``, or an error to raise."""
 
     def __init__(self, *script: bool | Exception, says: str = "") -> None:
         self._script = list(script)

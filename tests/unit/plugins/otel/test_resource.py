@@ -1,4 +1,4 @@
-"""Who a trace is from."""
+"""The resource attributes of traces."""
 
 from __future__ import annotations
 

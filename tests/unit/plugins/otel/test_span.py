@@ -1,4 +1,4 @@
-"""Spans: their trace, their children, the headers that tell of them."""
+"""Spans: their trace, their children, the headers that propagate them."""
 
 from __future__ import annotations
 

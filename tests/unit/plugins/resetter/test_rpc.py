@@ -1,4 +1,4 @@
-"""What ``resetter`` resets, and what it says when it can't."""
+"""Resets by ``resetter``, and their errors."""
 
 from __future__ import annotations
 

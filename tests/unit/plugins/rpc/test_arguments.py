@@ -1,4 +1,4 @@
-"""Arguments that no decoder likes."""
+"""Arguments that decoders refuse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEEP = {
     Flag.MSGPACK: b"\x81\xa1x" + b"\x91" * 200_000,
     Flag.PROTO: b"\x0b" * 200_000,  # groups in groups
 }
-# Not deep enough for the decoder, but for what goes over its result.
+# Not too deep for the decoder, but for the code that walks its result.
 STEEP = b'{"name":%b,"names":%b}' % ((b"[" * 900 + b"]" * 900,) * 2)
 
 

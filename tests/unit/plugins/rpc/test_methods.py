@@ -1,4 +1,4 @@
-"""Each codec against each kind of method: argument in, result out, and Go's words for what does not fit."""
+"""All codecs with all kinds of methods: arguments, results, and Go's error texts."""
 
 from __future__ import annotations
 

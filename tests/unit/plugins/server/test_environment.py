@@ -1,4 +1,4 @@
-"""What a worker finds in its environment, and who wins."""
+"""The environment of workers, and its precedence."""
 
 from __future__ import annotations
 

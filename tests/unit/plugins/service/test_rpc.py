@@ -1,4 +1,4 @@
-"""What ``service.Create`` asks for, and how a process is told."""
+"""Requests of ``service.Create``, and the status of processes."""
 
 from __future__ import annotations
 

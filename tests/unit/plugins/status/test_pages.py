@@ -1,4 +1,4 @@
-"""What probes get."""
+"""Responses to probes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.log import logged
 
 
 class Told:
-    """A plugin that says how it is; an exception is raised, and ``...`` never comes."""
+    """A plugin with a scripted status; an exception is raised, and ``...`` never returns."""
 
     def __init__(self, name: str, healthy: Any = True, ready: Any = True) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""The memory driver with a clock of the test's own."""
+"""The memory driver with a fake clock."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_bytes_of_keys_and_values_are_bounded() -> None:
     within(check, max_bytes=100)
 
 
-@settings(deadline=None)  # what else the machine does is no fault of the store's
+@settings(deadline=None)  # other load of the machine must not fail the test
 @given(
     st.lists(
         st.tuples(

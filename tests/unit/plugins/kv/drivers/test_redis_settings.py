@@ -1,4 +1,4 @@
-"""What RoadRunner leaves to go-redis has go-redis' defaults."""
+"""Settings that RoadRunner leaves to go-redis have the defaults of go-redis."""
 
 from __future__ import annotations
 
