@@ -1,7 +1,7 @@
-# Two commands: `make serve` runs the server on an example, `make test` checks everything. Both work on a fresh checkout:
-# what is missing is installed where that is allowed, and named where it is not. Nothing outside this folder is
-# changed, except that system packages (PHP; for the bench nginx, php-fpm, wrk) come from apt when you are root or may
-# use sudo without a password.
+# The two main commands: `make serve` runs the server on an example, `make test` checks everything. Both work on a fresh
+# checkout: they install missing tools if permitted, and name them if not. Nothing outside this folder is changed, except
+# that system packages (PHP; for the bench nginx, php-fpm, wrk) are installed with apt if you are root or can use sudo
+# without a password.
 
 .POSIX:
 .SILENT:
@@ -10,34 +10,34 @@
 EXAMPLE = hello-php
 BENCH =
 
-help: ## this list
+help: ## print this list
 	sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 	echo
-	echo '  variables           EXAMPLE=app-php  which folder of examples/ "make serve" runs'
-	echo '                      BENCH="--quick"  arguments of the bench'
+	echo '  variables           EXAMPLE=app-php  the folder of examples/ for "make serve"'
+	echo '                      BENCH="--quick"  arguments for the bench'
 	echo '                      PYTHON=, PHP=    the interpreters to use (Python 3.11, PHP 8.1 or newer)'
 
 serve: ## run the server on an example (EXAMPLE=hello-php, app-php, python)
 	exec sh scripts/serve.sh '$(EXAMPLE)'
 
-test: ## everything that must hold: lint, types, layers, tests
+test: ## run all checks: lint, types, layers, tests
 	sh scripts/test.sh
 
-lint: ## ruff, mypy, import-linter
+lint: ## run ruff, mypy, import-linter
 	sh scripts/venv.sh dev
 	sh scripts/lint.sh
 
-unit: ## the unit tests only: no process, no network, seconds
+unit: ## run the unit tests only: no processes, no network, seconds
 	sh scripts/venv.sh dev
 	.venv/bin/python -m pytest -q tests/unit
 
-bench: ## measure against nginx + php-fpm and the bare workers; writes docs/benchmarks.md
+bench: ## compare with nginx + php-fpm and the bare workers; writes docs/benchmarks.md
 	sh scripts/bench.sh -m bench $(BENCH)
 
-acceptance: ## measure starting, large bodies, overload, churn (4 minutes)
+acceptance: ## measure start, large bodies, overload, churn (4 minutes)
 	sh scripts/bench.sh -m bench.acceptance $(BENCH)
 
-dist: ## build sdist and wheel, install them elsewhere and serve the example from there
+dist: ## build sdist and wheel, install them elsewhere and serve the example
 	sh scripts/dist.sh
 
 clean: ## remove .venv, builds and caches

@@ -1,4 +1,4 @@
-"""``make bench``: every load on every subject in turn, then the report. About three minutes."""
+"""``make bench``: measure every load on every subject, then report. About three minutes."""
 
 from __future__ import annotations
 
@@ -24,23 +24,21 @@ from bench.wrk import WrkFailed
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="one round of 2 s each, nothing written: a look, no figure"
-    )
+    parser.add_argument("--quick", action="store_true", help="one round of 2 s each, for a quick look; writes nothing")
     parser.add_argument(
         "--only", metavar="LOAD,...", default="", help=f"some of {', '.join(one.name for one in LOADS)}"
     )
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each round (4)")
-    parser.add_argument("--rounds", type=int, default=3, help="for each load and subject (3)")
-    parser.add_argument("--rr", default="", metavar="COMMAND", help="another server that takes: serve -c FILE")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of each round (4)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds per load and subject (3)")
+    parser.add_argument("--rr", default="", metavar="COMMAND", help="another server that accepts: serve -c FILE")
     return parser.parse_args(words)
 
 
 def chosen(only: str) -> list[Load]:
-    """The loads named.
+    """The named loads.
 
     Raises:
-        SystemExit: one of them is none.
+        SystemExit: a name is unknown.
     """
     names = only.split(",") if only else [load.name for load in LOADS]
     if unknown := set(names) - {load.name for load in LOADS}:
@@ -57,7 +55,7 @@ def say(text: str) -> None:
 def in_turn(
     subjects: Sequence[Subject], loads: Sequence[Load], seconds: float, rounds: int
 ) -> tuple[dict[str, dict[str, Sample]], dict[str, float]]:
-    """Measure; the subjects take turns within each round, so that a slow minute of the machine hits all alike.
+    """Measure. The subjects take turns within each round, so that a slow minute of the machine affects all equally.
 
     Returns:
         Samples by title of the subject and name of the load; rates of the workers alone by name of the load.
@@ -71,7 +69,7 @@ def in_turn(
             for subject in subjects:
                 check(subject.port, load, subject.title)
                 measure(subject, load, 1)
-            with_limit = load is not CROWD  # connections are HTTP's; the workers know none
+            with_limit = load is not CROWD  # connections apply to HTTP only, not to bare workers
             if with_limit:
                 bare.check(workers[0], load)
             for _ in range(rounds):
@@ -89,7 +87,7 @@ def in_turn(
 
 
 def run(options: argparse.Namespace) -> tuple[Results, list[Check]]:
-    """Start everything, measure, stop everything."""
+    """Start all subjects, measure, stop them."""
     seconds, rounds = (2.0, 1) if options.quick else (options.seconds, options.rounds)
     say("nginx with 1 and with 2 worker processes ...")
     rates = nginx.rates(1 if options.quick else 2)
@@ -113,7 +111,7 @@ def run(options: argparse.Namespace) -> tuple[Results, list[Check]]:
 
 
 def main() -> int:
-    """0 when every promise holds, 1 when one does not or nothing could be measured."""
+    """0 if all targets are met; 1 if not, or if nothing could be measured."""
     options = arguments()
     chosen(options.only)
     try:

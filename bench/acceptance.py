@@ -1,4 +1,4 @@
-"""``make acceptance``: what was promised beside speed, one part after the other. About two minutes."""
+"""``make acceptance``: check the targets other than speed, one after the other. About two minutes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS: dict[str, tuple[str, Callable[[], list[Check]]]] = {
 
 
 def main() -> int:
-    """0 when every promise holds."""
+    """0 if all targets are met."""
     parser = argparse.ArgumentParser(prog="python -m bench.acceptance", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
     names = parser.parse_args().parts or list(PARTS)

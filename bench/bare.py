@@ -1,7 +1,7 @@
-"""The limit: the same workers over pipes, with no HTTP and nobody else in between.
+"""The limit: the same workers over pipes, without HTTP or anything else in between.
 
-One loop keeps one request in each worker at all times, as a server would: it waits for an answer, reads the frame,
-and writes the next request, which it has ready. What a server adds to this is its own work.
+One loop keeps one request in each worker at all times, as a server would: it waits for a reply, reads the frame, and
+writes the next, prepared request. The difference to a server's result is the server's own work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TITLE = "the workers alone, over pipes"
 
 
 class Worker:
-    """One PHP process and its two pipes, past the handshake."""
+    """One PHP process and its two pipes, after the handshake."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "RR_RELAY": "pipes", "RR_MODE": "http"}
@@ -42,14 +42,14 @@ class Worker:
         self.ask(encode(Flag.CONTROL | Flag.JSON, b'{"pid":%d}' % os.getpid()))
 
     def read(self) -> list[Frame]:
-        """What arrived; waits for something."""
+        """Wait for data and return it."""
         data = os.read(self.output, PIPE_BYTES)
         if not data:
-            raise WrongAnswer(f"a worker left with exit code {self._child.wait()}")
+            raise WrongAnswer(f"a worker exited with code {self._child.wait()}")
         return self._reader.feed(data)
 
     def ask(self, request: bytes) -> Frame:
-        """One request, and its answer."""
+        """Send one request and return its reply."""
         os.write(self.input, request)
         while not (frames := self.read()):
             pass
@@ -67,7 +67,7 @@ class Worker:
 
 @contextlib.contextmanager
 def workers() -> Iterator[list[Worker]]:
-    """As many workers as the servers have."""
+    """Start the same number of workers as the servers have."""
     started: list[Worker] = []
     try:
         for _ in range(WORKERS):
@@ -79,7 +79,7 @@ def workers() -> Iterator[list[Worker]]:
 
 
 def request(load: Load) -> bytes:
-    """The frame a server would send for a request of wrk."""
+    """The frame that a server would send for a request of wrk."""
     context = {
         "remoteAddr": "127.0.0.1",
         "protocol": "HTTP/1.1",
@@ -99,7 +99,7 @@ def check(worker: Worker, load: Load) -> None:
     """Ask once.
 
     Raises:
-        WrongAnswer: with what came instead.
+        WrongAnswer: with the actual reply.
     """
     frame = worker.ask(request(load))
     size = frame.options[0]
@@ -111,7 +111,7 @@ def check(worker: Worker, load: Load) -> None:
 
 
 def rate(started: list[Worker], load: Load, seconds: float) -> float:
-    """Requests per second of all workers together."""
+    """Total requests per second of all workers."""
     frame = request(load)
     by_output = {worker.output: worker for worker in started}
     with select.epoll() as poll:
@@ -128,7 +128,7 @@ def rate(started: list[Worker], load: Load, seconds: float) -> float:
                     count += 1
                     os.write(worker.input, frame)
             now = time.perf_counter()
-        for worker in started:  # one answer each is still on its way
+        for worker in started:  # one reply each is still outstanding
             while not worker.read():
                 pass
     return count / (now - start)

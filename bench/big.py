@@ -1,4 +1,4 @@
-"""1 GB up as a multipart form and 1 GB down as a stream: memory of the server must not follow."""
+"""Upload 1 GB as a multipart form and download 1 GB as a stream: the server's memory must stay flat."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HEAD = (
     b"Content-Type: application/octet-stream\r\n\r\n"
 )
 TAIL = b"\r\n--" + BOUNDARY + b"--\r\n"
-SECONDS = 300.0  # longest for either
+SECONDS = 300.0  # time limit for each
 
 
 def form() -> Iterator[bytes]:
-    """The body of the upload, piece by piece."""
+    """The body of the upload, in chunks."""
     yield HEAD
     for _ in range(PIECES):
         yield PIECE
@@ -37,7 +37,7 @@ def upload(port: int) -> None:
     """Send the form.
 
     Raises:
-        WrongAnswer: the worker saw another size.
+        WrongAnswer: the worker received a different size.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     headers = {
@@ -56,7 +56,7 @@ def download(port: int) -> None:
     """Read the stream.
 
     Raises:
-        WrongAnswer: it had another size.
+        WrongAnswer: the size was different.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     connection.request("GET", f"/stream?pieces={PIECES}")
@@ -70,7 +70,7 @@ def download(port: int) -> None:
 
 
 def checks() -> list[Check]:
-    """Both, on one server; growth is counted from before the first."""
+    """Check both on one server; memory growth is measured from before the first."""
     found = []
     settings = {"max_request_size": 2000, "pool": {"num_workers": WORKERS}}
     with rr.serving(worker="big.php", http=settings) as server:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promise.
+    """One target.
 
     Attributes:
-        what: the promise in words.
+        what: description of the target.
         measured: the value.
-        least, most: the bounds it must keep; ``None`` = none.
-        unit: written after the values.
-        digits: after the decimal point.
+        least, most: the bounds; ``None`` = no bound.
+        unit: unit of the values.
+        digits: number of decimals.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """``yes``, ``NO``, or nothing when there was no target."""
+        """``yes``, ``NO``, or empty without a target."""
         if self.least is None and self.most is None:
             return ""
         return "yes" if self.holds else "NO"
@@ -61,7 +61,7 @@ def rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
 
 
 def text_table(headings: Sequence[str], body: Sequence[Sequence[str]], left: int = 1) -> str:
-    """A table for terminals: the first ``left`` columns to the left, the others to the right."""
+    """A table for terminals: the first ``left`` columns are left-aligned, the others right-aligned."""
     lines = [list(headings), *[list(row) for row in body]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
 

@@ -1,5 +1,5 @@
-"""A minute of load in which every second all workers are reset and one of them is killed: only the requests of killed
-workers may fail, and nothing may be left behind.
+"""A minute of load, during which every second all workers are reset and one is killed: only requests of killed workers
+may fail, and no resources may leak.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLIENTS = 32
 
 
 def kill_one(server: rr.RoadRunner) -> bool:
-    """Kill a random worker, whatever it is doing; whether there was one."""
+    """Kill a random worker in any state; return whether there was one."""
     workers = php_workers(server.roots)
     if not workers:
         return False
@@ -56,7 +56,7 @@ def checks(seconds: int = SECONDS) -> list[Check]:
                 early = usage(server.roots)
         seen = wrk.statuses(wrk.finish(load))
         late = usage(server.roots)
-        time.sleep(3)  # connections close, replaced workers leave
+        time.sleep(3)  # wait for connections to close and replaced workers to exit
         files_after, after = descriptors(main), usage(server.roots)
     failed = seen.overloaded + seen.other + seen.unanswered
     return [

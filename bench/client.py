@@ -1,4 +1,4 @@
-"""Single requests to a subject: is it up, does it answer rightly. Load comes from wrk, not from here."""
+"""Single requests to a subject: whether it is up and responds correctly. Load comes from wrk."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bench.loads import Load
 
 
 class NotUp(Exception):
-    """A subject that did not start answering in time."""
+    """A subject did not respond in time after its start."""
 
 
 class WrongAnswer(Exception):
-    """A subject that answers something else than the load asks for; measuring it would mean nothing."""
+    """A subject sent a wrong response; measuring it would be meaningless."""
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on right now."""
+    """A free loopback TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -26,10 +26,10 @@ def free_port() -> int:
 
 
 def ask(port: int, path: str, body: bytes = b"", timeout: float = 10.0) -> tuple[int, bytes]:
-    """One request on a connection of its own: status and body.
+    """Send one request on a new connection; return status and body.
 
     Raises:
-        OSError, http.client.HTTPException: no answer.
+        OSError, http.client.HTTPException: no response.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -42,10 +42,10 @@ def ask(port: int, path: str, body: bytes = b"", timeout: float = 10.0) -> tuple
 
 
 def wait_until_up(port: int, timeout: float = 15.0) -> None:
-    """Return at the first answer below 500.
+    """Return after the first response with a status below 500.
 
     Raises:
-        NotUp: there was none in time.
+        NotUp: no such response in time.
     """
     end = time.monotonic() + timeout
     last: object = "nothing"
@@ -62,10 +62,10 @@ def wait_until_up(port: int, timeout: float = 15.0) -> None:
 
 
 def check(port: int, load: Load, name: str) -> None:
-    """Ask once as the load does.
+    """Send the load's request once.
 
     Raises:
-        WrongAnswer: with what came instead.
+        WrongAnswer: with the actual response.
     """
     status, body = ask(port, load.path, load.body)
     if not load.accepts(status, body):

@@ -1,7 +1,8 @@
-"""How fast HTTP/3 is. By hand: ``python -m bench.http3 PORT ROOT.pem SECONDS``, against a running ``rr serve -e``.
+"""Measure the speed of HTTP/3. Run by hand: ``python -m bench.http3 PORT ROOT.pem SECONDS``, against a running ``rr
+serve -e``.
 
-Prints requests a second of one connection with 32 requests at a time. The client is aioquic too, and costs as much as
-the server: it has a processor of its own when there is one.
+Prints requests per second of one connection with 32 concurrent requests. The client is aioquic too and needs as much
+CPU as the server, so give it its own processor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the subjects are asked for. The answers are made in ``php/work.php``."""
+"""The requests sent to the subjects. ``php/work.php`` creates the responses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """One kind of request from a number of connections that each wait for their answer before they ask again.
+    """One kind of request, sent by several connections; each waits for the response before the next request.
 
     Attributes:
-        name: short, for ``--only`` and as a key.
-        title: for tables.
-        path: of the request.
-        post_bytes: size of the body; 0 = a GET.
-        answer_bytes: size the answer must have, unless it is checked by ``answer``.
-        answer: what the answer must be.
+        name: short name, for ``--only`` and as a key.
+        title: title in tables.
+        path: path of the request.
+        post_bytes: size of the request body; 0 = a GET.
+        answer_bytes: expected size of the response, unless ``answer`` is set.
+        answer: the expected response.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Load:
         return b"x" * self.post_bytes
 
     def accepts(self, status: int, body: bytes) -> bool:
-        """Whether this is the right answer."""
+        """Whether a response is correct."""
         return status == 200 and (body == self.answer if self.answer else len(body) == self.answer_bytes)
 
 

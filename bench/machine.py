@@ -1,4 +1,4 @@
-"""What the bench ran on."""
+"""Describe the machine of the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bench.nginx import find
 
 
 def cpu_model() -> str:
-    """The name of the processor, as Linux gives it."""
+    """The name of the processor, from Linux."""
     named = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return named[1].strip() if named else platform.machine()
 
 
 def version(*command: str) -> str:
-    """The first thing like a version that a command prints."""
+    """The first version number in the output of a command."""
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"\d+\.\d+(\.\d+)?", ended.stdout + ended.stderr)
     return found[0] if found else "?"
@@ -47,7 +47,7 @@ def python_build() -> str:
 
 
 def describe() -> list[tuple[str, str]]:
-    """Names and values, for the report."""
+    """Names and values for the report."""
     return [
         ("machine", f"{os.cpu_count()} cores, {cpu_model()}"),
         ("system", f"{platform.system()} {platform.release().split('-')[0]}"),

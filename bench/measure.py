@@ -1,4 +1,4 @@
-"""One load on one subject: what clients saw, and what it cost the server."""
+"""Measure one load on one subject: results of the clients, and cost on the server."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bench.wrk import Traffic
 
 
 class NothingAnswered(Exception):
-    """A round without a single answer; a figure made of it would be invented."""
+    """A round without a single response; no result can be computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One measurement, or the median of several.
+    """One measurement, or the medians of several.
 
     Attributes:
         rate: requests per second.
-        errors: requests that failed or got a status of 400 and more.
-        server_us: CPU per request of everything but PHP, microseconds.
+        errors: requests that failed or got a status of 400 or more.
+        server_us: CPU per request without PHP, microseconds.
         php_us: CPU per request of the PHP processes, microseconds.
-        rss_mb: most memory of everything but PHP.
+        rss_mb: peak memory without PHP.
     """
 
     rate: float
@@ -39,10 +39,10 @@ class Sample:
 
 
 def sample(traffic: Traffic, before: Usage, after: Usage, rss_mb: float) -> Sample:
-    """Put together what was seen.
+    """Compute a sample from the measurements.
 
     Raises:
-        NothingAnswered: there is no request to count the cost by.
+        NothingAnswered: no request was served.
     """
     if not traffic.requests:
         raise NothingAnswered(f"not one request was answered in {traffic.seconds:.0f} s")
@@ -59,7 +59,7 @@ def sample(traffic: Traffic, before: Usage, after: Usage, rss_mb: float) -> Samp
 
 
 def measure(subject: Subject, load: Load, seconds: float) -> Sample:
-    """Put the load on the subject for so long."""
+    """Run the load on the subject for the given time."""
     before = usage(subject.roots)
     with PeakMemory(subject.roots) as memory:
         traffic = wrk.run(subject.port, load, seconds)
@@ -67,7 +67,7 @@ def measure(subject: Subject, load: Load, seconds: float) -> Sample:
 
 
 def middle(samples: Sequence[Sample]) -> Sample:
-    """The median of each figure; of errors and memory the largest, since those are promises about every round."""
+    """The median of each value; for errors and memory the maximum, since their targets apply to every round."""
     largest = ("errors", "rss_mb")
     values = {one.name: [getattr(each, one.name) for each in samples] for one in fields(Sample)}
     return Sample(**{name: max(found) if name in largest else median(found) for name, found in values.items()})

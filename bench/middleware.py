@@ -1,5 +1,5 @@
-"""What each middleware costs a request: the chain in this process, an application inside that answers at once, no HTTP
-around. Prints a Markdown table of microseconds of CPU, the least of several rounds.
+"""Measure the cost of each middleware per request: the chain in this process, with an application that responds
+immediately, without HTTP. Prints a Markdown table of CPU microseconds, the minimum of several rounds.
 
 .venv/bin/python -m bench.middleware [REQUESTS]
 """
@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 
 class PassOn:
-    """The least that a middleware of another package can be."""
+    """The smallest possible third-party middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,7 +56,7 @@ class PassOn:
 
 
 async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stands for the worker."""
+    """Takes the place of the worker."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(BODY))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": BODY, "more_body": False})
@@ -73,11 +73,11 @@ async def receive() -> Message:
 
 
 async def send(message: Message) -> None:
-    """Stands for the server."""
+    """Takes the place of the server."""
 
 
 def configured(name: str, **options: Any) -> Callable[[ASGIApp], ASGIApp]:
-    """The layer of a name, by its own builder."""
+    """Build the named middleware."""
     config = HttpConfig(middleware=[name], **options)
     return lambda app: chain(app, layers(Setup(config=config, effective={})))
 
@@ -121,7 +121,7 @@ def cases(folder: Path) -> list[Case]:
 
 
 async def cost(case: Case, requests: int) -> float:
-    """Microseconds of CPU for one request, threads included."""
+    """CPU microseconds per request, including threads."""
     app = case.around(inner)
     scope: Scope = {
         "type": "http",
@@ -152,7 +152,7 @@ async def main(requests: int) -> None:
     alone = rows[0][1]
     print("| Middleware | us of a request | more than without |\n| --- | ---: | ---: |")
     for case, found in rows:
-        answered = case.target != b"/api/users" and not case.target.endswith(b".js")  # nothing is inside
+        answered = case.target != b"/api/users" and not case.target.endswith(b".js")  # no application inside
         more = "" if answered or found == alone else f"{found - alone:+.1f}"
         print(f"| {case.title} | {found:.1f} | {more} |")
 

@@ -1,8 +1,7 @@
-"""What most of PHP runs on: nginx in front of php-fpm, set up to do as well as it can.
+"""The usual PHP setup: nginx in front of php-fpm, tuned for speed.
 
-Two static children over a unix socket, opcache as Debian ships it (on), no access log, connections of clients kept
-alive. Connections to php-fpm are not kept: each would hold one of the two children, and the other requests would wait
-for nothing.
+Two static children over a unix socket, opcache as shipped by Debian (on), no access log, keep-alive for clients.
+Connections to php-fpm are not kept alive: each would occupy one of the two children while other requests wait.
 """
 
 from __future__ import annotations
@@ -68,10 +67,10 @@ pm.max_children = {workers}
 
 
 def find(name: str) -> str:
-    """Path of a command that may stand in an sbin folder, or have a version in its name.
+    """Find a command that may be in an sbin folder, or have a version in its name.
 
     Raises:
-        NotUp: there is none.
+        NotUp: the command was not found.
     """
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     if found := shutil.which(name, path=path):
@@ -84,13 +83,13 @@ def find(name: str) -> str:
 
 @contextlib.contextmanager
 def serving(processes: int) -> Iterator[Subject]:
-    """Start both, wait for the first answer, stop both at the end.
+    """Start both, wait for the first response, stop both at the end.
 
     Args:
         processes: nginx's ``worker_processes``.
 
     Raises:
-        NotUp: with what they printed.
+        NotUp: with their output.
     """
     with tempfile.TemporaryDirectory(prefix="bench-nginx-") as name, contextlib.ExitStack() as stack:
         folder, port = Path(name), free_port()
@@ -114,7 +113,7 @@ def serving(processes: int) -> Iterator[Subject]:
 
 
 def rates(seconds: float) -> dict[int, float]:
-    """Requests per second of hello by number of worker processes, to take the better one."""
+    """Requests per second of hello by number of worker processes, to choose the best."""
     measured = {}
     for processes in (1, 2):
         with serving(processes) as subject:

@@ -1,8 +1,8 @@
-"""Far more clients than the workers can serve, for 20 seconds: everybody gets an answer, memory stays flat, and a
-second later it is as if nothing had happened.
+"""Far more clients than the workers can serve, for 20 seconds: all requests get a response, memory stays flat, and
+latency is normal again after a second.
 
-The workers do 100 requests a second. 2000 connections ask again as soon as they are answered, so the queue (1024 by
-default) is full all the time, and what finds it full is refused at once.
+The workers serve 100 requests per second. 2000 connections send the next request right after each response, so the
+queue (1024 by default) is always full, and further requests are refused immediately.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALM = Load(name="calm", title="two clients", path="/", connections=2, answer=b"
 
 
 def checks(seconds: int = SECONDS) -> list[Check]:
-    """Latency of two clients before and after, statuses and memory in between."""
+    """Check the latency of two clients before and after, and statuses and memory in between."""
     with rr.serving(worker="slow.php") as server:
         calm = wrk.run(server.port, CALM, 3)
         before = usage(server.roots).server_rss_mb

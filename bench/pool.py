@@ -1,4 +1,4 @@
-"""The pool alone: two PHP workers, 32 callers, no HTTP. Prints requests/s and the server's CPU per request.
+"""Measure the pool alone: two PHP workers, 32 callers, no HTTP. Prints requests/s and the server's CPU per request.
 
 .venv/bin/python bench/pool.py [REQUESTS]
 """

@@ -1,4 +1,4 @@
-"""CPU and memory of a server: the processes under its roots, PHP counted apart from what carries requests to it."""
+"""CPU and memory of the process trees of a server; PHP is counted separately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """One line of ``/proc/PID/stat``: who, whose child, CPU used so far, memory held now."""
+    """Data of ``/proc/PID/stat``: process, parent, used CPU, current memory."""
 
     pid: int
     parent: int
@@ -31,7 +31,7 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a tree of processes has used. ``server`` is everything that is not PHP."""
+    """Usage of a process tree. ``server`` is everything except PHP."""
 
     server_cpu_seconds: float
     php_cpu_seconds: float
@@ -41,7 +41,7 @@ class Usage:
 
 
 def parse_stat(text: str) -> Process:
-    """Read ``/proc/PID/stat`` (proc(5)). The command stands in parentheses and may contain some itself."""
+    """Parse ``/proc/PID/stat`` (proc(5)). The command is in parentheses and may contain parentheses."""
     head, _, rest = text.rpartition(")")
     pid, _, command = head.partition(" (")
     fields = rest.split()
@@ -55,29 +55,29 @@ def parse_stat(text: str) -> Process:
 
 
 def under(roots: Sequence[int], everyone: Sequence[Process]) -> list[Process]:
-    """The roots and all that descends from them."""
+    """The roots and all their descendants."""
     children: dict[int, list[Process]] = {}
     for process in everyone:
         children.setdefault(process.parent, []).append(process)
     found = [process for process in everyone if process.pid in roots]
-    for process in found:  # grows while it is walked
+    for process in found:  # grows during the iteration
         found.extend(child for child in children.get(process.pid, ()) if child not in found)
     return found
 
 
 def running() -> list[Process]:
-    """Every process of the machine."""
+    """All processes of the machine."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             found.append(parse_stat((folder / "stat").read_text()))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
+            continue  # it has exited meanwhile
     return found
 
 
 def usage(roots: Sequence[int]) -> Usage:
-    """What the trees under these roots have used so far."""
+    """Usage of the trees under these roots so far."""
     tree = under(roots, running())
     return Usage(
         server_cpu_seconds=sum(one.cpu_seconds for one in tree if not one.is_php),
@@ -94,12 +94,12 @@ def php_workers(roots: Sequence[int]) -> list[int]:
 
 
 def descriptors(pid: int) -> int:
-    """How many files a process has open."""
+    """Number of open files of a process."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class PeakMemory:
-    """The most memory a server (without PHP) held while the block ran, in ``rss_mb``; looked at four times a second."""
+    """Peak memory of a server (without PHP) during the block, in ``rss_mb``; sampled four times a second."""
 
     def __init__(self, roots: Sequence[int], every_seconds: float = 0.25) -> None:
         self.rss_mb = 0.0
@@ -113,7 +113,7 @@ class PeakMemory:
             self.look()
 
     def look(self) -> None:
-        """Look now."""
+        """Take a sample."""
         self.rss_mb = max(self.rss_mb, usage(self._roots).server_rss_mb)
 
     def __enter__(self) -> PeakMemory:

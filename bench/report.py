@@ -1,7 +1,7 @@
-"""Results as text and as Markdown, and the page they are put on: ``docs/benchmarks.md``.
+"""Results as text and Markdown, and their page ``docs/benchmarks.md``.
 
-The page is that of ``make bench``, with a part for each of the other benches below, between two comments. Whoever
-writes leaves the others' parts as they are.
+``make bench`` writes the page; each of the other benches has a part below, between two comments. Each bench keeps the
+parts of the others.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ but PHP's held during the load (nginx: summed over its processes). When idle pyr
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Everything that was measured.
+    """All measurements.
 
     Attributes:
-        samples: by title of the subject, then by name of the load.
+        samples: samples by title of the subject and name of the load.
         bare: requests per second of the workers alone, by name of the load.
-        nginx_rates: requests per second by number of nginx processes; the best was taken.
+        nginx_rates: requests per second by number of nginx processes; the best one is used.
         idle_rss_mb: memory of the server before its first load.
     """
 
@@ -81,7 +81,7 @@ def result_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def cells(sample: Sample) -> tuple[str, ...]:
-    """The figures of a row."""
+    """The values of a row."""
     return (
         f"{sample.rate:,.0f}",
         f"{sample.p50_ms:.2f}",
@@ -94,7 +94,7 @@ def cells(sample: Sample) -> tuple[str, ...]:
 
 
 def text(results: Results, checks: Sequence[Check]) -> str:
-    """For terminals."""
+    """Text for terminals."""
     table = text_table(COLUMNS, result_rows(results), left=2)
     return f"{table}\n\n{text_table(HEADINGS, rows(checks))}\n"
 
@@ -119,13 +119,13 @@ def markdown(results: Results, checks: Sequence[Check], machine: Sequence[tuple[
 
 
 def parts(page: str) -> str:
-    """The parts of a page, with their comments; all that is not the main bench's."""
+    """The parts of a page with their comments, without the main bench's."""
     start = page.find(_begin(""))
     return page[start:] if start >= 0 else ""
 
 
 def put_part(page: Path, name: str, text: str) -> None:
-    """Write a part, or replace it."""
+    """Add or replace a part."""
     before = page.read_text(encoding="utf-8")
     begin, end = f"{_begin(name)} -->\n", f"<!-- end of {name} -->\n"
     start = before.find(begin)

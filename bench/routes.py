@@ -1,5 +1,5 @@
-"""``python -m bench.routes``: one slow path in an overload, and what the others feel of it, without a pool of its own
-and with one. About half a minute; puts its table into ``docs/benchmarks.md``."""
+"""``python -m bench.routes``: overload of one slow path, and its effect on other paths, without and with a separate
+pool. Takes half a minute and writes its table to ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def row(name: str, config: Mapping[str, Any], *, overload: bool) -> tuple[str, .
 
 
 def main() -> int:
-    """Always 0: figures, no promise."""
+    """Always 0: there are no targets."""
     measured = [
         row("one", ONE, overload=False),
         row("one", ONE, overload=True),

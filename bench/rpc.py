@@ -1,5 +1,6 @@
-"""``python -m bench.rpc``: calls from PHP, by one and by four clients; key-value storages beside Redis asked directly;
-a million keys in memory. About two minutes; puts its tables into ``docs/benchmarks.md``. Needs redis-server."""
+"""``python -m bench.rpc``: calls from PHP, by one and by four clients; key-value storages compared with direct use of
+Redis; a million keys in memory. Takes two minutes and writes its tables to ``docs/benchmarks.md``. Needs
+redis-server."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ A lock taken and released is one row of two calls; each client has a lock of its
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """What clients saw together."""
+    """Total results of the clients."""
 
     rate: float
     p50_us: float
@@ -79,7 +80,7 @@ class Calls:
 
 @contextlib.contextmanager
 def serving(locks: str = "memory") -> Iterator[tuple[int, str, str, int]]:
-    """pid, RPC address and HTTP port of a server with storages and a driver of locks; Redis' address between."""
+    """pid, RPC address, Redis address and HTTP port of a server with storages and a lock driver."""
     with tempfile.TemporaryDirectory(prefix="bench-rpc-") as name:
         folder = Path(name)
         redis, http, rpc = free_port(), free_port(), free_port()
@@ -111,10 +112,10 @@ def best(kind: str, address: str, clients: int, pid: int) -> Calls:
 
 
 def calls(kind: str, address: str, clients: int, pid: int, seconds: float = SECONDS) -> Calls:
-    """Let so many PHP clients call for so long.
+    """Run PHP clients that make calls for the given time.
 
     Raises:
-        subprocess.CalledProcessError: a call failed; stderr says why.
+        subprocess.CalledProcessError: a call failed; the reason is on stderr.
     """
     command = ["php", str(PHP_FILES / "calls.php"), kind, address, str(seconds)]
     before = usage([pid])
@@ -136,7 +137,7 @@ def calls(kind: str, address: str, clients: int, pid: int, seconds: float = SECO
 
 
 class Filler:
-    """Sets keys of the storage ``memory``, a thousand a call."""
+    """Sets keys in the storage ``memory``, a thousand per call."""
 
     def __init__(self, address: str) -> None:
         self._rpc = RpcClient(address)
@@ -154,14 +155,14 @@ class Filler:
 
 
 def bytes_per_key(pid: int, filler: Filler, timeout: str = "") -> float:
-    """What a key of 20 and a value of 100 bytes take in the server, those 120 included."""
+    """Memory in the server for a key of 20 and a value of 100 bytes, including those 120 bytes."""
     before = usage([pid]).server_rss_mb
     filler.fill("user" if not timeout else "sess", KEYS, timeout)
     return (usage([pid]).server_rss_mb - before) * MB / KEYS
 
 
 def p99_while_expiring(http: int, filler: Filler) -> tuple[float, float]:
-    """p99 in ms of HTTP in quiet, and while many keys that expire in the same second are freed."""
+    """p99 of HTTP in ms, when idle and while many keys with the same expiry second are freed."""
     quiet = wrk.run(http, HELLO, 3).p99_ms
     moment = int(time.time()) + 4
     filler.fill("gone", EXPIRING, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)))
@@ -170,7 +171,7 @@ def p99_while_expiring(http: int, filler: Filler) -> tuple[float, float]:
 
 
 class Constant(asyncio.Protocol):
-    """Answers whatever comes with the answer of ``rpc.Version``."""
+    """Replies to any data with the reply of ``rpc.Version``."""
 
     _ANSWER = encode_call(1, b"rpc.Version", b'"2025.1.11"', Flag.JSON)
 
@@ -182,7 +183,7 @@ class Constant(asyncio.Protocol):
 
 
 async def floor_us(clients: int) -> float:
-    """CPU for a call of a loop that does nothing else, microseconds."""
+    """CPU per call of a minimal event loop, microseconds."""
     server = await asyncio.get_running_loop().create_server(Constant, "127.0.0.1", 0)
     address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     command = ["php", str(PHP_FILES / "calls.php"), "version", address, str(SECONDS)]
@@ -233,7 +234,7 @@ def measure() -> tuple[list[tuple[str, ...]], list[Check]]:
 
 
 def main() -> int:
-    """0 when every promise holds."""
+    """0 if all targets are met."""
     rows, checks = measure()
     print(text_table(HEADINGS, rows, left=1))
     print(draw("Promised", checks))

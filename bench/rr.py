@@ -1,4 +1,4 @@
-"""The subject of it all: ``rr serve`` with PHP workers over pipes."""
+"""The main subject: ``rr serve`` with PHP workers over pipes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class RoadRunner(Subject):
     """A running ``rr serve``.
 
     Attributes:
-        command: ``rr``, to steer it with.
-        config: its file.
-        log: what it printed.
+        command: the ``rr`` command to control it.
+        config: path of its config.
+        log: path of its output.
     """
 
     command: tuple[str, ...]
@@ -38,7 +38,7 @@ class RoadRunner(Subject):
 
 
 def settings(port: int, rpc_port: int, worker: str, http: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with two workers and next to no logs; ``http`` adds to its section."""
+    """A config with two workers and minimal logs; ``http`` is added to its section."""
     return {
         "version": "3",
         "rpc": {"listen": f"tcp://127.0.0.1:{rpc_port}"},
@@ -52,10 +52,10 @@ def settings(port: int, rpc_port: int, worker: str, http: Mapping[str, Any]) -> 
 def serving(
     command: tuple[str, ...] = RR, worker: str = "worker.php", http: Mapping[str, Any] | None = None
 ) -> Iterator[RoadRunner]:
-    """Start the server, wait for its first answer, stop it at the end.
+    """Start the server, wait for its first response, stop it at the end.
 
     Raises:
-        NotUp: with what it printed.
+        NotUp: with its output.
     """
     with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
         folder = Path(name)
@@ -79,7 +79,7 @@ def serving(
 
 
 def write(folder: Path, config: Mapping[str, Any]) -> Path:
-    """Put the config into a folder. (JSON is YAML.)"""
+    """Write the config to a folder. (JSON is valid YAML.)"""
     file = folder / ".rr.yaml"
     file.write_text(json.dumps(config))
     return file

@@ -1,5 +1,5 @@
-"""``python -m bench.scaling``: twenty clients come to a pool of two workers and leave again, without the dynamic
-allocator and with it. About a minute; puts its table into ``docs/benchmarks.md``."""
+"""``python -m bench.scaling``: twenty clients use a pool of two workers for a while, without and with the dynamic
+allocator. Takes a minute and writes its table to ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ Written by `python -m bench.scaling`. `num_workers: 2`; each request waits 20 ms
 
 
 def workers(server: rr.RoadRunner) -> int:
-    """How many there are."""
+    """The number of workers."""
     listed = subprocess.run(server.steer("workers", "--json"), stdout=subprocess.PIPE, check=True).stdout
     return len(json.loads(listed)["http"]["workers"])
 
 
 def seconds_until(holds: Callable[[], bool]) -> float:
-    """How long it takes, to a third of a second.
+    """Measure the time, to a third of a second.
 
     Raises:
-        SystemExit: more than a minute.
+        SystemExit: it took more than a minute.
     """
     began = time.monotonic()
     while not holds():
@@ -73,7 +73,7 @@ def row(name: str, pool: Mapping[str, Any], most: int) -> tuple[str, ...]:
 
 
 def main() -> int:
-    """Always 0: figures, no promise."""
+    """Always 0: there are no targets."""
     measured = [
         row("fixed", {"num_workers": 2}, 2),
         row("dynamic", {"num_workers": 2, "dynamic_allocator": ALLOCATOR}, 2 + EXTRA),

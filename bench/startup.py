@@ -1,4 +1,4 @@
-"""How long it takes until ``rr serve`` answers, and how long a command takes."""
+"""Measure the time until ``rr serve`` responds, and the time of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDS = 5
 
 
 def php_boot_seconds() -> float:
-    """From the start of a worker to its hello: what no server can save."""
+    """Time from the start of a worker to its handshake: the minimum for any server."""
     start = time.perf_counter()
     worker = bare.Worker()
     took = time.perf_counter() - start
@@ -27,7 +27,7 @@ def php_boot_seconds() -> float:
 
 
 def ready_seconds() -> float:
-    """From the start of ``rr serve`` to its first answer."""
+    """Time from the start of ``rr serve`` to its first response."""
     with tempfile.TemporaryDirectory(prefix="bench-start-") as name:
         folder, port = Path(name), free_port()
         config = rr.write(folder, rr.settings(port, free_port(), "worker.php", {}))
@@ -38,7 +38,7 @@ def ready_seconds() -> float:
 
 
 def command_seconds(command: list[str]) -> float:
-    """From the start of a command to its end.
+    """Time from the start of a command to its exit.
 
     Raises:
         subprocess.CalledProcessError: it failed.
@@ -49,7 +49,7 @@ def command_seconds(command: list[str]) -> float:
 
 
 def checks() -> list[Check]:
-    """Medians of five."""
+    """Check the medians of five runs."""
     boot = median(php_boot_seconds() for _ in range(ROUNDS))
     ready = median(ready_seconds() for _ in range(ROUNDS))
     with rr.serving() as server:

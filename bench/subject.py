@@ -1,4 +1,4 @@
-"""A server under test, running."""
+"""A running server under test."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 
 WORKERS = 2
 PHP_FILES = Path(__file__).parent / "php"
-PHP = ("php", "-d", "opcache.enable_cli=1")  # a worker, with what php-fpm has without asking
+PHP = ("php", "-d", "opcache.enable_cli=1")  # a worker command, with settings that php-fpm has by default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A server that answers on a loopback port.
+    """A server on a loopback port.
 
     Attributes:
-        name: a key of the results.
-        title: for tables.
-        roots: pids of its topmost processes.
+        name: key in the results.
+        title: title in tables.
+        roots: pids of its top processes.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Subject:
 def process(
     command: Sequence[str], log: Path, folder: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with a log file, in a session of its own; ended with SIGTERM, and after ten seconds with SIGKILL."""
+    """Run a process with a log file in its own session; it gets SIGTERM at the end, and SIGKILL after ten seconds."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             command,

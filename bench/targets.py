@@ -1,4 +1,4 @@
-"""What was promised about speed and memory, and whether it holds. Pure."""
+"""The targets for speed and memory, and whether they are met. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Samples = Mapping[str, Sample]  # by name of the load
 
 
 def speed_checks(rr: Samples, nginx: Samples, bare: Mapping[str, float], idle_rss_mb: float) -> list[Check]:
-    """The promises that what was measured can speak about; without the load ``hello`` that is memory and errors.
+    """Check the targets for which there are measurements; without the load ``hello`` those are memory and errors.
 
     Args:
-        rr, nginx: by name of the load.
+        rr, nginx: samples by name of the load.
         bare: requests per second of the workers alone, by name of the load.
         idle_rss_mb: memory of the server before its first load.
     """
@@ -47,5 +47,5 @@ def speed_checks(rr: Samples, nginx: Samples, bare: Mapping[str, float], idle_rs
 
 
 def ratio(what: str, measured: float, least: float) -> Check:
-    """A check of how many times as fast."""
+    """A check of a ratio of speeds."""
     return Check(what=what, measured=measured, least=least, unit="x", digits=2)

@@ -1,4 +1,4 @@
-"""Runs wrk, the load generator, and reads the line of JSON its scripts end with."""
+"""Run wrk, the load generator, and parse the line of JSON that its scripts print at the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ MARK = "bench: "
 
 
 class WrkFailed(Exception):
-    """wrk ended without its report; the text is what it printed."""
+    """wrk exited without a report; the text is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What one run of wrk saw. ``bad_status`` counts answers of 400 and more, the rest what went wrong below HTTP."""
+    """Results of one run of wrk. ``bad_status`` counts responses with a status of 400 or more, the other counters
+    errors below HTTP."""
 
     requests: int
     seconds: float
@@ -45,7 +46,7 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Statuses:
-    """Answers by status, and what got no answer."""
+    """Responses by status, and requests without a response."""
 
     ok: int
     overloaded: int
@@ -61,10 +62,10 @@ class Statuses:
 
 
 def parse_report(output: str) -> dict[str, float]:
-    """The numbers of the line that starts with ``bench: ``.
+    """Parse the line that starts with ``bench: ``.
 
     Raises:
-        WrkFailed: there is no such line.
+        WrkFailed: the line is missing.
     """
     for line in reversed(output.splitlines()):
         if line.startswith(MARK):
@@ -74,13 +75,13 @@ def parse_report(output: str) -> dict[str, float]:
 
 
 def command(script: str, port: int, path: str, *, connections: int, seconds: float, post_bytes: int = 0) -> list[str]:
-    """The command line of wrk. One thread: it shares the machine with what it measures."""
+    """The command line of wrk. It has one thread, since it shares the machine with the subject."""
     options = ["-t", "1", "-c", str(connections), "-d", f"{seconds:.0f}s", "--timeout", "60s"]
     return ["wrk", *options, "-s", str(SCRIPTS / script), f"http://127.0.0.1:{port}{path}", "--", str(post_bytes)]
 
 
 def start(script: str, port: int, path: str, *, connections: int, seconds: float) -> subprocess.Popen[str]:
-    """Start wrk and go on; :func:`finish` gives its report."""
+    """Start wrk without waiting; :func:`finish` returns its report."""
     return subprocess.Popen(
         command(script, port, path, connections=connections, seconds=seconds),
         stdout=subprocess.PIPE,
@@ -100,7 +101,7 @@ def finish(process: subprocess.Popen[str]) -> dict[str, float]:
 
 
 def run(port: int, load: Load, seconds: float) -> Traffic:
-    """Put one load on a server.
+    """Run one load on a server.
 
     Raises:
         WrkFailed: wrk ended without a report.
@@ -120,8 +121,7 @@ def run(port: int, load: Load, seconds: float) -> Traffic:
 def traffic(report: dict[str, float]) -> Traffic:
     """The report of ``load.lua``.
 
-    wrk gives a latency of 0 when not one request was answered, which would look like the best of all: here it is
-    infinite.
+    wrk reports a latency of 0 if no request got a response, which would look like the best result: here it is infinite.
     """
     counts = {
         name: int(report[name]) for name in ("requests", "bytes", "bad_status", "connect", "read", "write", "timeout")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run a part of the bench with what it measures against installed. Arguments go to python. (Where nginx and php-fpm come
-# fresh from apt, Debian also starts them as services; the bench uses processes of its own and none of those.)
+# Install the programs that the bench compares with, then run a part of it. Arguments are passed to python. (Debian starts
+# nginx and php-fpm as services after their installation; the bench does not use those, but starts its own processes.)
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/venv.sh

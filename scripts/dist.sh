@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build sdist and wheel into dist/, then try them as a user would, far from this checkout: the wheel in an environment of
-# its own, the first example of the README word for word, the example from the sdist.
+# Build sdist and wheel into dist/, then test them like a user, outside of this checkout: install the wheel in a new
+# environment, run the first example of the README word for word, serve the example from the sdist.
 set -eu
 cd "$(dirname "$0")/.."
 checkout=$PWD

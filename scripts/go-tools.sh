@@ -1,13 +1,13 @@
 #!/bin/sh
-# Build the tools that some tests use and that exist only in Go, into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are
-# kept there. Without Go nothing is built, and those tests are skipped with that reason.
+# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are kept there. Without
+# Go nothing is built, and the tests that need them are skipped with that reason.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.cache/bin
 
 PATH="$PATH:/usr/local/go/bin"
 if ! command -v go >/dev/null 2>&1; then
-    echo '== no Go here: the tests with h2spec and pebble are skipped' >&2
+    echo '== Go is not installed: the tests with h2spec and pebble are skipped' >&2
     exit 0
 fi
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every static check, all of them even when one fails. Needs .venv (scripts/venv.sh dev).
+# Run all static checks, also after a failure. Needs .venv (scripts/venv.sh dev).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 failed=''

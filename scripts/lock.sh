@@ -1,8 +1,8 @@
 #!/bin/sh
-# Write requirements-dev.lock: the exact version of everything that tests, checks and builds use (the groups "dev" and
-# "dist" of pyproject.toml with all they need), for every supported Python on Linux and macOS.
+# Write requirements-dev.lock: exact versions of all packages for tests, checks and builds (the groups "dev" and "dist" of
+# pyproject.toml with their dependencies), for every supported Python on Linux and macOS.
 #
-#   sh scripts/lock.sh            keep the versions that still fit, add and remove what pyproject.toml says
+#   sh scripts/lock.sh            keep valid versions, add and remove packages by pyproject.toml
 #   sh scripts/lock.sh --upgrade  take the newest versions
 #
 # scripts/venv.sh dev installs under these constraints. Packages come from the index that pip uses.
@@ -20,7 +20,7 @@ index=${PIP_INDEX_URL:-$index}
 
 lock=requirements-dev.lock
 [ ! -f "$lock" ] || cp "$lock" "$place/lock"
-# The group names the project itself, for its extras: it is this folder, and not part of the result.
+# The group contains the project itself, for its extras: it is this folder, and not part of the result.
 echo "pyroadrunner @ file://$PWD" |
     "$place/uv/bin/uv" pip compile --quiet --universal --python-version 3.11 - --group dev --group dist "$@" \
         --no-emit-package pyroadrunner --no-annotate --no-header --output-file "$place/lock"

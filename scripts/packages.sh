@@ -1,8 +1,8 @@
 #!/bin/sh
-# Make sure that commands are there; install the packages of missing ones with apt when that is allowed.
+# Check that commands exist; install the packages of missing ones with apt if permitted.
 #
 #   sh scripts/packages.sh COMMAND=PACKAGE...     such as php=php-cli; "php-fpm" is also found as php-fpm8.2
-#                                                 a COMMAND with a slash is a file that has to be there
+#                                                 a COMMAND with a slash is a file that must exist
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -26,7 +26,7 @@ done
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    echo "Missing:$commands. There is no apt-get here to install it with; please install it and run make again" >&2
+    echo "Missing:$commands. apt-get is not available; please install the packages and run make again" >&2
     echo "(Debian calls the packages:$packages; Homebrew: php, nginx, wrk, nghttp2)." >&2
     exit 1
 fi
@@ -48,7 +48,7 @@ echo "== installing$packages" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for attempt in 1 2 3 4 5; do
-    # The lists may be absent or old, and another apt may hold a lock that has no timeout: look again, then again.
+    # The package lists may be absent or old, and another apt may hold a lock without a timeout: update and retry.
     if { [ "$attempt" -eq 1 ] || apt update; } >"$log" 2>&1 &&
         apt install -y --no-install-recommends $packages >>"$log" 2>&1; then
         exit 0
@@ -56,5 +56,5 @@ for attempt in 1 2 3 4 5; do
     [ "$attempt" -eq 1 ] || sleep "$((attempt * 3))"
 done
 cat "$log" >&2
-echo "apt-get could not install$packages (its last words are above)." >&2
+echo "apt-get could not install$packages (see its output above)." >&2
 exit 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Print a folder that has the command "php" (8.1 or newer), to be put in front of PATH; install PHP when there is none.
+# Print a folder with the command "php" (8.1 or newer), to be added first to PATH; install PHP if it is missing.
 # PHP names the interpreter to use.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ find_php() {
 
 if [ -n "${PHP:-}" ]; then
     fits "$PHP" || {
-        echo "PHP=$PHP is not a PHP 8.1 or newer that runs." >&2
+        echo "PHP=$PHP is not a working PHP 8.1 or newer." >&2
         exit 1
     }
     php=$PHP
@@ -37,7 +37,7 @@ if [ -z "$php" ]; then
     find_php
 fi
 if [ -z "$php" ]; then
-    echo 'PHP is installed, but there is no command "php" (8.1 or newer) on PATH.' >&2
+    echo 'PHP is installed, but the command "php" (8.1 or newer) is not on PATH.' >&2
     exit 1
 fi
 php=$(command -v "$php")

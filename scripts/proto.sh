@@ -1,6 +1,6 @@
 #!/bin/sh
 # Regenerate src/pyroadrunner/proto from proto/. Needs grpcio-tools at the version below (the "proto" dependency group):
-# generated code runs with the protobuf library of its own version and every later one, so an old compiler serves more.
+# generated code works with the protobuf library of its own version and all later ones, so an old compiler supports more.
 set -eu
 cd "$(dirname "$0")/.."
 python="${PYTHON:-.venv/bin/python}"

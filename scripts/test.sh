@@ -1,25 +1,25 @@
 #!/bin/sh
-# Everything that must hold: static checks and all tests. Installs what they need. Arguments go to pytest: by default
+# Run all static checks and all tests, and install what they need. Arguments are passed to pytest: by default
 # the tests run in several processes (-n auto, see tests/conftest.py); -n 0 runs them in one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 sh scripts/venv.sh dev || exit 1
 php=$(sh scripts/php.sh) || exit 1
 sh scripts/packages.sh curl=curl nginx=nginx || exit 1
-sh scripts/packages.sh caddy=caddy || echo "== no Caddy: its tests are skipped" >&2
+sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
-    echo "== no PHP frameworks: their tests are skipped" >&2
-sh scripts/go-tools.sh || echo "== no tools built with Go: their tests are skipped" >&2
+    echo "== PHP frameworks are not installed: their tests are skipped" >&2
+sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server || exit 1
 PATH=$php:$PWD/.venv/bin:$PATH
 export PATH
 unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work
 echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 
-# The checks run in parallel with the first tests. Their output is printed in one piece when they are done, so that the
+# The checks run in parallel with the first tests. Their output is printed at once when they are done, so that the
 # summary of the tests stays at the end.
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT

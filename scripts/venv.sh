@@ -1,11 +1,11 @@
 #!/bin/sh
-# Make .venv and install the project into it, editable.
+# Create .venv and install the project into it, editable.
 #
-#   sh scripts/venv.sh          what serving needs
-#   sh scripts/venv.sh dev      and what tests and checks need, in the versions of requirements-dev.lock (scripts/lock.sh)
+#   sh scripts/venv.sh          the packages for serving
+#   sh scripts/venv.sh dev      also those for tests and checks, in the versions of requirements-dev.lock (scripts/lock.sh)
 #
-# .venv/.installed-* says for which pyproject.toml (and lock), in which folder, that was done; a second run is then over at once.
-# PYTHON names the interpreter to make it with; a .venv that is there is kept (make clean removes it).
+# .venv/.installed-* records the pyproject.toml (and lock) and the folder of the installation; a second run then does nothing.
+# PYTHON names the interpreter for it; an existing .venv is kept (make clean removes it).
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
@@ -26,7 +26,7 @@ find_python() {
 make_venv() {
     if [ -n "${PYTHON:-}" ]; then
         fits "$PYTHON" || {
-            echo "PYTHON=$PYTHON is not a Python 3.11 or newer that runs." >&2
+            echo "PYTHON=$PYTHON is not a working Python 3.11 or newer." >&2
             exit 1
         }
         python=$PYTHON
@@ -43,7 +43,7 @@ make_venv() {
         echo 'Please install one, or name it: make PYTHON=/path/to/python3.12 ...' >&2
         exit 1
     fi
-    echo "== making .venv with $("$python" --version)" >&2
+    echo "== creating .venv with $("$python" --version)" >&2
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then # Debian has them in a package of its own
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         sh scripts/packages.sh "ensurepip=python$version-venv" || exit 1

@@ -1,4 +1,4 @@
-"""The small HTTP endpoints over real sockets: good clients, bad clients, the end."""
+"""The small HTTP endpoints over real sockets: good clients, bad clients, the stop."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def with_browser(scene: Callable[[Browser], Awaitable[None]], **options: Timeout
     return main()
 
 
-def test_a_connection_answers_again_and_again(run: Run) -> None:
+def test_a_connection_serves_several_requests(run: Run) -> None:
     async def scene(browser: Browser) -> None:
         for path in ("/a", "/b"):
             assert (await browser.get(path)).text == path
@@ -90,7 +90,7 @@ def test_a_connection_answers_again_and_again(run: Run) -> None:
     run(with_browser(scene))
 
 
-def test_requests_may_come_in_one_piece_or_byte_by_byte(run: Run) -> None:
+def test_requests_may_arrive_at_once_or_byte_by_byte(run: Run) -> None:
     async def scene(browser: Browser) -> None:
         browser.send(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HT")
         assert [(await browser.answer()).text for _ in range(2)] == ["/a", "/b"]
@@ -112,7 +112,7 @@ def test_requests_may_come_in_one_piece_or_byte_by_byte(run: Run) -> None:
         (b"POST / HTTP/1.1\r\n\r\n" + b"x" * 1_000_000, 405),
     ],
 )
-def test_a_client_that_is_refused_learns_why_before_it_is_cut_off(run: Run, sent: bytes, status: int) -> None:
+def test_a_refused_client_gets_the_reason_before_its_connection_is_closed(run: Run, sent: bytes, status: int) -> None:
     async def scene(browser: Browser) -> None:
         browser.send(sent)
         browser.writer.write_eof()
@@ -123,7 +123,7 @@ def test_a_client_that_is_refused_learns_why_before_it_is_cut_off(run: Run, sent
     run(with_browser(scene))
 
 
-def test_a_bug_of_the_answer_is_a_500_and_the_next_one_works(run: Run) -> None:
+def test_a_bug_in_a_handler_is_a_500_and_the_next_request_works(run: Run) -> None:
     async def scene(browser: Browser) -> None:
         assert (await browser.get("/break")).status == 500
         assert (await browser.get("/a")).status == 200
@@ -131,14 +131,14 @@ def test_a_bug_of_the_answer_is_a_500_and_the_next_one_works(run: Run) -> None:
     run(with_browser(scene))
 
 
-def test_a_client_that_says_nothing_is_cut_off(run: Run) -> None:
+def test_a_silent_connection_is_closed(run: Run) -> None:
     async def scene(browser: Browser) -> None:
         assert await browser.closed()
 
     run(with_browser(scene, timeouts=Timeouts(idle=0.01)))
 
 
-def test_a_client_that_stops_in_the_middle_is_told_so(run: Run) -> None:
+def test_a_client_that_stops_in_the_middle_gets_a_408(run: Run) -> None:
     async def scene(browser: Browser) -> None:
         browser.send(b"GET / HTTP/1.1\r\nX-")
         assert (await browser.answer()).status == 408
@@ -146,7 +146,7 @@ def test_a_client_that_stops_in_the_middle_is_told_so(run: Run) -> None:
     run(with_browser(scene, timeouts=Timeouts(read=0.01)))
 
 
-def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
+def test_the_connection_of_a_client_that_does_not_read_is_closed(run: Run) -> None:
     async def main() -> None:
         async with (
             serving(Desk(), timeouts=Timeouts(write=0.01)) as server,
@@ -166,7 +166,7 @@ def test_a_client_that_does_not_read_is_cut_off(run: Run) -> None:
     run(connected_first())
 
 
-def test_the_end_waits_for_running_requests_and_for_nobody_else(run: Run) -> None:
+def test_a_stop_waits_only_for_running_requests(run: Run) -> None:
     async def main() -> None:
         desk = Desk()
         async with serving(desk) as server, browser_of(server.address) as idle, browser_of(server.address) as busy:
@@ -185,7 +185,7 @@ def test_the_end_waits_for_running_requests_and_for_nobody_else(run: Run) -> Non
     run(main())
 
 
-def test_the_end_does_not_wait_longer_than_its_grace(run: Run) -> None:
+def test_a_stop_does_not_wait_longer_than_its_grace(run: Run) -> None:
     async def main() -> None:
         desk = Desk()
         async with serving(desk) as server, browser_of(server.address) as busy:
@@ -197,8 +197,9 @@ def test_the_end_does_not_wait_longer_than_its_grace(run: Run) -> None:
     run(main())
 
 
-def test_a_crowd_that_asks_nothing_makes_room_for_who_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest of those that never asked goes first, also one with half a request; then the one idle longest."""
+def test_connections_without_a_request_are_closed_for_new_ones(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest connection without a request is closed first, also one with half a request; then the one idle
+    longest."""
     monkeypatch.setattr(admin, "MAX_CONNECTIONS", 4)
 
     async def main() -> None:
@@ -219,7 +220,7 @@ def test_a_crowd_that_asks_nothing_makes_room_for_who_does(run: Run, monkeypatch
     run(main())
 
 
-def test_where_all_are_being_answered_one_more_is_not_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_connection_is_refused_if_all_others_have_requests(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "MAX_CONNECTIONS", 1)
 
     async def main() -> None:
@@ -235,7 +236,7 @@ def test_where_all_are_being_answered_one_more_is_not_taken(run: Run, monkeypatc
     run(main())
 
 
-def test_a_newcomer_is_answered_at_once_behind_a_full_house_of_idle_connections(run: Run) -> None:
+def test_a_new_connection_is_served_immediately_when_all_others_are_idle(run: Run) -> None:
     async def main() -> None:
         async with serving(Desk()) as server, AsyncExitStack() as stack:
             for _ in range(2 * admin.MAX_CONNECTIONS):
@@ -246,7 +247,7 @@ def test_a_newcomer_is_answered_at_once_behind_a_full_house_of_idle_connections(
     run(main())
 
 
-def test_a_unix_socket_is_for_its_owner_only(run: Run, tmp_path: Path) -> None:
+def test_only_the_owner_can_connect_to_a_unix_socket(run: Run, tmp_path: Path) -> None:
     path = str(tmp_path / "s")
 
     async def main() -> None:

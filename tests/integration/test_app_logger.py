@@ -1,4 +1,4 @@
-"""Applications write into the server's log."""
+"""Applications write to the server's log."""
 
 from __future__ import annotations
 

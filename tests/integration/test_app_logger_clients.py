@@ -21,7 +21,7 @@ CONFIG = {"logs": {"mode": "production", "output": "app.log"}}
 
 
 def written(folder: Path) -> list[dict[str, Any]]:
-    """Lines of the application, without what every line has of its own."""
+    """Lines of the application, without the parts that vary."""
     lines = [json.loads(line) for line in (folder / "app.log").read_text("utf-8").splitlines()]
     return [{k: v for k, v in line.items() if k not in ("ts", "logger")} for line in lines if line["logger"] == "app"]
 
@@ -65,7 +65,7 @@ def test_python_logs_with_asyncio(tmp_path: Path) -> None:
     ]
 
 
-def test_a_line_nobody_takes_is_an_error() -> None:
+def test_an_unsent_line_is_an_error() -> None:
     with AppLogger(RpcClient(f"tcp://127.0.0.1:{free_port()}")) as log, pytest.raises(Unreachable):
         log.info("lost", user=42)
 

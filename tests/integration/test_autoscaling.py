@@ -45,7 +45,7 @@ async def settled(pool: Pool, count: int) -> bool:
     return [info.status_str for info in infos] == ["ready"] * count
 
 
-def test_workers_that_can_not_be_added_cost_nobody_anything_and_are_tried_again_later(tmp_path: Path) -> None:
+def test_workers_that_can_not_be_added_affect_no_request_and_are_retried(tmp_path: Path) -> None:
     command = ["sh", "-c", f"test ! -e {tmp_path}/broken && exec {require_php()} {ANY_WORKER}; echo no >&2; exit 3"]
 
     async def main() -> None:
@@ -81,7 +81,7 @@ def test_workers_that_can_not_be_added_cost_nobody_anything_and_are_tried_again_
 
 
 def test_a_worker_that_was_started_before_a_reset_does_not_join_after_it(tmp_path: Path) -> None:
-    """Its code is the old one."""
+    """It runs the old code."""
     (tmp_path / "version").write_text("1")
     script = (
         f"cd {tmp_path}; V=$(cat version); export V; test $V = 2 || test ! -e hold || touch held; "

@@ -32,7 +32,7 @@ def config(relay: str, folder: Path, command: list[str] | None = None, **pool: A
 
 @pytest.fixture(scope="module", params=RELAYS)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all faults over a relay: it has to live through them all the same."""
+    """One server for all faults over a relay: it must survive all of them."""
     folder = tmp_path_factory.mktemp(request.param)
     with Server(folder, config(request.param, folder)) as running:
         yield running
@@ -40,7 +40,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def server(shared: Server) -> Server:
-    """The shared one. What was logged before is cut off by :func:`log_of`."""
+    """The shared server. :func:`log_of` skips earlier log lines."""
     asked = shared.stderr.count(MARK)
     assert get(shared, MARK) == (200, "fine")
     shared.wait_for(MARK, times=asked + 1)
@@ -79,7 +79,7 @@ def children(server: Server) -> dict[int, str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, parent, *_ = (folder / "stat").read_text().rpartition(") ")[2].split()
-        except OSError:  # it has just gone
+        except OSError:  # it has just exited
             continue
         if int(parent) == server.pid:
             found[int(folder.name)] = state
@@ -91,7 +91,7 @@ def children(server: Server) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a worker does at ``path``, and what the log says of it."""
+    """What a worker does at ``path``, and the expected log line."""
 
     path: str
     exit: str
@@ -119,7 +119,7 @@ def test_only_the_request_of_a_worker_that_fails_fails(server: Server, fault: Fa
 
     after = worker_pid(server)
     assert after != before
-    assert set(children(server)) == {after}, "the old worker is gone, and is no zombie"
+    assert set(children(server)) == {after}, "the old worker has exited and is no zombie"
 
     (line,) = complaints(server)
     assert (line["msg"], line["logger"]) == (fault.message, "server")
@@ -156,13 +156,13 @@ def test_a_worker_that_exits_after_its_answer_costs_no_request(server: Server) -
     assert complaints(server) == []
 
 
-def test_an_answer_with_a_status_that_is_none_is_a_500_that_names_it(server: Server) -> None:
+def test_an_invalid_status_is_a_500_that_names_it(server: Server) -> None:
     assert get(server, "/status-99") == (500, "unknown status code from worker: 99\n")
     assert get(server, "/") == (200, "fine")
 
 
 @pytest.mark.parametrize("path", ["/malformed-head", "/deep-head"])
-def test_an_answer_whose_head_makes_no_sense_is_a_500_and_is_logged_once(server: Server, path: str) -> None:
+def test_a_malformed_response_head_is_a_500_and_is_logged_once(server: Server, path: str) -> None:
     before = worker_pid(server)
     logged = server.stderr.count("can't be read")
     assert get(server, path) == (500, "")
@@ -173,7 +173,7 @@ def test_an_answer_whose_head_makes_no_sense_is_a_500_and_is_logged_once(server:
     assert line["error"].startswith("the head of the worker's reply can't be read: ")
 
 
-def test_a_worker_that_says_it_failed_lives_on(server: Server) -> None:
+def test_a_worker_that_reports_an_error_keeps_running(server: Server) -> None:
     before = worker_pid(server)
     assert get(server, "/error-frame") == (500, "")
     assert worker_pid(server) == before
@@ -181,7 +181,7 @@ def test_a_worker_that_says_it_failed_lives_on(server: Server) -> None:
     assert "the application says no" in json.dumps(line)
 
 
-def test_a_flood_of_stderr_keeps_nobody_from_answering(tmp_path: Path) -> None:
+def test_a_flood_of_stderr_does_not_block_requests(tmp_path: Path) -> None:
     with Server(tmp_path, config("pipes", tmp_path)) as server:
         assert get(server, "/stderr") == (200, "written")
         assert get(server, "/") == (200, "fine")
@@ -205,7 +205,7 @@ def test_many_faults_one_after_the_other_leave_nothing_behind(server: Server) ->
 
 
 def fails_to_start(folder: Path, relay: str, start: str = "", **changes: Any) -> str:
-    """Run ``rr serve`` until it gives up; what it printed."""
+    """Run ``rr serve`` until it exits; return its output."""
     server = Server(folder, config(relay, folder, **changes), env={"BAD_START": start})
     server.start()
     try:
@@ -217,7 +217,7 @@ def fails_to_start(folder: Path, relay: str, start: str = "", **changes: Any) ->
 
 
 def children_left(folder: Path) -> list[str]:
-    """Processes that still work in the test's folder."""
+    """Processes that still run in the test's folder."""
     left = []
     for cwd in Path("/proc").glob("[0-9]*/cwd"):
         try:
@@ -229,14 +229,14 @@ def children_left(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("relay", RELAYS)
-def test_a_worker_that_exits_at_its_start_ends_the_server_with_its_own_words(relay: str, tmp_path: Path) -> None:
+def test_a_worker_that_exits_at_start_ends_the_server_with_its_output(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, "exit")
     assert "cannot find the database" in said
     assert "exit code 7" in said
 
 
 @pytest.mark.parametrize("relay", RELAYS)
-def test_a_worker_that_exits_without_a_word_is_named_by_its_command(relay: str, tmp_path: Path) -> None:
+def test_a_worker_that_exits_silently_is_named_by_its_command(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, "exit-0")
     assert "exit code 0" in said
     assert str(BAD) in said
@@ -258,7 +258,7 @@ def test_a_stop_while_workers_boot_is_no_failure(relay: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("relay", RELAYS)
-def test_a_worker_that_never_says_hello_ends_the_server_in_time(relay: str, tmp_path: Path) -> None:
+def test_a_worker_without_a_handshake_ends_the_server_in_time(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, "silence", allocate_timeout="1s")
     help_page = "https://docs.roadrunner.dev/error-codes/allocate-timeout"
     assert f"failed to spawn a worker, possible reasons: {help_page}; " in said
@@ -266,14 +266,12 @@ def test_a_worker_that_never_says_hello_ends_the_server_in_time(relay: str, tmp_
 
 
 @pytest.mark.parametrize("relay", RELAYS)
-def test_a_worker_that_floods_stderr_instead_of_saying_hello_ends_the_server_in_time(
-    relay: str, tmp_path: Path
-) -> None:
+def test_a_worker_that_floods_stderr_without_a_handshake_ends_the_server_in_time(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, "flood", allocate_timeout="1s")
     assert "failed to spawn a worker" in said
 
 
-def test_text_on_stdout_before_the_hello_is_shown(tmp_path: Path) -> None:
+def test_text_on_stdout_before_the_handshake_is_shown(tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, "pipes", "print")
     assert "validation failed on the message sent to STDOUT" in said
     assert "Warning: printed before the worker was ready" in said
@@ -297,7 +295,7 @@ def test_a_missing_script_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("relay", ["tcp", "unix"])
-def test_a_missing_script_over_a_socket_is_told_with_its_command(relay: str, tmp_path: Path) -> None:
+def test_a_missing_script_over_a_socket_is_reported_with_its_command(relay: str, tmp_path: Path) -> None:
     said = fails_to_start(tmp_path, relay, command=[require_php(), "/no/worker.php"])
     assert "/no/worker.php" in said
     assert "exit code 1" in said

@@ -1,4 +1,4 @@
-"""Addresses that can and can't be listened on, in words."""
+"""Addresses that can and can't be listened on, and the error messages."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_localhost_is_every_address_of_that_name_with_one_port() -> None:
 
 
 @pytest.mark.parametrize("umask", [0, 0o22, 0o77])
-def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+def test_owner_and_group_can_connect_with_any_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "rr.sock"
     before = os.umask(umask)
     try:
@@ -82,7 +82,7 @@ def test_owner_and_group_can_connect_whatever_the_umask_is(tmp_path: Path, umask
         bound.close()
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -94,14 +94,12 @@ def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stale_socket_that_can_not_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
 
-    def refuse(_: object) -> None:  # as in a folder of root's: /run, after a socket unit was stopped
+    def refuse(_: object) -> None:  # as in a folder of root, such as /run after a socket unit was stopped
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(os, "unlink", refuse)
@@ -109,7 +107,7 @@ def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
         BoundSockets(UnixAddress(str(path)))
 
 
-def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_of_another_user_is_not_reported_as_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -123,7 +121,7 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
     assert path.is_socket()
 
 
-def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
+def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     first = BoundSockets(UnixAddress(str(path)))
     with pytest.raises(ListenError, match=r"http.address: .* unix://.*: the address is in use; .* another path"):
@@ -133,7 +131,7 @@ def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None
     first.close()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     path.write_text("precious")
     with pytest.raises(ListenError, match="is not a socket"):

@@ -44,7 +44,7 @@ def test_a_mode_of_none_writes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == ""
 
 
-def test_a_channel_has_its_own_look_and_place_and_inherits_nothing(tmp_path: Path) -> None:
+def test_a_channel_has_its_own_format_and_output_and_inherits_nothing(tmp_path: Path) -> None:
     config = LogsConfig(
         mode="raw",
         level="error",
@@ -62,9 +62,7 @@ def test_a_channel_has_its_own_look_and_place_and_inherits_nothing(tmp_path: Pat
             Log(channel).error("loud")
 
     logged(config, act)
-    assert (
-        tmp_path / "all"
-    ).read_text() == "loud\nloud\n"  # of server, and of rpc, whose empty settings count for nothing
+    assert (tmp_path / "all").read_text() == "loud\nloud\n"  # of server, and of rpc, whose empty settings are ignored
     messages = [json.loads(line)["msg"] for line in (tmp_path / "http").read_text().splitlines()]
     assert messages == ["said", "loud"]
 
@@ -121,7 +119,7 @@ def test_other_libraries_and_warnings_are_lines_of_their_channel(tmp_path: Path)
     assert lines[1]["trace"][-1] == "ValueError: inside"
 
 
-def test_the_log_is_as_before_once_it_has_stopped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_logging_is_restored_after_the_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     logged(LogsConfig(output=[str(tmp_path / "log")]), lambda: None)
     Log("http").error("nobody writes this")
     assert capfd.readouterr() == ("", "")

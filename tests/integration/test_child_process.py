@@ -16,7 +16,7 @@ from support.pools import run, until
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", -9), ("kill -15 $$", -15)])
-def test_a_child_tells_how_it_ended(script: str, status: int) -> None:
+def test_the_exit_of_a_child_is_reported(script: str, status: int) -> None:
     async def main() -> None:
         child = start_child(["sh", "-c", script], env=os.environ)
         assert is_child(child.pid)
@@ -26,7 +26,7 @@ def test_a_child_tells_how_it_ended(script: str, status: int) -> None:
     run(main())
 
 
-def test_waiting_can_end_before_the_child_does_and_killing_takes_its_group(tmp_path: Path) -> None:
+def test_waiting_has_a_time_limit_and_a_kill_ends_the_group(tmp_path: Path) -> None:
     async def main() -> None:
         script = f"sleep 1000 & echo $! > {tmp_path}/grandchild; wait"
         child = start_child(["sh", "-c", script], env=os.environ)
@@ -54,7 +54,7 @@ def test_waiting_can_end_before_the_child_does_and_killing_takes_its_group(tmp_p
     run(main())
 
 
-def test_what_a_child_leaves_in_its_group_dies_with_it(tmp_path: Path) -> None:
+def test_the_process_group_of_a_child_ends_with_it(tmp_path: Path) -> None:
     async def main() -> None:
         output = OutputReader(lambda _line: None)
         end = await output.open()
@@ -82,20 +82,20 @@ def lines_of(script: str) -> tuple[list[str], str]:
     return run(main())
 
 
-def test_output_comes_line_by_line_the_last_one_without_its_end_too() -> None:
+def test_output_is_split_into_lines_also_without_a_final_newline() -> None:
     assert lines_of("printf 'one\\n\\n  two\\r\\nthree' >&2")[0] == ["one", "", "  two", "three"]
 
 
-def test_output_that_is_not_utf8_is_shown_all_the_same() -> None:
+def test_output_that_is_not_utf8_is_shown() -> None:
     assert lines_of("printf 'caf\\303\\251 \\377\\n' >&2")[0] == ["café \ufffd"]
 
 
-def test_a_line_without_an_end_is_cut() -> None:
+def test_an_endless_line_is_truncated() -> None:
     lines, _ = lines_of(f"head -c {MAX_LINE + 10} /dev/zero | tr '\\0' x >&2")
     assert [len(line) for line in lines] == [MAX_LINE, 10]
 
 
-def test_a_long_line_is_cut_also_when_its_end_comes_with_the_rest() -> None:
+def test_a_long_line_is_truncated_also_when_its_end_has_arrived() -> None:
     async def main() -> None:
         lines: list[str] = []
         output = OutputReader(lines.append)
@@ -112,7 +112,7 @@ def test_the_tail_holds_the_last_lines() -> None:
     assert tail.split("\n") == [str(i) for i in range(91, 101)]
 
 
-def test_what_waits_in_the_pipe_when_a_request_begins_is_of_an_earlier_one() -> None:
+def test_output_in_the_pipe_when_a_request_begins_belongs_to_an_earlier_one() -> None:
     async def main() -> str:
         came = asyncio.Event()
 
@@ -142,7 +142,7 @@ def test_a_flood_is_read_to_its_end() -> None:
     assert lines == [str(number) for number in range(1, 50_001)]
 
 
-def test_a_flood_of_short_lines_is_taken_in_turns() -> None:
+def test_a_flood_of_short_lines_is_processed_in_portions() -> None:
     """A line takes ten microseconds to log, and 64 KB may have 32,768 of them."""
 
     async def main() -> None:
@@ -153,7 +153,7 @@ def test_a_flood_of_short_lines_is_taken_in_turns() -> None:
     run(main())
 
 
-def test_memory_and_cpu_of_a_process_are_told_and_zero_once_it_is_gone() -> None:
+def test_memory_and_cpu_of_a_process_are_reported_and_zero_after_its_exit() -> None:
     assert memory_of(os.getpid()) > 10_000_000
     assert cpu_of(os.getpid(), 1000.0) > 0.0
 

@@ -1,4 +1,4 @@
-"""The container and service files of ``examples/``: what of them can be run without Docker, a cluster or systemd."""
+"""The container and service files of ``examples/``, as far as they run without Docker, a cluster or systemd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.server import RR, Server, environment, free_port
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 DOCKER = EXAMPLES / "docker"
-STOPPING_WORKERS = 10.0  # seconds a worker has to follow the order to stop
+STOPPING_WORKERS = 10.0  # seconds a worker has to stop when asked
 
 
 def seconds(text: str) -> float:
@@ -65,7 +65,7 @@ def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
         assert Path(f"/proc/{one.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
         assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health").read() == b"ok"
         workers = one.children()
-        assert len(workers) == 4  # WORKERS, and the one of the probe
+        assert len(workers) == 4  # WORKERS, and the probe's process
         with Load(("127.0.0.1", port), threads=8) as load:
             load.wait_for_more(50)
             one.send_signal(signal.SIGTERM)  # docker stop
@@ -74,7 +74,7 @@ def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
         assert psutil.wait_procs(workers, 10)[1] == []
 
 
-def test_the_probe_of_the_image_says_when_nobody_answers(tmp_path: Path) -> None:
+def test_the_probe_of_the_image_fails_if_no_server_answers(tmp_path: Path) -> None:
     app, port = application(tmp_path)
     [check] = re.findall(r'CMD \["php", "-r", "(.*)"\]', (DOCKER / "Dockerfile").read_text())
     probe = [require_php(), "-r", check.replace(":8080", f":{port}")]
@@ -83,11 +83,11 @@ def test_the_probe_of_the_image_says_when_nobody_answers(tmp_path: Path) -> None
         assert subprocess.run(probe, env=environment(), check=False).returncode == 0
 
 
-def test_a_read_only_root_without_a_tmpfs_keeps_the_server_from_nothing_but_uploads(tmp_path: Path) -> None:
+def test_a_read_only_root_without_a_tmpfs_affects_only_uploads(tmp_path: Path) -> None:
     app, _ = application(tmp_path)
     site = tmp_path / "site"
     site.mkdir()
-    # Python finds no folder to write to, without a read-only root for the tests.
+    # Makes Python find no writable folder, without a read-only root for the tests.
     (site / "sitecustomize.py").write_text("import tempfile\ntempfile._candidate_tempdir_list = lambda: []\n")
     with Server(app, None, env={"PYTHONPATH": str(site)}):
         pass
@@ -128,7 +128,7 @@ def manifests() -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((EXAMPLES / "kubernetes" / "app.yaml").read_text()))
 
 
-def test_whoever_stops_it_gives_it_the_time_it_may_take() -> None:
+def test_stop_timeouts_cover_the_grace_period() -> None:
     grace = seconds(yaml.safe_load((DOCKER / ".rr.yaml").read_text())["endure"]["grace_period"])
     compose = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["app"]
     assert seconds(compose["stop_grace_period"]) >= grace + STOPPING_WORKERS
@@ -156,7 +156,7 @@ def test_ports_and_paths_of_the_manifests_fit_the_image() -> None:
 
 
 @pytest.mark.parametrize("unit", ["rr.service", "rr.socket"])
-def test_systemd_finds_no_fault_in_the_units(tmp_path: Path, unit: str) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path, unit: str) -> None:
     verify = shutil.which("systemd-analyze")
     if verify is None:
         pytest.skip("systemd-analyze is not installed")

@@ -1,4 +1,4 @@
-"""The dashboards of the manual ask for nothing that the server does not show."""
+"""The dashboards of the manual query only metrics that the server exposes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ while ($request = $worker->waitRequest()) {
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[str]]]:
-    """Names and their labels, of a server that has served and refused requests."""
+    """Names and labels of the metrics of a server that has served and refused requests."""
     folder = tmp_path_factory.mktemp("dashboards")
     (folder / "worker.php").write_text(WORKER % str(ROOT / "php" / "autoload.php"))
     pool = {"num_workers": 1, "max_queue_size": 1}
@@ -66,7 +66,7 @@ def test_there_are_dashboards() -> None:
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_every_metric_and_label_is_shown_by_the_server(path: Path, shown: dict[str, set[str]]) -> None:
+def test_the_server_exposes_every_metric_and_label(path: Path, shown: dict[str, set[str]]) -> None:
     board = json.loads(path.read_text("utf-8"))
     targets = [target for panel in board["panels"] for target in panel["targets"]]
     assert targets
@@ -81,7 +81,7 @@ def test_every_metric_and_label_is_shown_by_the_server(path: Path, shown: dict[s
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_panels_do_not_overlap_and_have_numbers_of_their_own(path: Path) -> None:
+def test_panels_do_not_overlap_and_have_unique_ids(path: Path) -> None:
     panels = json.loads(path.read_text("utf-8"))["panels"]
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
     assert len({*places}) == len(places)

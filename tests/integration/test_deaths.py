@@ -1,4 +1,4 @@
-"""Every way in which a PHP worker fails, as the log shows it: JSON for machines, lines for a person at a terminal."""
+"""All ways in which a PHP worker fails, as logged: JSON for programs, readable lines on a terminal."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ DEATHS = [
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=lambda death: death.path)
-def test_a_death_is_one_line_with_all_there_is_to_know(server: Server, death: Death) -> None:
+def test_a_crash_is_logged_in_one_line_with_all_details(server: Server, death: Death) -> None:
     assert get(server.url + death.path) == 500
     server.wait_for(f'"request":"GET {death.path}"')
     line = line_of(server, "worker died", death.path)
@@ -106,7 +106,7 @@ def test_an_exception_is_a_message_and_a_list_of_lines(server: Server) -> None:
     assert "InvalidArgumentException: bad id in " in line["trace"][causes[0]]
     assert "Cart->find()" in line["trace"][causes[0] + 1]
     assert not any("\n" in text for text in line["trace"])
-    assert line["pid"] in server.workers(), "it lives on"
+    assert line["pid"] in server.workers(), "it keeps running"
 
 
 def test_a_request_that_takes_too_long_shows_what_it_wrote(tmp_path: Path) -> None:
@@ -132,14 +132,14 @@ def test_lines_of_stderr_carry_pool_and_pid(server: Server) -> None:
     }
 
 
-def test_a_warning_of_php_is_there_once(server: Server) -> None:
+def test_a_php_warning_is_logged_once(server: Server) -> None:
     assert get(server.url + "/warning") == 200
     server.wait_for("Undefined variable $undefined")
-    assert get(server.url + "/say") == 200  # what it wrote before is read by then
+    assert get(server.url + "/say") == 200  # its earlier output has been read by then
     assert server.stderr.count("Undefined variable $undefined") == 1
 
 
-def test_an_exception_that_was_not_caught_is_taken_from_stderr(tmp_path: Path) -> None:
+def test_an_uncaught_exception_is_read_from_stderr(tmp_path: Path) -> None:
     with Server(tmp_path, config("uncaught", logs=JSON)) as running:
         assert get(running.url + "/cart") == 500
         running.wait_for("worker died")
@@ -152,7 +152,7 @@ def test_an_exception_that_was_not_caught_is_taken_from_stderr(tmp_path: Path) -
 
 
 def test_the_stderr_of_a_dead_worker_is_that_of_its_last_request_under_load(tmp_path: Path) -> None:
-    """One worker, a queue that is never empty: the next request begins in the moment the last one is answered."""
+    """One worker and a queue that is never empty: the next request begins right after the last response."""
     with Server(tmp_path, config(logs=JSON)) as running, ThreadPoolExecutor(4) as clients:
         paths = ["/say", "/say", "/say", "/quiet-exit"] * 15
         list(clients.map(lambda path: get(running.url + path), paths))
@@ -164,7 +164,7 @@ def test_the_stderr_of_a_dead_worker_is_that_of_its_last_request_under_load(tmp_
 # -- on a terminal -----------------------------------------------------------------------------------------------------
 
 
-def test_on_a_terminal_a_day_can_be_read(tmp_path: Path) -> None:
+def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
     with Terminal(tmp_path, config()) as seen:
         assert get(seen.url + "/") == 200
         assert get(seen.url + "/say?x=1") == 200
@@ -213,7 +213,7 @@ def test_without_colours_there_is_no_escape_sequence(tmp_path: Path, env: dict[s
     assert r"red \x1b]0;title\x07\x1b[2Jend" in seen.text
 
 
-def test_a_worker_moves_no_cursor(tmp_path: Path) -> None:
+def test_worker_output_can_not_move_the_cursor(tmp_path: Path) -> None:
     with Terminal(tmp_path, config()) as seen:
         assert get(seen.url + "/colour") == 200
         seen.wait_for("GET /colour 200")
@@ -230,7 +230,7 @@ def test_json_on_a_terminal_stays_json(tmp_path: Path) -> None:
     assert (line["status"], line["URI"]) == (200, "/say")
 
 
-def test_a_pipe_gets_the_columns_that_scripts_know(tmp_path: Path) -> None:
+def test_a_pipe_gets_the_columns_that_scripts_expect(tmp_path: Path) -> None:
     with Server(tmp_path, config()) as running:
         assert get(running.url + "/say") == 200
         running.wait_for("http log")

@@ -1,4 +1,4 @@
-"""`rr serve -d`: what the process is doing, over HTTP."""
+"""`rr serve -d`: tasks, threads and memory over HTTP."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_page_is_plain_text(path: str, status: str, text: str) -> None:
     assert text in answer
 
 
-def test_nonsense_is_no_reason_to_fail(capfd: pytest.CaptureFixture[str]) -> None:
+def test_malformed_requests_do_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
     async def live() -> str:
         port = free_port()
         server = asyncio.create_task(debug_server(port))
@@ -65,7 +65,7 @@ def test_nonsense_is_no_reason_to_fail(capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_port_in_use_is_told_and_no_more(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_only_reported(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         asyncio.run(debug_server(other.getsockname()[1]))
     assert capfd.readouterr().err.startswith("[ERROR] debug server stopped with error: ")

@@ -45,7 +45,7 @@ class Site:
 
 @contextmanager
 def deployed(folder: Path, proxy: str) -> Iterator[Site]:
-    """Everything as the page has it, but for paths, ports and the worker."""
+    """Everything as on the page, except paths, ports and the worker."""
     port = free_port()
     public = folder / "public"
     public.mkdir()
@@ -66,12 +66,12 @@ def deployed(folder: Path, proxy: str) -> Iterator[Site]:
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One for all tests of a proxy; a restart leaves it as it was."""
+    """One site for all tests of a proxy; a restart does not change it."""
     with deployed(tmp_path_factory.mktemp(request.param), request.param) as site:
         yield site
 
 
-def test_files_come_from_the_proxy_and_all_else_from_the_workers(site: Site) -> None:
+def test_the_proxy_serves_files_and_the_workers_all_else(site: Site) -> None:
     status, _, body = site.ask(request("GET", "/app.css"))
     assert (status, body) == (200, b"body {}")
     assert b"secret" not in site.ask(request("GET", "/index.php"))[2]

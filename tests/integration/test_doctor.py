@@ -1,4 +1,4 @@
-"""`rr doctor` on real machines: this one."""
+"""`rr doctor` on this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKER = Path(__file__).parents[1] / "support" / "workers" / "http.php"
 
 
 def inspect(folder: Path, config: dict[str, Any] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit code, and the findings by what was looked at."""
+    """Exit code, and the findings by name of the check."""
     if config is not None:
         (folder / ".rr.yaml").write_text(yaml.safe_dump(completed(config)))
     done = rr("doctor", "--json", cwd=folder)
@@ -37,24 +37,24 @@ def config(*command: str, **sections: Any) -> dict[str, Any]:
     }
 
 
-def test_a_machine_that_is_ready(tmp_path: Path) -> None:
+def test_a_complete_setup(tmp_path: Path) -> None:
     code, found = inspect(tmp_path, config())
     assert code == 0
     assert found["version"]["found"].startswith("8.")
     assert "is free" in found["http.address"]["found"]
-    assert "came up in" in found[f"http: {require_php()} {WORKER}"]["found"]
-    assert " looked at: no failures, " in rr("doctor", cwd=tmp_path).stdout
+    assert "started in" in found[f"http: {require_php()} {WORKER}"]["found"]
+    assert " checks: no failures, " in rr("doctor", cwd=tmp_path).stdout
 
 
 def test_workers_over_a_socket_are_started_elsewhere(tmp_path: Path) -> None:
     with Server(tmp_path, config(server={"command": [require_php(), str(WORKER)], "relay": f"unix://{tmp_path}/r"})):
         code, found = inspect(tmp_path)
     assert code == 0
-    assert "held by a running server" in found["http.address"]["found"]
-    assert "held by a running server" in found["server.relay"]["found"]
+    assert "held by the running server" in found["http.address"]["found"]
+    assert "held by the running server" in found["server.relay"]["found"]
 
 
-def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
+def test_a_port_held_by_another_process(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -65,7 +65,7 @@ def test_a_port_that_somebody_else_has(tmp_path: Path) -> None:
     assert f"process {os.getpid()} (" in found["http.address"]["found"]
 
 
-def test_a_server_of_another_folder_is_in_the_way(tmp_path: Path) -> None:
+def test_a_port_held_by_a_server_of_another_folder(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     theirs.mkdir()
     ours.mkdir()
@@ -84,19 +84,19 @@ def other_pid(text: str) -> str:
     return text.split("process ")[1].split(" ")[0]
 
 
-def test_a_unix_socket_of_another_program_is_in_the_way(tmp_path: Path) -> None:
+def test_a_unix_socket_held_by_another_program(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "http.sock"))
         other.listen()
         code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
     assert code == 1
     assert f"is held by process {os.getpid()} (" in found["http.address"]["found"]
-    # Nobody listens any more: the server replaces the file.
+    # No process listens any longer: the server replaces the file.
     assert inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))[0] == 0
     (tmp_path / "http.sock").unlink()
     (tmp_path / "http.sock").write_text("data")
     code, found = inspect(tmp_path, config(http={"address": f"unix://{tmp_path}/http.sock"}))
-    assert (code, "is there and is no socket" in found["http.address"]["found"]) == (1, True)
+    assert (code, "exists and is not a socket" in found["http.address"]["found"]) == (1, True)
 
 
 def test_two_sections_on_one_address(tmp_path: Path) -> None:
@@ -109,15 +109,15 @@ def test_two_sections_on_one_address(tmp_path: Path) -> None:
     assert code == 1
     places = [found["metrics.address"]["found"], found["status.address"]["found"]]
     assert places == [
-        f".rr.yaml:7: :{port} is the address of status.address (.rr.yaml:5), too",
+        f".rr.yaml:7: :{port} is also the address of status.address (.rr.yaml:5)",
         f"127.0.0.1:{port} is free",
     ] or places == [
         f":{port} is free",
-        f".rr.yaml:5: 127.0.0.1:{port} is the address of metrics.address (.rr.yaml:7), too",
+        f".rr.yaml:5: 127.0.0.1:{port} is also the address of metrics.address (.rr.yaml:7)",
     ]
 
 
-def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_static_folder(tmp_path: Path) -> None:
     http = {"middleware": ["static"], "static": {"dir": "public"}, "pool": {"num_workers": 1}}
     code, found = inspect(tmp_path, config(http=http))
     assert code == 1
@@ -130,7 +130,7 @@ def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
     assert inspect(tmp_path, config(http=http))[0] == 0
 
 
-def test_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
+def test_unusable_tls_files(tmp_path: Path) -> None:
     good = Authority(tmp_path).server()
     ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(good.cert), "key": "gone.key"}
     code, found = inspect(tmp_path, config(http={"ssl": ssl, "pool": {"num_workers": 1}}))
@@ -160,7 +160,7 @@ def test_a_certificate_that_has_expired_is_a_warning(tmp_path: Path) -> None:
         server.wait_for(words)
 
 
-def test_redis_with_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
+def test_redis_with_unusable_tls_files(tmp_path: Path) -> None:
     redis = {"addrs": "127.0.0.1:1", "tls": {"root_ca": "/no/ca.pem"}}
     kv = {"fast": {"driver": "redis", "config": redis}, "redis": {"driver": "redis"}}
     lock = {"driver": "redis", "config": redis}
@@ -169,7 +169,7 @@ def test_redis_with_files_of_tls_that_can_not_be_used(tmp_path: Path) -> None:
         assert "root_ca file '/no/ca.pem' does not exists" in found[f"{key}.tls.root_ca"]["found"]
 
 
-def test_workers_that_do_not_come_up(tmp_path: Path) -> None:
+def test_workers_that_fail_to_start(tmp_path: Path) -> None:
     code, found = inspect(tmp_path, config(sys.executable, "-c", "import sys; sys.exit('no database')"))
     assert code == 1
     [worker] = [one for what, one in found.items() if what.startswith("http: ")]
@@ -177,7 +177,7 @@ def test_workers_that_do_not_come_up(tmp_path: Path) -> None:
     assert "no database" in worker["found"]
 
 
-def test_a_php_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_php(tmp_path: Path) -> None:
     code, found = inspect(tmp_path, config("php-of-tomorrow", "worker.php"))
     assert code == 1
     assert found["php-of-tomorrow"]["found"] == "not found"
@@ -200,7 +200,7 @@ def test_brokers(tmp_path: Path) -> None:
     assert found["kv.gone.config.addr"]["found"].endswith(": 127.0.0.1:1: connection refused")
 
 
-def test_faults_of_the_config_do_not_hide_the_rest(tmp_path: Path) -> None:
+def test_config_errors_do_not_hide_other_checks(tmp_path: Path) -> None:
     broken = config(http={"pool": {"num_workers": "many"}}, logs={"output": ["/proc/none/rr.log"]})
     code, found = inspect(tmp_path, broken)
     assert code == 1
@@ -215,8 +215,8 @@ def test_no_config_at_all(tmp_path: Path) -> None:
     assert found["memory"]["verdict"] in ("ok", "warn")
 
 
-def test_middleware_and_packages_that_are_not_there(tmp_path: Path) -> None:
-    """Where tests run the codings are installed, so one is hidden."""
+def test_missing_middleware_and_packages(tmp_path: Path) -> None:
+    """The codings are installed for tests, so one is hidden."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['brotli'] = None\n")
     (tmp_path / ".rr.yaml").write_text(
         yaml.safe_dump(completed(config(http={"middleware": ["gzip", "mine:Layer"], "pool": {"num_workers": 1}})))

@@ -151,7 +151,7 @@ def test_a_second_request_on_the_connection_is_refused_and_the_first_continues()
     run(main())
 
 
-def test_another_role_is_refused() -> None:
+def test_an_unknown_role_is_refused() -> None:
     async def main() -> None:
         async with responding(worker_app(ScriptedPool())) as responder:
             server = await responder.connect()
@@ -223,7 +223,7 @@ def test_an_aborted_request_ends_and_the_connection_stays_open() -> None:
     ],
     ids=["http", "zeros", "a short begin", "cut variables", "late variables", "endless variables"],
 )
-def test_garbage_closes_its_connection_and_no_other(data: bytes) -> None:
+def test_garbage_closes_only_its_own_connection(data: bytes) -> None:
     async def never(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
 

@@ -1,4 +1,4 @@
-"""``fileserver`` in the real ``rr serve``: what curl gets, large files, clients that leave, files that change."""
+"""``fileserver`` in the real ``rr serve``: responses to curl, large files, disconnects, changing files."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_nothing_outside_of_the_folder_is_sent(tmp_path: Path, public: Path) -> 
             assert got.endswith(b"404")
 
 
-def test_a_large_file_arrives_whole_and_its_parts_can_be_put_together(tmp_path: Path, public: Path) -> None:
+def test_a_large_file_arrives_complete_and_can_be_resumed(tmp_path: Path, public: Path) -> None:
     large = public / "large.bin"
     with open(large, "wb") as file:
         for _ in range(64):
@@ -101,11 +101,11 @@ def test_a_large_file_arrives_whole_and_its_parts_can_be_put_together(tmp_path: 
         assert hashlib.sha256(curl(place)).digest() == digest
         assert hashlib.sha256(curl("--http2-prior-knowledge", place)).digest() == digest
         curl("-r", f"0-{10 * MB}", "-o", str(tmp_path / "got"), place)
-        curl("-C", "-", "-o", str(tmp_path / "got"), place)  # goes on where it was
+        curl("-C", "-", "-o", str(tmp_path / "got"), place)  # resumes the download
         assert hashlib.sha256((tmp_path / "got").read_bytes()).digest() == digest
 
 
-def test_a_replaced_file_is_sent_at_the_latest_when_its_time_is_over(tmp_path: Path, public: Path) -> None:
+def test_a_replaced_file_is_sent_after_the_cache_time_at_the_latest(tmp_path: Path, public: Path) -> None:
     def replace(content: bytes) -> None:
         (tmp_path / "new").write_bytes(content)
         os.replace(tmp_path / "new", public / "a.css")
@@ -120,7 +120,7 @@ def test_a_replaced_file_is_sent_at_the_latest_when_its_time_is_over(tmp_path: P
         assert curl(url(server, "/static/a.css")) == b"newer"
 
 
-def test_clients_that_stop_reading_or_leave_keep_nobody_waiting_and_no_file_open(tmp_path: Path, public: Path) -> None:
+def test_slow_or_disconnected_clients_block_no_request_and_leave_no_file_open(tmp_path: Path, public: Path) -> None:
     with open(public / "large.bin", "wb") as file:
         file.truncate(64 * MB)
 
@@ -155,16 +155,16 @@ def open_files(pid: int) -> list[str]:
     return names
 
 
-def test_a_folder_that_comes_later_is_served(tmp_path: Path) -> None:
+def test_a_folder_created_later_is_served(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        assert "there is no such folder" in server.stderr
+        assert "the folder does not exist" in server.stderr
         assert curl(url(server, "/static/a.css")) == b"Cannot GET /static/a.css"
         (tmp_path / "public").mkdir()
         (tmp_path / "public" / "a.css").write_bytes(CSS)
         assert curl(url(server, "/static/a.css")) == CSS
 
 
-def test_what_can_not_be_served_is_said_at_the_start(tmp_path: Path) -> None:
+def test_missing_folders_are_reported_at_start(tmp_path: Path) -> None:
     server = Server(tmp_path, {"fileserver": {"address": "127.0.0.1:0"}}).start()
     assert server.wait() == 1
     assert "add a prefix and its folder to fileserver.serve" in server.stderr
@@ -186,7 +186,7 @@ def test_what_can_not_be_served_is_said_at_the_start(tmp_path: Path) -> None:
         ({"prefix": "/", "cache_duration": -2}, "cache_duration"),
     ],
 )
-def test_faults_of_the_config_are_found(tmp_path: Path, serve: dict[str, Any], fault: str) -> None:
+def test_config_errors_are_found(tmp_path: Path, serve: dict[str, Any], fault: str) -> None:
     import yaml
 
     (tmp_path / ".rr.yaml").write_text(yaml.safe_dump({"version": "3", "fileserver": {"serve": [serve]}}))

@@ -1,4 +1,4 @@
-"""The first example of a page runs when it is copied as it is; so does the first config of each plugin's page."""
+"""The first example of each page, and the first config of each plugin's page, run when copied unchanged."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SMALLEST_WORKER = first_example(DOCS / "php.md").files["worker.php"]
 
 @pytest.fixture(autouse=True)
 def own_ports() -> None:
-    """The manual's ports may be taken on this machine."""
+    """Replace the manual's ports, which may be in use on this machine."""
     require_php()
     if not own_network():
         pytest.skip("unshare is not here, or namespaces are not allowed")
 
 
 def run(example: Example, folder: Path) -> list[Step]:
-    """With the commands of this environment in front: ``pip install pyroadrunner`` finds it installed."""
+    """Run with the commands of this environment first in PATH: ``pip install pyroadrunner`` finds it installed."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return follow(example, folder, environment({"PATH": path, "COLUMNS": "120"}))
 
 
 def same(shown: Step, done: Step) -> bool:
-    """Answers are those of the page; of other output it is the first line, but for its numbers."""
+    """Responses must equal those of the page; other output must have the same first line, except for numbers."""
     if shown.command.startswith("curl"):
         return shown.output.rstrip("\n") == done.output.rstrip("\n")
     return not shown.output or _begin(shown.output) == _begin(done.output)

@@ -1,4 +1,4 @@
-"""The boltdb driver loses nothing it acknowledged, whatever happens to the server or the disk."""
+"""The boltdb driver loses no acknowledged write, whatever happens to the server or the disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(folder: Path, **config: Any) -> Server:
 
 
 def write_until_it_ends(address: str, name: str, acknowledged: dict[str, bytes], enough: threading.Event) -> None:
-    """Write ever new keys, note each that was acknowledged, end with the connection."""
+    """Write new keys until the connection ends; note each acknowledged one."""
     with KvClient(address, "disk") as kv:
         for number in range(1_000_000):
             key, value = f"{name}-{number}", f"value of {number} ".encode() * 50
@@ -36,7 +36,7 @@ def write_until_it_ends(address: str, name: str, acknowledged: dict[str, bytes],
 
 
 @pytest.mark.parametrize("synchronous", ["full", "normal"])
-def test_killed_in_the_middle_of_writing_it_has_all_it_acknowledged(tmp_path: Path, synchronous: str) -> None:
+def test_a_kill_during_writes_loses_no_acknowledged_item(tmp_path: Path, synchronous: str) -> None:
     written: list[dict[str, bytes]] = [{} for _ in range(4)]
     with server(tmp_path, synchronous=synchronous) as first:
         enough = [threading.Event() for _ in written]
@@ -58,7 +58,7 @@ def test_killed_in_the_middle_of_writing_it_has_all_it_acknowledged(tmp_path: Pa
 
 
 def fill(kv: KvClient, stored: dict[str, bytes]) -> None:
-    """Store items, and note each that was, until one is refused."""
+    """Store items until one is refused; note each stored one."""
     for number in range(1000):
         kv.set({f"k{number}": b"x" * 5000})
         stored[f"k{number}"] = b"x" * 5000
@@ -81,7 +81,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
         assert kv.get("before", "after", *stored) == {"before": b"b" * 1000, "after": b"a", **stored}
 
 
-def test_items_and_times_outlive_a_restart(tmp_path: Path) -> None:
+def test_items_and_times_survive_a_restart(tmp_path: Path) -> None:
     soon, later = now() + 1500, (now() // 1000 + 3600) * 1000
     with server(tmp_path, file="cache.db", permissions=0o640) as running, KvClient(running.rpc, "disk") as kv:
         kv.set({"soon": b"s"}, soon)
@@ -112,7 +112,7 @@ def test_expired_items_are_deleted_by_the_sweep(tmp_path: Path) -> None:
         assert kv.get("stays") == {"stays": b"v"}
 
 
-def test_two_servers_may_have_the_same_file(tmp_path: Path) -> None:
+def test_two_servers_may_share_a_file(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     file = str(tmp_path / "shared.db")
@@ -130,19 +130,19 @@ def test_two_servers_may_have_the_same_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (bytes(16) + b"\xed\xda\x0c\xed" + bytes(8192), "it is a BoltDB file of RoadRunner, which can't be read here"),
-        (b"some notes\n" * 500, "it is a file of something else, which can't be read here; name another `file`"),
+        (bytes(16) + b"\xed\xda\x0c\xed" + bytes(8192), "the file is a BoltDB file of RoadRunner and can't be read"),
+        (b"some notes\n" * 500, "the file is not an SQLite database and can't be read; set another `file`"),
     ],
 )
-def test_a_file_of_something_else_is_left_alone_and_named(tmp_path: Path, content: bytes, text: str) -> None:
+def test_a_foreign_file_is_left_alone_and_named(tmp_path: Path, content: bytes, text: str) -> None:
     (tmp_path / "rr.db").write_bytes(content)
     refused = start_refused(tmp_path, {})
     assert f"kv.disk: the driver boltdb can't be used: {tmp_path / 'rr.db'}: {text}" in refused
     assert (tmp_path / "rr.db").read_bytes() == content
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'no/rr.db'}: no such file or directory; name a `file`" in start_refused(
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path / 'no/rr.db'}: no such file or directory; set `file` to" in start_refused(
         tmp_path, {"file": "no/rr.db"}
     )
 

@@ -1,4 +1,4 @@
-"""``rr kv`` against a running server: what it prints, and its exit codes."""
+"""``rr kv`` against a running server: its output and exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(server: Server, *arguments: str) -> Finished:
     return rr("kv", *arguments, cwd=server.folder)
 
 
-def test_storages_are_listed_and_one_that_is_away_is_told(server: Server, kv: KvClient) -> None:
+def test_storages_are_listed_with_unreachable_ones_marked(server: Server, kv: KvClient) -> None:
     kv.set({"a": b"1", "b": b"2"})
     listed = run(server, "list", "--json")
     assert listed.code == 1
@@ -55,7 +55,7 @@ def test_a_value_is_set_and_printed_as_it_is(server: Server, kv: KvClient) -> No
     assert (got.code, got.stdout, got.stderr) == (0, "hello ☃\n", "")
 
 
-def test_a_binary_value_goes_in_by_stdin_and_comes_out_whole(server: Server, kv: KvClient) -> None:
+def test_a_binary_value_is_read_from_stdin_and_printed_unchanged(server: Server, kv: KvClient) -> None:
     data = bytes(range(256))
     command = [str(RR), "kv", "set", "cache", "bin", "-"]
     subprocess.run(command, cwd=server.folder, env=environment(), input=data, check=True, timeout=30)
@@ -76,7 +76,7 @@ def test_several_values_and_a_missing_one(server: Server, kv: KvClient) -> None:
     assert r"\xff" in table
 
 
-def test_times_are_set_and_told(server: Server, kv: KvClient) -> None:
+def test_times_are_set_and_printed(server: Server, kv: KvClient) -> None:
     begun = time.time()
     assert run(server, "set", "cache", "timed", "v", "--ttl", "1h30m").code == 0
     kv.set({"forever": b"v"})
@@ -109,14 +109,14 @@ def test_keys_are_deleted_and_storages_cleared(server: Server, kv: KvClient) -> 
         (["ttl", "far", "k"], "dial tcp 127.0.0.1:9: connection refused"),
     ],
 )
-def test_what_can_not_be_done_is_told(server: Server, arguments: list[str], text: str) -> None:
+def test_errors_are_reported(server: Server, arguments: list[str], text: str) -> None:
     failed = run(server, *arguments)
     assert failed.code == 1
     assert text in failed.stderr
     assert failed.stdout == ""
 
 
-def test_a_server_without_storages_says_so(tmp_path: Path) -> None:
+def test_a_server_without_storages_is_reported(tmp_path: Path) -> None:
     with Server(tmp_path, {}) as server:
         failed = run(server, "list")
     assert (failed.code, failed.stderr) == (1, "the server has no storages; add the section `kv`\n")

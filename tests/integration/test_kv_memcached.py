@@ -1,4 +1,4 @@
-"""The memcached driver: servers that share the keys, go away, hang, or are none."""
+"""The memcached driver with several servers, and with servers that are unreachable, hang, or are not memcached."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_servers_share_the_keys_and_all_are_cleared(tmp_path: Path) -> None:
         assert kv.get(*KEYS) == {}
 
 
-def test_a_server_that_goes_away_is_an_error_for_its_keys_and_comes_back(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error_for_its_keys_until_it_is_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         (first, program), (second, _) = [stack.enter_context(memcached(tmp_path)) for _ in range(2)]
         kv = stack.enter_context(kv_of(tmp_path, [first, second]))
@@ -73,7 +73,7 @@ def answer_or_error(kv: KvClient, key: str) -> dict[str, bytes] | str:
         return str(error)
 
 
-def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
+def test_a_hanging_server_is_a_timeout(tmp_path: Path) -> None:
     with memcached(tmp_path) as (address, program), kv_of(tmp_path, [address], "200ms") as kv:
         kv.set({"k": b"v"})
         os.kill(program.pid, signal.SIGSTOP)
@@ -85,7 +85,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
         assert kv.get("k") == {"k": b"v"}
 
 
-def test_what_is_no_memcached_is_an_error(tmp_path: Path) -> None:
+def test_a_server_that_is_not_memcached_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -103,7 +103,7 @@ def test_what_is_no_memcached_is_an_error(tmp_path: Path) -> None:
         thread.join()
 
 
-def test_a_value_that_is_too_large_is_an_error_and_nothing_else_suffers(tmp_path: Path) -> None:
+def test_a_value_that_is_too_large_is_an_error_without_side_effects(tmp_path: Path) -> None:
     with memcached(tmp_path) as (address, _), kv_of(tmp_path, [address]) as kv:
         kv.set({"k": b"v"})
         with pytest.raises(Refused, match="SERVER_ERROR object too large for cache"):
@@ -111,7 +111,7 @@ def test_a_value_that_is_too_large_is_an_error_and_nothing_else_suffers(tmp_path
         assert kv.get("k", "large") == {"k": b"v"}
 
 
-def test_a_server_that_is_not_there_yet_is_no_reason_not_to_start(tmp_path: Path) -> None:
+def test_the_start_does_not_need_a_running_server(tmp_path: Path) -> None:
     with kv_of(tmp_path, [f"127.0.0.1:{free_port()}"]) as kv:
         with pytest.raises(Refused, match="connection refused"):
             kv.set({"k": b"v"})

@@ -34,7 +34,7 @@ def kv(server: Server) -> Iterator[KvClient]:
 
 
 def php(server: Server, code: str) -> Any:
-    """What ``$out`` is at the end of the code, which has a ``$kv``."""
+    """The value of ``$out`` at the end of the code, which has a ``$kv``."""
     script = f"""
         require {json.dumps(str(ROOT / "php" / "autoload.php"))};
         $kv = PyRoadRunner\\Kv\\Kv::create('cache');
@@ -131,7 +131,7 @@ def test_counters_and_values_that_are_set_once(server: Server, kv: KvClient) -> 
     assert out == [1, 42, 0, -3, -(2**63), 2**63 - 1, 1, True, True, False, "me"]
 
 
-def test_what_the_server_refuses_is_an_exception_with_its_words(server: Server, kv: KvClient) -> None:
+def test_a_refusal_of_the_server_is_an_exception_with_its_text(server: Server, kv: KvClient) -> None:
     out = php(
         server,
         """

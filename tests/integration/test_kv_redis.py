@@ -1,4 +1,4 @@
-"""The redis driver: servers that go away and come back, fail over, want passwords and certificates."""
+"""The redis driver: outages, failover, passwords and certificates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kv_of(folder: Path, config: Mapping[str, Any]) -> Iterator[KvClient]:
 
 
 def retried(kv: KvClient, key: str, value: bytes) -> list[str]:
-    """Set until it is done; the errors on the way."""
+    """Call ``set`` until it succeeds; return the errors before."""
     errors = []
     deadline = time.monotonic() + 60
     while True:
@@ -45,7 +45,7 @@ def answer_or_error(kv: KvClient, key: str) -> dict[str, bytes] | str:
         return str(error)
 
 
-def test_a_server_that_goes_away_is_an_error_and_is_used_again_when_it_is_back(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error_until_it_is_back(tmp_path: Path) -> None:
     with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address}) as kv:
         kv.set({"k": b"v"})
         redis.program.kill()
@@ -60,13 +60,13 @@ def test_a_server_that_goes_away_is_an_error_and_is_used_again_when_it_is_back(t
         assert kv.get("k") == {"k": b"again"}
 
 
-def test_a_server_that_comes_later_is_no_reason_not_to_start(tmp_path: Path) -> None:
+def test_the_server_may_start_later(tmp_path: Path) -> None:
     config = {"addrs": f"127.0.0.1:{free_port()}", "max_retries": -1}
     with kv_of(tmp_path, config) as kv, pytest.raises(Refused, match=r"redis_driver_set: .*(refused|Connect)"):
         kv.set({"k": b"v"})
 
 
-def test_a_cluster_node_that_goes_away_is_an_error_for_its_keys_only_and_comes_back(tmp_path: Path) -> None:
+def test_an_unreachable_cluster_node_is_an_error_only_for_its_keys(tmp_path: Path) -> None:
     with redis_cluster(tmp_path) as nodes, kv_of(tmp_path, {"addrs": [node.address for node in nodes]}) as kv:
         keys = [f"key-{number}" for number in range(60)]
         kv.set(dict.fromkeys(keys, b"v"))
@@ -137,7 +137,7 @@ def test_tls(tmp_path: Path, client_certificate: bool) -> None:
             kv.get("k")
 
 
-def test_a_server_that_does_not_answer_is_given_up_and_a_full_pool_says_so(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_a_timeout_and_a_full_pool_is_reported(tmp_path: Path) -> None:
     with redis_server(tmp_path) as redis:
         limits = {"read_timeout": "600ms", "max_retries": -1, "pool_size": 1, "pool_timeout": "50ms"}
         with kv_of(tmp_path, {"addrs": redis.address, **limits}) as kv:
@@ -149,12 +149,12 @@ def test_a_server_that_does_not_answer_is_given_up_and_a_full_pool_says_so(tmp_p
 
 
 def test_a_command_is_not_sent_again_to_a_server_that_hangs(tmp_path: Path) -> None:
-    """It does it when it goes on; and who waits for an answer waits for one time."""
+    """The server runs the command when it continues. The caller waits for one timeout only."""
     config = {"read_timeout": "300ms"}
     with redis_server(tmp_path) as redis, kv_of(tmp_path, {"addrs": redis.address, **config}) as kv:
         assert kv.count("Incr", "visits") == 1
         with redis.hanging():
-            for _ in range(2):  # on the connection that there was, on one that is made
+            for _ in range(2):  # on the existing connection, on a new one
                 with pytest.raises(Refused, match=rf"redis_driver_incr: {redis.address}: no answer within 0\.3 s"):
                     kv.count("Incr", "visits")
         assert kv.count("Incr", "visits") == 4
@@ -188,14 +188,14 @@ def test_a_command_is_not_sent_again_to_a_node_that_hangs(tmp_path: Path) -> Non
                 kv.set(dict.fromkeys(keys[1:3], b"2"))
             assert (hung.calls("set") - before, hung.connections()) == (2, connections)
             with hung.hanging():
-                for _ in range(3):  # the nodes are looked for anew, and keys of the others are found
+                for _ in range(3):  # the nodes are discovered again, and keys of the others are found
                     with pytest.raises(Refused):
                         kv.get(*keys[:3])
                     kv.set({other: b"there"})
             assert kv.get(*keys[1:3]) == dict.fromkeys(keys[1:3], b"2")
 
 
-def test_a_sentinel_that_hangs_is_asked_once_and_does_not_hold_up(tmp_path: Path) -> None:
+def test_a_hanging_sentinel_is_asked_once_and_does_not_delay_calls(tmp_path: Path) -> None:
     with redis_sentinel(tmp_path) as (_, _, sentinel), socket.create_server(("127.0.0.1", 0)) as silent:
         silent.setblocking(False)
         addresses = [f"127.0.0.1:{silent.getsockname()[1]}", sentinel.address]
@@ -206,7 +206,7 @@ def test_a_sentinel_that_hangs_is_asked_once_and_does_not_hold_up(tmp_path: Path
                 silent.accept()
 
 
-def test_settings_that_make_no_sense_stop_the_start(tmp_path: Path) -> None:
+def test_invalid_settings_prevent_the_start(tmp_path: Path) -> None:
     for config, text in (
         ({"addrs": "localhost:redis"}, "'localhost:redis' is not a valid address; write host:port"),
         ({"addrs": ["127.0.0.1:1", "127.0.0.1:2"], "db": 4}, "a cluster has only the database 0, not 4"),

@@ -76,7 +76,7 @@ def test_counters_and_values_that_are_set_once(kv: Kv) -> None:
     assert kv.get("lock") == b"me"
 
 
-def test_what_the_server_refuses_is_told_in_its_words(server: Server, kv: Kv) -> None:
+def test_a_refusal_has_the_text_of_the_server(server: Server, kv: Kv) -> None:
     with Kv("nope", RpcClient(server.rpc)) as nope, pytest.raises(CallFailed, match="rpc_mget: no such storage: nope"):
         nope.get("k")
     kv.set("text", "x")
@@ -107,7 +107,7 @@ def test_the_example_of_the_manual_does_what_it_says(server: Server, kv: Kv, mon
     assert not kv.add("lock", "you")
 
 
-def test_asyncio_calls_side_by_side(server: Server, kv: Kv) -> None:
+def test_concurrent_asyncio_calls(server: Server, kv: Kv) -> None:
     async def main() -> None:
         async with AsyncKv("cache", AsyncRpcClient(server.rpc)) as kv:
             assert sorted(await asyncio.gather(*(kv.increment("c") for _ in range(50)))) == list(range(1, 51))

@@ -1,4 +1,4 @@
-"""Calls share a transaction and not their failures."""
+"""Calls share a transaction, but not their failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def insert(number: int) -> Callable[[sqlite3.Connection], Any]:
 
 
 async def gathered(made: Transactions, *works: Callable[[sqlite3.Connection], Any]) -> list[Any]:
-    """Results or errors of works that gather while the thread is held up."""
+    """Results or errors of calls that are queued while the thread is blocked."""
     go = Event()
     held = made.run(lambda db: go.wait(10), writes=False)
     calls: list[Awaitable[Any]] = [made.run(work, writes=True) for work in works]
@@ -50,7 +50,7 @@ def test_calls_that_come_while_one_runs_share_a_transaction() -> None:
         statements: list[str] = []
         async with transactions(statements) as made:
             assert await gathered(made, *map(insert, range(100))) == [1] * 100
-        assert statements.count("COMMIT") <= 2  # one, or that of the held call before
+        assert statements.count("COMMIT") <= 2  # one, or the one of the blocking call before
 
     asyncio.run(main())
 
@@ -73,7 +73,7 @@ def test_a_call_that_fails_fails_alone() -> None:
     asyncio.run(main())
 
 
-def test_stopping_does_what_was_wanted_and_refuses_what_comes_after() -> None:
+def test_a_stop_finishes_queued_calls_and_refuses_later_ones() -> None:
     async def main() -> None:
         statements: list[str] = []
         async with transactions(statements) as made:
@@ -87,7 +87,7 @@ def test_stopping_does_what_was_wanted_and_refuses_what_comes_after() -> None:
     asyncio.run(main())
 
 
-def test_a_caller_that_has_gone_holds_up_nobody() -> None:
+def test_a_cancelled_call_does_not_block_others() -> None:
     async def main() -> None:
         async with transactions([]) as made:
             gone = made.run(insert(1), writes=True)

@@ -1,4 +1,4 @@
-"""Listening sockets: what may be taken, what must not be, and how it is said."""
+"""Listening sockets: addresses that may be used, those that must not, and the error messages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
         listen(TcpAddress("192.0.2.1", 6001), "rpc.listen")
 
 
-def test_a_socket_file_is_for_its_owner_alone_and_is_removed(tmp_path: Path) -> None:
+def test_a_socket_file_is_private_and_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     listening = listen(UnixAddress(str(path)), "rpc.listen")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -65,7 +65,7 @@ def test_a_socket_file_is_for_its_owner_alone_and_is_removed(tmp_path: Path) -> 
     listening.close()
 
 
-def test_a_socket_file_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+def test_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -74,7 +74,7 @@ def test_a_socket_file_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     listening.close()
 
 
-def test_a_socket_file_of_a_living_server_is_left_alone(tmp_path: Path) -> None:
+def test_a_socket_file_of_a_running_server_is_left_alone(tmp_path: Path) -> None:
     address = UnixAddress(str(tmp_path / "rr.sock"))
     first = listen(address, "rpc.listen")
     with pytest.raises(ListenError, match="in use"):
@@ -83,7 +83,7 @@ def test_a_socket_file_of_a_living_server_is_left_alone(tmp_path: Path) -> None:
     first.close()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious.txt"
     path.write_text("mine")
     with pytest.raises(ListenError, match="is not a socket"):
@@ -91,12 +91,12 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="no such file or directory"):
         listen(UnixAddress(str(tmp_path / "nope" / "rr.sock")), "rpc.listen")
 
 
-def test_a_path_longer_than_the_system_takes_is_said(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="too long"):
         listen(UnixAddress(str(tmp_path / ("x" * 200))), "rpc.listen")
 

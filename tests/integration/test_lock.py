@@ -1,5 +1,5 @@
-"""Named locks at the real server: many PHP processes at once, what is logged and measured, and its stop. What each
-driver does, call by call, is the suite in tests/conformance/lock."""
+"""Named locks in the real server: many concurrent PHP processes, logs, metrics, and the stop. The suite in
+tests/conformance/lock tests each call of each driver."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_fencing_token_is_in_the_log_and_in_the_metric(tmp_path: Path, drive
 
 
 @both
-def test_a_stop_does_not_wait_for_those_who_wait(tmp_path: Path, driver: str) -> None:
+def test_a_stop_does_not_wait_for_waiting_calls(tmp_path: Path, driver: str) -> None:
     async def scene(server: Server) -> None:
         async with AsyncRpcClient(server.rpc) as rpc:
             client = LockClient(rpc)
@@ -80,7 +80,7 @@ for ($n = 0; $n < (int) $turns; $n++) {
 
 @both
 def test_many_php_processes_never_hold_it_at_once(tmp_path: Path, driver: str) -> None:
-    """A file is read and written in two steps: two holders at once would lose a count."""
+    """A file is read and written in two steps: two holders at the same time would lose a count."""
     script, file = tmp_path / "count.php", tmp_path / "counter"
     script.write_text("<?php" + COUNTING % json.dumps(str(ROOT / "php" / "autoload.php")))
     file.write_text("0")

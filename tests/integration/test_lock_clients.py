@@ -45,7 +45,7 @@ def test_python_holds_a_lock_for_a_block(server: Server) -> None:
         assert not locks.release("shared", "1")
 
 
-def test_a_cancelled_wait_gives_back_what_it_gets(server: Server) -> None:
+def test_a_cancelled_wait_releases_a_granted_lock(server: Server) -> None:
     async def scene() -> None:
         async with AsyncRpcClient(server.rpc) as client:
             locks = AsyncLocks(client)
@@ -65,7 +65,7 @@ def test_a_cancelled_wait_gives_back_what_it_gets(server: Server) -> None:
 
 @contextmanager
 def hanging(server: Server) -> Iterator[None]:
-    """It hears and says nothing until the end of the ``with``."""
+    """A server that accepts and never replies, until the end of the ``with``."""
     os.kill(server.pid, signal.SIGSTOP)
     try:
         yield
@@ -74,7 +74,7 @@ def hanging(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("id", ["", "mine"])
-def test_a_call_that_is_too_late_gives_back_what_it_gets(
+def test_a_call_that_times_out_releases_a_granted_lock(
     id: str,  # noqa: A002
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +91,7 @@ def test_a_call_that_is_too_late_gives_back_what_it_gets(
     asyncio.run(scene())
 
 
-def test_a_call_that_is_too_late_leaves_the_caller_what_it_had(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_times_out_keeps_earlier_locks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         async with AsyncRpcClient(server.rpc) as client:
             locks = AsyncLocks(client)
@@ -105,8 +105,8 @@ def test_a_call_that_is_too_late_leaves_the_caller_what_it_had(server: Server, m
     asyncio.run(scene())
 
 
-def test_a_cancelled_call_is_given_back_though_the_connection_is_closed(tmp_path: Path) -> None:
-    """The server has given the lock and finds nobody to tell."""
+def test_a_cancelled_call_releases_the_lock_though_the_connection_is_closed(tmp_path: Path) -> None:
+    """The server has granted the lock, but its client has disconnected."""
 
     async def scene(server: Server) -> None:
         async with AsyncRpcClient(server.rpc) as client, AsyncRpcClient(server.rpc) as other:
@@ -114,7 +114,7 @@ def test_a_cancelled_call_is_given_back_though_the_connection_is_closed(tmp_path
             await locks.exists("gone")  # connected
             with hanging(server):
                 call = asyncio.create_task(locks.lock("gone"))
-                for _ in range(3):  # it begins; its call begins; that is written
+                for _ in range(3):  # the task starts; its call starts; the request is written
                     await asyncio.sleep(0)
                 assert "waiting=1" in repr(client)
                 call.cancel()
@@ -159,7 +159,7 @@ def test_operators_see_and_release_locks(tmp_path: Path) -> None:
         (view,) = json.loads(rr("lock", "list", "--json", cwd=tmp_path).stdout)
         assert view["resource"] == "stuck"
         done = rr("lock", "release", "stuck", "other", cwd=tmp_path)
-        assert (done.code, "nobody holds the lock: other" in done.stderr) == (1, True)
+        assert (done.code, "the lock is not held: other" in done.stderr) == (1, True)
         assert not Locks(client).exists("stuck")
         assert rr("lock", "release", cwd=tmp_path).code != 0
 

@@ -1,4 +1,4 @@
-"""Locks in Redis when something breaks: a server, Redis itself, the settings."""
+"""Locks in Redis when something breaks: a server, Redis, the settings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def servers(folder: Path, redis: RedisServer, **config: Any) -> Iterator[list[Se
         yield [one, other]
 
 
-def test_a_server_that_dies_leaves_the_queue_and_keeps_nothing_it_was_given(tmp_path: Path) -> None:
-    """Its calls stand first in the queue. One is dropped when its place is not asked for; the lock that another is
-    given meanwhile is never asked for either."""
+def test_a_crashed_server_leaves_the_queue_and_keeps_no_granted_lock(tmp_path: Path) -> None:
+    """Its calls are first in the queue. One is dropped since its server no longer asks for it; the lock granted to
+    another one meanwhile is not confirmed either."""
 
     async def scene(one: Server, other: Server) -> None:
         async with AsyncRpcClient(one.rpc) as rpc, AsyncRpcClient(other.rpc) as dying:
@@ -60,7 +60,7 @@ def test_a_server_that_dies_leaves_the_queue_and_keeps_nothing_it_was_given(tmp_
         asyncio.run(scene(one, other))
 
 
-def test_what_a_dead_server_s_client_holds_ends_with_its_time(tmp_path: Path) -> None:
+def test_a_lock_of_a_crashed_server_expires(tmp_path: Path) -> None:
     with redis_server(tmp_path) as redis, servers(tmp_path, redis) as (one, other):
         with RpcClient(other.rpc) as client:
             assert client.call("lock.Lock", {"resource": "x", "id": "dead", "ttl": 500_000})["ok"]
@@ -70,8 +70,8 @@ def test_what_a_dead_server_s_client_holds_ends_with_its_time(tmp_path: Path) ->
             assert client.call("lock.Lock", {"resource": "x", "id": "next", "wait": LONG})["ok"]
 
 
-def test_who_waits_goes_on_waiting_when_redis_is_started_again(tmp_path: Path) -> None:
-    """Redis keeps nothing here: the lock that was held is lost, and the one who waits for it gets it."""
+def test_waiting_calls_survive_a_restart_of_redis(tmp_path: Path) -> None:
+    """Redis does not persist here: the held lock is lost, and the waiting call gets it."""
 
     async def scene(one: Server, other: Server, redis: RedisServer) -> None:
         async with AsyncRpcClient(one.rpc) as first, AsyncRpcClient(other.rpc) as second:
@@ -89,14 +89,14 @@ def test_who_waits_goes_on_waiting_when_redis_is_started_again(tmp_path: Path) -
             await asyncio.to_thread(other.wait_for, "redis is reachable again")
             (holder,) = (await client.view("x"))["holders"]
             assert holder["id"] == "patient"
-            assert holder["token"] > before, "a fencing token grows even when Redis has forgotten all"
+            assert holder["token"] > before, "a fencing token grows even if Redis has lost all data"
 
     with redis_server(tmp_path) as redis, servers(tmp_path, redis, max_retries=-1) as (one, other):
         asyncio.run(scene(one, other, redis))
         assert other.stderr.count("redis is unreachable") == 1
 
 
-def test_who_waits_in_vain_is_told_that_nobody_knows(tmp_path: Path) -> None:
+def test_a_wait_without_redis_ends_with_an_error(tmp_path: Path) -> None:
     async def scene(server: Server, redis: RedisServer) -> None:
         async with AsyncRpcClient(server.rpc) as rpc:
             client = LockClient(rpc)
@@ -111,7 +111,7 @@ def test_who_waits_in_vain_is_told_that_nobody_knows(tmp_path: Path) -> None:
         asyncio.run(scene(server, redis))
 
 
-def test_a_redis_that_hangs_is_an_error_in_its_time(tmp_path: Path) -> None:
+def test_a_hanging_redis_is_a_timeout(tmp_path: Path) -> None:
     with (
         redis_server(tmp_path) as redis,
         Server(tmp_path, lock(redis, max_retries=-1, read_timeout="200ms")) as server,
@@ -124,12 +124,12 @@ def test_a_redis_that_hangs_is_an_error_in_its_time(tmp_path: Path) -> None:
                 client.call("lock.Release", {"resource": "x", "id": "1"})
         finally:
             os.kill(redis.program.pid, signal.SIGCONT)
-        # Redis did it when it went on. Who asks again is told that nobody holds it, like anyone who asks twice.
+        # Redis ran it when it continued. A repeated release reports that the lock is not held, as always.
         client.call("lock.Release", {"resource": "x", "id": "1"})
         assert not client.call("lock.Exists", {"resource": "x", "id": "*"}).get("ok", False)
 
 
-def test_the_section_redis_says_where_it_is(tmp_path: Path) -> None:
+def test_the_section_redis_is_used(tmp_path: Path) -> None:
     with redis_server(tmp_path) as redis:
         config = {"lock": {"driver": "redis", "prefix": "shop"}, "redis": {"addrs": redis.address}}
         with Server(tmp_path, config) as server, RpcClient(server.rpc) as client:
@@ -137,7 +137,7 @@ def test_the_section_redis_says_where_it_is(tmp_path: Path) -> None:
             assert "shop:x" in redis.ask("KEYS *")
 
 
-def test_settings_that_can_t_be_used_are_told_at_the_start(tmp_path: Path) -> None:
+def test_unusable_settings_are_reported_at_start(tmp_path: Path) -> None:
     config = {"lock": {"driver": "redis", "config": {"addrs": "127.0.0.1:1,127.0.0.1:2", "db": 3}}}
     server = Server(tmp_path, config).start()
     try:

@@ -1,4 +1,4 @@
-"""A channel with a rotated file of its own, in the real server."""
+"""A channel with its own rotated file, in the real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def serving(folder: Path, http: dict[str, Any], **logs: Any) -> Server:
     )
 
 
-def test_a_full_file_is_put_aside_compressed_and_too_many_are_removed(tmp_path: Path) -> None:
+def test_a_full_file_is_rotated_compressed_and_excess_files_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     folder.mkdir()
     (folder / "access.log").write_bytes(FULL)
@@ -49,20 +49,20 @@ def test_a_full_file_is_put_aside_compressed_and_too_many_are_removed(tmp_path: 
     assert "http log" not in server.stderr
 
 
-def test_a_file_that_can_not_be_put_aside_gets_the_lines_all_the_same(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_rotated_still_gets_the_lines(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     folder.mkdir()
     (folder / "access.log").write_bytes(FULL)
     options = {"log_output": "log/access.log", "max_size": 1}
     with serving(tmp_path, {"mode": "production", "file_logger_options": options}) as server:
-        folder.rename(tmp_path / "moved")  # what is to be renamed is no longer there
+        folder.rename(tmp_path / "moved")  # the file to be renamed no longer exists
         urlopen(server.url).close()
     assert server.exit_code == 0
     assert b'"msg":"http log"' in (tmp_path / "moved" / "access.log").read_bytes()[len(FULL) :]
 
 
 @pytest.mark.parametrize("mode", ["none", "OFF"])
-def test_a_channel_can_be_switched_off_alone(tmp_path: Path, mode: str) -> None:
+def test_a_single_channel_can_be_switched_off(tmp_path: Path, mode: str) -> None:
     with serving(tmp_path, {"mode": mode}) as server:
         urlopen(server.url).close()
     assert '"logger":"http"' not in server.stderr

@@ -1,4 +1,4 @@
-"""The log against real pipes, files and disks: it never blocks, raises or tears a line."""
+"""The log with real pipes, files and disks: it never blocks, raises or splits a line."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def numbers(text: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("level", ["info", "error"])
-def test_a_reader_that_sleeps_does_not_stop_the_server_and_gets_every_line_later(level: str) -> None:
+def test_a_paused_reader_does_not_block_the_server_and_gets_every_line_later(level: str) -> None:
     count = 3000  # 3 MB, where a pipe holds 64 KB
     with writer(count, level=level) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == b"done\n"  # though nobody has read a byte of stdout
+        assert process.stderr.readline() == b"done\n"  # though no byte of stdout has been read
         out, err = process.communicate(b"\n", timeout=60)
     assert process.returncode == 0
     assert numbers(out) == list(range(count))
     assert err == b""
 
 
-def test_a_reader_that_is_gone_is_told_once_and_fails_nothing() -> None:
+def test_a_closed_pipe_is_reported_once_and_fails_nothing() -> None:
     with writer(200) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -80,7 +80,7 @@ def test_a_reader_that_is_gone_is_told_once_and_fails_nothing() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full is a thing of Linux")
 @pytest.mark.parametrize("err_output", ["stderr", "/dev/full"])
-def test_a_full_disk_is_told_once_on_stderr_and_fails_nothing(err_output: str) -> None:
+def test_a_full_disk_is_reported_once_on_stderr_and_fails_nothing(err_output: str) -> None:
     with writer(200, "/dev/full", err_output=err_output) as process:
         _, err = process.communicate(b"\n", timeout=60)
     assert process.returncode == 0
@@ -96,7 +96,7 @@ def test_a_file_is_appended_to(tmp_path: Path) -> None:
     assert numbers(file.read_bytes()) == [*range(50), *range(50)]
 
 
-def test_a_file_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_opened_is_reported(tmp_path: Path) -> None:
     with writer(1, str(tmp_path)) as process:
         _, err = process.communicate(b"\n", timeout=60)
     assert process.returncode == 1

@@ -1,4 +1,4 @@
-"""What the manual says about RPC and PHP, asked of a running server."""
+"""The statements of the manual about RPC and PHP, tested on a running server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs" / "rpc.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With every section the page tells about."""
+    """A server with every section described on the page."""
     config = {
         "server": {"command": [require_php(), str(ROOT / "php" / "examples" / "hello.php")]},
         "http": {"pool": {"num_workers": 1}},
@@ -38,7 +38,7 @@ def methods() -> list[str]:
 
 
 def said(server: Server, method: str) -> str:
-    """What the server has against a call; most arguments are no good."""
+    """The error of the server for a call; most arguments are invalid."""
     with RpcClient(parse_address(server.rpc)) as client:
         try:
             client.call(method, "http")
@@ -48,11 +48,11 @@ def said(server: Server, method: str) -> str:
 
 
 @pytest.mark.parametrize("method", methods())
-def test_a_method_of_the_page_is_there(server: Server, method: str) -> None:
+def test_each_method_of_the_page_exists(server: Server, method: str) -> None:
     assert "can't find" not in said(server, method)
 
 
-def test_a_method_that_is_not_there_is_told_apart(server: Server) -> None:
+def test_an_unknown_method_is_recognized(server: Server) -> None:
     assert "can't find" in said(server, "informer.Nope")
 
 

@@ -1,4 +1,4 @@
-"""`metrics` in the real server: what Prometheus and the application see."""
+"""`metrics` in the real server, as seen by Prometheus and the application."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_path_answers_in_prometheus_format(server: Server, path: str) -> N
     assert "# EOF" not in text
 
 
-def test_workers_and_process_are_told(server: Server) -> None:
+def test_metrics_of_workers_and_process_are_exposed(server: Server) -> None:
     found = samples(server)
     with RpcClient(parse_address(server.rpc)) as client:
         pid = client.call("informer.Workers", "http")["workers"][0]["pid"]
@@ -81,14 +81,14 @@ def test_collectors_of_the_config_are_counted_over_rpc(server: Server) -> None:
     assert found['size{quantile="0.95"}'] == 5.5
 
 
-def test_a_declared_collector_outlives_a_reset_and_a_reload(server: Server) -> None:
+def test_a_declared_collector_survives_a_reset_and_a_reload(server: Server) -> None:
     declaration = {"name": "kept", "collector": {"type": "gauge", "labels": [], "buckets": [], "objectives": []}}
     assert call(server, "Declare", declaration) is True
     assert call(server, "Set", {"name": "kept", "value": 4}) is True
     for command in ("reset", "reload"):
         assert rr(command, cwd=server.folder).code == 0
         assert samples(server)["kept"] == 4
-    assert call(server, "Declare", declaration) is True  # a worker that boots again declares again
+    assert call(server, "Declare", declaration) is True  # a new worker declares again
     assert samples(server)["kept"] == 4
     assert call(server, "Unregister", "kept") is True
     assert "kept" not in samples(server)
@@ -105,7 +105,7 @@ def test_a_declared_collector_outlives_a_reset_and_a_reload(server: Server) -> N
         ("Add", {"name": "logins", "value": "1", "labels": ["x"]}, "json: cannot unmarshal"),
     ],
 )
-def test_what_is_refused_says_why(server: Server, method: str, argument: Any, text: str) -> None:
+def test_refusals_have_a_reason(server: Server, method: str, argument: Any, text: str) -> None:
     with pytest.raises(CallFailed) as refused:
         call(server, method, argument)
     assert text in str(refused.value)
@@ -123,12 +123,12 @@ def test_a_label_without_bounds_does_not_fill_the_memory(server: Server) -> None
     assert sum(name.startswith("users{") for name in samples(server)) == 3
 
 
-def test_an_application_does_not_break_the_servers_figures(server: Server) -> None:
+def test_an_application_can_not_break_the_metrics_of_the_server(server: Server) -> None:
     call(server, "Declare", {"name": "rr_http_total_workers", "collector": {"type": "counter"}})
     assert samples(server)["rr_http_total_workers"] == 1
 
 
-def test_a_wrong_type_stops_the_start_and_names_the_collector(tmp_path: Path) -> None:
+def test_a_wrong_type_prevents_the_start_and_names_the_collector(tmp_path: Path) -> None:
     wrong = {"version": "3", "metrics": {"collect": {"a": {"type": "foo"}}}}
     (tmp_path / ".rr.yaml").write_text(json.dumps(wrong))
     done = rr("serve", cwd=tmp_path)

@@ -135,7 +135,7 @@ def test_ctrl_c_reaches_all_processes_and_octanes_signal_follows(start: Octane) 
     assert list(octane.stderr(server.stderr)) == []
 
 
-def test_workers_end_by_themselves_when_octane_kills_the_server(start: Octane) -> None:
+def test_workers_exit_when_octane_kills_the_server(start: Octane) -> None:
     with serving(start) as server:
         workers = psutil.Process(server.pid).children()
         assert workers

@@ -1,4 +1,4 @@
-"""Traces of the real server, at real receivers; receivers that are gone, hang, or come back."""
+"""Traces of the real server, with real receivers: working, unreachable, hanging, recovering."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from support.server import Server, free_port
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "layers.php"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
-QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds between two deliveries
-GONE = "traces can't be delivered and are lost; requests go on"
+QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}  # milliseconds between two exports
+GONE = "traces can't be exported and are dropped; requests are not affected"
 
 
 def serving(
@@ -122,7 +122,7 @@ def test_the_last_traces_are_sent_at_the_end(tmp_path: Path) -> None:
     assert sorted(names) == ["/last", "http"]
 
 
-def test_grpc_is_spoken(tmp_path: Path) -> None:
+def test_traces_are_exported_by_grpc(tmp_path: Path) -> None:
     with GrpcCollector() as collector:
         otel = {
             "client": "grpc",
@@ -139,7 +139,7 @@ def test_grpc_is_spoken(tmp_path: Path) -> None:
     assert collector.deliveries[0].headers["x-key"] == "secret"
 
 
-def test_the_environment_says_what_the_section_does_not(tmp_path: Path) -> None:
+def test_the_environment_completes_the_section(tmp_path: Path) -> None:
     with GrpcCollector() as collector:
         env = {
             **QUICK,
@@ -151,7 +151,7 @@ def test_the_environment_says_what_the_section_does_not(tmp_path: Path) -> None:
         with serving(tmp_path, {"service_name": "deprecated"}, env=env) as server:
             ask(server, "/a")
             resource = collector.wait_for("/a")["/a"].resource
-            assert "is deprecated; write resource.service_name" in server.stderr
+            assert "is deprecated; use resource.service_name" in server.stderr
     assert (resource["service.name"], resource["service.version"], resource["team"]) == ("deprecated", "9", "a")
 
 
@@ -163,7 +163,7 @@ def test_a_failed_request_is_an_error(tmp_path: Path) -> None:
     assert span.attributes["http.response.status_code"] == 500
 
 
-def test_zipkin_is_spoken(tmp_path: Path) -> None:
+def test_traces_are_exported_to_zipkin(tmp_path: Path) -> None:
     with HttpCollector(read_zipkin) as collector:
         otel = {"exporter": "zipkin", "endpoint": f"http://{collector.address}/api/v2/spans"}
         with serving(tmp_path, otel) as server:
@@ -184,7 +184,7 @@ def test_spans_are_lines_of_json(tmp_path: Path, exporter: str) -> None:
     assert spans[1]["context"]["trace_id"] == f"0x{TRACE}"
 
 
-def test_an_unsampled_trace_is_not_sent_and_handed_on_as_such(tmp_path: Path) -> None:
+def test_an_unsampled_trace_is_not_exported_but_propagated(tmp_path: Path) -> None:
     with HttpCollector() as collector:
         with serving(tmp_path, otel_to(collector)) as server:
             body = ask(server, "/not", traceparent=f"00-{TRACE}-{PARENT}-00")[2]
@@ -198,9 +198,9 @@ def test_an_unsampled_trace_is_not_sent_and_handed_on_as_such(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("client", ["http", "grpc"])
-def test_a_collector_that_is_gone_is_one_line_and_requests_go_on(tmp_path: Path, client: str) -> None:
+def test_an_unreachable_collector_is_logged_once_and_affects_no_request(tmp_path: Path, client: str) -> None:
     otel = {"client": client, "endpoint": f"127.0.0.1:{free_port()}", "insecure": True}
-    # Seconds for all tries of a delivery.
+    # Seconds for all attempts of an export.
     env = {**QUICK, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2.5"}
     with serving(tmp_path, otel, env=env) as server:
         for _ in range(3):
@@ -214,7 +214,7 @@ def test_a_collector_that_is_gone_is_one_line_and_requests_go_on(tmp_path: Path,
     assert "refused" in line["error"]
 
 
-def test_a_collector_that_comes_back_gets_traces_again(tmp_path: Path) -> None:
+def test_a_collector_that_is_back_gets_traces_again(tmp_path: Path) -> None:
     port = free_port()
     otel = {"endpoint": f"127.0.0.1:{port}", "insecure": True}
     env = {**QUICK, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2.5"}
@@ -224,25 +224,25 @@ def test_a_collector_that_comes_back_gets_traces_again(tmp_path: Path) -> None:
         with HttpCollector(port=port) as collector:
             ask(server, "/back")
             collector.wait_for("/back")
-            server.wait_for("traces are delivered again")
-    assert [line["msg"] for line in otel_lines(server)] == [GONE, "traces are delivered again"]
+            server.wait_for("traces are exported again")
+    assert [line["msg"] for line in otel_lines(server)] == [GONE, "traces are exported again"]
 
 
-def test_a_collector_that_does_not_answer_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:
+def test_a_hanging_collector_delays_neither_requests_nor_the_stop(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         otel = {"endpoint": f"127.0.0.1:{silent.getsockname()[1]}", "insecure": True}
         with serving(tmp_path, otel, grace="1s") as server:
             assert ask(server)[0] == 200
-            connection, _ = silent.accept()  # a delivery has begun, and will wait for ten seconds
+            connection, _ = silent.accept()  # an export has begun, and will wait for ten seconds
             assert ask(server)[0] == 200
             assert server.stop() == 0
             connection.close()
     assert [line["msg"] for line in otel_lines(server)] == [
-        "the collector does not take the last traces in time; they are lost"
+        "the last traces could not be exported in time and are dropped"
     ]
 
 
-def test_a_garbled_answer_is_a_failure_like_others(tmp_path: Path) -> None:
+def test_a_malformed_reply_is_a_failure(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as garbler:
         otel = {"endpoint": f"127.0.0.1:{garbler.getsockname()[1]}", "insecure": True}
         env = {**QUICK, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2.5"}
@@ -257,14 +257,14 @@ def test_a_garbled_answer_is_a_failure_like_others(tmp_path: Path) -> None:
             assert ask(server)[0] == 200
 
 
-def test_without_the_packages_the_start_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_without_the_packages_the_start_fails_with_advice(tmp_path: Path) -> None:
     hidden = tmp_path / "hidden" / "opentelemetry"
     hidden.mkdir(parents=True)
     (hidden / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'opentelemetry'\", name=__name__)")
     server = serving(tmp_path, {}, env={"PYTHONPATH": str(hidden.parent)}).start()
     try:
         assert server.wait() == 1
-        assert "error: otel: a Python package is missing, the one with the module `opentelemetry`;" in server.stderr
+        assert "error: otel: a Python package with the module `opentelemetry` is not installed;" in server.stderr
         assert "pip install 'pyroadrunner[otel]'" in server.stderr
     finally:
         server.kill()
@@ -281,7 +281,7 @@ def test_without_the_section_the_sdk_is_not_imported(tmp_path: Path) -> None:
         assert "opentelemetry" not in server.stderr
 
 
-def test_switched_off_by_the_environment_headers_pass_as_they_came(tmp_path: Path) -> None:
+def test_if_disabled_by_the_environment_headers_are_passed_unchanged(tmp_path: Path) -> None:
     parent = f"00-{TRACE}-{PARENT}-01"
     with serving(tmp_path, {"exporter": "stdout"}, env={**QUICK, "OTEL_SDK_DISABLED": "true"}) as server:
         assert json.loads(ask(server, traceparent=parent)[2])["headers"]["Traceparent"] == [parent]
@@ -289,7 +289,7 @@ def test_switched_off_by_the_environment_headers_pass_as_they_came(tmp_path: Pat
         assert '"parent_id"' not in server.stdout
 
 
-def test_settings_the_library_does_not_take_are_said_in_words(tmp_path: Path) -> None:
+def test_settings_refused_by_the_library_are_reported(tmp_path: Path) -> None:
     env = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "soon"}
     server = serving(tmp_path, {"client": "grpc"}, env=env).start()
     try:
@@ -301,7 +301,7 @@ def test_settings_the_library_does_not_take_are_said_in_words(tmp_path: Path) ->
         server.kill()
 
 
-def test_settings_it_puts_right_are_a_warning(tmp_path: Path) -> None:
+def test_settings_corrected_by_the_library_are_a_warning(tmp_path: Path) -> None:
     with serving(tmp_path, {"exporter": "stdout"}, env={"OTEL_TRACES_SAMPLER": "now_and_then"}) as server:
         pass
     assert any("now_and_then" in line["msg"] for line in otel_lines(server))

@@ -1,4 +1,4 @@
-"""Symfony and PSR-7 in real workers, as the examples show it."""
+"""Symfony and PSR-7 in real workers, with the code of the examples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = (
 
 
 class Example:
-    """An example that is served."""
+    """A served example."""
 
     def __init__(self, name: str) -> None:
         require_php()
@@ -93,7 +93,7 @@ def test_symfony_moves_an_upload(symfony: Example) -> None:
     assert told == {"fields": {"a": {"b": "1"}}, "file": "hello", "name": "f.txt"}
 
 
-def test_a_streamed_response_comes_in_pieces_and_a_file_whole(symfony: Example) -> None:
+def test_a_streamed_response_arrives_in_chunks_and_a_file_complete(symfony: Example) -> None:
     status, headers, body = symfony.ask("GET", "/stream")
     assert (status, headers["transfer-encoding"]) == (200, ["chunked"])
     assert body == b"2\r\n3\n\r\n2\r\n2\n\r\n2\r\n1\n\r\n0\r\n\r\n"
@@ -104,7 +104,7 @@ def test_a_streamed_response_comes_in_pieces_and_a_file_whole(symfony: Example) 
     assert hashlib.sha1(body).digest() == hashlib.sha1(kernel).digest()
 
 
-def test_symfony_answers_its_own_errors_and_the_worker_lives_on(symfony: Example) -> None:
+def test_symfony_handles_its_errors_and_the_worker_keeps_running(symfony: Example) -> None:
     assert symfony.ask("GET", "/nope")[0] == 404
     assert symfony.ask("GET", "/form")[0] == 405
     assert "worker crashed" not in symfony.server.stderr
@@ -133,4 +133,4 @@ def test_psr7_has_all_of_the_request(psr7: Example) -> None:
 def test_a_large_psr7_body_is_streamed(psr7: Example) -> None:
     _, headers, body = psr7.ask("GET", "/large")
     assert headers["transfer-encoding"] == ["chunked"]
-    assert body.count(b"0123456789abcdef\n") >= 99_000  # some lie across two pieces
+    assert body.count(b"0123456789abcdef\n") >= 99_000  # some are split across two chunks

@@ -121,7 +121,7 @@ def body_of(frame: Frame) -> bytes:
 
 
 @pytest.mark.parametrize("relay", ["pipes", "tcp", "unix"])
-def test_hello_is_answered_over_every_relay_and_the_stop_order_ends_it(spawn: Spawn, relay: str) -> None:
+def test_the_handshake_works_over_every_relay_and_stop_ends_the_worker(spawn: Spawn, relay: str) -> None:
     child = spawn(EXAMPLES / "hello.php", relay)
     for _ in range(3):
         assert child.server.ask(context()) == answer(b"Hello, world!\n")
@@ -130,7 +130,7 @@ def test_hello_is_answered_over_every_relay_and_the_stop_order_ends_it(spawn: Sp
 
 
 @pytest.mark.parametrize("relay", ["pipes", "tcp"])
-def test_a_worker_whose_server_has_gone_exits_quietly(spawn: Spawn, relay: str) -> None:
+def test_a_worker_exits_quietly_without_its_server(spawn: Spawn, relay: str) -> None:
     child = spawn(EXAMPLES / "hello.php", relay)
     child.server.close()
     assert child.end() == (0, "")
@@ -155,13 +155,13 @@ def test_a_plain_worker_gets_context_and_body_and_answers_in_the_codec_it_was_as
 
 
 @pytest.mark.parametrize("relay", ["pipes", "tcp", "unix"])
-def test_large_bodies_travel_whole_in_both_directions(spawn: Spawn, relay: str) -> None:
+def test_large_bodies_arrive_complete_in_both_directions(spawn: Spawn, relay: str) -> None:
     child = spawn("$w = Worker::create(); while ($p = $w->waitPayload()) { $w->respond($p->body . 'x'); }", relay)
     body = os.urandom(3_000_000)
     assert child.server.ask(b"c", body).payload == body + b"x"
 
 
-def test_a_frame_cut_anywhere_is_read_whole(spawn: Spawn) -> None:
+def test_a_frame_split_anywhere_is_read_completely(spawn: Spawn) -> None:
     child = spawn(EXAMPLES / "hello.php")
     frame = encode_payload(context(), b"", Flag.JSON)
     for byte in frame:
@@ -177,7 +177,7 @@ def test_asking_to_be_replaced_is_the_exact_text_the_server_looks_for(spawn: Spa
 
 
 @pytest.mark.parametrize("relay", ["pipes", "unix"])
-def test_stray_output_goes_to_stderr_and_never_into_the_stream(spawn: Spawn, relay: str) -> None:
+def test_printed_text_goes_to_stderr_and_never_into_the_stream(spawn: Spawn, relay: str) -> None:
     child = spawn(
         "ob_start(); echo 'early ';"
         "Server::run(function () { echo 'stray '; var_dump(1); print($undefined); ob_end_clean(); return 'ok'; });",
@@ -200,7 +200,7 @@ def test_output_after_the_application_closed_every_buffer_is_still_kept_out(spaw
     assert child.server.ask(context()) == answer(b"ok")
 
 
-def test_an_exception_is_an_error_frame_and_the_worker_lives_on(spawn: Spawn) -> None:
+def test_an_exception_is_an_error_frame_and_the_worker_keeps_running(spawn: Spawn) -> None:
     child = spawn(EXAMPLES / "app.php")
     frame = child.server.ask(context("/error"))
     assert (frame.flags, frame.options) == (Flag.ERROR, ())
@@ -208,7 +208,7 @@ def test_an_exception_is_an_error_frame_and_the_worker_lives_on(spawn: Spawn) ->
     assert child.server.ask(context("/")) == answer(b"Hello, world!\n")
 
 
-def test_a_request_has_what_the_server_said(spawn: Spawn) -> None:
+def test_a_request_has_the_data_of_the_server(spawn: Spawn) -> None:
     child = spawn("Server::run(fn (Request $r) => Response::json(get_object_vars($r) + ['path' => $r->path()]));")
     head = context("/a%20b?x[]=1&x[]=2", headers={"X-Multi": ["1", "2"]}, cookies={"a": "1"}, method="PUT")
     assert json.loads(body_of(child.server.ask(head, b"raw"))) == {
@@ -228,7 +228,7 @@ def test_a_request_has_what_the_server_said(spawn: Spawn) -> None:
     }
 
 
-def test_a_header_is_found_whatever_its_case(spawn: Spawn) -> None:
+def test_header_names_are_case_insensitive(spawn: Spawn) -> None:
     child = spawn(
         "Server::run(fn (Request $r) => $r->header('x-FOO_bar') . '|' . $r->header('accept') . $r->header('No'));"
     )
@@ -254,7 +254,7 @@ def test_the_routes_of_the_example_application_answer(spawn: Spawn, tmp_path: Pa
     assert head_of(child.server.ask(context("/nowhere")))["status"] == 404
 
 
-def test_an_upload_is_moved_and_one_that_failed_says_so(spawn: Spawn, tmp_path: Path) -> None:
+def test_an_upload_is_moved_and_a_failed_one_has_an_error(spawn: Spawn, tmp_path: Path) -> None:
     child = spawn(
         "Server::run(function (Request $r): string {"
         "  $r->uploads['a']['tmpName']->moveTo($r->header('Target')); $r->uploads['b'][0]->contents(); return ''; });"
@@ -290,7 +290,7 @@ def test_the_sixth_chunk_asks_for_a_pong_over_pipes_only(spawn: Spawn, relay: st
 
 
 @pytest.mark.parametrize("relay", ["pipes", "unix"])
-def test_a_stopped_stream_is_closed_with_an_empty_frame_and_the_worker_lives_on(spawn: Spawn, relay: str) -> None:
+def test_a_stopped_stream_is_closed_with_an_empty_frame_and_the_worker_keeps_running(spawn: Spawn, relay: str) -> None:
     child = spawn(
         "Server::run(fn (Request $r) => $r->path() === '/' ? 'ok' : new Response(body: (function () {"
         "  try { while (true) { yield 'x'; } } finally { fwrite(STDERR, 'closed'); } })()));",
@@ -306,7 +306,7 @@ def test_a_stopped_stream_is_closed_with_an_empty_frame_and_the_worker_lives_on(
     assert child.end() == (0, "closed")
 
 
-def test_a_stop_order_in_the_middle_of_a_stream_is_obeyed_after_it(spawn: Spawn) -> None:
+def test_a_stop_during_a_stream_takes_effect_after_it(spawn: Spawn) -> None:
     child = spawn("Server::run(fn () => new Response(body: (function () { yield 'a'; yield 'b'; })()));")
     child.server.send(encode_payload(context(), b"", Flag.JSON) + STOP_WORKER)
     frames = []
@@ -327,7 +327,7 @@ def test_a_stream_that_fails_halfway_ends_with_an_error(spawn: Spawn) -> None:
     assert b"half" in frame.payload
 
 
-def test_early_hints_go_ahead_of_the_answer(spawn: Spawn) -> None:
+def test_early_hints_precede_the_response(spawn: Spawn) -> None:
     child = spawn(EXAMPLES / "app.php")
     hints = child.server.ask(context("/hints"))
     assert (head_of(hints)["status"], body_of(hints), hints.stream) == (103, b"", Stream.STREAM)
@@ -358,7 +358,7 @@ def in_protobuf(head: bytes) -> bytes:
 
 
 def response_of(frame: Frame) -> tuple[int, dict[str, list[bytes]], bytes]:
-    """Status, headers and body of an answer in protobuf. RoadRunner takes no other flags than these."""
+    """Status, headers and body of a protobuf response. RoadRunner accepts only these flags."""
     assert frame.flags == Flag.PROTO
     told = Response.FromString(frame.payload[: frame.options[0]])
     return told.status, {name: list(values.value) for name, values in told.headers.items()}, body_of(frame)
@@ -392,7 +392,7 @@ def test_a_request_in_protobuf_is_the_same_as_in_json(spawn: Spawn, head: bytes)
     status, headers, body = response_of(child.server.ask(asked, b'{"a":"1"}', Flag.PROTO))
     assert json.loads(body) == in_json
     assert (status, headers) == (200, {"Content-Type": [b"application/json"]})
-    assert head_of(child.server.ask(head, b"{}"))["status"] == 200  # and JSON again: each request says what it is
+    assert head_of(child.server.ask(head, b"{}"))["status"] == 200  # and JSON again: each request has its own codec
 
 
 def test_an_answer_in_protobuf_has_all_headers_and_their_bytes(spawn: Spawn) -> None:
@@ -401,7 +401,7 @@ def test_an_answer_in_protobuf_has_all_headers_and_their_bytes(spawn: Spawn) -> 
     assert response_of(child.server.ask(in_protobuf(context()), b"", Flag.PROTO)) == (299, expected, b"b")
 
 
-def test_streams_hints_and_errors_go_on_in_protobuf(spawn: Spawn) -> None:
+def test_streams_hints_and_errors_work_in_protobuf(spawn: Spawn) -> None:
     child = spawn(EXAMPLES / "app.php")
     hints = child.server.ask(in_protobuf(context("/hints")), b"", Flag.PROTO)
     assert (response_of(hints)[0], hints.stream) == (103, Stream.STREAM)
@@ -421,20 +421,20 @@ def test_streams_hints_and_errors_go_on_in_protobuf(spawn: Spawn) -> None:
 @pytest.mark.parametrize(
     "bad", [b"\x0a\x01x", b"\x0a\x7fx", b"\x0b", b"\xff" * 12, b'{"method":"GET"}', b"\x2a\x02\x12\x05"]
 )
-def test_a_context_that_is_no_protobuf_is_an_error_and_the_worker_lives_on(spawn: Spawn, bad: bytes) -> None:
+def test_an_invalid_protobuf_context_is_an_error_and_the_worker_keeps_running(spawn: Spawn, bad: bytes) -> None:
     child = spawn(EXAMPLES / "hello.php")
     assert child.server.ask(bad, b"", Flag.PROTO).payload.startswith(b"cannot read the request: ")
     assert response_of(child.server.ask(in_protobuf(context()), b"", Flag.PROTO))[2] == b"Hello, world!\n"
 
 
 @pytest.mark.parametrize("bad", [b"{not json", b"{}", b"7"])
-def test_a_context_that_cannot_be_read_is_an_error_and_the_worker_lives_on(spawn: Spawn, bad: bytes) -> None:
+def test_an_invalid_context_is_an_error_and_the_worker_keeps_running(spawn: Spawn, bad: bytes) -> None:
     child = spawn(EXAMPLES / "hello.php")
     assert child.server.ask(bad).payload.startswith(b"cannot read the request: ")
     assert child.server.ask(context()) == answer(b"Hello, world!\n")
 
 
-def test_rpc_calls_are_numbered_and_answered_or_refused_in_the_servers_words(spawn: Spawn) -> None:
+def test_rpc_calls_are_numbered_and_return_results_or_the_errors_of_the_server(spawn: Spawn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         child = spawn(
             "use PyRoadRunner\\Rpc\\{Rpc, RpcException};"

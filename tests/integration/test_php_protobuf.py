@@ -1,4 +1,4 @@
-"""The PHP library behind ``http.codec: protobuf``, which is what RoadRunner always sends."""
+"""The PHP library with ``http.codec: protobuf``, the codec that RoadRunner always uses."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_example_application_answers_as_in_json(server: Server) -> None:
     assert ask(server, "/hints") == b"Hello after the hints!\n"
 
 
-def test_an_error_is_a_500_and_the_worker_lives_on(server: Server) -> None:
+def test_an_error_is_a_500_and_the_worker_keeps_running(server: Server) -> None:
     before = server.workers()
     with pytest.raises(urllib.error.HTTPError, match="500"):
         ask(server, "/error")

@@ -1,4 +1,4 @@
-"""PSR-3 and PSR-16 of the PHP library, with interfaces without types (Debian's packages) and with those of today."""
+"""PSR-3 and PSR-16 of the PHP library, with untyped interfaces (Debian's packages) and with current ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def php(interfaces: str, rpc: str, code: str) -> subprocess.CompletedProcess[bytes]:
-    """Run PHP code that puts its findings into ``$out``, printed as JSON."""
+    """Run PHP code that sets ``$out``, which is printed as JSON."""
     if interfaces == "typed":
         load = f"require {json.dumps(str(ROOT / 'tests' / 'support' / 'psr_typed.php'))};"
     else:
@@ -62,7 +62,7 @@ def cached(interfaces: str, server: Server, code: str) -> Any:
 
 
 def lines(server: Server, count: int) -> list[dict[str, Any]]:
-    """The application's lines, once there are that many since the last look; without what each line has of its own."""
+    """Wait for this many new lines of the application; return them without the parts that vary."""
     log = server.folder / "app.log"
     deadline = time.monotonic() + 20
     while True:
@@ -97,7 +97,7 @@ def test_each_level_of_psr_3_is_a_line_of_the_server(server: Server, interfaces:
 
 
 @pytest.mark.parametrize("interfaces", INTERFACES)
-def test_a_message_is_filled_in_from_its_context_and_no_value_is_too_odd(server: Server, interfaces: str) -> None:
+def test_a_message_is_interpolated_from_its_context_with_any_value(server: Server, interfaces: str) -> None:
     code = """
         $loop = []; $loop['self'] = &$loop;
         PyRoadRunner\\Psr3Logger::create()->info('{user} did {what}, {unknown} {n}', [
@@ -135,7 +135,7 @@ def test_a_message_is_filled_in_from_its_context_and_no_value_is_too_odd(server:
     assert "Exception: why" in error["exception"]
 
 
-def test_a_level_that_psr_3_does_not_know_is_refused(server: Server) -> None:
+def test_an_unknown_level_is_refused(server: Server) -> None:
     code = """
         foreach (['fatal', 7, null] as $level) {
             try { PyRoadRunner\\Psr3Logger::create()->log($level, 'x'); }
@@ -146,7 +146,7 @@ def test_a_level_that_psr_3_does_not_know_is_refused(server: Server) -> None:
     assert out == ["not a level of PSR-3: string fatal", "not a level of PSR-3: int 7", "not a level of PSR-3: null"]
 
 
-def test_a_line_that_no_server_takes_goes_to_stderr() -> None:
+def test_a_line_that_can_not_be_sent_goes_to_stderr() -> None:
     code = "PyRoadRunner\\Psr3Logger::create()->alert('hot {n}', ['n' => 1]);"
     done = php("untyped", f"tcp://127.0.0.1:{free_port()}", code)
     assert done.stderr.startswith(b'alert: hot 1 {"n":"1","severity":"alert"} (not logged: cannot connect to tcp://')
@@ -210,7 +210,7 @@ def test_psr_16_lifetimes_are_seconds_or_intervals_and_none_is_left_after_zero(s
     assert out[2:] == [None, False, False]
 
 
-def test_psr_16_refuses_what_it_must_and_misses_what_it_did_not_store(server: Server) -> None:
+def test_psr_16_refuses_invalid_keys_and_misses_unknown_ones(server: Server) -> None:
     out = cached(
         "untyped",
         server,

@@ -101,7 +101,7 @@ def body_of(frame: Frame) -> bytes:
 
 
 @pytest.mark.parametrize("relay", ["pipes", "tcp", "unix"])
-def test_the_example_answers_over_every_relay_and_the_stop_order_ends_it(spawn: Spawn, relay: str) -> None:
+def test_the_example_answers_over_every_relay_and_stop_ends_it(spawn: Spawn, relay: str) -> None:
     child = spawn(EXAMPLE, relay)
     hello = Frame(Flag.JSON, HEAD + b"Hello, world!\n", (len(HEAD),))
     assert child.server.ask(context()) == hello
@@ -111,7 +111,7 @@ def test_the_example_answers_over_every_relay_and_the_stop_order_ends_it(spawn: 
 
 
 @pytest.mark.parametrize("relay", ["pipes", "tcp"])
-def test_a_worker_whose_server_has_gone_exits_quietly(spawn: Spawn, relay: str) -> None:
+def test_a_worker_exits_quietly_without_its_server(spawn: Spawn, relay: str) -> None:
     child = spawn(EXAMPLE, relay)
     child.server.close()
     assert child.end() == (0, "")
@@ -133,7 +133,7 @@ def test_the_routes_of_the_example_answer(spawn: Spawn) -> None:
     assert pieces.endswith(b"2\n1\nlift-off\n")
 
 
-def test_nothing_an_application_prints_reaches_the_stream(spawn: Spawn) -> None:
+def test_printed_text_never_reaches_the_stream(spawn: Spawn) -> None:
     child = spawn(
         "import os, subprocess, sys\n"
         "from pyroadrunner.sdk import http\n"

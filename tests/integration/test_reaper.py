@@ -1,4 +1,4 @@
-"""What PID 1 does about zombies, with real children."""
+"""PID 1 reaps zombies: with real children."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyroadrunner.container.reaper import reap
 
 
 def dead_child() -> int:
-    """A child that has ended and whose status nobody has taken."""
+    """An exited child that has not been reaped."""
     pid = os.posix_spawn("/bin/true", ["true"], {})
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return pid

@@ -1,4 +1,4 @@
-"""Relays over real pipes and sockets, on asyncio and on uvloop: whole frames, broken ones, ends, back-pressure."""
+"""Relays over real pipes and sockets, on asyncio and uvloop: complete and broken frames, ends, backpressure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_frames_go_both_ways_in_order(run: Run, kind: Kind) -> None:
     run(main())
 
 
-def test_a_frame_that_comes_byte_by_byte_is_heard_once(run: Run, kind: Kind) -> None:
+def test_a_frame_received_byte_by_byte_is_delivered_once(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -78,7 +78,7 @@ def test_a_frame_that_comes_byte_by_byte_is_heard_once(run: Run, kind: Kind) -> 
     run(main())
 
 
-def test_a_frame_of_100_mb_is_heard_whole(run: Run, kind: Kind) -> None:
+def test_a_frame_of_100_mb_is_delivered_complete(run: Run, kind: Kind) -> None:
     async def main() -> None:
         body = bytes(range(256)) * (400 << 10)
         async with joined(kind) as (relay, peer):
@@ -91,7 +91,7 @@ def test_a_frame_of_100_mb_is_heard_whole(run: Run, kind: Kind) -> None:
     run(main())
 
 
-def test_a_request_of_100_mb_reaches_the_peer_whole_and_is_accounted_for(run: Run, kind: Kind) -> None:
+def test_a_request_of_100_mb_reaches_the_peer_complete_and_is_counted(run: Run, kind: Kind) -> None:
     async def main() -> None:
         body = bytes(range(256)) * (400 << 10)
         async with joined(kind) as (relay, peer):
@@ -121,7 +121,7 @@ def test_frames_behind_a_large_body_arrive_after_it(run: Run, kind: Kind) -> Non
     run(main())
 
 
-def test_a_peer_that_goes_in_the_middle_of_a_large_body_is_told_once(run: Run, kind: Kind) -> None:
+def test_a_peer_that_closes_during_a_large_body_is_reported_once(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -136,7 +136,7 @@ def test_a_peer_that_goes_in_the_middle_of_a_large_body_is_told_once(run: Run, k
     run(main())
 
 
-def test_what_the_peer_has_not_read_of_a_pipe_is_known_even_when_it_has_gone(run: Run) -> None:
+def test_unread_bytes_of_a_pipe_are_known_even_after_the_peer_has_exited(run: Run) -> None:
     async def main() -> None:
         async with joined("pipes") as (relay, peer):
             heard = Heard(relay)
@@ -153,7 +153,7 @@ def test_what_the_peer_has_not_read_of_a_pipe_is_known_even_when_it_has_gone(run
     run(main())
 
 
-def test_what_the_peer_has_not_read_of_a_socket_is_not_known(run: Run) -> None:
+def test_unread_bytes_of_a_socket_are_unknown(run: Run) -> None:
     async def main() -> None:
         async with joined("socket") as (relay, peer):
             relay.send(ANSWER)
@@ -196,7 +196,7 @@ def test_the_end_inside_a_frame_is_an_unexpected_eof(run: Run, kind: Kind, size:
     run(main())
 
 
-def test_writing_to_a_peer_that_has_gone_is_no_error_and_its_end_is_told_once(run: Run, kind: Kind) -> None:
+def test_writing_to_a_closed_peer_is_no_error_and_its_end_is_reported_once(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -213,7 +213,7 @@ def test_writing_to_a_peer_that_has_gone_is_no_error_and_its_end_is_told_once(ru
     run(main())
 
 
-def test_after_close_nothing_is_told_and_the_peer_sees_the_end(run: Run, kind: Kind) -> None:
+def test_after_close_nothing_is_reported_and_the_peer_sees_the_end(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -230,7 +230,7 @@ def test_after_close_nothing_is_told_and_the_peer_sees_the_end(run: Run, kind: K
     run(main())
 
 
-def test_who_closes_at_the_first_frame_does_not_get_the_second(run: Run, kind: Kind) -> None:
+def test_after_close_at_the_first_frame_the_second_is_not_delivered(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard: list[Frame] = []
@@ -248,10 +248,10 @@ def test_who_closes_at_the_first_frame_does_not_get_the_second(run: Run, kind: K
     run(main())
 
 
-# -- what is no frame --------------------------------------------------------------------------------------------------
+# -- malformed frames --------------------------------------------------------------------------------------------------
 
 
-def test_text_is_told_at_once_and_the_rest_of_it_collected(run: Run, kind: Kind) -> None:
+def test_text_is_reported_immediately_and_the_rest_is_collected(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -268,7 +268,7 @@ def test_text_is_told_at_once_and_the_rest_of_it_collected(run: Run, kind: Kind)
     run(main())
 
 
-def test_what_php_says_about_a_missing_script_can_be_shown(run: Run, kind: Kind) -> None:
+def test_the_message_of_php_about_a_missing_script_can_be_shown(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -281,7 +281,7 @@ def test_what_php_says_about_a_missing_script_can_be_shown(run: Run, kind: Kind)
     run(main())
 
 
-def test_an_answer_followed_by_text_is_heard_before_the_text_is_told(run: Run, kind: Kind) -> None:
+def test_a_reply_followed_by_text_is_delivered_before_the_text(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -293,7 +293,7 @@ def test_an_answer_followed_by_text_is_heard_before_the_text_is_told(run: Run, k
     run(main())
 
 
-def test_of_endless_text_only_the_beginning_is_kept(run: Run, kind: Kind) -> None:
+def test_only_the_beginning_of_endless_text_is_kept(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -323,7 +323,7 @@ def test_a_frame_beyond_the_limit_is_refused_by_its_header_and_not_shown_as_text
     run(main())
 
 
-# -- back-pressure -----------------------------------------------------------------------------------------------------
+# -- backpressure ------------------------------------------------------------------------------------------------------
 
 
 def test_a_paused_relay_makes_the_peer_wait_and_loses_nothing(run: Run, kind: Kind) -> None:
@@ -346,7 +346,7 @@ def test_a_paused_relay_makes_the_peer_wait_and_loses_nothing(run: Run, kind: Ki
     run(main())
 
 
-def test_the_end_of_a_paused_peer_is_told_after_what_it_sent(run: Run, kind: Kind) -> None:
+def test_the_end_of_a_paused_peer_is_reported_after_its_data(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             heard = Heard(relay)
@@ -367,7 +367,7 @@ def test_the_end_of_a_paused_peer_is_told_after_what_it_sent(run: Run, kind: Kin
 # -- between two owners ------------------------------------------------------------------------------------------------
 
 
-def test_the_greeting_gives_the_pid_and_keeps_what_came_with_it(run: Run, kind: Kind) -> None:
+def test_the_handshake_returns_the_pid_and_keeps_later_bytes(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             hello = relay.handshake(1234)
@@ -382,7 +382,7 @@ def test_the_greeting_gives_the_pid_and_keeps_what_came_with_it(run: Run, kind: 
     run(main())
 
 
-def test_an_end_nobody_heard_is_told_to_the_next_owner(run: Run, kind: Kind) -> None:
+def test_an_unreported_end_is_reported_to_the_next_owner(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             hello = relay.handshake(1)
@@ -396,7 +396,7 @@ def test_an_end_nobody_heard_is_told_to_the_next_owner(run: Run, kind: Kind) -> 
     run(main())
 
 
-def test_who_never_hears_makes_the_peer_wait(run: Run, kind: Kind) -> None:
+def test_without_an_owner_the_peer_has_to_wait(run: Run, kind: Kind) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             hello = relay.handshake(1)
@@ -419,13 +419,13 @@ def test_who_never_hears_makes_the_peer_wait(run: Run, kind: Kind) -> None:
         (HELLO[:-1], RelayClosed, "unexpected EOF"),
     ],
 )
-def test_a_greeting_that_is_not_answered_says_why(
+def test_a_failed_handshake_has_a_reason(
     run: Run, kind: Kind, answer: bytes, error: type[Exception], text: str
 ) -> None:
     async def main() -> None:
         async with joined(kind) as (relay, peer):
             hello = relay.handshake(1)
-            # Read first: a socket closed with something unread is reset, and what it sent before is lost.
+            # Read first: a socket closed with unread data is reset, and data it sent before is lost.
             await peer.read(len(hello_request(1)))
             await peer.write(answer)
             peer.close()
@@ -443,7 +443,7 @@ def test_pipes_of_a_child_that_was_not_started_are_closed() -> None:
     PipePair().close()
 
 
-def test_a_connect_cancelled_half_way_closes_its_own_descriptors_and_nobody_elses(run: Run) -> None:
+def test_a_cancelled_connect_closes_only_its_own_descriptors(run: Run) -> None:
     async def main() -> None:
         for turns in range(1, 5):
             connecting = asyncio.ensure_future(PipePair().connect(1000))
@@ -458,6 +458,6 @@ def test_a_connect_cancelled_half_way_closes_its_own_descriptors_and_nobody_else
             gc.collect()
             await settle()
             for descriptor in others:
-                os.close(descriptor)  # raises when it was closed behind our back
+                os.close(descriptor)  # raises if another owner has closed it
 
     run(main())

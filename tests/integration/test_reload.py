@@ -1,4 +1,5 @@
-"""`rr reload` and SIGHUP against the real server: what counts at once, what waits, and no request fails."""
+"""`rr reload` and SIGHUP on the real server: changes applied immediately, changes that need a restart, no failed
+request."""
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ def test_the_chain_and_limits_change_under_load(tmp_path: Path) -> None:
         assert shown == {"applied": [], "restart": [], "warnings": []}
 
 
-def test_a_fault_changes_nothing_and_is_told(tmp_path: Path) -> None:
+def test_a_config_error_changes_nothing_and_is_reported(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         change(running, lambda config: config["http"]["pool"].update(num_workers="many", max_jobs=3))
         done = rr("reload", cwd=tmp_path)
@@ -88,7 +89,7 @@ def test_a_fault_changes_nothing_and_is_told(tmp_path: Path) -> None:
         assert planned.stdout == "would be reloaded:\n  http.pool.max_jobs  0 -> 3\n"
 
 
-def test_what_needs_a_restart_is_named_and_what_does_not_counts(tmp_path: Path) -> None:
+def test_changes_that_need_a_restart_are_named_and_others_are_applied(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         was = running.config["http"]["address"]
         port = free_port()
@@ -109,7 +110,7 @@ def test_what_needs_a_restart_is_named_and_what_does_not_counts(tmp_path: Path) 
         assert "would be reloaded" not in again.stdout
 
 
-def test_hang_up_reloads_and_the_log_says_so(tmp_path: Path) -> None:
+def test_sighup_reloads_and_is_logged(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         logs = {**QUIET, "output": ["stderr", "out.log"]}
         change(running, lambda config: config.update(endure={"grace_period": "7s"}, logs=logs))
@@ -122,7 +123,7 @@ def test_hang_up_reloads_and_the_log_says_so(tmp_path: Path) -> None:
     assert "grace timeout is: 7 seconds" in running.stdout
 
 
-def test_a_log_that_can_not_be_opened_is_a_refusal(tmp_path: Path) -> None:
+def test_a_log_file_that_can_not_be_opened_refuses_the_reload(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         change(
             running,
@@ -137,14 +138,14 @@ def test_a_log_that_can_not_be_opened_is_a_refusal(tmp_path: Path) -> None:
         assert "the config was not reloaded" in running.stderr
 
 
-def test_a_stopped_server_is_told(tmp_path: Path) -> None:
+def test_a_stopped_server_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nrpc: {{listen: "tcp://127.0.0.1:{free_port()}"}}\n')
     done = rr("reload", cwd=tmp_path)
     assert done.code == 1
     assert "connection refused" in done.stderr
 
 
-def test_a_service_or_a_storage_that_comes_or_goes_is_one_line(tmp_path: Path) -> None:
+def test_an_added_or_removed_service_or_storage_is_one_line(tmp_path: Path) -> None:
     sleep = {"command": ["sleep", "1000"]}
     with server(tmp_path, service={"old": sleep, "both": sleep}, kv={"near": {"driver": "memory"}}) as running:
         change(running, lambda config: config.update(service={"fresh": sleep, "both": {**sleep, "process_num": 2}}))

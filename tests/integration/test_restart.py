@@ -1,4 +1,4 @@
-"""SIGUSR2: another process takes over and no request fails; the process id stays."""
+"""SIGUSR2: another process takes over, no request fails, and the process id stays the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def children(server: Server) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
-        except OSError:  # it has just gone
+        except OSError:  # it has just exited
             continue
         if int(parent) == server.pid:
             found.append(int(folder.name))
@@ -54,7 +54,7 @@ def children(server: Server) -> list[int]:
 
 
 def restart(server: Server) -> None:
-    """Ask for it and wait until the stand-in has gone as well."""
+    """Restart the server and wait until the stand-in has exited too."""
     server.send(signal.SIGUSR2)
     server.wait_for(READY, times=server.stdout.count(READY) + 1)
     while set(children(server)) != server.workers():
@@ -83,7 +83,7 @@ def test_no_request_fails_and_the_process_id_stays(tmp_path: Path, http10: bool)
     assert not (tmp_path / ".pid").exists()
 
 
-def test_what_runs_is_finished(tmp_path: Path) -> None:
+def test_running_requests_are_finished(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         address = running.address
         with socket.create_connection(address) as slow:
@@ -97,8 +97,8 @@ def test_what_runs_is_finished(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Path) -> None:
-    """An engine with the old certificate is still there then, and the kernel must not count it."""
+def test_https_is_taken_over_right_after_a_certificate_renewal(tmp_path: Path) -> None:
+    """An engine with the old certificate still exists then, and must get no connections."""
     authority = Authority(tmp_path)
     identity = authority.server()
     port = free_port()
@@ -118,7 +118,7 @@ def test_https_changes_hands_right_after_a_certificate_was_renewed(tmp_path: Pat
 
 
 @pytest.mark.parametrize("how", ["config", "worker"])
-def test_when_the_new_one_does_not_come_up_the_old_one_goes_on_and_says_why(tmp_path: Path, how: str) -> None:
+def test_if_the_new_process_fails_to_start_the_old_one_keeps_running_and_reports_why(tmp_path: Path, how: str) -> None:
     with server(tmp_path) as running:
         before = running.workers()
         with Load(running.address) as load:
@@ -162,7 +162,7 @@ def test_unix_sockets_are_taken_over(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.sock*"))
 
 
-def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None:
+def test_a_failed_restart_returns_the_unix_socket(tmp_path: Path) -> None:
     with server(tmp_path, rpc={"listen": f"unix://{tmp_path}/rpc.sock"}) as running:
         before = running.workers()
         change(running, lambda config: config["server"].update(command="no-such-program"))
@@ -173,7 +173,7 @@ def test_a_restart_that_fails_gives_the_unix_socket_back(tmp_path: Path) -> None
     assert not list(tmp_path.glob("*.sock*"))
 
 
-def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
+def test_a_stop_during_the_restart_ends_both(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "60s"}) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
@@ -193,15 +193,15 @@ def test_a_stop_is_passed_on_once_and_cuts_nothing_of_what_the_stand_in_runs(tmp
         with socket.create_connection(running.address) as client:
             client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             running.send(signal.SIGTERM)
-            while workers & set(children(running)):  # it has nothing left to do itself, and waits for the stand-in
+            while workers & set(children(running)):  # it has finished its own work and waits for the stand-in
                 time.sleep(0.02)
             gate.touch()
             assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
         assert running.wait() == 0
 
 
-def test_a_stop_right_behind_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
-    """An event loop that acts twice on the second of two signals takes it for the order to end at once."""
+def test_a_stop_right_after_the_restart_is_one_stop_and_loses_no_request(tmp_path: Path) -> None:
+    """An event loop that handles the second of two signals twice would take it for a forced stop."""
     for _ in range(8):
         with server(tmp_path) as running, Load(running.address, "/slow?ms=20", threads=8, stops=True) as load:
             running.send(signal.SIGUSR2)
@@ -210,7 +210,7 @@ def test_a_stop_right_behind_the_restart_is_one_stop_and_loses_no_request(tmp_pa
         assert load.failures == []
 
 
-# Holds up the interpreter of the process that comes after exec, before it has a handler for any signal.
+# Delays the interpreter of the process after exec, before it has signal handlers.
 HOLD_UP = """
 import os, pathlib, time
 here = pathlib.Path(__file__).parent
@@ -221,7 +221,7 @@ if "PYROADRUNNER_SUCCESSOR" in os.environ:
 """
 
 
-def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Path) -> None:
+def test_a_stop_during_exec_is_a_graceful_one(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HOLD_UP)
     with (
         server(tmp_path, env={"PYTHONPATH": str(tmp_path)}) as running,
@@ -265,7 +265,7 @@ def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -
     assert not Path(f"/proc/{stand_in}").exists()
 
 
-def test_the_stand_in_leaves_when_the_server_is_killed(tmp_path: Path) -> None:
+def test_the_stand_in_exits_when_the_server_is_killed(tmp_path: Path) -> None:
     with server(tmp_path, endure={"retirement": "1s"}) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
@@ -273,7 +273,7 @@ def test_the_stand_in_leaves_when_the_server_is_killed(tmp_path: Path) -> None:
         watch = os.pidfd_open(stand_in)
         try:
             running.send(signal.SIGKILL)
-            assert select.select([watch], [], [], 20)[0], "it is still there"
+            assert select.select([watch], [], [], 20)[0], "it still runs"
         finally:
             os.close(watch)
         assert running.wait() == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""RPC over real sockets: every method of the core, answers as they come, clients that leave, the end."""
+"""RPC over real sockets: all methods of the core, the order of replies, disconnects, the stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def listen(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 # -- methods -----------------------------------------------------------------------------------------------------------
 
 
-def test_version_and_config_in_the_codecs_they_have(run: Run, listen: str) -> None:
+def test_version_and_config_in_all_their_codecs(run: Run, listen: str) -> None:
     async def main() -> None:
         async with running_rpc(listen=listen) as rpc, peer_of(rpc) as peer:
             assert await peer.call("rpc.Version") == ROADRUNNER_VERSION
@@ -79,7 +79,7 @@ def test_the_captured_exchange_with_php_is_repeated_to_the_byte(run: Run) -> Non
         ("resetter.Reset", 0x48, 0x48, "resetter_rpc_reset:\n\tresetter_plugin_reset_by_name: no such plugin: "),
     ],
 )
-def test_an_error_has_its_flag_and_text_and_the_connection_goes_on(
+def test_an_error_has_its_flag_and_text_and_the_connection_stays_open(
     run: Run, method: str, codec: int, flags: int, text: str
 ) -> None:
     async def main() -> None:
@@ -124,7 +124,7 @@ def test_a_protobuf_method_speaks_protobuf_and_json(run: Run) -> None:
 # -- many calls, many clients ------------------------------------------------------------------------------------------
 
 
-def test_answers_come_in_the_order_in_which_calls_end(run: Run, listen: str) -> None:
+def test_replies_arrive_in_the_order_in_which_calls_finish(run: Run, listen: str) -> None:
     async def main() -> None:
         async with running_rpc(Lab(), listen=listen) as rpc, peer_of(rpc) as peer:
             peer.send("lab.Wait", b'"a"', sequence=1)
@@ -139,7 +139,7 @@ def test_answers_come_in_the_order_in_which_calls_end(run: Run, listen: str) -> 
     run(main())
 
 
-def test_many_clients_with_many_calls_each_get_their_own_answers(run: Run, listen: str) -> None:
+def test_many_clients_with_many_calls_each_get_their_own_replies(run: Run, listen: str) -> None:
     async def client(address: Any, number: int) -> None:
         peer = await RpcPeer.connect(address)
         for call in range(100):
@@ -158,7 +158,7 @@ def test_many_clients_with_many_calls_each_get_their_own_answers(run: Run, liste
     run(main())
 
 
-def test_a_call_may_come_in_pieces_and_be_large(run: Run) -> None:
+def test_a_call_may_arrive_in_pieces_and_be_large(run: Run) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer:
             for byte in WIRE["rpc call with a string"]:
@@ -172,7 +172,7 @@ def test_a_call_may_come_in_pieces_and_be_large(run: Run) -> None:
     run(main())
 
 
-def test_more_calls_than_may_run_wait_for_their_turn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_beyond_the_limit_wait(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_RUNNING", 3)
 
     async def main() -> None:
@@ -190,10 +190,10 @@ def test_more_calls_than_may_run_wait_for_their_turn(run: Run, monkeypatch: pyte
     run(main())
 
 
-# -- clients that leave ------------------------------------------------------------------------------------------------
+# -- disconnects -------------------------------------------------------------------------------------------------------
 
 
-def test_a_client_that_ends_its_side_still_gets_its_answers(run: Run, listen: str) -> None:
+def test_a_client_that_shuts_down_its_side_still_gets_its_replies(run: Run, listen: str) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab, listen=listen) as rpc, peer_of(rpc) as peer, peer_of(rpc) as other:
@@ -208,7 +208,7 @@ def test_a_client_that_ends_its_side_still_gets_its_answers(run: Run, listen: st
     run(main())
 
 
-def test_a_call_of_a_client_that_has_gone_runs_to_its_end(run: Run) -> None:
+def test_a_call_of_a_disconnected_client_runs_to_its_end(run: Run) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab) as rpc, peer_of(rpc) as peer, peer_of(rpc) as other:
@@ -225,7 +225,7 @@ def test_a_call_of_a_client_that_has_gone_runs_to_its_end(run: Run) -> None:
 # -- start and stop ----------------------------------------------------------------------------------------------------
 
 
-def test_running_calls_are_answered_before_the_end(run: Run) -> None:
+def test_running_calls_finish_before_the_stop(run: Run) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab) as rpc, peer_of(rpc) as peer:
@@ -241,7 +241,7 @@ def test_running_calls_are_answered_before_the_end(run: Run) -> None:
     run(main())
 
 
-def test_calls_past_the_grace_period_are_cut_short_with_an_answer(run: Run, listen: str) -> None:
+def test_calls_beyond_the_grace_period_are_cancelled_with_a_reply(run: Run, listen: str) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab, listen=listen) as rpc:
@@ -250,7 +250,7 @@ def test_calls_past_the_grace_period_are_cut_short_with_an_answer(run: Run, list
             await eventually(lambda: lab.started == ["gate"])
             await rpc.stop(0.01)
             answer = await peer.answer()
-            assert (answer.failed, answer.body) == (True, b"lab.Wait: the call was cut short")
+            assert (answer.failed, answer.body) == (True, b"lab.Wait: the call was cancelled")
             assert await peer.frame() is None
             with pytest.raises(OSError, match=r"refused|No such file|Connect call failed"):
                 await RpcPeer.connect(rpc.address)
@@ -259,7 +259,7 @@ def test_calls_past_the_grace_period_are_cut_short_with_an_answer(run: Run, list
     run(main())
 
 
-def test_the_socket_file_is_private_and_goes_with_the_server(run: Run, tmp_path: Path) -> None:
+def test_the_socket_file_is_private_and_removed_with_the_server(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
 
     async def main() -> None:
@@ -271,7 +271,7 @@ def test_the_socket_file_is_private_and_goes_with_the_server(run: Run, tmp_path:
     run(main())
 
 
-def test_a_port_in_use_and_a_wrong_address_are_refused_in_words(run: Run) -> None:
+def test_a_port_in_use_and_a_wrong_address_are_refused_with_a_message(run: Run) -> None:
     async def main() -> None:
         async with running_rpc() as rpc:
             with pytest.raises(ListenError, match=rf"^rpc\.listen: cannot listen on {rpc.address.short}: .* in use"):

@@ -1,4 +1,4 @@
-"""``rr workers`` and ``rr reset`` against a real ``rpc``: what they print, where, and their exit codes."""
+"""``rr workers`` and ``rr reset`` with a real ``rpc``: output and exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.server import RR, Stream, environment, free_port, rr
 
 @contextmanager
 def served(listen: str, *plugins: FakePlugin) -> Iterator[None]:
-    """An ``rpc`` plugin in a thread of its own, up while the block runs."""
+    """An ``rpc`` plugin in its own thread, running during the block."""
     up = threading.Event()
     loop = asyncio.new_event_loop()
     done = asyncio.Event()
@@ -58,7 +58,7 @@ def listen(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, listen: str) -> Path:
-    """Where ``.rr.yaml`` is."""
+    """The folder with ``.rr.yaml``."""
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nrpc: {{listen: "{listen}"}}\n')
     return tmp_path
 
@@ -80,7 +80,7 @@ def test_workers_are_drawn_by_pid_without_colours_off_a_terminal(folder: Path, l
     assert len(lines) == 7
 
 
-def test_workers_of_one_plugin_for_machines(folder: Path, listen: str) -> None:
+def test_workers_of_one_plugin_as_json(folder: Path, listen: str) -> None:
     with served(listen, HTTP, FakePlugin("jobs")):
         done = rr("workers", "http", "--json", cwd=folder)
     data = json.loads(done.stdout)
@@ -96,7 +96,7 @@ def test_an_unknown_plugin_fails_with_the_known_ones(folder: Path, listen: str, 
 
 
 @pytest.mark.parametrize("command", ["workers", "reset"])
-def test_no_server_fails_in_gos_words(folder: Path, listen: str, command: str) -> None:
+def test_without_a_server_the_error_is_gos(folder: Path, listen: str, command: str) -> None:
     done = rr(command, cwd=folder)
     assert (done.code, done.stdout) == (1, "")
     words = "connection refused" if listen.startswith("tcp") else "no such file or directory"
@@ -106,7 +106,7 @@ def test_no_server_fails_in_gos_words(folder: Path, listen: str, command: str) -
 # -- rr reset ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_reset_is_told_on_stderr(folder: Path, listen: str) -> None:
+def test_a_reset_is_reported_on_stderr(folder: Path, listen: str) -> None:
     pool = FakePool("http")
     with served(listen, FakePlugin("http", pool)):
         done = rr("reset", cwd=folder)
@@ -131,7 +131,7 @@ def test_a_silent_reset_writes_nothing_even_as_octane_calls_it(folder: Path, lis
 
 
 @pytest.mark.parametrize("flags", [[], ["-s"]])
-def test_a_failed_reset_says_why_and_fails_the_others_are_reset(folder: Path, listen: str, flags: list[str]) -> None:
+def test_a_failed_reset_is_reported_and_the_others_are_reset(folder: Path, listen: str, flags: list[str]) -> None:
     pool = FakePool("http")
     with served(listen, FakePlugin("http", pool), BROKEN):
         done = rr("reset", *flags, cwd=folder)
@@ -140,7 +140,7 @@ def test_a_failed_reset_says_why_and_fails_the_others_are_reset(folder: Path, li
     assert ("plugin reset: [http]" in done.stderr) is (not flags)
 
 
-def test_a_reset_for_machines(folder: Path, listen: str) -> None:
+def test_a_reset_as_json(folder: Path, listen: str) -> None:
     with served(listen, HTTP, BROKEN):
         done = rr("reset", "--json", cwd=folder)
     assert (done.code, done.stderr) == (1, "")
@@ -163,7 +163,7 @@ sys.exit(main())
 
 
 class Live:
-    """``rr workers -i`` with its output on a pipe, drawn ten times a second instead of once."""
+    """``rr workers -i`` with its output on a pipe, redrawn ten times a second instead of once."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.process = subprocess.Popen(
@@ -186,7 +186,7 @@ class Live:
         return self._out.text.count(text)
 
     def end(self, number: signal.Signals) -> tuple[int, bytes]:
-        """Exit code and what was on stderr."""
+        """Exit code and stderr."""
         self.process.send_signal(number)
         code = self.process.wait(10)
         assert self.process.stderr is not None
@@ -197,7 +197,7 @@ class Live:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_live_view_outlives_its_server_and_ends_when_told(
+def test_the_live_view_survives_its_server_and_ends_on_a_signal(
     folder: Path, listen: str, number: signal.Signals
 ) -> None:
     busy = worker(7, status_str="working", activity="GET /slow", activity_since=1)
@@ -212,7 +212,7 @@ def test_the_live_view_outlives_its_server_and_ends_when_told(
         assert live.end(number) == (0, b"")
 
 
-def test_the_live_view_ends_when_nobody_reads_it_any_more(folder: Path, listen: str) -> None:
+def test_the_live_view_ends_when_stdout_is_closed(folder: Path, listen: str) -> None:
     with served(listen, HTTP):
         live = subprocess.Popen([str(RR), "workers", "-i"], cwd=folder, env=environment(), stdout=subprocess.PIPE)
         assert live.stdout is not None
@@ -221,7 +221,7 @@ def test_the_live_view_ends_when_nobody_reads_it_any_more(folder: Path, listen: 
         assert live.wait(20) == 0
 
 
-def test_on_a_terminal_the_live_view_fits_and_gives_the_cursor_back(folder: Path, listen: str) -> None:
+def test_on_a_terminal_the_live_view_fits_and_restores_the_cursor(folder: Path, listen: str) -> None:
     import fcntl
     import termios
 
@@ -244,7 +244,7 @@ def test_on_a_terminal_the_live_view_fits_and_gives_the_cursor_back(folder: Path
         try:
             while data := os.read(master, 4096):
                 shown += data
-        except OSError:  # Linux says EIO when the other side has closed
+        except OSError:  # Linux reports EIO when the other side has closed
             pass
         assert live.wait(10) == 0
         assert live.stderr is not None
@@ -295,19 +295,19 @@ def test_the_address_is_read_from_the_config(options: LoadOptions, config: str, 
         ("a: b: c", r"\.rr\.yaml"),
     ],
 )
-def test_a_config_that_does_not_say_is_refused(options: LoadOptions, config: str, text: str) -> None:
+def test_a_config_without_an_address_is_refused(options: LoadOptions, config: str, text: str) -> None:
     Path(".rr.yaml").write_text(config)
     with pytest.raises(RoadRunnerError, match=text):
         server_address(options)
 
 
-def test_without_a_config_the_default_address_is_asked_unless_one_was_named(options: LoadOptions) -> None:
+def test_without_a_config_the_default_address_is_used_unless_one_was_named(options: LoadOptions) -> None:
     assert server_address(options) == TcpAddress("127.0.0.1", 6001)
     with pytest.raises(RoadRunnerError, match=r"nope\.yaml"):
         server_address(LoadOptions(path="nope.yaml"))
 
 
-def test_calls_end_in_any_order_and_an_error_is_one_of_its_call(listen: str) -> None:
+def test_calls_finish_in_any_order_and_an_error_concerns_only_its_call(listen: str) -> None:
     with served(listen), RpcClient(parse_address(listen)) as client:
         assert client.call("lab.Echo", "x") == "x"
         with pytest.raises(CallFailed, match=r"^no$"):
@@ -317,7 +317,7 @@ def test_calls_end_in_any_order_and_an_error_is_one_of_its_call(listen: str) -> 
         assert list(client.each("lab.Echo", [])) == []
 
 
-def test_an_answer_that_does_not_come_is_given_up_and_not_taken_for_the_next(listen: str) -> None:
+def test_a_late_reply_is_a_timeout_and_is_not_used_for_the_next_call(listen: str) -> None:
     with served(listen), RpcClient(parse_address(listen)) as client:
         with pytest.raises(Unreachable, match=r"did not answer within 0\.05 s"):
             client.call("lab.Wait", "gate", timeout=0.05)
@@ -333,7 +333,7 @@ def test_an_answer_that_does_not_come_is_given_up_and_not_taken_for_the_next(lis
         (b"\x15", "closed the connection"),
     ],
 )
-def test_another_server_at_the_address_is_told(said: bytes, text: str) -> None:
+def test_a_foreign_server_at_the_address_is_reported(said: bytes, text: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = RpcClient(TcpAddress("127.0.0.1", server.getsockname()[1]))
         client.connect()
@@ -344,13 +344,13 @@ def test_another_server_at_the_address_is_told(said: bytes, text: str) -> None:
             client.call("rpc.Version")
 
 
-def test_a_host_nobody_knows_is_told() -> None:
+def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(Unreachable, match=r"^dial tcp: lookup no-such-host\.invalid: "):
         RpcClient(TcpAddress("no-such-host.invalid", 6001)).connect()
 
 
 def test_no_library_for_terminals_or_protobuf_is_imported(folder: Path, listen: str) -> None:
-    """They would cost more time than the whole command has."""
+    """They would take more time than the whole command may."""
     with served(listen, HTTP):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", str(RR), "workers"], cwd=folder, env=environment(), capture_output=True

@@ -1,4 +1,4 @@
-"""Ten thousand connections to ``rpc`` that want nothing good, and one client that has work to do."""
+"""Ten thousand useless connections to ``rpc``, and one working client."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ echo 'done';
 
 @contextmanager
 def crowd(server: Server, count: int) -> Iterator[list[socket.socket]]:
-    """Connections of which every second one has sent half a call."""
+    """Connections, half of which have sent half a call."""
     connections: list[socket.socket] = []
     host, _, port = server.rpc.removeprefix("tcp://").rpartition(":")
     try:
@@ -51,7 +51,7 @@ def crowd(server: Server, count: int) -> Iterator[list[socket.socket]]:
 
 
 def work(server: Server) -> str:
-    """What a busy PHP client says at its end."""
+    """The last output of a busy PHP client."""
     code = BUSY % json.dumps(str(ROOT / "php" / "autoload.php"))
     environment = {**os.environ, "RR_RPC": server.rpc}
     done = subprocess.run([require_php(), "-r", code], env=environment, capture_output=True, timeout=60)
@@ -63,7 +63,7 @@ def open_descriptors(server: Server) -> int:
 
 
 def settled(server: Server, count: int) -> None:
-    """Return once the server has no more descriptors open than that."""
+    """Return when the server has at most this many open descriptors."""
     deadline = time.monotonic() + 30
     while (now := open_descriptors(server)) > count:
         assert time.monotonic() < deadline, f"{now} descriptors are open, {count} were"
@@ -72,16 +72,16 @@ def settled(server: Server, count: int) -> None:
 
 @pytest.fixture
 def many_descriptors() -> Iterator[int]:
-    """How many connections there can be, at most as many as the test wants."""
+    """The possible number of connections, up to the number the test wants."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(2 * CROWD, hard)  # the server lets half of its own be clients of RPC
+    most = min(2 * CROWD, hard)  # the server allows half of its descriptors for RPC clients
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
     assert most > 3000, "the hard limit on open files is too low for this test; raise it (ulimit -Hn)"
     yield most // 2
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_crowd_that_says_nothing_is_in_nobody_s_way(tmp_path: Path, many_descriptors: int) -> None:
+def test_silent_connections_do_not_block_clients(tmp_path: Path, many_descriptors: int) -> None:
     with Server(tmp_path, {}) as server:
         assert work(server) == "done"
         descriptors = open_descriptors(server)
@@ -89,14 +89,14 @@ def test_a_crowd_that_says_nothing_is_in_nobody_s_way(tmp_path: Path, many_descr
         for _ in range(2):
             with crowd(server, many_descriptors):
                 assert work(server) == "done"
-                assert open_descriptors(server) >= many_descriptors, "they are all there"
+                assert open_descriptors(server) >= many_descriptors, "all are connected"
             settled(server, descriptors)
             memory.append(psutil.Process(server.pid).memory_info().rss)
-        assert memory[1] - memory[0] < 8 << 20, "nothing of a crowd stays"
+        assert memory[1] - memory[0] < 8 << 20, "no connection is left"
         assert work(server) == "done"
 
 
-def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tmp_path: Path) -> None:
+def test_a_server_without_free_descriptors_keeps_its_clients_and_recovers(tmp_path: Path) -> None:
     few = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"]
     with Server(tmp_path, {}, launcher=few) as server, RpcClient(server.rpc) as client:
         assert client.call("rpc.Version")
@@ -105,17 +105,17 @@ def test_a_server_that_is_out_of_descriptors_keeps_its_clients_and_comes_back(tm
             cpu = sum(psutil.Process(server.pid).cpu_times()[:2])
             begin = time.monotonic()
             while time.monotonic() < begin + 1:
-                assert client.call("rpc.Version"), "who was there before is served"
+                assert client.call("rpc.Version"), "earlier clients are served"
                 time.sleep(0.05)
             used = sum(psutil.Process(server.pid).cpu_times()[:2]) - cpu
-            assert used < 0.7, "it does not spin"
+            assert used < 0.7, "it does not busy-loop"
         settled(server, descriptors)
         assert work(server) == "done"
-        assert server.stderr.count("too many clients: the oldest that have not called yet are closed") == 1
+        assert server.stderr.count("connection limit reached; closing the oldest ones without a call") == 1
 
 
-def test_a_call_of_100_mb_is_refused_in_words_and_takes_no_memory(tmp_path: Path) -> None:
-    """Its client writes all of it before it reads an answer."""
+def test_a_call_of_100_mb_is_refused_with_a_message_and_takes_no_memory(tmp_path: Path) -> None:
+    """The client writes all of it before it reads the reply."""
     item = {"items": [{"key": "k", "value": "x" * (100 << 20)}], "storage": "cache"}
     with Server(tmp_path, {"kv": {"cache": {"driver": "memory"}}}) as server, RpcClient(server.rpc) as client:
         assert client.call("rpc.Version")
@@ -123,5 +123,5 @@ def test_a_call_of_100_mb_is_refused_in_words_and_takes_no_memory(tmp_path: Path
         with pytest.raises(CallFailed, match=r"^kv\.Set: a call of 1048\d+ bytes exceeds the limit of 67108864$"):
             client.call("kv.Set", item)
         assert psutil.Process(server.pid).memory_info().rss - memory < 8 << 20
-        assert client.call("rpc.Version"), "the connection is still there"
-        assert server.stderr.count("a call is too large and is refused") == 1
+        assert client.call("rpc.Version"), "the connection is still open"
+        assert server.stderr.count("refused a call that is too large") == 1

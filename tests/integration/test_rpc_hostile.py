@@ -1,4 +1,4 @@
-"""RPC and what comes over an open port: whoever sends it loses its own connection; nobody else notices."""
+"""RPC and malformed input: the sender loses its own connection, and other clients are not affected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GOOD = encode_call(1, b"lab.Echo", b'"x"', Flag.JSON)
 
 
 def headed(first: int, length: int) -> bytes:
-    """A header with the right checksum, whatever it says."""
+    """A header with any values and a valid checksum."""
     head = struct.pack("<BBI", first, Flag.JSON, length)
     return head + struct.pack("<IH", zlib.crc32(head), 0)
 
@@ -56,7 +56,7 @@ FATAL = {
 
 
 @pytest.mark.parametrize("data", FATAL.values(), ids=FATAL)
-def test_what_is_no_call_closes_its_connection_without_an_answer(run: Run, data: bytes) -> None:
+def test_a_malformed_call_closes_its_connection_without_a_reply(run: Run, data: bytes) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer, peer_of(rpc) as bystander:
             peer.writer.write(data)
@@ -67,7 +67,7 @@ def test_what_is_no_call_closes_its_connection_without_an_answer(run: Run, data:
 
 
 @pytest.mark.parametrize("data", [FATAL["garbage"], FATAL["bad checksum"], FATAL["no options"]])
-def test_calls_before_it_are_answered_and_calls_after_it_are_not_run(run: Run, data: bytes) -> None:
+def test_calls_before_a_malformed_one_get_replies_and_calls_after_it_do_not_run(run: Run, data: bytes) -> None:
     async def main() -> None:
         lab = Lab()
         async with running_rpc(lab) as rpc, peer_of(rpc) as peer, peer_of(rpc) as other:
@@ -83,8 +83,8 @@ def test_calls_before_it_are_answered_and_calls_after_it_are_not_run(run: Run, d
     run(main())
 
 
-def test_a_call_that_is_too_large_is_refused_in_words_and_the_connection_goes_on(run: Run) -> None:
-    """The answer is there before the rest of the call, of which nothing is kept."""
+def test_a_call_that_is_too_large_is_refused_with_a_message_and_the_connection_stays_open(run: Run) -> None:
+    """The reply arrives before the rest of the call, which is dropped."""
 
     async def main() -> None:
         size = connection.MAX_REQUEST + 1
@@ -107,7 +107,7 @@ def test_a_call_that_is_too_large_is_refused_in_words_and_the_connection_goes_on
 
 
 @pytest.mark.parametrize("size", [1, 11, 12, 19, 25, len(GOOD) - 1])
-def test_half_a_frame_holds_up_nobody(run: Run, size: int) -> None:
+def test_half_a_frame_does_not_block_other_clients(run: Run, size: int) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as slow, peer_of(rpc) as bystander:
             slow.writer.write(GOOD[:size])
@@ -121,7 +121,7 @@ def test_half_a_frame_holds_up_nobody(run: Run, size: int) -> None:
     run(main())
 
 
-def test_a_body_that_no_decoder_likes_ends_its_call_only(run: Run) -> None:
+def test_an_invalid_body_fails_only_its_call(run: Run) -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as peer:
             for body in (b"[" * 100_000, b"\xff\xfe", b'"\\ud800"', b"1" * 10_000, b"{" * 10):
@@ -133,7 +133,7 @@ def test_a_body_that_no_decoder_likes_ends_its_call_only(run: Run) -> None:
     run(main())
 
 
-def test_random_bytes_never_stop_the_others(run: Run) -> None:
+def test_random_bytes_never_affect_other_clients(run: Run) -> None:
     async def main() -> None:
         chance = random.Random(7)
         async with running_rpc(Lab()) as rpc, peer_of(rpc) as bystander:
@@ -152,7 +152,7 @@ def test_random_bytes_never_stop_the_others(run: Run) -> None:
     run(main())
 
 
-def test_a_client_that_never_reads_is_cut_off_and_the_others_are_served(
+def test_the_connection_of_a_client_that_never_reads_is_closed_and_others_are_served(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "MAX_UNREAD", 1 << 20)
@@ -177,7 +177,7 @@ def port_of(rpc: RpcPlugin) -> int:
 
 
 def drained(client: socket.socket) -> int:
-    """Bytes that still come until the server's end of the connection."""
+    """The bytes received until the server closes the connection."""
     received = 0
     try:
         while data := client.recv(1 << 20):
@@ -187,7 +187,7 @@ def drained(client: socket.socket) -> int:
     return received
 
 
-def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_reply_larger_than_the_limit_arrives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_UNREAD", 1 << 10)
 
     async def main() -> None:
@@ -197,7 +197,7 @@ def test_one_answer_larger_than_that_limit_arrives(run: Run, monkeypatch: pytest
     run(main())
 
 
-def test_more_clients_than_there_may_be_are_turned_away_until_some_leave(run: Run) -> None:
+def test_clients_beyond_the_limit_are_refused_until_others_disconnect(run: Run) -> None:
     async def main() -> None:
         server = RpcServer(TcpAddress("127.0.0.1", 0), Methods({"lab": Lab().rpc_methods}), max_connections=5)
         await server.start()

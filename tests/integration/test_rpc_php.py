@@ -19,7 +19,7 @@ AUTOLOAD = Path(__file__).parents[2] / "php" / "autoload.php"
 
 
 async def php(code: str, address: str) -> Any:
-    """What the code prints, as JSON. It finds ``$rpc`` connected to the server's ``RR_RPC``."""
+    """The JSON output of the code, which has an ``$rpc`` connected to the server's ``RR_RPC``."""
     script = f"""
         require {json.dumps(str(AUTOLOAD))};
         use PyRoadRunner\\Rpc\\{{Rpc, RpcException}};
@@ -85,7 +85,7 @@ def test_php_calls_methods_and_gets_results_and_errors(listen: str) -> None:
     uvloop.run(main())
 
 
-def test_php_processes_call_side_by_side() -> None:
+def test_php_processes_call_concurrently() -> None:
     async def main() -> None:
         async with running_rpc(Lab()) as rpc:
             code = '$n = 0; for ($i = 0; $i < 500; $i++) { $n += $rpc->call(\'lab.Echo\', "$i") === "$i"; } echo $n;'

@@ -1,4 +1,4 @@
-"""The SDK's clients call a real ``rpc`` plugin: in every codec, many at a time, and after the server has gone."""
+"""The SDK's clients call a real ``rpc`` plugin: in every codec, concurrently, and after a server restart."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def every_codec(server: RpcClient) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_both_clients_speak_every_codec(kind: str, tmp_path: Path) -> None:
+def test_both_clients_support_every_codec(kind: str, tmp_path: Path) -> None:
     async def scene() -> None:
         listen = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix://{tmp_path / 'rpc.sock'}"
         async with called(listen) as (_, client):
@@ -60,7 +60,7 @@ def test_both_clients_speak_every_codec(kind: str, tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-def test_an_error_has_the_servers_text_and_the_connection_goes_on() -> None:
+def test_an_error_has_the_servers_text_and_the_connection_stays_open() -> None:
     def use(server: RpcClient) -> list[str]:
         texts = []
         for method, argument in (("lab.Refuse", "no, thanks"), ("lab.Nope", True), ("nobody.X", True)):
@@ -80,7 +80,7 @@ def test_an_error_has_the_servers_text_and_the_connection_goes_on() -> None:
     asyncio.run(scene())
 
 
-def test_many_async_calls_share_a_connection_and_end_in_any_order() -> None:
+def test_many_async_calls_share_a_connection_and_finish_in_any_order() -> None:
     async def scene() -> None:
         async with called() as (_, client):
             waiting = [asyncio.create_task(client.call("lab.Wait", str(n))) for n in range(50)]
@@ -112,7 +112,7 @@ def test_late_and_cancelled_calls_leave_the_connection_usable() -> None:
     asyncio.run(scene())
 
 
-def test_both_connect_anew_to_a_server_that_came_back(tmp_path: Path) -> None:
+def test_both_reconnect_to_a_restarted_server(tmp_path: Path) -> None:
     listen = f"unix://{tmp_path / 'rpc.sock'}"
 
     async def scene() -> None:
@@ -136,7 +136,7 @@ def test_both_connect_anew_to_a_server_that_came_back(tmp_path: Path) -> None:
 
 @contextmanager
 def stranger(says: bytes) -> Iterator[str]:
-    """Somebody else at the address: says something to whoever comes, and hangs up."""
+    """A foreign server at the address: sends some bytes to each client and closes."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         from threading import Thread
 
@@ -155,7 +155,7 @@ def stranger(says: bytes) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("says", "text"), [(b"HTTP/1.1 400\r\n\r\n", "is not the RPC"), (b"", "closed the connection")]
 )
-def test_a_stranger_at_the_address_is_an_error(says: bytes, text: str) -> None:
+def test_a_foreign_server_at_the_address_is_an_error(says: bytes, text: str) -> None:
     async def scene(address: str) -> None:
         async with AsyncRpcClient(address) as client:
             with pytest.raises(Unreachable, match=text.replace("closed", "c(losed|ut)")):

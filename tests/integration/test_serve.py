@@ -1,4 +1,4 @@
-"""The life of the real `rr serve`: start, signals, stop, exit codes."""
+"""The real `rr serve`: start, signals, stop, exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON_LOGS = {"mode": "production", "output": "stderr"}
 
 
 def fake(folder: Path, mood: str = "", **flags: object) -> Server:
-    """A server with the fake plugin in a mood; its log is JSON on stderr."""
+    """A server with the fake plugin in a given mode; its log is JSON on stderr."""
     return Server(folder, {"logs": JSON_LOGS, "fake": {"mood": mood}}, env=install_fake(folder), **flags)  # type: ignore[arg-type]
 
 
@@ -48,7 +48,7 @@ def test_silent_prints_nothing(tmp_path: Path) -> None:
     assert server.stdout == ""
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_immediately(tmp_path: Path) -> None:
     with fake(tmp_path, "hang_stop", command=("serve", "-p")) as server:
         server.send(signal.SIGTERM)
         server.wait_for("fake stops")
@@ -57,13 +57,13 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / ".pid").exists()
 
 
-def test_a_signal_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
+def test_a_signal_during_the_start_is_a_graceful_stop(tmp_path: Path) -> None:
     with fake(tmp_path, "hang_start", ready="fake starts") as server:
         assert server.stop() == 0
     assert READY not in server.stdout
 
 
-def test_a_start_that_is_refused_is_told_in_words_and_exits_1(tmp_path: Path) -> None:
+def test_a_refused_start_prints_the_reason_and_exits_1(tmp_path: Path) -> None:
     server = fake(tmp_path, "refuse").start()
     assert server.wait() == 1
     server.kill()
@@ -73,7 +73,7 @@ def test_a_start_that_is_refused_is_told_in_words_and_exits_1(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("mood", "error"), [("crash", "a bug in start"), ("crash_run", "a bug in run")])
-def test_a_bug_is_shown_whole_and_exits_1(tmp_path: Path, mood: str, error: str) -> None:
+def test_a_bug_is_shown_with_its_traceback_and_exits_1(tmp_path: Path, mood: str, error: str) -> None:
     server = fake(tmp_path, mood).start()
     assert server.wait() == 1
     server.kill()
@@ -97,7 +97,7 @@ def test_a_plugin_that_can_not_stop_is_logged_and_exits_1(tmp_path: Path) -> Non
     assert server.stderr.endswith("error: fake: did not stop cleanly: ValueError: the fake can't stop\n")
 
 
-def test_the_grace_of_the_config_is_told_to_the_plugins(tmp_path: Path) -> None:
+def test_plugins_get_the_grace_of_the_config(tmp_path: Path) -> None:
     config = {"logs": JSON_LOGS, "fake": {}, "endure": {"grace_period": "7s"}}
     with Server(tmp_path, config, env=install_fake(tmp_path)) as server:
         server.stop()
@@ -113,8 +113,8 @@ def test_hangup_and_usr1_do_not_end_it(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_usr2_starts_it_again_as_the_same_process_with_the_config_read_anew(tmp_path: Path) -> None:
-    """Nothing here has connections that could retire, so nobody waits for them."""
+def test_usr2_restarts_it_as_the_same_process_with_the_current_config(tmp_path: Path) -> None:
+    """No plugin here has connections, so the restart does not wait for any."""
     folder = tmp_path / "app"
     folder.mkdir()
     config = {"fake": {}, "endure": {"retirement": "300s"}}
@@ -130,7 +130,7 @@ def test_usr2_starts_it_again_as_the_same_process_with_the_config_read_anew(tmp_
     assert "grace timeout is: 3 seconds" in server.stdout
 
 
-def test_the_pid_file_is_there_while_it_runs_and_stop_finds_it(tmp_path: Path) -> None:
+def test_the_pid_file_exists_while_it_runs_and_stop_finds_it(tmp_path: Path) -> None:
     with Server(tmp_path, 'version: "3"\n', command=("-p", "serve")) as server:
         assert (tmp_path / ".pid").read_text() == str(server.pid)
         stopped = rr("stop", cwd=tmp_path)
@@ -144,14 +144,14 @@ def test_the_pid_file_is_there_while_it_runs_and_stop_finds_it(tmp_path: Path) -
     assert again.stderr.startswith("open .pid: no such file or directory, to create a .pid file")
 
 
-def test_stop_with_force_ends_one_that_hangs(tmp_path: Path) -> None:
+def test_stop_with_force_ends_a_hanging_server(tmp_path: Path) -> None:
     with fake(tmp_path, "hang_stop", command=("-p", "serve")) as server:
         assert rr("stop", "-f", "-s", cwd=tmp_path).stderr == ""
         assert server.wait() == 1
     assert server.stdout.endswith("exit forced\n")
 
 
-def test_a_leftover_pid_file_is_told(tmp_path: Path) -> None:
+def test_a_stale_pid_file_is_reported(tmp_path: Path) -> None:
     gone = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(gone, 0)
     (tmp_path / ".pid").write_text(str(gone))
@@ -160,7 +160,7 @@ def test_a_leftover_pid_file_is_told(tmp_path: Path) -> None:
     assert "is a leftover" in stopped.stderr
 
 
-def test_all_faults_are_told_at_once_and_unknown_keys_with_them(tmp_path: Path) -> None:
+def test_all_config_errors_are_reported_together_with_unknown_keys(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(
         'version: "3"\nlogs:\n  encoding: zzz\n  level: info\nendure: {grace_period: "60"}\nserver: {comand: php}\n'
     )
@@ -193,7 +193,7 @@ def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
         (("serve", "--watch", "."), "to watch it: rr serve --watch=."),
     ],
 )
-def test_what_is_missing_is_told(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+def test_missing_files_are_reported(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
     served = rr(*arguments, cwd=tmp_path)
     assert served.code == 1
     assert text in served.stderr
@@ -214,7 +214,7 @@ def test_the_graph_is_printed(tmp_path: Path) -> None:
     assert '"logs";' in server.stdout
 
 
-def test_systemd_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+def test_systemd_is_notified_about_ready_alive_and_stopping(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(address)
@@ -243,7 +243,7 @@ def test_octanes_flags_make_a_config_of_an_empty_file(tmp_path: Path) -> None:
     assert checked.code == 0, checked
 
 
-def test_octanes_log_lines_are_whole_json_on_stdout(tmp_path: Path) -> None:
+def test_octanes_log_lines_are_complete_json_on_stdout(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").touch()
     flags = "-o version=3 -o logs.mode=production -o logs.level=debug -o logs.output=stdout -o logs.encoding=json"
     env = install_fake(tmp_path)
@@ -257,7 +257,7 @@ def test_octanes_log_lines_are_whole_json_on_stdout(tmp_path: Path) -> None:
 
 
 def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) -> None:
-    """The start, and the memory after it, would pay for it."""
+    """It would cost start time and memory."""
     command = f"php {Path(__file__).parents[1] / 'support/workers/http.php'}"
     config = {"server": {"command": command}, "http": {"pool": {"num_workers": 1}}}
     with Server(tmp_path, config, env={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
@@ -270,7 +270,7 @@ def test_nothing_is_imported_that_the_config_does_not_ask_for(tmp_path: Path) ->
     }
 
 
-def test_no_file_of_the_server_can_be_written_by_all_under_an_umask_of_0(tmp_path: Path) -> None:
+def test_no_file_of_the_server_is_world_writable_under_an_umask_of_0(tmp_path: Path) -> None:
     worker = Path(__file__).parents[1] / "support" / "workers" / "http.php"
     config = {
         "server": {"command": [require_php(), str(worker)], "relay": f"unix://{tmp_path}/relay.sock"},

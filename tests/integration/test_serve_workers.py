@@ -1,4 +1,4 @@
-"""`rr serve` with workers: from a file and no config, as Laravel Octane starts it, and when it is ended at once."""
+"""`rr serve` with workers: from a worker file without config, as started by Laravel Octane, and when killed."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def overrides(port: int, rpc: int) -> list[str]:
 def test_a_worker_file_needs_no_config(tmp_path: Path, python_worker: Path) -> None:
     port, rpc = free_port(), free_port()
     command = ("serve", python_worker.name, *overrides(port, rpc))
-    with Server(tmp_path, None, command=command, ready="there is no .rr.yaml here") as server:
+    with Server(tmp_path, None, command=command, ready="no .rr.yaml found here") as server:
         assert get(f"http://127.0.0.1:{port}/") == "hello from python"
         listed = rr("workers", "--json", "-o", f"rpc.listen=tcp://127.0.0.1:{rpc}", "-c", "empty.yaml", cwd=tmp_path)
-        assert listed.code == 1  # the file named by -c has to be there
+        assert listed.code == 1  # the file named by -c must exist
         (tmp_path / "empty.yaml").touch()
         listed = rr("workers", "--json", "-o", f"rpc.listen=tcp://127.0.0.1:{rpc}", "-c", "empty.yaml", cwd=tmp_path)
         assert listed.code == 0, listed
@@ -68,7 +68,7 @@ def test_a_worker_file_needs_no_config(tmp_path: Path, python_worker: Path) -> N
     assert f"[INFO] serving my worker.py on http://127.0.0.1:{port} (rpc on tcp://127.0.0.1:{rpc})" in server.stdout
 
 
-def test_a_worker_file_takes_the_place_of_the_command_of_the_config(tmp_path: Path, python_worker: Path) -> None:
+def test_a_worker_file_replaces_the_command_of_the_config(tmp_path: Path, python_worker: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()
     config = {"server": {"command": "php no-such.php"}, "http": {"pool": {"num_workers": 1}}}
@@ -77,7 +77,7 @@ def test_a_worker_file_takes_the_place_of_the_command_of_the_config(tmp_path: Pa
     assert server.exit_code == 0
 
 
-def test_a_worker_that_never_comes_up_fails_the_start_with_its_words(tmp_path: Path) -> None:
+def test_a_worker_that_fails_to_start_ends_the_server_with_its_output(tmp_path: Path) -> None:
     (tmp_path / "worker.py").write_text("import sys; sys.exit('I can not work')", encoding="utf-8")
     port, rpc = free_port(), free_port()
     served = rr("serve", "worker.py", *overrides(port, rpc), cwd=tmp_path)
@@ -87,7 +87,7 @@ def test_a_worker_that_never_comes_up_fails_the_start_with_its_words(tmp_path: P
 
 
 def test_octane_starts_it_reads_its_lines_and_resets_it(tmp_path: Path) -> None:
-    """Given an empty .rr.yaml, the very command line of Octane's `StartRoadRunnerCommand`."""
+    """With an empty .rr.yaml and the command line of Octane's `StartRoadRunnerCommand`."""
     php = require_php()
     (tmp_path / ".rr.yaml").touch()
     (tmp_path / "public").mkdir()
@@ -137,7 +137,7 @@ def test_stderr_of_a_worker_is_a_line_of_the_channel_server(tmp_path: Path, pyth
     assert (said["level"], said["logger"]) == ("info", "server")
 
 
-def test_workers_do_not_outlive_a_server_that_is_killed(tmp_path: Path, python_worker: Path) -> None:
+def test_workers_do_not_survive_a_killed_server(tmp_path: Path, python_worker: Path) -> None:
     config = {
         "server": {"command": [sys.executable, str(python_worker)]},
         "http": {"pool": {"num_workers": 2}},

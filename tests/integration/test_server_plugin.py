@@ -31,7 +31,7 @@ from support.ports import free_port
 
 
 class Whole:
-    """The effective config, as the container hands it out."""
+    """The effective config, as passed by the container."""
 
     def __init__(self, **sections: Any) -> None:
         self._sections = sections
@@ -83,7 +83,7 @@ def test_workers_answer_over_every_relay_and_are_replaced_there(relay: str, tmp_
     run(main())
 
 
-def test_a_relay_that_is_no_address_is_refused_in_words() -> None:
+def test_an_invalid_relay_address_is_refused_with_a_message() -> None:
     async def main() -> None:
         with pytest.raises(RelayError, match="invalid DSN"):
             async with serving(server(relay="127.0.0.1:7000")):
@@ -92,7 +92,7 @@ def test_a_relay_that_is_no_address_is_refused_in_words() -> None:
     run(main())
 
 
-def test_workers_are_told_mode_relay_rpc_version_and_the_configs_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_get_mode_relay_rpc_version_and_the_configs_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHO", "world")
 
     async def main() -> None:
@@ -112,7 +112,7 @@ def test_workers_are_told_mode_relay_rpc_version_and_the_configs_variables(monke
     run(main())
 
 
-def test_a_pool_may_have_a_command_of_its_own(tmp_path: Path) -> None:
+def test_a_pool_may_have_its_own_command(tmp_path: Path) -> None:
     async def main() -> None:
         script = tmp_path / "own.php"
         script.write_text(f"<?php putenv('OWN=yes'); require '{ANY_WORKER}';")
@@ -149,7 +149,7 @@ def test_workers_run_as_user_and_group() -> None:
         ) as pool:
             assert (await text(pool, "uid")).startswith(f"{nobody.pw_uid}:{group.gr_gid}:")
 
-    # pytest's own folders are closed to other users, and the checkout may be.
+    # pytest's folders are not readable by other users, and the checkout may not be either.
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         (Path(folder) / "tests/support/workers").mkdir(parents=True)
@@ -159,7 +159,7 @@ def test_workers_run_as_user_and_group() -> None:
 
 
 @pytest.mark.parametrize("who", [{"user": "no-such-user"}, {"group": "no-such-group"}])
-def test_an_unknown_user_or_group_is_refused_in_words(who: dict[str, str]) -> None:
+def test_an_unknown_user_or_group_is_refused_with_a_message(who: dict[str, str]) -> None:
     async def main() -> None:
         with pytest.raises(UnknownUser, match=r"there is no .* `no-such-"):
             async with serving(server(**who)):
@@ -196,7 +196,7 @@ def test_on_init_runs_before_the_first_worker_and_its_output_is_logged(
         (["sleep", "60"], "killed by timeout"),
     ],
 )
-def test_on_init_that_fails_ends_the_start_only_when_told_to(command: list[str], message: str) -> None:
+def test_a_failing_on_init_prevents_the_start_only_if_configured(command: list[str], message: str) -> None:
     init = OnInitConfig(command=command, exec_timeout=0.3)
 
     async def main() -> None:

@@ -23,7 +23,7 @@ TICK = {"command": "sh -c 'echo hello, `printenv WHO`; exec sleep 1000'", "env":
 
 
 def asked(server: Server, talk: Callable[[RpcPeer], Coroutine[Any, Any, Any]]) -> Any:
-    """What one client of the server's RPC learns."""
+    """The results of one RPC client."""
 
     async def main() -> Any:
         peer = await RpcPeer.connect(parse_address(server.rpc))
@@ -52,7 +52,7 @@ def test_commands_run_and_end_with_the_server_which_needs_no_other_section(tmp_p
         assert "service was stopped" in server.stderr
 
 
-def test_a_stop_that_is_forced_leaves_no_command_behind(tmp_path: Path) -> None:
+def test_a_forced_stop_leaves_no_command_behind(tmp_path: Path) -> None:
     ignore = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN)"
     code = f"{ignore}; print('pid', os.getpid(), flush=True); time.sleep(1000)"
     deaf = {"command": [sys.executable, "-c", code], "timeout_stop_sec": 60}
@@ -69,7 +69,7 @@ def test_a_stop_that_is_forced_leaves_no_command_behind(tmp_path: Path) -> None:
     os.close(command)
 
 
-def test_a_command_that_is_not_there_fails_the_start_and_stops_those_before_it(tmp_path: Path) -> None:
+def test_a_missing_command_fails_the_start_and_stops_the_started_ones(tmp_path: Path) -> None:
     server = Server(tmp_path, {"service": {"tick": TICK, "typo": {"command": "/no/such/program --x"}}})
     server.start()
     assert server.wait() == 1
@@ -78,7 +78,7 @@ def test_a_command_that_is_not_there_fails_the_start_and_stops_those_before_it(t
     server.kill()
 
 
-def test_a_service_is_made_watched_and_ended_over_protobuf(tmp_path: Path) -> None:
+def test_a_service_is_created_watched_and_terminated_over_protobuf(tmp_path: Path) -> None:
     async def talk(peer: RpcPeer) -> None:
         command = "sh -c 'echo made `expr 1 + 1`; exec sleep 1000'"
         create = pb.Create(name="made", command=command, process_num=2, restart_sec=1)
@@ -89,7 +89,7 @@ def test_a_service_is_made_watched_and_ended_over_protobuf(tmp_path: Path) -> No
         statuses = (await proto(peer, "service.Statuses", pb.Service(name="made"), pb.Statuses())).status
         assert len({one.pid for one in statuses}) == 2
         assert statuses[0].command.endswith("/sh -c echo made `expr 1 + 1`; exec sleep 1000")
-        server.wait_for("made 2", times=2)  # a shell that has not begun yet may lose the signal of a restart
+        server.wait_for("made 2", times=2)  # a shell that has not started yet may lose the signal of a restart
         last = await proto(peer, "service.Status", pb.Service(name="made"), pb.Status())
         assert last.pid == statuses[1].pid
         assert (await proto(peer, "service.Restart", pb.Service(name="made"), pb.Response())).ok
@@ -104,7 +104,7 @@ def test_a_service_is_made_watched_and_ended_over_protobuf(tmp_path: Path) -> No
         asked(server, talk)
 
 
-def test_the_same_in_json_and_what_is_refused(tmp_path: Path) -> None:
+def test_the_same_in_json_and_refusals(tmp_path: Path) -> None:
     async def talk(peer: RpcPeer) -> None:
         made = {"name": "made", "command": "sleep 1000", "process_num": 1}
         assert await peer.call("service.Create", made) == {"ok": True}
@@ -144,7 +144,7 @@ def test_rr_workers_shows_them_in_their_own_table_and_rr_reset_restarts_them(tmp
         assert not set(before) & set(pids(server))
 
 
-def test_what_ignores_its_signal_is_not_left_when_the_grace_period_is_over(tmp_path: Path) -> None:
+def test_a_process_that_ignores_its_signal_is_killed_after_the_grace_period(tmp_path: Path) -> None:
     script = "import os, signal; signal.signal(2, signal.SIG_IGN); print(os.getpid(), 'is', 'up'); signal.pause()"
     stubborn = {"command": [sys.executable, "-uc", script], "timeout_stop_sec": 1000}
     config = {"endure": {"grace_period": "0.2s"}, "service": {"stubborn": stubborn}}

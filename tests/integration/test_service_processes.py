@@ -1,4 +1,4 @@
-"""Services of real processes: kept running, timed out, stopped, and what goes wrong meanwhile."""
+"""Services with real processes: restarts, time limits, stops, errors."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def sh(script: str, **keys: Any) -> ServiceConfig:
 
 
 def idle(**keys: Any) -> ServiceConfig:
-    """A service that does nothing. No shell: dash loses a SIGINT that comes before it has become ``sleep``."""
+    """A service that does nothing. No shell: dash loses a SIGINT received before it has become ``sleep``."""
     return ServiceConfig(command=["sleep", "1000"], **keys)
 
 
 @asynccontextmanager
 async def running(**services: ServiceConfig) -> AsyncIterator[ServicePlugin]:
-    """A started plugin; what the test leaves is killed."""
+    """A started plugin; processes left by the test are killed."""
     plugin = ServicePlugin(ServiceSection(services=services))
     await plugin.start()
     try:
@@ -75,10 +75,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-# -- what a process is given, and what becomes of its output -----------------------------------------------------------
+# -- environment and output --------------------------------------------------------------------------------------------
 
 
-def test_lines_of_both_outputs_are_entries_and_blank_ones_are_none() -> None:
+def test_lines_of_both_outputs_are_entries_and_blank_ones_are_skipped() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("printf 'one\\n  two  \\n\\n'; echo three >&2; printf unfinished")):
@@ -90,7 +90,7 @@ def test_lines_of_both_outputs_are_entries_and_blank_ones_are_none() -> None:
     run(main())
 
 
-def test_a_prompt_without_an_end_of_line_is_told_while_the_process_waits() -> None:
+def test_a_prompt_without_a_newline_is_logged_while_the_process_waits() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("printf 'password: '; sleep 1000")) as plugin:
@@ -100,7 +100,7 @@ def test_a_prompt_without_an_end_of_line_is_told_while_the_process_waits() -> No
     run(main())
 
 
-def test_one_endless_line_is_cut_and_does_not_stop_the_server() -> None:
+def test_an_endless_line_is_truncated_and_does_not_block_the_server() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("head -c 300000 /dev/zero | tr '\\0' x; echo; echo done")):
@@ -133,7 +133,7 @@ def test_it_runs_as_its_user() -> None:
     run(main())
 
 
-def test_figures_of_what_runs() -> None:
+def test_metrics_of_running_processes() -> None:
     async def main() -> None:
         async with running(a=sh("sleep 1000 & wait", process_num=2), b=sh("exit 0")) as plugin:
             await plugin._services.find("b").processes[0]._life
@@ -148,11 +148,11 @@ def test_figures_of_what_runs() -> None:
     run(main())
 
 
-# -- ends and restarts -------------------------------------------------------------------------------------------------
+# -- exits and restarts ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 3", "kill -9 $$"])
-def test_what_remains_comes_again_after_any_end(script: str) -> None:
+def test_a_remaining_process_is_restarted_after_any_exit(script: str) -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh(script, remain_after_exit=True, restart_sec=SOON)):
@@ -161,7 +161,7 @@ def test_what_remains_comes_again_after_any_end(script: str) -> None:
     run(main())
 
 
-def test_what_does_not_remain_is_over_and_tells_how() -> None:
+def test_other_processes_are_not_restarted_and_report_how_they_ended() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("exit 3"), b=sh("kill -9 $$")) as plugin:
@@ -182,7 +182,7 @@ def test_what_does_not_remain_is_over_and_tells_how() -> None:
     run(main())
 
 
-def test_a_life_that_is_too_long_is_ended_with_all_its_group_and_begun_again() -> None:
+def test_a_process_beyond_its_time_limit_is_killed_with_its_group_and_restarted() -> None:
     async def main() -> None:
         config = sh("sleep 1000 & echo $!; wait", exec_timeout=0.1, remain_after_exit=True, restart_sec=SOON)
         with logged("service") as lines:
@@ -200,8 +200,8 @@ def test_a_life_that_is_too_long_is_ended_with_all_its_group_and_begun_again() -
     run(main())
 
 
-def test_who_holds_the_output_of_a_dead_process_does_not_hide_its_end(tmp_path: Path) -> None:
-    """RoadRunner waits for the pipe, and neither tells the end nor restarts."""
+def test_an_exit_is_noticed_even_if_a_descendant_holds_the_output(tmp_path: Path) -> None:
+    """RoadRunner waits for the pipe, and neither reports the exit nor restarts."""
     script = f"""
 import os, subprocess
 if os.path.exists({str(tmp_path / "once")!r}):
@@ -223,8 +223,8 @@ else:
     run(main())
 
 
-def test_a_program_that_is_away_for_a_while_is_tried_again(tmp_path: Path) -> None:
-    """A deploy replaces it, say."""
+def test_a_temporarily_missing_program_is_retried(tmp_path: Path) -> None:
+    """For example during a deployment."""
     program = tmp_path / "program"
 
     async def main() -> None:
@@ -247,7 +247,7 @@ def test_a_program_that_is_away_for_a_while_is_tried_again(tmp_path: Path) -> No
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_is_a_sigint_for_the_whole_group() -> None:
+def test_a_stop_sends_sigint_to_the_whole_group() -> None:
     async def main() -> None:
         script = "trap 'echo interrupted; exit 0' INT; echo up; sleep 1000 & wait"
         with logged("service") as lines:
@@ -257,14 +257,14 @@ def test_a_stop_is_a_sigint_for_the_whole_group() -> None:
                 assert list((await call(plugin, "List", pb.Service())).services) == []
         assert lines.messages.count("interrupted") == 2
         assert lines.messages.count("service was stopped") == 2
-        assert "wait" not in lines.messages  # an end that was asked for is no error
+        assert "wait" not in lines.messages  # a requested exit is not an error
 
     run(main())
 
 
 @pytest.mark.parametrize("hurry", [False, True])
-def test_what_ignores_it_is_killed(hurry: bool) -> None:
-    """After ``timeout_stop_sec``, or when the server has no more time."""
+def test_a_process_that_ignores_it_is_killed(hurry: bool) -> None:
+    """After ``timeout_stop_sec``, or after the server's grace period."""
 
     async def main() -> None:
         config = sh("trap '' INT; echo up; sleep 1000", timeout_stop_sec=1000 if hurry else SOON)
@@ -279,7 +279,7 @@ def test_what_ignores_it_is_killed(hurry: bool) -> None:
     run(main())
 
 
-def test_what_was_terminated_while_it_waited_to_come_again_does_not() -> None:
+def test_a_process_terminated_during_the_restart_delay_is_not_restarted() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("exit 0", remain_after_exit=True, restart_sec=1000)) as plugin:
@@ -293,7 +293,7 @@ def test_what_was_terminated_while_it_waited_to_come_again_does_not() -> None:
     run(main())
 
 
-def test_two_who_stop_it_both_wait_for_its_end() -> None:
+def test_two_concurrent_stops_both_wait_for_the_exit() -> None:
     async def main() -> None:
         with logged("service") as lines:
             async with running(a=sh("trap 'sleep 0.05; exit 0' INT; echo up; sleep 1000 & wait")) as plugin:
@@ -306,7 +306,7 @@ def test_two_who_stop_it_both_wait_for_its_end() -> None:
     run(main())
 
 
-def test_a_stop_in_the_middle_of_a_start_leaves_nothing() -> None:
+def test_a_stop_during_a_start_leaves_no_process() -> None:
     async def main() -> None:
         async with running() as plugin:
             creating = asyncio.create_task(plugin._services.create("a", idle(process_num=50)))
@@ -337,7 +337,7 @@ def test_a_restart_gives_new_processes_one_after_the_other() -> None:
     run(main())
 
 
-def test_what_can_not_be_started_again_is_forgotten_and_the_others_are_restarted(tmp_path: Path) -> None:
+def test_a_service_that_fails_to_restart_is_removed_and_the_others_are_restarted(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\nsleep 1000\n")
     program.chmod(0o755)
@@ -367,7 +367,7 @@ def test_what_can_not_be_started_again_is_forgotten_and_the_others_are_restarted
         ({"command": ["sleep", "1000"], "user": "nobody-here"}, UnknownUser, "there is no user `nobody-here`"),
     ],
 )
-def test_what_can_not_be_started_is_refused_and_its_name_is_free(
+def test_a_service_that_can_not_be_started_is_refused_and_its_name_is_free(
     keys: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     async def main() -> None:
@@ -383,7 +383,7 @@ def test_what_can_not_be_started_is_refused_and_its_name_is_free(
     run(main())
 
 
-def test_a_name_is_taken_once() -> None:
+def test_a_name_can_be_used_once() -> None:
     async def main() -> None:
         async with running(a=idle()) as plugin:
             with pytest.raises(ServiceExists, match=r"^the service with a name already exists$"):

@@ -1,4 +1,4 @@
-"""Workers over TCP and unix sockets: matched by pid, whoever else connects; the socket file; real PHP."""
+"""Workers over TCP and unix sockets: matching by pid, other clients, the socket file, real PHP."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def clients(listener: SocketListener, count: int) -> AsyncIterator[list[Cl
 
 
 async def works(listener: SocketListener, pid: int = 4711) -> bool:
-    """Whether a worker can connect, say hello, get a request and answer it."""
+    """Whether a worker can connect, do the handshake, get a request and reply."""
     async with clients(listener, 1) as (worker,):
         expected = listener.expect(pid)
         await worker.hello(pid)
@@ -134,10 +134,10 @@ async def works(listener: SocketListener, pid: int = 4711) -> bool:
         return answered
 
 
-# -- who is who --------------------------------------------------------------------------------------------------------
+# -- matching ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_is_expected_gets_its_relay(run: Run, address: str) -> None:
+def test_an_expected_worker_gets_its_relay(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener:
             assert await works(listener)
@@ -145,7 +145,7 @@ def test_a_worker_that_is_expected_gets_its_relay(run: Run, address: str) -> Non
     run(main())
 
 
-def test_a_worker_may_say_hello_before_it_is_expected_and_nothing_it_says_is_lost(run: Run, address: str) -> None:
+def test_a_handshake_may_arrive_before_the_worker_is_expected_and_loses_nothing(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 1) as (worker,):
             await worker.hello(77, ANSWER)
@@ -177,7 +177,7 @@ def test_many_workers_at_once_each_get_their_own_relay(run: Run, address: str) -
     run(main())
 
 
-def test_only_a_claimed_relay_takes_frames_of_full_size(run: Run, address: str) -> None:
+def test_only_a_claimed_relay_accepts_frames_of_full_size(run: Run, address: str) -> None:
     async def main() -> None:
         large = encode(8, bytes(MAX_HELLO + 1))
         async with listening(address) as listener, clients(listener, 2) as (worker, stranger):
@@ -194,7 +194,7 @@ def test_only_a_claimed_relay_takes_frames_of_full_size(run: Run, address: str) 
     run(main())
 
 
-def test_a_second_client_with_the_pid_of_a_waiting_worker_is_cut(run: Run, address: str) -> None:
+def test_a_second_client_with_the_pid_of_a_waiting_worker_is_closed(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 2) as (first, second):
             await first.hello(77)
@@ -209,7 +209,7 @@ def test_a_second_client_with_the_pid_of_a_waiting_worker_is_cut(run: Run, addre
     run(main())
 
 
-def test_the_relay_of_a_worker_that_has_gone_is_not_given_to_a_later_one_with_its_pid(run: Run, address: str) -> None:
+def test_the_relay_of_an_exited_worker_is_not_given_to_a_later_one_with_its_pid(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 1) as (worker,):
             await worker.hello(4711)
@@ -221,7 +221,7 @@ def test_the_relay_of_a_worker_that_has_gone_is_not_given_to_a_later_one_with_it
     run(main())
 
 
-def test_a_forgotten_worker_is_cut_and_its_future_cancelled(run: Run, address: str) -> None:
+def test_a_forgotten_worker_is_closed_and_its_future_cancelled(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 1) as (worker,):
             expected = listener.expect(5)
@@ -236,7 +236,7 @@ def test_a_forgotten_worker_is_cut_and_its_future_cancelled(run: Run, address: s
     run(main())
 
 
-def test_relays_nobody_claims_are_closed_after_a_while(run: Run, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unclaimed_relays_are_closed_after_a_while(run: Run, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "_UNCLAIMED_FOR", 0.01)
 
     async def main() -> None:
@@ -248,7 +248,7 @@ def test_relays_nobody_claims_are_closed_after_a_while(run: Run, address: str, m
     run(main())
 
 
-def test_of_too_many_unclaimed_relays_the_oldest_is_closed(
+def test_beyond_the_limit_the_oldest_unclaimed_relay_is_closed(
     run: Run, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "_MAX_UNCLAIMED", 2)
@@ -266,7 +266,7 @@ def test_of_too_many_unclaimed_relays_the_oldest_is_closed(
     run(main())
 
 
-# -- who is no worker --------------------------------------------------------------------------------------------------
+# -- other clients -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -284,20 +284,20 @@ def test_of_too_many_unclaimed_relays_the_oldest_is_closed(
     ],
     ids=["http", "zeros", "answer", "pid-0", "negative", "half-json", "huge-pid", "large", "4-gb"],
 )
-def test_a_client_that_says_anything_else_loses_its_own_connection_only(run: Run, address: str, said: bytes) -> None:
+def test_a_client_without_a_valid_handshake_loses_only_its_own_connection(run: Run, address: str, said: bytes) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 2) as (stranger, silent):
             await stranger.asked()
             await stranger.say(said)
             assert await stranger.cut()
-            assert "unidentified=1" in repr(listener), "the silent one is still there"
+            assert "unidentified=1" in repr(listener), "the silent one is still connected"
             assert await works(listener)
             await silent.asked()
 
     run(main())
 
 
-def test_a_client_that_hangs_up_in_the_middle_of_its_hello_is_forgotten(run: Run, address: str) -> None:
+def test_a_client_that_disconnects_during_its_handshake_is_forgotten(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 1) as (client,):
             await client.asked()
@@ -309,7 +309,7 @@ def test_a_client_that_hangs_up_in_the_middle_of_its_hello_is_forgotten(run: Run
     run(main())
 
 
-def test_silent_clients_do_not_keep_a_worker_waiting_and_are_cut_in_the_end(run: Run, address: str) -> None:
+def test_silent_clients_do_not_delay_a_worker_and_are_closed_eventually(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address, hello_timeout=0.3) as listener, clients(listener, 20) as silent:
             assert await works(listener)
@@ -319,9 +319,7 @@ def test_silent_clients_do_not_keep_a_worker_waiting_and_are_cut_in_the_end(run:
     run(main())
 
 
-def test_a_worker_that_boots_for_longer_than_the_silence_allowed_is_not_cut_while_it_is_expected(
-    run: Run, address: str
-) -> None:
+def test_a_slowly_booting_worker_is_not_closed_while_it_is_expected(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address, hello_timeout=0.01) as listener:
             expected = listener.expect(77)
@@ -333,7 +331,9 @@ def test_a_worker_that_boots_for_longer_than_the_silence_allowed_is_not_cut_whil
     run(main())
 
 
-def test_of_too_many_silent_clients_the_oldest_is_cut(run: Run, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_the_limit_the_oldest_silent_client_is_closed(
+    run: Run, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sockets, "_MAX_UNIDENTIFIED", 3)
 
     async def main() -> None:
@@ -348,7 +348,7 @@ def test_of_too_many_silent_clients_the_oldest_is_cut(run: Run, address: str, mo
 # -- listening ---------------------------------------------------------------------------------------------------------
 
 
-def test_close_ends_everything_that_was_not_claimed_and_leaves_what_was(run: Run, address: str) -> None:
+def test_close_closes_unclaimed_relays_only(run: Run, address: str) -> None:
     async def main() -> None:
         async with listening(address) as listener, clients(listener, 3) as (worker, unclaimed, silent):
             expected = listener.expect(1)
@@ -385,7 +385,7 @@ def test_connections_do_not_wait_for_more_bytes_to_send(run: Run) -> None:
     run(main())
 
 
-def test_without_a_host_it_listens_on_all_interfaces_and_says_how_to_reach_it_here(run: Run) -> None:
+def test_without_a_host_it_listens_on_all_interfaces_and_has_a_local_address(run: Run) -> None:
     async def main() -> None:
         async with listening("tcp://:0") as listener:
             assert listener.address.startswith("tcp://127.0.0.1:")
@@ -399,7 +399,7 @@ def test_without_a_host_it_listens_on_all_interfaces_and_says_how_to_reach_it_he
     "wrong",
     ["", "pipe", "tcp:", "http://x:1", "tcp://", "tcp://x", "tcp://x:y", "tcp://x:70000", "unix://", "tcp://a://b:1"],
 )
-def test_an_address_that_is_none_is_refused_in_roadrunners_words(wrong: str) -> None:
+def test_an_invalid_address_is_refused_with_roadrunners_text(wrong: str) -> None:
     with pytest.raises(RelayError) as error:
         SocketListener(wrong, 1)
     assert str(error.value) == "invalid DSN (tcp://:6001, unix://file.sock)"
@@ -419,7 +419,7 @@ def test_a_port_in_use_is_named(run: Run) -> None:
     run(main())
 
 
-def test_the_socket_file_is_for_its_owner_only_and_goes_with_the_listener(run: Run, tmp_path: Path) -> None:
+def test_the_socket_file_is_private_and_removed_with_the_listener(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         path = tmp_path / "rr.sock"
         async with listening(f"unix://{path}"):
@@ -442,7 +442,7 @@ def test_the_socket_file_of_a_server_that_was_killed_is_replaced(run: Run, tmp_p
     run(main())
 
 
-def test_the_socket_of_a_living_server_is_left_to_it(run: Run, tmp_path: Path) -> None:
+def test_the_socket_of_a_running_server_is_left_alone(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         address = f"unix://{tmp_path}/rr.sock"
         async with listening(address) as first:
@@ -470,7 +470,7 @@ def test_a_file_or_folder_in_the_way_is_left_alone(run: Run, tmp_path: Path) -> 
     run(main())
 
 
-def test_a_socket_file_somebody_else_has_put_there_meanwhile_is_not_removed(run: Run, tmp_path: Path) -> None:
+def test_a_socket_file_created_by_another_process_meanwhile_is_not_removed(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         path = tmp_path / "rr.sock"
         async with listening(f"unix://{path}"):
@@ -482,7 +482,7 @@ def test_a_socket_file_somebody_else_has_put_there_meanwhile_is_not_removed(run:
     run(main())
 
 
-def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         with pytest.raises(
             RelayError, match=f"server.relay: cannot listen on unix://{tmp_path}/no/rr.sock: no such file"
@@ -506,7 +506,7 @@ def test_the_socket_file_can_be_given_to_the_user_of_the_workers(run: Run, tmp_p
 
 
 @pytest.mark.parametrize("program", ["php", "python"])
-def test_a_real_worker_connects_serves_and_leaves(run: Run, address: str, program: str, tmp_path: Path) -> None:
+def test_a_real_worker_connects_serves_and_exits(run: Run, address: str, program: str, tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     if program == "php":
         command = [require_php(), str(root / "php" / "examples" / "hello.php")]

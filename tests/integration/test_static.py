@@ -202,7 +202,7 @@ def test_a_worker_names_a_file(server: Server, site: Path, flags: list[str]) -> 
     ("name", "status", "body"),
     [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"not a regular file\n")],
 )
-def test_a_file_that_can_not_be_sent(server: Server, name: str, status: int, body: bytes) -> None:
+def test_unsendable_files(server: Server, name: str, status: int, body: bytes) -> None:
     assert curl(server, f"/sendfile?file={name}")[::2] == (status, body)
 
 

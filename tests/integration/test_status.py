@@ -1,4 +1,4 @@
-"""`status` in the real server: what a probe sees while it serves, is busy, and stops."""
+"""`status` in the real server: results of probes while it serves, is busy, and stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port, rr
 
-# Says on stderr that it has a request, then waits until a file is there.
+# Reports its request on stderr, then waits until a file exists.
 WORKER = """<?php
 require %r;
 $worker = PyRoadRunner\\Http\\HttpWorker::create();
@@ -96,7 +96,7 @@ def test_requests_are_counted(tmp_path: Path) -> None:
         assert "rr_http_no_free_workers_total" not in found
 
 
-def test_over_rpc_one_plugin_is_asked(tmp_path: Path) -> None:
+def test_one_plugin_is_checked_over_rpc(tmp_path: Path) -> None:
     with served(tmp_path) as server, RpcClient(parse_address(server.rpc)) as client:
         assert client.call("status.Status", {"plugin": "http"}) == {"code": 200}
         assert client.call("status.Ready", {"plugin": "http"}) == {"code": 200}

@@ -1,4 +1,4 @@
-"""The end of ``rr serve`` while clients go on asking: each is answered or refused, and nobody holds it up."""
+"""The stop of ``rr serve`` under load: each request is served or refused, and no client delays the stop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server(
         "http": {"pool": {"num_workers": 2}, **http},
         "endure": {"grace_period": grace},
     }
-    # The engine's own limits end a silent connection after 30 seconds, and so would a server without a thought.
+    # The engine closes a silent connection after 30 seconds anyway, so the test must be faster.
     return Server(folder, config, timeout=20, launcher=launcher, env=env)
 
 
@@ -62,7 +62,7 @@ def test_no_request_over_tls_is_lost(tmp_path: Path) -> None:
         assert load.failures == []
 
 
-def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
+def test_a_connection_that_sends_its_request_later_is_served(tmp_path: Path) -> None:
     with server(tmp_path) as running, socket.create_connection(running.address) as client:
         running.send(signal.SIGTERM)
         running.wait_for(STOPPING)
@@ -71,8 +71,8 @@ def test_who_connects_and_asks_later_is_answered(tmp_path: Path) -> None:
         assert running.wait() == 0
 
 
-def test_who_still_waits_when_the_grace_is_over_is_told_to_come_again(tmp_path: Path) -> None:
-    """Of four slow requests two have a worker and two wait for one."""
+def test_requests_still_queued_after_the_grace_period_get_a_503(tmp_path: Path) -> None:
+    """Two of four slow requests have a worker, two are queued."""
     with server(tmp_path, grace="500ms") as running, ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(running.address)) for _ in range(4)]
         for client in clients:
@@ -86,13 +86,13 @@ def test_who_still_waits_when_the_grace_is_over_is_told_to_come_again(tmp_path: 
 
 
 @pytest.mark.parametrize("http10", [False, True])
-def test_who_connects_and_says_nothing_does_not_hold_up_the_stop(tmp_path: Path, http10: bool) -> None:
+def test_a_silent_connection_does_not_delay_the_stop(tmp_path: Path, http10: bool) -> None:
     with server(tmp_path, http10=http10) as running, socket.create_connection(running.address) as client:
-        assert running.stop() == 0  # gives up before the engine's limits, and long before the grace period
+        assert running.stop() == 0  # fails before the engine's limits, and long before the grace period
         assert client.recv(1) == b""
 
 
-def test_a_half_handshake_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+def test_an_unfinished_handshake_does_not_delay_the_stop(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     identity = authority.server()
     port = free_port()
@@ -108,14 +108,14 @@ def test_a_half_handshake_does_not_hold_up_the_stop(tmp_path: Path) -> None:
 
 
 def test_closed_standard_streams_are_not_taken_for_sockets(tmp_path: Path) -> None:
-    """The first sockets would be number 0 and 2 and get what is meant for a terminal, and libuv aborts over them."""
+    """Otherwise the first sockets get the descriptors 0 and 2 and the terminal output, and libuv aborts."""
     with server(tmp_path, launcher=["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]) as running:
         assert [os.readlink(f"/proc/{running.pid}/fd/{number}") for number in (0, 2)] == [os.devnull] * 2
         assert running.stop() == 0
 
 
 def upload(path: str, size: int) -> bytes:
-    """A form with a file of ``size`` zeros; its end is missing."""
+    """A form with a file of ``size`` zeros, without its end."""
     head = b'--XbX\r\nContent-Disposition: form-data; name="f"; filename="f.bin"\r\n\r\n'
     fields = f"Host: a\r\nContent-Type: multipart/form-data; boundary=XbX\r\nContent-Length: {len(head) + size + 9}"
     return f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + head + bytes(size)
@@ -123,7 +123,7 @@ def upload(path: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("http10", [False, True])
 def test_a_forced_exit_leaves_no_temporary_file(tmp_path: Path, http10: bool) -> None:
-    """One upload is with a worker, one large and one small are on their way."""
+    """A worker handles one upload; a large and a small one are still arriving."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     with server(tmp_path, http10=http10, env={"TMPDIR": str(temporary)}) as running, ExitStack() as stack:

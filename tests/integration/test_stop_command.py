@@ -1,4 +1,4 @@
-"""`rr stop`: it returns when the server has ended, says what it waits for, and finds the server without a `.pid`."""
+"""`rr stop`: it returns when the server has exited, shows what it waits for, and finds the server without a `.pid`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(folder: Path, *flags: str) -> Server:
 
 
 def ended(running: Server) -> bool:
-    """Whether the process has ended; its exit status may still be waiting for us."""
+    """Whether the process has exited; it may not be reaped yet."""
     try:
         return Path(f"/proc/{running.pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def request(running: Server, gate: Path) -> Iterator[socket.socket]:
 
 @contextmanager
 def stopping(running: Server, *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """`rr stop` that waits."""
+    """A waiting `rr stop`."""
     command = [str(RR), "stop", *flags]
     with subprocess.Popen(command, cwd=running.folder, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -102,21 +102,21 @@ def test_ctrl_c_ends_the_waiting_and_not_the_stop(tmp_path: Path) -> None:
         line(stop)
         assert line(stop).startswith("waiting for 1 request")
         stop.send_signal(signal.SIGINT)
-        assert "goes on stopping; rr stop -f" in line(stop)
+        assert "keeps stopping; rr stop -f" in line(stop)
         assert stop.wait(20) == 2
         gate.touch()
         assert running.wait() == 0
 
 
-def test_over_rpc_force_ends_it_at_once(tmp_path: Path) -> None:
+def test_over_rpc_force_ends_it_immediately(tmp_path: Path) -> None:
     with server(tmp_path) as running, request(running, tmp_path / "never"):
         assert rr("stop", "-f", "-s", cwd=tmp_path).code == 0
         assert ended(running)
         assert running.wait() == 1
 
 
-def test_over_rpc_a_server_that_starts_again_is_stopped_whole(tmp_path: Path) -> None:
-    """Calls come to the process that stands in for it, and whose id nobody else knows."""
+def test_over_rpc_a_restarting_server_is_stopped_completely(tmp_path: Path) -> None:
+    """The stand-in receives the calls, but only the server knows its process id."""
     with server(tmp_path) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
@@ -127,7 +127,7 @@ def test_over_rpc_a_server_that_starts_again_is_stopped_whole(tmp_path: Path) ->
         assert running.wait() == 0
 
 
-def test_where_there_is_neither_both_are_told(tmp_path: Path) -> None:
+def test_without_pid_file_and_rpc_both_are_reported(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text("version: '3'\nrpc: {listen: 'unix://none.sock'}\n")
     stop = rr("stop", cwd=tmp_path)
     assert stop.code == 1
@@ -135,13 +135,13 @@ def test_where_there_is_neither_both_are_told(tmp_path: Path) -> None:
     assert "\nnor over RPC: dial unix none.sock: connect: no such file or directory" in stop.stderr
 
 
-def test_what_is_no_duration_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+def test_an_invalid_duration_is_refused_before_the_server_is_asked(tmp_path: Path) -> None:
     stop = rr("stop", "--timeout", "5", cwd=tmp_path)
     assert (stop.code, stop.stderr) == (1, '--timeout "5": has no unit; write "5s" for seconds\n')
 
 
 class Elsewhere:
-    """The client of a server on another machine: its process id is one of ours by chance."""
+    """The client of a server on another machine, with a process id that also exists here."""
 
     address = "tcp://elsewhere:6001"
 
@@ -153,7 +153,7 @@ class Elsewhere:
         return {"pid": os.getpid(), "identity": "another machine", "folder": "/srv/other"}
 
 
-def test_a_process_of_another_machine_is_not_taken_for_one_of_this_one() -> None:
+def test_a_process_of_another_machine_is_not_mistaken_for_a_local_one() -> None:
     client = Elsewhere()
     called = CalledServer(client)  # type: ignore[arg-type]
     called.ask()

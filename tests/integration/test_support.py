@@ -1,4 +1,4 @@
-"""What other tests rely on: brokers that processes share, ports that they do not share, output that is all there."""
+"""Helpers of other tests: brokers shared by processes, unique ports, complete output."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts Python with a script; a process lives on until it has got a line."""
+    """Starts Python with a script; the process runs until it reads a line."""
     processes: list[subprocess.Popen[str]] = []
 
     def starting(script: str, *args: str) -> subprocess.Popen[str]:
@@ -82,7 +82,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_a_broker_is_started_by_the_first_and_ended_after_the_last_of_its_users(tmp_path: Path, start: Start) -> None:
+def test_a_broker_is_started_by_its_first_user_and_stopped_after_the_last(tmp_path: Path, start: Start) -> None:
     users = [start(USER, str(tmp_path)) for _ in range(4)]
     [pid] = {int(line(user)) for user in users}
     [starter] = [user for user in users if user.pid == pid]
@@ -113,11 +113,11 @@ def test_no_two_processes_hand_out_the_same_port(start: Start) -> None:
         lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     except OSError:
         lowest = 49152  # macOS
-    assert max(int(port) for ports in given for port in ports) < lowest, "the system gives none of them away"
+    assert max(int(port) for ports in given for port in ports) < lowest, "the system assigns none of them"
 
 
-def test_what_was_written_before_is_seen() -> None:
-    """Also when the thread that reads has not come to it: here it waits for the lock."""
+def test_earlier_output_is_seen() -> None:
+    """Also if the reading thread has not processed it yet: here it waits for the lock."""
     source, sink = os.pipe()
     changed = threading.Condition()
     stream = Stream(os.fdopen(source, "rb"), changed)

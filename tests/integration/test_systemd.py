@@ -1,4 +1,4 @@
-"""What systemd is told, and sockets that it opens."""
+"""Notifications to systemd, and sockets opened by systemd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notify_socket(folder: Path) -> Iterator[socket.socket]:
 
 
 def hear(systemd: socket.socket, text: bytes) -> list[bytes]:
-    """What it says up to a state, without the signs of life."""
+    """The messages up to a state, without keep-alives."""
     heard: list[bytes] = []
     while not heard or heard[-1] != text:
         heard.append(systemd.recv(1000).split(b"\n")[0])
@@ -46,7 +46,7 @@ def web(**sections: object) -> dict[str, object]:
     }
 
 
-def test_reloads_and_restarts_are_told_and_never_a_stop_that_is_none(tmp_path: Path) -> None:
+def test_reloads_and_restarts_are_notified_and_no_false_stop(tmp_path: Path) -> None:
     env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
     with notify_socket(tmp_path) as systemd:
         with Server(tmp_path, web(endure={"retirement": "300ms"}), env=env) as server:
@@ -61,7 +61,7 @@ def test_reloads_and_restarts_are_told_and_never_a_stop_that_is_none(tmp_path: P
     assert "watchdog enabled, timeout: 0.2 seconds" in server.stdout
 
 
-def test_a_loop_that_stands_still_says_where_before_it_is_killed(tmp_path: Path) -> None:
+def test_a_stuck_loop_prints_its_stack_before_it_is_killed(tmp_path: Path) -> None:
     (tmp_path / "stuck.py").write_text(
         "class Stuck:\n    def __init__(self, app): pass\n"
         "    async def __call__(self, scope, receive, send): self.stand_still()\n"
@@ -82,7 +82,7 @@ def test_a_loop_that_stands_still_says_where_before_it_is_killed(tmp_path: Path)
     assert f'{tmp_path}/stuck.py", line 5 in stand_still' in server.stderr
 
 
-def test_workers_do_not_get_what_is_meant_for_the_server(tmp_path: Path) -> None:
+def test_workers_do_not_inherit_the_variables_for_the_server(tmp_path: Path) -> None:
     worker = tmp_path / "env.py"
     worker.write_text(
         "import os, sys\nsys.stderr.write('seen: ' + ' '.join(n for n in sorted(os.environ)"
@@ -97,7 +97,7 @@ def test_workers_do_not_get_what_is_meant_for_the_server(tmp_path: Path) -> None
     assert "seen: ." in server.stderr
 
 
-def test_addresses_get_the_sockets_of_their_name_or_place(tmp_path: Path) -> None:
+def test_addresses_get_the_sockets_of_their_name_or_address(tmp_path: Path) -> None:
     named, placed = free_port(), free_port()
     config = web(rpc={"listen": f"tcp://127.0.0.1:{placed}"})
     launcher = [
@@ -118,7 +118,7 @@ def test_addresses_get_the_sockets_of_their_name_or_place(tmp_path: Path) -> Non
     assert (tmp_path / "other.sock").exists()
 
 
-def test_a_unix_socket_that_was_passed_on_is_never_removed(tmp_path: Path) -> None:
+def test_an_inherited_unix_socket_is_never_removed(tmp_path: Path) -> None:
     path = f"{tmp_path}/http.sock"
     config = web(http={"address": f"unix://{path}", "pool": {"num_workers": 1}})
     launcher = [sys.executable, str(ACTIVATE), f"web={path}", "--"]
@@ -130,7 +130,7 @@ def test_a_unix_socket_that_was_passed_on_is_never_removed(tmp_path: Path) -> No
     assert Path(path).is_socket()
 
 
-def test_a_restart_keeps_the_sockets_that_were_passed_on(tmp_path: Path) -> None:
+def test_a_restart_keeps_inherited_sockets(tmp_path: Path) -> None:
     port = free_port()
     config = web(endure={"retirement": "300ms"})
     launcher = [sys.executable, str(ACTIVATE), f"http=127.0.0.1:{port}", "--"]

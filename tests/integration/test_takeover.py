@@ -1,4 +1,4 @@
-"""Addresses change hands when they should, and go back when the one who takes over fails."""
+"""Addresses are taken over when they should, and returned when the successor fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.server import free_port
 
 @pytest.fixture(autouse=True)
 def leave_nothing() -> Iterator[None]:
-    """The module is of a process, and this one goes on."""
+    """Reset the module's state: it belongs to the process, which runs other tests too."""
     yield
     run(takeover.complete())
 
@@ -40,7 +40,7 @@ async def who(address: Address) -> str:
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_endpoints_that_tell_readiness_change_hands_once_all_has_started(tmp_path: Path, kind: str) -> None:
+def test_readiness_endpoints_are_taken_over_after_everything_has_started(tmp_path: Path, kind: str) -> None:
     address = TcpAddress("127.0.0.1", free_port()) if kind == "tcp" else UnixAddress(f"{tmp_path}/admin.sock")
 
     async def main() -> None:
@@ -61,7 +61,7 @@ def test_endpoints_that_tell_readiness_change_hands_once_all_has_started(tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_when_the_new_one_fails_the_old_one_has_all_connections_again(tmp_path: Path, kind: str) -> None:
+def test_if_the_new_process_fails_the_old_one_gets_all_connections_again(tmp_path: Path, kind: str) -> None:
     address = TcpAddress("127.0.0.1", free_port()) if kind == "tcp" else UnixAddress(f"{tmp_path}/admin.sock")
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""`rr serve --watch`: code that changes is served, code that is broken is told."""
+"""`rr serve --watch`: changed code is served, broken code is reported."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def get(server: Server) -> str:
         return text
 
 
-def test_new_code_is_served_broken_code_is_told_and_no_request_fails(tmp_path: Path) -> None:
+def test_new_code_is_served_broken_code_is_reported_and_no_request_fails(tmp_path: Path) -> None:
     with server(tmp_path, "--watch") as running, Load(running.address, threads=2) as load:
         (tmp_path / "worker.php").write_text(code("'second'"))
         running.wait_for("[INFO] worker.php changed: new workers for http in ")
         assert get(running) == "second"
         (tmp_path / "worker.php").write_text("<?php this is not PHP;")
-        running.wait_for("[ERROR] worker.php changed: new workers of http do not start, the old ones go on: ")
+        running.wait_for("[ERROR] worker.php changed: new workers of http failed to start, the old ones keep running: ")
         assert "PHP Parse error" in running.stderr
         assert get(running) == "second"
-        (tmp_path / "app.log").write_text("a line")  # is nobody's code
+        (tmp_path / "app.log").write_text("a line")  # is not worker code
         (tmp_path / "worker.php").write_text(code("'third'"))
         running.wait_for("[INFO] worker.php changed", times=2)
         assert get(running) == "third"
@@ -54,7 +54,7 @@ def test_new_code_is_served_broken_code_is_told_and_no_request_fails(tmp_path: P
         assert running.stdout.count("changed") == 2
 
 
-def test_a_config_that_changes_is_reloaded(tmp_path: Path) -> None:
+def test_a_changed_config_is_reloaded(tmp_path: Path) -> None:
     with server(tmp_path, "--watch") as running:
         running.config["http"]["pool"]["num_workers"] = 2
         (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(running.config))
@@ -62,7 +62,7 @@ def test_a_config_that_changes_is_reloaded(tmp_path: Path) -> None:
         assert "http.pool.num_workers" in running.stderr
 
 
-def test_only_what_is_named_is_watched(tmp_path: Path) -> None:
+def test_only_named_paths_are_watched(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     with server(tmp_path, "--watch=src") as running:
         (tmp_path / "worker.php").write_text(code("'second'"))

@@ -1,31 +1,31 @@
-"""Every command and flag of ``rr``, as data: the parser, the help and the completion read it."""
+"""All commands and flags of ``rr``, as data for the parser, the help and the completion."""
 
 from __future__ import annotations
 
 from pyroadrunner.cli.flags import Command, Flag
 
-# RoadRunner's own (rpc-cli-config.md, section 2.1), down to the capitals of --WorkDir.
+# The same as RoadRunner's (rpc-cli-config.md, section 2.1), including the capitals of --WorkDir.
 SHARED = (
     Flag(name="config", short="c", value="FILE", help="config file (default .rr.yaml)"),
     Flag(name="WorkDir", short="w", value="DIR", help="work in this folder; FILE is then relative to it"),
     Flag(name="dotenv", value="FILE", help="put the variables of a dotenv file into the environment first"),
     Flag(name="debug", short="d", help="debug server on http://127.0.0.1:6061/debug/"),
-    Flag(name="silent", short="s", help="print no lines of our own; logs are not affected"),
-    Flag(name="enable-experimental", short="e", help="let `envfile` of the config be read, and HTTP/3 be served"),
+    Flag(name="silent", short="s", help="print only the log, no other lines"),
+    Flag(name="enable-experimental", short="e", help="enable experimental features: `envfile`, HTTP/3"),
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
-    Flag(name="force", short="f", help="with stop: stop at once"),
+    Flag(name="force", short="f", help="with stop: stop immediately"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )
 
 _JSON = Flag(name="json", help="print JSON")
 
-# First word of commands that have two, and what they are about.
+# First word and description of each group of two-word commands.
 GROUPS = {
-    "config": "look at the config",
+    "config": "check and show the config",
     "kv": "read and change key-value storages of a running server",
-    "lock": "show and release named locks of a running server",
+    "lock": "list and release named locks of a running server",
 }
 
 COMMANDS = (
@@ -36,17 +36,23 @@ COMMANDS = (
         help="start the server; with a worker.php or worker.py no config is needed",
         flags=(
             Flag(
-                name="watch", many=True, help="new workers when a file changes; --watch=src,config watches only these"
+                name="watch",
+                many=True,
+                help="replace workers when a file changes; --watch=src,config limits the folders",
             ),
         ),
         example="rr serve worker.php",
     ),
     Command(
         words=("stop",),
-        help="stop the server whose .pid is here, or that the config names, and wait until it has ended",
+        help="stop the server named by .pid or the config, and wait until it has exited",
         flags=(
-            Flag(name="no-wait", help="return once it was asked"),
-            Flag(name="timeout", value="DURATION", help="wait no longer, and exit 2 (default: as long as it takes)"),
+            Flag(name="no-wait", help="return immediately after the stop request"),
+            Flag(
+                name="timeout",
+                value="DURATION",
+                help="exit with 2 if the server still runs after this time (default: no limit)",
+            ),
         ),
         example="rr stop --timeout 1m",
     ),
@@ -62,25 +68,25 @@ COMMANDS = (
         words=("reset",),
         arguments="[PLUGIN...]",
         most=None,
-        help="replace the workers of a running server; no request fails",
+        help="replace the workers of a running server without failing requests",
         flags=(_JSON,),
         example="rr reset http",
     ),
     Command(
         words=("reload",),
-        help="let a running server read its config again; shows what has changed and what needs a restart",
-        flags=(Flag(name="check", help="only show what would change"), _JSON),
+        help="reload the config of a running server; shows what has changed and what needs a restart",
+        flags=(Flag(name="check", help="show what would change, without applying it"), _JSON),
         example="rr reload --check",
     ),
     Command(
         words=("doctor",),
-        help="look at all a server needs: PHP, limits, ports, config, workers, brokers",
+        help="check everything the server needs: PHP, limits, ports, config, workers, brokers",
         flags=(_JSON,),
     ),
-    Command(words=("config", "check"), help="list everything that is wrong with the config", flags=(_JSON,)),
+    Command(words=("config", "check"), help="list all errors and warnings of the config", flags=(_JSON,)),
     Command(
         words=("config", "show"),
-        help="print the config as the server sees it, and where each value comes from",
+        help="print the effective config and the source of each value",
         flags=(_JSON, Flag(name="reveal", help="show secrets")),
     ),
     Command(words=("config", "schema"), help="print the JSON Schema of the config"),
@@ -97,8 +103,8 @@ COMMANDS = (
         words=("kv", "set"),
         arguments="STORAGE KEY VALUE",
         most=3,
-        help="store a value; - is read from stdin",
-        flags=(Flag(name="ttl", value="DURATION", help="how long it is kept (default: for ever)"),),
+        help="store a value; with - it is read from stdin",
+        flags=(Flag(name="ttl", value="DURATION", help="lifetime of the value (default: no limit)"),),
         example="rr kv set cache greeting hello --ttl 10m",
     ),
     Command(
@@ -110,25 +116,25 @@ COMMANDS = (
     ),
     Command(words=("kv", "ttl"), arguments="STORAGE KEY...", most=None, help="show when keys expire", flags=(_JSON,)),
     Command(words=("kv", "clear"), arguments="STORAGE", most=1, help="delete everything in a storage"),
-    Command(words=("lock", "list"), help="show who holds the named locks of a running server", flags=(_JSON,)),
+    Command(words=("lock", "list"), help="list the named locks of a running server and their holders", flags=(_JSON,)),
     Command(
         words=("lock", "release"),
         arguments="RESOURCE...",
         most=None,
-        help="take locks away from whoever holds them",
+        help="release locks, whoever holds them",
         flags=(_JSON,),
         example="rr lock release report",
     ),
     Command(
         words=("php-library",),
-        help="print the folder of the PHP library; workers find it in RR_PHP_LIBRARY",
+        help="print the folder of the PHP library (workers get it in RR_PHP_LIBRARY)",
         example="ls $(rr php-library)/src",
     ),
     Command(
         words=("completion",),
         arguments="bash|zsh|fish",
         most=1,
-        help="print the script that completes commands and flags in a shell",
+        help="print the completion script for a shell",
         example='eval "$(rr completion bash)"',
     ),
     Command(words=("help",), arguments="[COMMAND]", most=None, help="print the help of a command"),

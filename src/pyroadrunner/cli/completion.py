@@ -1,4 +1,5 @@
-"""Scripts that complete ``rr`` in a shell, made from the tables. Pure. Files are completed where a file is meant."""
+"""Shell completion scripts for ``rr``, generated from the command tables. Pure. Arguments that are files complete as
+files."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def script(shell: str) -> str:
-    """The script for one of ``SHELLS``."""
+    """The completion script for one of ``SHELLS``."""
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
 
 
@@ -91,7 +92,7 @@ def _about(head: str) -> str:
 
 
 def _fish_command(command: Command) -> Iterator[str]:
-    """The second word of a command that has two, and its flags."""
+    """Completions for the second word of a command, if it has one, and for its flags."""
     head, *inner = command.words
     for word in inner:
         group = f"-n '__fish_seen_subcommand_from {head}; and not __fish_seen_subcommand_from {' '.join(_below(head))}'"

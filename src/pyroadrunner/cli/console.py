@@ -1,4 +1,4 @@
-"""Lines of ``rr`` itself, as opposed to those of its log."""
+"""Output of ``rr`` itself, as opposed to its log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 
 def say(text: str) -> None:
-    """A line on stdout, at once and in one write (Octane reads them). A reader that is gone is no reason to fail."""
+    """Write a line to stdout, unbuffered and in one write (Octane reads these lines). Ignores a closed pipe."""
     _write(1, text)
 
 
 def complain(text: str, *, plain: bool = False) -> None:
-    """A message on stderr: bold red on a terminal, unless it is ``plain``."""
+    """Write a message to stderr: bold red on a terminal, unless ``plain``."""
     if not plain and sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         text = f"\x1b[1;31m{text}\x1b[0m"
     _write(2, text)
@@ -23,21 +23,21 @@ def _write(fd: int, text: str) -> None:
     try:
         while data:
             data = data[os.write(fd, data) :]
-    except OSError:  # closed, or full and non-blocking: nobody is there to be told
+    except OSError:  # closed, or full and non-blocking
         pass
 
 
 def occupy_standard() -> None:
-    """Open ``/dev/null`` as what the caller has closed of stdin, stdout and stderr (``rr serve <&- >&- 2>&-``).
+    """Open ``/dev/null`` in place of a closed stdin, stdout or stderr (``rr serve <&- >&- 2>&-``).
 
-    Else the first sockets get their numbers, what is printed goes into them, and libuv aborts when it closes one.
+    Otherwise the first sockets get these descriptors: printed text goes into them, and libuv aborts when it closes one.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
             os.set_inheritable(number, True)
-    # Python has none where the number was free when it started.
+    # Python sets these to None if the descriptor was closed at startup.
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115

@@ -1,7 +1,7 @@
-"""Command lines by the rules RoadRunner's users and scripts know (Go's pflag and cobra). Pure; imports next to nothing,
-since ``rr --version`` must answer at once.
+"""Parse command lines by RoadRunner's rules (Go's pflag and cobra). Pure. Imports little, to keep ``rr --version``
+fast.
 
-Flags stand anywhere, before and after the command: ``rr -c x serve`` is ``rr serve -c x``. They are written
+Flags may stand before and after the command: ``rr -c x serve`` is ``rr serve -c x``. They are written
 ``--name value``, ``--name=value``, ``-n value``, ``-nvalue``, ``-n=value``, ``-ab`` for ``-a -b``, ``--bool=false``;
 ``--`` ends them.
 """
@@ -16,12 +16,12 @@ _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class UsageError(Exception):
-    """A command line that can't be read; the texts are those of RoadRunner."""
+    """An invalid command line. The texts are RoadRunner's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """One flag. ``value`` names what it takes (``FILE``); empty = it is on or off. ``many`` = it may be repeated."""
+    """One flag. ``value`` names its value (``FILE``); empty = a boolean flag. ``many`` = it may be repeated."""
 
     name: str
     short: str = ""
@@ -39,7 +39,7 @@ class Flag:
 class Command:
     """One command: its words after ``rr``, the arguments it takes, its own flags.
 
-    ``most`` is how many arguments it takes (``None`` = any number).
+    ``most`` is the maximum number of arguments (``None`` = no limit).
     """
 
     words: tuple[str, ...]
@@ -52,13 +52,13 @@ class Command:
 
 @dataclass(kw_only=True)
 class Line:
-    """A command line that was read.
+    """A parsed command line.
 
     Attributes:
-        command: ``None`` when there is none, or (with ``words``) only the first word of a group such as ``config``.
+        command: ``None`` without a command, or if only the first word of a group such as ``config`` was given.
         words: the words of the command or group.
-        arguments: what is neither flag nor command.
-        values: by flag name: a string, a list (of ``many``), or a bool. Only those given.
+        arguments: the words that are neither flags nor part of the command.
+        values: by flag name: a string, a list (for ``many``), or a bool. Contains only flags that were given.
     """
 
     command: Command | None
@@ -79,16 +79,16 @@ class Line:
 
 
 def parse(arguments: Sequence[str], commands: Sequence[Command], shared: Sequence[Flag]) -> Line:
-    """Read the arguments after ``rr``.
+    """Parse the arguments after ``rr``.
 
     Args:
         shared: flags of every command.
 
     Raises:
-        UsageError: an unknown flag or command, a value that is missing or wrong, or too many arguments.
+        UsageError: an unknown flag or command, a missing or invalid value, or too many arguments.
     """
-    # Which flags are allowed depends on the command, and where the command stands on which flags take a value. So all
-    # flags are known at first, and those of other commands are refused once the command is.
+    # The command decides which flags are allowed, but to find the command the parser must know which flags take a
+    # value. So it accepts all flags first, and rejects those of other commands later.
     known = [*shared, *(flag for command in commands for flag in command.flags)]
     line = Line(command=None, words=(), arguments=[])
     given: list[tuple[Flag, str]] = []
@@ -109,7 +109,7 @@ def parse(arguments: Sequence[str], commands: Sequence[Command], shared: Sequenc
 
 
 def _items(arguments: Sequence[str], known: Sequence[Flag]) -> Iterator[str | tuple[Flag, str, str | None]]:
-    """Words, and flags with how they were spelled and their value."""
+    """Yield words, and flags with their spelling and value."""
     long = {flag.name: flag for flag in known}
     short = {flag.short: flag for flag in known if flag.short}
     rest = list(arguments)[::-1]
@@ -175,14 +175,14 @@ def _unknown(spelling: str) -> str:
 
 
 def _find_command(line: Line, commands: Sequence[Command]) -> None:
-    """Take the words of the longest command the arguments begin with."""
+    """Set the longest command that matches the first arguments."""
     words = tuple(line.arguments)
     for command in sorted(commands, key=lambda command: -len(command.words)):
         if words[: len(command.words)] == command.words:
             line.command, line.words = command, command.words
             line.arguments = line.arguments[len(command.words) :]
             return
-    if words and any(command.words[0] == words[0] for command in commands):  # `rr config` and no more
+    if words and any(command.words[0] == words[0] for command in commands):  # `rr config` alone
         line.words, line.arguments = words[:1], line.arguments[1:]
     if line.arguments:
         depth = len(line.words)
@@ -192,7 +192,7 @@ def _find_command(line: Line, commands: Sequence[Command]) -> None:
 
 
 def _near(word: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches  # only a mistake pays for it
+    from difflib import get_close_matches  # slow to import, needed only here
 
     near = get_close_matches(word, known, n=1)
     return f"; did you mean `{near[0]}`?" if near else ""

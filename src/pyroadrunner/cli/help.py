@@ -1,4 +1,4 @@
-"""What ``rr help`` prints, drawn from the tables. Pure."""
+"""The text of ``rr help``, generated from the command tables. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pyroadrunner.cli.commands import COMMANDS, SHARED
 from pyroadrunner.cli.flags import Command, Flag
 
-_ABOUT = "pyroadrunner: keeps PHP and Python workers alive between requests and feeds them."
+_ABOUT = "pyroadrunner: an application server that keeps PHP and Python workers running between requests."
 
 
 def help_text(words: Sequence[str]) -> str:
-    """The help of a command, of a group such as ``config``, or of ``rr`` when there are no words."""
+    """The help of a command, of a group such as ``config``, or of ``rr`` if there are no words."""
     command = next((command for command in COMMANDS if command.words == tuple(words)), None)
     if command is not None:
         return _command_help(command)

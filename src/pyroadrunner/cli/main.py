@@ -1,5 +1,5 @@
-"""``rr``: reads the command line and calls the one command meant. Commands are imported only when called, since each
-has its budget: 0.3 s in all, and ``rr --version`` at once."""
+"""``rr``: parses the command line and runs the command. Each command is imported only when it is called, to keep ``rr``
+fast: at most 0.3 s per command, ``rr --version`` less."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``rr`` with ``arguments`` (those of the process when ``None``); the exit code."""
+    """Run ``rr`` with ``arguments`` (``None`` = those of the process) and return the exit code."""
     occupy_standard()
     try:
         return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
     except UsageError as wrong:
-        # 1 and not 2: what RoadRunner answers, and what scripts ask for.
+        # 1 and not 2: RoadRunner returns 1, and scripts rely on it.
         complain(f"{wrong}\nrr help shows all commands and flags")
         return FAILED
     except RoadRunnerError as wrong:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def version_line() -> str:
-    """What ``rr --version`` prints. Laravel Octane wants ``rr version`` and takes the third word."""
+    """The output of ``rr --version``. Laravel Octane expects ``rr version`` and reads the third word."""
     system = os.uname()
     architecture = _ARCHITECTURES.get(system.machine, system.machine)
     python = ".".join(map(str, sys.version_info[:3]))
@@ -237,7 +237,7 @@ def _report_bug(bug: Exception) -> None:
     import traceback
 
     complain("".join(traceback.format_exception(bug)).rstrip())
-    complain(f"this is a bug of pyroadrunner {__version__}: please report it with the lines above")
+    complain(f"this is a bug in pyroadrunner {__version__}: please report it with the lines above")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which plugins a command is about: those named, or all the server has. A pool is named by itself: ``http.slow``."""
+"""Select the plugins a command applies to: those named, or all. A pool is named in full: ``http.slow``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class UnknownPlugin(RoadRunnerError):
-    """A name no plugin with workers has."""
+    """No plugin with workers has this name."""
 
     def __init__(self, names: Sequence[str], known: Sequence[str]) -> None:
-        has = f"the server has: {', '.join(sorted(known))}" if known else "the server runs none that has workers"
+        has = f"the server has: {', '.join(sorted(known))}" if known else "no plugin of the server has workers"
         super().__init__(f"no such plugin: {', '.join(names)}; {has}")
         self.names = names
         self.known = known
 
 
 def chosen(named: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The named ones in their order, each once; all that are known, sorted, when none is named.
+    """The named plugins in the given order, without duplicates; without names all known plugins, sorted.
 
-    A pool is known by its plugin; whether there is one of that name only the server can tell.
+    For a pool only the plugin is checked here; the server checks whether the pool exists.
 
     Raises:
-        UnknownPlugin: one of them is not known.
+        UnknownPlugin: a name is not known.
     """
     unknown = [name for name in named if name not in known and name.partition(".")[0] not in known]
     if unknown:

@@ -1,4 +1,4 @@
-"""The workers of one plugin of the running server, with all it knows of them."""
+"""Ask the running server for the workers of one plugin, with all details."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
 
 
 def plugin_workers(client: RpcClient, name: str, *, timeout: float | None = None) -> list[dict[str, Any]]:
-    """As ``informer.WorkerDetails`` gives them; as ``informer.Workers`` where the server has only that (an older
+    """The reply of ``informer.WorkerDetails``, or of ``informer.Workers`` if the server has only that (an older
     version, or RoadRunner itself).
 
     Args:
-        timeout: seconds for each answer; ``None`` = the client's.
+        timeout: seconds per reply; ``None`` = the client's default.
 
     Raises:
         Unreachable, CallFailed.

@@ -1,4 +1,4 @@
-"""Where ``rr`` commands call the running server: the address its config names. The client is that of the SDK."""
+"""Find the RPC address of the running server from its config. The client is the one of the SDK."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class NoRpc(RoadRunnerError):
 
 
 def server_address(options: LoadOptions) -> Address:
-    """Where the config says the server listens for calls.
+    """The RPC address in the config.
 
-    Without a ``.rr.yaml``, when none was named: the default address, where ``rr serve worker.php`` listens.
+    If no config was named and ``.rr.yaml`` does not exist: the default address, where ``rr serve worker.php`` listens.
 
     Raises:
-        ConfigError: the config can't be read, or its ``rpc`` section has faults.
+        ConfigError: the config can't be read, or its ``rpc`` section has errors.
         NoRpc, InvalidAddress.
     """
     named = options.path != LoadOptions.path
@@ -48,7 +48,7 @@ def _listen(raw: RawConfig) -> str:
     section = raw.data["rpc"]
     if isinstance(section, dict) and section.keys() <= {"listen"} and isinstance(section.get("listen", ""), str):
         return section.get("listen") or DEFAULT_LISTEN
-    # Only a section that looks wrong pays for the types: they take a quarter of the time of `rr workers`.
+    # Import the models only if the section looks wrong: they take a quarter of the time of `rr workers`.
     from pyroadrunner.config.check import check
     from pyroadrunner.plugins.rpc.config import RpcConfig
 

@@ -11,12 +11,12 @@ class EndureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     """``endure``."""
 
     grace_period: Duration = 30.0
-    """Time for running requests when the server stops; seconds."""
+    """Time for running requests to finish when the server stops; seconds."""
     retirement: Duration = 10.0
-    """How long idle connections stay open when a new process has taken over (SIGUSR2); seconds (ours)."""
+    """How long idle connections stay open after a new process has taken over (SIGUSR2); seconds (not in RoadRunner)."""
     log_level: str = "error"
-    """Accepted: the container logs through ``logs``."""
+    """Accepted and ignored: the container logs through ``logs``."""
     print_graph: bool = False
-    """Print the plugins and their needs as Graphviz at start."""
+    """Print the plugins and their dependencies as Graphviz at start."""
     watchdog_sec: int = 0
     """systemd watchdog interval in seconds; 0 = off."""

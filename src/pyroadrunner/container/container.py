@@ -1,4 +1,4 @@
-"""The plugins' life: start one after the other, run together, stop in reverse."""
+"""Start the plugins in order, run them together, stop them in reverse order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
 _log = Log("endure")  # RoadRunner's name for its container
-_LAST_SECONDS = 1.0  # for a `run` to return once its plugin is stopped
+_LAST_SECONDS = 1.0  # for `run` to return after its plugin has stopped
 
 
 class Container:
@@ -21,8 +21,7 @@ class Container:
 
     Args:
         plugins: constructed.
-        logging: called once the first plugin has started, which is the log: for what had to wait until lines are
-            written.
+        logging: called when the first plugin, the log, has started; writes lines that had to wait for the log.
     """
 
     def __init__(self, plugins: Sequence[Plugin], logging: Callable[[], None] = lambda: None) -> None:
@@ -36,12 +35,12 @@ class Container:
         return f"Container(plugins={[plugin.name for plugin in self.plugins]}, started={started})"
 
     async def start(self) -> None:
-        """Start all. When one fails, or this is cancelled, the caller still has to :meth:`stop` those that did start;
-        the one that did not has let go of everything by itself.
+        """Start all plugins. After a failure or cancellation the caller must :meth:`stop` the plugins that did start. A
+        plugin whose start fails releases its resources itself.
 
         Raises:
-            StartFailed: a plugin refused, in words.
-            Exception: whatever else a plugin's bug raises.
+            StartFailed: a plugin refused to start, with a message.
+            Exception: any other exception of a plugin, which is a bug.
         """
         for plugin in self.plugins:
             try:
@@ -57,13 +56,13 @@ class Container:
                 self._runs[asyncio.create_task(one.run(), name=f"run {plugin.name}")] = plugin
 
     async def failed(self) -> None:
-        """Wait until the first plugin's ``run`` ends in an error, and raise it; for ever when none does.
+        """Wait until a plugin's ``run`` fails, and raise its error; wait without limit if none fails.
 
-        No ``TaskGroup``: it would cancel the other plugins at once, and they have to be stopped in order.
+        Not a ``TaskGroup``: it would cancel the other plugins immediately, but they must stop in order.
 
         Raises:
-            RunFailed: it said why in words.
-            Exception: whatever else a plugin's bug raises.
+            RunFailed: the plugin failed with a message.
+            Exception: any other exception of a plugin, which is a bug.
         """
         running = set(self._runs)
         while running:
@@ -76,10 +75,10 @@ class Container:
         await asyncio.Event().wait()
 
     async def stop(self, grace: float) -> list[StopFailed]:
-        """Stop what was started, the last first. Each is told what is left of ``grace`` (seconds).
+        """Stop the started plugins in reverse order. Each gets the rest of ``grace`` (seconds).
 
         Returns:
-            one for each plugin that raised; it was logged, and the others were stopped all the same.
+            The errors of plugins that raised. They are logged, and the other plugins are stopped too.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
@@ -107,11 +106,11 @@ class Container:
                 )
 
     async def _end_runs(self, plugin: Plugin) -> None:
-        """``run`` returns when its plugin is stopped; one that does not is cut off."""
+        """Wait for ``run`` to return after its plugin has stopped; cancel it if it does not."""
         for task in [task for task, owner in self._runs.items() if owner is plugin]:
             await asyncio.wait([task], timeout=_LAST_SECONDS)
             task.cancel()
             await asyncio.wait([task])
             if not task.cancelled():
-                task.exception()  # `failed` has told it; asyncio need not tell it again
+                task.exception()  # reported by `failed`; mark it as retrieved for asyncio
             del self._runs[task]

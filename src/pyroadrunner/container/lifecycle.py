@@ -1,4 +1,4 @@
-"""A server's life: start everything, run until a signal or a failure, stop everything."""
+"""Run the server: start everything, wait for a signal or a failure, stop everything."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _log = Log("endure")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended.
+    """How the server ended.
 
     Attributes:
         code: exit code, 0 or 1.
-        failure: what failed first; ``None``: it was asked to end.
-        restart: whether it is to start again.
-        stand_in: who serves meanwhile.
+        failure: the first failure; ``None`` after a requested stop.
+        restart: whether the process must execute itself again.
+        stand_in: the process that serves meanwhile.
     """
 
     code: int
@@ -44,16 +44,16 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What a server's life needs of whoever runs it.
+    """Callbacks and settings from the caller.
 
     Attributes:
         say: prints a line on stdout.
-        on_ready: called when every plugin has started.
+        on_ready: called when all plugins have started.
         on_forced_exit: called before a second signal ends the process.
-        on_hang_up: called at each SIGHUP while it runs.
-        origin: how to start it again.
-        role: what it is in a hand-over.
-        background: run from the start to the end and cancelled then.
+        on_hang_up: called for each SIGHUP while the server runs.
+        origin: how the process was started, for the restart.
+        role: the role of this process in a restart.
+        background: coroutines that run until the server ends, and are cancelled then.
     """
 
     say: Callable[[str], None]
@@ -66,10 +66,10 @@ class Hooks:
 
 
 async def run_until_stopped(container: Container, endure: Endure, around: Hooks) -> Outcome:
-    """Start, run and stop. Raises nothing: what failed is in the :class:`Outcome`.
+    """Start, run and stop the server. Raises nothing: a failure is in the :class:`Outcome`.
 
     Args:
-        endure: the section as it is at each moment.
+        endure: the current values of the section.
     """
     return await _Lifecycle(container, endure, around).run_until_stopped()
 
@@ -94,7 +94,7 @@ class _Lifecycle:
             self._run_background(reap_forever(child_process.is_child), "reap")
         watchdog = self._endure.config.watchdog_sec or manager.watchdog_seconds
         if role.successor and watchdog:
-            self._run_background(keep_alive(watchdog), "watchdog")  # systemd has been counting since the first start
+            self._run_background(keep_alive(watchdog), "watchdog")  # systemd counts since the first start
         if role.stand_in:
             self._run_background(self._stop_when_released(), "stand-in")
         failure = await _until_stop(self._container.start(), signals)
@@ -126,14 +126,14 @@ class _Lifecycle:
         self._around.on_ready()
         for one in activation.received():
             if not one.claimed:
-                _log.warning("a socket that was passed on fits no address of the config", name=one.name)
+                _log.warning("an inherited socket matches no address of the config", name=one.name)
         self._run_background(report_ready(self._endure.config.watchdog_sec, self._around.say), "systemd")
         self._run_background(_at_each(self._signals.hang_up, self._around.on_hang_up), "reload")
         self._handing_over = self._run_background(_at_each(self._signals.takeover, self._take_over), "hand over")
         self._run_background(self._around.role.reap(), "bury")
 
     async def _take_over(self) -> None:
-        """SIGUSR2: have somebody stand in, let the connections end; then the stop begins."""
+        """SIGUSR2: start a stand-in, let the connections end, then begin the stop."""
         if self._around.role.stand_in:
             return
         self._around.say("restart signal [SIGUSR2] received")
@@ -145,7 +145,7 @@ class _Lifecycle:
             self._stand_in = None
             manager.notify("READY=1")
             self._around.say(f"restart failed: {why}")
-            _log.error("restart failed: the server goes on as it was", error=str(why))
+            _log.error("restart failed; the old server keeps running", error=str(why))
             return
         retirement = self._endure.config.retirement
         _log.info("restart: a stand-in serves new connections", pid=self._stand_in.pid, retirement=retirement)
@@ -158,7 +158,7 @@ class _Lifecycle:
         self._signals.stop.set()
 
     async def _close_connections(self, seconds: float) -> None:
-        """Give connections this time to end. Where no plugin keeps any, nobody waits for nothing."""
+        """Give connections this time to end. Returns immediately if no plugin has connections."""
         retiring = keeping(self._container.plugins, HasConnections)
         for plugin in retiring:
             plugin.close_after_response()
@@ -166,8 +166,8 @@ class _Lifecycle:
             await asyncio.sleep(seconds)
 
     def _stop_for_good(self) -> None:
-        """The stop is no restart, or no longer one: have our other processes stop at the same time. Each is asked once,
-        since a second signal would end it without a clean-up. Idempotent."""
+        """Stop the other processes of this server too: the stop is not a restart, or no longer one. Each process gets
+        one signal, since a second one would end it without cleanup. Idempotent."""
         if self._stopping:
             return
         self._stopping = True
@@ -179,14 +179,14 @@ class _Lifecycle:
         self._around.role.stop_replaced()
 
     def _exit_now(self) -> None:
-        """Without a stop, but nothing is left: busy workers and services would never notice, and uploads would stay."""
+        """Exit without a graceful stop, but leave nothing behind: kill workers and services, delete uploads."""
         self._around.on_forced_exit()
         if self._stand_in is not None:
-            self._stand_in.stop()  # it was asked before, so it does as we do; killed, it would leave its own children
+            self._stand_in.stop()  # the second request: it exits at once; a kill would leave its children
         self._around.role.stop_replaced()
         child_process.kill_all(but=self._stand_in.pid if self._stand_in is not None else 0)
-        temporary_files.delete_all()  # uploads of requests that were cut
-        logging.shutdown()  # writes the lines that are queued
+        temporary_files.delete_all()  # uploads of cancelled requests
+        logging.shutdown()  # writes queued lines
         os._exit(1)
 
     def _run_background(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -203,12 +203,12 @@ async def _at_each(event: asyncio.Event, act: Callable[[], Awaitable[None]]) -> 
 
 
 async def _until_stop(work: Coroutine[Any, Any, None], signals: Signals) -> Exception | None:
-    """Let ``work`` run until it is done or a signal comes, which cancels it; what it raised, if anything."""
+    """Run ``work`` until it finishes, or cancel it on a signal; return the exception it raised, if any."""
     task = asyncio.create_task(work)
     asked = asyncio.create_task(signals.stop.wait())
     await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    task.cancel()  # does nothing to one that is done
+    task.cancel()  # no effect on a finished task
     await asyncio.wait([task])
     if task.cancelled():
         return None

@@ -1,4 +1,4 @@
-"""The RPC service ``roadrunner``: what ``rr`` asks of the server as a whole."""
+"""The RPC service ``roadrunner``: calls of ``rr`` that concern the whole server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = Log("endure")
 
 
 class RemoteControl(Plugin, HasRpc):
-    """``Reload``, ``Process`` and ``Stop``. A plugin that has nothing to start."""
+    """``Reload``, ``Process`` and ``Stop``. A plugin whose start and stop do nothing."""
 
     name = "roadrunner"
 
@@ -42,8 +42,8 @@ class RemoteControl(Plugin, HasRpc):
         return {"pid": pid, "identity": identity_of(pid), "folder": os.getcwd()}
 
     def _stop(self, _: bool) -> dict[str, Any]:
-        """As SIGTERM does, and so a second time at once: the answer is on its way before the signal is acted on."""
+        """Stop like SIGTERM; a second call stops immediately. The reply is sent before the signal is handled."""
         pid = self._process.pid
-        _log.info("a client of RPC asks for a stop", pid=pid)
+        _log.info("stop requested by an RPC client", pid=pid)
         os.kill(pid, signal.SIGTERM)
         return {"pid": pid}

@@ -1,16 +1,17 @@
-"""SIGUSR2: a new process in place of this one, under the same process id, while requests go on.
+"""SIGUSR2: replace this process by a new one with the same process id, without interrupting requests.
 
-Theory of operation. Whoever started us knows our process id: systemd, Docker (where it is 1), Laravel Octane, `.pid`.
-Only exec keeps it, and exec ends all we have, workers and connections. So a child stands in meanwhile:
+Theory of operation. systemd, Docker (where it is 1), Laravel Octane and `.pid` know our process id. Only exec keeps it,
+but exec ends all workers and connections. So a child stands in meanwhile:
 
 1. The server starts a *stand-in*: the same command in the same environment, with the config as it is now. It boots
-   workers of its own, takes over the addresses (``goridge/takeover.py``) and says that it is ready. If it fails, it
-   says why, and nothing has happened.
+   workers of its own, takes over the addresses (``net/takeover.py``) and reports that it is ready. If it fails, it
+   reports the reason and the server keeps running.
 2. The server lets its connections end, stops in order, and executes itself: the *successor*.
-3. The successor boots, takes over the addresses from the stand-in and lets go of the channel between the two. The
-   stand-in sees its end, lets its connections end and exits. So it does when the process it stands in for has died.
+3. The successor boots, takes over the addresses from the stand-in and closes the channel between the two. The
+   stand-in sees the end of the channel, lets its connections end and exits. It does the same if the process it stands
+   in for dies.
 
-The stand-in says nothing on stdout, writes no `.pid`, and systemd does not hear from it.
+The stand-in prints nothing on stdout, writes no `.pid` and does not notify systemd.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ from pyroadrunner.workers.child_process import Child, start_child
 
 _STAND_IN = "PYROADRUNNER_STAND_IN"  # descriptor of the channel
 _SUCCESSOR = "PYROADRUNNER_SUCCESSOR"  # the same, and the process id of the stand-in
-_SOCKETS = "PYROADRUNNER_SOCKETS"  # descriptors and names of sockets that were passed on to us
+_SOCKETS = "PYROADRUNNER_SOCKETS"  # descriptors and names of sockets passed to us
 _SIGNALS = "PYROADRUNNER_SIGNALS"  # descriptor of a pipe: numbers of signals that came right before exec
 _MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _LISTEN = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
-_EVERY_SECONDS = 0.2  # between two looks at whether the stand-in has ended
-_MOST_TEXT = 1 << 16  # bytes of a stand-in's words
+_EVERY_SECONDS = 0.2  # between two checks whether the stand-in has exited
+_MOST_TEXT = 1 << 16  # bytes of a stand-in's message
 
 _log = Log("endure")
 
 
 class RestartFailed(RoadRunnerError):
-    """The stand-in did not come up; the server goes on as it was."""
+    """The stand-in failed to start; the old server keeps running."""
 
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """How the process was started, for starting it again: dotenv files and ``-w`` have changed both since."""
+    """Folder and environment at the start, for re-executing the process: dotenv files and ``-w`` change them."""
 
     folder: str
     env: Mapping[str, str]
@@ -63,10 +64,11 @@ class LaunchContext:
         return {**kept, **more, **({_SOCKETS: sockets} if sockets else {})}
 
     def start_again(self, stand_in: StandIn | None) -> None:
-        """The same process id, arguments, folder and environment; the config is read anew. Does not return.
+        """Re-execute the process with the same id, arguments, folder and environment; it reads the config again. Does
+        not return.
 
         Raises:
-            RoadRunnerError: it could not be done.
+            RoadRunnerError: exec failed.
         """
         more = {} if stand_in is None else {_SUCCESSOR: f"{stand_in.channel.fileno()}={stand_in.pid}"}
         fds = [one.fd for one in activation.received()] + ([] if stand_in is None else [stand_in.channel.fileno()])
@@ -78,7 +80,7 @@ class LaunchContext:
         more[_SIGNALS] = str(caught)
         fds.append(caught)
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # until the successor listens for them: they would end it
+            signal.signal(number, signal.SIG_IGN)  # until the successor has handlers: the default would end it
         try:
             for fd in fds:
                 os.set_inheritable(fd, True)
@@ -89,24 +91,24 @@ class LaunchContext:
 
 
 class Role:
-    """What this process is: the first server, a stand-in, or the successor that relieves one.
+    """The role of this process: the first server, a stand-in, or the successor that replaces a stand-in.
 
     Attributes:
-        stand_in: whether it stands in.
+        stand_in: whether it is a stand-in.
     """
 
     def __init__(self, channel: socket.socket | None = None, *, replaces: int = 0) -> None:
         self.stand_in = channel is not None and not replaces
         self._channel = channel
         self._replaces = replaces
-        self._reaped = False  # from then on its process id may be somebody else's
+        self._reaped = False  # from then on another process may have its id
 
     def __repr__(self) -> str:
-        return f"Role({'stand-in' if self.stand_in else f'relieves {self._replaces}' if self._replaces else 'first'})"
+        return f"Role({'stand-in' if self.stand_in else f'replaces {self._replaces}' if self._replaces else 'first'})"
 
     @classmethod
     def of(cls, env: MutableMapping[str, str]) -> Role:
-        """As the environment says; the variables are taken out of it."""
+        """Read the role from the environment and remove its variables."""
         stand_in, successor, sockets = (env.pop(name, "") for name in (_STAND_IN, _SUCCESSOR, _SOCKETS))
         _repeat_signals(env.pop(_SIGNALS, ""))
         for one in sockets.split(":") if sockets else ():
@@ -126,7 +128,7 @@ class Role:
         return self._replaces > 0
 
     async def ready(self) -> None:
-        """Everything has started: new connections come here."""
+        """Report that everything has started and new connections arrive here."""
         await takeover.complete()
         if self._channel is None:
             return
@@ -137,18 +139,18 @@ class Role:
             self._channel = None
 
     def failed(self, why: str) -> None:
-        """As a stand-in: tell the server why we do not come up."""
+        """As a stand-in: report to the server why the start failed."""
         self._send(failed=why)
 
     def _send(self, **words: object) -> None:
         if self._channel is not None:
             try:
                 self._channel.send(json.dumps(words).encode()[:_MOST_TEXT] + b"\n")
-            except OSError:  # nobody is there any more, which `wait_until_released` notices
+            except OSError:  # the server has exited, which `wait_until_released` notices
                 pass
 
     async def wait_until_released(self) -> None:
-        """As a stand-in: wait until the process we stand in for needs us no more."""
+        """As a stand-in: wait until the server no longer needs it."""
         if self._channel is not None and self.stand_in:
             try:
                 await asyncio.get_running_loop().sock_recv(self._channel, 1)
@@ -158,23 +160,23 @@ class Role:
             await asyncio.Event().wait()
 
     async def reap(self) -> None:
-        """As a successor: take the exit status of the stand-in, whose parent we are by our process id."""
-        while self._replaced_runs():  # noqa: ASYNC110 - its parent was another program
+        """As a successor: reap the stand-in, which is a child of our process id."""
+        while self._replaced_runs():  # noqa: ASYNC110 - the program before exec started it
             await asyncio.sleep(_EVERY_SECONDS)
 
     def stop_replaced(self) -> None:
-        """As a successor that stops: ask the stand-in, which may still have requests, to stop as well.
+        """As a successor that stops: ask the stand-in, which may still have requests, to stop too.
 
-        A second time: to do it at once.
+        The second call asks it to stop immediately.
         """
         if self._replaced_runs():
             os.kill(self._replaces, signal.SIGTERM)
 
     async def wait_replaced(self, grace: float) -> None:
-        """As a successor that stops: wait for the end of the stand-in.
+        """As a successor that stops: wait until the stand-in has exited.
 
-        Whoever runs us (systemd, a container) kills all that is left once we have gone. It is killed when it still runs
-        after ``grace`` seconds.
+        Our supervisor (systemd, a container) kills all remaining processes once we have exited. A stand-in that still
+        runs after ``grace`` seconds is killed.
         """
         try:
             async with asyncio.timeout(grace):
@@ -209,15 +211,15 @@ def _repeat_signals(pipe: str) -> None:
 def _ended(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] != 0
-    except ChildProcessError:  # as PID 1 we have reaped it already
+    except ChildProcessError:  # already reaped, as PID 1
         return True
 
 
 class StandIn:
-    """A child that serves while this process starts again.
+    """A child process that serves while this process restarts.
 
     Attributes:
-        channel: closing it lets the stand-in leave.
+        channel: closing it releases the stand-in.
         pid: its process id.
     """
 
@@ -231,11 +233,11 @@ class StandIn:
 
     @classmethod
     def start(cls, origin: LaunchContext) -> StandIn:
-        """Start it. It may take over the addresses before :meth:`come_up` returns: from here on it is to be stopped in
-        good order.
+        """Start the stand-in. It may take over the addresses before :meth:`come_up` returns, so from here on it must be
+        stopped gracefully.
 
         Raises:
-            RestartFailed: it can't be started.
+            RestartFailed: the process can't be started.
         """
         takeover.allow_takeover()
         ours, theirs = socket.socketpair()
@@ -252,10 +254,10 @@ class StandIn:
         return cls(ours, child)
 
     async def come_up(self) -> None:
-        """Wait until new connections come to it. When cancelled, it goes on as it is.
+        """Wait until it accepts new connections. A cancellation does not affect the stand-in.
 
         Raises:
-            RestartFailed: it does not come up, and has ended; the text has its words.
+            RestartFailed: it failed to start and has exited; the text contains its message.
         """
         words = await _line(self.channel)
         if words.get("ready"):
@@ -266,11 +268,11 @@ class StandIn:
         raise RestartFailed(str(words.get("failed") or f"the new process ended, exit status {status}"))
 
     def stop(self) -> None:
-        """Ask it to stop as the server does: nobody is to serve any more. A second time: to do it at once."""
+        """Ask it to stop together with the server. The second call asks it to stop immediately."""
         self._child.signal(signal.SIGTERM)
 
     async def release(self, grace: float) -> None:
-        """Let it go; it is killed when it still runs after ``grace`` seconds. Returns when it has ended."""
+        """Release it, and wait until it has exited; it is killed if it still runs after ``grace`` seconds."""
         self.channel.close()
         if await self._child.wait(grace) is None:
             self._child.kill()
@@ -278,7 +280,7 @@ class StandIn:
 
 
 async def _line(channel: socket.socket) -> dict[str, object]:
-    """The next words; empty when the other side has gone."""
+    """Read the next message; empty if the other side has closed the channel."""
     loop = asyncio.get_running_loop()
     data = b""
     while not data.endswith(b"\n"):
@@ -291,6 +293,6 @@ async def _line(channel: socket.socket) -> dict[str, object]:
         data += more
     try:
         words: dict[str, object] = json.loads(data)
-    except ValueError:  # a text that was cut
+    except ValueError:  # a truncated message
         return {"failed": data.decode(errors="replace")}
     return words

@@ -1,4 +1,4 @@
-"""The config the server runs with, for plugins that show it (``contracts.EffectiveConfig``)."""
+"""The running config, for plugins that show it (``contracts.EffectiveConfig``)."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from pyroadrunner.config.secrets import masked
 
 
 class RunningConfig:
-    """Built only when asked for. Secrets are masked: whoever reaches RPC must not learn them."""
+    """The running config, built on first use. Secrets are masked, since any RPC client can read it."""
 
     def __init__(self, raw: RawConfig, checked: Checked, models: Mapping[str, type[msgspec.Struct]]) -> None:
         self._raw = raw
         self._checked = checked
         self._models = models
-        self._values: Mapping[KeyPath, Any] | None = None  # of a reload
+        self._values: Mapping[KeyPath, Any] | None = None  # set by a reload
 
     def __repr__(self) -> str:
         return f"RunningConfig({self._raw!r})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Every section with every value, the defaults too."""
+        """All sections with all values, including defaults."""
         return self.shown(self.values())
 
     def values(self) -> Mapping[KeyPath, Any]:
-        """The same as it is, secrets too, by path."""
+        """The same by path, with secrets."""
         if self._values is not None:
             return self._values
         leaves = effective(self._raw, self._checked, self._models, reveal=True)
         return {leaf.path: leaf.value for leaf in leaves}
 
     def become(self, values: Mapping[KeyPath, Any]) -> None:
-        """Be these values from now on."""
+        """Replace the values after a reload."""
         self._values = dict(values)
 
     @staticmethod
     def shown(values: Mapping[KeyPath, Any]) -> dict[str, Any]:
-        """Values by path as maps within maps, without secrets."""
+        """Convert values by path to nested maps, with secrets masked."""
         config: dict[str, Any] = {}
         for path, value in values.items():
             holder = config
             for part in path[:-1]:
                 inner = holder.get(str(part))
-                if not isinstance(inner, dict):  # or the null of a map that was not there before a reload
+                if not isinstance(inner, dict):  # or the null of a map that was not set before a reload
                     inner = holder[str(part)] = {}
                 holder = inner
             holder[str(path[-1])] = masked(value, path)

@@ -1,4 +1,4 @@
-"""What signals mean to a running server. (rpc-cli-config.md, section 2.2)"""
+"""Handle the signals of a running server (rpc-cli-config.md, section 2.2)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import threading
 from collections.abc import Callable
 
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
-_TURNS_SECONDS = 0.01  # for the loop to act on a signal that Python has taken already
+_TURNS_SECONDS = 0.01  # time for the loop to handle a signal that Python has already received
 
 
 class Signals:
-    """Watches for signals from :meth:`watch` to :meth:`unwatch`.
+    """Handles signals between :meth:`watch` and :meth:`unwatch`.
 
     Attributes:
-        stop: set once the server is to stop.
-        restart: whether it is to start again afterwards.
-        takeover: set at each SIGUSR2; whoever acts on it clears it, and calls :meth:`start_again` when it has worked.
-        hang_up: set at each SIGHUP; whoever acts on it clears it.
+        stop: set when the server must stop.
+        restart: whether the process must start again after the stop.
+        takeover: set by each SIGUSR2; the handler clears it, and calls :meth:`start_again` after a successful takeover.
+        hang_up: set by each SIGHUP; the handler clears it.
 
     Args:
-        grace: tells the seconds a stop may take, for the line that says so.
+        grace: returns the seconds a stop may take, for the printed line.
         say: prints a line on stdout.
-        on_stop: called by the first signal that asks for a stop, also while the server stops in order to start again.
-        exit_now: ends the process; called by the second signal.
+        on_stop: called for the first stop signal, also during the stop of a restart.
+        exit_now: ends the process; called for the second stop signal.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class Signals:
     def watch(self) -> None:
         for number in STOP:
             self._handle(number, self.on_stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)  # the process that executed us may have held one back
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)  # the process that executed us may have blocked it
         self._handle(signal.SIGUSR2, self.takeover.set)
-        # A terminal that closes must not kill the server without a clean-up, as it does with RoadRunner.
+        # Closing the terminal must not kill the server without cleanup, as it does in RoadRunner.
         self._handle(signal.SIGHUP, self.hang_up.set)
-        # A handler that does nothing, since ignoring it would be inherited by the workers.
+        # A handler that does nothing: SIG_IGN would be inherited by the workers.
         self._handle(signal.SIGUSR1, lambda: None)
 
     def _handle(self, number: signal.Signals, act: Callable[[], object]) -> None:
-        """Have the loop act on a signal, once each time it comes.
+        """Run ``act`` in the loop once per received signal.
 
-        Not ``loop.add_signal_handler``: uvloop (0.23, ``Loop._invoke_signals``) acts twice on a signal that comes right
-        after another one, and the second SIGTERM is the one that ends the server at once. The loop has to be uvloop's:
-        it wakes up for handlers that are not its own, too.
+        Not ``loop.add_signal_handler``: uvloop (0.23, ``Loop._invoke_signals``) calls the handler twice for a signal
+        that arrives right after another one, and the second SIGTERM ends the server immediately. The loop must be
+        uvloop's: it also wakes up for handlers that it did not install.
         """
         loop = asyncio.get_running_loop()
         main = threading.main_thread().ident or 0
@@ -71,24 +71,24 @@ class Signals:
         def handle(_number: int, _frame: object) -> None:
             if not self._held:
                 loop.call_soon_threadsafe(act)
-            elif number in STOP:  # a thread of an extension has taken it, and this one is to keep it
+            elif number in STOP:  # delivered to a thread of an extension; this thread must keep it pending
                 signal.pthread_kill(main, number)
 
         signal.signal(number, handle)
         signal.siginterrupt(number, False)
 
     def unwatch(self) -> None:
-        """Back to what signals do by default; those that are held (:meth:`hold`) stay so."""
+        """Restore the default handlers; signals blocked by :meth:`hold` stay blocked."""
         if self._held:
             return
         for number in (*STOP, signal.SIGUSR2, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
     async def hold(self) -> None:
-        """Before a restart: keep stop signals pending from here on, for the process that comes after exec.
+        """Before a restart: keep stop signals pending from here on, for the process after exec.
 
-        Those that have come are still acted on: look at :attr:`restart` again afterwards. When it is false, nothing is
-        held back.
+        Signals received before are still handled, so check :attr:`restart` again afterwards. If it is false, no signal
+        is blocked.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         self._held = True
@@ -98,7 +98,8 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
     def on_stop(self) -> None:
-        """The first asks for an ordered stop; `rr stop --force` and Ctrl-C in Octane rely on what the second does."""
+        """The first signal starts a graceful stop, the second exits immediately (`rr stop --force` and Octane rely on
+        it)."""
         if self._asked:
             self._say("exit forced")
             self._exit_now()
@@ -110,7 +111,7 @@ class Signals:
         self._on_stop()
 
     def start_again(self) -> None:
-        """Stop, in order to start again; a stop signal that comes meanwhile makes it a stop."""
+        """Stop in order to restart; a stop signal received meanwhile makes it a final stop."""
         if not self._asked:
             self.restart = True
             self.stop.set()

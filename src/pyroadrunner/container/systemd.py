@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): a datagram to the socket it names. Nothing happens where it is not there."""
+"""Notify systemd (sd_notify): send datagrams to its socket. Does nothing if systemd did not start us."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Callable, MutableMapping
 
 from pyroadrunner.log import Log
 
-_STDERR = 2  # its descriptor: `sys.stderr` may have been replaced
+_STDERR = 2  # the descriptor: `sys.stderr` may have been replaced
 
 _log = Log("endure")
 
 
 class ServiceManager:
-    """The service manager that started us, if any.
+    """The service manager that started this process, if any.
 
     Attributes:
-        watchdog_seconds: how often it wants to hear that we live; 0 = not at all.
+        watchdog_seconds: interval of the keep-alive messages; 0 = none.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class ServiceManager:
         return f"ServiceManager({self._address!r}, watchdog={self.watchdog_seconds})"
 
     def connect(self, env: MutableMapping[str, str]) -> None:
-        """Learn where it listens. The variables are taken out of the environment: they are for this process alone, and
-        a library that finds them (h2corn) would say READY before everything has started.
+        """Read its address from the environment and remove the variables: they are for this process only, and a library
+        that finds them (h2corn) would send READY before everything has started.
 
         (sd_notify(3): ``NOTIFY_SOCKET`` is a path, or ``@`` and the name of an abstract socket. sd_watchdog_enabled(3):
-        ``WATCHDOG_USEC`` is after how long a silent process is killed; half of it is a good interval.)
+        ``WATCHDOG_USEC`` is the time after which a silent process is killed; half of it is a good interval.)
         """
         address = env.pop("NOTIFY_SOCKET", "")
         limit, pid = env.pop("WATCHDOG_USEC", ""), env.pop("WATCHDOG_PID", "")
@@ -44,7 +44,7 @@ class ServiceManager:
             self.watchdog_seconds = int(limit) / 2e6
 
     def notify(self, state: str) -> bool:
-        """Tell a state such as ``READY=1``; whether it was told. Never raises, never blocks."""
+        """Send a state such as ``READY=1``; return whether it was sent. Never raises, never blocks."""
         if not self._address:
             return False
         try:
@@ -56,18 +56,18 @@ class ServiceManager:
         return True
 
     def reloading(self) -> None:
-        """A reload begins; ``READY=1`` ends it. With ``Type=notify-reload`` systemd waits for both."""
+        """Report the begin of a reload; ``READY=1`` ends it. With ``Type=notify-reload`` systemd waits for both."""
         self.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
-manager = ServiceManager()  # there is one for a process, as there is one environment
+manager = ServiceManager()  # one per process
 
 
 async def report_ready(watchdog_seconds: float, say: Callable[[str], None]) -> None:
-    """Tell that the server is ready; then, with a watchdog, that it is alive, until cancelled.
+    """Report that the server is ready; then, with a watchdog, send keep-alive messages until cancelled.
 
     Args:
-        watchdog_seconds: 0 = as often as systemd wants.
+        watchdog_seconds: interval; 0 = the interval of systemd.
     """
     if not manager.notify("READY=1"):
         return
@@ -79,10 +79,10 @@ async def report_ready(watchdog_seconds: float, say: Callable[[str], None]) -> N
 
 
 async def keep_alive(seconds: float) -> None:
-    """Say that we live, until cancelled: a loop that is stuck does not.
+    """Send keep-alive messages until cancelled; a stuck loop sends none.
 
-    Shortly before systemd kills a stuck one, its stack goes to stderr. A thread of ``faulthandler`` writes it, which
-    needs neither the loop nor the interpreter's lock; nothing else could tell any more where the loop stands.
+    Shortly before systemd kills a stuck process, its stack goes to stderr. A thread of ``faulthandler`` writes it,
+    since it needs neither the loop nor the GIL. Nothing else could still show where the loop is stuck.
     """
     limit = manager.watchdog_seconds * 2
     try:

@@ -1,4 +1,4 @@
-"""Every driver behind a real ``rr serve``, each started once; a test gets an empty storage."""
+"""All drivers in a real ``rr serve``, each started once; each test gets an empty storage."""
 
 from __future__ import annotations
 

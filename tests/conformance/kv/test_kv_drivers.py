@@ -1,4 +1,4 @@
-"""What every driver promises, asked over RPC of a real server."""
+"""The contract of all drivers, tested over RPC on a real server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOUR = 3_600_000
 # values and keys
 
 
-def test_values_come_back_byte_for_byte(kv: KvClient, subject: Subject) -> None:
+def test_values_are_returned_byte_for_byte(kv: KvClient, subject: Subject) -> None:
     values = {"binary": BINARY, "empty": b"", "text": "ключ ☃".encode(), "lines": b"a\r\nEND\r\nb\0"}
     kv.set(values)
     assert kv.get(*values, "missing") == values
@@ -38,7 +38,7 @@ def test_keys_are_any_text(kv: KvClient, subject: Subject, key: str) -> None:
 
 
 def test_large_values(kv: KvClient, subject: Subject) -> None:
-    # The second looks like the end of an answer of memcached wherever it is cut.
+    # The second looks like the end of a memcached reply wherever it is split.
     values = {"large": BINARY * (subject.largest // 256), "ends": b"END\r\n" * (subject.largest // 5), "small": b"s"}
     kv.set(values)
     for _ in range(5):
@@ -60,7 +60,7 @@ def test_setting_replaces(kv: KvClient, subject: Subject) -> None:
     assert kv.get("k", "other") == {"k": b"new", "other": b"o"}
 
 
-def test_nothing_asked_for_is_nothing_found(kv: KvClient, subject: Subject) -> None:
+def test_no_keys_give_no_items(kv: KvClient, subject: Subject) -> None:
     assert kv.get() == {}
     assert kv.has() == set()
     kv.set({})
@@ -80,7 +80,7 @@ def test_clear_removes_everything(kv: KvClient, subject: Subject) -> None:
 # times; what happens when they pass is in test_kv_times.py
 
 
-def test_times_are_told_or_refused_as_php_expects(kv: KvClient, subject: Subject) -> None:
+def test_times_are_returned_or_refused_as_php_expects(kv: KvClient, subject: Subject) -> None:
     expires = (now() // 1000 + 100) * 1000
     kv.set({"timed": b"v"}, expires)
     kv.set({"forever": b"v"})
@@ -99,13 +99,13 @@ def test_times_are_told_or_refused_as_php_expects(kv: KvClient, subject: Subject
     }
 
 
-def test_a_new_time_that_has_passed_deletes(kv: KvClient, subject: Subject) -> None:
+def test_a_new_time_in_the_past_deletes(kv: KvClient, subject: Subject) -> None:
     kv.set({"k": b"v", "other": b"o"})
     kv.expire({"k": now() - 5000})
     assert kv.has("k", "other") == {"other"}
 
 
-def test_a_new_time_makes_no_item(kv: KvClient, subject: Subject) -> None:
+def test_a_new_time_does_not_create_an_item(kv: KvClient, subject: Subject) -> None:
     if subject.refuses_unknown:
         with pytest.raises(Refused) as refused:
             kv.expire({"missing": now() + HOUR})
@@ -115,7 +115,7 @@ def test_a_new_time_makes_no_item(kv: KvClient, subject: Subject) -> None:
     assert kv.has("missing") == set()
 
 
-def test_setting_with_a_time_that_has_passed(kv: KvClient, subject: Subject) -> None:
+def test_setting_with_a_time_in_the_past(kv: KvClient, subject: Subject) -> None:
     kv.set({"k": b"v"}, now() - 5000)
     assert kv.has("k") == ({"k"} if subject.keeps_past else set())
 
@@ -166,7 +166,7 @@ def test_setting_a_blank_key(kv: KvClient, subject: Subject, key: str) -> None:
         ("Clear", "rcp_delete"),
     ],
 )
-def test_a_storage_that_is_not_there(kv: KvClient, storage: str, method: str, operation: str) -> None:
+def test_an_unknown_storage(kv: KvClient, storage: str, method: str, operation: str) -> None:
     kv.storage = storage
     with pytest.raises(Refused) as refused:
         kv.call(method, [Item(key="k")])
@@ -189,7 +189,7 @@ def test_no_storage_named(kv: KvClient, method: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "operation"), [("Set", "rpc_set"), ("MExpire", "rpc_mexpire")])
-def test_a_time_that_is_none_is_refused_and_nothing_stored(kv: KvClient, method: str, operation: str) -> None:
+def test_an_invalid_time_is_refused_and_nothing_is_stored(kv: KvClient, method: str, operation: str) -> None:
     with pytest.raises(Refused) as refused:
         kv.call(
             method, [Item(key="fine", value=b"v"), Item(key="k", timeout="soon")][1 if method == "MExpire" else 0 :]
@@ -198,12 +198,12 @@ def test_a_time_that_is_none_is_refused_and_nothing_stored(kv: KvClient, method:
     assert kv.has("fine", "k") == set()
 
 
-def test_mexpire_wants_a_time(kv: KvClient, subject: Subject) -> None:
+def test_mexpire_requires_a_time(kv: KvClient, subject: Subject) -> None:
     with pytest.raises(Refused, match="should set timeout"):
         kv.call("MExpire", [Item(key="k")])
 
 
-def test_json_is_spoken_with_bytes_in_base64(kv: KvClient) -> None:
+def test_json_has_bytes_in_base64(kv: KvClient) -> None:
     item = {"key": "k", "value": base64.b64encode(BINARY).decode()}
     assert kv.json("Set", {"storage": "store", "items": [item]}) == {}
     assert kv.get("k") == {"k": BINARY}
@@ -211,7 +211,7 @@ def test_json_is_spoken_with_bytes_in_base64(kv: KvClient) -> None:
     assert kv.json("Has", {"storage": "store", "items": [{"key": "missing"}]}) == {}
 
 
-# ours
+# not in RoadRunner
 
 
 def test_counters(kv: KvClient, subject: Subject) -> None:
@@ -223,20 +223,20 @@ def test_counters(kv: KvClient, subject: Subject) -> None:
     assert kv.count("Decr", "c", 3) == (-2 if subject.below_zero else 0)
 
 
-def test_a_counter_of_what_is_no_number_is_refused_and_left(kv: KvClient, subject: Subject) -> None:
+def test_a_value_that_is_not_a_number_can_not_be_counted_and_is_kept(kv: KvClient, subject: Subject) -> None:
     kv.set({"k": b"text"})
     with pytest.raises(Refused, match=f"rpc_incr:\n\t{subject.operations}_incr: "):
         kv.count("Incr", "k")
     assert kv.get("k") == {"k": b"text"}
 
 
-def test_only_what_is_absent_is_set(kv: KvClient, subject: Subject) -> None:
+def test_only_absent_keys_are_set(kv: KvClient, subject: Subject) -> None:
     kv.set({"there": b"old"})
     assert kv.set_absent({"there": b"new", "absent": b"new"}) == {"absent"}
     assert kv.get("there", "absent") == {"there": b"old", "absent": b"new"}
 
 
-def test_clients_that_count_together_lose_nothing(kv: KvClient, served: tuple[Subject, object]) -> None:
+def test_concurrent_counting_loses_nothing(kv: KvClient, served: tuple[Subject, object]) -> None:
     def work(results: list[int]) -> None:
         with KvClient(address, "store") as client:
             results += [client.count("Incr", "c") for _ in range(100)]

@@ -1,4 +1,4 @@
-"""What every driver does when times pass. All items of a driver are set together and watched together, to wait once."""
+"""Expiry in all drivers. All items of a driver are set and watched together, to wait only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.kv_subjects import Subject
 from support.server import Server
 
 HOUR = 3_600_000
-LIFE = 300  # milliseconds; more where a driver's items may go early, and where the machine is slow
+LIFE = 300  # milliseconds; more if a driver's items may expire early, and on slow machines
 
 GOES = {
     "set": "set with a time",
@@ -59,14 +59,14 @@ def watched(served: tuple[Subject, Server]) -> Watched:
             before = kv.get(*GOES, *STAYS)
             if now() < expires - served[0].early:
                 break
-            life *= 2  # this machine is too busy to do it in that time
+            life *= 2  # this machine is too busy for that
         last, first = watch(kv, expires + served[0].late)
         after = kv.get(*GOES, *STAYS)
         return Watched(expires, last, first, before, after, (refused, kv.set_absent({"absent": b"c"})))
 
 
 def prepare(kv: KvClient, expires: int) -> Set[str]:
-    """Make all items, in an empty storage; what could be set as absent though it was there."""
+    """Create all items in an empty storage; return the existing keys that could be set as absent."""
     kv.clear()
     kv.set({"set": b"v", "prolonged": b"p", "replaced": b"old", "deleted": b"old"}, expires)
     kv.set({"given": b"g", "replaced": b"new", "forever": b"f"})
@@ -81,7 +81,7 @@ def prepare(kv: KvClient, expires: int) -> Set[str]:
 
 
 def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Look until all that should go are gone, or must be."""
+    """Poll until all items that should expire are gone, or must be."""
     last: dict[str, int] = {}
     first: dict[str, int] = {}
     while set(GOES) - first.keys():
@@ -96,7 +96,7 @@ def watch(kv: KvClient, end: int) -> tuple[Mapping[str, int], Mapping[str, int]]
     return last, first
 
 
-def test_nothing_is_gone_before_its_time(watched: Watched, subject: Subject) -> None:
+def test_no_item_expires_early(watched: Watched, subject: Subject) -> None:
     assert watched.before.keys() == {*GOES, *STAYS}
     assert watched.before["counted"] == b"10"
     assert watched.before["replaced"] == b"new"
@@ -104,16 +104,16 @@ def test_nothing_is_gone_before_its_time(watched: Watched, subject: Subject) -> 
 
 
 @pytest.mark.parametrize("key", GOES)
-def test_it_goes_when_its_time_has_come(watched: Watched, subject: Subject, key: str) -> None:
+def test_items_expire_on_time(watched: Watched, subject: Subject, key: str) -> None:
     assert key not in watched.after
     assert watched.last.get(key, 0) <= watched.expires + subject.late
 
 
 @pytest.mark.parametrize("key", STAYS)
-def test_it_stays_when_another_time_was_its_last(watched: Watched, key: str) -> None:
+def test_the_last_time_counts(watched: Watched, key: str) -> None:
     assert key not in watched.first
     assert watched.after[key] == watched.before[key]
 
 
-def test_what_was_set_as_absent_can_be_set_again_after_its_time(watched: Watched) -> None:
+def test_a_key_set_as_absent_can_be_set_again_after_its_expiry(watched: Watched) -> None:
     assert watched.again == (set(), {"absent"})

@@ -1,4 +1,4 @@
-"""Every driver of locks behind real servers, each started once. A test has a name of its own for its locks."""
+"""All lock drivers in real servers, each started once. Each test has its own names for locks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def servers(
 
 @pytest.fixture
 def play(servers: tuple[Server, Server]) -> Callable[[Scene], None]:
-    """Runs a scene with a client of each of two servers."""
+    """Runs a scenario with one client of each of two servers."""
 
     async def running(scene: Scene) -> None:
         async with AsyncRpcClient(servers[0].rpc) as one, AsyncRpcClient(servers[1].rpc) as other:

@@ -1,4 +1,4 @@
-"""What every driver of locks does, asked at two servers that share it."""
+"""The contract of all lock drivers, tested on two servers that share the locks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def name() -> str:
     return f"{{odd *name?}} {uuid.uuid4().hex}"
 
 
-def test_one_holds_it(play: Play, name: str) -> None:
+def test_a_lock_has_one_holder(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("Lock", name, "1")
         assert not await one.call("Lock", name, "1")
@@ -41,7 +41,7 @@ def test_one_holds_it(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_force_knows_names_that_were_ever_locked(play: Play, name: str) -> None:
+def test_force_release_knows_names_that_were_locked_before(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert not await other.call("ForceRelease", name)
         assert await one.call("LockRead", name, "1")
@@ -53,7 +53,7 @@ def test_force_knows_names_that_were_ever_locked(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_many_read_and_the_only_reader_may_write(play: Play, name: str) -> None:
+def test_read_locks_are_shared_and_the_only_reader_may_upgrade(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("LockRead", name, "1")
         assert await other.call("LockRead", name, "2")
@@ -61,8 +61,8 @@ def test_many_read_and_the_only_reader_may_write(play: Play, name: str) -> None:
         assert not await one.call("Lock", name, "1")
         assert not await one.call("Lock", name, "3")
         assert await one.call("Release", name, "2")
-        assert not await one.call("Release", name, "2"), "two read locks of one id are one"
-        assert await other.call("Lock", name, "1"), "the only reader gets it for itself"
+        assert not await one.call("Release", name, "2"), "a second read lock of the same id counts as the same"
+        assert await other.call("Lock", name, "1"), "the only reader gets the exclusive lock"
         assert not await other.call("LockRead", name, "2")
         assert (await one.view(name))["exclusive"]
         assert await one.call("Release", name, "1")
@@ -70,7 +70,7 @@ def test_many_read_and_the_only_reader_may_write(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_an_upgrade_goes_before_those_who_wait(play: Play, name: str) -> None:
+def test_an_upgrade_is_granted_before_waiting_calls(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("LockRead", name, "1")
         assert await one.call("LockRead", name, "2")
@@ -86,7 +86,7 @@ def test_an_upgrade_goes_before_those_who_wait(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_a_reader_does_not_pass_a_writer_that_waits(play: Play, name: str) -> None:
+def test_a_reader_does_not_overtake_a_waiting_writer(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("LockRead", name, "1")
         writer = asyncio.create_task(other.call("Lock", name, "2", wait=LONG))
@@ -101,12 +101,12 @@ def test_a_reader_does_not_pass_a_writer_that_waits(play: Play, name: str) -> No
         assert await writer
         assert not any(reader.done() for reader in readers)
         assert await one.call("Release", name, "2")
-        assert all(await asyncio.gather(*readers)), "readers in a row get it together"
+        assert all(await asyncio.gather(*readers)), "consecutive readers get it together"
 
     play(scene)
 
 
-def test_those_who_wait_are_served_in_order(play: Play, name: str) -> None:
+def test_waiting_calls_are_served_in_order(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("Lock", name, "first")
         order: list[str] = []
@@ -127,7 +127,7 @@ def test_those_who_wait_are_served_in_order(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_a_lock_ends_by_itself_and_the_next_gets_it(play: Play, name: str) -> None:
+def test_a_lock_expires_and_the_next_call_gets_it(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("Lock", name, "1", ttl=100_000)
         assert await other.call("Lock", name, "2", wait=LONG, ttl=50_000)
@@ -148,7 +148,7 @@ def test_the_time_of_a_lock_can_be_changed(play: Play, name: str) -> None:
         assert await other.call("UpdateTTL", name, "1", ttl=2 * LONG)
         assert LONG < (await one.view(name))["holders"][0]["ttl"] <= 2 * LONG
         assert await other.call("UpdateTTL", name, "1")
-        assert (await one.view(name))["holders"][0]["ttl"] == 0, "no time: for ever"
+        assert (await one.view(name))["holders"][0]["ttl"] == 0, "no time: no expiry"
         waiting = asyncio.create_task(other.call("Lock", name, "2", wait=LONG))
         await one.until_waiting(name, ["2"])
         assert await one.call("UpdateTTL", name, "1", ttl=1)
@@ -157,21 +157,21 @@ def test_the_time_of_a_lock_can_be_changed(play: Play, name: str) -> None:
     play(scene)
 
 
-def test_the_patience_of_one_who_waits_ends(play: Play, name: str) -> None:
+def test_a_wait_has_a_time_limit(play: Play, name: str) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
         assert await one.call("LockRead", name, "1")
         writer = asyncio.create_task(other.call("Lock", name, "2", wait=200_000))
         await one.until_waiting(name, ["2"])
         reader = asyncio.create_task(one.call("LockRead", name, "3", wait=LONG))
         assert not await writer
-        assert await reader, "the writer it waited for has left"
+        assert await reader, "the writer it waited for has gone"
         assert (await one.view(name))["waiting"] == []
 
     play(scene)
 
 
 @pytest.mark.parametrize("how", ["abort", "half"])
-def test_a_client_that_goes_away_gives_up_its_place(
+def test_a_disconnected_client_gives_up_its_place(
     play: Play, name: str, servers: tuple[Server, Server], how: str
 ) -> None:
     async def scene(one: LockClient, other: LockClient) -> None:
@@ -205,7 +205,7 @@ def test_tokens_of_a_name_grow(play: Play, name: str, servers: tuple[Server, Ser
     play(scene)
 
 
-def test_what_makes_no_sense_is_an_error(play: Play, name: str) -> None:
+def test_invalid_arguments_are_errors(play: Play, name: str) -> None:
     async def scene(one: LockClient, _: LockClient) -> None:
         for method in ("Lock", "LockRead", "Release", "Exists", "UpdateTTL"):
             with pytest.raises(CallFailed, match=r"^empty ID is not allowed$"):

@@ -29,14 +29,14 @@ def test_fish_offers_every_first_word_once() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_fish_offers_the_words_of_a_group_until_one_is_there(group: str) -> None:
+def test_fish_offers_the_words_of_a_group_until_one_is_given(group: str) -> None:
     words = [command.words[1] for command in COMMANDS if command.words[0] == group]
     condition = f"'__fish_seen_subcommand_from {group}; and not __fish_seen_subcommand_from {' '.join(words)}'"
     assert offered(condition) == words
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
-def test_fish_offers_the_flags_of_a_command_to_it_alone(command: Command) -> None:
+def test_fish_offers_flags_only_to_their_command(command: Command) -> None:
     condition = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.words)
     lines = [line for line in FISH if line.startswith(f"complete -c rr -n '{condition}' ") and " -l " in line]
     assert [line.split(" -l ")[1].split()[0] for line in lines] == [flag.name for flag in command.flags]

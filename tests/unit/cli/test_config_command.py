@@ -1,4 +1,4 @@
-"""`rr config check`, `show` and `schema`: what is printed, and the exit code."""
+"""`rr config check`, `show` and `schema`: output and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD = 'version: "3"\nserver: {command: php}\nhttp:\n  adress: x\n  raw_body: may
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], LoadOptions]:
-    """Writes a config and gives the options to load it; the sections are those of three models."""
+    """Writes a config and returns the options to load it; the sections are those of three models."""
     models = {"http": HttpConfig, "server": ServerConfig, "endure": EndureConfig}
     monkeypatch.setattr(command, "section_models", lambda: models)
     monkeypatch.delenv("DOTENV_PATH", raising=False)
@@ -41,7 +41,7 @@ def test_a_good_config_passes(options: Options, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr() == ("2 sections, no faults\n", "")
 
 
-def test_unknown_keys_are_faults_in_a_check_and_all_stand_in_the_order_of_the_file(
+def test_unknown_keys_are_errors_in_a_check_and_all_are_in_file_order(
     options: Options, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.check(options(BAD), as_json=False) == 1
@@ -50,14 +50,14 @@ def test_unknown_keys_are_faults_in_a_check_and_all_stand_in_the_order_of_the_fi
     assert lines[0].endswith("did you mean `address`?")
 
 
-def test_a_check_for_machines(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_as_json(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.check(options(BAD), as_json=True) == 1
     data = json.loads(capsys.readouterr().out)
     assert [(fault["kind"], fault["line"]) for fault in data["faults"]] == [("unknown", 4), ("fault", 5)]
     assert [warning["kind"] for warning in data["warnings"]] == ["unbuilt"]
 
 
-def test_middleware_that_can_not_be_imported_is_a_fault_in_the_words_of_the_start(
+def test_middleware_that_can_not_be_imported_is_an_error_with_the_text_of_the_start(
     options: Options, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (Path.cwd() / "loud.py").write_text("print('hello')\nclass Layer: ...\nname = 'text'\n", encoding="utf-8")
@@ -80,14 +80,14 @@ def test_middleware_that_can_not_be_imported_is_a_fault_in_the_words_of_the_star
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_file_that_can_not_be_read_is_a_fault_like_others(
+def test_an_unreadable_file_is_an_error_like_others(
     options: Options, capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
     assert command.check(options("a: b: c"), as_json=as_json) == 1
     assert "mapping values are not allowed" in capsys.readouterr().out
 
 
-def test_the_effective_config_is_shown_and_secrets_only_when_asked(
+def test_the_effective_config_is_shown_and_secrets_only_on_request(
     options: Options, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = GOOD.replace("worker.php}", "worker.php, env: {app_key: hidden}}")
@@ -101,7 +101,7 @@ def test_the_effective_config_is_shown_and_secrets_only_when_asked(
     assert json.loads(capsys.readouterr().out)["config"]["server"]["env"] == {"app_key": "hidden"}
 
 
-def test_a_config_with_faults_is_shown_as_far_as_it_goes(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_config_with_errors_is_shown_as_far_as_possible(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.show(options(BAD), as_json=False, reveal=False) == 1
     out, err = capsys.readouterr()
     assert "raw_body: maybe" in out

@@ -1,4 +1,4 @@
-"""`rr config` draws from plain data."""
+"""Rendering of `rr config`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def leaf(path: str, value: Any, source: str = "default") -> Leaf:
     return Leaf(path=tuple(path.split(".")), value=value, source=source)
 
 
-def test_faults_come_first_then_warnings_then_the_sum() -> None:
+def test_errors_come_first_then_warnings_then_totals() -> None:
     assert faults_text([FAULT, FAULT], [WARNING], 4).splitlines() == [
         ".rr.yaml:7: http.key: wrong",
         ".rr.yaml:7: http.key: wrong",
@@ -32,12 +32,12 @@ def test_faults_come_first_then_warnings_then_the_sum() -> None:
     ]
 
 
-def test_no_fault_is_said_in_words() -> None:
+def test_no_errors_are_reported_as_such() -> None:
     assert faults_text([], [], 3) == "3 sections, no faults"
     assert faults_text([], [WARNING], 1) == "warning: odd\n1 section, no faults, 1 warning"
 
 
-def test_machines_get_the_same_without_values() -> None:
+def test_json_is_the_same_without_values() -> None:
     data = json.loads(faults_json([FAULT], [WARNING], ["rpc"]))
     assert data["ok"] is False
     assert data["sections"] == ["rpc"]
@@ -54,7 +54,7 @@ def test_machines_get_the_same_without_values() -> None:
     assert "s3cret" not in str(data)
 
 
-def test_yaml_has_the_origin_behind_each_value() -> None:
+def test_yaml_has_the_source_after_each_value() -> None:
     text = show_yaml([leaf("version", "3", ".rr.yaml:1"), leaf("http.pool.debug", True), leaf("http.address", ":80")])
     assert [line.split() for line in text.splitlines()] == [
         ["version:", '"3"', "#", ".rr.yaml:1"],
@@ -90,6 +90,6 @@ VALUES = st.recursive(
 
 
 @given(st.text(), VALUES)
-def test_what_is_shown_is_read_back(key: str, value: Any) -> None:
+def test_the_output_can_be_read_back(key: str, value: Any) -> None:
     text = show_yaml([Leaf(path=("section", key), value=value, source="default")])
     assert parse_yaml(text)[0] == {"section": {key: value}}

@@ -22,7 +22,7 @@ def read(text: str) -> Line:
     return parse(text.split(" ") if text else [], COMMANDS, SHARED)
 
 
-def test_octanes_command_line_is_read() -> None:
+def test_octanes_command_line_is_parsed() -> None:
     line = read(OCTANE)
     assert line.words == ("serve",)
     assert line.arguments == []
@@ -31,7 +31,7 @@ def test_octanes_command_line_is_read() -> None:
     assert set(line.values) == {"config", "override"}
 
 
-def test_octanes_reset_is_read() -> None:
+def test_octanes_reset_is_parsed() -> None:
     line = read("reset -o rpc.listen=tcp://127.0.0.1:6001 -s")
     assert (line.words, line.on("silent"), line.texts("override")) == (
         ("reset",),
@@ -59,7 +59,7 @@ SERVE: list[tuple[str, list[str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("text", "arguments", "values"), SERVE)
-def test_flags_stand_before_and_after_the_command(text: str, arguments: list[str], values: dict[str, Any]) -> None:
+def test_flags_may_stand_before_and_after_the_command(text: str, arguments: list[str], values: dict[str, Any]) -> None:
     line = read(text)
     assert (line.words, line.arguments, line.values) == (("serve",), arguments, values)
 
@@ -102,7 +102,7 @@ def test_commands_are_found(text: str, words: tuple[str, ...], arguments: list[s
         ("serve a.php b.php", "rr serve accepts at most 1 argument(s), received 2"),
     ],
 )
-def test_what_can_not_be_read_is_told(text: str, message: str) -> None:
+def test_invalid_command_lines_are_reported(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(text)
     assert str(caught.value) == message

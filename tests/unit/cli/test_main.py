@@ -13,7 +13,7 @@ from pyroadrunner.cli.main import main
 
 
 @pytest.mark.parametrize("flag", ["-v", "--version"])
-def test_the_version_is_what_octane_asks_for(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_has_the_form_octane_expects(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([flag]) == 0
     out, err = capsys.readouterr()
     assert re.fullmatch(r"rr version 2025\.1\.\d+ \(pyroadrunner .+, Python 3\..+\), OS: \w+, arch: \w+\n", out)
@@ -40,7 +40,7 @@ def test_help_of_a_command_shows_its_own_flags(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("arguments", [["foo"], ["serve", "--x"], ["help", "foo"], ["completion"], ["completion", "x"]])
-def test_a_wrong_command_line_is_told_and_exits_1(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_reported_and_exits_1(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 1
     out, err = capfd.readouterr()
     assert out == ""

@@ -49,24 +49,24 @@ def test_the_file_of_another_server_stays(folder: Path) -> None:
     assert (folder / ".pid").read_text() == "1"
 
 
-def test_a_newline_at_the_end_is_no_fault(folder: Path) -> None:
+def test_a_trailing_newline_is_accepted(folder: Path) -> None:
     (folder / ".pid").write_text("42\n")
     assert read_pid() == 42
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "x", "1 2", "99999999999999999999", "٣"])
-def test_anything_else_is_told(folder: Path, text: str) -> None:
+def test_any_other_content_is_reported(folder: Path, text: str) -> None:
     (folder / ".pid").write_text(text, encoding="utf-8")
     with pytest.raises(NoPidFile, match="holds no process id"):
         read_pid()
 
 
-def test_a_missing_file_says_how_to_get_one() -> None:
+def test_a_missing_file_is_reported_with_advice() -> None:
     with pytest.raises(NoPidFile, match=r"open \.pid: no such file or directory, to create a \.pid file, you must run"):
         read_pid()
 
 
-def test_a_folder_that_can_not_be_written_is_told(folder: Path) -> None:
+def test_an_unwritable_folder_is_reported(folder: Path) -> None:
     (folder / ".pid").mkdir()
     with pytest.raises(RoadRunnerError, match=r"-p: open .*: is a directory"):
         PidFile().write()

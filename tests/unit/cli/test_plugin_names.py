@@ -1,4 +1,4 @@
-"""Which plugins `rr workers` and `rr reset` are about."""
+"""The plugins that `rr workers` and `rr reset` apply to."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pytest
 from pyroadrunner.cli.plugin_names import UnknownPlugin, chosen
 
 
-def test_all_are_meant_when_none_is_named() -> None:
+def test_without_names_all_plugins_are_chosen() -> None:
     assert chosen([], ["jobs", "http"]) == ["http", "jobs"]
 
 
-def test_the_named_ones_keep_their_order_and_are_meant_once() -> None:
+def test_named_plugins_keep_their_order_without_duplicates() -> None:
     assert chosen(["jobs", "http", "jobs"], ["http", "jobs", "grpc"]) == ["jobs", "http"]
 
 
-def test_names_nobody_has_are_told_with_those_there_are() -> None:
+def test_unknown_names_are_reported_with_the_known_ones() -> None:
     with pytest.raises(UnknownPlugin, match=r"^no such plugin: htp, x; the server has: http, jobs$"):
         chosen(["http", "htp", "x"], ["jobs", "http"])
-    with pytest.raises(UnknownPlugin, match="the server runs none that has workers"):
+    with pytest.raises(UnknownPlugin, match="no plugin of the server has workers"):
         chosen(["http"], [])
 
 

@@ -20,13 +20,13 @@ def test_both_kinds_of_changes() -> None:
         "  http.pool.num_workers  2 -> 4",
         '  http.middleware        (not set) -> ["gzip"]',
         "  http.static.token      (changed)",
-        "needs a restart (kill -USR2, or stop and start), and keeps its old value until then:",
+        "needs a restart (kill -USR2, or stop and start); the old value stays in use until then:",
         '  http.address  ":1" -> ":2"',
     ]
     assert list(lines(outcome, check=True))[1] == "would be reloaded:"
 
 
-def test_what_comes_or_goes_whole() -> None:
+def test_added_and_removed_sections() -> None:
     restart = [
         {"key": "metrics", "old": None, "new": "the section"},
         {"key": "service.worker", "old": None, "new": "the entry"},
@@ -35,7 +35,7 @@ def test_what_comes_or_goes_whole() -> None:
     assert list(lines({"applied": [], "restart": restart, "warnings": []}, check=True))[1:] == [
         "  metrics         new",
         "  service.worker  new",
-        "  kv.far          gone",
+        "  kv.far          removed",
     ]
 
 

@@ -16,5 +16,5 @@ def test_lines_begin_with_the_time_as_in_roadrunner() -> None:
     assert re.fullmatch(rf"{STAMP} plugin was not reset: \[http\]: boom", render.failed("http", "boom"))
 
 
-def test_json_for_machines() -> None:
+def test_json() -> None:
     assert json.loads(render.as_json(["http"], {"jobs": "boom"})) == {"reset": ["http"], "failed": {"jobs": "boom"}}

@@ -15,9 +15,9 @@ NOW = datetime(2026, 11, 24, 3, 4, 5)
     [
         (
             "stop signal received, grace timeout is: 30 seconds",
-            "\r03:04:05 stopping: running requests have 30 s to end; Ctrl-C again ends them at once",
+            "\r03:04:05 stopping: running requests have 30 s to finish; press Ctrl-C again to stop immediately",
         ),
-        ("exit forced", "\r03:04:05 stopped at once, without waiting for requests"),
+        ("exit forced", "\r03:04:05 stopped immediately, without waiting for requests"),
         ("[INFO] sdnotify: notified", "03:04:05 sdnotify: notified"),
         ("restart signal [SIGUSR2] received", "03:04:05 restart signal [SIGUSR2] received"),
     ],
@@ -37,7 +37,7 @@ def test_lines_look_like_those_of_the_log(said: str, shown: str) -> None:
         ({}, ""),
     ],
 )
-def test_the_address_is_one_to_click(config: dict[str, Any], where: str) -> None:
+def test_the_address_is_a_clickable_url(config: dict[str, Any], where: str) -> None:
     assert ready(config, "1.0", "2025.1") == (
         f"ready{where}: pyroadrunner 1.0, compatible with RoadRunner 2025.1; Ctrl-C stops it"
     )

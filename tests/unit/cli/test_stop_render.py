@@ -1,4 +1,4 @@
-"""What `rr stop` says it waits for."""
+"""The progress text of `rr stop`."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def worker(status: str, activity: str = "", seconds: float = 0) -> dict[str, Any
         ([{"pid": 1, "statusStr": "working"}], "waiting for 1 request"),
     ],
 )
-def test_requests_that_run_are_named_the_oldest_first(workers: list[dict[str, Any]] | None, text: str) -> None:
+def test_running_requests_are_shown_oldest_first(workers: list[dict[str, Any]] | None, text: str) -> None:
     assert waiting_for(workers, NOW) == text

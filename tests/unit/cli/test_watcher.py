@@ -1,4 +1,4 @@
-"""Which changes bring new workers, and how they are told."""
+"""The changes that replace workers, and how they are reported."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def watcher(*paths: Path) -> Watcher:
         ("database.sqlite", False),
     ],
 )
-def test_code_counts_and_what_is_written_while_it_runs_does_not(tmp_path: Path, path: str, answer: bool) -> None:
+def test_code_counts_and_files_written_at_runtime_do_not(tmp_path: Path, path: str, answer: bool) -> None:
     assert watcher(tmp_path).counts(str(tmp_path / path)) is answer
 
 
-def test_folders_outside_count_only_when_they_are_named(tmp_path: Path) -> None:
+def test_folders_outside_count_only_if_named(tmp_path: Path) -> None:
     source, other, notes = tmp_path / "var" / "src", tmp_path / "other", tmp_path / "notes.txt"
     source.mkdir(parents=True)
     notes.touch()
     watching = watcher(source, notes)
-    assert watching.counts(str(source / "a.php"))  # the folder above has a name that is not looked at
+    assert watching.counts(str(source / "a.php"))  # the parent folder has an ignored name
     assert watching.counts(str(notes))
     assert not watching.counts(str(other / "a.php"))
     assert not watching.counts(str(tmp_path / "a.php"))
 
 
-def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RoadRunnerError, match=r"--watch=.*/missing: no such file or folder"):
         watcher(tmp_path / "missing")
 

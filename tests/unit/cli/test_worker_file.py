@@ -15,7 +15,7 @@ from pyroadrunner.plugins.server.config import ServerConfig
 def test_the_extension_chooses_the_interpreter() -> None:
     assert command_for("/a/worker.php", "/py") == ["php", "/a/worker.php"]
     assert command_for("/a/worker.py", "/py") == ["/py", "/a/worker.py"]
-    with pytest.raises(RoadRunnerError, match=r"worker\.rb: a worker file ends in \.php or \.py"):
+    with pytest.raises(RoadRunnerError, match=r"worker\.rb: a worker file must end in \.php or \.py"):
         command_for("worker.rb", "/py")
 
 
@@ -30,7 +30,7 @@ def test_the_extension_chooses_the_interpreter() -> None:
         ["php", "end'"],
     ],
 )
-def test_the_flag_gives_the_very_same_words(command: list[str]) -> None:
+def test_the_flag_gives_exactly_the_same_words(command: list[str]) -> None:
     options = LoadOptions(overrides=(override(command),))
     raw = load_without_file({"server": {"command": "other"}}, options, source="test")
     section = check(raw, {"server": ServerConfig}).sections["server"]
@@ -38,7 +38,7 @@ def test_the_flag_gives_the_very_same_words(command: list[str]) -> None:
     assert section.command == command
 
 
-def test_the_defaults_have_no_fault_and_listen_on_loopback_only() -> None:
+def test_the_defaults_are_valid_and_listen_on_loopback_only() -> None:
     raw = load_without_file(defaults(["php", "w.php"]), LoadOptions(), source="test")
     checked = check(raw, section_models())
     assert (checked.faults, checked.warnings) == ([], [])

@@ -61,7 +61,7 @@ def test_ages(seconds: float, text: str) -> None:
     ("seconds", "text"),
     [(-1, "0.0 s"), (0.34, "0.3 s"), (12.9, "12 s"), (125, "2 min 5 s"), (7260, "2 h 1 min")],
 )
-def test_how_long_something_lasts(seconds: float, text: str) -> None:
+def test_durations(seconds: float, text: str) -> None:
     assert humanize.duration(seconds) == text
 
 

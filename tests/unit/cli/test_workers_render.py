@@ -84,12 +84,12 @@ def test_the_table_is_roadrunners_to_the_letter() -> None:
     assert text([PluginView("http", [told(24427)])], NOW, coloured=False) == ONE
 
 
-def test_the_live_view_says_what_each_worker_does_and_for_how_long() -> None:
+def test_the_live_view_shows_activity_and_duration_of_each_worker() -> None:
     busy = told(7, status_str="working", activity="GET /slow", activity_since=CREATED + 1_000_000_000)
     assert text([PluginView("http", [busy, told(8)])], NOW, coloured=False, live=True) == LIVE
 
 
-def test_services_have_a_table_of_their_own() -> None:
+def test_services_have_a_separate_table() -> None:
     view = PluginView("service", [told(7, command="/bin/sleep 10", status_str="", created=0)])
     assert text([view], NOW, coloured=False) == SERVICE
 
@@ -100,11 +100,11 @@ def test_pipelines_follow_all_workers_sorted_by_name() -> None:
     assert text(views, NOW, coloured=False) == f"{ONE}\n{JOBS}"
 
 
-def test_an_error_stands_in_the_place_of_the_workers() -> None:
+def test_an_error_is_shown_instead_of_the_workers() -> None:
     assert text([PluginView("http", error="boom")], NOW, coloured=False) == FAILED
 
 
-def test_more_than_one_pool_is_told_apart() -> None:
+def test_several_pools_are_distinguished() -> None:
     views = [PluginView("http", [told(1), told(2, pool="http.slow")])]
     lines = text(views, NOW, coloured=False).splitlines()
     assert "│ PID │   POOL    │ STATUS │" in lines[2]
@@ -129,14 +129,14 @@ def test_states_have_colours_that_do_not_move_the_borders(status: str, code: str
     assert colourful.replace(f"\x1b[{code}m", "").replace("\x1b[93m", "").replace("\x1b[0m", "") == plain
 
 
-def test_a_path_from_outside_can_not_write_to_the_terminal() -> None:
+def test_an_untrusted_path_can_not_control_the_terminal() -> None:
     evil = told(1, activity="GET /\x1b]0;owned\x07\n\r", activity_since=CREATED)
     shown = text([PluginView("http", [evil])], NOW, coloured=False, live=True)
     assert "GET /?]0;owned???" in shown
     assert "\x1b" not in shown
 
 
-def test_a_wide_table_is_cut_at_the_terminals_edge() -> None:
+def test_a_wide_table_is_truncated_at_the_terminals_edge() -> None:
     busy = told(1, activity="GET /" + "x" * 300, activity_since=CREATED)
     for width in (80, 150):
         lines = text([PluginView("http", [busy])], NOW, coloured=True, width=width, live=True).splitlines()
@@ -149,12 +149,12 @@ def test_a_table_may_have_no_rows() -> None:
     assert draw(["a"], [[Cell("long")]], coloured=False).splitlines()[1] == "│  A   │"
 
 
-def test_json_for_machines() -> None:
+def test_json() -> None:
     data = json.loads(as_json([PluginView("http", [told(1)]), PluginView("jobs", error="boom")]))
     assert data["http"]["workers"][0]["statusStr"] == "ready"
     assert data["jobs"] == {"workers": [], "jobs": [], "error": "boom"}
 
 
-def test_a_screen_is_drawn_over_and_never_scrolls() -> None:
+def test_a_screen_is_redrawn_without_scrolling() -> None:
     assert screen("a\nb", 24) == "\x1b[Ha\x1b[K\r\nb\x1b[K\r\n\x1b[J"
     assert screen("\n".join("abc"), 3) == "\x1b[Ha\x1b[K\r\nb\x1b[K\r\n\x1b[J"

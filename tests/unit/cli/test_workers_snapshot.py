@@ -1,4 +1,4 @@
-"""What is asked of the server for ``rr workers``, and of which server."""
+"""The calls of ``rr workers`` to the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FakeServer:
         return answer
 
 
-def test_the_details_are_asked_for() -> None:
+def test_the_details_are_requested() -> None:
     server = FakeServer(
         {
             "informer.List": ["http"],
@@ -39,7 +39,7 @@ def test_the_details_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("workers", [[{"pid": 1}], None])
-def test_roadrunner_itself_is_asked_for_what_it_has(workers: list[dict[str, Any]] | None) -> None:
+def test_roadrunner_itself_is_asked_for_workers(workers: list[dict[str, Any]] | None) -> None:
     server = FakeServer(
         {
             "informer.List": ["http"],
@@ -52,7 +52,7 @@ def test_roadrunner_itself_is_asked_for_what_it_has(workers: list[dict[str, Any]
     assert (view.workers, view.error) == (workers or [], "")
 
 
-def test_another_failure_is_shown_in_the_place_of_the_workers() -> None:
+def test_any_other_error_is_shown_instead_of_the_workers() -> None:
     failure = CallFailed("no")
     server = FakeServer({"informer.List": ["http"], "informer.WorkerDetails": failure})
     [view] = take(server, [])  # type: ignore[arg-type]

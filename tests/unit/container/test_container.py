@@ -26,7 +26,7 @@ def test_stop_is_the_reverse_of_start() -> None:
     assert asyncio.run(live()) == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
 
 
-def test_what_waits_for_the_log_is_called_after_the_first_start() -> None:
+def test_the_logging_callback_is_called_after_the_first_start() -> None:
     async def live() -> list[str]:
         notes: list[str] = []
         await Container([Noting("a", notes), Noting("b", notes)], logging=lambda: notes.append("log")).start()
@@ -35,7 +35,7 @@ def test_what_waits_for_the_log_is_called_after_the_first_start() -> None:
     assert asyncio.run(live()) == ["start a", "log", "start b"]
 
 
-def test_a_failing_start_is_told_with_its_plugin_and_only_the_started_are_stopped() -> None:
+def test_a_failing_start_names_its_plugin_and_only_started_plugins_are_stopped() -> None:
     async def live() -> list[str]:
         notes: list[str] = []
         container = Container([Noting("a", notes), Noting("b", notes, "start"), Noting("c", notes)])
@@ -47,7 +47,7 @@ def test_a_failing_start_is_told_with_its_plugin_and_only_the_started_are_stoppe
     assert asyncio.run(live()) == ["start a", "start b", "stop a"]
 
 
-def test_a_stop_that_raises_does_not_keep_the_others_from_stopping() -> None:
+def test_a_stop_that_raises_does_not_prevent_the_others_from_stopping() -> None:
     async def live() -> tuple[list[str], list[StopFailed]]:
         notes: list[str] = []
         container = Container([Noting("a", notes), Noting("b", notes, "stop", ValueError("x")), Noting("c", notes)])
@@ -59,7 +59,7 @@ def test_a_stop_that_raises_does_not_keep_the_others_from_stopping() -> None:
     assert [str(error) for error in errors] == ["b: did not stop cleanly: ValueError: x"]
 
 
-def test_each_is_told_what_is_left_of_the_grace() -> None:
+def test_each_plugin_gets_the_rest_of_the_grace() -> None:
     class Slow(Noting):
         async def stop(self, grace: float) -> None:
             await asyncio.sleep(grace)
@@ -106,7 +106,7 @@ def test_runs_begin_when_all_have_started_and_return_when_stopped() -> None:
 @pytest.mark.parametrize(
     ("error", "raised", "text"), [(Refused("gone"), RunFailed, "a: gone"), (KeyError("bug"), KeyError, "'bug'")]
 )
-def test_a_run_that_fails_is_told(error: Exception, raised: type[Exception], text: str) -> None:
+def test_a_failing_run_is_reported(error: Exception, raised: type[Exception], text: str) -> None:
     async def live() -> list[str]:
         notes: list[str] = []
         container = Container([Running("a", notes, "run", error), Running("b", notes)])
@@ -120,7 +120,7 @@ def test_a_run_that_fails_is_told(error: Exception, raised: type[Exception], tex
     assert asyncio.run(live())[-3:] == ["stop b", "ran b", "stop a"]
 
 
-def test_a_run_that_does_not_return_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_does_not_return_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_module, "_LAST_SECONDS", 0.0)
 
     async def live() -> int:

@@ -1,4 +1,5 @@
-"""``rr config``: look at the config without starting anything. Each function prints and returns the exit code."""
+"""``rr config``: check and show the config without starting the server. Each function prints and returns the exit
+code."""
 
 from __future__ import annotations
 
@@ -17,16 +18,16 @@ from pyroadrunner.config.models import section_models
 
 
 def check(options: LoadOptions, *, as_json: bool) -> int:
-    """Print every fault and warning of the config. A key nobody reads is a fault here, a warning in ``rr serve``; what
-    the config names is looked for, too.
+    """Print all errors and warnings of the config. An unknown key is an error here but a warning in ``rr serve``. Files
+    that the config names must exist.
 
     Returns:
-        0 when there is no fault (warnings do not count), else 1.
+        0 if there are no errors (warnings do not count), else 1.
     """
     try:
         raw = load(options)
         checked = check_config(raw, section_models())
-        with redirect_stdout(sys.stderr):  # a module may print when it is imported
+        with redirect_stdout(sys.stderr):  # a module may print on import
             missing, doubts = absent(raw, checked), doubtful(raw, checked)
     except ConfigError as wrong:
         checked, missing, doubts = Checked(sections={}, faults=wrong.faults, warnings=[]), [], []
@@ -41,15 +42,15 @@ def check(options: LoadOptions, *, as_json: bool) -> int:
 
 
 def show(options: LoadOptions, *, as_json: bool, reveal: bool) -> int:
-    """Print the effective config: every value and where it comes from.
+    """Print the effective config: all values and their sources.
 
-    A config with faults is shown as far as it can be read; the faults go to stderr.
+    A config with errors is shown as far as it can be read; the errors go to stderr.
 
     Args:
         reveal: print secrets instead of ``***``.
 
     Returns:
-        0, or 1 when the config has faults.
+        0, or 1 if the config has errors.
     """
     try:
         models = section_models()
@@ -67,13 +68,13 @@ def show(options: LoadOptions, *, as_json: bool, reveal: bool) -> int:
 
 
 def schema() -> int:
-    """Print the JSON Schema of ``.rr.yaml`` with the sections of every installed plugin."""
-    from pyroadrunner.config.jsonschema import json_schema  # parses source: only this command pays for it
+    """Print the JSON Schema of ``.rr.yaml``, including the sections of all installed plugins."""
+    from pyroadrunner.config.jsonschema import json_schema  # slow, parses source: only this command needs it
 
     print(json.dumps(json_schema(section_models()), indent=2, ensure_ascii=False))
     return 0
 
 
 def _place(fault: Fault) -> tuple[str, int]:
-    """Faults are read from top to bottom of a file, next to the editor."""
+    """Sort key: source, then line, so that errors are in the order of the file."""
     return (fault.origin.source, fault.origin.line or 0) if fault.origin else ("", 0)

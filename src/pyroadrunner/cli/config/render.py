@@ -1,4 +1,4 @@
-"""What ``rr config`` prints, drawn from plain data."""
+"""The output of ``rr config``, rendered from plain data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyroadrunner.config.errors import Fault
 from pyroadrunner.config.origin import KeyPath, dotted
 from pyroadrunner.config.yaml_text import read_plain
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./+][A-Za-z0-9_./:@%+*-]*", re.ASCII)  # needs no quotes, inside a list neither
-_OLD_BOOLS = frozenset({"y", "n", "yes", "no", "on", "off"})  # strings for us, not for every reader of YAML
-_COMMENT_COLUMN = 44  # where the origins start, unless a value is longer
+_PLAIN = re.compile(r"[A-Za-z0-9_./+][A-Za-z0-9_./:@%+*-]*", re.ASCII)  # needs no quotes, not even inside a list
+_OLD_BOOLS = frozenset({"y", "n", "yes", "no", "on", "off"})  # strings here, but booleans for some YAML parsers
+_COMMENT_COLUMN = 44  # the sources start here, unless a value is longer
 
 
 def faults_text(faults: Sequence[Fault], warnings: Sequence[Fault], sections: int) -> str:
-    """Each fault on a line, then each warning, then the sum."""
+    """One line per error, one per warning, then the totals."""
     lines = [str(fault) for fault in faults] + [f"warning: {warning}" for warning in warnings]
     counted = [_count(len(faults), "fault")] if faults else [_count(sections, "section"), "no faults"]
     counted += [_count(len(warnings), "warning")] if warnings else []
@@ -30,7 +30,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def faults_json(faults: Sequence[Fault], warnings: Sequence[Fault], sections: Iterable[str]) -> str:
-    """The same for machines. Values are left out: they may be secrets."""
+    """The same as JSON. Values are left out: they may be secrets."""
     data = {
         "ok": not faults,
         "sections": list(sections),
@@ -53,7 +53,7 @@ def _fault_data(fault: Fault) -> dict[str, Any]:
 
 
 def show_yaml(leaves: Sequence[Leaf]) -> str:
-    """The effective config as YAML; behind each value, where it comes from."""
+    """The effective config as YAML; a comment after each value names its source."""
     lines: list[str] = []
     open_keys: KeyPath = ()
     for leaf in _grouped(leaves):
@@ -68,7 +68,7 @@ def show_yaml(leaves: Sequence[Leaf]) -> str:
 
 
 def show_json(leaves: Sequence[Leaf]) -> str:
-    """``config``: the effective config; ``origins``: dotted key to where it comes from."""
+    """The effective config as JSON: ``config``, and ``origins`` with the source of each dotted key."""
     config: dict[str, Any] = {}
     for leaf in leaves:
         holder = config
@@ -80,7 +80,7 @@ def show_json(leaves: Sequence[Leaf]) -> str:
 
 
 def _grouped(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """The leaves, those of one map together, in the order in which their maps first appear."""
+    """The leaves grouped by map, in the order in which the maps first appear."""
     first: dict[KeyPath, int] = {}
     for position, leaf in enumerate(leaves):
         for length in range(1, len(leaf.path) + 1):
@@ -107,10 +107,10 @@ def _value(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
-        # Quoted whenever the plain text would be read back as anything but this string.
+        # Quote the text if YAML would read the plain form as anything but this string.
         plain = _PLAIN.fullmatch(value) and not value.endswith(":") and value.lower() not in _OLD_BOOLS
         if plain and read_plain(value) == value:
             return value
-        # YAML knows no surrogate pairs, which is how JSON escapes what lies beyond 16 bits.
+        # JSON escapes characters beyond 16 bits as surrogate pairs, which YAML does not have.
         return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
     return json.dumps(value)

@@ -1,5 +1,5 @@
-"""``rr doctor``: looks at all a server needs, without starting it.
+"""``rr doctor``: checks everything the server needs, without starting it.
 
-``finding.py`` is what is found; ``php.py``, ``machine.py``, ``endpoints.py``, ``remote_servers.py`` and
-``worker_start.py`` look, each at one part; ``render.py`` draws; ``command.py`` puts them together.
+``finding.py`` is the result of one check. ``php.py``, ``machine.py``, ``endpoints.py``, ``remote_servers.py`` and
+``worker_start.py`` check one part each. ``render.py`` draws, ``command.py`` runs everything.
 """

@@ -1,4 +1,4 @@
-"""``rr doctor``: everything a server needs, looked at in one go."""
+"""``rr doctor``: run all checks and print the results."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CONFIG = "config"
 
 
 def run(options: LoadOptions, *, as_json: bool) -> int:
-    """Look, and print what was found. A worker of each kind is started for a moment.
+    """Run all checks and print the findings. Starts and stops one worker of each kind.
 
     Returns:
-        1 when something is found for which the server will not start or not serve, else 0.
+        1 if a finding prevents the server from starting or serving, else 0.
     """
     findings = list(inspect(options))
     if as_json:
@@ -46,7 +46,7 @@ def inspect(options: LoadOptions) -> Iterator[Finding]:
     except ConfigError as wrong:
         yield from machine.inspect(0)
         for fault in wrong.faults:
-            yield fail(_CONFIG, "config", str(fault), "the rest can't be looked at without it")
+            yield fail(_CONFIG, "config", str(fault), "fix this first; the other checks need the config")
         yield from php.inspect("php", protobuf=False)
         return
     checked = check(raw, models)
@@ -74,7 +74,7 @@ def _places(raw: RawConfig, effective: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _with_line(raw: RawConfig, finding: Finding) -> Finding:
-    """With file and line of its key, where something is wrong with it."""
+    """Add file and line of the key, unless the finding is OK."""
     line = _line(raw, finding.what)
     if finding.verdict is Verdict.OK or not line:
         return finding
@@ -90,7 +90,7 @@ def _config(raw: RawConfig, checked: Checked) -> Iterator[Finding]:
     with redirect_stdout(sys.stderr):  # a module may print when it is imported
         faults = [*checked.faults, *absent(raw, checked)]
     for fault in faults:
-        yield fail(_CONFIG, fault.path or "config", str(fault), "rr config check shows all of them")
+        yield fail(_CONFIG, fault.path or "config", str(fault), "rr config check lists all errors")
     for warning in [*checked.warnings, *doubtful(raw, checked)]:
         yield warn(_CONFIG, warning.path or "config", str(warning), "")
     if not faults:

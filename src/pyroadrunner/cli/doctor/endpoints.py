@@ -1,4 +1,4 @@
-"""Addresses that are to be listened on, folders that are to be written to."""
+"""Check the addresses the server listens on and the folders it writes to."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pyroadrunner.cli.doctor.holders import Holder
 from pyroadrunner.config.temporary import temporary_folder
 
 _PART = "places"
-_IPV4_ONLY = ("http.", "fileserver.")  # where `:port` means every IPv4 address and no IPv6
-_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # a host's other address family, switched off on this machine
-# Keys that name an address; whose section is there, and that are not empty, are looked at.
+_IPV4_ONLY = ("http.", "fileserver.")  # for these, `:port` means all IPv4 addresses and no IPv6
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # the host's other address family is disabled on this machine
+# Keys that name an address. Checked if the section is present and the value is not empty.
 _LISTEN = (
     "http.address",
     "http.ssl.address",
@@ -32,7 +32,7 @@ _LISTEN = (
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and text of each address the config listens on. Pure.
+    """Key and text of each address the server listens on. Pure.
 
     Args:
         config: the effective one.
@@ -50,7 +50,7 @@ def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def value(config: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key; ``None`` when it is not there. Pure."""
+    """The value of a dotted key; ``None`` if it is missing. Pure."""
     found: Any = config
     for part in key.split("."):
         found = found.get(part) if isinstance(found, dict) else None
@@ -58,7 +58,7 @@ def value(config: Mapping[str, Any], key: str) -> Any:
 
 
 def shared(addresses: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-    """Key, text and the earlier key of each address that another section has, too. Pure."""
+    """Key, text and earlier key of each address that two sections use. Pure."""
     for at, (key, text) in enumerate(addresses):
         for earlier, other in addresses[:at]:
             if any(_clash(one, another) for one in _spots(key, text) for another in _spots(earlier, other)):
@@ -66,7 +66,7 @@ def shared(addresses: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str
                 break
 
 
-_Spot = tuple[str, str, str]  # unix, IPv4 or IPv6; path or host, `*` = every one; port
+_Spot = tuple[str, str, str]  # unix, IPv4 or IPv6; path or host, `*` = any; port
 _LOOPBACK = {"localhost": (("4", "127.0.0.1"), ("6", "::1"))}
 
 
@@ -93,32 +93,32 @@ def _clash(one: _Spot, other: _Spot) -> bool:
 
 
 def twice(key: str, text: str, earlier: str, where: str) -> Finding:
-    """An address that two sections have.
+    """Finding for an address that two sections use.
 
     Args:
-        where: file and line of the earlier one; may be empty.
+        where: file and line of the earlier key; may be empty.
     """
     host_and_port = f" ({where})" if where else ""
     return fail(
         _PART,
         key,
-        f"{text} is the address of {earlier}{host_and_port}, too",
-        "set another port or path for one of them",
+        f"{text} is also the address of {earlier}{host_and_port}",
+        "set a different port or path for one of them",
     )
 
 
 def listen(key: str, text: str, config: str) -> Finding:
-    """Whether an address is free, or who has it.
+    """Check whether an address is free, and which process holds it if not.
 
     Args:
-        config: absolute path of the config; its own running server is no fault.
+        config: absolute path of the config; an address held by its own running server is OK.
     """
     scheme, _, where = text.rpartition("://")
     if scheme == "unix":
         return _unix(key, where, config)
     host, _, port = where.rpartition(":")
     if not port.isdecimal() or int(port) > 0xFFFF:
-        return fail(_PART, key, f"{text} is no address", "write host:port")
+        return fail(_PART, key, f"{text} is not a valid address", "write host:port")
     host = host.strip("[]") or ("0.0.0.0" if key.startswith(_IPV4_ONLY) else "")
     try:
         infos = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -147,21 +147,21 @@ def listen(key: str, text: str, config: str) -> Finding:
 
 
 def held(key: str, text: str, by: Sequence[Holder], config: str) -> Finding:
-    """An address that somebody has. Pure, but for links in paths."""
+    """Finding for an address that is in use. Pure, except that links in paths are resolved."""
     for holder in by:
         if holder.is_server_of(config):
-            return ok(_PART, key, f"{text} is held by a running server (process {holder.pid})")
+            return ok(_PART, key, f"{text} is held by the running server (process {holder.pid})")
     for holder in by:
         if holder.is_systemd():
-            return ok(_PART, key, f"{text} is held by systemd, which passes it on to the server")
+            return ok(_PART, key, f"{text} is held by systemd, which passes it to the server")
     who = " and ".join(map(str, by)) or "a process of another user"
     other = "port" if not text.startswith("unix://") else "path"
-    return fail(_PART, key, f"{text} is held by {who}", f"stop it, or set another {other}")
+    return fail(_PART, key, f"{text} is held by {who}", f"stop it, or set a different {other}")
 
 
 def _refused(key: str, text: str, wrong: OSError) -> Finding:
     if wrong.errno == errno.EACCES:
-        todo = "ports below 1024 need more rights: a systemd socket, or setcap cap_net_bind_service=+ep on python"
+        todo = "ports below 1024 need privileges: use a systemd socket, or setcap cap_net_bind_service=+ep on python"
         return fail(_PART, key, f"{text}: permission denied", todo)
     return fail(_PART, key, f"{text}: {(wrong.strerror or str(wrong)).lower()}", "set an address of this machine")
 
@@ -173,22 +173,23 @@ def _unix(key: str, path: str, config: str) -> Finding:
         try:
             probe.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
-            pass  # nobody listens: the server replaces the file
+            pass  # no process listens: the server replaces the file
         except PermissionError:
-            return fail(_PART, key, f"{text} is a socket of another user", "remove it, or set another path")
+            return fail(_PART, key, f"{text} is a socket of another user", "remove it, or set a different path")
         except OSError as wrong:
             if not isinstance(wrong, TimeoutError) and wrong.errno != errno.EAGAIN:
                 return _refused(key, text, wrong)
-            return held(key, text, [], config)  # a full backlog: somebody listens
+            return held(key, text, [], config)  # the backlog is full, so a process listens
         else:
             return held(key, text, holders.of_socket(probe), config)
     if os.path.exists(path) and not stat.S_ISSOCK(os.stat(path).st_mode):
-        return fail(_PART, key, f"{path} is there and is no socket", "remove it, or set another path")
+        return fail(_PART, key, f"{path} exists and is not a socket", "remove it, or set a different path")
     return folder(key, os.path.dirname(path) or ".")
 
 
 def folders(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and path of each folder the server, or a worker, writes to. Pure, but for the name of the system's own."""
+    """Key and path of each folder the server or a worker writes to. Pure, except that it asks for the system's
+    temporary folder."""
     uploads = value(config, "http.uploads.dir")
     if value(config, "http") is not None:
         yield "http.uploads.dir", uploads or temporary_folder()
@@ -205,15 +206,15 @@ def folders(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def folder(key: str, path: str) -> Finding:
-    """Whether a folder can be written to; one that is missing, whether it can be made."""
+    """Check whether a folder is writable, or can be created if it is missing."""
     there = os.path.abspath(path)
     while not os.path.exists(there):
         there = os.path.dirname(there)
     if not os.path.isdir(there):
-        return fail(_PART, key, f"{there} is no folder", "set another path")
+        return fail(_PART, key, f"{there} is not a folder", "set a different path")
     if not os.access(there, os.W_OK | os.X_OK):
         return fail(
-            _PART, key, f"{there} can't be written to", f"chown it to the user {os.geteuid()}, or set another path"
+            _PART, key, f"{there} is not writable", f"chown it to the user {os.geteuid()}, or set a different path"
         )
-    made = "" if there == os.path.abspath(path) else ", missing and will be made"
-    return ok(_PART, key, f"{os.path.abspath(path)} can be written to{made}")
+    made = "" if there == os.path.abspath(path) else "; it does not exist and will be created"
+    return ok(_PART, key, f"{os.path.abspath(path)} is writable{made}")

@@ -1,4 +1,4 @@
-"""Python packages that parts of the config need and a plain installation does not have."""
+"""Check for optional Python packages that the config needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART = "packages"
 _ACME = ("acme", "josepy", "cryptography")
 _REDIS = ("redis", "hiredis")
 _OTEL = ("opentelemetry.sdk", "opentelemetry.propagators.jaeger")
-_EXPORTERS = {  # by `otel.exporter`, of otlp by `otel.client`; the others are part of the SDK
+_EXPORTERS = {  # by `otel.exporter`, for otlp also by `otel.client`; the others are part of the SDK
     "zipkin": ("opentelemetry.exporter.zipkin.json",),
     "otlp": ("opentelemetry.exporter.otlp.proto.http",),
     "otlp grpc": ("opentelemetry.exporter.otlp.proto.grpc",),
@@ -25,13 +25,13 @@ _CODINGS = {"zstd": "compression.zstd" if sys.version_info >= (3, 14) else "back
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a part of the config needs.
+    """The packages that one part of the config needs.
 
     Attributes:
-        key: of the part.
-        modules: that are to be there.
-        extra: of ``pyroadrunner``, which brings them.
-        without: what the server does when they are not there; empty = it does not start.
+        key: key of that part of the config.
+        modules: modules that must be installed.
+        extra: the extra of ``pyroadrunner`` that installs them.
+        without: what the server does without them; empty = it does not start.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Need:
 
 
 def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
-    """What the config needs. Pure.
+    """The needs of a config. Pure.
 
     Args:
         config: the effective one.
@@ -70,7 +70,7 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
 
 
 def inspect(need: Need) -> Finding:
-    """Whether its modules are installed."""
+    """Check whether the modules of a need are installed."""
     missing = [module for module in need.modules if not _is_there(module)]
     if not missing:
         return ok(_PART, need.key, _sum(need.modules, "installed"))
@@ -84,7 +84,7 @@ def inspect(need: Need) -> Finding:
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # the package around it is not there
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 

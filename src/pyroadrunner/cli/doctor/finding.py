@@ -1,4 +1,4 @@
-"""One thing that was looked at. Pure."""
+"""The result of one check. Pure."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """How it is."""
+    """The outcome of a check."""
 
     OK = "ok"
-    WARN = "warn"  # works, and hardly as it is meant
-    FAIL = "fail"  # the server will not start, or not serve
+    WARN = "warn"  # the server works, but probably not as intended
+    FAIL = "fail"  # the server will not start or not serve
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, how it is, and what to do.
+    """One check with its outcome and advice.
 
     Attributes:
         part: ``PHP``, ``machine``, ``config``, ``packages``, ``places``, ``brokers``, ``workers``.
-        what: the thing in a few words.
-        found: what was found there.
-        todo: what to do; empty when nothing has to be done.
+        what: the checked thing, in a few words.
+        found: what the check found.
+        todo: what to do; empty if nothing.
     """
 
     part: str

@@ -1,4 +1,4 @@
-"""Which process has an address, and whether it is the running server of this config."""
+"""Find the process that holds an address, and whether it is the running server of this config."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that has an address.
+    """A process that holds an address.
 
     Attributes:
         pid: its process id.
-        name: what the system calls it.
-        folder: where it works.
+        name: its name in the process table.
+        folder: its working folder.
         arguments: its command line, split.
-        python: whether it is run by a Python interpreter; RoadRunner in Go is not.
+        python: whether a Python interpreter runs it; false for RoadRunner in Go.
     """
 
     pid: int
@@ -43,17 +43,18 @@ class Holder:
         return f"process {self.pid} ({words}{where})" if self._serves() else f"process {self.pid} ({self.name})"
 
     def is_server_of(self, config: str) -> bool:
-        """Whether it is this program and serves the config at this absolute path. Pure, but for links in paths."""
+        """Whether it is this program and serves the config at this absolute path. Pure, except that links are
+        resolved."""
         if not self.python or not self._serves():
             return False
         line = parse(self.arguments[_program(self.arguments) + 1 :], COMMANDS, SHARED)
         named = line.text("config", _DEFAULT_CONFIG)
-        # A server works in the folder of its config, or in that of -w, which `-c` is relative to.
+        # A server works in the folder of its config, or in the folder of -w, to which `-c` is relative.
         candidates = (os.path.join(self.folder, named), os.path.join(self.folder, os.path.basename(named)))
         return os.path.realpath(config) in map(os.path.realpath, candidates)
 
     def is_systemd(self) -> bool:
-        """Whether it is the service manager, which opens sockets for others."""
+        """Whether it is the service manager, which opens sockets for services."""
         return self.pid == 1 and self.name == "systemd"
 
     def _serves(self) -> bool:
@@ -68,12 +69,12 @@ class Holder:
 
 
 def _program(arguments: Sequence[str]) -> int:
-    """Where ``rr`` stands in a command line; -1 when it does not."""
+    """Position of ``rr`` in a command line, or -1."""
     return next((at for at, word in enumerate(arguments[:5]) if os.path.basename(word) == "rr"), -1)
 
 
 def of_port(port: int, hosts: Sequence[str]) -> list[Holder]:
-    """The processes that listen on a TCP port of one of these addresses, as far as this user may see them."""
+    """The processes that listen on a TCP port of these hosts, as far as this user may see them."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.Error:  # on some systems only root may ask
@@ -92,12 +93,12 @@ def _meets(local: Sequence[object], port: int, hosts: Sequence[str]) -> bool:
 
 
 def of_socket(connected: socket.socket) -> list[Holder]:
-    """The process that listens behind a connected unix socket; none where the system does not tell."""
+    """The process that listens on the other end of a unix socket; empty if the system can't tell."""
     if sys.platform != "linux":
         return []
     found = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid = _CREDENTIALS.unpack(found)[0]
-    return list(_holders([pid] if pid > 0 else []))  # 0: of another namespace
+    return list(_holders([pid] if pid > 0 else []))  # 0: a process of another namespace
 
 
 def _holders(pids: Sequence[int] | dict[int, None]) -> Iterator[Holder]:
@@ -112,5 +113,5 @@ def _holders(pids: Sequence[int] | dict[int, None]) -> Iterator[Holder]:
             yield Holder(pid, name, process.cwd(), tuple(process.cmdline()), python)
         except psutil.NoSuchProcess:
             continue
-        except psutil.AccessDenied:  # of another user
+        except psutil.AccessDenied:  # a process of another user
             yield Holder(pid, name)

@@ -1,4 +1,4 @@
-"""Memory, processors, limits of the process."""
+"""Check memory, processors and process limits."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pyroadrunner.version import __version__
 _PART = "machine"
 _MB = 1 << 20
 _LEAST_FREE = 256 * _MB
-_PER_WORKER = 32 * _MB  # what a PHP worker with a framework takes at least
-_LEAST_FILES = 4096  # descriptors: three for a worker, one for a connection
+_PER_WORKER = 32 * _MB  # the least that a PHP worker with a framework uses
+_LEAST_FILES = 4096  # descriptors: three per worker, one per connection
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def inspect(workers: int) -> Iterator[Finding]:
-    """What there is.
+    """Check the machine.
 
     Args:
-        workers: how many the config asks for; 0 = unknown.
+        workers: number of workers in the config; 0 = unknown.
     """
     yield ok(
         _PART,
@@ -40,20 +40,19 @@ def inspect(workers: int) -> Iterator[Finding]:
 
 
 def free_memory() -> int:
-    """Bytes that processes may still take: of the machine, or of our control group when that has less."""
+    """Free bytes of the machine, or of our control group if that has less."""
     free = int(psutil.virtual_memory().available)
     group = free_in_group(_CGROUP)
     return free if group is None else min(free, group)
 
 
 def free_in_group(root: Path) -> int | None:
-    """Bytes that a control group of either version may still take; ``None``: no group here, or no limit.
+    """Free bytes of a control group of version 1 or 2; ``None`` without a group or a limit.
 
-    What it has read from files counts as free where it has not been used lately, as Kubernetes counts it: the kernel
-    gives that up first.
+    Inactive page cache counts as free, as in Kubernetes: the kernel reclaims it first.
 
     Args:
-        root: where groups are mounted. In a container that is its own group.
+        root: mount point of the groups. Inside a container this is the container's own group.
     """
     v1 = root / "memory"
     for limit, used, stat, cached in (
@@ -71,24 +70,24 @@ def free_in_group(root: Path) -> int | None:
 
 
 def memory(free: int, workers: int) -> Finding:
-    """Whether there is enough memory. Pure."""
+    """Check for enough memory. Pure."""
     found = f"{free // _MB} MB free"
     needed = max(_LEAST_FREE, workers * _PER_WORKER)
     if free < needed:
         todo = (
-            f"{workers or 'some'} workers take {needed // _MB} MB or more: fewer of them (num_workers), or more memory"
+            f"{workers or 'some'} workers need {needed // _MB} MB or more: configure fewer (num_workers), or add memory"
         )
         return warn(_PART, "memory", found, todo)
     return ok(_PART, "memory", found)
 
 
 def files(limit: int) -> Finding:
-    """Whether enough files may be open. Pure.
+    """Check the limit of open files. Pure.
 
     Args:
-        limit: what the server will make of the hard limit.
+        limit: the limit the server will set, based on the hard limit.
     """
     if limit >= _LEAST_FILES:
         return ok(_PART, "open files", str(limit))
-    todo = "each connection takes one: ulimit -Hn 65536, or LimitNOFILE=65536 in the systemd unit"
+    todo = "each connection uses one: ulimit -Hn 65536, or LimitNOFILE=65536 in the systemd unit"
     return warn(_PART, "open files", str(limit), todo)

@@ -1,4 +1,4 @@
-"""PHP: which one, what it can do, how its command line is set up."""
+"""Check PHP: version, extensions, settings of its command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from pyroadrunner.cli.doctor.finding import Finding, fail, ok, warn
 
 _PART = "PHP"
-_OLDEST = (8, 1)  # that spiral/roadrunner-* and Octane take today
+_OLDEST = (8, 1)  # the oldest that spiral/roadrunner-* and Octane support
 _PATIENCE = 20.0  # seconds
 _ASK = """
 $x = fn (string $name) => extension_loaded($name);
@@ -26,62 +26,62 @@ echo json_encode([
 
 
 def binary_of(command: Sequence[str]) -> str:
-    """The PHP of a worker's command; empty when it is none of PHP."""
+    """The PHP binary of a worker command; empty if the command does not run PHP."""
     program = os.path.basename(command[0]) if command else ""
     return command[0] if program.startswith("php") else ""
 
 
 def inspect(binary: str, *, protobuf: bool) -> Iterator[Finding]:
-    """What a PHP is like.
+    """Check a PHP binary.
 
     Args:
         binary: path or name.
-        protobuf: whether the config makes workers read protobuf.
+        protobuf: whether workers read protobuf with this config.
     """
     path = shutil.which(binary)
     if path is None:
         yield fail(
-            _PART, binary, "not found", "install it (Debian: apt install php-cli), or write its path in server.command"
+            _PART, binary, "not found", "install it (Debian: apt install php-cli), or set its path in server.command"
         )
         return
     try:
         asked = subprocess.run([path, "-r", _ASK], capture_output=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL)
         reported = json.loads(asked.stdout[asked.stdout.index(b"{") :])
     except (OSError, subprocess.TimeoutExpired, ValueError) as wrong:
-        yield fail(_PART, binary, f"{path} can't be asked: {wrong}", f"run {path} -v and see what it says")
+        yield fail(_PART, binary, f"{path} can't be run: {wrong}", f"run {path} -v and check its output")
         return
     yield from judge(reported, path, protobuf=protobuf)
 
 
 def judge(reported: dict[str, Any], path: str, *, protobuf: bool) -> Iterator[Finding]:
-    """What to think of what a PHP said of itself. Pure."""
+    """Findings from what PHP reported about itself. Pure."""
     version = str(reported["version"])
     numbers = tuple(int(part) for part in version.split(".")[:2])
     found = f"{version} ({path}, {reported['ini'] or 'no php.ini'}, memory_limit {reported['memory_limit']})"
     if numbers < _OLDEST:
-        yield warn(_PART, "version", found, "worker packages want PHP 8.1 or newer")
+        yield warn(_PART, "version", found, "worker packages need PHP 8.1 or newer")
     else:
         yield ok(_PART, "version", found)
-    yield _extension(reported, "json", fail, "without it workers can't read a request: install php-json")
+    yield _extension(reported, "json", fail, "workers can't read requests without it: install php-json")
     yield _extension(
         reported, "sockets", warn, "needed for RPC from PHP (spiral/goridge) and for server.relay over a socket"
     )
-    yield _extension(reported, "pcntl", warn, "frameworks use it for signals and time limits of jobs")
+    yield _extension(reported, "pcntl", warn, "frameworks use it for signals and for time limits of jobs")
     if protobuf:
-        yield _extension(reported, "protobuf", warn, "the codec is protobuf; without the extension it is slow in PHP")
-    if not reported["opcache"]:
-        yield warn(
-            _PART, "opcache", "missing", "each worker compiles all code anew when it starts: install php-opcache"
+        yield _extension(
+            reported, "protobuf", warn, "the codec is protobuf, which is slow in PHP without the extension"
         )
+    if not reported["opcache"]:
+        yield warn(_PART, "opcache", "missing", "each worker compiles all code when it starts: install php-opcache")
     elif not reported["opcache_cli"]:
-        todo = "workers are command line processes: set opcache.enable_cli=1 in php.ini; then the JIT can be used, too"
+        todo = "workers are command line processes: set opcache.enable_cli=1 in php.ini; this also allows the JIT"
         yield warn(_PART, "opcache", "off for the command line", todo)
     else:
         yield ok(_PART, "opcache", "on for the command line")
     if reported["xdebug"]:
-        yield warn(_PART, "xdebug", "loaded", "it makes every request slow; leave it out in production")
+        yield warn(_PART, "xdebug", "loaded", "it slows down every request; do not load it in production")
     if reported["display_errors"] in ("1", "on", "stdout"):
-        todo = "warnings are printed where answers go; set display_errors=stderr"
+        todo = "warnings are mixed into responses; set display_errors=stderr"
         yield warn(_PART, "display_errors", "on, to stdout", todo)
 
 

@@ -1,4 +1,4 @@
-"""Servers the config names: does anybody answer there?"""
+"""Check that the servers named in the config accept connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.cli.doctor.finding import Finding, fail, ok
 
 _PART = "brokers"
 _PATIENCE = 2.0  # seconds
-# Section key -> its default port.
+# Key -> default port.
 _SECTIONS = {
     "amqp.addr": 5672,
     "beanstalk.addr": 11300,
@@ -29,7 +29,7 @@ def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """Key, host and port of each server. Pure.
 
     Args:
-        config: the effective one; secrets in addresses do not matter.
+        config: the effective config; secrets in addresses may be masked.
     """
     for key, port in _SECTIONS.items():
         for text in _texts(value(config, key)):
@@ -51,19 +51,17 @@ def host_and_port(text: str, port: int) -> tuple[str, int]:
     url = urlsplit(text if "://" in text else f"//{text}")
     try:
         return url.hostname or "127.0.0.1", url.port or port
-    except ValueError:  # no number
+    except ValueError:  # the port is not a number
         return url.hostname or "127.0.0.1", port
 
 
 def inspect(key: str, host: str, port: int) -> Finding:
-    """Whether somebody listens there."""
+    """Check whether a server accepts connections."""
     try:
         socket.create_connection((host, port), _PATIENCE).close()
     except OSError as wrong:
         reason = "no answer" if isinstance(wrong, TimeoutError) else (wrong.strerror or str(wrong)).lower()
-        return fail(
-            _PART, key, f"{host}:{port}: {reason}", "start it, or mend the address; a firewall may be in between"
-        )
+        return fail(_PART, key, f"{host}:{port}: {reason}", "start it, or correct the address; a firewall may block it")
     return ok(_PART, key, f"{host}:{port} answers")
 
 

@@ -1,4 +1,4 @@
-"""How findings are drawn. Pure."""
+"""Render findings as text or JSON. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INDENT = 8  # columns of the verdict
 
 
 def text(findings: Sequence[Finding], *, coloured: bool) -> Iterator[str]:
-    """Lines for people: one for each finding, under the part it belongs to, with what to do below it."""
+    """Lines for a terminal: one per finding, grouped by part, with advice below."""
     width = max((len(one.what) for one in findings), default=0)
     part = ""
     for one in findings:
@@ -34,14 +34,14 @@ def text(findings: Sequence[Finding], *, coloured: bool) -> Iterator[str]:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """``12 looked at: 1 failure, 2 warnings``"""
+    """``12 checks: 1 failure, 2 warnings``"""
     count = {verdict: sum(one.verdict is verdict for one in findings) for verdict in Verdict}
     parts = [_many(count[Verdict.FAIL], "failure"), _many(count[Verdict.WARN], "warning")]
-    return f"{len(findings)} looked at: {', '.join(parts)}"
+    return f"{len(findings)} checks: {', '.join(parts)}"
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """The same for machines."""
+    """The same as JSON."""
     rows = [
         {"part": one.part, "verdict": one.verdict.value, "what": one.what, "found": one.found, "todo": one.todo}
         for one in findings

@@ -1,4 +1,4 @@
-"""Does the command of the workers come up? One of each kind is started and stopped again."""
+"""Check that workers start: start and stop one of each kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ELSEWHERE = "tcp://127.0.0.1:0"  # a running server may hold the relay's own ad
 
 
 def kinds(sections: Mapping[str, msgspec.Struct]) -> Iterator[tuple[str, PoolConfig]]:
-    """The sections that have workers, with their pools. Pure."""
+    """The sections with workers, and their pools. Pure."""
     for name in NEED_SERVER:
         pool = getattr(sections.get(name), "pool", None)
         if isinstance(pool, PoolConfig):
@@ -34,18 +34,18 @@ def kinds(sections: Mapping[str, msgspec.Struct]) -> Iterator[tuple[str, PoolCon
 
 
 def inspect(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> Finding:
-    """Start one worker as the server would, and stop it.
+    """Start one worker the way the server does, then stop it.
 
     Args:
-        name: of the section, which is the worker's ``RR_MODE``.
-        rpc: ``rpc.listen``; nobody need listen there.
+        name: the section, which is also the worker's ``RR_MODE``.
+        rpc: ``rpc.listen``; the address need not be open.
     """
     what = f"{name}: {' '.join(pool.command or server.command)}"
     try:
         seconds, memory = asyncio.run(_boot(server, name, pool, rpc))
     except RoadRunnerError as wrong:
-        return fail(_PART, what, str(wrong), "run the command by hand: it should wait in silence, and print nothing")
-    return ok(_PART, what, f"came up in {seconds:.2f} s, {memory >> 20} MB")
+        return fail(_PART, what, str(wrong), "run the command by hand: it should wait and print nothing")
+    return ok(_PART, what, f"started in {seconds:.2f} s, {memory >> 20} MB")
 
 
 async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> tuple[float, int]:
@@ -74,6 +74,6 @@ async def _boot(server: ServerConfig, name: str, pool: PoolConfig, rpc: str) -> 
 
 
 def rpc_of(config: Mapping[str, Any]) -> str:
-    """``rpc.listen``; empty without the section. Pure."""
+    """``rpc.listen``; empty if there is no ``rpc`` section. Pure."""
     section = config.get("rpc")
     return str(section.get("listen") or "") if isinstance(section, dict) else ""

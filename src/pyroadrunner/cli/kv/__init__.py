@@ -1,1 +1,1 @@
-"""``rr kv``: look into the storages of the running server, and change what is in them."""
+"""``rr kv``: read and change the storages of the running server."""

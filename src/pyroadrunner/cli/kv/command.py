@@ -1,6 +1,6 @@
-"""``rr kv``: one function for each command; each prints and returns the exit code.
+"""``rr kv``: one function per command. Each prints and returns the exit code.
 
-Keys that are not there are no error of the server, and 1 for scripts: ``rr kv get cache user:7 || ...``.
+A missing key is not a server error, but the exit code is 1 for scripts: ``rr kv get cache user:7 || ...``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pyroadrunner.plugins.kv.timestamps import format_timestamp, parse_timestamp
 
 
 def list_storages(options: LoadOptions, *, as_json: bool) -> int:
-    """The storages with their drivers and sizes. 1 when one of them can't be asked.
+    """List the storages with their drivers and sizes. Returns 1 if one of them reports an error.
 
     Raises:
-        ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as all of these commands.
+        ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as do all of these commands.
     """
     with RpcClient(server_address(options)) as server:
         storages = server.call("kv.List")
@@ -34,7 +34,7 @@ def list_storages(options: LoadOptions, *, as_json: bool) -> int:
 
 
 def get(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: bool) -> int:
-    """Values: one as its bytes and a line break, more as a table."""
+    """Print values: a single one as its bytes and a line break, several as a table."""
     _named(keys, "get STORAGE KEY...")
     with RpcClient(server_address(options)) as server:
         found = {item["key"]: _value(item) for item in _items(server, "MGet", storage, keys)}
@@ -49,7 +49,7 @@ def get(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: boo
 
 
 def set_value(options: LoadOptions, storage: str, key: str, value: str, *, ttl: str) -> int:
-    """Store a value; ``-`` is read from stdin. ``ttl`` is a duration; empty = for ever."""
+    """Store a value; ``-`` reads it from stdin. ``ttl`` is a duration; empty = no expiry."""
     item = {"key": key, "value": base64.b64encode(_given(value)).decode()}
     if ttl:
         item["timeout"] = format_timestamp(int((time.time() + _seconds(ttl)) * 1000) + 999)
@@ -59,7 +59,7 @@ def set_value(options: LoadOptions, storage: str, key: str, value: str, *, ttl: 
 
 
 def delete(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: bool) -> int:
-    """Delete keys; tell which were there."""
+    """Delete keys and report those that were missing."""
     _named(keys, "delete STORAGE KEY...")
     with RpcClient(server_address(options)) as server:
         there = {item["key"] for item in _items(server, "Has", storage, keys)}
@@ -70,7 +70,7 @@ def delete(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: 
 
 
 def ttl(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: bool) -> int:
-    """When keys expire."""
+    """Print when keys expire."""
     _named(keys, "ttl STORAGE KEY...")
     with RpcClient(server_address(options)) as server:
         there = {item["key"] for item in _items(server, "Has", storage, keys)}
@@ -91,16 +91,16 @@ ACTIONS: dict[str, Callable[..., int]] = {"get": get, "delete": delete, "ttl": t
 
 
 def run(name: str, options: LoadOptions, arguments: Sequence[str], *, lasting: str, as_json: bool) -> int:
-    """Call the command ``rr kv NAME`` with what stands behind it.
+    """Run the command ``rr kv NAME`` with its arguments.
 
     Raises:
-        UsageError: something is missing.
+        UsageError: an argument is missing or invalid.
     """
     try:
         return _run(name, options, arguments, lasting=lasting, as_json=as_json)
     except CallFailed as failed:
         if "can't find service" in str(failed):
-            raise CallFailed("the server has no storages; add the section `kv`") from failed
+            raise CallFailed("the server has no storages; add the section `kv` to its config") from failed
         raise
 
 
@@ -156,5 +156,5 @@ def _write(value: bytes) -> None:
     try:
         sys.stdout.buffer.write(value + b"\n")
         sys.stdout.buffer.flush()
-    except OSError:  # closed: nobody is there to be told
+    except OSError:  # stdout is closed
         pass

@@ -1,4 +1,4 @@
-"""What ``rr kv`` prints, drawn from plain data. Pure."""
+"""The output of ``rr kv``, rendered from plain data. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def as_json(data: Any) -> str:
 
 
 def storages(found: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each storage."""
+    """One line per storage."""
     if not found:
         return "no storages"
     rows = [
@@ -38,7 +38,7 @@ def storages(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def value(found: bytes) -> dict[str, str]:
-    """A value for JSON: as text where it is some, else in base64."""
+    """A value for JSON: as text if it is valid UTF-8, else in base64."""
     try:
         return {"text": found.decode()}
     except UnicodeDecodeError:
@@ -46,13 +46,13 @@ def value(found: bytes) -> dict[str, str]:
 
 
 def values(found: Mapping[str, bytes]) -> str:
-    """A line for each value, without what would move the cursor; long ones are cut."""
+    """One line per value, with control characters escaped; long values are truncated."""
     rows = [[Cell(key), Cell(cut(_shown(data), _WIDTH))] for key, data in found.items()]
     return draw(["KEY", "VALUE"], rows, coloured=False)
 
 
 def times(found: Mapping[str, float | None], now: float) -> str:
-    """A line for each key: when it expires and how long that is from ``now``; both unix time in seconds."""
+    """One line per key: when it expires, and the time left from ``now``; both unix time in seconds."""
     rows = [
         [
             Cell(key),

@@ -1,1 +1,1 @@
-"""``rr lock``: see who holds and who waits for the named locks of the running server, and take one away."""
+"""``rr lock``: list the named locks of the running server with holders and waiters, and release them."""

@@ -1,4 +1,4 @@
-"""``rr lock``: one function for each command; each prints and returns the exit code."""
+"""``rr lock``: one function per command. Each prints and returns the exit code."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pyroadrunner.config.load import LoadOptions
 
 
 def list_locks(options: LoadOptions, *, as_json: bool) -> int:
-    """The locks that are held.
+    """List the held locks.
 
     Raises:
-        ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as both of these commands.
+        ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as do both of these commands.
     """
     with RpcClient(server_address(options)) as server:
         locks = server.call("lock.List")
@@ -24,10 +24,10 @@ def list_locks(options: LoadOptions, *, as_json: bool) -> int:
 
 
 def release(options: LoadOptions, names: Sequence[str], *, as_json: bool) -> int:
-    """Take locks away from whoever holds them. 1 when one of them is not held by anybody.
+    """Release locks, whoever holds them. Returns 1 if one of them is not held.
 
     Raises:
-        UsageError: no name.
+        UsageError: no name was given.
     """
     if not names:
         raise UsageError("name a lock: rr lock release RESOURCE...; rr lock list shows them")
@@ -42,5 +42,5 @@ def release(options: LoadOptions, names: Sequence[str], *, as_json: bool) -> int
         say(render.as_json({"released": released}))
     missing = [name for name in dict.fromkeys(names) if name not in released]
     for name in missing:
-        complain(f"nobody holds the lock: {name}")
+        complain(f"the lock is not held: {name}")
     return 1 if missing else 0

@@ -1,4 +1,4 @@
-"""What ``rr lock`` prints, drawn from plain data. Pure."""
+"""The output of ``rr lock``, rendered from plain data. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def as_json(data: Any) -> str:
 
 
 def locks(found: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each holder."""
+    """One line per holder."""
     if not found:
         return "no locks"
     rows = [
@@ -25,7 +25,7 @@ def locks(found: Sequence[Mapping[str, Any]]) -> str:
             Cell(_shown(lock["resource"])),
             Cell("exclusive" if lock["exclusive"] else "read"),
             Cell(_shown(holder["id"])),
-            Cell(duration(holder["ttl"] / 1_000_000) if holder["ttl"] else "for ever"),
+            Cell(duration(holder["ttl"] / 1_000_000) if holder["ttl"] else "no limit"),
             Cell(str(holder["token"])),
             Cell(count(len(lock["waiting"]))),
         ]
@@ -36,5 +36,5 @@ def locks(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shown(text: str) -> str:
-    """Without what would move the cursor."""
+    """``text`` with control characters escaped, truncated."""
     return cut("".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text), _WIDTH)

@@ -1,4 +1,4 @@
-"""``rr reload``: let the running server read its config again and take over what has changed."""
+"""``rr reload``: make the running server reload its config and apply the changes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ NEEDS_RESTART = 3
 
 
 def run(options: LoadOptions, *, check: bool, silent: bool, as_json: bool) -> int:
-    """Ask the server, show the difference.
+    """Ask the server to reload, and print the difference.
 
-    The server finds its config as it did when it started; ours only says where the server is.
+    The server reads the config it was started with. Ours is only used to find the server.
 
     Args:
-        check: only show what a reload would do.
+        check: only print what a reload would do.
 
     Returns:
-        0 when all that has changed counts now (with ``check``: would), 3 when some of it needs a restart, 1 when the
-        server refused: then nothing has changed.
+        0 if all changes were applied (with ``check``: can be applied), 3 if some need a restart, 1 if the server
+        refused the reload and changed nothing.
 
     Raises:
         ConfigError, NoRpc, InvalidAddress, Unreachable: the server can't be asked.
     """
     with RpcClient(server_address(options)) as server:
         try:
-            # No time limit: certificates and files of a log are opened meanwhile, and the server has its own limits.
+            # No time limit: the server opens certificates and log files meanwhile, and has its own limits.
             outcome = server.call("roadrunner.Reload", {"check": check}, timeout=None)
         except CallFailed as refused:
             complain(f"the config was not reloaded:\n{refused}" if not check else str(refused))

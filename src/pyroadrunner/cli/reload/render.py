@@ -1,4 +1,4 @@
-"""What ``rr reload`` prints. Pure."""
+"""The output of ``rr reload``. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_WHOLE = ("the section", "the entry")  # what the server says in place of all keys of what comes or goes
+_WHOLE = ("the section", "the entry")  # sent in place of the keys of an added or removed section or entry
 _NOT_SET = "(not set)"
 _CHANGED = "(changed)"
 
 
 def lines(outcome: Mapping[str, Any], *, check: bool) -> Iterator[str]:
-    """The difference, in words.
+    """Lines that describe the difference.
 
     Args:
-        outcome: what the server answered: ``applied``, ``restart``, ``warnings``.
-        check: whether nothing was done.
+        outcome: the server's reply: ``applied``, ``restart``, ``warnings``.
+        check: whether the reload was only checked, not done.
     """
     applied, restart = outcome["applied"], outcome["restart"]
     for warning in outcome["warnings"]:
@@ -27,12 +27,12 @@ def lines(outcome: Mapping[str, Any], *, check: bool) -> Iterator[str]:
         yield "would be reloaded:" if check else "reloaded:"
         yield from _table(applied)
     if restart:
-        yield "needs a restart (kill -USR2, or stop and start), and keeps its old value until then:"
+        yield "needs a restart (kill -USR2, or stop and start); the old value stays in use until then:"
         yield from _table(restart)
 
 
 def as_json(outcome: Mapping[str, Any]) -> str:
-    """The same for machines."""
+    """The same as JSON."""
     return json.dumps(outcome, indent=2)
 
 
@@ -46,8 +46,8 @@ def _what(old: Any, new: Any) -> str:
     if old is None and new in _WHOLE:
         return "new"
     if old in _WHOLE and new is None:
-        return "gone"
-    return _CHANGED if old == new else f"{_value(old)} -> {_value(new)}"  # the same: two secrets, both masked
+        return "removed"
+    return _CHANGED if old == new else f"{_value(old)} -> {_value(new)}"  # equal: two masked secrets
 
 
 def _value(value: Any) -> str:

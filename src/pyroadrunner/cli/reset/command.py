@@ -1,4 +1,4 @@
-"""``rr reset``: replace the workers of the running server. Each plugin's workers are replaced at the same time."""
+"""``rr reset``: replace the workers of the running server, of all plugins at the same time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pyroadrunner.config.load import LoadOptions
 def run(options: LoadOptions, plugins: Sequence[str], *, silent: bool, as_json: bool) -> int:
     """Reset the named plugins, or all.
 
-    What happens is told on stderr; with ``silent`` or ``as_json`` only what went wrong is (Laravel Octane takes any
-    byte on stderr for a failure).
+    Progress goes to stderr; with ``silent`` or ``as_json`` only errors do (Laravel Octane takes any byte on stderr for
+    a failure).
 
     Returns:
-        0, or 1 when a reset failed; RoadRunner answers 0 then.
+        0, or 1 if a reset failed; RoadRunner returns 0 then.
 
     Raises:
         ConfigError, NoRpc, InvalidAddress, Unreachable: the server can't be asked.
-        UnknownPlugin: no reset was begun.
+        UnknownPlugin: no reset was started.
     """
     quiet = silent or as_json
     failed: dict[str, str] = {}
@@ -33,7 +33,7 @@ def run(options: LoadOptions, plugins: Sequence[str], *, silent: bool, as_json: 
         if not quiet:
             for name in names:
                 print(render.begun(name), file=sys.stderr)
-        # No time limit: the server has its own (`reset_timeout`, `allocate_timeout`), which we do not know.
+        # No time limit: the server has its own (`reset_timeout`, `allocate_timeout`), unknown here.
         for name, result in server.each("resetter.Reset", names, timeout=None):
             if isinstance(result, CallFailed):
                 failed[name] = str(result)

@@ -1,4 +1,4 @@
-"""What ``rr reset`` prints."""
+"""The output of ``rr reset``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Mapping, Sequence
 
 
 def begun(plugin: str) -> str:
-    """A reset was asked for."""
+    """The line for a reset that starts."""
     return f"{_stamp()} resetting plugin: [{plugin}] "
 
 
 def done(plugin: str) -> str:
-    """All its workers are new."""
+    """The line for a finished reset."""
     return f"{_stamp()} plugin reset: [{plugin}]"
 
 
 def failed(plugin: str, reason: str) -> str:
-    """Its old workers go on."""
+    """The line for a failed reset; the old workers keep running."""
     return f"{_stamp()} plugin was not reset: [{plugin}]: {reason}"
 
 
 def as_json(done: Sequence[str], failed: Mapping[str, str]) -> str:
-    """The same for machines: names, and names with reasons."""
+    """The same as JSON: names, and failed names with their errors."""
     return json.dumps({"reset": list(done), "failed": dict(failed)}, indent=2)
 
 

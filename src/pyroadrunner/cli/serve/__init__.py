@@ -1,2 +1,2 @@
-"""``rr serve``: ``command.py`` acts; ``worker_file.py`` is ``rr serve worker.php``; ``pid_file.py`` and
-``debug_server.py`` are ``-p`` and ``-d``."""
+"""``rr serve``: ``command.py`` runs it; ``worker_file.py`` implements ``rr serve worker.php``, ``pid_file.py`` and
+``debug_server.py`` the flags ``-p`` and ``-d``."""

@@ -1,7 +1,7 @@
-"""What ``rr serve`` says of itself, for a person at a terminal. Pure.
+"""The lines of ``rr serve`` for a terminal. Pure.
 
-Octane and scripts match these lines when they read them from a pipe; there they are RoadRunner's, word for word. On a
-terminal they look like the lines of the log between which they stand.
+Octane and scripts read these lines from a pipe; there they are RoadRunner's, word for word. On a terminal they look
+like the log lines around them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Any
 
 _STOP = re.compile(r"stop signal received, grace timeout is: (\S+) seconds$")
 _FORCED = "exit forced"
-_OVER_CTRL_C = "\r"  # the terminal has written ^C where the line begins
+_OVER_CTRL_C = "\r"  # the terminal has echoed ^C at the start of the line
 
 
 def on_terminal(text: str, now: datetime) -> str:
-    """The line in place of RoadRunner's.
+    """The line to print instead of RoadRunner's.
 
     Args:
         now: local time.
     """
     over = ""
     if stop := _STOP.match(text):
-        text = f"stopping: running requests have {stop[1]} s to end; Ctrl-C again ends them at once"
+        text = f"stopping: running requests have {stop[1]} s to finish; press Ctrl-C again to stop immediately"
         over = _OVER_CTRL_C
     elif text == _FORCED:
-        text = "stopped at once, without waiting for requests"
+        text = "stopped immediately, without waiting for requests"
         over = _OVER_CTRL_C
     return f"{over}{now:%H:%M:%S} {text.removeprefix('[INFO] ')}"
 
 
 def ready(config: Mapping[str, Any], version: str, roadrunner: str) -> str:
-    """The line once everything has started.
+    """The line to print when everything has started.
 
     Args:
         config: the whole config; ``http.address`` is shown as a URL.

@@ -1,4 +1,4 @@
-"""``rr serve``: read the config, put the plugins together, let them live, exit with their code."""
+"""``rr serve``: read the config, construct and run the plugins, return the exit code."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def run(
     debug: bool,
     watch: Sequence[str] = (),
 ) -> int:
-    """Serve until a signal or a failure.
+    """Run the server until a signal or a failure.
 
     Args:
-        worker: a ``.php`` or ``.py`` file that is the worker command; empty = the config names it.
-        config_named: whether the config was asked for by ``-c``: then it has to be there.
-        watch: values of ``--watch``; none = files are not watched.
+        worker: a ``.php`` or ``.py`` file to run as worker; empty = the command of the config.
+        config_named: whether ``-c`` was given: then the config must exist.
+        watch: values of ``--watch``; empty = files are not watched.
 
     Returns:
-        0 after an ordered stop, else 1. After SIGUSR2 it does not return: the process starts again.
+        0 after a graceful stop, else 1. Does not return after SIGUSR2: the process executes itself again.
 
     Raises:
-        RoadRunnerError: config or plugins can't be used, or a plugin refused to start.
+        RoadRunnerError: the config or a plugin can't be used, or a plugin failed to start.
     """
     role = Role.of(os.environ)
     origin = LaunchContext(os.getcwd(), dict(os.environ))
@@ -70,7 +70,7 @@ def run(
     descriptors.raise_limit()
     seen = sys.stdout.isatty()
     speak = _silent if silent or role.stand_in else _say_on_terminal if seen else say
-    gc.disable()  # what is imported and built from here to the start stays for good; looking through it is lost time
+    gc.disable()  # objects created until the start stay alive; collecting would waste time
     try:
         ending = _serve(
             options,
@@ -91,7 +91,7 @@ def run(
         return 1
     if ending.failure is not None and not role.stand_in:
         if not isinstance(ending.failure, RoadRunnerError):
-            raise ending.failure  # a bug: main shows it whole
+            raise ending.failure  # a bug: main prints the traceback
         complain(f"error: {ending.failure}")
     if ending.restart:
         origin.start_again(ending.stand_in)
@@ -113,7 +113,7 @@ def _serve(
     origin: LaunchContext,
     role: Role,
 ) -> Outcome:
-    # Paths are named from where the user is: before the folder is changed.
+    # Paths are relative to the user's folder: resolve them before the folder changes.
     watched = [os.path.abspath(path) for path in split(watch)] if watch else []
     source = Source.of(options, worker, config_named=config_named)
     raw = source.read()
@@ -136,7 +136,7 @@ def _serve(
     def on_ready() -> None:
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)  # requests leave hardly any cycles: looking for them less often is time saved
+        gc.set_threshold(50_000, 20, 100)  # requests leave few cycles: collect less often
         gc.enable()
         if seen:
             say(announce.ready(raw.data, __version__, ROADRUNNER_VERSION))
@@ -196,7 +196,7 @@ def _run_loop(
 
 def _debug_tasks(debug: bool) -> Iterator[Coroutine[Any, Any, None]]:
     if debug:
-        from pyroadrunner.cli.serve.debug_server import debug_server  # with psutil: too slow for all the others
+        from pyroadrunner.cli.serve.debug_server import debug_server  # imports psutil, too slow to import always
 
         yield debug_server()
 
@@ -210,8 +210,8 @@ def _notice(source: Source, raw: RawConfig) -> str:
     http = raw.data.get("http") or {}
     rpc = raw.data.get("rpc") or {}
     return (
-        f"serving {source.worker} on http://{http.get('address')} (rpc on {rpc.get('listen')}); there is no .rr.yaml"
-        " here, so defaults are used"
+        f"serving {source.worker} on http://{http.get('address')} (rpc on {rpc.get('listen')}); no .rr.yaml found"
+        " here, using defaults"
     )
 
 
@@ -232,4 +232,4 @@ def _say_on_terminal(text: str) -> None:
 
 
 def _silent(text: str) -> None:
-    """``-s``."""
+    """Print nothing: ``-s``."""

@@ -1,4 +1,4 @@
-"""``-d``: what the process is doing, over HTTP on loopback, for whoever looks for a stuck task or a leak."""
+"""``-d``: show tasks, threads and memory over HTTP on loopback, to find stuck tasks and leaks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_HEAD = 8192  # bytes
 
 
 async def debug_server(port: int = PORT) -> None:
-    """Serve until cancelled. A port in use is only told: it must not keep the server from starting."""
+    """Serve until cancelled. A port in use is only reported: it must not prevent the server from starting."""
     try:
         server = await asyncio.start_server(_answer, "127.0.0.1", port, limit=_LONGEST_HEAD)
     except OSError as wrong:
@@ -57,7 +57,7 @@ def index() -> str:
 
 
 def tasks() -> str:
-    """Every task of the loop and where it waits."""
+    """All tasks of the loop and their stacks."""
     text = io.StringIO()
     for task in sorted(asyncio.all_tasks(), key=lambda task: task.get_name()):
         text.write(f"{task.get_name()}\n")
@@ -67,7 +67,7 @@ def tasks() -> str:
 
 
 def threads() -> str:
-    """Every thread and where it is."""
+    """All threads and their stacks."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     parts = []
     for ident, frame in sys._current_frames().items():
@@ -76,7 +76,7 @@ def threads() -> str:
 
 
 def memory() -> str:
-    """Resident memory and what the garbage collector sees; with ``PYTHONTRACEMALLOC=1``, who took most."""
+    """Resident memory and garbage collector counts; with ``PYTHONTRACEMALLOC=1`` also the largest allocations."""
     process = psutil.Process().memory_info()
     lines = [
         f"rss_bytes {process.rss}",

@@ -1,4 +1,4 @@
-"""``.pid``: how ``rr stop`` finds the server."""
+"""The ``.pid`` file, with which ``rr stop`` finds the server."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from pyroadrunner.errors import RoadRunnerError
 
 NAME = ".pid"
-_MODE = 0o644  # before the umask: who can write the file chooses the process that `rr stop` signals
+_MODE = 0o644  # before the umask: a user who can write the file chooses the process that `rr stop` signals
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NoPidFile(RoadRunnerError):
-    """There is no readable ``.pid`` here."""
+    """The current folder has no valid ``.pid`` file."""
 
 
 class PidFile:
-    """The file of this process in the current folder, as an absolute path: the folder may change later."""
+    """The pid file of this process. Its path is absolute, since the current folder may change."""
 
     def __init__(self) -> None:
         self._path = Path(NAME).absolute()
@@ -27,7 +27,7 @@ class PidFile:
         """Write our pid: decimal, without a newline, as RoadRunner does.
 
         Raises:
-            RoadRunnerError: it can't be written.
+            RoadRunnerError: the file can't be written.
         """
         try:
             with open(self._path, "w", encoding="ascii", opener=_open) as file:
@@ -36,27 +36,27 @@ class PidFile:
             raise RoadRunnerError(f"-p: open {self._path}: {(wrong.strerror or str(wrong)).lower()}") from wrong
 
     def remove(self) -> None:
-        """Remove it if it still names us: a server started since then has written its own. Never raises."""
+        """Remove the file if it still holds our pid: a server started later has written its own. Never raises."""
         try:
             if self._path.read_text(encoding="ascii", errors="replace").strip() == str(os.getpid()):
                 self._path.unlink()
-        except OSError:  # gone already, or not ours to remove
+        except OSError:  # removed already, or not permitted
             pass
 
 
 def _open(path: str, flags: int) -> int:
     file = os.open(path, flags, _MODE)
     found = os.fstat(file)
-    if found.st_mode & _OTHERS_WRITE and found.st_uid == os.geteuid():  # a file of an older version
+    if found.st_mode & _OTHERS_WRITE and found.st_uid == os.geteuid():  # written by an older version
         os.fchmod(file, stat.S_IMODE(found.st_mode) & ~_OTHERS_WRITE)
     return file
 
 
 def read_pid() -> int:
-    """The pid in the current folder's file; a newline at its end is no fault.
+    """Read the pid from the file in the current folder; a trailing newline is accepted.
 
     Raises:
-        NoPidFile: it is missing, can't be read, or holds no pid.
+        NoPidFile: the file is missing, can't be read, or holds no valid pid.
     """
     try:
         text = Path(NAME).read_text(encoding="utf-8", errors="replace").strip()

@@ -1,4 +1,4 @@
-"""Where ``rr serve`` has its config from: a file, a worker file, or both. Read at the start and at each reload."""
+"""The source of the config of ``rr serve``: a config file, a worker file, or both. Read at start and at each reload."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pyroadrunner.errors import RoadRunnerError
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Holds what does not change between two reads.
+    """The options that stay the same for every read.
 
     Attributes:
-        options: with absolute paths.
-        worker: the worker file as the user named it; empty = the config has the command.
-        command: that runs it.
-        built_in: whether there is no file, and defaults stand in for it.
+        options: load options with absolute paths.
+        worker: the worker file as the user named it; empty = the config sets the command.
+        command: the command that runs the worker file.
+        built_in: whether there is no config file and defaults are used instead.
     """
 
     options: LoadOptions
@@ -30,25 +30,25 @@ class Source:
 
     @classmethod
     def of(cls, options: LoadOptions, worker: str, *, config_named: bool) -> Source:
-        """What the command line says; changes to the folder to work in.
+        """Create the source from the command line. Changes the current folder to the working folder.
 
         Args:
-            config_named: whether the config was asked for by ``-c``: then it has to be there.
+            config_named: whether ``-c`` was given: then the config must exist.
 
         Raises:
-            RoadRunnerError: the folder, the dotenv file or the worker file is not there.
+            RoadRunnerError: the folder, the dotenv file or the worker file does not exist.
         """
-        # Before the folder is changed: the file is named from where the user is.
+        # Before the folder changes: the file is relative to the user's folder.
         command = _command(worker) if worker else ()
         options = prepare(options)
         built_in = bool(worker) and not config_named and not os.path.exists(options.path)
         return cls(options=options, worker=worker, command=command, built_in=built_in)
 
     def read(self) -> RawConfig:
-        """The config as it is now. Variables are those of the start, and of the dotenv file then.
+        """Read the current config. Environment variables, also those of the dotenv file, are those of the start.
 
         Raises:
-            ConfigError: it can't be read.
+            ConfigError: the config can't be read.
         """
         if self.built_in:
             defaults = worker_file.defaults(list(self.command))
@@ -63,6 +63,6 @@ def _command(worker: str) -> tuple[str, ...]:
     path = os.path.abspath(worker)
     if not os.path.isfile(path):
         if os.path.isdir(worker):
-            raise RoadRunnerError(f"{worker}: a folder is no worker; to watch it: rr serve --watch={worker}")
-        raise RoadRunnerError(f"open {worker}: no such file; name the file of the worker: rr serve worker.php")
+            raise RoadRunnerError(f"{worker} is a folder, not a worker file; to watch it: rr serve --watch={worker}")
+        raise RoadRunnerError(f"open {worker}: no such file; name the worker file: rr serve worker.php")
     return tuple(worker_file.command_for(path, sys.executable))

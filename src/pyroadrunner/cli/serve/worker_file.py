@@ -1,4 +1,4 @@
-"""``rr serve worker.php``: how a worker file is run, and the config there is when nobody wrote one. Pure."""
+"""``rr serve worker.php``: the command of a worker file, and the default config. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def command_for(path: str, python: str) -> list[str]:
     """The command of a worker file.
 
     Args:
-        path: of the file.
-        python: the interpreter for ``.py``: ours, since the worker imports ``pyroadrunner.sdk``.
+        path: path of the file.
+        python: the interpreter for ``.py`` files: ours, since the worker imports ``pyroadrunner.sdk``.
 
     Raises:
         RoadRunnerError: the file is neither PHP nor Python.
@@ -25,12 +25,12 @@ def command_for(path: str, python: str) -> list[str]:
     if path.endswith(".py"):
         return [python, path]
     raise RoadRunnerError(
-        f"{path}: a worker file ends in .php or .py; for any other command write a config: server.command in .rr.yaml"
+        f"{path}: a worker file must end in .php or .py; set any other command as server.command in .rr.yaml"
     )
 
 
 def defaults(command: list[str]) -> dict[str, Any]:
-    """A config for a worker and nothing else: HTTP and RPC on loopback, logs for people."""
+    """A minimal config for a worker: HTTP and RPC on loopback, readable logs."""
     return {
         "version": "3",
         "server": {"command": command},
@@ -41,8 +41,8 @@ def defaults(command: list[str]) -> dict[str, Any]:
 
 
 def override(command: list[str]) -> str:
-    """The ``-o`` flag that sets ``server.command`` to these words, whatever characters they have (but for ``$``, which
-    can't be escaped in a config)."""
+    """The ``-o`` flag that sets ``server.command`` to these words. They may contain any character except ``$``, which
+    can't be escaped in a config."""
     words = " ".join(_word(word) for word in command)
     escaped = words.replace("\\", "\\\\").replace("'", "\\'")
     return f"server.command='{escaped}'"

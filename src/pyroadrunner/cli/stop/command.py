@@ -1,6 +1,6 @@
-"""``rr stop``: ask the server to stop, wait until it has ended, show what it waits for.
+"""``rr stop``: ask the server to stop, wait until it has exited, show what it waits for.
 
-The server is the process named in ``.pid``; without that file, the one that answers RPC calls where the config says.
+The server is the process in ``.pid``; without that file, the one at the RPC address of the config.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from pyroadrunner.config.load import LoadOptions, prepare
 from pyroadrunner.errors import RoadRunnerError
 
 STILL_RUNS = 2
-_FORCE_AFTER = 1.0  # seconds between the request that asks and the one that ends
-_EVERY_SECONDS = 0.25  # between two looks at what it does
+_FORCE_AFTER = 1.0  # seconds between the stop request and the forced one
+_EVERY_SECONDS = 0.25  # between two polls of the server
 
 
 def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, timeout: str = "") -> int:
-    """Ask the server to stop; with ``force`` a second later again, which ends it at once.
+    """Ask the server to stop; with ``force`` again after a second, which ends it immediately.
 
     Args:
-        wait: whether to return when it has ended, not when it was asked.
-        timeout: how long to wait, a duration; empty = as long as it takes.
+        wait: whether to wait until the server has exited.
+        timeout: the longest time to wait, a duration; empty = no limit.
 
     Returns:
-        0, or 2 when it was asked and still runs: ``timeout`` is over, or Ctrl-C was pressed.
+        0, or 2 if the server still runs because ``timeout`` has passed or Ctrl-C was pressed.
 
     Raises:
-        RoadRunnerError: there is no such server, or it can't be asked.
+        RoadRunnerError: the server was not found, or can't be asked to stop.
     """
     limit = _seconds(timeout) if timeout else None
     prepared = prepare(options)
@@ -53,7 +53,7 @@ def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, t
             return 0
         until = None if limit is None else begun + limit
         if not _wait(server, client if isinstance(client, RpcClient) else None, until, silent=silent):
-            complain(f"the server still runs (PID {server.pid}) and goes on stopping; rr stop -f ends it at once")
+            complain(f"the server still runs (PID {server.pid}) and keeps stopping; rr stop -f ends it immediately")
             return STILL_RUNS
         if not silent:
             complain(f"{_now()} stopped after {time.monotonic() - begun:.1f} s", plain=True)
@@ -64,7 +64,7 @@ def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, t
 
 
 def _wait(server: Server, client: RpcClient | None, until: float | None, *, silent: bool) -> bool:
-    """Whether it has ended, by ``until`` or Ctrl-C."""
+    """Wait for the exit, until ``until`` or Ctrl-C; return whether the server has exited."""
     progress = Progress()
     try:
         while not server.ended_within(_step(until)):
@@ -85,7 +85,7 @@ def _step(until: float | None) -> float:
 
 
 def _client(prepared: LoadOptions, *, named: bool) -> RpcClient | RoadRunnerError:
-    """Not connected yet; or why there is none: a ``.pid`` file needs no config."""
+    """An RPC client, not yet connected; or the error, which does not matter if there is a ``.pid`` file."""
     try:
         return RpcClient(server_address(prepared if named else replace(prepared, path=LoadOptions.path)))
     except RoadRunnerError as wrong:
@@ -93,7 +93,7 @@ def _client(prepared: LoadOptions, *, named: bool) -> RpcClient | RoadRunnerErro
 
 
 def _folder_asked(prepared: LoadOptions, options: LoadOptions) -> str:
-    """The folder the server has to work in when nothing but the default address says which one is meant."""
+    """The folder the server must work in if only the default RPC address identifies it."""
     named = options.path != LoadOptions.path or options.overrides or os.path.exists(prepared.path)
     return "" if named else os.getcwd()
 

@@ -1,4 +1,4 @@
-"""A process of this machine: ask it to stop, learn that it has ended. It is no child of ours."""
+"""A process of this machine that is not our child: ask it to stop, wait for its exit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import time
 
 from pyroadrunner.errors import RoadRunnerError
 
-_EVERY_SECONDS = 0.05  # between two looks, where the system has no pidfd
+_EVERY_SECONDS = 0.05  # between two polls on systems without pidfd
 
 
 class NotThere(RoadRunnerError):
-    """No process has that id."""
+    """No process has this id."""
 
 
 class Process:
-    """The process that has the id now: where there are pidfds (Linux), never one that gets the same id later.
+    """The process with this id. With pidfds (Linux), never a later process with the same id.
 
     Raises:
         NotThere
@@ -32,17 +32,17 @@ class Process:
                 self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             raise NotThere(f"no process has the PID {pid}") from None
-        except OSError:  # not ours to signal, which is said when we try; a kernel before 5.3, or a seccomp filter
+        except OSError:  # another user's process, reported by terminate(); or a kernel before 5.3, or a seccomp filter
             pass
 
     def __repr__(self) -> str:
         return f"Process({self.pid})"
 
     def terminate(self) -> None:
-        """SIGTERM; nothing happens when it has ended.
+        """Send SIGTERM. Does nothing if the process has exited.
 
         Raises:
-            RoadRunnerError: it belongs to another user.
+            RoadRunnerError: the process belongs to another user.
         """
         try:
             if self._pidfd >= 0:
@@ -55,7 +55,7 @@ class Process:
             raise RoadRunnerError(f"the process {self.pid} belongs to another user; run rr stop as that user") from None
 
     def ended_within(self, seconds: float) -> bool:
-        """Whether it has ended; waits for that so long."""
+        """Wait up to ``seconds`` for the exit; return whether the process has exited."""
         if self._pidfd >= 0:
             return bool(select.select([self._pidfd], [], [], seconds)[0])
         until = time.monotonic() + seconds

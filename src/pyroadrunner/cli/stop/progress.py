@@ -1,4 +1,4 @@
-"""What is waited for, on stderr: a line that changes on a terminal, else a line now and then."""
+"""Show on stderr what ``rr stop`` waits for: one changing line on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from pyroadrunner.cli.console import complain
 from pyroadrunner.cli.workers.table import cut
 
-_FIRST_AFTER, _NEXT_AFTER = 1.0, 5.0  # seconds between lines of what is no terminal
+_FIRST_AFTER, _NEXT_AFTER = 1.0, 5.0  # seconds between lines if stderr is no terminal
 
 _START_OF_LINE = "\r\x1b[K"
 
 
 class Progress:
-    """Call :meth:`clear` in the end."""
+    """Progress output. Call :meth:`clear` at the end."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -23,7 +23,7 @@ class Progress:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to show something."""
+        """Whether it is time for the next line."""
         return time.monotonic() >= self._due
 
     def show(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``rr stop`` waits for, in words. Pure."""
+"""The text that shows what ``rr stop`` waits for. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SHOWN = 3  # requests
 
 
 def waiting_for(workers: Sequence[dict[str, Any]] | None, now: float) -> str:
-    """One line.
+    """The line to show.
 
     Args:
-        workers: as ``informer.WorkerDetails`` gives them; ``None`` = the server does not say.
+        workers: the reply of ``informer.WorkerDetails``; ``None`` = the server does not reply.
         now: seconds since 1970.
     """
     running = [worker for worker in workers or () if worker["statusStr"] == "working"]

@@ -1,4 +1,4 @@
-"""A server to stop: the process named in ``.pid``, or the one that answers RPC calls where the config says."""
+"""The server to stop: the process in ``.pid``, or the one at the RPC address of the config."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pyroadrunner.cli.stop.process import NotThere, Process
 from pyroadrunner.container.process import identity_of
 from pyroadrunner.errors import RoadRunnerError
 
-_PATIENCE = 1.0  # seconds for an answer: what is shown must not hold up what is waited for
+_PATIENCE = 1.0  # seconds for a reply: showing progress must not delay the wait
 
 
 class Server(Protocol):
-    """What ``rr stop`` does with it.
+    """The server as ``rr stop`` sees it.
 
     Attributes:
-        pid: its process id, where it runs.
+        pid: its process id, in its own pid namespace.
     """
 
     pid: int
 
     def ask(self) -> None:
-        """To stop; a second time: at once. Nothing happens when it has ended."""
+        """Ask for a stop; the second time for an immediate one. Does nothing if the server has exited."""
 
     def ended_within(self, seconds: float) -> bool:
-        """Whether it has ended; waits for that so long."""
+        """Wait up to ``seconds`` for the exit; return whether the server has exited."""
 
 
 class LocalServer:
-    """A process of this machine.
+    """A server that is a process of this machine.
 
     Raises:
         NotThere
@@ -50,14 +50,14 @@ class LocalServer:
 
 
 class CalledServer:
-    """A server that is asked over RPC. It has ended when its process has; where it runs in another container or on
-    another machine, when it answers no more.
+    """A server that is asked over RPC. It has exited when its process has. If it runs in another container or on
+    another machine, it has exited when it no longer answers.
 
     Args:
-        folder: where it has to run; empty = anywhere.
+        folder: the folder it must work in; empty = any.
 
     Raises:
-        RoadRunnerError: nobody answers, it can't be stopped over RPC, or it runs elsewhere.
+        RoadRunnerError: no server answers, it can't be stopped over RPC, or it works in another folder.
     """
 
     def __init__(self, client: RpcClient, folder: str = "") -> None:
@@ -81,7 +81,7 @@ class CalledServer:
     def ask(self) -> None:
         try:
             self._client.call("roadrunner.Stop")
-        except Unreachable:  # it has ended, or does so without an answer
+        except Unreachable:  # it has exited, or exits without a reply
             if not self.ended_within(_PATIENCE):
                 raise
 
@@ -97,7 +97,7 @@ class CalledServer:
 
 
 def workers_of(client: RpcClient, pid: int) -> list[dict[str, Any]] | None:
-    """Every worker and process the server has; ``None`` when it does not answer, or another one does."""
+    """All workers and processes of the server; ``None`` if it does not reply, or another server does."""
     try:
         if client.call("roadrunner.Process", timeout=_PATIENCE)["pid"] != pid:
             return None

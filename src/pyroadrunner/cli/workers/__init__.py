@@ -1,5 +1,5 @@
 """``rr workers``.
 
-``command.py`` acts; ``snapshot.py`` asks the server, ``render.py`` draws what it said (with ``table.py``, boxes, and
-``humanize.py``, numbers for people), ``watch.py`` repeats both.
+``command.py`` runs it. ``snapshot.py`` asks the server, ``render.py`` draws the reply (with ``table.py`` for tables and
+``humanize.py`` for numbers), ``watch.py`` repeats both.
 """

@@ -1,4 +1,4 @@
-"""``rr workers``: what the workers of the running server do."""
+"""``rr workers``: show the workers of the running server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pyroadrunner.config.load import LoadOptions
 
 
 def run(options: LoadOptions, plugins: Sequence[str], *, interactive: bool, as_json: bool) -> int:
-    """Print the workers of the named plugins, or of all.
+    """Print the workers of the named plugins, or of all plugins.
 
     Args:
-        interactive: draw again every second, until Ctrl-C or SIGTERM; not with ``as_json``.
+        interactive: redraw every second until Ctrl-C or SIGTERM; ignored with ``as_json``.
 
     Returns:
         0.
 
     Raises:
-        ConfigError, NoRpc, InvalidAddress: the config does not say where the server is.
-        Unreachable, UnknownPlugin: unless ``interactive``, which shows the text and tries again.
+        ConfigError, NoRpc, InvalidAddress: the config has no usable RPC address.
+        Unreachable, UnknownPlugin: unless ``interactive``, which shows the error and retries.
     """
     address = server_address(options)
     if interactive and not as_json:
@@ -42,5 +42,5 @@ def run(options: LoadOptions, plugins: Sequence[str], *, interactive: bool, as_j
 
 
 def coloured() -> bool:
-    """Whether stdout is a terminal that shows colours."""
+    """Whether stdout is a terminal with colours."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

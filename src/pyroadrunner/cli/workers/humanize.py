@@ -1,4 +1,4 @@
-"""Numbers as people read them, in RoadRunner's notation (dustin/go-humanize). Pure."""
+"""Human-readable numbers in RoadRunner's notation (dustin/go-humanize). Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK, _MONTH = 7 * _DAY, 30 * _DAY
 _YEAR = 12 * _MONTH
-_AGES = (  # below this age; the name of the unit; its seconds
+_AGES = (  # up to this age; name of the unit; its seconds
     (_MINUTE, "second", 1),
     (_HOUR, "minute", _MINUTE),
     (_DAY, "hour", _HOUR),
@@ -39,10 +39,10 @@ def percent(value: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """``now``, ``1 second ago``, ``3 weeks ago``: how long since then, in whole units.
+    """``now``, ``1 second ago``, ``3 weeks ago``: an age in whole units.
 
     Args:
-        seconds: age; below one second (and in the future, which only clocks do) is ``now``.
+        seconds: the age; less than a second (or negative, by clock skew) is ``now``.
     """
     if seconds < 1:
         return "now"
@@ -52,7 +52,7 @@ def ago(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.3 s``, ``12 s``, ``2 min 5 s``: how long something has been going on."""
+    """``0.3 s``, ``12 s``, ``2 min 5 s``: a duration."""
     if seconds < 10:
         return f"{max(seconds, 0):.1f} s"
     if seconds < _MINUTE:

@@ -1,4 +1,4 @@
-"""What ``rr workers`` prints, drawn from plain data. Pure."""
+"""The output of ``rr workers``, rendered from plain data. Pure."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _COLOURS = {
 
 
 def text(views: Sequence[PluginView], now: float, *, coloured: bool, width: int = MAX_WIDTH, live: bool = False) -> str:
-    """A table of workers for each plugin that has some, then one of pipelines for each that has some.
+    """A table of workers for each plugin with workers, then a table of pipelines for each plugin with pipelines.
 
     Args:
         now: unix time, seconds.
-        coloured: whether stdout is a terminal that shows colours.
-        width: of the widest table.
-        live: with what each worker does now, and for how long.
+        coloured: whether to use colours.
+        width: the maximum width of a table.
+        live: also show the current activity of each worker, and for how long.
     """
     tables = []
     for view in views:
@@ -45,7 +45,7 @@ def text(views: Sequence[PluginView], now: float, *, coloured: bool, width: int 
 
 
 def as_json(views: Sequence[PluginView]) -> str:
-    """The same for machines: by plugin its workers, pipelines, and the error in their place."""
+    """The same as JSON: by plugin its workers and pipelines, or an error instead."""
     data = {}
     for view in views:
         data[view.name] = asdict(view)

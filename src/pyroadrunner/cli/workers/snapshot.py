@@ -1,4 +1,4 @@
-"""What the server says about its workers at one moment."""
+"""Ask the server for the current state of its workers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
 
 @dataclass(frozen=True, slots=True)
 class PluginView:
-    """One plugin.
+    """The workers and pipelines of one plugin.
 
     Attributes:
-        name: of the plugin.
-        workers: as :func:`plugin_workers` gives them, by pid.
-        jobs: its pipelines, as ``informer.Jobs`` gives them; empty where it has none.
-        error: why its workers are not known; else empty.
+        name: name of the plugin.
+        workers: the result of :func:`plugin_workers`, sorted by pid.
+        jobs: its pipelines, from ``informer.Jobs``; may be empty.
+        error: why its workers could not be read; else empty.
     """
 
     name: str
@@ -29,10 +29,10 @@ class PluginView:
 
 
 def take(server: RpcClient, plugins: Sequence[str]) -> list[PluginView]:
-    """Ask for the named plugins, or all that have workers.
+    """Ask the server for the named plugins, or for all that have workers.
 
     Raises:
-        Unreachable: the server has gone.
+        Unreachable: the server does not answer.
         UnknownPlugin.
     """
     return [_view(server, name) for name in chosen(plugins, server.call("informer.List"))]

@@ -1,6 +1,6 @@
-"""Plain cells -> a table in light box drawing, in RoadRunner's layout. Pure.
+"""Draw a table with light box characters in RoadRunner's layout. Pure.
 
-By hand, since importing a library that draws tables takes longer than all the rest of ``rr workers``.
+Written by hand: importing a table library takes longer than the rest of ``rr workers``.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAX_WIDTH = 150  # columns of a table, as in RoadRunner
+MAX_WIDTH = 150  # characters, as in RoadRunner
 
 _CUT = " ≈"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text and the colour it has on a terminal: an SGR code such as ``36``, empty = none."""
+    """A text and its colour on a terminal: an SGR code such as ``36``; empty = default."""
 
     text: str
     colour: str = ""
 
 
 def draw(headers: Sequence[str], rows: Sequence[Sequence[Cell]], *, coloured: bool, width: int = MAX_WIDTH) -> str:
-    """A table: headers in capitals and centred, cells to the left; lines longer than ``width`` are cut.
+    """Draw a table: headers in capitals and centred, cells left-aligned; lines longer than ``width`` are truncated.
 
     Args:
         rows: each as long as ``headers``.
-        coloured: whether the colours of cells are drawn.
+        coloured: whether to use the colours of the cells.
     """
     texts = [[printable(cell.text) for cell in row] for row in rows]
     widths = [max(len(header), *(len(row[i]) for row in texts), 0) for i, header in enumerate(headers)]
@@ -49,17 +49,17 @@ def draw(headers: Sequence[str], rows: Sequence[Sequence[Cell]], *, coloured: bo
 
 
 def cut(line: str, width: int) -> str:
-    """``line`` without colours, at most ``width`` long; what was cut shows."""
+    """``line`` truncated to ``width`` characters, with a mark; it must not contain colours."""
     return line if len(line) <= width else line[: max(width - len(_CUT), 0)] + _CUT
 
 
 def paint(text: str, colour: str) -> str:
-    """``text`` in a colour; as it is without one."""
+    """``text`` in a colour; unchanged if the colour is empty."""
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
 def printable(text: str) -> str:
-    """``text`` without anything that would move a terminal's cursor or change its colours: paths come from outside."""
+    """``text`` without control characters, which could move the cursor or change colours: paths are untrusted."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 

@@ -1,4 +1,4 @@
-"""``rr workers -i``: the table, drawn again every second until somebody has seen enough."""
+"""``rr workers -i``: redraw the table every second until interrupted."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 class _Interrupted(BaseException):
-    """SIGINT or SIGTERM came. Not an ``Exception``, so that nothing on its way takes it for an error."""
+    """SIGINT or SIGTERM was received. Not an ``Exception``, so that no handler takes it for an error."""
 
 
 def watch(address: Address, plugins: Sequence[str]) -> int:
-    """Draw until SIGINT, SIGTERM, or a reader of stdout that has gone; 0.
+    """Redraw until SIGINT, SIGTERM, or until stdout is closed; return 0.
 
-    A server that can't be asked (it restarts, say) is a line in place of the table, and asked again a second later.
+    If the server does not answer (during a restart, for example), show the error instead of the table and retry after a
+    second.
     """
     terminal = sys.stdout.isatty()
     colours = terminal and "NO_COLOR" not in os.environ
@@ -68,7 +69,8 @@ def watch(address: Address, plugins: Sequence[str]) -> int:
 
 
 def screen(text: str, height: int) -> str:
-    """``text`` drawn over what was there before, without flicker; lines past the last of the terminal are left out."""
+    """The output that draws ``text`` over the previous screen without flicker; lines below the terminal's last are
+    dropped."""
     lines = text.splitlines()[: max(height - 1, 1)]
     return _HOME + "".join(f"{line}{_TO_END_OF_LINE}\r\n" for line in lines) + _TO_END_OF_SCREEN
 

@@ -1,5 +1,5 @@
-"""``rr reload`` and SIGHUP: read the config again, take over what can be taken over while the server runs.
+"""``rr reload`` and SIGHUP: read the config again and apply the changes that do not need a restart.
 
-Read in this order: ``diff.py`` (what has changed, pure), ``merge.py`` (the part of a section that is taken over, pure),
-``reloader.py`` (the order of it all, and the RPC method), ``endure.py`` (the one section of the container's own).
+Read in this order: ``diff.py`` (the changes, pure), ``merge.py`` (a section with the applicable changes, pure),
+``reloader.py`` (the steps of a reload, and the RPC method), ``endure.py`` (the container's own section).
 """

@@ -1,4 +1,4 @@
-"""What has changed between two configs, key by key. Pure."""
+"""The changes between two configs, key by key. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pyroadrunner.config.secrets import masked
 
 Values = Mapping[KeyPath, Any]
 
-# In place of all keys of what comes or goes whole.
+# Stand for all keys of an added or removed section or entry.
 SECTION = "the section"
 ENTRY = "the entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One key with another value.
+    """One changed key.
 
     Attributes:
-        path: from the root.
+        path: path from the root.
         old, new: ``None`` = not set.
     """
 
@@ -31,17 +31,17 @@ class Change:
 
     @property
     def key(self) -> str:
-        """As users write it."""
+        """The dotted key, as users write it."""
         return dotted(self.path)
 
     def shown(self) -> dict[str, Any]:
-        """Key, old and new for every eye: secrets are masked."""
+        """Key, old and new value for output: secrets are masked."""
         return {"key": self.key, "old": masked(self.old, self.path), "new": masked(self.new, self.path)}
 
 
 def differences(old: Values, new: Values) -> list[Change]:
-    """The keys whose values differ, in the order of ``new``, then those that are gone. A key that is ``None``, or an
-    empty map, is not set: others below it may be."""
+    """The keys whose values differ, in the order of ``new``, then the removed ones. A key that is ``None`` or an empty
+    map counts as not set: keys below it may be set."""
     before, after = _set(old), _set(new)
     paths = [*after, *(path for path in before if path not in after)]
     return [
@@ -52,10 +52,10 @@ def differences(old: Values, new: Values) -> list[Change]:
 
 
 def with_entries(changes: Iterable[Change], old: Values, new: Values, named: Collection[str]) -> list[Change]:
-    """The changes; one in place of all those of an entry that comes or goes.
+    """The changes, with a single one for each added or removed entry.
 
     Args:
-        named: sections whose keys are names the user chose.
+        named: sections whose keys are names chosen by the user.
     """
     before, after = ({path[:2] for path in _set(values)} for values in (old, new))
     found: dict[KeyPath, Change] = {}
@@ -69,7 +69,7 @@ def with_entries(changes: Iterable[Change], old: Values, new: Values, named: Col
 
 
 def as_one(path: KeyPath, what: str, *, comes: bool) -> Change:
-    """A section or an entry that comes, or goes."""
+    """The change for a whole section or entry that is added or removed."""
     return Change(path=path, old=None if comes else what, new=what if comes else None)
 
 
@@ -78,12 +78,12 @@ def _set(values: Values) -> Values:
 
 
 def covered(key: str, live: Collection[str]) -> bool:
-    """Whether a key of a section is one of these, or below one of them; the empty one covers all."""
+    """Whether a key of a section is one of these keys or below one of them; an empty key covers all."""
     return any(one in ("", key) or key.startswith(one + ".") for one in live)
 
 
 def with_changes(old: Values, changes: Collection[Change]) -> dict[KeyPath, Any]:
-    """The values of a config after some of its changes."""
+    """The values of a config with these changes applied."""
     gone = {change.path for change in changes if change.new is None}
     kept = {path: value for path, value in old.items() if path not in gone}
     return kept | {change.path: change.new for change in changes if change.new is not None}

@@ -1,4 +1,4 @@
-"""The ``endure`` section while the server runs: its grace period can be changed."""
+"""The ``endure`` section of the running server: its grace period can be reloaded."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyroadrunner.contracts import PreparedReload, Reloadable
 
 
 class Endure(Reloadable):
-    """Holds the section; keeps the promise of ``contracts.Reloadable``.
+    """Holds the section; implements ``contracts.Reloadable``.
 
     Attributes:
-        config: what counts now.
+        config: the current section.
     """
 
     name = "endure"

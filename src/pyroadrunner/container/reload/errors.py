@@ -1,4 +1,4 @@
-"""Why nothing of a reload happened."""
+"""Errors of a reload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyroadrunner.container.errors import PluginError
 
 
 class ReloadRefused(PluginError):
-    """A plugin can't take over what has changed; all go on with the config they had."""
+    """A plugin can't apply a change; all plugins keep their old config."""
 
     def __init__(self, plugin: str, reason: str) -> None:
-        super().__init__(plugin, f"{reason}\nnothing was reloaded: the server goes on with the config it had")
+        super().__init__(plugin, f"{reason}\nnothing was reloaded: the server keeps the old config")

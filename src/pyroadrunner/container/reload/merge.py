@@ -1,4 +1,4 @@
-"""A typed section in which only some keys have their new values. Pure."""
+"""Merge some keys of a new section into the old one. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def merged(old: S, new: S, live: Collection[str], at: str = "") -> S:
 
     Args:
         live: dotted keys of the section; each covers those below it.
-        at: where in the section the two are; empty = they are the section.
+        at: dotted path of both in the section; empty = the section itself.
     """
     values: dict[str, Any] = {}
     for key, field in fields_of(type(old)).items():

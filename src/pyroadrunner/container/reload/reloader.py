@@ -1,8 +1,8 @@
-"""Reads the config again and hands each plugin its part.
+"""Reads the config again and passes each plugin its part.
 
-All or nothing for faults: a config that can't be read, has a fault, or that a plugin can't take over changes nothing.
-Keys that need a restart do not stop the others: they are named, and keep their old values until then. The next reload
-names them again, since it compares with what the server runs with, not with what was read last.
+A reload is all or nothing: if the config can't be read, has an error, or a plugin can't apply it, nothing changes. Keys
+that need a restart do not block the others: they are reported, and keep their old values until the restart. The next
+reload reports them again, since it compares with the running config, not with the config read last.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ Models = Mapping[str, type[msgspec.Struct]]
 
 
 class ReloadArguments(msgspec.Struct, kw_only=True):
-    """What ``roadrunner.Reload`` takes."""
+    """Arguments of ``roadrunner.Reload``."""
 
     check: bool = False
-    """Only tell what would change."""
+    """Only report what would change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a reload did, or with ``check`` would do.
+    """The result of a reload, or with ``check`` its expected result.
 
     Attributes:
-        applied: changes that count now.
+        applied: changes that were applied.
         restart: changes that need a restart.
-        warnings: what is doubtful in the config.
+        warnings: warnings about the config.
     """
 
     applied: Sequence[Change]
@@ -72,13 +72,13 @@ class Outcome:
 
 
 class Reloader:
-    """Behind ``roadrunner.Reload``; SIGHUP calls :meth:`hang_up`.
+    """Implements ``roadrunner.Reload``; SIGHUP calls :meth:`hang_up`.
 
     Args:
-        read: loads and checks the config as the start did; called in a thread.
+        read: loads and checks the config as at the start; called in a thread.
         sections: the typed sections the server runs with.
-        effective: the config the server shows; told of what changes.
-        models: of all sections.
+        effective: the config the server shows; updated by reloads.
+        models: the models of all sections.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Reloader:
         self._one_at_a_time = asyncio.Lock()
 
     def serve(self, plugins: Iterable[object]) -> None:
-        """Hand changes to those of these that can take them over."""
+        """Set the plugins to reload; those that are not reloadable are ignored."""
         plugins = list(plugins)
         self._plugins = keeping(plugins, Reloadable)
         self._certificates = keeping(plugins, HasCertificates)
@@ -110,21 +110,21 @@ class Reloader:
         return {"Reload": RpcMethod(reload, ReloadArguments)}
 
     async def hang_up(self) -> None:
-        """A reload nobody waits for: the log has its outcome."""
+        """Reload after SIGHUP; the outcome is in the log only."""
         try:
             await self.reload()
         except RoadRunnerError:
-            pass  # told
+            pass  # logged
 
     async def reload(self, *, check: bool = False) -> Outcome:
-        """Take over what can be taken over.
+        """Apply the changes that do not need a restart.
 
         Args:
-            check: only tell what would be.
+            check: only report what would change.
 
         Raises:
-            ConfigError: the config has faults.
-            ReloadRefused: a plugin can't take it over.
+            ConfigError: the config has errors.
+            ReloadRefused: a plugin can't apply it.
         """
         async with self._one_at_a_time:
             if check:
@@ -144,7 +144,7 @@ class Reloader:
         told = outcome.as_dict()
         _log.info("the config was reloaded", changes=told["applied"])
         if outcome.restart:
-            _log.warning("changes that need a restart were left out", changes=told["restart"])
+            _log.warning("some changes need a restart and were not applied", changes=told["restart"])
         return outcome
 
     async def _reload(self) -> Outcome:
@@ -182,7 +182,7 @@ class Reloader:
         for change in differences(old, new):
             section, *below = map(str, change.path)
             if section not in there & was:
-                continue  # told above, or read by nobody, which a warning says
+                continue  # reported above; or an unknown section, for which there is a warning
             (applied if covered(".".join(below), live.get(section, ())) else restart).append(change)
         sections = [as_one((name,), SECTION, comes=name in there) for name in sorted(there ^ was)]
         named = {name for name, model in self._models.items() if named_field(model) is not None}

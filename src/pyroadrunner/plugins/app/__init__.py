@@ -1,1 +1,1 @@
-"""The ``app`` service: applications write into the server's log over RPC. Always on, without a section."""
+"""The ``app`` service: applications write to the server's log over RPC. Always on; it has no section."""

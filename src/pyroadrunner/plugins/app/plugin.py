@@ -1,4 +1,5 @@
-"""The ``app`` plugin; has nothing to start. The messages are imported when it is asked for its methods."""
+"""The ``app`` plugin. Its start and stop do nothing. The protobuf messages are imported when ``rpc_methods`` is
+called."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pyroadrunner.contracts import HasRpc, Plugin, RpcMethod
 
 
 class AppPlugin(Plugin, HasRpc):
-    """Lines of applications, on the channel ``app``."""
+    """Logs lines of applications, on the channel ``app``."""
 
     name = "app"
 
@@ -19,6 +20,6 @@ class AppPlugin(Plugin, HasRpc):
         pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        from pyroadrunner.plugins.app.rpc import methods  # protobuf costs time and megabytes
+        from pyroadrunner.plugins.app.rpc import methods  # importing protobuf costs time and memory
 
         return methods()

@@ -1,4 +1,4 @@
-"""The methods of ``app``. Those for text answer ``false`` when all is well, as in RoadRunner (plugins/app-logger)."""
+"""The methods of ``app``. Those for text return ``false`` on success, as in RoadRunner (plugins/app-logger)."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def _log_with_context(entry: LogEntry) -> Response:
 
 
 def _raw(text: str) -> None:
-    """To stderr as it is: no line break, and past the section ``logs``."""
+    """Write ``text`` unchanged to stderr, without a line break and without the section ``logs``."""
     data = text.encode("utf-8", "replace")
     try:
         while data:
             data = data[os.write(_STDERR, data) :]
-    except OSError:  # nobody reads it
+    except OSError:  # stderr is closed
         pass

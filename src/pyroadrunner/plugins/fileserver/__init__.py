@@ -1,5 +1,5 @@
-"""Static files on a port of their own: the ``fileserver`` section.
+"""The ``fileserver`` section: serve static files on a separate port.
 
-``plugin.py`` starts and stops, ``app.py`` answers requests, ``mount.py`` is one prefix with the folder behind it,
-``encoded_files.py`` keeps files that were compressed.
+``plugin.py`` starts and stops it, ``app.py`` answers requests, ``mount.py`` maps a prefix to a folder,
+``encoded_files.py`` caches compressed files.
 """

@@ -1,4 +1,4 @@
-"""The ASGI application: a GET or HEAD, the prefixes in their order, a file or a 404."""
+"""The ASGI application: answers GET and HEAD with a file of the first matching prefix, or 404."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BODY = 64 * 1024  # bytes
 
 
 class _Answer(NamedTuple):
-    """A file, of which mount it is, and the ETag of what is sent; empty = none."""
+    """A file, its mount, and the ETag of the sent content; empty = none."""
 
     mount: Mount
     found: Found
@@ -32,9 +32,9 @@ class FileServer:
     """Serves files.
 
     Args:
-        mounts: the first that has the file answers.
-        etag: whether files have an ETag.
-        weak: whether it is made without reading them.
+        mounts: the first one that has the file serves it.
+        etag: whether to send ETags.
+        weak: whether ETags are weak, made without reading the files.
     """
 
     def __init__(self, mounts: Sequence[Mount], *, etag: bool, weak: bool) -> None:
@@ -50,7 +50,7 @@ class FileServer:
         elif kind == "http":
             await self._answer(scope, receive, send)
         else:
-            raise NotImplementedError(kind)  # how an ASGI application says that it has no lifespan
+            raise NotImplementedError(kind)  # in ASGI this means that lifespan is not supported
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -81,7 +81,8 @@ class FileServer:
         return None
 
     async def _etag_of(self, mount: Mount, found: Found) -> bytes:
-        """Strong: size and checksum. Weak: size and time. One that was encoded here has its coding's name as well."""
+        """The ETag. Strong: size and checksum; weak: size and time. For content encoded here it also contains the
+        coding."""
         file = found.content if isinstance(found.content, OpenFile) else found.file
         state = f"{file.identity[3]:x}" if self._weak else str(await mount.checksum(file))
         if file is not found.content:
@@ -90,7 +91,7 @@ class FileServer:
 
 
 async def _read_a_little(receive: Receive) -> None:
-    """Of a body that nobody wants. An answer that comes before its end is an error to some clients of HTTP/2."""
+    """Read the begin of an unused request body. Some HTTP/2 clients take a response before its end as an error."""
     read = 0
     more = True
     while more and read < _BODY:
@@ -114,15 +115,16 @@ async def _send(scope: Scope, send: Send, answer: _Answer) -> None:
             content_type=found.content_type,
             etag=etag,
             headers=headers,
-            # Bytes that were encoded here may be others the next time: no client can put parts of them together.
+            # Encoding again may give different bytes, so clients must not combine parts: no ranges.
             ranges=mount.config.bytes_range and isinstance(found.content, OpenFile),
         )
-    except OSError as error:  # the client has gone, mostly; a return without an end cuts the connection
-        log.debug("a file was not sent whole", path=scope["path"], error=str(error))
+    except OSError as error:  # mostly a disconnected client; returning without the end closes the connection
+        log.debug("a file was not sent completely", path=scope["path"], error=str(error))
 
 
 async def _to_folder(scope: Scope, send: Send) -> None:
-    """Links in an index lead astray unless its path ends with a slash. One slash at the front: two are another host."""
+    """Redirect to the path with a slash at the end, so that relative links in an index work. Keep one leading slash:
+    two would name another host."""
     target = b"/" + scope["raw_path"].strip(b"/") + b"/"
     if scope["query_string"]:
         target += b"?" + scope["query_string"]

@@ -13,24 +13,24 @@ CACHE_DURATION = 10
 
 
 class ServeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``fileserver.serve[]``: a prefix and the folder behind it."""
+    """``fileserver.serve[]``: a prefix and its folder."""
 
     prefix: str
-    """What a path begins with, in upper or lower case; `/` = every path."""
+    """Prefix of the path, case-insensitive; `/` = all paths."""
     root: str = "."
     """The folder."""
     compress: bool = False
-    """Whether files are sent encoded (zstd, br, gzip): the copy beside a file (`app.css.br`) when it is not older, else
-    one that is made once and kept in memory."""
+    """Whether to send files compressed (zstd, br, gzip): a copy next to the file (`app.css.br`) if it is not older,
+    else one that is compressed once and kept in memory."""
     cache_duration: Annotated[int, Meta(ge=-1)] = CACHE_DURATION
-    """Seconds in which a file that was opened is taken for unchanged; 0 = 10, -1 = not at all."""
+    """Seconds for which an opened file is assumed to be unchanged; 0 = 10, -1 = check every time."""
     max_age: Annotated[int, Meta(ge=0)] = 0
-    """Seconds for ``Cache-Control: public, max-age``; 0 = no such header."""
+    """Seconds for ``Cache-Control: public, max-age``; 0 = no header."""
     bytes_range: bool = False
-    """Whether a part of a file may be asked for."""
+    """Whether clients may request parts of a file (ranges)."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """An empty prefix stops a start, as in RoadRunner."""
+        """An empty prefix prevents the start, as in RoadRunner."""
         if not self.prefix:
             yield "prefix", 'empty prefix; write "/" for every path'
 
@@ -41,19 +41,19 @@ class FileServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     address: str = "127.0.0.1:10101"
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""
     calculate_etag: bool = False
-    """Whether files have an ETag: their size and a checksum of their bytes."""
+    """Whether to send ETags, made from the size and a checksum of the file."""
     weak: bool = False
-    """Whether it is a weak one: size and time of the last change, without reading the file."""
+    """Whether ETags are weak: made from size and modification time, without reading the file."""
     stream_request_body: bool = False
-    """Accepted, since RoadRunner has it; bodies of requests are never read."""
+    """Accepted and ignored: request bodies are never read."""
     serve: list[ServeConfig] = msgspec.field(default_factory=list)
-    """Prefixes; the first that has the file answers."""
+    """Prefixes; the first one that has the file serves it."""
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
-        """Folders that are not there: their files are not found until they are."""
+        """Missing folders: their files are not found until the folder exists."""
         for at, mount in enumerate(self.serve):
             if not os.path.isdir(mount.root):
                 yield (
                     f"serve.{at}.root",
-                    f"{mount.root} is no folder (looked in {os.getcwd()}); its files are not found",
+                    f"{mount.root} is not a folder (looked in {os.getcwd()}); its files are not found",
                 )

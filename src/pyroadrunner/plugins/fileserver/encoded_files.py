@@ -1,4 +1,4 @@
-"""Files that were compressed on the way out, kept for the next who asks. Nothing is written beside the files."""
+"""A cache of files compressed on the fly, in memory. Nothing is written to the served folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import OrderedDict
 from pyroadrunner.content.codings import Coding
 from pyroadrunner.content.open_files import Identity, OpenFile
 
-LARGEST = 4 << 20  # bytes of a file that is compressed
-_MOST = 32 << 20  # bytes kept, of compressed files
+LARGEST = 4 << 20  # bytes; larger files are not compressed
+_MOST = 32 << 20  # bytes of compressed files in the cache
 
 _Key = tuple[Identity, str]
 
@@ -32,7 +32,7 @@ class EncodedFile:
 
 
 class EncodedFiles:
-    """Compresses each file once for each of its changes, in a thread; the least wanted are forgotten first."""
+    """Compresses each version of a file once, in a thread; evicts the least recently used."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[_Key, EncodedFile] = OrderedDict()
@@ -43,10 +43,10 @@ class EncodedFiles:
         return f"EncodedFiles({len(self._kept)} of {self._bytes} bytes, making={len(self._making)})"
 
     async def get(self, file: OpenFile, coding: Coding) -> EncodedFile:
-        """A file in a coding. All who ask for it while it is made wait for the same.
+        """Return a file in a coding. Concurrent calls for the same file wait for the same task.
 
         Raises:
-            OSError: it can't be read.
+            OSError: the file can't be read.
         """
         key = (file.identity, coding.name)
         known = self._kept.get(key)
@@ -62,12 +62,12 @@ class EncodedFiles:
     def _made(self, key: _Key, task: asyncio.Task[EncodedFile]) -> None:
         del self._making[key]
         if not task.cancelled():
-            task.exception()  # those who wait get it; when all have left, nobody needs to know
+            task.exception()  # the waiting calls raise it; mark it as retrieved in case all were cancelled
 
     async def _make(self, key: _Key, file: OpenFile, coding: Coding) -> EncodedFile:
         data = await file.read(0, file.size)
         if len(data) < file.size:
-            raise OSError(f"{file.path} has become shorter while it was read")
+            raise OSError(f"{file.path} was truncated while it was read")
         made = EncodedFile(await asyncio.to_thread(coding.whole, data), file.modified)
         self._kept[key] = made
         self._bytes += made.size

@@ -1,4 +1,4 @@
-"""Why the file server does not start."""
+"""Errors that prevent the start of the file server."""
 
 from __future__ import annotations
 

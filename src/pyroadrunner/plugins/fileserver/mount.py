@@ -1,4 +1,4 @@
-"""A prefix and the folder behind it: which file a path means, and how it is sent."""
+"""A prefix and its folder: find the file of a path, and the form in which it is sent."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pyroadrunner.content.types import content_type
 from pyroadrunner.plugins.fileserver.config import CACHE_DURATION, ServeConfig
 from pyroadrunner.plugins.fileserver.encoded_files import LARGEST, EncodedFiles
 
-_MIN_LENGTH = 1024  # bytes; a shorter file hardly gets smaller
+_MIN_LENGTH = 1024  # bytes; compressing shorter files saves little
 _RULES = Rules(_MIN_LENGTH)
 
 
 class Found(NamedTuple):
-    """A file to be sent.
+    """A file to send.
 
     Attributes:
-        file: as it lies on the disk.
-        content: the bytes that are sent: those of ``file``, of its copy, or encoded ones.
-        content_type: of what a client has once it has decoded them.
-        coding: of ``content``; empty = it is as it is.
-        varies: whether another client might get it in another coding.
+        file: the file on disk.
+        content: the bytes to send: those of ``file``, of its compressed copy, or encoded ones.
+        content_type: type of the decoded content.
+        coding: coding of ``content``; empty = identity.
+        varies: whether other clients may get another coding.
     """
 
     file: OpenFile
@@ -41,8 +41,8 @@ class Mount:
     """One entry of ``fileserver.serve``.
 
     Attributes:
-        config: that entry.
-        root: its folder, absolute.
+        config: the entry.
+        root: absolute path of its folder.
     """
 
     def __init__(self, config: ServeConfig, codings: Mapping[str, Coding]) -> None:
@@ -60,14 +60,14 @@ class Mount:
         return f"Mount({self._prefix or '/'} -> {self.root})"
 
     async def find(self, path: str, accepted: bytes) -> Found | None:
-        """What a path means; ``None`` = nothing of this prefix.
+        """Find the file of a path; ``None`` if it does not exist under this prefix.
 
         Args:
-            path: of the request, decoded.
-            accepted: its ``Accept-Encoding``.
+            path: decoded path of the request.
+            accepted: the ``Accept-Encoding`` header.
 
         Raises:
-            OSError: the machine can't read it.
+            OSError: the file can't be read.
         """
         rest = self._rest(path)
         where = below(self.root, rest) if rest is not None else None
@@ -85,16 +85,16 @@ class Mount:
         return await self._files.checksum(file)
 
     def has_folder(self) -> bool:
-        """Whether the folder is there now."""
+        """Whether the folder exists now."""
         return os.path.isdir(self.root)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         self._files.close()
         self._copies.close()
 
     def _rest(self, path: str) -> str | None:
-        """What a path has behind the prefix; ``None`` when it does not have the prefix."""
+        """The path without the prefix; ``None`` if it does not begin with the prefix."""
         size = len(self._prefix)
         if path[:size].lower() != self._prefix or path[size : size + 1] not in ("", "/"):
             return None
@@ -110,5 +110,5 @@ class Mount:
             if copy is not None:
                 return copy, coding
         if file.size > LARGEST:
-            return file, ""  # the copy has gone meanwhile
+            return file, ""  # the copy was removed meanwhile
         return await self._encoded.get(file, self._codings[coding]), coding

@@ -20,7 +20,7 @@ _KEY = "fileserver.address"
 
 
 class FileServerPlugin(Plugin, HasTask, HasConnections):
-    """Serves the folders of its section. Needs no workers."""
+    """Serves the folders of its section, without workers."""
 
     name = "fileserver"
 
@@ -35,14 +35,14 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
 
     @property
     def port(self) -> int:
-        """The port in use, also where the config says 0."""
+        """The actual port, also if the config says 0."""
         return self._bound.port if self._bound is not None else 0
 
     async def start(self) -> None:
-        """Bind the address, accept connections.
+        """Bind the address and accept connections.
 
         Raises:
-            NothingToServe: there is no folder.
+            NothingToServe: the section has no folders.
             ListenError: the address can't be listened on.
         """
         if not self._config.serve:
@@ -51,11 +51,11 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
         self._mounts = [Mount(one, codings) for one in self._config.serve]
         for mount in self._mounts:
             if not mount.has_folder():
-                log.warning("there is no such folder; its files are not found", root=mount.root)
+                log.warning("the folder does not exist; its files are not found", root=mount.root)
         self._bound = BoundSockets(parse_endpoint(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
         self._listener = HttpListener(app, self._bound, connections=share(8), log=log)
-        await self._listener.start()  # closes its sockets when it fails
+        await self._listener.start()  # closes its sockets on failure
 
     async def run(self) -> None:
         """Wait until the listener has stopped."""
@@ -63,12 +63,12 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
         await self._listener.run()
 
     def close_after_response(self) -> None:
-        """Another process has taken over the address: close each connection behind its next answer."""
+        """Close each connection after its next response: another process has taken over the address."""
         if self._listener is not None:
             self._listener.close_after_response()
 
     async def stop(self, grace: float) -> None:
-        """Refuse connections, let what is being sent end."""
+        """Stop accepting connections and let running responses end."""
         if self._listener is not None:
             if grace > 0:
                 self._listener.close_after_response()

@@ -1,1 +1,1 @@
-"""Tells about workers: the RPC service behind ``rr workers``. Needs no section."""
+"""Reports on workers: the RPC service behind ``rr workers``. It has no section."""

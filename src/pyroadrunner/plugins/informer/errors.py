@@ -1,4 +1,4 @@
-"""What ``informer`` refuses."""
+"""Errors of ``informer``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class NoWorkers(RoadRunnerError):
-    """The plugin is not running, or has no workers to add to."""
+    """The plugin is not running, or has no pool."""
 
     def __init__(self, plugin: str) -> None:
         super().__init__(f"plugin {plugin} does not support workers management")

@@ -9,7 +9,7 @@ from pyroadrunner.plugins.informer.rpc import methods
 
 
 class InformerPlugin(Plugin, HasRpc):
-    """Knows every plugin with workers; has nothing to start."""
+    """Reports the workers of all plugins. Its start and stop do nothing."""
 
     name = "informer"
 

@@ -12,27 +12,27 @@ from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
 
 class Workers(msgspec.Struct):
-    """The answer of ``informer.Workers``."""
+    """The reply of ``informer.Workers``."""
 
     workers: list[PublicWorkerInfo]
 
 
 class WorkerDetails(msgspec.Struct):
-    """The answer of ``informer.WorkerDetails``."""
+    """The reply of ``informer.WorkerDetails``."""
 
     workers: list[WorkerInfo]
 
 
 def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
-    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, over the plugins that run at
-    the time."""
+    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, for the plugins that are
+    running at the time of the call."""
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def found_workers(name: str) -> list[WorkerInfo]:
-        """Of every pool of the plugin and the processes it has besides, or of the one pool of that name. None for a
-        plugin that is not there: RoadRunner answers null, and PHP's client falls over it."""
+        """The workers of all pools of a plugin and its other processes, or of one named pool. Empty for an unknown
+        plugin: RoadRunner returns null, which breaks PHP's client."""
         found: list[WorkerInfo] = []
         pools = _pools(plugins, name)
         if "." in name and not pools:
@@ -45,19 +45,19 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         return found
 
     async def workers(name: str) -> Workers:
-        """With exactly the keys of RoadRunner, which published clients know."""
+        """The workers with exactly RoadRunner's keys, for published clients."""
         return Workers([info.public() for info in await found_workers(name)])
 
     async def worker_details(name: str) -> WorkerDetails:
-        """With keys of ours besides (``pool``, ``activity``, ``activitySince``); RoadRunner has no such method."""
+        """The workers with additional keys (``pool``, ``activity``, ``activitySince``); not in RoadRunner."""
         return WorkerDetails(await found_workers(name))
 
     def jobs(_: str) -> None:
-        """The pipelines of a plugin; null for one without, as in RoadRunner."""
+        """The pipelines of a plugin; null if it has none, as in RoadRunner."""
 
     async def add_worker(name: str) -> bool:
         await _default_pool(plugins, name).add_worker()
-        return False  # the zero value of a result nobody looks at, as in RoadRunner
+        return False  # the zero value of an unused result, as in RoadRunner
 
     async def remove_worker(name: str) -> bool:
         await _default_pool(plugins, name).remove_worker()
@@ -74,7 +74,7 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
 
 
 def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:
-    """All of a plugin, or the one that is named: ``http.slow``."""
+    """All pools of a plugin, or the named one: ``http.slow``."""
     found = [pool for plugin in plugins if plugin.name == name for pool in plugin.pools().values()]
     return found or [pool for plugin in plugins for pool in plugin.pools().values() if pool.name == name]
 

@@ -1,4 +1,4 @@
-"""The ``kv`` section: names the user chose, each with a driver and its settings."""
+"""The ``kv`` section: storages with names chosen by the user, each with a driver and its settings."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ class MemoryConfig(msgspec.Struct, kw_only=True, frozen=True):
     """A storage in the memory of the server."""
 
     max_items: Annotated[int, Meta(ge=0)] = 0
-    """Most keys it holds; the least recently used one makes room. 0: no limit."""
+    """Maximum number of keys; the least recently used are evicted. 0 = no limit."""
     max_bytes: Annotated[int, Meta(ge=0)] = 0
-    """Most bytes of keys and values it holds; the least recently used ones make room. 0: no limit."""
+    """Maximum bytes of keys and values; the least recently used are evicted. 0 = no limit."""
     interval: Any = None
-    """Accepted and ignored, as in RoadRunner; published skeletons have it. An item expires at its own moment."""
+    """Accepted and ignored, as in RoadRunner; published skeletons set it. Each item expires at its exact time."""
 
 
 class BoltdbConfig(msgspec.Struct, kw_only=True, frozen=True):
     """A storage in one file, kept in SQLite."""
 
     file: str = "rr.db"
-    """The file; a relative path begins in the folder the server works in."""
+    """The file; a relative path starts at the server's working folder."""
     permissions: Annotated[int, Meta(ge=0, le=0o7777)] = 0o755
-    """Mode of the file when it is made, such as 0600."""
+    """Mode of a new file, such as 0600."""
     interval: Annotated[int, Meta(gt=0)] = 60
-    """Seconds between two sweeps of expired items; they are not readable before either."""
+    """Seconds between two sweeps that delete expired items; expired items are never readable."""
     synchronous: Literal["full", "normal"] = "full"
-    """`full`: what was acknowledged outlives a loss of power. `normal`: it outlives the end of the server, not that."""
+    """`full`: acknowledged writes survive a power loss. `normal`: they survive a crash of the server, but not a power
+    loss."""
     bucket: str = ""
     """Accepted and ignored, as in RoadRunner."""
 
@@ -44,7 +45,7 @@ class MemcachedConfig(msgspec.Struct, kw_only=True, frozen=True):
     addr: StringList = msgspec.field(default_factory=lambda: ["127.0.0.1:11211"])
     """`host:port` of each server; keys are spread over them by hash."""
     timeout: Duration = 1.0
-    """How long an operation may take, connecting included."""
+    """Time limit of an operation, including connecting."""
     interval: Any = None
     """Accepted and ignored, as in RoadRunner."""
 
@@ -97,18 +98,18 @@ class KvConfig(msgspec.Struct, kw_only=True, frozen=True):
     ] = msgspec.field(default_factory=dict)
 
     def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:
-        """A storage without `config` has its settings in the section named like it."""
+        """A storage without `config` takes its settings from the section with its name."""
         for name, storage in self.storages.items():
             if storage.config is None:
                 yield name, SETTINGS[type(storage)]
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """What Redis can't be reached with."""
+        """Settings of Redis that prevent a connection."""
         for name, config in self._of_redis():
             yield from ((f"{name}.config.{key}", message) for key, message in config.absent())
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
-        """What it is reached with and is hardly meant."""
+        """Settings of Redis that work but are probably a mistake."""
         for name, config in self._of_redis():
             yield from ((f"{name}.config.{key}", message) for key, message in config.doubtful())
 

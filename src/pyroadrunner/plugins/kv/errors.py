@@ -1,6 +1,6 @@
-"""Why a call gets an error. PHP packages match on parts: ``no such storage``, ``_plugin_ttl``.
+"""Errors of calls. PHP packages match parts of the texts: ``no such storage``, ``_plugin_ttl``.
 
-A text names the operations, the outer one first: ``rpc_mget:\\n\\tredis_driver_mget: <why>``.
+A text names the operations, outermost first: ``rpc_mget:\\n\\tredis_driver_mget: <why>``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class KvError(RoadRunnerError):
-    """The call is refused, or the store failed."""
+    """A call was refused, or the store failed."""
 
 
 class NoStorageNamed(KvError):
@@ -20,7 +20,7 @@ class NoStorageNamed(KvError):
 
 
 class NoSuchStorage(KvError):
-    """There is none of that name; names are lower-case, as all keys of a config."""
+    """No storage has this name. Names are lower-case, as all keys of a config."""
 
     def __init__(self, operation: str, name: str) -> None:
         super().__init__(f"{operation}: no such storage: {name}")
@@ -34,14 +34,14 @@ class EmptyKey(KvError):
 
 
 class BadTimeout(KvError):
-    """A time that is none."""
+    """An invalid time."""
 
     def __init__(self, operation: str, why: object) -> None:
         super().__init__(f"{operation}: {why}")
 
 
 class StoreFailed(KvError):
-    """The driver could not do it."""
+    """The driver failed."""
 
     def __init__(self, operation: str, inner: str, why: object) -> None:
         super().__init__(f"{operation}:\n\t{inner}: {why}")
@@ -55,10 +55,10 @@ class StorageNotStarted(KvError):
 
 
 class DriverNotInstalled(KvError):
-    """The Python package a driver works with is missing."""
+    """The Python package that a driver needs is not installed."""
 
     def __init__(self, name: str, driver: str, module: str) -> None:
         super().__init__(
-            f"kv.{name}: the driver {driver} needs the Python package that has the module `{module}`;"
+            f"kv.{name}: the driver {driver} needs a Python package with the module `{module}`;"
             f" pip install 'pyroadrunner[{driver}]'"
         )

@@ -1,7 +1,8 @@
-"""Which keys are due: a wheel of sets, one for each second in which something expires. Pure; all of it O(1) per key.
+"""Find expired keys with a wheel of sets, one set per second in which keys expire. Pure; all operations are O(1) per
+key.
 
-A key stands in the set of its second exactly as long as it has that time, so a key that is set again and again stands
-there once. Nothing is taken before its whole second is over: readers compare times themselves, this only frees memory.
+A key is in the set of its second as long as it has that time, so a key that is set repeatedly is in the wheel once. A
+key is taken only after its whole second has passed: readers compare times themselves, the wheel only frees memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ class ExpiryWheel:
 
     def __init__(self) -> None:
         self._seconds: dict[int, set[str]] = {}
-        self._next = 0  # no second before this one holds a key
+        self._next = 0  # no earlier second has keys
 
     def __repr__(self) -> str:
         return f"ExpiryWheel({sum(map(len, self._seconds.values()))} keys in {len(self._seconds)} seconds)"
@@ -23,18 +24,18 @@ class ExpiryWheel:
         return bool(self._seconds)
 
     def add(self, key: str, expires: int) -> None:
-        """``key`` expires then; it must not stand here with another time."""
+        """Add a key with its time; it must not be in the wheel with another time."""
         second = expires // 1000
         keys = self._seconds.get(second)
         if keys is None:
             keys = self._seconds[second] = set()
-            # The first one; or a clock that was set back. Else it is behind what was looked through already.
+            # The first key, or the clock was set back. Otherwise the key would be before the scanned part.
             if len(self._seconds) == 1 or second < self._next:
                 self._next = second
         keys.add(key)
 
     def remove(self, key: str, expires: int) -> None:
-        """``key``, which was added with this time, does not expire then."""
+        """Remove a key that was added with this time."""
         second = expires // 1000
         keys = self._seconds[second]
         keys.remove(key)
@@ -42,19 +43,19 @@ class ExpiryWheel:
             del self._seconds[second]
 
     def move(self, key: str, old: int, new: int) -> None:
-        """``key`` expires at another time."""
+        """Change the time of a key."""
         if old // 1000 != new // 1000:
             self.remove(key, old)
             self.add(key, new)
 
     def take(self, now: int, limit: int) -> list[str]:
-        """Up to ``limit`` keys whose second is over; they stand here no more."""
+        """Remove and return up to ``limit`` keys whose second has passed."""
         taken: list[str] = []
         last = now // 1000
         while self._next < last and len(taken) < limit:
             keys = self._seconds.get(self._next)
             if keys is None:
-                # After a jump of the clock: not a look at every second of a year.
+                # After a jump of the clock: do not scan every second of a year.
                 far = last - self._next > len(self._seconds)
                 self._next = min(self._seconds, default=last) if far else self._next + 1
                 continue

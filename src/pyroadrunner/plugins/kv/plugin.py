@@ -1,4 +1,4 @@
-"""The ``kv`` plugin: opens the storages before workers start, closes them after the last of them has gone."""
+"""The ``kv`` plugin: opens the storages before workers start, closes them after the last worker has stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = Log("kv")
 
 
 class KvPlugin(Plugin, HasRpc):
-    """The ``kv`` section."""
+    """Serves the storages of the ``kv`` section."""
 
     name = "kv"
     weight = 10
@@ -33,7 +33,7 @@ class KvPlugin(Plugin, HasRpc):
         return f"KvPlugin({self._drivers})"
 
     async def start(self) -> None:
-        """Open every storage.
+        """Open all storages.
 
         Raises:
             DriverNotInstalled, StorageNotStarted
@@ -53,5 +53,5 @@ class KvPlugin(Plugin, HasRpc):
             await self._started.pop().stop()
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        # Read when `rpc` starts, which is before this plugin does: the dict of stores is filled later.
+        # Called when `rpc` starts, before this plugin does: the dict of stores is filled later.
         return KvRpc(self._stores, self._drivers).methods()

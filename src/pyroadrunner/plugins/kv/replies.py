@@ -1,4 +1,4 @@
-"""What a store found -> messages of ``kv.v1``. Pure."""
+"""Results of a store -> messages of ``kv.v1``. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyroadrunner.proto.kv.v1.kv_pb2 import CountResponse, Response
 
 
 def keys(found: Iterable[str]) -> Response:
-    """Items with nothing but a key."""
+    """Items with a key only."""
     response = Response()
     add = response.items.add
     for key in found:
@@ -22,14 +22,14 @@ def values(found: Mapping[str, bytes]) -> Response:
     response = Response()
     add = response.items.add
     for key, value in found.items():
-        item = add()  # setting its fields is quicker than giving them to the call
+        item = add()  # setting the fields is faster than passing them as arguments
         item.key = key
         item.value = value
     return response
 
 
 def times(found: Mapping[str, int | None]) -> Response:
-    """Items with key and time; the time of one that never expires is empty."""
+    """Items with key and time; the time is empty if the item never expires."""
     response = Response()
     add = response.items.add
     for key, expires in found.items():

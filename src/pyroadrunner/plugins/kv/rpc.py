@@ -1,4 +1,4 @@
-"""The methods of ``kv``: what a message asks for -> a store, and its answer -> a message.
+"""The methods of ``kv``: request message -> store, result -> reply message.
 
 Names of operations in errors are RoadRunner's (plugins/kv, rpc.go); ``Delete`` and ``Clear`` share one, misspelt there.
 """
@@ -24,7 +24,7 @@ Done = Callable[[T], R]
 
 
 class StorageView(msgspec.Struct, kw_only=True):
-    """One storage, for operators. ``items`` is -1 and ``error`` says why when the storage can't be asked."""
+    """One storage, for operators. If the storage does not answer, ``items`` is -1 and ``error`` is the reason."""
 
     name: str
     driver: str
@@ -33,11 +33,11 @@ class StorageView(msgspec.Struct, kw_only=True):
 
 
 class KvRpc:
-    """Calls of workers.
+    """Handles the calls of workers.
 
     Args:
         stores: by name.
-        drivers: names of their drivers, by name of the storage.
+        drivers: names of the drivers, by name of the storage.
     """
 
     def __init__(self, stores: Mapping[str, Store], drivers: Mapping[str, str]) -> None:
@@ -53,7 +53,7 @@ class KvRpc:
             "MExpire": RpcMethod(self.mexpire, message=Request),
             "Delete": RpcMethod(self.delete, message=Request),
             "Clear": RpcMethod(self.clear, message=Request),
-            # Ours.
+            # Not in RoadRunner.
             "SetNX": RpcMethod(self.set_absent, message=Request),
             "Incr": RpcMethod(self.incr, message=CountRequest),
             "Decr": RpcMethod(self.decr, message=CountRequest),
@@ -76,7 +76,7 @@ class KvRpc:
         return _answer(store.ttl, (keys,), replies.times, "rpc_ttl", store, "ttl")
 
     def set(self, request: Request) -> MaybeAwaitable[Response]:
-        # Without a name it is looked up like any other, as in RoadRunner.
+        # An empty name is looked up like any other, as in RoadRunner.
         store = self._store(request, "rpc_set", nameless=True)
         return _answer(store.set, (_items(request, "rpc_set"),), replies.nothing, "rpc_set", store, "set")
 
@@ -114,7 +114,7 @@ class KvRpc:
         return self._count(request, -1, "rpc_decr", "decr")
 
     async def list(self, _: bool) -> list[StorageView]:
-        """Every storage; one that can't be asked does not hide the others."""
+        """List all storages; an error of one does not hide the others."""
         return [await self._view(name, store) for name, store in sorted(self._stores.items())]
 
     # inside
@@ -145,7 +145,9 @@ class KvRpc:
 
 def _keys(request: Request, operation: str, store: Store, name: str) -> list[str]:
     items = request.items
-    keys = [items[0].key] if len(items) == 1 else [item.key for item in items]  # half of the time for the usual one
+    keys = (
+        [items[0].key] if len(items) == 1 else [item.key for item in items]
+    )  # takes half the time for the usual single key
     for key in keys:
         if not key or key.isspace():
             raise EmptyKey(operation, f"{store.operations}_{name}")
@@ -175,12 +177,12 @@ def _answer(
     store: Store,
     name: str,
 ) -> MaybeAwaitable[R]:
-    """What the store says as a message; an awaitable of it where the store answers later."""
+    """Convert the result of the store to a message; returns an awaitable if the store does."""
     try:
         found = ask(*arguments)
     except StoreError as error:
         raise StoreFailed(operation, f"{store.operations}_{name}", error) from error
-    if hasattr(found, "__await__"):  # not inspect.isawaitable, which costs more than a lookup in memory
+    if hasattr(found, "__await__"):  # not inspect.isawaitable, which costs more than a memory lookup
         return _later(found, reply, operation, store, name)
     return reply(found)
 

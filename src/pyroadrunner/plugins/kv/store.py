@@ -1,8 +1,8 @@
-"""The contract of a driver: what a storage can do, whoever keeps it.
+"""The contract of a driver: the operations of a storage.
 
-A driver that answers at once returns plain values, and the call costs no task; one that has to ask somebody returns
-awaitables of the same values. Times are unix time in milliseconds. Checks that are the same for all (a storage that is
-not there, a blank key, a time that is none) are made before a store is asked.
+A local driver returns plain values, so that a call needs no task; a driver that asks a server returns awaitables of the
+same values. Times are unix time in milliseconds. Common checks (unknown storage, blank key, invalid time) are done
+before the store is called.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 
 class Item(NamedTuple):
-    """What is to be stored.
+    """An item to store.
 
     Attributes:
         expires: unix time in milliseconds; ``None`` = never.
@@ -29,7 +29,7 @@ class Item(NamedTuple):
 
 
 class StoreStats(NamedTuple):
-    """What a store tells about itself. ``items``: how many keys it holds; expired ones may still count."""
+    """Statistics of a store. ``items``: number of keys; expired ones may still count."""
 
     items: int
 
@@ -38,68 +38,68 @@ class Store(Protocol):
     """One storage.
 
     Attributes:
-        operations: what the names of its operations begin with in errors, such as ``in_memory_plugin``.
+        operations: prefix of the operation names in errors, such as ``in_memory_plugin``.
     """
 
     operations: str
 
     async def start(self) -> None:
-        """Get ready.
+        """Prepare the store.
 
         Raises:
-            StoreError: it can't be used. A server that is not there now is no reason: it may come.
+            StoreError: the store can't be used. A server that is down is not an error: it may come back.
         """
 
     async def stop(self) -> None:
-        """Keep what was acknowledged, let go of everything. Idempotent."""
+        """Save acknowledged writes and release all resources. Idempotent."""
 
     def has(self, keys: Sequence[str]) -> MaybeAwaitable[Sequence[str]]:
-        """Those of the keys that are there."""
+        """The keys that exist."""
 
     def mget(self, keys: Sequence[str]) -> MaybeAwaitable[Mapping[str, bytes]]:
-        """The values of those that are there."""
+        """The values of the keys that exist."""
 
     def ttl(self, keys: Sequence[str]) -> MaybeAwaitable[Mapping[str, int | None]]:
-        """When those that are there expire. A driver may leave out those that never do."""
+        """The expiry times of the keys that exist. A driver may leave out keys that never expire."""
 
     def set(self, items: Sequence[Item]) -> MaybeAwaitable[None]:
-        """Store all of them; what was there, its time included, is replaced.
+        """Store all items, replacing existing values and times.
 
         Raises:
-            StoreError: some may be stored then.
+            StoreError: some items may have been stored.
         """
 
     def set_absent(self, items: Sequence[Item]) -> MaybeAwaitable[Sequence[str]]:
-        """Store those whose keys are not there, each as one step; their keys."""
+        """Store the items whose keys do not exist, each atomically; return their keys."""
 
     def mexpire(self, times: Mapping[str, int]) -> MaybeAwaitable[None]:
-        """Change when keys expire. A time that has passed deletes; a key that is not there stays so."""
+        """Change expiry times. A time in the past deletes the key; missing keys are ignored."""
 
     def delete(self, keys: Sequence[str]) -> MaybeAwaitable[None]:
-        """Remove those that are there."""
+        """Delete keys; missing keys are ignored."""
 
     def clear(self) -> MaybeAwaitable[None]:
-        """Remove all."""
+        """Delete everything."""
 
     def count(self, key: str, by: int, expires: int | None) -> MaybeAwaitable[int]:
-        """Add to a counter, decimal digits in a value, as one step; the result.
+        """Add to a counter (a value of decimal digits) atomically; return the result.
 
         Args:
-            expires: of a counter that is made now, from 0; one that is there keeps its time.
+            expires: time for a new counter, which starts at 0; an existing one keeps its time.
 
         Raises:
-            StoreError: the value is no number, or the result leaves 64 bits.
+            StoreError: the value is not a number, or the result exceeds 64 bits.
         """
 
     def stats(self) -> MaybeAwaitable[StoreStats]:
-        """How much it holds."""
+        """Current statistics."""
 
 
 MIN_COUNT, MAX_COUNT = -(2**63), 2**63 - 1
 
 
 def counted(value: bytes | None, by: int) -> int:
-    """The result of adding ``by`` to a stored counter; ``None`` = there is none.
+    """Add ``by`` to a stored counter; ``None`` = the counter does not exist.
 
     Raises:
         StoreError: as for :meth:`Store.count`.

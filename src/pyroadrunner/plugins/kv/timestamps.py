@@ -1,6 +1,6 @@
 """The times of the protocol: RFC 3339 text <-> unix time in milliseconds. Pure.
 
-PHP reads them with a format that has no fractions of a second, so none are written; they are understood.
+PHP's format has no fractions of a second, so none are written; they are accepted when reading.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))",
     re.ASCII,
 )
-_LAYOUT = "2006-01-02T15:04:05Z07:00"  # how Go writes the form in its errors
+_LAYOUT = "2006-01-02T15:04:05Z07:00"  # the layout in Go's error messages
 _PARTS = (
     ("2006", r"\d{4}"),
     ("-", "-"),
@@ -32,11 +32,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class BadTimestamp(ValueError):
-    """A text that is no instant; in Go's words, which reach PHP."""
+    """An invalid timestamp; the message is Go's, since it reaches PHP."""
 
 
 def parse_timestamp(text: str) -> int:
-    """Unix time in milliseconds; what is finer is dropped.
+    """Parse to unix time in milliseconds; finer digits are dropped.
 
     Raises:
         BadTimestamp
@@ -62,12 +62,12 @@ def format_timestamp(ms: int) -> str:
     """The instant in UTC, whole seconds, as PHP writes it: ``2024-01-02T03:04:05+00:00``."""
     try:
         return (_EPOCH + ms // 1000 * 1000 * _MILLISECOND).isoformat()
-    except OverflowError:  # from a server that takes more years than there are
+    except OverflowError:  # a time beyond year 9999, from another server
         return "9999-12-31T23:59:59+00:00"
 
 
 def _go_fault(text: str) -> str:
-    """What Go's ``time.Parse`` says: the first part that does not fit."""
+    """The message of Go's ``time.Parse``: the first part that does not match."""
     at = 0
     for part, form in _PARTS:
         found = re.compile(form, re.ASCII).match(text, at)

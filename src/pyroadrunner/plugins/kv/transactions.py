@@ -1,8 +1,8 @@
-"""SQLite in one thread: what concurrent calls want is done in one transaction and acknowledged when that is committed.
+"""SQLite in one thread: concurrent calls share a transaction and are acknowledged when it is committed.
 
-A commit that waits for the disk costs milliseconds, so it is shared: while one runs, calls gather; the next one takes
-all of them. A batch that fails is rolled back and its calls are done again one by one, so that each fails or succeeds
-by itself. The loop never waits for the disk.
+A commit that waits for the disk takes milliseconds, so it is shared: calls that arrive during a commit go into the next
+transaction. A failed batch is rolled back and its calls are repeated one by one, so that each fails or succeeds on its
+own. The event loop never waits for the disk.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from pyroadrunner.remote.errors import StoreError
 
-MOST = 1000  # calls in one transaction
+MOST = 1000  # calls per transaction
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 
 class QueuedCall(NamedTuple):
-    """One call: what it does and who waits for it. A ``StoreError`` is raised before anything is written."""
+    """One call: its work and the future of its result. ``work`` must raise ``StoreError`` before it writes anything."""
 
     work: Work
     future: asyncio.Future[Any]
@@ -31,11 +31,11 @@ class QueuedCall(NamedTuple):
 
 
 class Transactions:
-    """The thread and its connection.
+    """The thread and its database connection.
 
     Args:
         connect: opens the database; called in the thread. The connection is in autocommit mode.
-        name: of the thread.
+        name: name of the thread.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], name: str) -> None:
@@ -57,17 +57,17 @@ class Transactions:
         await opened
 
     async def stop(self) -> None:
-        """Do what is wanted already, close the database. Idempotent."""
+        """Finish queued calls and close the database. Idempotent."""
         if self._thread is not None:
             thread, self._thread = self._thread, None
             self._queued.put(None)
             await asyncio.to_thread(thread.join)
 
     def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> asyncio.Future[T]:
-        """The result of ``work``, once it is committed.
+        """Run ``work`` in the thread; the future has its result after the commit.
 
         Raises (when awaited):
-            StoreError: ``work`` did, or SQLite's own words.
+            StoreError: raised by ``work``, or with the message of SQLite.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         if self._thread is None:
@@ -95,7 +95,7 @@ class Transactions:
         connection.close()
 
     def _gather(self) -> list[QueuedCall | None]:
-        """What is wanted by now, at least one; ends with ``None`` when nothing more will come."""
+        """The queued calls, at least one; ends with ``None`` after the last call."""
         batch = [self._queued.get()]
         try:
             while batch[-1] is not None and len(batch) < MOST:
@@ -111,7 +111,7 @@ Outcome = tuple[asyncio.Future[Any], Any, Exception | None]
 def _do(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
     try:
         return _together(connection, calls)
-    except Exception as error:  # also a bug's: the thread lives on for the others
+    except Exception as error:  # also bugs: the thread must survive for other calls
         if len(calls) == 1:
             told = StoreError(str(error)) if isinstance(error, sqlite3.Error) else error
             return [(calls[0].future, None, told)]
@@ -121,13 +121,13 @@ def _do(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome
 def _together(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
     writes = any(call.writes for call in calls)
     try:
-        # A read alone needs the snapshot as well: its selects are to see one state.
+        # Reads need a transaction too: all their selects must see the same snapshot.
         connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         outcomes = [_one(connection, call) for call in calls]
         connection.execute("COMMIT")
         return outcomes
     except BaseException:
-        if connection.in_transaction:  # SQLite rolls back by itself after some errors, such as a full disk
+        if connection.in_transaction:  # SQLite rolls back on its own after some errors, such as a full disk
             connection.execute("ROLLBACK")
         raise
 
@@ -141,7 +141,7 @@ def _one(connection: sqlite3.Connection, call: QueuedCall) -> Outcome:
 
 def _settle(outcomes: Iterable[Outcome]) -> None:
     for future, result, error in outcomes:
-        if future.done():  # whoever waited has gone
+        if future.done():  # the call was cancelled
             continue
         if error is not None:
             future.set_exception(error)

@@ -1,6 +1,6 @@
-"""Named locks: who holds what, who waits, and the RPC methods.
+"""Named locks: holders, waiting calls, and the RPC methods.
 
-rpc.py       messages -> a driver          driver.py   what a driver does
+rpc.py       messages -> a driver          driver.py   the contract of a driver
 drivers/     memory.py (over locks.py and resource.py, both pure)
-             redis.py (over redis_watch.py and redis_script.py, which runs resource.lua)
+             redis.py (over redis_waiters.py and redis_script.py, which runs resource.lua)
 """

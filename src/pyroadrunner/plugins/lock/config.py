@@ -1,4 +1,4 @@
-"""The ``lock`` section. Without it locks are kept in memory."""
+"""The ``lock`` section. Without it, locks are kept in memory."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pyroadrunner.remote.redis.config import RedisConfig
 
 
 class LockConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """``lock``: where named locks are kept (ours; RoadRunner has only its memory)."""
+    """``lock``: where named locks are kept (not in RoadRunner, which has locks in memory only)."""
 
     driver: Literal["memory", "redis"] = "memory"
-    """`memory`: the locks of one server. `redis`: of all servers that use the same Redis and the same `prefix`."""
+    """`memory`: locks of this server only. `redis`: locks shared by all servers with the same Redis and `prefix`."""
     prefix: str = "rr.lock"
-    """What the keys in Redis begin with, and the names of the channels."""
+    """Prefix of the keys and channels in Redis."""
     config: RedisConfig | None = None
-    """How to reach Redis; absent: the section `redis`, else its defaults."""
+    """Connection to Redis; absent = the section `redis`, else its defaults."""
 
     def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:
-        """Without `config` Redis is where the section `redis` says."""
+        """Without `config`, the section `redis` applies."""
         if self.driver == "redis" and self.config is None:
             yield "redis", RedisConfig
 
@@ -30,7 +30,7 @@ class LockConfig(msgspec.Struct, kw_only=True, frozen=True):
             yield "prefix", "should not be empty"
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """What Redis can't be reached with."""
+        """Settings of Redis that prevent a connection."""
         yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
 
     def doubtful(self) -> Iterable[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""The contract of a driver: what can be done with locks, whoever keeps them.
+"""The contract of a driver: the operations on locks.
 
-A driver that answers at once returns plain values, and the call costs no task; one that has to ask somebody returns
-awaitables of the same values. Times are microseconds; a ``ttl`` of 0 is for ever.
+A local driver returns plain values, so that a call needs no task; a driver that asks a server returns awaitables of the
+same values. Times are microseconds; a ``ttl`` of 0 means no expiry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 
 class HolderView(msgspec.Struct, kw_only=True):
-    """Who holds a lock. ``ttl`` is what is left of it, in microseconds; 0 = for ever."""
+    """A holder of a lock. ``ttl`` is the remaining time in microseconds; 0 = no expiry."""
 
     id: str
     ttl: int
@@ -24,7 +24,7 @@ class HolderView(msgspec.Struct, kw_only=True):
 
 
 class LockView(msgspec.Struct, kw_only=True):
-    """One name, for operators."""
+    """One named lock, for operators."""
 
     resource: str
     exclusive: bool
@@ -36,9 +36,9 @@ class LockStats(NamedTuple):
     """For metrics.
 
     Attributes:
-        held: locks that are held; ``None`` = not known without asking somebody.
-        waiting: calls that wait here.
-        token: of the last lock that was given here.
+        held: number of held locks; ``None`` = unknown without asking a server.
+        waiting: number of calls that wait in this server.
+        token: token of the last lock granted by this server.
     """
 
     held: int | None
@@ -47,35 +47,35 @@ class LockStats(NamedTuple):
 
 
 class LockDriver(Protocol):
-    """Locks by name; ``id`` says for whom. A driver may raise
-    :class:`~pyroadrunner.errors.RoadRunnerError` where somebody it has to ask does not answer."""
+    """Locks by name; ``id`` identifies the holder. A driver may raise :class:`~pyroadrunner.errors.RoadRunnerError` if
+    its server does not answer."""
 
     def lock(self, name: str, id: str, *, read: bool, ttl: int, wait: int) -> MaybeAwaitable[int]:  # noqa: A002
         """Take a lock, or wait for it.
 
-        When this is cancelled, its place in the queue is given up, and the lock if it was given meanwhile.
+        A cancellation gives up the place in the queue, and releases the lock if it was granted meanwhile.
 
         Returns:
-            Its token, a number that is larger than that of any lock of this name before; 0 = not given.
+            The token, a number larger than that of any earlier lock of this name; 0 = not granted.
         """
 
     def release(self, name: str, id: str) -> MaybeAwaitable[bool]:  # noqa: A002
-        """Let go; ``False`` when ``id`` does not hold it."""
+        """Release the lock; ``False`` if ``id`` does not hold it."""
 
     def force_release(self, name: str) -> MaybeAwaitable[bool]:
-        """Take it away from all who hold it; ``False`` when nothing is known of the name."""
+        """Release the lock of all holders; ``False`` if the name is unknown."""
 
     def exists(self, name: str, id: str) -> MaybeAwaitable[bool]:  # noqa: A002
-        """Whether ``id`` holds it; ``*`` = whether anybody does."""
+        """Whether ``id`` holds the lock; ``*`` = whether it is held at all."""
 
     def update(self, name: str, id: str, ttl: int) -> MaybeAwaitable[bool]:  # noqa: A002
-        """Let a lock end ``ttl`` from now; ``False`` when ``id`` does not hold it."""
+        """Let the lock expire ``ttl`` from now; ``False`` if ``id`` does not hold it."""
 
     def list(self) -> MaybeAwaitable[list[LockView]]:
-        """All locks that are held, by name."""
+        """All held locks, by name."""
 
     def stats(self) -> LockStats:
-        """As it is at this moment."""
+        """Current statistics."""
 
     async def stop(self) -> None:
-        """Who waits is told no. Idempotent."""
+        """Refuse all waiting calls. Idempotent."""

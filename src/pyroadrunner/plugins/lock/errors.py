@@ -1,4 +1,4 @@
-"""Why a call of ``lock`` is refused."""
+"""Errors of ``lock``."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class EmptyId(RoadRunnerError):
-    """RoadRunner's text (plugins/lock)."""
+    """An empty id; the text is RoadRunner's (plugins/lock)."""
 
     def __init__(self) -> None:
         super().__init__("empty ID is not allowed")
 
 
 class NegativeTime(RoadRunnerError):
-    """``ttl`` or ``wait`` below zero: taken for none, it would be a lock for ever."""
+    """A negative ``ttl`` or ``wait``. Treating it as none would create a lock without expiry."""
 
     def __init__(self, field: str, value: int) -> None:
         super().__init__(f"{field} is in microseconds and can't be negative: {value}")
 
 
 class RedisNotInstalled(RoadRunnerError):
-    """The client of Redis is an extra."""
+    """The Redis client, an extra, is not installed."""
 
     def __init__(self, package: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The ``lock`` plugin. The messages are imported when it is first asked for its methods."""
+"""The ``lock`` plugin. The protobuf messages are imported when ``rpc_methods`` is called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyroadrunner.remote.redis.config import RedisConfig
 
 
 class LockPlugin(Plugin, HasRpc, HasMetrics):
-    """Named locks; the ``lock`` section says where."""
+    """Named locks, kept where the ``lock`` section says."""
 
     name = "lock"
 
@@ -27,7 +27,7 @@ class LockPlugin(Plugin, HasRpc, HasMetrics):
         return f"LockPlugin({self._driver})"
 
     async def start(self) -> None:
-        """Connects to nobody: that is for the first call.
+        """Create the driver. It connects with the first call.
 
         Raises:
             RedisNotInstalled, RedisNotUsable
@@ -36,22 +36,22 @@ class LockPlugin(Plugin, HasRpc, HasMetrics):
             self._driver = _redis(self._config, self._effective)
 
     async def stop(self, grace: float) -> None:
-        """Who waits is told no, so that `rpc` has nothing to wait for."""
+        """Refuse all waiting calls, so that `rpc` need not wait for them."""
         await self._driver.stop()
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        from pyroadrunner.plugins.lock.rpc import LockRpc  # protobuf costs time and megabytes
+        from pyroadrunner.plugins.lock.rpc import LockRpc  # importing protobuf costs time and memory
 
         return LockRpc(self._driver).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
         held, waiting, token = self._driver.stats()
         families = [
-            _family("rr_lock_waiting", "gauge", "Calls that wait for a lock.", waiting),
-            _family("rr_lock_token", "counter", "Token of the last lock that was given.", token),
+            _family("rr_lock_waiting", "gauge", "Calls waiting for a lock.", waiting),
+            _family("rr_lock_token", "counter", "Token of the last granted lock.", token),
         ]
         if held is not None:
-            families.insert(0, _family("rr_lock_held", "gauge", "Locks that are held.", held))
+            families.insert(0, _family("rr_lock_held", "gauge", "Held locks.", held))
         return families
 
 

@@ -14,7 +14,7 @@ log = Log("lock")
 
 
 class LockRpc:
-    """Calls of workers."""
+    """Handles the calls of workers."""
 
     def __init__(self, driver: LockDriver) -> None:
         self._driver = driver
@@ -31,7 +31,7 @@ class LockRpc:
             "ForceRelease": RpcMethod(self.force_release, message=Request),
             "Exists": RpcMethod(self.exists, message=Request),
             "UpdateTTL": RpcMethod(self.update_ttl, message=Request),
-            "List": RpcMethod(self.list),  # ours
+            "List": RpcMethod(self.list),  # not in RoadRunner
         }
 
     def _lock(self, request: Request, *, read: bool) -> MaybeAwaitable[Response]:
@@ -49,7 +49,7 @@ class LockRpc:
         return _answer(self._driver.release(request.resource, request.id))
 
     def force_release(self, request: Request) -> MaybeAwaitable[Response]:
-        log.debug("lock is released by force", resource=request.resource)
+        log.debug("lock was released by force", resource=request.resource)
         return _answer(self._driver.force_release(request.resource))
 
     def exists(self, request: Request) -> MaybeAwaitable[Response]:

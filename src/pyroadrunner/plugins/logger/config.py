@@ -21,66 +21,67 @@ LEVELS = {
     "fatal": logging.CRITICAL,
 }
 ENCODINGS = ("console", "json")
-NOTHING = logging.CRITICAL + 1  # a level no line has
+NOTHING = logging.CRITICAL + 1  # above all levels
 
 
 class FileLoggerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``logs.file_logger_options``: JSON lines in a file that is rotated. Zero means the default."""
+    """``logs.file_logger_options``: JSON lines in a rotated file. Zero means the default."""
 
     log_output: str
-    """The file; its folder is made when missing."""
+    """The file; a missing folder is created."""
     max_size: int = 100
-    """Size in MB (2**20 bytes) at which the file is put aside and a new one started."""
+    """Size in MB (2**20 bytes) at which the file is rotated."""
     max_age: int = 24
-    """Days after which files put aside are removed."""
+    """Days after which rotated files are removed."""
     max_backups: int = 10
-    """How many files put aside are kept."""
+    """Number of rotated files to keep."""
     compress: bool = False
-    """Whether files put aside are compressed with gzip."""
+    """Whether to compress rotated files with gzip."""
 
 
 class ChannelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``logs.channels.<name>``: how the lines of one channel look. Nothing is inherited from ``logs``."""
+    """``logs.channels.<name>``: format and outputs of one channel. Nothing is inherited from ``logs``."""
 
     mode: str = "development"
-    """``production``, ``development``, ``raw``, or ``none`` (also ``off``) for no lines at all."""
+    """``production``, ``development``, ``raw``, or ``none`` (also ``off``) for no log."""
     level: str = ""
-    """Lowest level written: debug, info, warn, error, dpanic, panic, fatal; empty = debug in development, else info."""
+    """Lowest level to write: debug, info, warn, error, dpanic, panic, fatal; empty = debug in development, else
+    info."""
     encoding: str = ""
     """``console`` or ``json``; empty = json in production, else console."""
     output: StringList = msgspec.field(default_factory=lambda: ["stderr"])
-    """``stdout``, ``stderr`` and paths of files, which are appended to."""
+    """``stdout``, ``stderr``, and paths of files to append to."""
     err_output: StringList = msgspec.field(default_factory=lambda: ["stderr"])
-    """Where the logger says that it could not write; error lines go to ``output`` like all others."""
+    """Where the logger reports write errors of its own; error lines go to ``output`` like all others."""
     line_ending: str = "\n"
-    """What ends a line; empty = a newline."""
+    """Line ending; empty = a newline."""
     file_logger_options: FileLoggerConfig | None = None
-    """When set, used in place of ``output`` and ``encoding``."""
+    """If set, replaces ``output`` and ``encoding``."""
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """An encoding nobody knows stops a start, as in RoadRunner."""
+        """An unknown encoding prevents the start, as in RoadRunner."""
         if self.encoding and self.encoding.lower() not in ENCODINGS:
             yield "encoding", f'no encoder registered for name "{self.encoding}"; use console or json'
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """What RoadRunner takes in silence."""
+        """Values that RoadRunner accepts silently."""
         if self.mode.lower() not in MODES:
-            yield "mode", f'"{self.mode}" is not a mode; lines look as in development'
+            yield "mode", f'"{self.mode}" is not a mode; development is used'
         if self.level and self.level.lower() not in LEVELS:
             yield "level", f'"{self.level}" is not a level; {_level_word(self.own_level())} is used'
 
     def threshold(self) -> int:
-        """The lowest ``logging`` level that is written."""
+        """The lowest ``logging`` level to write."""
         if self.mode.lower() in ("none", "off"):
             return NOTHING
         return LEVELS.get(self.level.lower(), self.own_level())
 
     def own_level(self) -> int:
-        """What counts when ``level`` is not set or not a level: the mode's own."""
+        """The default level of the mode, used if ``level`` is not set or invalid."""
         return logging.INFO if self.mode.lower() in ("production", "raw") else logging.DEBUG
 
     def is_for_people(self) -> bool:
-        """Whether a terminal gets lines of its own: in development's console, which any unknown mode is, too."""
+        """Whether terminals get the terminal format: for the console encoding of development and unknown modes."""
         return self.mode.lower() not in ("production", "raw") and not self.is_json()
 
     def is_json(self) -> bool:
@@ -93,9 +94,9 @@ class LogsConfig(ChannelConfig, kw_only=True, frozen=True, forbid_unknown_fields
     """``logs``."""
 
     level: str = "debug"
-    """Lowest level written: debug, info, warn, error, dpanic, panic, fatal."""
+    """Lowest level to write: debug, info, warn, error, dpanic, panic, fatal."""
     channels: dict[str, ChannelConfig] = msgspec.field(default_factory=dict)
-    """Settings of single channels (``http``, ``server``, ...), in place of those above."""
+    """Settings of single channels (``http``, ``server``, ...), which replace those above."""
 
 
 def _level_word(level: int) -> str:

@@ -1,7 +1,8 @@
-"""One log entry to the bytes of one line. Pure.
+"""Encode a log entry as the bytes of a line. Pure.
 
-The looks are RoadRunner's (rpc-cli-config.md, section 7), byte by byte: Laravel Octane reads the JSON of production
-mode, people have scripts on the others. Whatever a field holds, a line comes out: a log must not fail the one who logs.
+The formats are RoadRunner's (rpc-cli-config.md, section 7), byte by byte: Laravel Octane reads the JSON of production
+mode, users have scripts for the others. An encoder produces a line for any field value: logging must not fail the
+caller.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pyroadrunner.config.durations import format_duration
 # level (of ``logging``), unix nanoseconds, channel, message, fields in order -> the line with its ending
 Encoder = Callable[[int, int, str, str, Mapping[str, Any]], bytes]
 
-_PADDED = 12  # columns of a channel's name in development
-_SIMPLE = frozenset({str, int, float, bool, type(None)})  # types the JSON encoder takes as they are
+_PADDED = 12  # width of the channel's name in development
+_SIMPLE = frozenset({str, int, float, bool, type(None)})  # types the JSON encoder handles directly
 _encode_spaced = json.JSONEncoder(ensure_ascii=False).encode
 _encode = msgspec.json.Encoder().encode
 
@@ -30,9 +31,9 @@ def encoder(mode: str, *, as_json: bool, ending: str = "\n") -> Encoder:
     """The encoder of a mode.
 
     Args:
-        mode: ``production``, ``development``, ``raw``; any other name looks like development.
-        as_json: JSON instead of the columns of a console.
-        ending: what ends each line.
+        mode: ``production``, ``development``, ``raw``; any other name means development.
+        as_json: JSON instead of console columns.
+        ending: line ending.
     """
     end = (ending or "\n").encode()
     mode = mode.lower()
@@ -46,7 +47,8 @@ def encoder(mode: str, *, as_json: bool, ending: str = "\n") -> Encoder:
 
 
 def level_name(level: int) -> str:
-    """``debug``, ``info``, ``warn``, ``error`` or ``fatal``: the name at or below a ``logging`` level."""
+    """``debug``, ``info``, ``warn``, ``error`` or ``fatal``: the name of a ``logging`` level, or of the next lower
+    one."""
     if level not in _LEVEL_NAMES:
         floors = [floor for floor in _LEVEL_NAMES if floor <= level]
         return _LEVEL_NAMES[max(floors, default=logging.DEBUG)]
@@ -62,7 +64,7 @@ _LEVEL_NAMES = {
 }
 
 
-# -- the looks ---------------------------------------------------------------------------------------------------------
+# -- formats -----------------------------------------------------------------------------------------------------------
 
 
 def _production_json(end: bytes) -> Encoder:
@@ -117,19 +119,19 @@ def _raw_console(end: bytes) -> Encoder:
     return encode
 
 
-# -- their parts -------------------------------------------------------------------------------------------------------
+# -- parts -------------------------------------------------------------------------------------------------------------
 
 
 def _json(head: dict[str, Any], fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> bytes:
     shown = _simple(fields, draw)
     if head.keys().isdisjoint(shown):
-        try:  # most lines, and the only ones that come by the thousand
+        try:  # the fast path, for most lines
             return _encode({**head, **shown})
         except (ValueError, OverflowError):  # half a surrogate pair, a number of thousands of digits
             pass
     whole = {key: _plain(value) for key, value in head.items()}
     for key, value in shown.items():
-        # Octane relies on the keys of the head: a field must not take their place.
+        # Octane relies on the keys of the head: a field must not replace them.
         whole[f"{_whole_text(key)}_" if key in head else _whole_text(key)] = _plain(value)
     return _encode(whole)
 
@@ -149,7 +151,7 @@ def _spaced(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> str:
 
 
 def _simple(fields: Mapping[str, Any], draw: Callable[[Any], Any]) -> Mapping[str, Any]:
-    """The fields with every value that is not simple drawn."""
+    """The fields, with all values that are not simple converted."""
     if _SIMPLE.issuperset(map(type, fields.values())):
         return fields
     return {key: value if type(value) in _SIMPLE else _drawn(value, draw) for key, value in fields.items()}
@@ -159,12 +161,12 @@ def _drawn(value: Any, draw: Callable[[Any], Any]) -> Any:
     try:
         drawn = draw(value)
         return drawn if type(drawn) is int or type(drawn) is float else _plain(drawn, draw)
-    except Exception as wrong:  # a field's own __str__; the line is still written
+    except Exception as wrong:  # a value's __str__ failed; the line is still written
         return f"<{type(value).__name__} that can't be shown: {type(wrong).__name__}>"
 
 
 def _plain(value: Any, draw: Callable[[Any], Any] = lambda value: value) -> Any:
-    """A copy that any JSON encoder takes: maps, lists and scalars; anything else by its ``str``."""
+    """A copy for any JSON encoder: maps, lists and scalars; other values as their ``str``."""
     if isinstance(value, str):
         return _whole_text(value)
     if isinstance(value, bool) or value is None:
@@ -183,19 +185,19 @@ def _plain(value: Any, draw: Callable[[Any], Any] = lambda value: value) -> Any:
 
 
 def _whole_text(text: str) -> str:
-    """Text that can be written as UTF-8: half a surrogate pair is shown by its number."""
+    """Text that can be encoded as UTF-8: lone surrogates are replaced by their numbers."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _number(value: Any) -> Any:
-    """Times as unix nanoseconds and durations as seconds, for machines."""
+    """Times as unix nanoseconds and durations as seconds, for programs."""
     if isinstance(value, datetime):
         return round(_with_zone(value).timestamp() * 1_000_000) * 1_000
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _text(value: Any) -> Any:
-    """Times and durations as people write them."""
+    """Times and durations as text, for people."""
     if isinstance(value, datetime):
         return f"{_with_zone(value).astimezone(UTC).isoformat()[:19]}+0000"
     if isinstance(value, timedelta):

@@ -1,4 +1,4 @@
-"""From stdlib ``logging`` to sinks: the lines of our channels, and what other libraries have to say."""
+"""From stdlib ``logging`` to sinks: records of our channels and of other libraries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_FIELDS: Mapping[str, Any] = {}
 
 
 class ChannelHandler(logging.Handler):
-    """Draws the records of ``pyroadrunner.log`` channels. It takes no lock of its own: sinks have theirs.
+    """Encodes the records of ``pyroadrunner.log`` channels. It takes no lock: sinks have their own.
 
     Args:
         routes: each encoder with the sinks that get its lines.
@@ -46,12 +46,12 @@ class ChannelHandler(logging.Handler):
 
 
 class ForeignHandler(ChannelHandler):
-    """Draws what other libraries and Python's ``warnings`` log: the channel is their logger's name."""
+    """Encodes the records of other libraries and of Python's ``warnings``; the channel is the name of the logger."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         try:
             message = record.getMessage()
-        except Exception:  # a library's own wrong format string; its text still tells something
+        except Exception:  # a library's invalid format string; log the text unformatted
             message = str(record.msg)
         fields: dict[str, Any] = {}
         if record.exc_info and record.exc_info[1] is not None:

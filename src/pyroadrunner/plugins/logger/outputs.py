@@ -1,8 +1,8 @@
-"""Where the bytes of lines go: stdout, stderr, files. Nothing here ever blocks for a reader that does not read.
+"""Outputs of log lines: stdout, stderr, files. They never block on a reader that does not read.
 
-A pipe whose reader sleeps fills up after 64 KB; a blocking write to it would stop the whole server. Its file
-description is shared with other processes, so it must not be made non-blocking either: the pipe is opened a second time
-through ``/proc``, which gives a description of our own, and a socket is written with ``MSG_DONTWAIT``.
+A pipe without an active reader is full after 64 KB; a blocking write to it would stop the whole server. Other processes
+share its open file description, so it must not be made non-blocking either. Instead the pipe is opened a second time
+through ``/proc``, which gives a separate description, and sockets are written with ``MSG_DONTWAIT``.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from urllib.parse import unquote, urlsplit
 from pyroadrunner.errors import RoadRunnerError
 
 STANDARD = {"stdout": 1, "stderr": 2}
-_MODE = 0o644  # of a new log file, before the umask
+_MODE = 0o644  # mode of a new log file, before the umask
 
 
 class OutputError(RoadRunnerError):
-    """An output of the log that can't be opened."""
+    """A log output can't be opened."""
 
 
 class Output(Protocol):
-    """Takes bytes. Writes of one output are never concurrent."""
+    """A destination for bytes. Writes to one output are never concurrent."""
 
     name: str
 
     def write(self, data: bytes) -> int:
-        """How many bytes were taken; fewer than given when it is full right now, 0 when it takes none.
+        """Write without blocking; return the number of bytes written, which may be less than given or 0.
 
         Raises:
-            OSError: it can't be written: gone, or no space left.
+            OSError: the output can't be written: closed, or no space left.
         """
 
     def fileno(self) -> int:
-        """The descriptor to wait on when it is full."""
+        """The descriptor to wait for when the output is full."""
 
     def close(self) -> None: ...
 
 
 def open_output(target: str) -> Output:
-    """The output a config names: ``stdout``, ``stderr``, a path or a ``file://`` URL.
+    """Open the output for a config value: ``stdout``, ``stderr``, a path or a ``file://`` URL.
 
     Raises:
         OutputError: the file can't be opened.
@@ -59,10 +59,10 @@ def open_output(target: str) -> Output:
 
 
 def open_file(path: Path) -> int:
-    """A descriptor that appends to a file; its folder is made when missing.
+    """Open a file for appending; a missing folder is created.
 
     Raises:
-        OutputError: it can't be opened.
+        OutputError: the file can't be opened.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def open_file(path: Path) -> int:
 
 
 class FileOutput:
-    """A file that is appended to. Files are always ready, so a short write means a full disk: the next try says so."""
+    """A file opened for appending. Files never block, so a short write means a full disk: the next write raises."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -93,7 +93,7 @@ class FileOutput:
 
 
 class StreamOutput:
-    """stdout or stderr, whatever is behind it."""
+    """stdout or stderr: a file, pipe, socket or terminal."""
 
     def __init__(self, name: str, fd: int) -> None:
         self.name = name
@@ -102,7 +102,7 @@ class StreamOutput:
         self._socket: socket.socket | None = None
         try:
             kind = os.fstat(fd).st_mode
-        except OSError:  # started with it closed: writing fails, and the sink deals with that
+        except OSError:  # closed at start: writing fails, and the sink handles that
             return
         if stat.S_ISSOCK(kind):
             self._socket = socket.socket(fileno=os.dup(fd))
@@ -134,7 +134,7 @@ class StreamOutput:
 
 
 def _reopened(fd: int) -> int | None:
-    """The same pipe or terminal without blocking; ``None`` where that can't be had (no /proc, another user's pipe)."""
+    """Reopen a pipe or terminal as non-blocking; ``None`` if not possible (no /proc, another user's pipe)."""
     try:
         return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
@@ -142,7 +142,7 @@ def _reopened(fd: int) -> int | None:
 
 
 def wait_writable(output: Output, deadline: float) -> bool:
-    """Block until an output takes bytes again; whether it does before ``deadline`` (of ``time.monotonic``)."""
+    """Block until an output is writable; return whether it is before ``deadline`` (of ``time.monotonic``)."""
     left = max(0.0, deadline - time.monotonic())
     poller = select.poll()
     poller.register(output.fileno(), select.POLLOUT)

@@ -1,4 +1,4 @@
-"""The ``logs`` plugin: first to start, last to stop. Until it has started nothing is written."""
+"""The ``logs`` plugin: first to start, last to stop. Nothing is logged before it has started."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pyroadrunner.plugins.logger.routing import LogRouting
 
 
 class LoggerPlugin(Plugin, Reloadable):
-    """Installs handlers on the ``rr`` logger, on each channel with settings of its own, and on the root logger (there
-    for warnings and worse of other libraries, so that nothing of theirs appears on stderr unasked)."""
+    """Installs handlers on the ``rr`` logger, on each channel with its own settings, and on the root logger. The latter
+    gets warnings and errors of other libraries, so that they do not write to stderr themselves."""
 
     name = "logs"
-    weight = 1000  # before all others, which log while they start
+    weight = 1000  # before all other plugins, which log while they start
 
     def __init__(self, config: LogsConfig) -> None:
         self._config = config
@@ -28,7 +28,7 @@ class LoggerPlugin(Plugin, Reloadable):
         return f"LoggerPlugin(mode={self._config.mode}, {self._routing})"
 
     async def start(self) -> None:
-        """Open the outputs and take over the log.
+        """Open the outputs and install the handlers.
 
         Raises:
             OutputError: a file can't be opened.
@@ -39,17 +39,17 @@ class LoggerPlugin(Plugin, Reloadable):
         logging.captureWarnings(True)
 
     async def stop(self, grace: float) -> None:
-        """Write what is left and close. Lines that come later are not written."""
+        """Flush and close. Later lines are dropped."""
         logging.captureWarnings(False)
         if self._routing is not None:
             self._routing.remove()
 
     def reloadable_keys(self) -> Collection[str]:
-        """All of them."""
+        """All keys are reloadable."""
         return ("",)
 
     async def prepare_reload(self, section: LogsConfig, whole: Mapping[str, Any]) -> PreparedReload:
-        """Open the outputs of the new section; those of the old one are written out and closed when it is taken over.
+        """Open the outputs of the new section; applying it flushes and closes the old ones.
 
         Raises:
             OutputError: a file can't be opened.
@@ -67,7 +67,7 @@ class LoggerPlugin(Plugin, Reloadable):
 
 
 class LoopScheduler:
-    """The running loop, as sinks see it."""
+    """The scheduler of sinks, on the running loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -79,7 +79,7 @@ class LoopScheduler:
                 self._loop.call_soon(call)
             else:
                 self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the loop is closed: a crash on its way out still has its lines written
+        except RuntimeError:  # the loop is closed, after a crash: write the lines directly
             call()
 
     def when_writable(self, fd: int, call: Callable[[], None] | None) -> None:
@@ -92,6 +92,6 @@ class LoopScheduler:
 
 
 def _save_lookups() -> None:
-    """Leave out what no line shows: each record would look up its thread, process and task."""
+    """Disable lookups that no format uses: thread, process and task of each record."""
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.logAsyncioTasks = False  # type: ignore[attr-defined]  # Python 3.12

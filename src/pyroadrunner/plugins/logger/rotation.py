@@ -1,6 +1,6 @@
-"""A log file that is put aside when it is large, and removed when it is old (``logs.file_logger_options``).
+"""A log file that is rotated by size; old files are removed (``logs.file_logger_options``).
 
-Putting aside is a rename, done on the way; compressing and removing take a thread of their own, one at a time.
+Rotation is a rename during a write. A separate thread, one at a time, compresses and removes files.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ _STAMP = "%Y-%m-%dT%H-%M-%S"
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """What is kept of the files put aside: ``count`` files, none older than ``age_seconds``."""
+    """Which rotated files to keep: ``count`` files, none older than ``age_seconds``."""
 
     count: int
     age_seconds: float
 
 
 def backup_name(path: Path, ns: int) -> Path:
-    """``base-2006-01-02T15-04-05.000.ext`` beside the file; UTC."""
+    """``base-2006-01-02T15-04-05.000.ext`` next to the file; UTC."""
     moment = datetime.fromtimestamp(ns // 10**9, UTC)
     return path.with_name(f"{path.stem}-{moment.strftime(_STAMP)}.{ns // 10**6 % 1000:03d}{path.suffix}")
 
 
 def moment_of(path: Path, backup: str) -> float | None:
-    """When the file named ``backup`` was put aside (unix seconds); ``None`` when it is no backup of ``path``."""
+    """When the file ``backup`` was rotated (unix seconds); ``None`` if it is not a rotated file of ``path``."""
     stem, suffix = re.escape(path.stem), re.escape(path.suffix)
     found = re.fullmatch(rf"{stem}-(\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\d)\.(\d{{3}}){suffix}(\.gz)?", backup)
     if found is None:
         return None
     try:
         moment = datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC)
-    except ValueError:  # the 39th of a month: somebody else's file
+    except ValueError:  # an impossible date: not our file
         return None
     return moment.timestamp() + int(found[2]) / 1000
 
 
 def to_remove(path: Path, names: Iterable[str], keep: Retention, now: float) -> list[str]:
-    """Which of ``names`` are backups of ``path`` that are too many or too old, oldest first."""
+    """The rotated files of ``path`` among ``names`` that are too many or too old, oldest first."""
     moments = sorted((moment, name) for name in names if (moment := moment_of(path, name)) is not None)
     too_many = max(0, len(moments) - keep.count)
     return [name for place, (moment, name) in enumerate(moments) if place < too_many or now - moment > keep.age_seconds]
 
 
 class RotatingOutput:
-    """A file that starts anew when a write would take it past its largest size.
+    """A file that is rotated before a write that would exceed its maximum size.
 
     Raises:
         OutputError: the file can't be opened.
@@ -89,19 +89,19 @@ class RotatingOutput:
         return self._fd
 
     def close(self) -> None:
-        """Close the file and let the tidying end."""
+        """Close the file and wait for the thread."""
         os.close(self._fd)
         if self._tidying is not None:
             self._tidying.join()
 
     def _rotate(self) -> None:
         ns = time.time_ns()
-        while (aside := backup_name(self._path, ns)).exists():  # put aside in the same millisecond
+        while (aside := backup_name(self._path, ns)).exists():  # rotated in the same millisecond
             ns += 1_000_000
         try:
             os.replace(self._path, aside)
             fresh = open_file(self._path)
-        except (OSError, OutputError):  # the lines still go to the file that is open, under whatever name
+        except (OSError, OutputError):  # the lines still go to the open file, whatever its name
             return
         os.close(self._fd)
         self._fd = fresh
@@ -119,7 +119,7 @@ class RotatingOutput:
                 for name in os.listdir(folder):
                     if not name.endswith(".gz") and moment_of(self._path, name) is not None:
                         _compress(folder / name)
-        except OSError:  # left to the next time
+        except OSError:  # retried after the next rotation
             return
 
 
@@ -130,5 +130,5 @@ def _compress(path: Path) -> None:
             shutil.copyfileobj(plain, packed)
         os.replace(partial, path.with_name(path.name + ".gz"))
         path.unlink(missing_ok=True)
-    except OSError:  # no space, or somebody moved it; the plain file stays
+    except OSError:  # no space, or the file was moved; the plain file stays
         partial.unlink(missing_ok=True)

@@ -1,4 +1,5 @@
-"""From a ``logs`` section to handlers and outputs: opened first, installed later, so that a fault changes nothing."""
+"""From a ``logs`` section to handlers and outputs. They are opened first and installed later, so that an error changes
+nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ Route = tuple[Encoder, list[Sink]]
 
 
 class LogRouting:
-    """The outputs of one section, open.
+    """The open outputs of one section.
 
     Raises:
         OutputError: a file can't be opened.
@@ -36,7 +37,7 @@ class LogRouting:
         try:
             self._main = self._routes(config)
             for name, channel in config.channels.items():
-                if channel != ChannelConfig():  # RoadRunner takes `http: {}` for nothing
+                if channel != ChannelConfig():  # RoadRunner ignores `http: {}`
                     self._channels[name] = (channel, self._routes(channel))
         except BaseException:
             self.close()
@@ -46,7 +47,7 @@ class LogRouting:
         return f"LogRouting(sinks={list(self._sinks.values())})"
 
     def install(self, scheduler: Scheduler) -> None:
-        """Send the lines of all channels here."""
+        """Install the handlers on all channels."""
         threshold = self._config.threshold()
         self._install(logging.getLogger(ROOT), ChannelHandler(self._main), threshold)
         for name, (config, own) in self._channels.items():
@@ -58,7 +59,7 @@ class LogRouting:
             sink.attach(scheduler)
 
     def remove(self) -> None:
-        """Send no more lines here, write what is left, close."""
+        """Remove the handlers, flush and close."""
         for logger, handler in self._installed:
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET if logger.name != "root" else logging.WARNING)
@@ -82,7 +83,7 @@ class LogRouting:
         self._installed.append((logger, handler))
 
     def _routes(self, config: ChannelConfig) -> list[Route]:
-        """One for the outputs that are terminals, one for all others, as far as there are any."""
+        """Up to two routes: one for terminals, one for all other outputs."""
         complain = self._complainer(config.err_output)
         rotated = config.file_logger_options
         if rotated is not None:
@@ -99,7 +100,7 @@ class LogRouting:
         return routes
 
     def _sink(self, target: str, make: Callable[[], Output], complain: Callable[[str], None]) -> Sink:
-        """The sink of a target; channels that name the same one share it, so that their lines keep their order."""
+        """The sink of a target. Channels with the same target share it, so that their lines keep their order."""
         key = target if target in ("stdout", "stderr") else os.path.abspath(target)
         if key not in self._sinks:
             self._sinks[key] = Sink(make(), complain)
@@ -116,7 +117,7 @@ class LogRouting:
             line = f"rr: {text}\n".encode()
             told = [_took(output, line) for output in outputs]
             if not any(told):
-                _took(self._last_resort, line)  # most likely they are on the disk that is full
+                _took(self._last_resort, line)  # the error outputs are probably on the same full disk
 
         return complain
 
@@ -129,5 +130,5 @@ def _took(output: Output, line: bytes) -> bool:
 
 
 def _colours_wanted() -> bool:
-    """Whether a terminal is to show colours (https://no-color.org)."""
+    """Whether terminals show colours (https://no-color.org)."""
     return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

@@ -1,11 +1,10 @@
-"""Lines on their way to one output: those of one loop iteration in one write, in order, each whole.
+"""Batches the lines for one output: one write per loop iteration, in order, only whole lines.
 
-Theory of operation. ``put`` queues a line and asks for one ``flush`` per loop iteration; a flush writes all there is.
-What a full pipe does not take stays queued, the rest of a half-written line first, and goes on when it is writable
-again; beyond ``_MOST`` bytes new lines are counted and dropped. An output that can't be written at all (reader gone,
-disk full) loses lines, too, and is tried again with the next ones. Lost lines are said to ``complain``: once when it
-begins, and with their number when it is over. Without a loop (before the start, after the end) every line is written at
-once.
+Theory of operation. ``put`` queues a line and schedules one ``flush`` per loop iteration; a flush writes the whole
+queue. If a pipe is full, the rest stays queued, beginning with the rest of a half-written line, until the pipe is
+writable again. Beyond ``_MOST`` bytes, new lines are counted and dropped. If an output can't be written (closed pipe,
+full disk), lines are lost too, and the next ones try again. ``complain`` reports losses: once when they begin, and with
+their number when they end. Without a loop (before the start, after the end) each line is written immediately.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from typing import Protocol
 
 from pyroadrunner.plugins.logger.outputs import Output, wait_writable
 
-_MOST = 16 * 1024 * 1024  # bytes kept for a reader that does not read
-_CHUNK = 128 * 1024  # bytes given to one write: more than a pipe holds
-_LAST_SECONDS = 1.0  # how long the end waits for such a reader
+_MOST = 16 * 1024 * 1024  # bytes queued for a slow reader
+_CHUNK = 128 * 1024  # bytes per write: more than a pipe holds
+_LAST_SECONDS = 1.0  # how long closing waits for a slow reader
 
 
 class Scheduler(Protocol):
-    """The loop, as far as a sink needs it."""
+    """The functions of the event loop that a sink needs."""
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Call once, in the next iteration of the loop; from any thread."""
+        """Call once in the next loop iteration. May be called from any thread."""
 
     def when_writable(self, fd: int, call: Callable[[], None] | None) -> None:
-        """Call whenever ``fd`` takes bytes; ``None`` = no longer. On the loop's own thread."""
+        """Call whenever ``fd`` is writable; ``None`` = stop. Call only on the loop's thread."""
 
 
 class Sink:
-    """The lines of all channels that write to one output.
+    """Writes the lines of all channels to one output.
 
     Args:
-        output: where they go; closed by :meth:`close`.
-        complain: told in words that lines are lost.
+        output: the output; closed by :meth:`close`.
+        complain: called with a message when lines are lost.
     """
 
     def __init__(self, output: Output, complain: Callable[[str], None]) -> None:
@@ -47,17 +46,17 @@ class Sink:
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._lost = 0
-        self._mend = b""  # what ends a line of which only the beginning was written
-        self._asked = False  # a flush is on its way
-        self._waiting = False  # for the output to take bytes again
+        self._mend = b""  # the ending for a line of which only the beginning was written
+        self._asked = False  # a flush is scheduled
+        self._waiting = False  # for the output to become writable
         self._scheduler: Scheduler | None = None
-        self._lock = threading.RLock()  # re-entrant: a finalizer may log while we hold it
+        self._lock = threading.RLock()  # re-entrant: a finalizer may log while the lock is held
 
     def __repr__(self) -> str:
         return f"Sink({self.output.name!r}, lines={len(self._queue)}, bytes={self._size}, lost={self._lost})"
 
     def attach(self, scheduler: Scheduler | None) -> None:
-        """Let a loop do the writing; ``None`` = write every line at once. On the loop's own thread."""
+        """Write on a loop; ``None`` = write each line immediately. Call only on the loop's thread."""
         with self._lock:
             self._wait(False)
             self._asked = False
@@ -65,14 +64,14 @@ class Sink:
             self._write()
 
     def put(self, line: bytes, *, at_once: bool = False) -> None:
-        """Take one line with its ending. Never raises.
+        """Queue one line with its ending. Never raises.
 
         Args:
-            at_once: write now what can be written now: this line may be the last one.
+            at_once: write immediately as far as possible: this line may be the last one.
         """
         with self._lock:
             if self._size > _MOST:
-                self._lose(1, f"{self.output.name} is not read; log lines are lost until it is")
+                self._lose(1, f"{self.output.name} is not being read; log lines are lost until it is")
                 return
             self._queue.append(line)
             self._size += len(line)
@@ -83,13 +82,13 @@ class Sink:
                 self._scheduler.soon(self.flush)
 
     def flush(self) -> None:
-        """Write what the output takes without blocking."""
+        """Write as much as possible without blocking."""
         with self._lock:
             self._asked = False
             self._write()
 
     def drain(self) -> None:
-        """Write everything, waiting up to a second for a reader that is behind."""
+        """Write everything, waiting up to a second for a slow reader."""
         deadline = time.monotonic() + _LAST_SECONDS
         with self._lock:
             self._write()
@@ -97,7 +96,7 @@ class Sink:
                 self._write()
 
     def close(self) -> None:
-        """Drain, then close the output. May be called again."""
+        """Drain, then close the output. Idempotent."""
         with self._lock:
             self.attach(None)
             self.drain()
@@ -109,7 +108,7 @@ class Sink:
             taken = 0
             try:
                 taken = self.output.write(data)
-                if 0 < taken < len(data):  # once more: a full pipe takes nothing, a full disk says so
+                if 0 < taken < len(data):  # once more: a full pipe accepts nothing, a full disk raises
                     taken += self.output.write(data[taken:])
             except OSError as wrong:
                 lines = data.count(b"\n", max(taken, len(mend))) or 1
@@ -129,7 +128,7 @@ class Sink:
         self._wait(False)
 
     def _take_chunk(self) -> bytes:
-        """The next lines, in one piece; a long line alone is a piece of its own."""
+        """The next lines, joined; a long line is returned alone."""
         queue = self._queue
         if self._size <= _CHUNK:
             data = queue[0] if len(queue) == 1 else b"".join(queue)

@@ -1,20 +1,20 @@
-"""One log entry to the text that a person at a terminal reads. Pure.
+"""Format a log entry for a terminal. Pure.
 
     14:03:52 GET /cart 200 3 ms
     14:03:53 ERROR GET /cart failed: RuntimeException: no price in /app/Cart.php:10
              worker 20073 of pool http, after 3 ms
                #0 /app/worker.php(9): Cart->price()
 
-Theory of operation. An entry is a sentence, facts (``name=value``) behind it, and blocks of lines below it. Entries
-that come often have a sentence of their own in ``_SENTENCES``; it takes the fields that it says out of the entry. All
-others are their message. What is left of the fields becomes facts, or blocks where a value has several lines. An entry
-whose fields are not those that its sentence needs is drawn like any other.
+Theory of operation. An entry is a sentence, followed by facts (``name=value``), with blocks of lines below. Frequent
+entries have their own sentence in ``_SENTENCES``, which removes the fields it uses from the entry. For all others the
+sentence is the message. The remaining fields become facts, or blocks if a value has several lines. If an entry lacks a
+field that its sentence needs, its message is used.
 
-Colours. Of the sixteen colours of a terminal only red and magenta can be read on white and on black in the usual
-palettes (contrast of 3.6 or more in xterm's; green and cyan have 2 on white, blue 2.2 on black). So text has the colour
-of the terminal; red and magenta, bold and faint mark parts of it.
+Colours. Of a terminal's sixteen colours, only red and magenta are readable on both white and black in the usual
+palettes (contrast of 3.6 or more in xterm's; green and cyan have 2 on white, blue 2.2 on black). So text has the
+terminal's default colour; red, magenta, bold and faint mark parts of it.
 
-What workers and clients send may hold escape sequences. They are shown, not obeyed.
+Text from workers and clients may contain escape sequences. They are shown escaped, not executed.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from pyroadrunner.workers.errors import SOFT_ERROR
 
 _BOLD, _FAINT, _RED, _MAGENTA = "1", "2", "31", "35"
 _INDENT = " " * 9  # the width of the time
-_WARN = 400  # statuses from here on are marked, ...
+_WARN = 400  # statuses from here on are highlighted, ...
 _FAIL = 500  # ... and from here on as errors
 _SECOND_MS = 1000
-_BLOCKS = ("trace", "stdout", "stderr")  # values that are lines, however many
-_UNSAID = ("start",)  # the time in front and `elapsed` say it
-# Of the request lines: what their sentence says, or nobody at a terminal asks for.
+_BLOCKS = ("trace", "stdout", "stderr")  # values that are always blocks, even with one line
+_UNSAID = ("start",)  # redundant with the time in front and `elapsed`
+# Fields of request lines that their sentence contains, or that are not useful on a terminal.
 _REQUEST_UNSAID = ("URL", "start", "query", "content_len", "time_local", "request_time", "read_bytes", "write_bytes")
-# Control characters, and those that turn the direction of the text around them (Unicode TR 36, section 2.3).
+# Control characters, and those that change the text direction (Unicode TR 36, section 2.3).
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")  # ECMA-48 SGR: `dump()` colours what it prints
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")  # ECMA-48 SGR: `dump()` prints in colours
 _PIECES = re.compile(f"({_COLOUR.pattern})")
 
 Fields = dict[str, Any]
@@ -48,12 +48,12 @@ Encoder = Callable[[int, int, str, str, Mapping[str, Any]], bytes]
 
 
 def terminal(ending: str = "\n", *, coloured: bool, zone: tzinfo | None = None) -> Encoder:
-    """The encoder of a terminal.
+    """The encoder for a terminal.
 
     Args:
-        ending: what ends each line.
-        coloured: whether parts are marked by colours.
-        zone: of the times; ``None`` = local.
+        ending: line ending.
+        coloured: whether to use colours.
+        zone: time zone; ``None`` = local.
     """
     paint = _paint if coloured else _plain
     end = ending or "\n"
@@ -62,7 +62,7 @@ def terminal(ending: str = "\n", *, coloured: bool, zone: tzinfo | None = None) 
     def encode(level: int, ns: int, name: str, message: str, fields: Mapping[str, Any]) -> bytes:
         try:
             lines = [*_entry(level, name, message, dict(fields), paint)]
-        except Exception as wrong:  # a field's own __str__; the line is still written
+        except Exception as wrong:  # a value's __str__ failed; the line is still written
             lines = [f"{_safe(name)}: {_safe(message)} (fields that can't be shown: {type(wrong).__name__})"]
         lines[0] = f"{paint(_FAINT, clock.text(ns))} {lines[0]}"
         return (end.join(lines) + end).encode("utf-8", "backslashreplace")
@@ -71,7 +71,7 @@ def terminal(ending: str = "\n", *, coloured: bool, zone: tzinfo | None = None) 
 
 
 class _Clock:
-    """Times of the day. Many lines share their second."""
+    """Formats times of the day. Caches the last one, since many lines share a second."""
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
@@ -101,7 +101,7 @@ def _plain(_code: str, text: str) -> str:
 
 
 def _entry(level: int, name: str, message: str, fields: Fields, paint: Paint) -> Iterator[str]:
-    """Its lines: the first without the time, the others with their indent."""
+    """The lines of an entry: the first without the time, the others indented."""
     if name == "server" and level == logging.INFO and fields.keys() == {"pool", "pid"}:
         yield _output(message, fields, paint)
         return
@@ -124,12 +124,12 @@ def _mark(level: int, paint: Paint) -> str:
 
 
 def _output(line: str, fields: Fields, paint: Paint) -> str:
-    """What a worker wrote to stderr."""
+    """A line that a worker wrote to stderr."""
     pool = "" if fields["pool"] == "http" else f" ({_safe(str(fields['pool']))})"
     source = paint(_FAINT, f"worker {fields['pid']}{pool} |")
     if paint is _plain or "\x1b" not in line:
         return f"{source} {_safe(_COLOUR.sub('', line))}".rstrip()
-    # Colours are kept on a terminal that has them, and end with the line.
+    # Keep colours if the terminal has them, and reset them at the end of the line.
     text = "".join(piece if _COLOUR.fullmatch(piece) else _safe(piece) for piece in _PIECES.split(line))
     return f"{source} {text}\x1b[0m"
 
@@ -139,7 +139,7 @@ def _sentence(name: str, message: str, fields: Fields) -> str:
     if say is not None:
         try:
             return say(name, fields)
-        except KeyError:  # other fields than expected: nothing was taken out
+        except KeyError:  # a field is missing: none was removed
             pass
     text = f"{name}: {message}"
     if isinstance(fields.get("error"), str):
@@ -148,7 +148,7 @@ def _sentence(name: str, message: str, fields: Fields) -> str:
 
 
 def _below(fields: Fields) -> list[str]:
-    """The fields with several lines, out of ``fields``, as blocks."""
+    """Remove the fields with several lines from ``fields``; return them as blocks."""
     lines: list[str] = []
     hint = fields.pop("hint", "")
     for key in [key for key, value in fields.items() if key != "error" and _has_lines(key, value)]:
@@ -218,7 +218,7 @@ def _long_request(fields: Fields, paint: Paint) -> str:
 def _request_line(method: str, uri: str, status: int, elapsed: int, fields: Fields, paint: Paint) -> str:
     for key in _REQUEST_UNSAID:
         fields.pop(key, None)
-    word = str(status) if status else "(client left)"
+    word = str(status) if status else "(client disconnected)"
     if status >= _FAIL:
         word = paint(f"{_BOLD};{_RED}", word)
     elif status >= _WARN:
@@ -238,10 +238,10 @@ def _took(elapsed_ms: int) -> str:
 
 
 def _take(fields: Fields, *keys: str) -> list[Any]:
-    """The values of these fields, out of ``fields``.
+    """Remove these fields from ``fields``; return their values.
 
     Raises:
-        KeyError: one is missing; none has been taken out.
+        KeyError: one is missing; none was removed.
     """
     values = [fields[key] for key in keys]
     for key in keys:
@@ -250,7 +250,7 @@ def _take(fields: Fields, *keys: str) -> list[Any]:
 
 
 def _worker(fields: Fields) -> str:
-    """``worker 20073 of pool http, after 3 ms``, as far as it is known."""
+    """``worker 20073 of pool http, after 3 ms``, as far as known."""
     parts = []
     if "pid" in fields:
         parts.append(f"worker {fields.pop('pid')}")
@@ -265,7 +265,7 @@ def _worker(fields: Fields) -> str:
 
 def _failed(_name: str, fields: Fields) -> str:
     method, path, error = _take(fields, "method", "path", "error")
-    if "exec_ttl" in fields:  # the error has RoadRunner's words for it
+    if "exec_ttl" in fields:  # the error has RoadRunner's text
         error = f"it ran longer than exec_ttl ({fields.pop('exec_ttl'):g} s)"
     return f"{method} {path} failed: {str(error).removeprefix(SOFT_ERROR)}\n{_worker(fields)}".rstrip("\n")
 
@@ -343,7 +343,7 @@ _SENTENCES: dict[tuple[str, str], Callable[[str, Fields], str]] = {
 
 
 def _safe(text: str) -> str:
-    """Text that moves no cursor and changes no setting of the terminal."""
+    """``text`` with control characters escaped."""
     if text.isprintable():
         return text
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -1,7 +1,7 @@
-"""What counts for an application: counter, gauge, histogram, summary. Pure; the clock is an argument.
+"""Collectors of an application: counter, gauge, histogram, summary. Pure; the clock is an argument.
 
-A collector has one series for each combination of label values. How many it may have is limited: a label with a user's
-id or a path in it would otherwise fill the memory, and Prometheus' with it.
+A collector has one series per combination of label values. Their number is limited: a label with user ids or paths
+would otherwise fill the memory, and that of Prometheus.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pyroadrunner.contracts import MetricFamily, Sample
 from pyroadrunner.plugins.metrics.errors import BadCollector, BadSample
 from pyroadrunner.plugins.metrics.exposition import shortest
 
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # Prometheus' own
-WINDOW = 600.0  # seconds a summary's quantiles look back, as in Prometheus' client
-WINDOW_VALUES = 2048  # the most recent of them that are kept for each series
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # the defaults of Prometheus
+WINDOW = 600.0  # seconds that quantiles of a summary cover, as in Prometheus' client
+WINDOW_VALUES = 2048  # latest values kept per series
 
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_:]")
 _FOREIGN_LABEL = re.compile(r"[^a-zA-Z0-9_]")
@@ -32,15 +32,15 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What a collector is made of.
+    """The declaration of a collector.
 
     Attributes:
         kind: ``counter``, ``gauge``, ``histogram``, ``summary``.
-        full_name: as it is exposed.
-        labels: names.
+        full_name: the exposed name.
+        labels: names of the labels.
         buckets: upper bounds; empty = :data:`BUCKETS`.
-        objectives: quantiles a summary shows.
-        max_series: combinations of label values it may have; 0 = any number.
+        objectives: quantiles of a summary.
+        max_series: maximum number of combinations of label values; 0 = no limit.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Declared:
 
 
 def full_name(namespace: str, subsystem: str, name: str) -> str:
-    """Joined as Prometheus does; a character it does not know becomes ``_``."""
+    """Join the parts as Prometheus does; illegal characters become ``_``."""
     return _legal("_".join(part for part in (namespace, subsystem, name) if part), _FOREIGN)
 
 
@@ -63,10 +63,10 @@ def _legal(name: str, foreign: re.Pattern[str]) -> str:
 
 
 class Collector(ABC, Generic[S]):
-    """Series by label values. A subclass has the methods its kind allows.
+    """Series by label values. Subclasses add the methods of their kind.
 
     Raises:
-        BadCollector: names or settings nothing can be made of.
+        BadCollector: invalid names or settings.
     """
 
     reserved: ClassVar[str] = ""
@@ -96,14 +96,14 @@ class Collector(ABC, Generic[S]):
 
     @abstractmethod
     def new(self) -> S:
-        """A series that has seen nothing."""
+        """A new, empty series."""
 
     @abstractmethod
     def samples(self, labels: Mapping[str, str], series: S) -> Iterator[Sample]:
-        """Its lines."""
+        """The samples of a series."""
 
     def family(self) -> MetricFamily:
-        """All of it, as it is now."""
+        """All current samples."""
         samples = [
             sample
             for key, series in self._series.items()
@@ -112,12 +112,12 @@ class Collector(ABC, Generic[S]):
         return MetricFamily(self.name, self.declared.kind, self.declared.help, samples)
 
     def _key(self, values: Sequence[str]) -> Key:
-        """The series of these label values; it may be a new one.
+        """The key of the series with these label values; creates the series if needed.
 
         Raises:
-            BadSample: too many values or too few; or one series too many.
+            BadSample: the number of values is wrong, or the limit of series is reached.
         """
-        key = tuple(values) if self._labels else ()  # those of an unlabelled collector are ignored, as in RoadRunner
+        key = tuple(values) if self._labels else ()  # values for an unlabelled collector are ignored, as in RoadRunner
         if len(key) != len(self._labels):
             raise BadSample(
                 f"inconsistent label cardinality: expected {len(self._labels)} label values but got {len(key)} in"
@@ -135,7 +135,7 @@ class Collector(ABC, Generic[S]):
 
 
 class Counter(Collector[float]):
-    """Goes up."""
+    """A counter: only increases."""
 
     def new(self) -> float:
         return 0.0
@@ -144,13 +144,13 @@ class Counter(Collector[float]):
         yield Sample(labels, series)
 
     def add(self, value: float, labels: Sequence[str] = ()) -> None:
-        if not value >= 0:  # nor is it NaN
+        if not value >= 0:  # also rejects NaN
             raise BadSample(f"counter {self.name} cannot decrease in value")
         self._series[self._key(labels)] += value
 
 
 class Gauge(Collector[float]):
-    """Goes up and down."""
+    """A gauge: increases and decreases."""
 
     def new(self) -> float:
         return 0.0
@@ -170,14 +170,14 @@ class Gauge(Collector[float]):
 
 @dataclass(slots=True)
 class Buckets:
-    """A histogram's series: how many by bound, each without those below, and their sum."""
+    """A histogram's series: counts per bucket (not cumulative), and the sum."""
 
     counts: list[int]
     total: float = 0.0
 
 
 class Histogram(Collector[Buckets]):
-    """Counts values by size."""
+    """A histogram: counts values by size."""
 
     reserved = "le"
 
@@ -203,7 +203,7 @@ class Histogram(Collector[Buckets]):
 def bucket_samples(
     labels: Mapping[str, str], bounds: Sequence[float], counts: Sequence[int], total: float
 ) -> Iterator[Sample]:
-    """The lines of a histogram; ``le`` is written as floats are."""
+    """The samples of a histogram; ``le`` is formatted as a float."""
     so_far = 0
     for bound, count in zip((*bounds, math.inf), counts, strict=True):
         so_far += count
@@ -214,7 +214,7 @@ def bucket_samples(
 
 @dataclass(slots=True)
 class Window:
-    """A summary's series: count and sum of all, and the last values with their times."""
+    """A summary's series: count and sum of all values, and the latest values with their times."""
 
     count: int = 0
     total: float = 0.0
@@ -222,10 +222,10 @@ class Window:
 
 
 class Summary(Collector[Window]):
-    """Quantiles of the last ten minutes: exact over the last :data:`WINDOW_VALUES` values.
+    """A summary: quantiles of the last ten minutes, exact over the latest :data:`WINDOW_VALUES` values.
 
     Args:
-        clock: seconds; its zero does not matter.
+        clock: returns seconds, from any origin.
     """
 
     reserved = "quantile"
@@ -233,7 +233,7 @@ class Summary(Collector[Window]):
     def __init__(self, declared: Declared, clock: Callable[[], float]) -> None:
         for quantile in declared.objectives:
             if not 0 <= quantile <= 1:
-                raise BadCollector(f"a quantile is from 0 to 1, not {quantile}")
+                raise BadCollector(f"a quantile must be between 0 and 1, not {quantile}")
         self._clock = clock
         super().__init__(declared)
 

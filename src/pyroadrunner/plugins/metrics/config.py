@@ -15,30 +15,30 @@ KINDS = ("histogram", "gauge", "counter", "summary")
 
 
 class CollectorConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """``metrics.collect.<name>``: a metric the application counts over RPC."""
+    """``metrics.collect.<name>``: a metric that the application sets over RPC."""
 
     type: str
     """`histogram`, `gauge`, `counter` or `summary`."""
     help: str = ""
-    """A line that tells what it is."""
+    """Description of the metric."""
     namespace: str = ""
-    """Put before the name when it is shown: `namespace_subsystem_name`. RPC uses the bare name."""
+    """Prefix of the exposed name: `namespace_subsystem_name`. RPC uses the bare name."""
     subsystem: str = ""
-    """The same, after the namespace."""
+    """Second prefix, after the namespace."""
     labels: StringList = msgspec.field(default_factory=list)
-    """Names of labels; calls give their values in this order."""
+    """Names of the labels; calls pass the values in this order."""
     buckets: list[float] = msgspec.field(default_factory=list)
-    """Upper bounds of a histogram, rising; none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10."""
+    """Upper bounds of a histogram, increasing; empty = .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10."""
     objectives: dict[str, float] = msgspec.field(default_factory=dict)
-    """Quantiles of a summary, such as `0.95: 0.01`. The error allowed is accepted; ours are exact over the last 2048
-    values."""
+    """Quantiles of a summary, such as `0.95: 0.01`. The allowed error is accepted and ignored: quantiles are exact over
+    the latest 2048 values."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         if self.type not in KINDS:
             yield "type", f"invalid metric type `{self.type}`; it is one of {', '.join(KINDS)}"
         for quantile in self.objectives:
             if not _is_share(quantile):
-                yield "objectives", f"a quantile is a number from 0 to 1, not {quantile}"
+                yield "objectives", f"a quantile must be a number between 0 and 1, not {quantile}"
         if any(not low < high for low, high in zip(self.buckets, self.buckets[1:], strict=False)):
             yield "buckets", "must be in increasing order"
 
@@ -54,11 +54,11 @@ class MetricsConfig(msgspec.Struct, kw_only=True, frozen=True):
     """``metrics``: an endpoint for Prometheus."""
 
     address: str = "127.0.0.1:2112"
-    """`host:port`, `:port` or `unix://path`. Every path of it answers."""
+    """`host:port`, `:port` or `unix://path`. All URL paths return the metrics."""
     collect: dict[str, CollectorConfig] = msgspec.field(default_factory=dict)
     """Metrics of the application, by name; more can be declared over RPC."""
     max_series: Annotated[int, Meta(ge=0)] = 10_000
-    """Combinations of label values one metric of the application may have; a call with one more is refused. 0: no
+    """Maximum number of combinations of label values per metric of the application; further ones are refused. 0 = no
     limit."""
 
     def faults(self) -> Iterable[tuple[str, str]]:

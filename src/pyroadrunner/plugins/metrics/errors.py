@@ -1,4 +1,4 @@
-"""What ``metrics`` refuses. PHP packages show these texts; where RoadRunner has one, it is RoadRunner's."""
+"""Errors of ``metrics``. PHP packages show these texts; where RoadRunner has a text, it is the same."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class MetricsError(RoadRunnerError):
-    """The root of the family."""
+    """Base class of the errors of ``metrics``."""
 
 
 class BadCollector(MetricsError):
-    """A declaration no collector can be made of."""
+    """An invalid declaration of a collector."""
 
 
 class BadSample(MetricsError):
-    """Labels or a value that the collector can't take."""
+    """Labels or a value that the collector does not accept."""
 
 
 class Refused(MetricsError):
-    """A call, with the operation's name before the reason."""
+    """A refused call; the text begins with the name of the operation."""
 
     def __init__(self, operation: str, why: str) -> None:
         super().__init__(f"metrics_plugin_{operation}: {why}")

@@ -1,7 +1,6 @@
 """Families -> Prometheus' text format 0.0.4. Pure.
 
-Not ``prometheus-client``: it appends ``_total`` and ``_created`` to names, which dashboards made for RoadRunner do not
-know.
+Not ``prometheus-client``: it appends ``_total`` and ``_created`` to names, which breaks dashboards made for RoadRunner.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _LAST = ("le", "quantile")
 
 
 def exposition(families: Iterable[MetricFamily]) -> str:
-    """The text; families by name. One without samples is left out, and of two with one name the later one."""
+    """Format the families, sorted by name. Skips families without samples and later ones with a duplicate name."""
     named: dict[str, MetricFamily] = {}
     for family in families:
         if family.samples:
@@ -38,7 +37,7 @@ def _line(name: str, sample: Sample) -> str:
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    """By name; ``le`` and ``quantile`` last."""
+    """Format labels sorted by name, with ``le`` and ``quantile`` last."""
     names = sorted(labels, key=lambda name: (name in _LAST, name))
     return "{" + ",".join(f'{name}="{_escaped(labels[name])}"' for name in names) + "}"
 
@@ -48,10 +47,10 @@ def _escaped(text: str) -> str:
 
 
 def shortest(value: float) -> str:
-    """The shortest text that is this number, as Go writes it: ``14``, ``0.25``, ``1.4032896e+07``, ``+Inf``."""
+    """The shortest text for a number, as Go writes it: ``14``, ``0.25``, ``1.4032896e+07``, ``+Inf``."""
     if not math.isfinite(value):
         return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
-    # strconv.FormatFloat(v, 'g', -1): an exponent from a million on, and below a ten-thousandth.
+    # strconv.FormatFloat(v, 'g', -1): an exponent from a million up, and below 0.0001.
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return repr(float(value)).removesuffix(".0")
     sign, digits, exponent = Decimal(repr(float(value))).normalize().as_tuple()

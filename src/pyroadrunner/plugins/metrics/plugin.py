@@ -21,11 +21,11 @@ from pyroadrunner.plugins.metrics.workers import worker_metrics
 
 log = Log("metrics")
 
-_PATIENCE = 5.0  # seconds for a plugin's figures; Prometheus gives up after 10
+_PATIENCE = 5.0  # seconds for a plugin's metrics; Prometheus times out after 10
 
 
 class MetricsPlugin(Plugin, HasRpc):
-    """The ``metrics`` section: shows the figures of all plugins, and the application's, to Prometheus."""
+    """Serves the metrics of all plugins and of the application to Prometheus."""
 
     name = "metrics"
     weight = 1
@@ -43,11 +43,11 @@ class MetricsPlugin(Plugin, HasRpc):
         return f"MetricsPlugin({self._server!r}, {self._registry!r})"
 
     async def start(self) -> None:
-        """Make the collectors of the section, listen.
+        """Create the collectors of the section and listen.
 
         Raises:
-            BadCollector: a collector can't be made.
-            ListenError: the address can't be had.
+            BadCollector: a collector is invalid.
+            ListenError: the address is not available.
         """
         for name, config in self._config.collect.items():
             try:
@@ -57,7 +57,7 @@ class MetricsPlugin(Plugin, HasRpc):
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
-        """Close, when running scrapes have been answered."""
+        """Finish running scrapes, then close."""
         await self._server.stop(grace)
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
@@ -67,7 +67,7 @@ class MetricsPlugin(Plugin, HasRpc):
         return AdminResponse(200, exposition(await self.families()), CONTENT_TYPE)
 
     async def families(self) -> list[MetricFamily]:
-        """All figures as they are now; those of a plugin that fails are missing, and the log says so."""
+        """All current metrics. If a plugin fails, its metrics are missing and the error is logged."""
         found = await asyncio.gather(*(_asked(name, asked) for name, asked in self._gather()))
         return [*process_metrics(), *(family for families in found for family in families), *self._registry.families()]
 
@@ -81,6 +81,6 @@ class MetricsPlugin(Plugin, HasRpc):
 async def _asked(name: str, asked: Awaitable[Sequence[MetricFamily]]) -> Sequence[MetricFamily]:
     try:
         return await asyncio.wait_for(asked, _PATIENCE)
-    except Exception as error:  # a plugin's bug must not hide the others' figures
-        log.error("a plugin does not tell its figures", plugin=name, error=f"{type(error).__name__}: {error}")
+    except Exception as error:  # a bug in a plugin must not hide the metrics of others
+        log.error("a plugin failed to report its metrics", plugin=name, error=f"{type(error).__name__}: {error}")
         return []

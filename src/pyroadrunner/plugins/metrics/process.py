@@ -1,4 +1,4 @@
-"""Figures of the server's own process: ``process_*`` as Prometheus' clients name them, ``python_*`` of the language."""
+"""Metrics of the server process: ``process_*``, named as in Prometheus' clients, and ``python_*``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NETWORK = Path("/proc/self/net/netstat")
 
 
 def process_metrics() -> list[MetricFamily]:
-    """As they are now. What this system does not tell is left out."""
+    """The current values. Those that the system does not provide are left out."""
     return [*_process(), *_network(), *_python()]
 
 
@@ -43,11 +43,11 @@ def _process() -> Iterator[MetricFamily]:
 
 def _limit(which: int) -> float:
     soft = resource.getrlimit(which)[0]
-    return 2.0**64 if soft == resource.RLIM_INFINITY else soft  # what Go's client shows for no limit
+    return 2.0**64 if soft == resource.RLIM_INFINITY else soft  # Go's client reports this if there is no limit
 
 
 def _network() -> Iterator[MetricFamily]:
-    """Of the whole network namespace, as in Prometheus' clients; Linux only."""
+    """Traffic of the whole network namespace, as in Prometheus' clients; Linux only."""
     try:
         lines = [line.split() for line in _NETWORK.read_text().splitlines() if line.startswith("IpExt:")]
     except OSError:

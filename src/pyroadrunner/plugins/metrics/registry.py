@@ -1,4 +1,4 @@
-"""The application's collectors by the name RPC uses, and what may be done with them. Pure but for the clock."""
+"""The application's collectors by their RPC names, and the operations on them. Pure, except for the clock."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CLASSES: Mapping[str, type[Collector[Any]]] = {"counter": Counter, "gauge": Gau
 
 
 class Registry:
-    """Collectors, from their declaration until they are unregistered or the server ends.
+    """Collectors by name. They exist until they are unregistered or the server exits.
 
     Args:
-        max_series: combinations of label values each may have; 0 = any number.
-        clock: seconds, for summaries.
+        max_series: maximum number of label combinations per collector; 0 = no limit.
+        clock: returns seconds, for summaries.
     """
 
     def __init__(self, max_series: int = 0, clock: Callable[[], float] = monotonic) -> None:
@@ -37,18 +37,18 @@ class Registry:
         return name in self._collectors
 
     def families(self) -> Iterator[MetricFamily]:
-        """All, as they are now."""
+        """All current families."""
         for collector in self._collectors.values():
             yield collector.family()
 
     def declare(self, name: str, config: CollectorConfig) -> None:
-        """Make one.
+        """Create a collector.
 
         Raises:
-            BadCollector: none can be made of it, or another is shown under its name.
+            BadCollector: the declaration is invalid, or its exposed name is taken.
         """
         if len(self._collectors) >= MAX_COLLECTORS:
-            raise BadCollector(f"there are {MAX_COLLECTORS} collectors already")
+            raise BadCollector(f"the limit of {MAX_COLLECTORS} collectors is reached")
         declared = Declared(
             kind=config.type,
             full_name=full_name(config.namespace, config.subsystem, name),
@@ -73,10 +73,10 @@ class Registry:
         return _CLASSES[declared.kind](declared)
 
     def unregister(self, name: str) -> None:
-        """Forget one and all it has counted.
+        """Remove a collector and its values.
 
         Raises:
-            Refused: there is none.
+            Refused: the collector does not exist.
         """
         if name not in self._collectors:
             raise Refused("unregister", f"undefined collector {name}")
@@ -86,7 +86,7 @@ class Registry:
         """``Add``, ``Sub``, ``Set`` or ``Observe``.
 
         Raises:
-            Refused: there is no such collector, its kind has no such method, or it can't take value or labels.
+            Refused: the collector does not exist, its kind lacks the method, or the value or labels are invalid.
         """
         operation = method.lower()
         collector = self._collectors.get(name)

@@ -1,4 +1,5 @@
-"""The methods of the RPC service ``metrics`` (rpc-cli-config.md, section 4.4). Plain functions: they answer at once."""
+"""The methods of the RPC service ``metrics`` (rpc-cli-config.md, section 4.4). They are plain functions and never
+wait."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ class Change(msgspec.Struct):
 
 
 class Description(msgspec.Struct):
-    """What a declared collector is. ``objectives`` is a list when PHP sends none."""
+    """The description of a collector. ``objectives`` is a list if PHP sends an empty array."""
 
     namespace: str = ""
     subsystem: str = ""
@@ -43,7 +44,7 @@ class Declaration(msgspec.Struct):
 
 
 def methods(registry: Registry) -> Mapping[str, RpcMethod]:
-    """``Add``, ``Sub``, ``Set``, ``Observe``, ``Declare``, ``Unregister``; each answers ``true``."""
+    """``Add``, ``Sub``, ``Set``, ``Observe``, ``Declare``, ``Unregister``; each returns ``true``."""
 
     def change(method: str) -> RpcMethod:
         def call(asked: Change) -> bool:
@@ -84,6 +85,6 @@ def _config(asked: Description) -> CollectorConfig:
         objectives=asked.objectives if isinstance(asked.objectives, dict) else {},
     )
     for key, wrong in config.faults():
-        if key != "type":  # RoadRunner has another text for that
+        if key != "type":  # RoadRunner has a different text for `type`
             raise BadCollector(f"{key}: {wrong}")
     return config

@@ -1,4 +1,4 @@
-"""Figures of the workers of every plugin that has some (rpc-cli-config.md, section 8)."""
+"""Metrics of the workers of all plugins (rpc-cli-config.md, section 8)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pyroadrunner.contracts import HasPools, MetricFamily, Sample
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.state import State
 
-_PREFIXES = {"centrifuge": "rr_centrifugo"}  # the others are called as their plugin is
-# RoadRunner has none for tcp.
+_PREFIXES = {"centrifuge": "rr_centrifugo"}  # other prefixes are derived from the plugin's name
+# RoadRunner has no metrics for tcp.
 _SILENT = ("tcp",)
 
 Workers = Mapping[str, list[WorkerInfo]]
 
 
 async def worker_metrics(plugin: HasPools) -> list[MetricFamily]:
-    """Of all workers of a plugin; with the label ``pool`` where it has more than one."""
+    """Metrics of all workers of a plugin, with the label ``pool`` if it has several pools."""
     if plugin.name in _SILENT:
         return []
     workers = {name: await pool.workers() for name, pool in plugin.pools().items()}
@@ -27,8 +27,8 @@ def _families(prefix: str, workers: Workers) -> Iterator[MetricFamily]:
     totals: dict[str, tuple[str, Callable[[Sequence[WorkerInfo]], float]]] = {
         "total_workers": ("Workers.", len),
         "workers_memory_bytes": ("Resident memory of all workers.", _memory),
-        "workers_ready": ("Workers that wait for a request.", lambda infos: _count(infos, State.READY)),
-        "workers_working": ("Workers that have a request.", lambda infos: _count(infos, State.WORKING)),
+        "workers_ready": ("Workers waiting for a request.", lambda infos: _count(infos, State.READY)),
+        "workers_working": ("Workers handling a request.", lambda infos: _count(infos, State.WORKING)),
         "workers_invalid": ("Workers in any other state.", _others),
     }
     for name, (text, figure) in totals.items():
@@ -37,7 +37,7 @@ def _families(prefix: str, workers: Workers) -> Iterator[MetricFamily]:
     yield MetricFamily(
         f"{prefix}_worker_state",
         "gauge",
-        "State of each worker; it is in the label, the value is 0.",
+        "State of each worker, in the label; the value is 0.",
         [Sample({**labels, "state": info.status_str}, 0) for labels, info in _each(workers)],
     )
     yield MetricFamily(

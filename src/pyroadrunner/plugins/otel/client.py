@@ -1,4 +1,4 @@
-"""Which protocol OTLP is spoken by, and to which URL. Pure."""
+"""Choose the protocol and URL for OTLP. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATH = "/v1/traces"
 
 
 def choose_client(config: OtelConfig, environ: Mapping[str, str]) -> tuple[str, str]:
-    """``http`` or ``grpc``, and a protocol of the environment that is unknown (or empty)."""
+    """Return ``http`` or ``grpc``, and the protocol of the environment if it is unknown (else empty)."""
     if config.client:
         return (config.client if config.client in CLIENTS else "http"), ""
     protocol = next((environ[name] for name in _PROTOCOL_VARIABLES if environ.get(name)), "http/protobuf")
@@ -21,7 +21,7 @@ def choose_client(config: OtelConfig, environ: Mapping[str, str]) -> tuple[str, 
 
 
 def http_url(config: OtelConfig, environ: Mapping[str, str]) -> str | None:
-    """Where the http client sends to; ``None`` = the library knows, from its own variables."""
+    """The URL for the http client; ``None`` = the library reads it from its own variables."""
     path = config.custom_url and "/" + config.custom_url.lstrip("/")
     if not config.endpoint:
         if not path:

@@ -1,4 +1,5 @@
-"""The ``otel`` section: where traces go, and who they say they are from. (rpc-cli-config.md, section 10)"""
+"""The ``otel`` section: the receiver of traces, and the resource that describes their sender (rpc-cli-config.md,
+section 10)."""
 
 from __future__ import annotations
 
@@ -13,16 +14,16 @@ CLIENTS = ("http", "grpc")
 
 
 class ResourceConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``otel.resource``: what each trace says of its sender."""
+    """``otel.resource``: describes the sender in each trace."""
 
     service_name: str = ""
-    """Empty = ``OTEL_SERVICE_NAME``, or what ``OTEL_RESOURCE_ATTRIBUTES`` says, or `RoadRunner`."""
+    """Empty = ``OTEL_SERVICE_NAME``, else from ``OTEL_RESOURCE_ATTRIBUTES``, else `RoadRunner`."""
     service_version: str = ""
-    """Empty = what ``OTEL_RESOURCE_ATTRIBUTES`` says, or `1.0.0`."""
+    """Empty = from ``OTEL_RESOURCE_ATTRIBUTES``, else `1.0.0`."""
     service_instance_id: str = ""
-    """Empty = what ``OTEL_RESOURCE_ATTRIBUTES`` says, or a random UUID."""
+    """Empty = from ``OTEL_RESOURCE_ATTRIBUTES``, else a random UUID."""
     service_namespace: str = ""
-    """Empty = what ``OTEL_RESOURCE_ATTRIBUTES`` says, or the service's name, a hyphen and a random UUID."""
+    """Empty = from ``OTEL_RESOURCE_ATTRIBUTES``, else the service's name, a hyphen and a random UUID."""
 
 
 class OtelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -31,41 +32,41 @@ class OtelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     exporter: str = "otlp"
     """``otlp``, ``zipkin``, ``stdout`` or ``stderr``."""
     client: str = ""
-    """How OTLP is spoken: ``http`` or ``grpc``; empty = what ``OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`` or
-    ``OTEL_EXPORTER_OTLP_PROTOCOL`` says, or http."""
+    """Protocol of OTLP: ``http`` or ``grpc``; empty = ``OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`` or
+    ``OTEL_EXPORTER_OTLP_PROTOCOL``, else http."""
     endpoint: str = ""
-    """``host:port`` of an OTLP receiver, the whole URL of a Zipkin one; empty = what ``OTEL_EXPORTER_...`` says, or
+    """``host:port`` of an OTLP receiver, or the full URL of a Zipkin one; empty = from ``OTEL_EXPORTER_...``, else
     localhost."""
     insecure: bool = False
-    """Speak OTLP without TLS; it counts where ``endpoint`` is set and has no scheme."""
+    """Use OTLP without TLS; applies if ``endpoint`` is set and has no scheme."""
     compress: bool = False
-    """Compress with gzip what is sent to an OTLP receiver."""
+    """Compress OTLP requests with gzip."""
     custom_url: str = ""
     """Path of the URL for the client ``http``; empty = `/v1/traces`."""
     headers: StringMap = msgspec.field(default_factory=dict)
-    """Sent along to an OTLP receiver."""
+    """Headers of OTLP requests."""
     resource: ResourceConfig = ResourceConfig()
     service_name: str = ""
-    """Deprecated: write ``resource.service_name``."""
+    """Deprecated: use ``resource.service_name``."""
     service_version: str = ""
-    """Deprecated: write ``resource.service_version``."""
+    """Deprecated: use ``resource.service_version``."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """An exporter that is none, an endpoint it can't use."""
+        """An unknown exporter, or an endpoint it can't use."""
         if self.exporter == "jaeger":
             yield (
                 "exporter",
-                "jaeger is gone from OpenTelemetry; Jaeger itself takes otlp, on port 4318 (4317 with grpc)",
+                "OpenTelemetry has removed jaeger; Jaeger accepts otlp on port 4318 (4317 with grpc)",
             )
         elif self.exporter not in EXPORTERS:
-            yield "exporter", f"unknown exporter: {self.exporter}; there are {', '.join(EXPORTERS)}"
+            yield "exporter", f"unknown exporter: {self.exporter}; use one of {', '.join(EXPORTERS)}"
         if self.exporter == "zipkin" and self.endpoint and not self.endpoint.startswith(("http://", "https://")):
-            yield "endpoint", "for zipkin write the whole URL: http://localhost:9411/api/v2/spans"
+            yield "endpoint", "zipkin needs the full URL: http://localhost:9411/api/v2/spans"
 
     def warnings(self) -> Iterable[tuple[str, str]]:
-        """What counts no longer, or not here."""
+        """Deprecated keys and unknown clients."""
         if self.client and self.client not in CLIENTS:
-            yield "client", f'"{self.client}" is unknown and taken for http; there are {", ".join(CLIENTS)}'
+            yield "client", f'"{self.client}" is unknown, http is used; use one of {", ".join(CLIENTS)}'
         for key in ("service_name", "service_version"):
             if getattr(self, key):
-                yield key, f"is deprecated; write resource.{key}"
+                yield key, f"is deprecated; use resource.{key}"

@@ -1,4 +1,4 @@
-"""Why there can't be traces."""
+"""Errors that prevent tracing."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class OtelError(RoadRunnerError):
-    """The section can't be kept."""
+    """Base class of the errors of ``otel``."""
 
 
 class OtelNotInstalled(OtelError):
-    """The Python packages are missing."""
+    """The Python packages are not installed."""
 
     def __init__(self, module: str) -> None:
         super().__init__(
-            f"a Python package is missing, the one with the module `{module}`; pip install 'pyroadrunner[otel]'"
+            f"a Python package with the module `{module}` is not installed; pip install 'pyroadrunner[otel]'"
         )
 
 
 class OtelRefused(OtelError):
-    """The OpenTelemetry library does not take the settings, which may be those of the environment (``OTEL_...``)."""
+    """The OpenTelemetry library refuses the settings; they may come from the environment (``OTEL_...``)."""
 
     def __init__(self, why: object) -> None:
         super().__init__(f"the OpenTelemetry library refuses the settings: {why}")

@@ -1,6 +1,7 @@
-"""The way of finished spans to whoever collects them, on a thread of the library.
+"""Export finished spans to a collector, on a thread of the library.
 
-A collector that is gone is said once, and once more when it is back; meanwhile spans are lost and requests go on.
+An unreachable collector is logged once, and once more when it is reachable again. Meanwhile spans are dropped; requests
+are not affected.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ _EXPORTERS = "opentelemetry.exporter"
 
 
 class SafeExporter(SpanExporter):
-    """Hands spans to an exporter and says when that fails.
+    """Passes spans to an exporter and logs failures.
 
     Args:
-        exporter: blocks for as long as it likes; tries again by itself.
-        log_handler: what the library has to say about a failure.
+        exporter: may block, and retries by itself.
+        log_handler: receives the library's messages about failures.
 
     Attributes:
-        lost: spans that were lost since the last that were taken.
+        lost: spans dropped since the last successful export.
     """
 
     def __init__(self, exporter: SpanExporter, log_handler: ExporterLogHandler) -> None:
@@ -43,36 +44,38 @@ class SafeExporter(SpanExporter):
         return f"SafeExporter({type(self._exporter).__name__}, lost={self.lost})"
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Never raises: what is thrown here ends nowhere."""
+        """Export a batch. Never raises: the caller would drop the exception."""
         self._log_handler.reason = ""
         try:
             result = self._exporter.export(spans)
-        except Exception as error:  # whatever a client library throws; the next batch is tried again
+        except Exception as error:  # any exception of a client library; the next batch tries again
             result = SpanExportResult.FAILURE
             self._log_handler.reason = f"{type(error).__name__}: {error}"
         if result is SpanExportResult.SUCCESS:
             if self.lost:
-                log.info("traces are delivered again", lost=self.lost)
+                log.info("traces are exported again", lost=self.lost)
                 self._lose(0)
             return result
         if not self.lost and not self._given_up:
-            log.warning("traces can't be delivered and are lost; requests go on", error=self._log_handler.reason)
+            log.warning(
+                "traces can't be exported and are dropped; requests are not affected", error=self._log_handler.reason
+            )
         self._lose(self.lost + len(spans))
         return result
 
     def stop_retrying(self) -> None:
-        """From now on one try is enough: the server is about to end."""
+        """From now on try only once: the server is stopping."""
         self._log_handler.on_failure = self.shutdown
         if self.lost or self._log_handler.reason:
             self.shutdown()
 
     def give_up(self) -> None:
-        """Close without another word. Does not wait for a delivery that is under way."""
+        """Close without logging. Does not wait for a running export."""
         self._given_up = True
         threading.Thread(target=self.shutdown, name="otel-give-up", daemon=True).start()
 
     def shutdown(self) -> None:
-        """Close the exporter; a delivery that waits for another try ends. Idempotent, from any thread."""
+        """Close the exporter; an export that waits for a retry ends. Idempotent, may be called from any thread."""
         with self._closing:
             if self._closed:
                 return
@@ -88,15 +91,15 @@ class SafeExporter(SpanExporter):
 
 
 class ExporterLogHandler(logging.Handler):
-    """Takes the log lines of the library, which repeats itself at each try and for each span.
+    """Receives the log records of the library, which repeats them for each retry and each span.
 
-    What exporters say is kept, for :class:`SafeExporter` to say it; of the others each text is said once.
+    Records of exporters are stored for :class:`SafeExporter`; of all others each text is logged once.
 
     Attributes:
-        reason: what an exporter said first in this delivery: later it only says that it has given up.
-        failing: whether nothing is delivered; what the library says of its full queue goes without saying then.
-        on_failure: called when an exporter says something.
-        setting_up: what exporters say is about settings, and said at once.
+        reason: the first message of an exporter during this export; later ones only report that it gives up.
+        failing: whether exports fail; then messages about a full queue are redundant.
+        on_failure: called for each message of an exporter.
+        setting_up: messages of exporters are about settings and are logged immediately.
     """
 
     def __init__(self) -> None:
@@ -118,13 +121,13 @@ class ExporterLogHandler(logging.Handler):
             log.warning(message, library=record.name)
 
     def install(self) -> None:
-        """Take them from now on."""
+        """Start receiving the records."""
         logger = logging.getLogger(_LIBRARY)
         logger.addHandler(self)
         logger.propagate = False
 
     def remove(self) -> None:
-        """Leave them to the log of other libraries again."""
+        """Return the records to the log of other libraries."""
         logger = logging.getLogger(_LIBRARY)
         logger.removeHandler(self)
         logger.propagate = True

@@ -1,4 +1,4 @@
-"""Lifecycle of the ``otel`` plugin: traces of what other plugins do, by ``contracts.Tracing``."""
+"""The ``otel`` plugin: provides tracing to other plugins (``contracts.Tracing``)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pyroadrunner.plugins.otel.errors import OtelNotInstalled, OtelRefused
 
 log = Log("otel")
 
-_MOST_SECONDS = 5.0  # the end waits no longer than this for a collector
+_MOST_SECONDS = 5.0  # longest wait for the collector when the server stops
 _GIVING_UP_SECONDS = 1.0
 
 
 class OtelPlugin(Plugin, Tracing):
-    """The ``otel`` section. The SDK is imported at the start, so that a missing package is said in our words."""
+    """Tracing by the ``otel`` section. The SDK is imported at start, so that a missing package gives a clear error."""
 
     name = "otel"
-    weight = 900  # before those who trace, and so stopped after them
+    weight = 900  # before plugins that trace, and so stopped after them
 
     def __init__(self, config: OtelConfig) -> None:
         self._config = config
@@ -36,23 +36,23 @@ class OtelPlugin(Plugin, Tracing):
         return f"OtelPlugin({self._provider!r})"
 
     async def start(self) -> None:
-        """Set up the SDK; nothing is sent yet, so a collector may come later.
+        """Set up the SDK. Nothing is sent yet, so the collector may start later.
 
         Raises:
-            OtelNotInstalled: a Python package is missing.
-            OtelRefused: the SDK does not take the settings.
+            OtelNotInstalled: a Python package is not installed.
+            OtelRefused: the SDK refuses the settings.
         """
         try:
             self._module = import_module("pyroadrunner.plugins.otel.provider")
             self._provider = self._module.Provider(self._config, os.environ)
         except ModuleNotFoundError as missing:
             raise OtelNotInstalled(missing.name or "?") from missing
-        except Exception as wrong:  # of any kind, as the settings are
+        except Exception as wrong:  # invalid settings raise any kind of exception
             raise OtelRefused(wrong) from wrong
         self._begin = self._provider.begin
 
     async def stop(self, grace: float) -> None:
-        """Send what is left, for some seconds at most."""
+        """Export the remaining spans, within a few seconds."""
         provider, self._provider = self._provider, None
         if provider is None:
             return
@@ -65,13 +65,13 @@ class OtelPlugin(Plugin, Tracing):
             finally:
                 try:
                     loop.call_soon_threadsafe(closed.set)
-                except RuntimeError:  # the loop is over: nobody waits any more
+                except RuntimeError:  # the loop is closed: nothing waits for the result
                     pass
 
-        # Not the loop's executor: the interpreter's end would wait for its threads.
+        # Not the loop's executor: the interpreter would wait for its threads at exit.
         threading.Thread(target=close, name="otel-close", daemon=True).start()
         if not await _within(closed, min(grace, _MOST_SECONDS)):
-            log.warning("the collector does not take the last traces in time; they are lost", seconds=_MOST_SECONDS)
+            log.warning("the last traces could not be exported in time and are dropped", seconds=_MOST_SECONDS)
             provider.give_up()
             await _within(closed, _GIVING_UP_SECONDS)
         provider.forget()
@@ -79,7 +79,7 @@ class OtelPlugin(Plugin, Tracing):
     def begin_trace(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
     ) -> Span:
-        """The span of a request, part of the trace that its headers name."""
+        """Begin the span of a request, as part of the trace named in its headers."""
         span: Span = self._begin(name, headers, attributes)
         return span
 

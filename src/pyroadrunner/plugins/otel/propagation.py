@@ -1,6 +1,6 @@
-"""Traces across processes: W3C Trace Context and Baggage, and Jaeger's header.
+"""Propagate traces between processes: W3C Trace Context and Baggage, and Jaeger's header.
 
-Of a request that has both, W3C's counts.
+If a request has both, W3C's headers win.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.trace import SpanContext
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-# Names of headers that carry a trace.
+# Names of the headers that carry a trace.
 CARRIERS = frozenset({b"traceparent", b"tracestate", b"baggage", b"uber-trace-id"})
 
 _EMPTY = Context()
 _W3C = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
-# Which header each begins with; a later one overrules.
+# The main header of each format; a later one takes precedence.
 _INCOMING = (("uber-trace-id", JaegerPropagator()), ("traceparent", _W3C), ("baggage", _BAGGAGE))
 
 
 def context_of(headers: Iterable[tuple[bytes, bytes]]) -> Context:
-    """Which trace a request belongs to; the empty context when to none."""
+    """The trace context of a request; empty if it has none."""
     carrier: dict[str, list[str]] = {}
     for key, value in headers:
         if key in CARRIERS:
             carrier.setdefault(key.decode(), []).append(value.decode("latin-1"))
     if not carrier:
         return _EMPTY
-    if "baggage" in carrier:  # may come in several lines (W3C Baggage, section 3.2); the library reads the first
+    if "baggage" in carrier:  # may have several lines (W3C Baggage, section 3.2); the library reads only the first
         carrier["baggage"] = [",".join(carrier["baggage"])]
     context = _EMPTY
     for name, propagator in _INCOMING:
@@ -41,10 +41,10 @@ def context_of(headers: Iterable[tuple[bytes, bytes]]) -> Context:
 
 
 def headers_of(span: SpanContext, context: Context) -> list[tuple[bytes, bytes]]:
-    """What tells a peer of a span.
+    """The headers that propagate a span to a peer.
 
     Args:
-        context: whose baggage goes along.
+        context: the source of the baggage.
     """
     trace, own, flags = f"{span.trace_id:032x}", f"{span.span_id:016x}", span.trace_flags
     headers = [

@@ -1,4 +1,5 @@
-"""The OpenTelemetry SDK, set up from the section. Imported only when the section is there: it costs start time."""
+"""Set up the OpenTelemetry SDK from the section. Imported only if the section is present, since it slows down the
+start."""
 
 from __future__ import annotations
 
@@ -28,13 +29,13 @@ __all__ = ["CARRIERS", "Provider"]
 
 
 class Provider:
-    """What makes spans and sends them, in batches, from a thread.
+    """Creates spans and exports them in batches from a thread.
 
-    The library's own variables hold for what the section has no key for: ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_...``.
+    The library's variables apply to settings without a key in the section: ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_...``.
 
     Raises:
-        ModuleNotFoundError: a package is missing.
-        Exception: whatever the library makes of settings it can't use.
+        ModuleNotFoundError: a package is not installed.
+        Exception: any exception of the library for invalid settings.
     """
 
     def __init__(self, config: OtelConfig, environ: Mapping[str, str]) -> None:
@@ -43,7 +44,7 @@ class Provider:
         self._log_handler.install()
         try:
             self._exporter_wrapper = SafeExporter(_exporter(config, environ), self._log_handler)
-            # Not at exit: the end has its place in the order of the plugins, and must not hold up the interpreter.
+            # Not at exit: the plugin closes it when it stops, and the interpreter's exit must not be blocked.
             sdk = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
             self._processor = BatchSpanProcessor(self._exporter_wrapper)
         except BaseException:
@@ -63,20 +64,20 @@ class Provider:
         return f"Provider({self._exporter_wrapper!r})"
 
     def begin(self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]) -> Span:
-        """The span of a request, as a part of the trace that its headers name."""
+        """Begin the span of a request, as part of the trace named in its headers."""
         return NoSpan() if self._off else self._recorder.begin(name, headers, attributes)
 
     def flush_and_close(self) -> None:
-        """Send what is left, then close. Blocks for as long as a collector takes that does not answer."""
+        """Export the remaining spans, then close. Blocks while the collector does not answer."""
         self._exporter_wrapper.stop_retrying()
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def give_up(self) -> None:
-        """Lose what is left; :meth:`flush_and_close`, on another thread, ends as soon as it can. Does not block."""
+        """Drop the remaining spans, so that :meth:`flush_and_close` on another thread ends soon. Does not block."""
         self._exporter_wrapper.give_up()
 
     def forget(self) -> None:
-        """The last call."""
+        """Stop handling the library's log records. The last call."""
         self._log_handler.remove()
 
 
@@ -85,7 +86,7 @@ def _exporter(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
     if name == "otlp":
         client, unknown = choose_client(config, environ)
         if unknown:
-            log.warning("unknown protocol of OTEL_EXPORTER_OTLP_PROTOCOL; http/protobuf is used", protocol=unknown)
+            log.warning("unknown protocol in OTEL_EXPORTER_OTLP_PROTOCOL; using http/protobuf", protocol=unknown)
         name = f"otlp_{client}"
     made: SpanExporter = import_module(f"pyroadrunner.plugins.otel.exporters.{name}").build(config, environ)
     return made

@@ -1,4 +1,4 @@
-"""Who a trace is from: the section before the environment before RoadRunner's defaults. Pure."""
+"""Resource attributes of traces: from the section, else the environment, else RoadRunner's defaults. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pyroadrunner.plugins.otel.config import OtelConfig
 
-# Go's names, as OpenTelemetry's conventions have them.
+# Go's names, as in OpenTelemetry's conventions.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "x86", "i386": "x86"}
 
 Attributes = dict[str, str]
@@ -20,13 +20,13 @@ def resource_attributes(
     machine: str,
     version: str,
 ) -> Attributes:
-    """All attributes but the library's own.
+    """All attributes except the library's own.
 
     Args:
-        environment: what ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` say.
-        new_id: gives a random id.
-        system: as ``platform.system()`` has it; ``machine`` likewise.
-        version: of this server.
+        environment: attributes from ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
+        new_id: returns a random id.
+        system: the value of ``platform.system()``; ``machine`` likewise.
+        version: version of this server.
     """
     own = config.resource
     name = own.service_name or config.service_name or environment.get("service.name") or "RoadRunner"

@@ -1,8 +1,8 @@
-"""Spans, as ``contracts.Span`` has them, given to the SDK when they end.
+"""Spans (``contracts.Span``) that are passed to the SDK when they end.
 
-A span of the SDK's own takes a lock and a copy for each thing it is told, which costs more than all else that is done
-here for a request; what it is told here comes from one thread, in types that need no look. So a span is kept as it is,
-and becomes one of the SDK's (``ReadableSpan``) at its end. Sampling, batches and exporters are the SDK's.
+The SDK's own spans take a lock and copy data for each attribute, which costs more than all other work here for a
+request. Our data comes from one thread and needs no type checks. So a span is recorded as plain data and converted to
+the SDK's ``ReadableSpan`` when it ends. Sampling, batches and exporters are the SDK's.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from pyroadrunner.plugins.otel.propagation import context_of, headers_of
 
-_MOST_EVENTS = 128  # of a span; the SDK's limit
+_MOST_EVENTS = 128  # events per span; the SDK's limit
 _UNSET = Status(StatusCode.UNSET)
-_RANDOM = 0x02  # W3C Trace Context, level 2: the trace's id is random
+_RANDOM = 0x02  # W3C Trace Context, level 2: the trace id is random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
-    """What spans are made with, and where they go."""
+    """Creates spans and passes them to the SDK."""
 
     sampler: Sampler
     ids: IdGenerator
@@ -40,7 +40,7 @@ class Recorder:
     def begin(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
     ) -> RecordedSpan:
-        """The span of a request, as a part of the trace that its headers name."""
+        """Begin the span of a request, as part of the trace named in its headers."""
         around = context_of(headers)
         parent: SpanContext | None = get_current_span(around).get_span_context()
         if parent is None or not parent.is_valid:
@@ -53,15 +53,15 @@ class Recorder:
         if sampled.decision is Decision.RECORD_AND_SAMPLE:
             flags |= TraceFlags.SAMPLED
         own = SpanContext(trace_id, self.ids.generate_span_id(), False, TraceFlags(flags), sampled.trace_state)
-        # Samplers give back the attributes they were given, and may add some.
+        # Samplers return the given attributes and may add some.
         return RecordedSpan(self, name, own, parent, around, dict(sampled.attributes or attributes))
 
 
 class RecordedSpan:
-    """One span.
+    """A recorded span.
 
     Args:
-        around: what it came with: the baggage.
+        around: the context of the request, with its baggage.
     """
 
     __slots__ = ("_around", "_attributes", "_began", "_events", "_name", "_own", "_parent", "_recorder", "_status")
@@ -94,10 +94,10 @@ class RecordedSpan:
         return bool(self._own.trace_flags & TraceFlags.SAMPLED)
 
     def child(self, name: str) -> RecordedSpan:
-        if not self.recording:  # nobody will see it; a peer goes on from this one just as well
+        if not self.recording:  # it is not exported; peers can continue from this span
             return self
         own = self._own
-        # What the sampler says of a trace it says of all its parts.
+        # The sampling decision applies to the whole trace.
         inner = SpanContext(
             own.trace_id, self._recorder.ids.generate_span_id(), False, own.trace_flags, own.trace_state
         )
@@ -138,7 +138,7 @@ class RecordedSpan:
 
 
 class NoSpan:
-    """That of a server where tracing is switched off (``OTEL_SDK_DISABLED``): headers pass as they came."""
+    """A span if tracing is disabled (``OTEL_SDK_DISABLED``): headers are passed unchanged."""
 
     __slots__ = ()
     trace_id = ""

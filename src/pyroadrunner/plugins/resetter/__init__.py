@@ -1,1 +1,1 @@
-"""Replaces workers while requests go on: the RPC service behind ``rr reset``. Needs no section."""
+"""Replaces workers without interrupting requests: the RPC service behind ``rr reset``. It has no section."""

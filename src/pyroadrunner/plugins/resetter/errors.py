@@ -1,4 +1,4 @@
-"""Why a reset did not happen."""
+"""Errors of resets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class UnknownPlugin(RoadRunnerError):
-    """No such plugin is running, or it has no workers."""
+    """The plugin is not running, or has no workers."""
 
     def __init__(self, plugin: str) -> None:
         super().__init__(f"resetter_rpc_reset:\n\tresetter_plugin_reset_by_name: no such plugin: {plugin}")
@@ -14,7 +14,8 @@ class UnknownPlugin(RoadRunnerError):
 
 
 class ResetFailed(RoadRunnerError):
-    """The new workers of some pools did not come up; the old ones go on. ``causes`` has each pool's name and error."""
+    """The new workers of some pools failed to start; the old ones keep running. ``causes`` maps pool names to
+    errors."""
 
     def __init__(self, causes: dict[str, BaseException]) -> None:
         lines = "".join(f"\n\t{pool}: {error}" for pool, error in causes.items())

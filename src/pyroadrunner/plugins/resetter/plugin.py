@@ -9,7 +9,7 @@ from pyroadrunner.plugins.resetter.rpc import methods
 
 
 class ResetterPlugin(Plugin, HasRpc):
-    """Knows every plugin with workers; has nothing to start."""
+    """Resets the workers of all plugins. Its start and stop do nothing."""
 
     name = "resetter"
 

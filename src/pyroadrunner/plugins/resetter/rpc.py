@@ -12,18 +12,18 @@ from pyroadrunner.plugins.resetter.errors import ResetFailed, UnknownPlugin
 
 
 def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
-    """``List`` and ``Reset`` over the plugins running at the time."""
+    """``List`` and ``Reset`` for the plugins that are running at the time of the call."""
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
 
     async def reset(name: str) -> bool:
-        """Replace the workers of all pools of a plugin, the pools side by side, or of one pool (``http.slow``); each
-        pool sees to it that no request fails."""
+        """Replace the workers of all pools of a plugin, concurrently, or of one pool (``http.slow``). Each pool makes
+        sure that no request fails."""
         resets = _resets(plugins, sidecars, name)
         if not resets and name not in names(True):
             raise UnknownPlugin(name)
-        # RoadRunner's plugins log their own resets: `logs.channels.http` applies to those of `http`.
+        # In RoadRunner each plugin logs its resets: `logs.channels.http` applies to resets of `http`.
         owner = _owner(plugins, name)
         log = Log(owner)
         pool = {} if owner == name else {"pool": name}
@@ -32,7 +32,7 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         failed = {what: error for what, error in zip(resets, results, strict=True) if isinstance(error, BaseException)}
         for error in failed.values():
             if not isinstance(error, RoadRunnerError):
-                raise error  # a bug: whoever runs the call logs it
+                raise error  # a bug: the caller logs it
         if failed:
             log.error("reset failed", error=str(ResetFailed(failed)), **pool)
             raise ResetFailed(failed)
@@ -43,7 +43,7 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
 
 
 def _owner(plugins: Sequence[HasPools], name: str) -> str:
-    """The plugin that has the pool ``name``; ``name`` itself where that is a plugin."""
+    """The plugin that has the pool ``name``; ``name`` itself if it is a plugin."""
     if any(plugin.name == name for plugin in plugins):
         return name
     return next((plugin.name for plugin in plugins for pool in plugin.pools() if pool == name), name)
@@ -52,7 +52,7 @@ def _owner(plugins: Sequence[HasPools], name: str) -> str:
 def _resets(
     plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses], name: str
 ) -> Mapping[str, Callable[[], Awaitable[None]]]:
-    """What resetting a plugin takes: by pool, and by its own name for the processes it has besides."""
+    """The resets of a plugin: by pool name, and by the plugin's name for its other processes."""
     pools = {
         pool: found.reset for plugin in plugins for pool, found in plugin.pools().items() if name in (plugin.name, pool)
     }

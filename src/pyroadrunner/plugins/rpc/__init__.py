@@ -1,6 +1,6 @@
-"""The ``rpc`` section: where workers and ``rr`` commands call the methods of every plugin that has some.
+"""The ``rpc`` section: lets workers and ``rr`` commands call the methods of plugins.
 
-Read in this order: ``config.py``, ``methods.py`` (names to methods), ``arguments.py`` and ``results.py`` (values from
-and to the bytes of each codec, pure; with ``field_names.py``, ``messages.py`` and ``go_errors.py``), ``connection.py``
-(one client), ``server.py`` (all of them), ``builtin.py`` (``rpc.Version``, ``rpc.Config``), ``plugin.py``.
+Read in this order: ``config.py``, ``methods.py`` (names -> methods), ``arguments.py`` and ``results.py`` (decode and
+encode the codecs, pure; with ``field_names.py``, ``messages.py`` and ``go_errors.py``), ``connection.py`` (one client),
+``server.py`` (all clients), ``builtin.py`` (``rpc.Version``, ``rpc.Config``), ``plugin.py``.
 """

@@ -1,7 +1,7 @@
-"""Bytes of an argument -> the value a method takes, for each codec. Pure.
+"""Decode the argument of a call, for each codec. Pure.
 
-Rules of goridge (pkg/rpc/codec.go): no bytes at all, and JSON's ``null``, are the zero value for every method; raw
-bytes only reach a method that takes bytes.
+Rules of goridge (pkg/rpc/codec.go): an empty body and JSON's ``null`` mean the zero value for every method; raw bytes
+are accepted only by methods that take bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyroadrunner.plugins.rpc.go_errors import json_error, msgpack_error
 
 Reader = Callable[[bytes], Any]
 
-# What the decoders raise; the last one for data that is nested too deeply.
+# Exceptions of the decoders; the last one for deeply nested data.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _decode_json = msgspec.json.Decoder().decode
@@ -29,9 +29,9 @@ _decode_msgpack = msgspec.msgpack.Decoder().decode
 
 
 def readers(method: RpcMethod) -> dict[int, Reader]:
-    """Codec bit to the function that reads this method's argument; a missing codec is an unknown one.
+    """Map codec bits to the functions that decode this method's argument; a missing bit is an unknown codec.
 
-    Each raises :class:`BadArgument` for bytes that are no such value.
+    Each raises :class:`BadArgument` for invalid bytes.
     """
     if method.message is not None:
         return {
@@ -49,12 +49,12 @@ def readers(method: RpcMethod) -> dict[int, Reader]:
 
 
 def no_codec(body: bytes) -> Any:
-    """Reads the argument of a call in no codec, or in gob: not at all."""
+    """Reject a call without a codec, or in gob."""
     raise UnknownCodec
 
 
 def _no_message(body: bytes) -> Any:
-    # Also with an empty body, which makes RoadRunner fall over.
+    # Also for an empty body, on which RoadRunner panics.
     raise NotProtobuf
 
 
@@ -85,7 +85,7 @@ def _msgpack_reader(argument: type) -> Reader:
             value = _decode_msgpack(body)
             if value is None:
                 return argument()
-            if argument is str and isinstance(value, bytes):  # Go takes either for a string
+            if argument is str and isinstance(value, bytes):  # Go accepts both for a string
                 return value.decode()
             return structs(value) if structs else msgspec.convert(value, argument)
         except UNREADABLE as error:
@@ -95,7 +95,8 @@ def _msgpack_reader(argument: type) -> Reader:
 
 
 def _struct_reader(argument: type) -> Callable[[Any], Any] | None:
-    """Plain data to a value with structs in it; ``None`` when the type has none and can be decoded directly."""
+    """A function from plain data to a value with structs; ``None`` if the type has no structs and can be decoded
+    directly."""
     kind = inspect.type_info(argument)
     if not holds_structs(kind):
         return None

@@ -11,7 +11,7 @@ from pyroadrunner.version import ROADRUNNER_VERSION
 
 
 def builtin_methods(effective: EffectiveConfig) -> Mapping[str, RpcMethod]:
-    """``Version`` and ``Config``; both take a bool nobody looks at."""
+    """``Version`` and ``Config``; both take an unused bool."""
 
     def version(_: bool) -> str:
         return ROADRUNNER_VERSION

@@ -1,16 +1,16 @@
-"""One client of RPC: cuts what it sends into calls, runs them side by side, answers each when it is done.
+"""One RPC client: splits the received bytes into calls, runs them concurrently, and replies to each when it is done.
 
-Theory of operation. Nothing a client does can hold up another one. It has three limits of its own: a frame of
-``MAX_REQUEST`` bytes (a larger call is answered with an error and read past, so that its client, which may write all of
-it before it reads, gets the answer), ``MAX_RUNNING`` calls at a time (more wait in ``_waiting``, and nothing is read
-meanwhile), and ``MAX_UNREAD`` bytes of answers it has not read; past that it is cut off, since a client that sends
-calls and never reads would otherwise fill the memory.
+Theory of operation. No client can block another one. Each connection has three limits. A frame has at most
+``MAX_REQUEST`` bytes: a larger call gets an error and its bytes are skipped, so that a client that writes all of it
+before reading gets the reply. At most ``MAX_RUNNING`` calls run at a time: more wait in ``_waiting``, and nothing is
+read meanwhile. At most ``MAX_UNREAD`` bytes of replies may be unread: beyond that the connection is closed, since a
+client that sends calls and never reads would otherwise fill the memory.
 
-A client that ends its side, or sends what is no call, gets the answers of its running calls; then the connection is
-closed (goridge does the same). What it says after something that is no call is not looked at: where the next frame
-would start is unknown. Calls of a client that has gone run to their end, as in RoadRunner: a reset half done would be
-worse than one nobody waits for. Only methods that say so (``cancel_on_disconnect``: waiting for a lock) are cancelled,
-also when the client ends just its own side: a process that was killed looks the same.
+A client that shuts down its side, or sends a malformed call, gets the replies of its running calls; then the connection
+is closed (goridge does the same). Bytes after a malformed call are ignored: the start of the next frame is unknown.
+Calls of a disconnected client run to their end, as in RoadRunner: a half-done reset would be worse than one without a
+reader for its reply. Only methods with ``cancel_on_disconnect`` (waiting for a lock) are cancelled, also if the client
+shuts down only its own side: a killed process looks the same.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from pyroadrunner.plugins.rpc.arguments import no_codec
 from pyroadrunner.plugins.rpc.methods import Method, Methods
 
 MAX_REQUEST = 64 << 20  # bytes of one call's payload
-_BEGINNING = 1024  # bytes kept of one that is larger: the method's name is in them
-MAX_UNREAD = 16 << 20  # bytes of answers the client has not read when another one is due
-MAX_RUNNING = 1024  # calls of one client at a time
+_BEGINNING = 1024  # bytes kept of a larger call: they contain the method's name
+MAX_UNREAD = 16 << 20  # bytes of unread replies at which the next reply closes the connection
+MAX_RUNNING = 1024  # concurrent calls per client
 
 log = Log("rpc")
 
 
 class ConnectionOwner(Protocol):
-    """Who wants to know which connections there are."""
+    """Callbacks of a connection to its server."""
 
     def opened(self, connection: RpcConnection) -> None: ...
 
@@ -46,17 +46,17 @@ class ConnectionOwner(Protocol):
 
 
 class RpcConnection(asyncio.Protocol):
-    """One client's connection.
+    """The connection of one client.
 
     Attributes:
-        tasks: its calls that are running, by what was called.
-        called: whether it has made a call.
+        tasks: tasks of the running calls.
+        called: whether the client has made a call.
     """
 
     def __init__(self, methods: Methods, owner: ConnectionOwner) -> None:
         self.tasks: dict[Call, asyncio.Task[None]] = {}
         self.called = False
-        self._cancel_on_disconnect: dict[Call, asyncio.Task[None]] = {}  # of them, those that end with the client
+        self._cancel_on_disconnect: dict[Call, asyncio.Task[None]] = {}  # those to cancel when the client disconnects
         self._methods = methods
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -64,19 +64,19 @@ class RpcConnection(asyncio.Protocol):
         self._waiting: deque[Frame] = deque()
         self._transport: asyncio.Transport | None = None
         self._paused = False
-        self._ending = False  # no call is taken any more
+        self._ending = False  # no new calls are accepted
 
     def __repr__(self) -> str:
         state = "closed" if self._transport is None else "ending" if self._ending else "open"
         return f"RpcConnection({state}, running={len(self.tasks)}, waiting={len(self._waiting)})"
 
     def end(self) -> None:
-        """Take no more calls; close when the running ones are answered. Idempotent."""
+        """Accept no more calls; close after the replies of the running ones. Idempotent."""
         self._waiting.clear()
         self._finish()
 
     def abort(self) -> None:
-        """Close now; what is not sent is lost. Idempotent."""
+        """Close immediately, dropping unsent data. Idempotent."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -104,7 +104,7 @@ class RpcConnection(asyncio.Protocol):
             self._refuse(error)
             return
         if len(frames) == 1 and not self._waiting and len(self.tasks) < MAX_RUNNING:
-            # Nearly always: one call, all of it, and room to run it.
+            # The usual case: one complete call that can run immediately.
             try:
                 call = read_call(frames[0])
             except RemoteFrameError as error:
@@ -118,7 +118,7 @@ class RpcConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._cancel_abandoned()
         self._finish()
-        return True  # the transport stays: answers are still to be written
+        return True  # keep the transport open for replies
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
@@ -129,13 +129,13 @@ class RpcConnection(asyncio.Protocol):
 
     def _cancel_abandoned(self) -> None:
         for task in self._cancel_on_disconnect.values():
-            self._loop.call_soon(task.cancel)  # soon: a task that has not begun would not get to its clean-up
+            self._loop.call_soon(task.cancel)  # call_soon: a task that has not started yet would not reach its cleanup
         self._cancel_on_disconnect.clear()
 
     # calls
 
     def _start_waiting(self) -> None:
-        """Start calls that wait, as many as may run; read on only when none is left."""
+        """Start waiting calls up to the limit; resume reading when none is left."""
         waiting = self._waiting
         while waiting and len(self.tasks) < MAX_RUNNING:
             try:
@@ -167,19 +167,19 @@ class RpcConnection(asyncio.Protocol):
                     self._cancel_on_disconnect[call] = task
                 return
             frame = encode_result(call, method.writers[codec](result))
-        except Exception as error:  # a bug of the method ends this call, nothing else
+        except Exception as error:  # a bug in the method fails only this call
             frame = _failure(call, error)
         self._send(frame)
 
     async def _wait(self, call: Call, method: Method, result: Awaitable[Any]) -> None:
         try:
             frame = encode_result(call, method.result(call, await result))
-        except asyncio.CancelledError:  # by us when the server stops, or by the method's own doing
-            frame = encode_error(call, f"{method.name}: the call was cut short")
+        except asyncio.CancelledError:  # by the server's stop, or by the method itself
+            frame = encode_error(call, f"{method.name}: the call was cancelled")
         except Exception as error:  # as above
             frame = _failure(call, error)
         self._cancel_on_disconnect.pop(call, None)
-        del self.tasks[call]  # here and not in a callback of the task, which would be a turn of the loop more
+        del self.tasks[call]  # here and not in a callback of the task, which would take another loop iteration
         self._send(frame)
         if self._waiting:
             self._start_waiting()
@@ -191,7 +191,9 @@ class RpcConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if transport.get_write_buffer_size() > MAX_UNREAD:
-            log.warning("a client does not read its answers and is cut off", unread=transport.get_write_buffer_size())
+            log.warning(
+                "a client does not read its replies; closing its connection", unread=transport.get_write_buffer_size()
+            )
             transport.abort()
             return
         transport.write(frame)
@@ -199,7 +201,7 @@ class RpcConnection(asyncio.Protocol):
     # the end
 
     def _refuse_call(self, large: FramePassedOver) -> None:
-        """Answer a call that is too large right away; the connection goes on behind it."""
+        """Reply to a call that is too large immediately; the connection stays open."""
         self.called = True
         try:
             call = read_call(Frame(large.flags, large.beginning, large.options))
@@ -207,15 +209,15 @@ class RpcConnection(asyncio.Protocol):
             self._refuse(error)
             return
         name = call.method.decode("utf-8", "replace")
-        log.warning("a call is too large and is refused", method=name, bytes=large.length, limit=large.limit)
+        log.warning("refused a call that is too large", method=name, bytes=large.length, limit=large.limit)
         self._send(encode_error(call, f"{name}: a call of {large.length} bytes exceeds the limit of {large.limit}"))
 
     def _refuse(self, error: RemoteFrameError) -> None:
-        log.warning("a client sent what is no call; its connection is closed", error=error.reason)
+        log.warning("a client sent a malformed call; closing its connection", error=error.reason)
         self._finish()
 
     def _finish(self) -> None:
-        """End, when the last call is answered at the latest."""
+        """Close the connection, at the latest after the reply to the last call."""
         if not self._ending:
             self._ending = True
             if self._transport is not None:
@@ -225,7 +227,7 @@ class RpcConnection(asyncio.Protocol):
 
 
 class _Awaited(dict[type, bool]):
-    """Whether values of a type are awaited. Remembered: protobuf's messages take microseconds to say no."""
+    """Whether values of a type are awaitable. Cached: the check takes microseconds for protobuf messages."""
 
     def __missing__(self, kind: type) -> bool:
         self[kind] = hasattr(kind, "__await__")

@@ -1,4 +1,4 @@
-"""Why a call gets an error for an answer. The texts are goridge's and Go's, since PHP packages match on some."""
+"""Errors of calls. The texts are goridge's and Go's, since PHP packages match some of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class CallError(RoadRunnerError):
-    """The server refuses this call; its connection goes on."""
+    """A refused call; the connection stays open."""
 
 
 class UnknownService(CallError):
-    """No plugin of that name is running, or it has no methods."""
+    """No running plugin has this name, or it has no methods."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"rpc: can't find service {name}")
@@ -24,22 +24,22 @@ class UnknownMethod(CallError):
 
 
 class BadArgument(CallError):
-    """The argument's bytes are not what the method takes."""
+    """The argument is not valid for the method."""
 
 
 class UnknownCodec(BadArgument):
-    """The call names no codec, or gob, which only Go speaks."""
+    """The call has no codec, or gob, which only Go supports."""
 
     def __init__(self) -> None:
         super().__init__("goridge_read_request_body: unknown decoder used in frame")
 
 
 class NotProtobuf(BadArgument):
-    """A protobuf call of a method that has no protobuf messages."""
+    """A protobuf call to a method without protobuf messages."""
 
     def __init__(self) -> None:
         super().__init__("goridge_read_request_body: message type is not a proto")
 
 
 class BadResult(CallError):
-    """What the method returned can't travel in the codec of the call."""
+    """The method's result can't be encoded in the codec of the call."""

@@ -1,8 +1,7 @@
-"""Keys of structs as callers write them -> as our structs name them. Pure.
+"""Map keys as callers write them to the field names of our structs. Pure.
 
-Go matches JSON keys without regard to case, and in msgpack calls it by its field names (``NumExecs`` for
-``numExecs``), so capitals and underscores do not count here. As in Go, unknown keys are ignored and ``null`` leaves a
-field at its zero value.
+Go matches JSON keys case-insensitively, and uses its field names in msgpack (``NumExecs`` for ``numExecs``), so case
+and underscores are ignored here. As in Go, unknown keys are ignored and ``null`` leaves a field at its zero value.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from msgspec import inspect
 
 
 def folded(key: str) -> str:
-    """The form in which two keys are the same."""
+    """The normalized form of a key, for comparison."""
     return key.replace("_", "").lower()
 
 
 def renamed(value: Any, kind: inspect.Type) -> Any:
-    """A copy of plain data with the keys of every struct in ``kind`` as the struct encodes them."""
+    """A copy of plain data, with the keys of all structs in ``kind`` renamed to the encoded names."""
     if isinstance(kind, inspect.StructType) and isinstance(value, dict):
         fields = _fields(kind.cls)
         found = {}
@@ -43,7 +42,7 @@ def renamed(value: Any, kind: inspect.Type) -> Any:
 
 
 def holds_structs(kind: inspect.Type) -> bool:
-    """Whether :func:`renamed` has anything to do for values of this type."""
+    """Whether values of this type contain structs, so that :func:`renamed` is needed."""
     if isinstance(kind, inspect.ListType):
         return holds_structs(kind.item_type)
     if isinstance(kind, inspect.DictType):
@@ -56,7 +55,7 @@ def holds_structs(kind: inspect.Type) -> bool:
 
 
 def go_named(value: Any) -> Any:
-    """Plain data for msgpack: structs become maps with Go's field names, the encoded ones with a capital first."""
+    """Plain data for msgpack: structs become maps with Go's field names (the encoded names, capitalized)."""
     if isinstance(value, msgspec.Struct):
         return {
             name[:1].upper() + name[1:]: go_named(getattr(value, field))

@@ -1,8 +1,8 @@
-"""What Go says about an argument it can't decode. Pure.
+"""Go's error texts for arguments that can't be decoded. Pure.
 
-RoadRunner decodes JSON with goccy/go-json (goridge, pkg/rpc/codec.go), whose texts reach PHP: for a string or a bool
-they are given to the letter (goccy/go-json, internal/decoder/string.go, bool.go, decode.go), for the inside of larger
-values in the words of Go's encoding/json, which are of the same form.
+RoadRunner decodes JSON with goccy/go-json (goridge, pkg/rpc/codec.go), whose texts reach PHP. For a string or a bool
+the texts are exact (goccy/go-json, internal/decoder/string.go, bool.go, decode.go); inside larger values they are those
+of Go's encoding/json, which have the same form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _JSON_KINDS = {"str": "string", "int": "number", "float": "number"}
 
 
 def json_error(body: bytes, argument: object, error: Exception) -> str:
-    """Go's text for ``body``, which ``msgspec`` refused with ``error`` as a value of the type ``argument``."""
+    """Go's text for ``body``, which ``msgspec`` could not decode as ``argument`` and raised ``error``."""
     text = body.lstrip(b" \t\r\n")
     first = chr(text[0]) if text else "\0"
     trailing = _TRAILING.search(str(error))
@@ -43,7 +43,7 @@ def json_error(body: bytes, argument: object, error: Exception) -> str:
 
 
 def msgpack_error(body: bytes, argument: object, error: Exception) -> str:
-    """Go's text for a msgpack body (vmihailenco/msgpack): it names the code of the value it did not expect."""
+    """Go's text for a msgpack body (vmihailenco/msgpack); it contains the code of the unexpected value."""
     if argument is str:
         return f"msgpack: invalid code={body[0]:x} decoding string/bytes length"
     if argument is bool:

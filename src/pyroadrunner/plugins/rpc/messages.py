@@ -1,8 +1,8 @@
-"""Protobuf messages as plain data, for JSON and msgpack calls of protobuf-typed methods. Pure.
+"""Protobuf messages as plain data, for JSON and msgpack calls to methods with protobuf types. Pure.
 
-RoadRunner gives the generated Go structs to its JSON encoder, not to protojson: keys are the field names of the .proto
-file, 64-bit integers are numbers, enums too, bytes are base64, and what is empty is left out. ``google.protobuf`` is
-imported when the first such method is called: it costs megabytes.
+RoadRunner passes the generated Go structs to its JSON encoder, not to protojson: keys are the field names of the .proto
+file, 64-bit integers and enums are numbers, bytes are base64, and empty fields are left out. ``google.protobuf`` is
+imported with the first call to such a method, since it needs megabytes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pyroadrunner.plugins.rpc.field_names import folded
 
 
 def parser(message_type: Any) -> Callable[[bytes], Any]:
-    """The function that makes a message of bytes. It raises :class:`BadArgument` when they are none."""
+    """The function that parses a message. It raises :class:`BadArgument` for invalid bytes."""
     from_string = message_type.FromString
 
     def parse(body: bytes) -> Any:
         try:
             return from_string(body)
         except Exception as error:
-            # Its class would have to be imported for each call, or with this module.
+            # Catching its class would need an import per call, or with this module.
             if type(error).__name__ != "DecodeError":
                 raise
             raise BadArgument("goridge_read_request_body:\n\tproto: cannot parse invalid wire-format data") from error
@@ -32,19 +32,19 @@ def parser(message_type: Any) -> Callable[[bytes], Any]:
 
 
 def serialize(message: Any) -> bytes | None:
-    """The bytes of a message; ``None`` when it is none."""
+    """The bytes of a message; ``None`` if the value is not a message."""
     to_string = getattr(message, "SerializeToString", None)
     encoded: bytes | None = to_string() if to_string is not None else None
     return encoded
 
 
 def from_plain(message_type: Any, data: Any) -> Any:
-    """The message that plain data stands for.
+    """Convert plain data to a message.
 
-    Keys are matched as in ``field_names.py``, unknown ones ignored; bytes may be base64 text or bytes.
+    Keys are matched as in ``field_names.py``; unknown ones are ignored. Bytes may be base64 text or bytes.
 
     Raises:
-        BadArgument: a value of the wrong type.
+        BadArgument: a value has the wrong type.
     """
     from google.protobuf.json_format import ParseDict, ParseError
 
@@ -61,15 +61,15 @@ def from_plain(message_type: Any, data: Any) -> Any:
         TypeError,
         AttributeError,
         RecursionError,
-    ) as error:  # it does not look before it iterates
+    ) as error:  # protobuf iterates without checking the type
         raise BadArgument(f"json: {error}") from error
 
 
 def to_plain(value: Any, name: Callable[[str], str] = str) -> Any:
-    """A message as maps, lists, numbers, text and bytes; what is no message as it is.
+    """Convert a message to maps, lists, numbers, text and bytes; other values are returned unchanged.
 
     Args:
-        name: from the name of a field to its key.
+        name: maps the name of a field to its key.
     """
     if hasattr(value, "ListFields"):
         return {name(field.name): to_plain(item, name) for field, item in value.ListFields()}

@@ -1,5 +1,5 @@
-"""Names of methods -> methods ready to be called. Codecs are made once, with the first call to a service: most servers
-use few of the services, and messages of the others would cost start time and memory."""
+"""Look up methods by name. Codecs are created with the first call to a service: most servers use few services, and the
+messages of the others would cost start time and memory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Method:
     Attributes:
         name: ``service.Method``.
         call: takes the decoded argument; returns the result, or an awaitable of it.
-        readers: codec bit to what reads the argument, ``writers`` to what encodes the result; for those who can't
-            afford :meth:`argument` and :meth:`result`.
-        cancel_on_disconnect: whether calls of it end with their client.
+        readers: codec bits to functions that decode the argument; ``writers`` to those that encode the result. For
+            callers that avoid the cost of :meth:`argument` and :meth:`result`.
+        cancel_on_disconnect: whether its calls are cancelled when their client disconnects.
     """
 
     __slots__ = ("call", "cancel_on_disconnect", "name", "readers", "writers")
@@ -37,18 +37,18 @@ class Method:
         return f"Method({self.name})"
 
     def argument(self, call: Call) -> Any:
-        """The decoded argument of a call.
+        """Decode the argument of a call.
 
         Raises:
-            BadArgument: its bytes are not what this method takes, or its codec is not known.
+            BadArgument: the argument is invalid, or the codec is unknown.
         """
         return self.readers.get(call.codec, no_codec)(call.body)
 
     def result(self, call: Call, value: Any) -> bytes:
-        """A result in the codec of a call whose argument could be read.
+        """Encode a result in the codec of the call; its argument must have been decoded.
 
         Raises:
-            BadResult: it has no form in this codec.
+            BadResult: the result can't be encoded in this codec.
         """
         return self.writers[call.codec](value)
 
@@ -57,7 +57,7 @@ class Methods:
     """All methods of all services.
 
     Args:
-        services: by name, what gives the methods of each by name; asked once.
+        services: by name, functions that return the methods by name; called once each.
     """
 
     def __init__(self, services: Mapping[str, Callable[[], Mapping[str, RpcMethod]]]) -> None:
@@ -69,7 +69,7 @@ class Methods:
         return f"Methods({sorted(self.services)}, {len(self._methods)} methods read)"
 
     def find(self, name: bytes) -> Method:
-        """The method of that name.
+        """Find a method by name.
 
         Raises:
             IllFormedMethod: the name has no dot.

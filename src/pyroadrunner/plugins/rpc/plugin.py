@@ -1,4 +1,4 @@
-"""The ``rpc`` plugin: starts before the workers, which may call it while they boot, and stops after them."""
+"""The ``rpc`` plugin: starts before the workers, which may call it during boot, and stops after them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = Log("rpc")
 
 
 class RpcPlugin(Plugin):
-    """The ``rpc`` section."""
+    """Serves RPC at the address of its section."""
 
     name = "rpc"
     weight = 100
@@ -33,14 +33,14 @@ class RpcPlugin(Plugin):
 
     @property
     def address(self) -> Address:
-        """Where it listens; once started, with the port that was really taken."""
+        """The address; after the start with the actual port."""
         return self._server.address if self._server is not None else parse_address(self._config.listen)
 
     async def start(self) -> None:
-        """Listen. A plugin's methods are learnt with the first call to it.
+        """Listen. A plugin's methods are loaded with the first call to it.
 
         Raises:
-            InvalidAddress, ListenError: ``rpc.listen`` is no address, or can't be had.
+            InvalidAddress, ListenError: ``rpc.listen`` is invalid or not available.
         """
         services = {service.name: service.rpc_methods for service in self._services}
         methods = Methods({**services, self.name: partial(builtin_methods, self._effective)})

@@ -1,4 +1,4 @@
-"""What a method returned -> bytes of the answer, for each codec. Pure."""
+"""Encode the result of a call, for each codec. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _encode_msgpack = msgspec.msgpack.Encoder().encode
 
 
 def writers(method: RpcMethod) -> dict[int, Writer]:
-    """Codec bit to the function that encodes this method's results.
+    """Map codec bits to the functions that encode this method's results.
 
-    Each raises :class:`BadResult` for a value the codec has no bytes for.
+    Each raises :class:`BadResult` for a value that can't be encoded.
     """
     if method.message is None:
         return {Flag.JSON: _json, Flag.MSGPACK: _msgpack, Flag.RAW: _raw, Flag.PROTO: _proto}

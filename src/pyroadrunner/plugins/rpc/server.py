@@ -1,4 +1,4 @@
-"""Everybody who calls: listens, keeps count of the connections, lets running calls end before it closes."""
+"""Listens for RPC clients, limits their number, and lets running calls finish before it closes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.net.descriptors import share
 from pyroadrunner.plugins.rpc.connection import RpcConnection
 from pyroadrunner.plugins.rpc.methods import Methods
 
-_FLUSH = 1.0  # seconds for clients to read their last answers
+_FLUSH = 1.0  # seconds for clients to read their last replies
 
 log = Log("rpc")
 
@@ -22,21 +22,21 @@ class RpcServer:
 
     Args:
         address: where to listen.
-        methods: what can be called.
-        max_connections: clients at a time. One more is let in for the oldest that has not made a call yet, so that a
-            crowd that only connects keeps nobody out; where all have, it is closed at once. ``None`` = half of the
-            descriptors this process may have: RPC must not take them from those who serve requests.
+        methods: the methods that clients can call.
+        max_connections: maximum number of clients. A further one replaces the oldest that has not made a call yet, so
+            that idle connections do not block new clients; if all have made calls, the new one is closed. ``None`` =
+            half of the process's descriptors, so that RPC leaves enough for serving requests.
     """
 
     def __init__(self, address: Address, methods: Methods, *, max_connections: int | None = None) -> None:
         self._address = address
         self._methods = methods
         self._max_connections = max_connections or share(2)
-        self._connections: dict[RpcConnection, None] = {}  # in the order in which they came
+        self._connections: dict[RpcConnection, None] = {}  # in the order of connecting
         self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
         self._closing = False
-        self._full = False  # the log has been told
+        self._full = False  # the warning has been logged
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -45,14 +45,14 @@ class RpcServer:
 
     @property
     def address(self) -> Address:
-        """Where it listens; port 0 is replaced by the one taken."""
+        """The address; port 0 is replaced by the actual port."""
         return self._listening.address if self._listening is not None else self._address
 
     async def start(self) -> None:
         """Listen.
 
         Raises:
-            ListenError: the address can't be had.
+            ListenError: the address is not available.
         """
         loop = asyncio.get_running_loop()
         self._listening = listen(self._address, "rpc.listen")
@@ -61,7 +61,7 @@ class RpcServer:
             self._servers.append(await create_server(self._accept, sock=sock, backlog=BACKLOG))
 
     async def stop(self, grace: float) -> None:
-        """Refuse new clients and calls, let running calls end within ``grace`` seconds, close. Idempotent."""
+        """Refuse new clients and calls, let running calls finish within ``grace`` seconds, then close. Idempotent."""
         self._closing = True
         for server in self._servers:
             server.close()
@@ -76,12 +76,12 @@ class RpcServer:
             for task in late:
                 task.cancel()
             if late:
-                log.warning("calls were cut short", count=len(late), grace=grace)
+                log.warning("grace period over; cancelled running calls", count=len(late), grace=grace)
                 await asyncio.wait(late, timeout=_FLUSH)
         try:
             async with asyncio.timeout(_FLUSH):
                 await self._empty.wait()
-        except TimeoutError:  # somebody does not read
+        except TimeoutError:  # a client does not read
             for connection in list(self._connections):
                 connection.abort()
 
@@ -100,8 +100,8 @@ class RpcServer:
     def _evict_oldest(self) -> bool:
         silent = next((one for one in self._connections if not one.called), None)
         if not self._full:
-            what = "the oldest that have not called yet are closed" if silent else "no more are taken until some leave"
-            log.warning(f"too many clients: {what}", limit=self._max_connections)
+            what = "closing the oldest ones without a call" if silent else "new connections are refused"
+            log.warning(f"connection limit reached; {what}", limit=self._max_connections)
             self._full = True
         if silent is not None:
             silent.abort()

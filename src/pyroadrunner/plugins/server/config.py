@@ -1,4 +1,4 @@
-"""The ``server`` section: which command makes a worker, and how it is reached."""
+"""The ``server`` section: the command of workers, and their relay."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pyroadrunner.config.values import Command, Duration, StringMap
 
 
 class OnInitConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``server.on_init``: a command run once, before the first worker."""
+    """``server.on_init``: a command that runs once, before the first worker starts."""
 
     command: Command
-    """What to run."""
+    """The command."""
     exec_timeout: Duration = 60.0
-    """Longest time it may take; seconds, 0 = 60. Then its process group is killed."""
+    """Time limit in seconds, 0 = 60. Then its process group is killed."""
     exit_on_error: bool = False
-    """Whether its failure ends the start."""
+    """Whether its failure prevents the start."""
     user: str = ""
-    """User to run it as; empty = ours."""
+    """User to run it as; empty = the server's user."""
     env: StringMap = msgspec.field(default_factory=dict)
-    """Extra environment; the server's own wins."""
+    """Additional environment variables; the server's own take precedence."""
 
 
 class ServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -32,9 +32,9 @@ class ServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     group: str = ""
     """Group the workers run as; empty = the user's primary group. Needs root."""
     env: StringMap = msgspec.field(default_factory=dict)
-    """Extra environment of the workers; names are upper-cased."""
+    """Additional environment variables of the workers; names are upper-cased."""
     relay: str = "pipes"
     """``pipes``, ``tcp://host:port`` or ``unix://path``."""
     relay_timeout: Duration = 60.0
-    """Accepted and not used, as in RoadRunner since 2024.1."""
+    """Accepted and ignored, as in RoadRunner since 2024.1."""
     on_init: OnInitConfig | None = None

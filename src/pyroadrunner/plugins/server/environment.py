@@ -1,4 +1,4 @@
-"""The environment of workers. Pure. (goridge-and-workers.md, section 5)"""
+"""The environment of workers (goridge-and-workers.md, section 5). Pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ def worker_environment(
     server: Mapping[str, str],
     plugin: Mapping[str, str],
 ) -> dict[str, str]:
-    """A worker's variables. Later wins: RR_PHP_LIBRARY, ``base``, RR_RELAY, RR_RPC, ``server``, RR_VERSION, ``plugin``.
+    """The variables of a worker. Later ones win: RR_PHP_LIBRARY, ``base``, RR_RELAY, RR_RPC, ``server``, RR_VERSION,
+    ``plugin``.
 
     Args:
-        base: the server's own environment; ``$NAME`` in ``server`` values stands for its variables.
-        relay: ``server.relay`` as it is written.
-        rpc: ``rpc.listen`` as it is written; empty = there is no RPC, and no RR_RPC.
-        library: folder of the PHP library; empty = it is not installed, and no RR_PHP_LIBRARY.
+        base: the server's environment; ``$NAME`` in ``server`` values is expanded from it.
+        relay: ``server.relay`` as written.
+        rpc: ``rpc.listen`` as written; empty = no RPC and no RR_RPC.
+        library: folder of the PHP library; empty = not installed, and no RR_PHP_LIBRARY.
         server: ``server.env``; names are upper-cased, since the config lower-cases them.
-        plugin: what the plugin adds (``RR_MODE``); names are upper-cased.
+        plugin: variables of the plugin (``RR_MODE``); names are upper-cased.
     """
     env = {"RR_PHP_LIBRARY": library} if library else {}
     env |= {**base, "RR_RELAY": relay}

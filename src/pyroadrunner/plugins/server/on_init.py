@@ -1,4 +1,4 @@
-"""``server.on_init``: one command before the first worker is started."""
+"""``server.on_init``: run a command before the first worker starts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ log = Log("server")
 
 
 class OnInitFailed(RoadRunnerError):
-    """The command failed, and ``exit_on_error`` says that this ends the start."""
+    """The command failed and ``exit_on_error`` is set."""
 
 
 async def run_on_init(config: OnInitConfig, env: Mapping[str, str]) -> None:
-    """Run the command and wait for its end; what it writes is logged.
+    """Run the command and wait for it; its output is logged.
 
     Args:
-        env: its whole environment.
+        env: its complete environment.
 
     Raises:
-        OnInitFailed: with ``exit_on_error``: it could not be started, failed, or took too long.
-        UnknownUser: ``user`` names nobody.
+        OnInitFailed: the command could not be started, failed, or took too long, and ``exit_on_error`` is set.
+        UnknownUser: ``user`` does not exist.
     """
     problem = await _run(config, env)
     if problem is None:
@@ -38,7 +38,7 @@ async def run_on_init(config: OnInitConfig, env: Mapping[str, str]) -> None:
 
 
 async def _run(config: OnInitConfig, env: Mapping[str, str]) -> str | None:
-    """What went wrong, in words, or ``None``."""
+    """Run the command; return the error message, or ``None``."""
     output = OutputReader(log.info)
     childs_end = await output.open()
     try:

@@ -1,4 +1,4 @@
-"""Finds the PHP library that comes with the server: workers load it from there (``RR_PHP_LIBRARY``)."""
+"""Find the PHP library shipped with the server, for workers (``RR_PHP_LIBRARY``)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[2]
 _FOLDERS = (
     _PACKAGE / "php",  # installed from a wheel
-    _PACKAGE.parents[1] / "php",  # a checkout, installed as editable
+    _PACKAGE.parents[1] / "php",  # an editable install of a checkout
 )
 
 
 def php_library() -> str:
-    """Absolute path of the folder with ``autoload.php``, ``src/`` and ``composer.json``; empty when it is missing."""
+    """Absolute path of the folder with ``autoload.php``, ``src/`` and ``composer.json``; empty if it is missing."""
     for folder in _FOLDERS:
         if (folder / "autoload.php").is_file():
             return str(folder)

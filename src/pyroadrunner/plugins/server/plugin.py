@@ -1,4 +1,4 @@
-"""Gives other plugins their pools: it knows the command, the relay and the environment of workers."""
+"""The ``server`` plugin: creates pools for other plugins, with the command, relay and environment of workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
 
 
 class ServerPlugin(Plugin, PoolFactory):
-    """The ``server`` section; keeps the promises of ``contracts.PoolFactory``."""
+    """Creates pools by its section; implements ``contracts.PoolFactory``."""
 
     name = "server"
 
@@ -32,10 +32,10 @@ class ServerPlugin(Plugin, PoolFactory):
         self._listener: SocketListener | None = None
 
     async def start(self) -> None:
-        """Open the relay's socket, run ``on_init``.
+        """Open the socket of the relay and run ``on_init``.
 
         Raises:
-            RelayError: the relay's address is wrong or taken.
+            RelayError: the relay's address is invalid or in use.
             UnknownUser, OnInitFailed.
         """
         self._credentials = Credentials.of(self._config.user, self._config.group)
@@ -50,7 +50,7 @@ class ServerPlugin(Plugin, PoolFactory):
             await run_on_init(on_init, {**as_environment(on_init.env, os.environ), **os.environ})
 
     async def stop(self, grace: float) -> None:
-        """The pools are stopped by the plugins they were made for."""
+        """Close the relay. The plugins stop their own pools."""
         if self._listener is not None:
             await self._listener.close()
 
@@ -79,7 +79,7 @@ class ServerPlugin(Plugin, PoolFactory):
         return pool
 
     def _rpc(self) -> str:
-        """``rpc.listen`` as the workers are told it; empty when there is no ``rpc`` section."""
+        """``rpc.listen``, as passed to workers; empty if there is no ``rpc`` section."""
         section = self._effective.as_dict().get("rpc")
         if not isinstance(section, dict):
             return ""

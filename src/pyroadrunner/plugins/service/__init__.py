@@ -1,5 +1,5 @@
-"""Commands kept running beside the server: the ``service`` section and its RPC.
+"""The ``service`` section and its RPC: commands that run next to the server.
 
-``plugin.py`` starts and stops, ``services.py`` knows the services by name, ``service.py`` is one of them with all its
-processes, ``process.py`` keeps one process alive.
+``plugin.py`` starts and stops them, ``services.py`` holds the services by name, ``service.py`` is one service with its
+processes, ``process.py`` keeps one process running.
 """

@@ -1,4 +1,4 @@
-"""The ``service`` section: names the user chose, a command for each."""
+"""The ``service`` section: commands by names chosen by the user."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class ServiceConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     """``service.<name>``."""
 
     command: Command
-    """What to run: a string (quotes as in a shell, but no shell runs) or a list."""
+    """The command: a string (quotes as in a shell, but without a shell) or a list."""
     process_num: Annotated[int, Meta(ge=0)] = 1
-    """How many processes of it; 0 = 1."""
+    """Number of processes; 0 = 1."""
     exec_timeout: Duration = 0.0
-    """Longest life of a process; then its group is killed. 0 = no limit."""
+    """Time limit of a process; then its process group is killed. 0 = no limit."""
     remain_after_exit: bool = False
-    """Whether a process that has ended, for whatever reason, is started again after `restart_sec`."""
+    """Whether an exited process is started again after `restart_sec`, whatever the reason."""
     restart_sec: Seconds = RESTART_SEC
-    """Seconds between an end and the next start; 0 = 30."""
+    """Seconds between an exit and the next start; 0 = 30."""
     timeout_stop_sec: Seconds = TIMEOUT_STOP_SEC
-    """Seconds a process has after SIGINT before its group is killed; 0 = 5."""
+    """Seconds between SIGINT and the kill of the process group; 0 = 5."""
     env: StringMap = msgspec.field(default_factory=dict)
-    """Extra variables; names are upper-cased, ``$NAME`` in a value is expanded."""
+    """Additional environment variables; names are upper-cased, ``$NAME`` in values is expanded."""
     user: str = ""
     """User the processes run as; needs root."""
     service_name_in_log: bool = False
-    """Whether its lines come from the logger ``service.<name>`` instead of ``service``."""
+    """Whether its output is logged on the channel ``service.<name>`` instead of ``service``."""
 
 
 class ServiceSection(msgspec.Struct, kw_only=True, frozen=True):
     """``service``."""
 
     services: Annotated[dict[str, ServiceConfig], NAMED] = msgspec.field(default_factory=dict)
-    """By name."""
+    """The services by name."""

@@ -1,4 +1,4 @@
-"""What ``service`` refuses. The texts are RoadRunner's (rpc-cli-config.md, section 4.5) where it has one."""
+"""Errors of ``service``. The texts are RoadRunner's where it has one (rpc-cli-config.md, section 4.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class ServiceError(RoadRunnerError):
-    """About one service; ``service`` is its name."""
+    """An error of one service; ``service`` is its name."""
 
     def __init__(self, text: str, service: str) -> None:
         super().__init__(text)
@@ -16,42 +16,42 @@ class ServiceError(RoadRunnerError):
 
 
 class ServiceExists(ServiceError):
-    """A service of that name is there already."""
+    """A service with this name exists already."""
 
     def __init__(self, service: str) -> None:
         super().__init__(f"the service with {service} name already exists", service)
 
 
 class UnknownService(ServiceError):
-    """No service has that name."""
+    """No service has this name."""
 
     def __init__(self, service: str) -> None:
         super().__init__(f"the service with {service} name doesn't exist", service)
 
 
 class NoProcesses(ServiceError):
-    """Asked for with less than one process."""
+    """The number of processes is less than one."""
 
     def __init__(self, service: str) -> None:
         super().__init__(f"the service with {service} name should have at least 1 process", service)
 
 
 class BadCommand(ServiceError):
-    """The command is empty, or has a quote that is not closed."""
+    """The command is empty, or has an unclosed quote."""
 
     def __init__(self, service: str, problem: str) -> None:
         super().__init__(f"the command of the service {service} {problem}", service)
 
 
 class ServiceClosed(ServiceError):
-    """It was terminated, or the server stops, while it was being started."""
+    """The service was terminated, or the server stopped, during the start of the service."""
 
     def __init__(self, service: str) -> None:
         super().__init__(f"the service {service} was stopped while it was being started", service)
 
 
 class NotRunning(ServiceError):
-    """The process that was asked about has ended; ``how`` says how."""
+    """The process has exited; ``how`` describes the exit."""
 
     def __init__(self, service: str, pid: int, how: str) -> None:
         super().__init__(f"the process {pid} of the service {service} is not running: {how}", service)
@@ -60,7 +60,7 @@ class NotRunning(ServiceError):
 
 
 class StartFailed(ServiceError):
-    """A process could not be started; ``command`` is what was to be run, ``reason`` the system's."""
+    """A process could not be started; ``command`` is its command, ``reason`` the system's error."""
 
     def __init__(self, service: str, command: Sequence[str], reason: str) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class StartFailed(ServiceError):
 
 
 class ResetFailed(RoadRunnerError):
-    """Some services did not come up again and were forgotten. ``causes`` has each one's name and error."""
+    """Some services failed to restart and were removed. ``causes`` maps names to errors."""
 
     def __init__(self, causes: Mapping[str, BaseException]) -> None:
         super().__init__("\n\t".join(str(error) for error in causes.values()))

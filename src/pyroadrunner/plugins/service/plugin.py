@@ -18,7 +18,7 @@ class ServicePlugin(Plugin, HasProcesses, HasRpc):
     """Keeps the commands of its section running; ``informer`` lists their processes, ``resetter`` restarts them."""
 
     name = "service"
-    weight = 10  # before the doors: their workers may need what a sidecar gives
+    weight = 10  # before plugins with workers, which may need a sidecar
 
     def __init__(self, config: ServiceSection) -> None:
         self._config = config
@@ -28,11 +28,11 @@ class ServicePlugin(Plugin, HasProcesses, HasRpc):
         return f"ServicePlugin({self._services!r})"
 
     async def start(self) -> None:
-        """Start every service.
+        """Start all services.
 
         Raises:
             StartFailed: a command can't be run.
-            UnknownUser: a ``user`` names nobody.
+            UnknownUser: a ``user`` does not exist.
         """
         try:
             for name, config in self._config.services.items():
@@ -42,25 +42,25 @@ class ServicePlugin(Plugin, HasProcesses, HasRpc):
             raise
 
     async def stop(self, grace: float) -> None:
-        """Stop all processes side by side; what is left after ``grace`` seconds is killed."""
+        """Stop all processes concurrently; those that still run after ``grace`` seconds are killed."""
         await self._services.close(grace)
 
     async def workers(self) -> list[WorkerInfo]:
-        """The processes that run now."""
+        """The running processes."""
         return [process.info() for service in self._services for process in service.processes if process.running]
 
     async def reset(self) -> None:
-        """Restart every service.
+        """Restart all services.
 
         Raises:
-            ResetFailed: some did not come up again; the others did.
+            ResetFailed: some failed to restart; the others run.
         """
         names = [service.name for service in self._services]
         results = await asyncio.gather(*(self._services.restart(name) for name in names), return_exceptions=True)
         failed = {name: error for name, error in zip(names, results, strict=True) if isinstance(error, BaseException)}
         for error in failed.values():
             if not isinstance(error, RoadRunnerError):
-                raise error  # a bug: whoever runs the call logs it
+                raise error  # a bug: the caller logs it
         if failed:
             raise ResetFailed(failed)
 

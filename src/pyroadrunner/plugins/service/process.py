@@ -1,9 +1,8 @@
-"""One process of a service: started, its output logged, started again when it is to remain, stopped.
+"""One process of a service: start it, log its output, restart it if configured, stop it.
 
-Theory of operation: a task (``_run``) owns the process from its first start to the moment it is over for good, waits
-for its end and, with ``remain_after_exit``, starts it again. Whoever stops it sets ``_stopping``, which that task looks
-at after each wait and before each start, so that a stop during the delay or in the middle of a start leaves nothing
-behind.
+Theory of operation: a task (``_run``) owns the process from the first start to the final exit. It waits for the exit
+and, with ``remain_after_exit``, starts the process again. A stop sets ``_stopping``, which the task checks after each
+wait and before each start, so that a stop during the delay or during a start leaves no process behind.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.usage import cpu_of, memory_of
 
-_OUTPUT_TIMEOUT = 1.0  # seconds for the last output of a process whose pipe a descendant holds outside its group
+_OUTPUT_TIMEOUT = 1.0  # seconds to wait for remaining output if a descendant outside the group holds the pipe
 
 
 class ServiceProcess:
     """A process of the service ``name``, not yet started.
 
     Attributes:
-        pid: of the process now running, or else of the last one; 0 before the first.
-        command: the resolved program and its arguments, as users are shown it.
-        how: how the last one ended, in Go's words; empty while none has.
+        pid: pid of the running process, or of the last one; 0 before the first start.
+        command: the resolved program and its arguments, for display.
+        how: how the last process ended, in Go's words; empty before the first exit.
     """
 
     def __init__(self, name: str, config: ServiceConfig, log: Log) -> None:
@@ -61,11 +60,11 @@ class ServiceProcess:
         return self._child is not None and not self._child.exited.done()
 
     async def start(self) -> None:
-        """Start it; it is not running yet.
+        """Start the process; it must not be running.
 
         Raises:
-            StartFailed: the program can't be run. Only later starts, with ``remain_after_exit``, are tried again.
-            UnknownUser: ``user`` names nobody.
+            StartFailed: the program can't be run. Only restarts, with ``remain_after_exit``, are retried.
+            UnknownUser: ``user`` does not exist.
         """
         self._stopping.clear()
         self._credentials = Credentials.of(self._config.user, "")
@@ -73,12 +72,12 @@ class ServiceProcess:
         self._life = asyncio.create_task(self._run(), name=f"service {self._name}")
 
     async def stop(self, grace: float = math.inf) -> None:
-        """SIGINT to its group, SIGKILL after ``timeout_stop_sec``; returns once it is gone and will not come again.
+        """Send SIGINT to the process group, SIGKILL after ``timeout_stop_sec``; return after the final exit.
 
-        Idempotent; while it is being stopped, another call may only hurry it.
+        Idempotent; another call during the stop can only shorten it.
 
         Args:
-            grace: seconds it has at most, whatever the config says.
+            grace: maximum number of seconds, regardless of the config.
         """
         self._stopping.set()
         child, life = self._child, self._life
@@ -91,14 +90,14 @@ class ServiceProcess:
                 child.kill()
         if life is not None:
             await asyncio.wait([life])
-            if self._life is life:  # not for the second of two who stop it
+            if self._life is life:  # only for the first of two concurrent stops
                 self._life = None
                 life.result()
                 if was_running:
                     self._log.info("service was stopped", name=self._name, command=self.command)
 
     def info(self) -> WorkerInfo:
-        """Its figures, as ``informer`` and ``Statuses`` tell them; memory and CPU are 0 when it is not running."""
+        """Data for ``informer`` and ``Statuses``; memory and CPU are 0 if the process is not running."""
         alive = self.running
         return WorkerInfo(
             pid=self.pid,
@@ -121,7 +120,7 @@ class ServiceProcess:
                 return
             try:
                 await self._spawn()
-            except StartFailed as error:  # a deploy replaces the program, say: the next try may find it
+            except StartFailed as error:  # for example during a deployment; the next attempt may succeed
                 self._log.error("service could not be started", **self._fields(), error=str(error))
 
     async def _stopped_within(self, seconds: float) -> bool:
@@ -144,7 +143,7 @@ class ServiceProcess:
                 stderr=childs_end,
                 credentials=self._credentials,
             )
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the command, a `=` in the name of a variable
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the command, or `=` in the name of a variable
             output.close()
             self.how = ((error.strerror if isinstance(error, OSError) else "") or str(error)).lower()
             raise StartFailed(self._name, self._config.command, self.how) from error
@@ -159,13 +158,13 @@ class ServiceProcess:
         self._log.info("service was started", name=self._name, command=self.command)
 
     async def _until_exit(self, child: Child) -> None:
-        """Wait for its end, and kill it when it takes longer than ``exec_timeout``; say how it ended."""
+        """Wait for the exit, killing the process after ``exec_timeout``, and log how it ended."""
         status = await child.wait(self._config.exec_timeout or None)
         timed_out = status is None
         if status is None:
             child.kill()
             status = await child.wait()
-        assert status is not None  # without a timeout the end is waited for
+        assert status is not None  # without a timeout, the wait ends with the exit
         if self._output is not None:
             await asyncio.wait([self._output.closed], timeout=_OUTPUT_TIMEOUT)
             self._output.close()
@@ -183,7 +182,7 @@ class ServiceProcess:
         return {"name": self._name, "pid": self.pid}
 
     def _line(self, text: str) -> None:
-        # RoadRunner logs what it reads in one go, trimmed; a line keeps its indentation, and blank ones say nothing.
+        # RoadRunner logs whole chunks, trimmed. Here each line keeps its indentation, and blank lines are skipped.
         text = text.rstrip()
         if text:
             self._log.info(text)

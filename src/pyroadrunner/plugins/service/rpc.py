@@ -29,7 +29,7 @@ def methods(services: Services) -> Mapping[str, RpcMethod]:
         return pb.Response(ok=True)
 
     def status(request: pb.Service) -> pb.Status:
-        """Of the last process only: what ``Statuses`` was made to replace."""
+        """The status of the last process only; superseded by ``Statuses``."""
         process = services.find(request.name).processes[-1]
         if not process.running:
             raise NotRunning(request.name, process.pid, process.how)
@@ -52,7 +52,7 @@ def methods(services: Services) -> Mapping[str, RpcMethod]:
 
 
 def config_of(request: pb.Create) -> ServiceConfig:
-    """The config a ``Create`` stands for.
+    """Convert a ``Create`` request to a config.
 
     Raises:
         NoProcesses, BadCommand.
@@ -78,7 +78,7 @@ def config_of(request: pb.Create) -> ServiceConfig:
 
 
 def status_of(process: ServiceProcess) -> pb.Status:
-    """The figures of a process; of one that is not running its pid and command, and why."""
+    """The status of a process; if it is not running, its pid, command and the reason."""
     info = process.info()
     return pb.Status(
         cpu_percent=info.cpu_percent,

@@ -1,4 +1,4 @@
-"""A service: one command, as many processes of it as its config says."""
+"""A service: one command with its configured number of processes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pyroadrunner.plugins.service.process import ServiceProcess
 
 
 class Service:
-    """Not yet started.
+    """A service, not yet started.
 
     Attributes:
-        name: as the user chose it.
-        processes: in the order of their start.
+        name: name chosen by the user.
+        processes: the processes, in start order.
     """
 
     def __init__(self, name: str, config: ServiceConfig) -> None:
@@ -30,7 +30,7 @@ class Service:
         return f"Service({self.name}, {self.processes})"
 
     async def start(self) -> None:
-        """Start all processes; when one can't be started, or this is cancelled, none is left.
+        """Start all processes; if one fails to start, or on cancellation, stop them all.
 
         Raises:
             StartFailed, UnknownUser, ServiceClosed.
@@ -44,7 +44,7 @@ class Service:
                 raise
 
     async def restart(self) -> None:
-        """Stop and start the processes, one after the other. When one can't be started, all are stopped for good.
+        """Restart the processes one after the other. If one fails to start, all are stopped permanently.
 
         Raises:
             StartFailed, UnknownUser, ServiceClosed.
@@ -59,10 +59,10 @@ class Service:
                 raise
 
     async def close(self, grace: float = math.inf) -> None:
-        """Stop all processes side by side, for good. Does not wait for a start or restart going on: it ends that.
+        """Stop all processes concurrently and permanently. Aborts a running start or restart.
 
         Args:
-            grace: seconds they have at most.
+            grace: maximum number of seconds.
         """
         self._closed = True
         await asyncio.gather(*(process.stop(grace) for process in self.processes))

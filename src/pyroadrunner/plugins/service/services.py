@@ -1,4 +1,4 @@
-"""All services by name. One that can't be started (again) is forgotten, so its name is free."""
+"""All services by name. A service that fails to start or restart is removed, so that its name is free."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Services:
         return iter(list(self._services.values()))
 
     def find(self, name: str) -> Service:
-        """The service of that name.
+        """Find a service by name.
 
         Raises:
             UnknownService.
@@ -35,11 +35,11 @@ class Services:
         return service
 
     async def create(self, name: str, config: ServiceConfig) -> None:
-        """Start a service.
+        """Create and start a service.
 
         Raises:
             ServiceExists.
-            StartFailed, UnknownUser: it is forgotten.
+            StartFailed, UnknownUser: the service was removed.
         """
         if name in self._services:
             raise ServiceExists(name)
@@ -51,11 +51,11 @@ class Services:
             raise
 
     async def restart(self, name: str) -> None:
-        """Stop and start its processes in turn.
+        """Restart its processes one after the other.
 
         Raises:
             UnknownService.
-            StartFailed, UnknownUser: it is stopped and forgotten.
+            StartFailed, UnknownUser: the service was stopped and removed.
         """
         service = self.find(name)
         try:
@@ -65,7 +65,7 @@ class Services:
             raise
 
     async def terminate(self, name: str) -> None:
-        """Stop all its processes and forget it.
+        """Stop all its processes and remove it.
 
         Raises:
             UnknownService.
@@ -77,7 +77,7 @@ class Services:
             self._forget(service)
 
     async def close(self, grace: float = math.inf) -> None:
-        """Stop all side by side, within ``grace`` seconds, and forget them."""
+        """Stop all services concurrently, within ``grace`` seconds, and remove them."""
         await asyncio.gather(*(service.close(grace) for service in self))
         self._services.clear()
 

@@ -1,1 +1,1 @@
-"""Tells whoever runs the server how it is: ``/health``, ``/ready`` and ``/jobs`` for probes, ``status`` over RPC."""
+"""Reports the health of the server: ``/health``, ``/ready`` and ``/jobs`` for probes, ``status`` over RPC."""

@@ -1,4 +1,4 @@
-"""Asks plugins how they are. An answer takes no longer than it may, and no failure gets out."""
+"""Ask plugins for their health. Each check has a time limit; exceptions are logged, not raised."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FAILED = "internal server error, see logs"
 
 
 class Check(Enum):
-    """What is asked."""
+    """The kind of check."""
 
     HEALTH = "status"
     READY = "ready"
 
 
 class Entry(msgspec.Struct):
-    """How one plugin is, as probes read it."""
+    """The status of one plugin, for probes."""
 
     plugin_name: str
     error_message: str
@@ -32,12 +32,12 @@ class Entry(msgspec.Struct):
 
 
 class Checks:
-    """The plugins that can be asked.
+    """Checks the plugins.
 
     Args:
-        plugins: as they are at the time.
-        unavailable: status of one that says no.
-        timeout: seconds for its answer.
+        plugins: a live view of the plugins with a status.
+        unavailable: HTTP status for an unavailable plugin.
+        timeout: seconds for the check of a plugin.
     """
 
     def __init__(self, plugins: Sequence[HasStatus], unavailable: int, timeout: float) -> None:
@@ -46,7 +46,7 @@ class Checks:
         self._timeout = timeout
 
     async def entries(self, check: Check, names: Collection[str] = ()) -> list[Entry]:
-        """Of these plugins, or of all. One that is not there is left out, and the log says so."""
+        """The status of the named plugins, or of all. Unknown ones are left out and logged."""
         found = {plugin.name: plugin for plugin in self._plugins}
         for name in names:
             if name not in found:
@@ -55,7 +55,7 @@ class Checks:
         return list(await asyncio.gather(*(self._entry(check, plugin) for plugin in asked)))
 
     async def code(self, check: Check, name: str) -> int | None:
-        """Of one plugin: 200, or the code of an unavailable one; ``None``: it is not there."""
+        """The status code of one plugin: 200 or ``unavailable``; ``None`` if it is unknown."""
         for plugin in self._plugins:
             if plugin.name == name:
                 return (await self._entry(check, plugin)).status_code
@@ -66,9 +66,11 @@ class Checks:
         try:
             good = await asyncio.wait_for(ask(), self._timeout)
         except TimeoutError:
-            log.error("a plugin does not say how it is", plugin=plugin.name, check_timeout=self._timeout)
+            log.error(
+                "a plugin did not answer its health check in time", plugin=plugin.name, check_timeout=self._timeout
+            )
             good = False
-        except Exception as error:  # a plugin's bug: it is not well, and the others are still told
+        except Exception as error:  # a bug in the plugin: report it as unavailable, and the others as usual
             log.error("check failed", plugin=plugin.name, error=f"{type(error).__name__}: {error}")
             good = False
         return Entry(plugin.name, "" if good else FAILED, 200 if good else self._unavailable)

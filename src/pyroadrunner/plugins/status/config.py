@@ -12,18 +12,18 @@ from pyroadrunner.net.address import InvalidAddress, parse_address
 
 
 class StatusConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """``status``: an endpoint for probes."""
+    """``status``: an HTTP endpoint for probes."""
 
     address: str = ""
     """`host:port`, `:port` or `unix://path`; required."""
     unavailable_status_code: Annotated[int, Meta(ge=100, le=599)] = 503
-    """Status of an answer that says no."""
+    """Status code of a negative response."""
     check_timeout: Annotated[int, Meta(gt=0)] = 60
-    """Seconds for a request to arrive, and for a plugin to say how it is; one that does not is unavailable."""
+    """Seconds for a request to arrive, and for the check of a plugin; a plugin that takes longer is unavailable."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.address:
-            yield "address", "is missing; write for example 127.0.0.1:2114"
+            yield "address", "is missing; for example 127.0.0.1:2114"
             return
         try:
             parse_address(self.address, default_scheme="tcp")

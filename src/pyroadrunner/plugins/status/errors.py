@@ -1,4 +1,4 @@
-"""What ``status`` refuses over RPC."""
+"""Errors of ``status`` over RPC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class NoSuchPlugin(RoadRunnerError):
-    """It is not running, or can't be asked how it is."""
+    """The plugin is not running, or has no status."""
 
     def __init__(self, method: str, plugin: str) -> None:
         super().__init__(f"checker_rpc_{method}:\n\tchecker_plugin_{method}: no such plugin: {plugin}")

@@ -16,11 +16,11 @@ class Pages:
     """Answers probes.
 
     Attributes:
-        stopping: the server is being stopped: alive, and not to be sent more.
+        stopping: whether the server is stopping: healthy, but not ready.
 
     Args:
         checks: asks the plugins.
-        unavailable: status of an answer that says no.
+        unavailable: status code of a negative response.
     """
 
     def __init__(self, checks: Checks, unavailable: int) -> None:

@@ -19,10 +19,10 @@ log = Log("status")
 
 
 class StatusPlugin(Plugin, HasStopHook, HasRpc):
-    """The ``status`` section: says how the plugins are, until everything else has stopped."""
+    """Reports the status of plugins until all others have stopped."""
 
     name = "status"
-    weight = 950  # after the log alone, and so stopped before the log alone: probes are answered all the time
+    weight = 950  # only the log starts earlier and stops later, so that probes always get a response
 
     def __init__(self, config: StatusConfig, plugins: Sequence[HasStatus]) -> None:
         code = config.unavailable_status_code
@@ -40,20 +40,20 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc):
         """Listen.
 
         Raises:
-            ListenError: the address can't be had.
+            ListenError: the address is not available.
         """
         await self._server.start()
 
     def on_stopping(self) -> None:
-        """The stop of the server begins: still healthy, not ready any more."""
+        """The server begins to stop: still healthy, no longer ready."""
         self._pages.stopping = True
 
     async def stop(self, grace: float) -> None:
-        """Close, when running requests have been answered."""
+        """Finish running requests, then close."""
         await self._server.stop(grace)
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        """``Status`` and ``Ready``, of one plugin."""
+        """``Status`` and ``Ready`` of one plugin."""
 
         async def answer(check: Check, name: str) -> pb.Response:
             code = await self._checks.code(check, name)

@@ -1,4 +1,4 @@
-"""What `rr doctor` thinks of what it sees."""
+"""The verdicts of `rr doctor`."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def test_a_good_php_gives_no_warning() -> None:
         ({"display_errors": "stdout"}, "display_errors", Verdict.WARN),
     ],
 )
-def test_what_is_not_as_it_should_be(change: dict[str, Any], what: str, verdict: Verdict) -> None:
+def test_problems_of_a_php(change: dict[str, Any], what: str, verdict: Verdict) -> None:
     assert verdicts({**PHP, **change})[what] is verdict
 
 
-def test_protobuf_is_looked_for_only_where_it_is_used() -> None:
+def test_protobuf_is_checked_only_if_it_is_used() -> None:
     assert "protobuf" not in verdicts(PHP)
     assert verdicts(PHP, protobuf=True)["protobuf"] is Verdict.WARN
 
@@ -145,7 +145,7 @@ def test_the_brokers_of_a_config() -> None:
         ),
     ],
 )
-def test_what_a_control_group_has_left(tmp_path: Path, files: dict[str, str], free: int | None) -> None:
+def test_free_memory_of_a_control_group(tmp_path: Path, files: dict[str, str], free: int | None) -> None:
     (tmp_path / "memory").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -176,7 +176,7 @@ def test_two_sections_on_one_address(one: str, other: str, clash: bool) -> None:
     assert list(endpoints.shared([("rpc.listen", one), ("http.address", other)])) == found
 
 
-def test_no_host_is_ipv4_alone_in_http_and_everything_elsewhere() -> None:
+def test_no_host_means_ipv4_only_in_http_and_all_addresses_elsewhere() -> None:
     assert list(endpoints.shared([("http.address", ":80"), ("rpc.listen", "tcp://[::1]:80")])) == []
     assert list(endpoints.shared([("rpc.listen", "tcp://:80"), ("http.address", "[::1]:80")])) != []
 
@@ -208,7 +208,7 @@ def test_the_running_server_of_a_config(holder: Holder, ours: bool) -> None:
     assert found.verdict is (Verdict.OK if ours else Verdict.FAIL)
 
 
-def test_whoever_has_an_address_is_named() -> None:
+def test_the_holder_of_an_address_is_named() -> None:
     nginx = Holder(3, "nginx", "/", ("nginx: master process",))
     other = server("serve", folder="/srv/other")
     found = endpoints.held("http.address", ":80", [nginx, other], "/srv/app/.rr.yaml")
@@ -216,6 +216,6 @@ def test_whoever_has_an_address_is_named() -> None:
     assert "a process of another user" in endpoints.held("http.address", ":80", [], "/srv/app/.rr.yaml").found
 
 
-def test_a_socket_that_systemd_opened_is_no_fault() -> None:
+def test_a_socket_opened_by_systemd_is_ok() -> None:
     systemd = Holder(1, "systemd", "/", ("/sbin/init",))
     assert endpoints.held("http.address", ":80", [systemd], "/srv/app/.rr.yaml").verdict is Verdict.OK

@@ -1,4 +1,4 @@
-"""How findings are drawn."""
+"""Rendering of findings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FINDINGS = [
 ]
 
 
-def test_findings_stand_under_their_part_with_what_to_do() -> None:
+def test_findings_are_grouped_by_part_with_advice() -> None:
     assert list(text(FINDINGS, coloured=False)) == [
         "PHP",
         "  ok    version       8.3",
@@ -24,7 +24,7 @@ def test_findings_stand_under_their_part_with_what_to_do() -> None:
         "  fail  http.address  taken",
         "                      by others",
         "                      -> stop them",
-        "3 looked at: 1 failure, 1 warning",
+        "3 checks: 1 failure, 1 warning",
     ]
 
 
@@ -40,6 +40,6 @@ def test_json_has_the_same() -> None:
     }
 
 
-def test_warnings_are_no_failure() -> None:
+def test_warnings_are_not_failures() -> None:
     assert not failed(FINDINGS[:2])
     assert failed(FINDINGS)

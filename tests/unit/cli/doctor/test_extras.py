@@ -32,13 +32,13 @@ def test_each_part_names_what_it_needs() -> None:
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []
 
 
-def test_http3_needs_nothing_while_it_is_off() -> None:
+def test_http3_needs_nothing_if_it_is_off() -> None:
     config = {"http": {"http3": {"address": ":8443"}}}
     assert keys(config) == []
     assert keys(config, experimental=True) == [("http.http3", "http3")]
 
 
-def test_codings_count_when_the_middleware_is_there() -> None:
+def test_codings_matter_only_with_the_middleware() -> None:
     gzip = {"encodings": ["br", "gzip", "zstd"]}
     assert keys({"http": {"middleware": ["headers"], "gzip": gzip}}) == []
     wanted = [("http.gzip.encodings: br", "compress"), ("http.gzip.encodings: zstd", "compress")]
@@ -55,7 +55,7 @@ def test_codings_count_when_the_middleware_is_there() -> None:
         ({"exporter": "stdout"}, "opentelemetry.propagators.jaeger"),
     ],
 )
-def test_an_exporter_has_a_package_of_its_own(otel: dict[str, str], module: str) -> None:
+def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) -> None:
     [need] = needs({"otel": otel}, experimental=False)
     assert need.modules[-1] == module
 
@@ -78,14 +78,14 @@ def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
     assert {finding.verdict for finding in findings} == {Verdict.OK}
 
 
-def test_what_is_missing_is_told_with_the_command_that_brings_it() -> None:
+def test_missing_packages_are_reported_with_the_install_command() -> None:
     found = inspect(Need("otel", ("msgspec", "opentelemetry_of_tomorrow.sdk"), "otel"))
     assert (found.verdict, found.todo) == (Verdict.FAIL, "pip install 'pyroadrunner[otel]'")
     assert found.found == "the module opentelemetry_of_tomorrow.sdk is not installed"
     assert inspect(Need("rpc", ("msgspec", "yaml"), "")).found == "the modules msgspec, yaml are installed"
 
 
-def test_what_only_makes_less_of_it_is_a_warning() -> None:
+def test_optional_packages_are_a_warning() -> None:
     found = inspect(
         Need("http.gzip.encodings: br", ("brotli_of_tomorrow",), "compress", "br is not offered to clients")
     )

@@ -1,4 +1,4 @@
-"""What has changed between two configs."""
+"""Changes between two configs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from pyroadrunner.container.reload.diff import ENTRY, Change, covered, differences, with_changes, with_entries
 
 
-def test_keys_that_differ_in_the_order_of_the_new_config_then_those_that_are_gone() -> None:
+def test_changed_keys_in_the_order_of_the_new_config_then_removed_ones() -> None:
     old = {("a", "gone"): 1, ("a", "same"): 2, ("a", "other"): 3}
     new = {("a", "new"): [4], ("a", "same"): 2, ("a", "other"): 5}
     assert differences(old, new) == [
@@ -17,7 +17,7 @@ def test_keys_that_differ_in_the_order_of_the_new_config_then_those_that_are_gon
     ]
 
 
-def test_a_map_that_comes_or_goes_is_its_keys() -> None:
+def test_an_added_or_removed_map_is_listed_by_key() -> None:
     without = {("pool", "supervisor"): None, ("headers",): {}}
     given = {("pool", "supervisor", "ttl"): "1s", ("headers", "cors"): "x"}
     assert [change.key for change in differences(without, given)] == ["pool.supervisor.ttl", "headers.cors"]
@@ -57,7 +57,7 @@ def test_some_changes_of_a_config() -> None:
     assert with_changes(old, changes) == {("a",): 10, ("c",): 3}
 
 
-def test_an_entry_that_comes_or_goes_is_one_change_where_names_are_the_users() -> None:
+def test_an_added_or_removed_entry_is_one_change_if_names_are_the_users() -> None:
     old = {("service", "gone", "command"): "a", ("service", "gone", "num"): 1, ("service", "both", "num"): 1}
     new = {("service", "new", "command"): "b", ("service", "new", "num"): 1, ("service", "both", "num"): 2}
     changes = with_entries(differences(old, new), old, new, {"service"})

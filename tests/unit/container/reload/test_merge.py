@@ -24,7 +24,7 @@ def test_keys_that_are_not_live_stay() -> None:
     assert OLD.pool.num_workers == 1
 
 
-def test_a_part_of_a_map_that_was_not_there_is_left_out() -> None:
+def test_a_part_of_a_missing_map_is_left_out() -> None:
     assert merged(OLD, NEW, ["pool.supervisor.exec_ttl"]).pool.supervisor is None
 
 

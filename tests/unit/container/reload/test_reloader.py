@@ -1,4 +1,4 @@
-"""A reload is all or nothing for faults, and says which keys have to wait."""
+"""A reload with an error changes nothing; keys that need a restart are named."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Running:
 
 
 class Certified(HasCertificates):
-    """Has certificates, and notes that it was told to look at them."""
+    """Has certificates, and notes calls to check them."""
 
     def __init__(self, notes: list[str]) -> None:
         self.notes = notes
@@ -72,7 +72,7 @@ class Certified(HasCertificates):
         self.notes.append("looks at certificates")
 
 
-def test_certificates_are_looked_at_after_the_config_was_taken_over() -> None:
+def test_certificates_are_checked_after_the_config_was_applied() -> None:
     notes: list[str] = []
     server = Running(Plugin("a", notes), a={})
     server.reloader.serve([Plugin("a", notes), Certified(notes)])
@@ -88,7 +88,7 @@ def keys(outcome: Outcome) -> tuple[list[str], list[str]]:
     return [change.key for change in outcome.applied], [change.key for change in outcome.restart]
 
 
-def test_live_keys_count_and_the_others_are_named_at_each_reload_until_the_restart() -> None:
+def test_live_keys_are_applied_and_others_are_named_at_each_reload_until_the_restart() -> None:
     notes: list[str] = []
     server = Running(Plugin("a", notes), a={"size": 1, "address": "old"})
     assert keys(server.reload(a={"size": 2, "address": "new"})) == (["a.size"], ["a.address"])
@@ -98,7 +98,7 @@ def test_live_keys_count_and_the_others_are_named_at_each_reload_until_the_resta
     assert keys(server.reload(a={"size": 3, "address": "old"})) == (["a.size"], [])
 
 
-def test_nothing_changed_nothing_done() -> None:
+def test_without_changes_nothing_is_done() -> None:
     notes: list[str] = []
     server = Running(Plugin("a", notes), a={"size": 1})
     assert keys(server.reload(a={"size": "1"})) == ([], [])
@@ -113,7 +113,7 @@ def test_a_check_does_nothing() -> None:
     assert server.effective.as_dict()["a"]["size"] == 1
 
 
-def test_a_fault_anywhere_changes_nothing() -> None:
+def test_an_error_anywhere_changes_nothing() -> None:
     notes: list[str] = []
     server = Running(Plugin("a", notes), Plugin("b", notes), a={}, b={})
     with pytest.raises(ConfigError, match=r"b\.size"):
@@ -121,7 +121,7 @@ def test_a_fault_anywhere_changes_nothing() -> None:
     assert notes == []
 
 
-def test_when_one_plugin_refuses_the_others_stay_as_they_were() -> None:
+def test_if_one_plugin_refuses_the_others_are_unchanged() -> None:
     notes: list[str] = []
     server = Running(Plugin("a", notes), Plugin("b", notes, refuses=True), a={}, b={})
     with pytest.raises(ReloadRefused, match=r"b: no room\nnothing was reloaded"):
@@ -131,7 +131,7 @@ def test_when_one_plugin_refuses_the_others_stay_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [({"a": {"size": 2}}, {}), ({}, {"a": {"size": 2}})])
-def test_a_section_that_comes_or_goes_needs_a_restart(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_an_added_or_removed_section_needs_a_restart(before: dict[str, Any], after: dict[str, Any]) -> None:
     server = Running(Plugin("a", []), **before)
     assert keys(server.reload(**after)) == ([], ["a"])
 

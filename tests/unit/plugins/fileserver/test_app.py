@@ -91,19 +91,19 @@ def test_a_prefix_leads_to_its_folder(root: Path, prefix: str, target: str, body
         ("/", "/a.css\0"),
     ],
 )
-def test_what_is_not_there_is_told_in_roadrunners_words(root: Path, prefix: str, target: str) -> None:
+def test_a_missing_file_is_a_404_with_roadrunners_text(root: Path, prefix: str, target: str) -> None:
     got = ask(ServeConfig(prefix=prefix, root=str(root)), target=target)
     assert (got.status, got.body.decode()) == (404, f"Cannot GET {target}")
     assert headers(got)["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_the_text_of_a_404_is_no_page(root: Path) -> None:
+def test_the_text_of_a_404_can_not_inject_html(root: Path) -> None:
     got = ask(ServeConfig(prefix="/", root=str(root)), target="/<script>")
     assert got.body == b"Cannot GET /&lt;script&gt;"
     assert headers(got)["x-content-type-options"] == "nosniff"
 
 
-def test_the_first_prefix_that_has_the_file_answers(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_first_prefix_that_has_the_file_serves_it(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     (other / "a.css").write_bytes(b"other")
     (other / "b.css").write_bytes(b"more")
@@ -117,7 +117,7 @@ def test_the_first_prefix_that_has_the_file_answers(root: Path, tmp_path_factory
     assert ask(*serve, target="/s/c.css").status == 404
 
 
-def test_names_are_what_they_are_when_decoded(root: Path) -> None:
+def test_names_are_decoded(root: Path) -> None:
     scope = http_scope("GET", "/Gr%C3%B6%C3%9Fe.txt")
     scope["path"] = "/Größe.txt"
     app = FileServer([Mount(ServeConfig(prefix="/", root=str(root)), {})], etag=False, weak=False)
@@ -128,8 +128,8 @@ def test_names_are_what_they_are_when_decoded(root: Path) -> None:
     ("target", "location"),
     [("/sub", "/sub/"), ("/sub?a=1", "/sub/?a=1"), ("//sub", "/sub/"), ("///evil.example//..//sub", None)],
 )
-def test_a_folder_is_asked_for_with_a_slash(root: Path, target: str, location: str | None) -> None:
-    """Else the links in its index lead astray; and never to another host."""
+def test_a_folder_without_a_slash_is_redirected(root: Path, target: str, location: str | None) -> None:
+    """Otherwise relative links in its index break. The redirect never leads to another host."""
     got = ask(ServeConfig(prefix="/", root=str(root)), target=target)
     assert (got.status, headers(got).get("location")) == ((302, location) if location else (404, None))
 
@@ -143,7 +143,7 @@ def test_only_get_and_head_are_served(root: Path, method: str) -> None:
     assert (got.status, headers(got)["allow"]) == (405, "GET, HEAD")
 
 
-def test_a_body_that_nobody_wants_is_read_to_its_end_or_a_limit(root: Path) -> None:
+def test_an_unused_body_is_read_to_its_end_or_a_limit(root: Path) -> None:
     app = FileServer([], etag=False, weak=False)
     for pieces, asked in (([b"x"] * 3, 3), ([b"x" * 40_000] * 5, 2), ([], 1)):
         got = Exchange(http_scope("POST", "/a.css"), pieces).run(app)
@@ -168,14 +168,14 @@ def test_without_options_it_is_the_file_and_its_date(root: Path) -> None:
     }
 
 
-def test_its_age_is_told_also_when_the_client_has_it(root: Path) -> None:
+def test_max_age_is_sent_also_with_a_304(root: Path) -> None:
     serve = ServeConfig(prefix="/", root=str(root), max_age=60)
     assert headers(ask(serve, target="/a.css"))["cache-control"] == "public, max-age=60"
     got = ask(serve, target="/a.css", if_modified_since="Sun, 06 Nov 1994 08:49:37 GMT")
     assert (got.status, headers(got)["cache-control"]) == (304, "public, max-age=60")
 
 
-def test_a_part_is_sent_where_that_is_allowed(root: Path) -> None:
+def test_ranges_are_served_if_allowed(root: Path) -> None:
     serve = ServeConfig(prefix="/", root=str(root), bytes_range=True)
     got = ask(serve, target="/a.css", range="bytes=5-9")
     assert (got.status, got.body, headers(got)["content-range"]) == (206, CSS[5:10], f"bytes 5-9/{len(CSS)}")
@@ -183,14 +183,14 @@ def test_a_part_is_sent_where_that_is_allowed(root: Path) -> None:
 
 
 @pytest.mark.parametrize("weak", [False, True])
-def test_an_etag_is_of_the_content_or_of_size_and_time(root: Path, weak: bool) -> None:
+def test_an_etag_is_made_from_the_content_or_from_size_and_time(root: Path, weak: bool) -> None:
     serve = ServeConfig(prefix="/", root=str(root), bytes_range=True)
     etag = headers(ask(serve, target="/a.css", etag=True, weak=weak))["etag"]
     expected = f'W/"{len(CSS)}-{784_111_777 * 10**9:x}"' if weak else f'"{len(CSS)}-{zlib.crc32(CSS)}"'
     assert etag == expected
     got = ask(serve, target="/a.css", etag=True, weak=weak, if_none_match=etag)
     assert (got.status, headers(got)["etag"]) == (304, etag)
-    # That of a part is that of the whole: RoadRunner's is another, and no client can go on with it.
+    # The ETag of a range is that of the file. RoadRunner's differs, so clients can't resume.
     got = ask(serve, target="/a.css", etag=True, weak=weak, range="bytes=0-0", if_range=etag)
     assert (got.status, headers(got)["etag"]) == (200 if weak else 206, etag)
 
@@ -202,7 +202,7 @@ def packed(root: Path, **keys: Any) -> ServeConfig:
     return ServeConfig(prefix="/", root=str(root), compress=True, bytes_range=True, **keys)
 
 
-def test_a_file_is_compressed_for_who_can_read_it(root: Path) -> None:
+def test_a_file_is_compressed_for_clients_that_accept_it(root: Path) -> None:
     got = ask(packed(root), target="/a.css", accept_encoding="br", etag=True)
     assert brotli.decompress(got.body) == CSS
     assert headers(got) == {
@@ -217,13 +217,13 @@ def test_a_file_is_compressed_for_who_can_read_it(root: Path) -> None:
     assert (got.body, headers(got)["vary"], headers(got).get("content-encoding")) == (CSS, "Accept-Encoding", None)
 
 
-def test_no_part_is_sent_of_what_was_encoded_here(root: Path) -> None:
+def test_no_ranges_of_content_encoded_here(root: Path) -> None:
     got = ask(packed(root), target="/a.css", accept_encoding="br", range="bytes=0-3")
     assert (got.status, brotli.decompress(got.body)) == (200, CSS)
 
 
-def test_a_copy_beside_the_file_is_sent_as_it_is(root: Path) -> None:
-    (root / "a.css.br").write_bytes(b"copy " * 3)  # that nobody decodes here
+def test_a_copy_next_to_the_file_is_sent_unchanged(root: Path) -> None:
+    (root / "a.css.br").write_bytes(b"copy " * 3)  # not decoded by the server
     got = ask(packed(root), target="/a.css", accept_encoding="br", etag=True)
     assert got.body == b"copy " * 3
     assert headers(got)["content-encoding"] == "br"
@@ -242,14 +242,14 @@ def test_a_copy_that_is_older_than_its_file_is_not_sent(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "small.css"])
-def test_what_is_packed_or_small_stays_and_does_not_vary(root: Path, name: str) -> None:
+def test_compressed_or_small_files_are_sent_unchanged_and_do_not_vary(root: Path, name: str) -> None:
     (root / name).write_bytes(CSS if name == "a.png" else b"x" * 1023)
     got = ask(packed(root), target=f"/{name}", accept_encoding="br")
     assert got.body == (root / name).read_bytes()
     assert not {"vary", "content-encoding"} & set(headers(got))
 
 
-def test_a_large_file_is_only_sent_encoded_when_there_is_a_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_sent_encoded_only_if_a_copy_exists(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyroadrunner.plugins.fileserver.mount.LARGEST", 2000)
     got = ask(packed(root), target="/a.css", accept_encoding="br")
     assert (got.body, headers(got)["vary"]) == (CSS, "Accept-Encoding")
@@ -260,7 +260,7 @@ def test_a_large_file_is_only_sent_encoded_when_there_is_a_copy(root: Path, monk
 # -- what goes wrong ---------------------------------------------------------------------------------------------------
 
 
-def test_a_machine_that_can_not_read_is_a_500_and_a_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_error_is_a_500_and_is_logged(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(self: OpenFiles, path: str) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -271,7 +271,7 @@ def test_a_machine_that_can_not_read_is_a_500_and_a_line(root: Path, monkeypatch
     assert "Too many open files" in log.of("a file can't be read")[0]["error"]
 
 
-def test_a_client_that_has_gone_is_no_error(root: Path) -> None:
+def test_a_disconnected_client_is_not_an_error(root: Path) -> None:
     class Gone(Exchange):
         async def send(self, message: Any) -> None:
             await super().send(message)

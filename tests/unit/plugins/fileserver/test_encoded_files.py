@@ -1,4 +1,4 @@
-"""Files that are compressed once and kept."""
+"""The cache of compressed files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def opened(path: Path) -> OpenFile:
     return file
 
 
-def test_a_file_is_encoded_once_for_each_change_and_for_all_who_wait(tmp_path: Path) -> None:
+def test_a_file_is_encoded_once_per_change_for_all_waiting_calls(tmp_path: Path) -> None:
     async def main() -> None:
         (tmp_path / "a").write_bytes(b"one" * 1000)
         coding, sizes = counting()
@@ -52,7 +52,7 @@ def test_a_file_is_encoded_once_for_each_change_and_for_all_who_wait(tmp_path: P
     asyncio.run(main())
 
 
-def test_the_least_wanted_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_are_evicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyroadrunner.plugins.fileserver.encoded_files._MOST", 250)
 
     async def main() -> None:
@@ -76,7 +76,7 @@ def test_the_least_wanted_are_forgotten(tmp_path: Path, monkeypatch: pytest.Monk
     asyncio.run(main())
 
 
-def test_who_leaves_while_it_is_made_does_not_take_it_from_the_others(tmp_path: Path) -> None:
+def test_a_cancelled_call_does_not_affect_other_waiting_calls(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -103,7 +103,7 @@ def test_who_leaves_while_it_is_made_does_not_take_it_from_the_others(tmp_path: 
     asyncio.run(main())
 
 
-def test_a_failure_is_told_to_all_and_tried_again(tmp_path: Path) -> None:
+def test_a_failure_is_raised_in_all_calls_and_retried_later(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100)
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""What ``informer`` says about the plugins with pools."""
+"""Replies of ``informer``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_plugins_with_pools_are_listed() -> None:
     assert call("List", True) == []
 
 
-def test_a_plugin_that_comes_later_is_listed_too() -> None:
+def test_a_later_plugin_is_listed_too() -> None:
     plugins: list[HasPools] = []
     names = InformerPlugin(plugins).rpc_methods()["List"].call
     plugins.append(JOBS)
@@ -49,7 +49,7 @@ def test_the_workers_of_all_pools_of_a_plugin_have_roadrunners_keys_alone() -> N
     assert [list(one) for one in workers] == [THEIRS, THEIRS]
 
 
-def test_the_details_have_keys_of_ours_besides() -> None:
+def test_the_details_have_additional_keys() -> None:
     workers = call("WorkerDetails", "http", HTTP, JOBS)["workers"]
     assert [(one["pid"], one["pool"]) for one in workers] == [(1, "http"), (2, "http.slow")]
     assert list(workers[0]) == [*THEIRS, "pool", "activity", "activitySince"]
@@ -61,7 +61,7 @@ def test_no_workers_are_an_empty_list_and_not_null(name: str) -> None:
     assert call("Workers", name, HTTP, JOBS) == {"workers": []}
 
 
-def test_processes_that_are_no_pools_are_listed_but_not_managed() -> None:
+def test_other_processes_are_listed_but_not_managed() -> None:
     sidecars = FakeSidecars("service", [worker(3, command="/usr/bin/php a.php", status_str="", pool="")])
     methods = InformerPlugin([HTTP], [sidecars]).rpc_methods()
     assert methods["List"].call(True) == ["http", "service"]

@@ -1,4 +1,4 @@
-"""The ``kv`` section: a storage's driver decides what its settings are, wherever they stand."""
+"""The ``kv`` section: the driver of a storage determines its settings, wherever they are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def storages(kv: dict[str, Any]) -> dict[str, Any]:
     return section.storages
 
 
-def test_the_driver_says_what_the_settings_are() -> None:
+def test_the_driver_determines_the_settings() -> None:
     found = storages(
         {
             "a": {"driver": "memory", "config": {"max_items": "5"}},
@@ -64,7 +64,7 @@ def test_a_driver_is_required() -> None:
     assert str(fault) == "test: kv.x.driver: is required; expected memory or boltdb or memcached or redis"
 
 
-def test_an_unknown_driver_and_what_is_no_storage_are_left_out_with_a_warning() -> None:
+def test_unknown_drivers_and_invalid_storages_are_left_out_with_a_warning() -> None:
     looked = checked({"kv": {"x": {"driver": "redid"}, "y": 5, "z": {"driver": "memory"}}})
     assert looked.faults == []
     assert looked.sections["kv"] == KvConfig(storages={"z": MemoryStorage()})
@@ -73,7 +73,7 @@ def test_an_unknown_driver_and_what_is_no_storage_are_left_out_with_a_warning() 
     assert "kv.y: ignored: it is 5, not a map with a `driver`" in flat
 
 
-def test_faults_inside_settings_are_named_by_their_key() -> None:
+def test_errors_inside_settings_are_named_by_their_key() -> None:
     looked = checked({"kv": {"x": {"driver": "boltdb", "config": {"interval": 0, "fil": "x"}}}})
     assert [fault.path for fault in looked.faults] == ["kv.x.config.interval"]
     assert [warning.path for warning in looked.warnings] == ["kv.x.config.fil"]
@@ -84,7 +84,7 @@ def test_a_certificate_needs_its_key() -> None:
     assert [fault.path for fault in looked.faults] == ["kv.x.config.tls.key"]
 
 
-def test_a_storage_without_settings_has_them_in_the_section_of_its_name() -> None:
+def test_a_storage_without_settings_uses_the_section_of_its_name() -> None:
     looked = checked({"cache": {"file": "x.db", "interval": "5", "fiel": 1}, "kv": {"cache": {"driver": "boltdb"}}})
     assert looked.sections["kv"] == KvConfig(storages={"cache": BoltdbStorage()})
     assert looked.sections["cache"] == BoltdbConfig(file="x.db", interval=5)
@@ -93,7 +93,7 @@ def test_a_storage_without_settings_has_them_in_the_section_of_its_name() -> Non
     assert fault.path == "cache.interval"
 
 
-def test_settings_of_its_own_go_before_such_a_section_which_nobody_reads_then() -> None:
+def test_its_own_settings_take_precedence_and_the_section_is_unused() -> None:
     config = {"redis": {"addrs": "x:1"}, "kv": {"redis": {"driver": "redis", "config": {}}}}
     looked = checked(config)
     assert "redis" not in looked.sections
@@ -101,7 +101,7 @@ def test_settings_of_its_own_go_before_such_a_section_which_nobody_reads_then() 
     assert "redis: unused: no storage" in str(warning)
 
 
-def test_a_storage_called_like_a_plugin_does_not_take_its_section() -> None:
+def test_a_storage_named_like_a_plugin_does_not_use_its_section() -> None:
     looked = checked({"rpc": {"listen": "unix://x"}, "kv": {"rpc": {"driver": "memory"}}})
     assert looked.sections["rpc"] == RpcConfig(listen="unix://x")
     config = looked.sections["kv"]
@@ -128,7 +128,7 @@ def test_the_effective_config_shows_driver_settings_and_defaults_and_hides_passw
     assert "secret" not in repr(leaves)
 
 
-def test_the_schema_has_one_form_for_each_driver() -> None:
+def test_the_schema_has_one_variant_per_driver() -> None:
     options = json_schema(MODELS)["properties"]["kv"]["additionalProperties"]["anyOf"]
     drivers = {option["properties"]["driver"]["const"]: option for option in options}
     assert sorted(drivers) == ["boltdb", "memcached", "memory", "redis"]

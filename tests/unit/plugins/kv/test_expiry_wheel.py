@@ -1,4 +1,4 @@
-"""Every key is taken once, when its second is over, whatever was done to it before."""
+"""Each key is taken once, after its second has passed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyroadrunner.plugins.kv.expiry_wheel import ExpiryWheel
 
 
-def test_a_key_is_taken_when_its_second_is_over_and_not_before() -> None:
+def test_a_key_is_taken_only_after_its_second_has_passed() -> None:
     wheel = ExpiryWheel()
     wheel.add("a", 5_300)
     assert wheel.take(5_999, 10) == []
@@ -17,7 +17,7 @@ def test_a_key_is_taken_when_its_second_is_over_and_not_before() -> None:
     assert not wheel
 
 
-def test_no_more_are_taken_than_asked_for() -> None:
+def test_the_number_of_taken_keys_is_limited() -> None:
     wheel = ExpiryWheel()
     for number in range(5):
         wheel.add(str(number), 1_000)

@@ -1,4 +1,4 @@
-"""Storages of the config become stores, or say what is missing."""
+"""Storages become stores, or report missing packages."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Whole:
         return None
 
 
-def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ["hiredis", *(name for name in sys.modules if name.startswith("hiredis."))]:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(DriverNotInstalled) as missing:
         make_stores(KvConfig(storages={"cache": RedisStorage()}), Whole())
-    assert str(missing.value).startswith("kv.cache: the driver redis needs the Python package that has the module")
+    assert str(missing.value).startswith("kv.cache: the driver redis needs a Python package with the module")
     assert str(missing.value).endswith("pip install 'pyroadrunner[redis]'")
 
 
-def test_what_only_a_cluster_needs_is_named_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_needed_only_by_clusters_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pyroadrunner.plugins.kv.drivers.redis")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ["redis", *(name for name in sys.modules if name.startswith("redis."))]:

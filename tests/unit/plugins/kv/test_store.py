@@ -1,4 +1,4 @@
-"""What a stored value is as a counter."""
+"""Stored values as counters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pyroadrunner.remote.errors import StoreError
 @pytest.mark.parametrize(
     ("value", "by", "result"), [(None, 1, 1), (b"5", 2, 7), (b"-3", -4, -7), (b"9223372036854775806", 1, 2**63 - 1)]
 )
-def test_digits_are_counted_on(value: bytes | None, by: int, result: int) -> None:
+def test_digits_are_counted(value: bytes | None, by: int, result: int) -> None:
     assert counted(value, by) == result
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"1.5", b" 1", b"--1", b"1_0", b"+1", "٣".encode(), b"1" * 20])
-def test_what_is_no_number_is_refused(value: bytes) -> None:
+def test_other_values_are_refused(value: bytes) -> None:
     with pytest.raises(StoreError, match="not an integer"):
         counted(value, 1)
 

@@ -1,4 +1,4 @@
-"""Times as PHP writes and reads them, and Go's words for what is none."""
+"""Times in PHP's format, and Go's error texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYOUT = "2006-01-02T15:04:05Z07:00"
         ("2024-01-02T03:04:05,123456789Z", 1_704_164_645_123),
     ],
 )
-def test_a_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
+def test_a_time_is_parsed_to_the_millisecond(text: str, ms: int) -> None:
     assert parse_timestamp(text) == ms
 
 
@@ -39,7 +39,7 @@ def test_a_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
         ("2024-02-03T25:04:05Z", 'parsing time "2024-02-03T25:04:05Z": hour out of range'),
     ],
 )
-def test_what_is_no_time_is_refused_in_gos_words(text: str, fault: str) -> None:
+def test_an_invalid_time_is_refused_with_gos_text(text: str, fault: str) -> None:
     with pytest.raises(BadTimestamp) as refused:
         parse_timestamp(text)
     assert str(refused.value) == fault
@@ -50,10 +50,10 @@ def test_a_time_is_written_without_fractions_as_php_reads_it(ms: int) -> None:
     assert format_timestamp(ms) == "2024-01-02T03:04:05+00:00"
 
 
-def test_a_time_after_all_years_is_the_last_one() -> None:
+def test_a_time_after_year_9999_is_the_last_one() -> None:
     assert format_timestamp(10**17) == "9999-12-31T23:59:59+00:00"
 
 
 @given(st.integers(-62_135_596_800, 253_402_300_799))
-def test_whole_seconds_come_back_as_they_were(seconds: int) -> None:
+def test_whole_seconds_survive_a_round_trip(seconds: int) -> None:
     assert parse_timestamp(format_timestamp(seconds * 1000)) == seconds * 1000

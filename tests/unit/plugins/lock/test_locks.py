@@ -1,4 +1,4 @@
-"""Locks do what a slow model of lists does, whatever happens in whatever order; and the rules, one by one."""
+"""Locks behave like a slow model for random sequences of calls; tests for single rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TTLS = st.integers(0, 6)
 
 
 class Model:
-    """Everything in two lists, looked through from the start for each question."""
+    """Holders and queue as two lists, searched linearly."""
 
     def __init__(self) -> None:
         self.held: list[dict[str, Any]] = []
@@ -175,7 +175,7 @@ def test_tokens_grow_and_never_return() -> None:
     assert seen == sorted(set(seen))
 
 
-def test_a_lock_that_is_renewed_for_ever_keeps_the_heap_small() -> None:
+def test_a_lock_that_is_renewed_endlessly_keeps_the_heap_small() -> None:
     locks = Locks()
     assert locks.take("x", "me", read=False, ttl=10, now=0)
     for n in range(10_000):
@@ -183,7 +183,7 @@ def test_a_lock_that_is_renewed_for_ever_keeps_the_heap_small() -> None:
     assert len(locks._heap) < 200
 
 
-def test_names_that_are_free_are_not_remembered_without_end() -> None:
+def test_the_number_of_remembered_free_names_is_limited() -> None:
     locks = Locks()
     for n in range(70_000):
         locks.take(str(n), "me", read=False, ttl=0, now=0)

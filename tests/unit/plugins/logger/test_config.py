@@ -19,7 +19,7 @@ def read(section: Any) -> tuple[LogsConfig | None, list[str], list[str]]:
     return made, [fault.path for fault in checked.faults], [warning.path for warning in checked.warnings]
 
 
-def test_octanes_flags_are_read() -> None:
+def test_octanes_flags_are_accepted() -> None:
     made, faults, warnings = read({"mode": "production", "level": "warn", "output": "stdout", "encoding": "json"})
     assert (faults, warnings) == ([], [])
     assert made is not None
@@ -28,7 +28,7 @@ def test_octanes_flags_are_read() -> None:
     assert made.is_json()
 
 
-def test_an_unknown_encoding_is_a_fault() -> None:
+def test_an_unknown_encoding_is_an_error() -> None:
     assert read({"encoding": "zzz"})[1] == ["logs.encoding"]
     assert read({"channels": {"http": {"encoding": "zzz"}}})[1] == ["logs.channels.http.encoding"]
 
@@ -61,7 +61,7 @@ def test_the_level_is_as_in_roadrunner(config: ChannelConfig, threshold: int) ->
     assert config.threshold() == threshold
 
 
-def test_a_rotated_file_is_json_whatever_the_mode() -> None:
+def test_a_rotated_file_is_json_in_every_mode() -> None:
     made, faults, _ = read({"mode": "development", "file_logger_options": {"log_output": "a.log"}})
     assert faults == []
     assert made is not None

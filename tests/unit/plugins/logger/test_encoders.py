@@ -1,4 +1,4 @@
-"""The bytes of a log line in every look."""
+"""The bytes of a log line in every format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize(("mode", "as_json", "expected"), LOOKS)
-def test_each_mode_and_encoding_has_its_look(mode: str, as_json: bool, expected: str) -> None:
+def test_each_mode_and_encoding_has_its_format(mode: str, as_json: bool, expected: str) -> None:
     line = encoder(mode, as_json=as_json)(logging.INFO, NS, "service", "hi", FIELDS)
     assert line == expected.encode()
 
@@ -49,11 +49,11 @@ NO_FIELDS = [
 
 
 @pytest.mark.parametrize(("mode", "as_json", "expected"), NO_FIELDS)
-def test_without_fields_nothing_stands_after_the_message(mode: str, as_json: bool, expected: str) -> None:
+def test_without_fields_nothing_follows_the_message(mode: str, as_json: bool, expected: str) -> None:
     assert encoder(mode, as_json=as_json)(logging.WARNING, NS, "http", "m", {}) == expected.encode()
 
 
-def test_what_octane_reads_is_there_and_of_its_type() -> None:
+def test_keys_read_by_octane_exist_with_their_types() -> None:
     fields = {"status": 200, "method": "GET", "URI": "/a?b=1", "remote_address": "127.0.0.1:5", "elapsed": 0}
     line = encoder("production", as_json=True)(logging.INFO, NS, "http", "http log", fields)
     assert line == (
@@ -63,7 +63,7 @@ def test_what_octane_reads_is_there_and_of_its_type() -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_text_is_escaped_only_where_json_must(as_json: bool) -> None:
+def test_text_is_escaped_only_where_json_requires_it(as_json: bool) -> None:
     line = encoder("production", as_json=as_json)(logging.INFO, NS, "app", "x", {"a": '<é "\n\\>\u2028\x01'})
     text = line.decode()
     assert '<é \\"\\n\\\\>\u2028\\u0001' in text
@@ -81,7 +81,7 @@ def test_a_json_message_stays_a_string() -> None:
     assert json.loads(line)["msg"] == message
 
 
-def test_times_and_durations_are_numbers_for_machines_and_text_for_people() -> None:
+def test_times_and_durations_are_numbers_in_json_and_text_in_the_console() -> None:
     fields = {"start": datetime(2026, 11, 24, 2, 33, 40, 500_000, UTC), "took": timedelta(microseconds=8.5e3)}
     assert json.loads(encoder("production", as_json=True)(logging.INFO, NS, "a", "m", fields)) == {
         "level": "info",
@@ -135,28 +135,28 @@ def test_any_field_gives_a_line(value: Any, shown: Any, as_json: bool) -> None:
         assert data["f"] == shown
 
 
-def test_numbers_that_are_none_do_not_break_a_line() -> None:
+def test_non_finite_numbers_do_not_break_a_line() -> None:
     line = encoder("production", as_json=True)(logging.INFO, NS, "a", "m", {"f": float("nan")})
     assert json.loads(line)["f"] is None
 
 
-def test_half_a_surrogate_in_the_message_gives_a_line() -> None:
+def test_a_lone_surrogate_in_the_message_gives_a_line() -> None:
     for as_json in (True, False):
         line = encoder("production", as_json=as_json)(logging.INFO, NS, "a", "x\ud800", {})
         assert b"x\\" in line
         line.decode("utf-8")
 
 
-def test_a_field_never_takes_the_place_of_the_head() -> None:
+def test_a_field_never_replaces_a_key_of_the_head() -> None:
     line = encoder("production", as_json=True)(logging.INFO, NS, "a", "m", {"msg": "other", "level": "x"})
     assert json.loads(line) == {"level": "info", "ts": NS, "logger": "a", "msg": "m", "msg_": "other", "level_": "x"}
 
 
-def test_the_line_ending_is_as_set_and_never_nothing() -> None:
+def test_the_line_ending_is_configurable_and_never_empty() -> None:
     assert encoder("raw", as_json=False, ending="\r\n")(logging.INFO, NS, "a", "m", {}) == b"m\r\n"
     assert encoder("raw", as_json=False, ending="")(logging.INFO, NS, "a", "m", {}) == b"m\n"
 
 
 @pytest.mark.parametrize(("level", "name"), [(5, "debug"), (25, "info"), (41, "error"), (60, "fatal")])
-def test_levels_between_the_known_ones_take_the_name_below(level: int, name: str) -> None:
+def test_levels_between_the_known_ones_have_the_lower_name(level: int, name: str) -> None:
     assert level_name(level) == name

@@ -28,7 +28,7 @@ class Kept:
         return None
 
 
-def test_a_wrong_format_of_a_library_still_gives_a_line() -> None:
+def test_an_invalid_format_string_of_a_library_still_gives_a_line() -> None:
     output = Kept()
     handler = ForeignHandler([(encoder("raw", as_json=False), [Sink(output, print)])])
     handler.handle(logging.LogRecord("lib", logging.WARNING, "", 0, "broken %d", ("format",), None))

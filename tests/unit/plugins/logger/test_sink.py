@@ -1,4 +1,4 @@
-"""Lines on their way: batched, whole, in order, counted when lost."""
+"""Lines are batched, complete, in order, and counted when lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ScriptedOutput:
 
 
 class ManualLoop:
-    """Runs what was asked for when the test says so."""
+    """A loop that runs scheduled calls only when the test asks for it."""
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
@@ -90,25 +90,25 @@ def test_lines_of_one_iteration_are_one_write(sink: Sink, output: ScriptedOutput
     assert output.writes == [b"a\nb\n", b"c\n"]
 
 
-def test_an_urgent_line_is_written_at_once_after_those_before_it(sink: Sink, output: ScriptedOutput) -> None:
+def test_an_urgent_line_is_written_immediately_after_earlier_ones(sink: Sink, output: ScriptedOutput) -> None:
     sink.put(b"a\n")
     sink.put(b"error\n", at_once=True)
     assert output.writes == [b"a\nerror\n"]
 
 
-def test_without_a_loop_every_line_is_written_at_once(output: ScriptedOutput, complaints: list[str]) -> None:
+def test_without_a_loop_every_line_is_written_immediately(output: ScriptedOutput, complaints: list[str]) -> None:
     Sink(output, complaints.append).put(b"a\n")
     assert output.writes == [b"a\n"]
 
 
-def test_a_full_output_gets_the_rest_of_the_line_first_when_it_has_room(
+def test_a_full_output_first_gets_the_rest_of_the_line(
     sink: Sink, output: ScriptedOutput, loop: ManualLoop, complaints: list[str]
 ) -> None:
     output.room = 3
     sink.put(b"abcdef\n")
     loop.iterate()
     sink.put(b"next\n")
-    assert loop.calls == []  # nothing to do until there is room
+    assert loop.calls == []  # nothing to do until the output is writable
     assert loop.writer is not None
     output.room = None
     loop.writer()
@@ -125,7 +125,7 @@ def test_a_reader_that_never_reads_loses_lines_and_they_are_counted(
     for _ in range(5):
         sink.put(b"123456\n")
     loop.iterate()
-    assert complaints == ["script is not read; log lines are lost until it is"]
+    assert complaints == ["script is not being read; log lines are lost until it is"]
     output.room = None
     assert loop.writer is not None
     loop.writer()
@@ -133,7 +133,7 @@ def test_a_reader_that_never_reads_loses_lines_and_they_are_counted(
     assert complaints[1:] == ["3 log lines to script were lost"]
 
 
-def test_an_output_that_fails_loses_lines_says_so_once_and_works_again(
+def test_a_failing_output_loses_lines_is_reported_once_and_recovers(
     sink: Sink, output: ScriptedOutput, loop: ManualLoop, complaints: list[str]
 ) -> None:
     output.broken = OSError(28, "No space left on device")
@@ -149,7 +149,7 @@ def test_an_output_that_fails_loses_lines_says_so_once_and_works_again(
     assert complaints[1:] == ["3 log lines to script were lost"]
 
 
-def test_a_line_that_a_full_disk_tears_is_ended_before_the_next(complaints: list[str]) -> None:
+def test_a_line_truncated_by_a_full_disk_is_ended_before_the_next(complaints: list[str]) -> None:
     class Disk(ScriptedOutput):
         def write(self, data: bytes) -> int:
             if self.room == 0:
@@ -168,7 +168,7 @@ def test_a_line_that_a_full_disk_tears_is_ended_before_the_next(complaints: list
     assert complaints[1:] == ["2 log lines to script were lost"]
 
 
-def test_much_is_written_in_pieces_that_end_with_a_line(
+def test_large_amounts_are_written_in_chunks_that_end_with_a_line(
     sink: Sink, output: ScriptedOutput, loop: ManualLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sink_module, "_CHUNK", 8)
@@ -178,7 +178,7 @@ def test_much_is_written_in_pieces_that_end_with_a_line(
     assert output.writes == [b"aaa\nbbb\n", b"ccc\n", b"a line longer than a piece\n", b"d\n"]
 
 
-def test_the_end_writes_what_is_queued(sink: Sink, output: ScriptedOutput) -> None:
+def test_closing_writes_queued_lines(sink: Sink, output: ScriptedOutput) -> None:
     sink.put(b"a\n")
     sink.close()
     assert output.writes == [b"a\n"]

@@ -1,4 +1,4 @@
-"""What a person at a terminal reads."""
+"""Log entries on a terminal."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_time_is_local() -> None:
         ({"elapsed": 0}, "GET /a?b=1 200 <1 ms"),
         ({"elapsed": 1234}, "GET /a?b=1 200 1.23 s"),
         ({"elapsed": 61_000}, "GET /a?b=1 200 61.0 s"),
-        ({"status": 0}, "GET /a?b=1 (client left) 3 ms"),
+        ({"status": 0}, "GET /a?b=1 (client disconnected) 3 ms"),
         ({"request_id": "x1"}, "GET /a?b=1 200 3 ms request_id=x1"),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_request_is_a_short_line(changes: dict[str, Any], line: str) -> None:
     assert text(INFO, "http", "http log", **REQUEST | changes) == line
 
 
-def test_a_long_request_line_says_who_asked() -> None:
+def test_a_long_request_line_names_the_client() -> None:
     more = {"query": "b=1", "content_len": 0, "host": "ex.com", "user_agent": "curl 7", "referer": ""}
     line = text(INFO, "http", "http access log", **REQUEST | more)
     assert line == 'GET /a?b=1 200 3 ms remote_address=127.0.0.1:5 host=ex.com user_agent="curl 7" bytes=6'
@@ -89,13 +89,13 @@ def test_an_exception_has_its_trace_below_it() -> None:
     ]
 
 
-def test_a_request_that_took_too_long_names_the_limit_in_plain_words() -> None:
+def test_a_request_that_took_too_long_names_the_limit() -> None:
     fields = {"elapsed": 3000, "error": "ExecTTL: context", "method": "GET", "path": "/x", "pool": "http", "pid": 7}
     line = text(ERROR, "http", "execute", **fields, exec_ttl=3.0)
     assert line.split("\n")[0] == "ERROR GET /x failed: it ran longer than exec_ttl (3 s)"
 
 
-def test_a_dead_worker_is_told_with_its_request_and_its_last_words() -> None:
+def test_a_crashed_worker_is_shown_with_its_request_and_its_last_output() -> None:
     line = text(ERROR, "server", "worker died", **DIED, hint="look", stderr="bye")
     assert line.split("\n") == [
         "ERROR GET /x failed: worker 7 of pool http died after 5 ms: exit code 3",
@@ -105,7 +105,7 @@ def test_a_dead_worker_is_told_with_its_request_and_its_last_words() -> None:
     ]
 
 
-def test_a_dead_worker_with_an_error_of_php_begins_with_it() -> None:
+def test_the_entry_of_a_crashed_worker_begins_with_its_php_error() -> None:
     line = text(ERROR, "server", "worker died", **DIED, error="Out of memory in /a.php on line 1")
     assert line.split("\n") == [
         "ERROR GET /x failed: Out of memory in /a.php on line 1",
@@ -113,7 +113,7 @@ def test_a_dead_worker_with_an_error_of_php_begins_with_it() -> None:
     ]
 
 
-def test_an_idle_worker_may_die_too() -> None:
+def test_an_idle_worker_may_crash_too() -> None:
     assert text(ERROR, "server", "worker died", pool="jobs", pid=7, exit="signal SIGKILL") == (
         "ERROR worker 7 of pool jobs died: signal SIGKILL"
     )
@@ -159,7 +159,7 @@ def test_an_idle_worker_may_die_too() -> None:
         (INFO, "http", "plugin was successfully reset", {"pool": "http.slow"}, "http.slow: reset: done"),
     ],
 )
-def test_what_comes_often_is_a_sentence(level: int, name: str, message: str, fields: dict[str, Any], line: str) -> None:
+def test_frequent_entries_are_sentences(level: int, name: str, message: str, fields: dict[str, Any], line: str) -> None:
     assert text(level, name, message, **fields) == line
 
 
@@ -168,13 +168,13 @@ def test_any_other_entry_is_its_message_and_facts() -> None:
     assert line == 'WARN kv: storage lost storage="a b" tries=3 ok=True none=None list=a,b map={"k": 1}'
 
 
-def test_an_entry_with_other_fields_than_its_sentence_needs_is_drawn_all_the_same() -> None:
+def test_an_entry_without_the_fields_of_its_sentence_is_its_message() -> None:
     assert text(ERROR, "http", "execute", method="GET", error="no") == "ERROR http: execute: no method=GET"
     assert text(INFO, "http", "http log", status=200) == "http: http log status=200"
     assert text(DEBUG, "server", "worker destroyed", pool="http") == "server: worker destroyed pool=http"
 
 
-def test_values_of_several_lines_stand_below() -> None:
+def test_values_of_several_lines_are_shown_below() -> None:
     line = text(ERROR, "server", "failed", error="EOF\n  command: php a.php", note="one\ntwo\n", n=1)
     assert line.split("\n") == [
         "ERROR server: failed: EOF n=1",
@@ -190,7 +190,7 @@ class Moody:
         raise RuntimeError("no")
 
 
-def test_whatever_a_field_holds_a_line_comes_out() -> None:
+def test_any_field_value_gives_a_line() -> None:
     assert text(INFO, "a", "m", f=Moody()) == "a: m (fields that can't be shown: RuntimeError)"
     assert text(INFO, "a", "m", b=b"a\xff", big=10**50, nan=float("nan")).startswith("a: m b=a\ufffd big=1000")
     assert "\\ud800" in text(INFO, "a", "half \ud800")
@@ -205,12 +205,12 @@ def test_whatever_a_field_holds_a_line_comes_out() -> None:
         ("execute", {"method": "G", "path": "/\x1b[2J", "error": "\x1b[2J", "trace": ["\x1b[2J\r"]}),
     ],
 )
-def test_no_text_moves_the_cursor(coloured: bool, message: str, fields: dict[str, Any]) -> None:
+def test_no_text_can_move_the_cursor(coloured: bool, message: str, fields: dict[str, Any]) -> None:
     line = re.sub(r"\x1b\[(0|1|2|31|35|1;31|1;35)m", "", shown(ERROR, "http", message, fields, coloured=coloured))
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", line)
 
 
-def test_colours_of_a_worker_s_own_are_kept_where_there_are_colours_and_end_with_the_line() -> None:
+def test_colours_of_a_worker_are_kept_on_coloured_terminals_and_end_with_the_line() -> None:
     fields = {"pool": "http", "pid": 7}
     message = "\x1b[38;5;208mdump\x1b[2J"
     assert shown(INFO, "server", message, fields).endswith("| dump\\x1b[2J\n")
@@ -226,7 +226,7 @@ def test_colours_of_a_worker_s_own_are_kept_where_there_are_colours_and_end_with
         (INFO, REQUEST | {"status": 503}, ["2", "0", "1;31", "0"]),
     ],
 )
-def test_colours_mark_what_needs_a_look(level: int, fields: dict[str, Any], codes: list[str]) -> None:
+def test_colours_mark_problems(level: int, fields: dict[str, Any], codes: list[str]) -> None:
     assert re.findall(r"\x1b\[([0-9;]*)m", shown(level, "http", "http log", fields, coloured=True)) == codes
 
 
@@ -236,6 +236,6 @@ def test_only_the_level_of_a_warning_or_an_error_is_coloured(level: int, word: s
     assert "\x1b" not in shown(level, "a", "m", {})
 
 
-def test_the_line_ending_is_as_set() -> None:
+def test_the_line_ending_is_configurable() -> None:
     line = terminal("\r\n", coloured=False, zone=UTC)(ERROR, NS, "a", "m", {"trace": ["x"]})
     assert line == b"02:33:40 ERROR a: m\r\n           x\r\n"

@@ -1,4 +1,4 @@
-"""What the application's collectors do, and what they refuse."""
+"""Operations on the application's collectors, and refusals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lines(made: Registry) -> list[str]:
     return [line for line in exposition(made.families()).splitlines() if not line.startswith("#")]
 
 
-def test_a_counter_keeps_its_name_and_shows_at_once() -> None:
+def test_a_counter_keeps_its_name_and_is_exposed_immediately() -> None:
     made = registry(hits=CollectorConfig(type="counter", namespace="app", subsystem="web", help="Hits."))
     assert lines(made) == ["app_web_hits 0"]
     made.call("Add", "hits", 2.5, ["ignored", "labels"])
@@ -77,7 +77,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("kind", ALLOWED)
 @pytest.mark.parametrize("method", ["Add", "Sub", "Set", "Observe"])
-def test_a_kind_has_its_methods_and_no_other(kind: str, method: str) -> None:
+def test_each_kind_has_only_its_own_methods(kind: str, method: str) -> None:
     made = registry(x=CollectorConfig(type=kind))
     if method in ALLOWED[kind]:
         made.call(method, "x", 1, [])
@@ -111,7 +111,7 @@ def test_what_a_collector_refuses(method: str, name: str, value: float, labels: 
     assert str(refused.value) == f"metrics_plugin_{text}"
 
 
-def test_a_label_with_too_many_values_is_refused_and_known_ones_go_on() -> None:
+def test_label_values_beyond_the_limit_are_refused_and_known_ones_keep_working() -> None:
     made = registry(max_series=2, hits=CollectorConfig(type="counter", labels=["user"]))
     made.call("Add", "hits", 1, ["a"])
     made.call("Add", "hits", 1, ["b"])
@@ -134,14 +134,14 @@ def test_a_label_with_too_many_values_is_refused_and_known_ones_go_on() -> None:
         {"type": "gauge", "labels": [""]},
     ],
 )
-def test_no_collector_is_made_of_nonsense(config: dict[str, Any]) -> None:
+def test_invalid_declarations_are_refused(config: dict[str, Any]) -> None:
     made = Registry()
     with pytest.raises(BadCollector):
         made.declare("x", CollectorConfig(**config))
     assert "x" not in made
 
 
-def test_two_names_that_are_shown_alike_are_refused_until_the_first_is_gone() -> None:
+def test_a_duplicate_exposed_name_is_refused_until_the_first_is_removed() -> None:
     made = registry(a_b=CollectorConfig(type="gauge"))
     with pytest.raises(BadCollector, match="tried to register existing collector: a_b"):
         made.declare("a-b", CollectorConfig(type="gauge"))

@@ -1,4 +1,4 @@
-"""Figures of workers."""
+"""Metrics of workers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_one_pool_has_no_pool_label() -> None:
     ]
 
 
-def test_several_pools_are_told_apart() -> None:
+def test_several_pools_have_a_pool_label() -> None:
     lines = shown(FakePlugin("http", FakePool("http", [worker(7)]), FakePool("http.slow", [worker(8), worker(9)])))
     assert 'rr_http_total_workers{pool="http"} 1' in lines
     assert 'rr_http_total_workers{pool="http.slow"} 2' in lines

@@ -1,4 +1,4 @@
-"""Which protocol, and which URL."""
+"""The protocol and the URL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALL = "OTEL_EXPORTER_OTLP_PROTOCOL"
         ("", {ALL: "http/json"}, ("http", "http/json")),
     ],
 )
-def test_the_section_comes_before_the_environment(
+def test_the_section_takes_precedence_over_the_environment(
     client: str, environ: dict[str, str], chosen: tuple[str, str]
 ) -> None:
     assert choose_client(OtelConfig(client=client), environ) == chosen
@@ -50,6 +50,6 @@ def test_the_url_is_made_of_endpoint_insecure_and_custom_url(config: OtelConfig,
     assert http_url(config, {}) == url
 
 
-def test_a_path_alone_is_put_behind_the_host_of_the_environment() -> None:
+def test_a_path_alone_is_appended_to_the_host_of_the_environment() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:1/base/v1"}
     assert http_url(OtelConfig(custom_url="/x"), environ) == "https://c:1/x"

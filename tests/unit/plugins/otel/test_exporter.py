@@ -1,4 +1,4 @@
-"""A collector that is gone is said once."""
+"""An unreachable collector is logged once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from pyroadrunner.plugins.otel.exporter import ExporterLogHandler, SafeExporter
 from support.log import logged
 
-GONE = "traces can't be delivered and are lost; requests go on"
+GONE = "traces can't be exported and are dropped; requests are not affected"
 SPANS = [ReadableSpan("a"), ReadableSpan("b")]
 
 
 class Scripted(SpanExporter):
-    """Does what it is told, one item for each export: ``True``, ``False``, or an error it raises."""
+    """Scripted results, one per export: ``True``, ``False``, or an error to raise."""
 
     def __init__(self, *script: bool | Exception, says: str = "") -> None:
         self._script = list(script)
@@ -49,17 +49,17 @@ def deliver(exporter: Scripted, times: int) -> list[tuple[str, str, dict[str, ob
     return log.lines
 
 
-def test_what_arrives_is_not_worth_a_line() -> None:
+def test_successful_exports_are_not_logged() -> None:
     assert deliver(Scripted(True, True), 2) == []
 
 
-def test_a_collector_that_is_gone_is_one_line_with_the_first_reason() -> None:
+def test_an_unreachable_collector_is_one_line_with_the_first_reason() -> None:
     assert deliver(Scripted(False, False, False, says="refused"), 3) == [("WARNING", GONE, {"error": "first: refused"})]
 
 
-def test_one_that_is_back_is_a_line_with_what_was_lost() -> None:
+def test_a_collector_that_is_back_is_one_line_with_the_number_of_lost_spans() -> None:
     lines = deliver(Scripted(False, False, True, True, False), 5)
-    assert [message for _, message, _ in lines] == [GONE, "traces are delivered again", GONE]
+    assert [message for _, message, _ in lines] == [GONE, "traces are exported again", GONE]
     assert lines[1][2] == {"lost": 4}
 
 
@@ -75,7 +75,7 @@ def test_it_is_closed_once() -> None:
     assert exporter.closed == 1
 
 
-def test_in_a_hurry_the_first_failure_is_the_last_try() -> None:
+def test_during_a_stop_a_failure_is_not_retried() -> None:
     exporter = Scripted(False, says="refused")
     log_handler = ExporterLogHandler()
     delivery = SafeExporter(exporter, log_handler)
@@ -89,7 +89,7 @@ def test_in_a_hurry_the_first_failure_is_the_last_try() -> None:
     assert exporter.closed == 1
 
 
-def test_in_a_hurry_a_collector_that_is_gone_is_not_asked_again() -> None:
+def test_during_a_stop_an_unreachable_collector_is_not_asked_again() -> None:
     exporter = Scripted(False)
     delivery = SafeExporter(exporter, ExporterLogHandler())
     delivery.export(SPANS)
@@ -97,7 +97,7 @@ def test_in_a_hurry_a_collector_that_is_gone_is_not_asked_again() -> None:
     assert exporter.closed == 1
 
 
-def test_other_words_of_the_library_are_said_once_each() -> None:
+def test_other_messages_of_the_library_are_logged_once_each() -> None:
     log_handler = ExporterLogHandler()
     log_handler.install()
     logger = logging.getLogger("opentelemetry.sdk.any")
@@ -113,7 +113,7 @@ def test_other_words_of_the_library_are_said_once_each() -> None:
     assert log.lines == [("WARNING", "bad value 0", {"library": "opentelemetry.sdk.any"})]
 
 
-def test_what_exporters_say_of_their_settings_is_said_at_once() -> None:
+def test_messages_about_settings_are_logged_immediately() -> None:
     log_handler = ExporterLogHandler()
     log_handler.setting_up = True
     log_handler.install()

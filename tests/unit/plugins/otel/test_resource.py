@@ -1,4 +1,4 @@
-"""Who a trace is from."""
+"""The resource attributes of traces."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_version_likewise(config: OtelConfig, version: str) -> None:
     assert attributes(config, service_version="4")["service.version"] == version
 
 
-def test_the_environment_may_add_what_it_likes() -> None:
+def test_the_environment_may_add_attributes() -> None:
     found = attributes(OtelConfig(), deployment_environment="prod", service_instance_id="mine", service_namespace="ns")
     assert found["deployment.environment"] == "prod"
     assert (found["service.instance.id"], found["service.namespace"]) == ("mine", "ns")

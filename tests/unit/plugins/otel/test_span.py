@@ -1,4 +1,4 @@
-"""Spans: their trace, their children, the headers that tell of them."""
+"""Spans: their trace, their children, the headers that propagate them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ids(span: ReadableSpan) -> tuple[str, str]:
         ([("uber-trace-id", f"{TRACE}:{PARENT}:0:1"), ("traceparent", "garbage")], (TRACE, PARENT)),
     ],
 )
-def test_a_request_goes_on_with_the_trace_of_its_headers(
+def test_a_request_continues_the_trace_of_its_headers(
     headers: list[tuple[str, str]], expected: tuple[str, str]
 ) -> None:
     recorder = Kept()
@@ -81,7 +81,7 @@ def test_a_request_goes_on_with_the_trace_of_its_headers(
         ("baggage", ",;=" * 5000),
     ],
 )
-def test_garbage_begins_a_trace_of_its_own(name: str, value: str) -> None:
+def test_invalid_headers_begin_a_new_trace(name: str, value: str) -> None:
     recorder = Kept()
     span = recorder.begin((name, value))
     span.end()
@@ -89,7 +89,7 @@ def test_garbage_begins_a_trace_of_its_own(name: str, value: str) -> None:
     assert len(span.trace_id) == 32
 
 
-def test_a_child_is_inside_and_the_headers_tell_of_it() -> None:
+def test_a_child_has_its_parent_and_its_headers_name_it() -> None:
     recorder = Kept()
     span = recorder.begin(
         ("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "v=1"), ("baggage", "a=1"), ("baggage", "b=2")
@@ -112,7 +112,7 @@ def test_a_child_is_inside_and_the_headers_tell_of_it() -> None:
     assert (inner.name, inner.kind) == ("http", SpanKind.SERVER)
 
 
-def test_what_is_told_to_a_span_is_in_it() -> None:
+def test_a_span_records_attributes_and_events() -> None:
     recorder = Kept()
     span = recorder.begin()
     assert span.recording
@@ -126,7 +126,7 @@ def test_what_is_told_to_a_span_is_in_it() -> None:
     assert (done.status.status_code, done.status.description) == (StatusCode.ERROR, "why")
 
 
-def test_a_trace_that_is_not_sampled_is_handed_on_as_such() -> None:
+def test_an_unsampled_trace_is_propagated_as_such() -> None:
     recorder = Kept(off=True)
     span = recorder.begin(("traceparent", f"00-{TRACE}-{PARENT}-00"))
     child = span.child("http")
@@ -140,7 +140,7 @@ def test_a_trace_that_is_not_sampled_is_handed_on_as_such() -> None:
     assert recorder.spans == ()
 
 
-def test_a_stream_without_an_end_has_so_many_events_and_no_more() -> None:
+def test_the_number_of_events_is_limited() -> None:
     kept = Kept()
     span = kept.begin()
     for _ in range(500):
@@ -154,7 +154,7 @@ def test_a_random_trace_stays_one() -> None:
     assert dict(span.child("http").headers())[b"traceparent"].endswith(b"-03")
 
 
-def test_where_tracing_is_off_nothing_is_handed_on() -> None:
+def test_without_tracing_headers_are_unchanged() -> None:
     span = NoSpan()
     span.child("http").end()
     assert (span.trace_id, span.recording, span.headers()) == ("", False, ())

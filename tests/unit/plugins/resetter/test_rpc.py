@@ -1,4 +1,4 @@
-"""What ``resetter`` resets, and what it says when it can't."""
+"""Resets by ``resetter``, and their errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_all_pools_of_the_plugin_and_of_no_other_are_reset() -> None:
 
 
 @pytest.mark.parametrize("name", ["X", ""])
-def test_an_unknown_plugin_is_refused_in_roadrunners_words(name: str) -> None:
+def test_an_unknown_plugin_is_refused_with_roadrunners_text(name: str) -> None:
     with pytest.raises(UnknownPlugin) as refused:
         call("Reset", name, FakePlugin("http"))
     assert str(refused.value) == f"resetter_rpc_reset:\n\tresetter_plugin_reset_by_name: no such plugin: {name}"
@@ -49,7 +49,7 @@ def test_a_pool_that_can_not_be_reset_is_named_with_its_reason_and_the_others_ar
     assert fine.resets == 1
 
 
-def test_processes_that_are_no_pools_are_restarted_and_their_failure_is_told() -> None:
+def test_other_processes_are_restarted_and_their_failure_is_reported() -> None:
     async def main() -> None:
         fine, broken = FakeSidecars("service"), FakeSidecars("other", fails=Refused("no"))
         methods = ResetterPlugin([FakePlugin("http")], [fine, broken]).rpc_methods()
@@ -62,7 +62,7 @@ def test_processes_that_are_no_pools_are_restarted_and_their_failure_is_told() -
     asyncio.run(main())
 
 
-def test_a_bug_is_not_taken_for_a_failed_start() -> None:
+def test_a_bug_is_not_reported_as_a_failed_start() -> None:
     with pytest.raises(ZeroDivisionError):
         call("Reset", "http", FakePlugin("http", FakePool("http", fails=ZeroDivisionError())))
 

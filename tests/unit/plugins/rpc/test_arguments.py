@@ -1,4 +1,4 @@
-"""Arguments that no decoder likes."""
+"""Arguments that decoders refuse."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ DEEP = {
     Flag.MSGPACK: b"\x81\xa1x" + b"\x91" * 200_000,
     Flag.PROTO: b"\x0b" * 200_000,  # groups in groups
 }
-# Not deep enough for the decoder, but for what goes over its result.
+# Not too deep for the decoder, but for the code that walks its result.
 STEEP = b'{"name":%b,"names":%b}' % ((b"[" * 900 + b"]" * 900,) * 2)
 
 
 @pytest.mark.parametrize("codec", [Flag.JSON, Flag.MSGPACK])
 @pytest.mark.parametrize("argument", [str, bool, bytes, dict[str, Any], list[Metric], Metric])
-def test_what_is_nested_too_deeply_is_a_bad_argument(argument: type, codec: Flag) -> None:
+def test_deeply_nested_data_is_a_bad_argument(argument: type, codec: Flag) -> None:
     with pytest.raises(BadArgument):
         readers(RpcMethod(print, argument))[codec](DEEP[codec])
 
 
 @pytest.mark.parametrize("codec", DEEP)
-def test_what_is_nested_too_deeply_is_no_message(codec: Flag) -> None:
+def test_a_deeply_nested_message_is_refused(codec: Flag) -> None:
     with pytest.raises(BadArgument):
         readers(RpcMethod(print, message=Order))[codec](DEEP[codec])
 
 
 @pytest.mark.parametrize("method", [RpcMethod(print, Metric), RpcMethod(print, message=Order)])
-def test_what_is_nearly_too_deep_is_a_bad_argument(method: RpcMethod) -> None:
+def test_nearly_too_deeply_nested_data_is_a_bad_argument(method: RpcMethod) -> None:
     with pytest.raises(BadArgument):
         readers(method)[Flag.JSON](STEEP)

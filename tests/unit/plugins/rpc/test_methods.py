@@ -1,4 +1,4 @@
-"""Each codec against each kind of method: argument in, result out, and Go's words for what does not fit."""
+"""All codecs with all kinds of methods: arguments, results, and Go's error texts."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def pack(value: Any) -> bytes:
         (str, RAW, b"never looked at", ""),
     ],
 )
-def test_an_argument_is_read(argument: type, codec: int, body: bytes, value: object) -> None:
+def test_an_argument_is_decoded(argument: type, codec: int, body: bytes, value: object) -> None:
     assert method(argument).argument(call(codec, body)) == value
 
 
 @pytest.mark.parametrize("codec", [JSON, MSGPACK, RAW])
 @pytest.mark.parametrize("argument", [bool, str, int, float, bytes, list[str], dict[str, str], Metric])
-def test_no_bytes_are_the_zero_value(argument: type, codec: int) -> None:
+def test_an_empty_body_is_the_zero_value(argument: type, codec: int) -> None:
     assert method(argument).argument(call(codec)) == argument()
 
 
@@ -100,7 +100,7 @@ def test_null_is_the_zero_value(argument: type, codec: int, body: bytes) -> None
         (list[str], b'["a",1]', "json: cannot unmarshal number into Go value of type string"),
     ],
 )
-def test_an_argument_that_does_not_fit_is_refused_in_gos_words(argument: type, body: bytes, text: str) -> None:
+def test_an_argument_of_the_wrong_type_is_refused_with_gos_text(argument: type, body: bytes, text: str) -> None:
     with pytest.raises(BadArgument) as refused:
         method(argument).argument(call(JSON, body))
     assert str(refused.value) == text
@@ -115,7 +115,7 @@ def test_an_argument_that_does_not_fit_is_refused_in_gos_words(argument: type, b
         (Metric, b"\xff", "msgpack: "),
     ],
 )
-def test_msgpack_that_does_not_fit_is_refused(argument: type, body: bytes, text: str) -> None:
+def test_msgpack_of_the_wrong_type_is_refused(argument: type, body: bytes, text: str) -> None:
     with pytest.raises(BadArgument) as refused:
         method(argument).argument(call(MSGPACK, body))
     assert str(refused.value).startswith(text)
@@ -123,14 +123,14 @@ def test_msgpack_that_does_not_fit_is_refused(argument: type, body: bytes, text:
 
 @pytest.mark.parametrize("body", [b'"\xff"', b"{", b'{"a"}', b"\x00", b"nul"])
 @pytest.mark.parametrize("argument", [str, bool, Metric, list[str]])
-def test_malformed_json_is_always_a_refusal(argument: type, body: bytes) -> None:
+def test_malformed_json_is_always_refused(argument: type, body: bytes) -> None:
     with pytest.raises(BadArgument):
         method(argument).argument(call(JSON, body))
 
 
 @pytest.mark.parametrize("codec", [0, GOB])
 @pytest.mark.parametrize("message", [None, Order])
-def test_gob_and_no_codec_are_not_known(codec: int, message: type | None) -> None:
+def test_gob_and_no_codec_are_unknown(codec: int, message: type | None) -> None:
     with pytest.raises(BadArgument, match=r"^goridge_read_request_body: unknown decoder used in frame$"):
         method(str, message).argument(call(codec, b"x"))
 
@@ -158,7 +158,7 @@ def test_protobuf_is_for_methods_with_messages(body: bytes) -> None:
         (RAW, b"\x00{}", b"\x00{}"),
     ],
 )
-def test_a_result_is_written(codec: int, value: object, body: bytes) -> None:
+def test_a_result_is_encoded(codec: int, value: object, body: bytes) -> None:
     assert method().result(call(codec), value) == body
 
 
@@ -176,7 +176,7 @@ def test_raw_is_for_bytes_only(value: object) -> None:
 
 
 @pytest.mark.parametrize("codec", [JSON, MSGPACK, PROTO, RAW])
-def test_a_result_without_a_form_is_an_error_and_no_silence(codec: int) -> None:
+def test_a_result_that_can_not_be_encoded_is_an_error(codec: int) -> None:
     with pytest.raises(BadResult):
         method().result(call(codec), object())
 
@@ -193,21 +193,21 @@ PLAIN = {
 }
 
 
-def test_a_message_travels_as_protobuf() -> None:
+def test_a_message_is_encoded_as_protobuf() -> None:
     typed = method(message=Order)
     assert typed.argument(call(PROTO, ORDER.SerializeToString())) == ORDER
     assert Order.FromString(typed.result(call(PROTO), ORDER)) == ORDER
     assert typed.argument(call(PROTO)) == Order()
 
 
-def test_a_message_travels_as_json_as_gos_structs_do() -> None:
+def test_a_message_is_encoded_as_json_like_gos_structs() -> None:
     typed = method(message=Order)
     assert typed.argument(call(JSON, json.dumps(PLAIN).encode())) == ORDER
     assert json.loads(typed.result(call(JSON), ORDER)) == PLAIN
     assert typed.result(call(JSON), Order()) == b"{}"
 
 
-def test_a_message_travels_as_msgpack_with_gos_field_names() -> None:
+def test_a_message_is_encoded_as_msgpack_with_gos_field_names() -> None:
     typed = method(message=Order)
     plain = {
         "Storage": "s",
@@ -230,7 +230,7 @@ def test_a_message_travels_as_msgpack_with_gos_field_names() -> None:
         (b'{"items":[{"Value":"' + base64.b64encode(b"v") + b'"}]}', Order(items=[{"value": b"v"}])),
     ],
 )
-def test_a_messages_json_is_read_as_go_reads_it(body: bytes, order: object) -> None:
+def test_the_json_of_a_message_is_decoded_as_in_go(body: bytes, order: object) -> None:
     assert method(message=Order).argument(call(JSON, body)) == order
 
 
@@ -249,7 +249,7 @@ def test_a_messages_json_is_read_as_go_reads_it(body: bytes, order: object) -> N
         (PROTO, b"\xff"),
     ],
 )
-def test_what_is_no_message_is_refused(codec: int, body: bytes) -> None:
+def test_an_invalid_message_is_refused(codec: int, body: bytes) -> None:
     with pytest.raises(BadArgument):
         method(message=Order).argument(call(codec, body))
 

@@ -42,7 +42,7 @@ def test_its_keys_are_names_and_quotes_of_a_command_group() -> None:
         ({"command": "a", "remain_after_exit": "yes"}, "write true"),
     ],
 )
-def test_what_can_not_be_run_is_a_fault_with_its_path(service: dict[str, Any], fault: str) -> None:
+def test_an_invalid_command_is_an_error_with_its_path(service: dict[str, Any], fault: str) -> None:
     _, faults = read({"a": service})
     assert len(faults) == 1
     assert fault in faults[0]

@@ -1,4 +1,4 @@
-"""What ``service.Create`` asks for, and how a process is told."""
+"""Requests of ``service.Create``, and the status of processes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_every_field_of_a_request_has_its_key() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_no_process_is_refused_in_roadrunners_words(number: int) -> None:
+def test_zero_processes_are_refused_with_roadrunners_text(number: int) -> None:
     with pytest.raises(NoProcesses, match=r"^the service with a name should have at least 1 process$"):
         config_of(pb.Create(name="a", command="x", process_num=number))
 
 
 @pytest.mark.parametrize("command", ["", "  ", "a 'b"])
-def test_a_command_that_is_none_is_refused(command: str) -> None:
+def test_an_invalid_command_is_refused(command: str) -> None:
     with pytest.raises(BadCommand, match=r"^the command of the service a "):
         config_of(pb.Create(name="a", command=command, process_num=1))
 
@@ -57,10 +57,10 @@ def test_a_command_that_is_none_is_refused(command: str) -> None:
         (-2, "signal: interrupt"),
     ],
 )
-def test_an_end_is_told_in_gos_words(status: int, text: str) -> None:
+def test_an_exit_is_described_with_gos_text(status: int, text: str) -> None:
     assert exit_text(status) == text
 
 
-def test_a_process_that_does_not_run_has_no_figures_and_a_reason() -> None:
+def test_a_process_that_is_not_running_has_a_reason_instead_of_metrics() -> None:
     process = ServiceProcess("a", ServiceConfig(command=["/no/such", "--x"]), Log("service"))
     assert status_of(process) == pb.Status(command="/no/such --x", status=pb.Problem(message="not started yet"))

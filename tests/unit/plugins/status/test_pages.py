@@ -1,4 +1,4 @@
-"""What probes get."""
+"""Responses to probes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.log import logged
 
 
 class Told:
-    """A plugin that says how it is; an exception is raised, and ``...`` never comes."""
+    """A plugin with a scripted status; an exception is raised, and ``...`` never returns."""
 
     def __init__(self, name: str, healthy: Any = True, ready: Any = True) -> None:
         self.name = name
@@ -54,7 +54,7 @@ def entries(response: AdminResponse) -> list[tuple[str, str, int]]:
 BAD = "internal server error, see logs"
 
 
-def test_all_well_is_200_and_its_shape_is_roadrunners() -> None:
+def test_healthy_is_200_with_roadrunners_body() -> None:
     answer = ask("/health", [Told("http")])
     assert answer.status == 200
     assert answer.body == b'[{"plugin_name":"http","error_message":"","status_code":200}]'
@@ -68,13 +68,13 @@ def test_a_busy_plugin_is_healthy_and_not_ready(path: str, code: int) -> None:
     assert entries(answer)[0][2] == code
 
 
-def test_one_that_is_not_well_is_told_beside_the_others() -> None:
+def test_an_unhealthy_plugin_is_reported_with_the_others() -> None:
     answer = ask("/health", [Told("http"), Told("jobs", healthy=False)])
     assert answer.status == 555
     assert entries(answer) == [("http", "", 200), ("jobs", BAD, 555)]
 
 
-def test_the_plugins_asked_for_are_told_and_unknown_ones_left_out() -> None:
+def test_requested_plugins_are_reported_and_unknown_ones_left_out() -> None:
     plugins = [Told("http"), Told("jobs", healthy=False), Told("grpc")]
     assert entries(ask("/health?plugin=http&plugin=grpc", plugins)) == [("http", "", 200), ("grpc", "", 200)]
     with logged("status") as log:
@@ -85,16 +85,16 @@ def test_the_plugins_asked_for_are_told_and_unknown_ones_left_out() -> None:
 
 
 @pytest.mark.parametrize("healthy", [ValueError("bug"), ...])
-def test_a_plugin_that_fails_or_says_nothing_is_not_well_and_hides_nobody(healthy: Any) -> None:
+def test_a_plugin_that_fails_or_hangs_is_unhealthy_and_hides_no_other(healthy: Any) -> None:
     with logged("status") as log:
         answer = ask("/health", [Told("jobs", healthy=healthy)])
     assert answer.status == 555
     assert entries(answer) == [("jobs", BAD, 555)]
-    assert len(log.of("check failed")) + len(log.of("a plugin does not say how it is")) == 1
+    assert len(log.of("check failed")) + len(log.of("a plugin did not answer its health check in time")) == 1
 
 
 @pytest.mark.parametrize(("path", "code"), [("/health", 200), ("/ready", 503), ("/jobs", 503), ("/else", 404)])
-def test_while_stopping_it_is_alive_and_not_ready(path: str, code: int) -> None:
+def test_while_stopping_it_is_healthy_and_not_ready(path: str, code: int) -> None:
     answer = ask(path, [Told("http")], stopping=True)
     assert answer.status == code
     assert code == 404 or answer.body == "service is shutting down\n"
@@ -110,7 +110,7 @@ def test_without_jobs_there_are_no_pipelines() -> None:
     assert (answer.status, answer.body) == (555, "jobs plugin not found\n")
 
 
-def test_one_plugin_is_asked_over_rpc() -> None:
+def test_one_plugin_can_be_checked_over_rpc() -> None:
     checks = Checks([Told("http", ready=False)], 503, 20.0)
     assert asyncio.run(checks.code(Check.HEALTH, "http")) == 200
     assert asyncio.run(checks.code(Check.READY, "http")) == 503

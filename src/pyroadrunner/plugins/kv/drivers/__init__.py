@@ -1,1 +1,2 @@
-"""One module per driver; each has a ``build(config)`` and knows the contract, nothing else of the plugin."""
+"""One module per driver. Each has a ``build(config)`` and depends only on the contract, not on the rest of the
+plugin."""

@@ -1,11 +1,11 @@
-"""A storage in one file of this machine. The name is RoadRunner's; the file is an SQLite database, since Python can't
-read BoltDB's.
+"""A storage in a local file. The name is RoadRunner's; the file is an SQLite database, since Python can't read BoltDB
+files.
 
-What was acknowledged is committed to the file: the server may be killed at any time. With ``synchronous: full`` the
-disk has confirmed it too (the write-ahead log is flushed at each commit), so a loss of power loses nothing either,
-which is what BoltDB promises; ``normal`` leaves that to the operating system, and power may take the last seconds.
+Acknowledged writes are committed to the file, so the server may be killed at any time. With ``synchronous: full`` the
+write-ahead log is also flushed to disk at each commit, so a power loss loses nothing either, as BoltDB promises.
+``normal`` leaves flushing to the operating system: a power loss may lose the last seconds.
 
-Expired items are not seen from their millisecond on, and deleted by a sweep, ``SLICE`` at a time.
+Expired items are invisible from their millisecond on. A sweep deletes them, ``SLICE`` at a time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pyroadrunner.plugins.kv.store import Item, StoreStats, counted
 from pyroadrunner.plugins.kv.transactions import Transactions
 from pyroadrunner.remote.errors import StoreError
 
-LOCK_TIMEOUT = 20.0  # seconds another process may hold the file, as in RoadRunner
+LOCK_TIMEOUT = 20.0  # seconds to wait while another process locks the file, as in RoadRunner
 FORMAT = 1
-SLICE = 1000  # items of one sweep's transaction
+SLICE = 1000  # items per transaction of a sweep
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires INTEGER)",
@@ -83,7 +83,7 @@ class BoltdbStore:
         return self._transactions.run(work, writes=False)
 
     def ttl(self, keys: Sequence[str]) -> Awaitable[Mapping[str, int | None]]:
-        """Those that have a time, as in RoadRunner."""
+        """The times of keys that have one, as in RoadRunner."""
 
         def work(db: sqlite3.Connection) -> Mapping[str, int | None]:
             now = _now()
@@ -155,7 +155,7 @@ class BoltdbStore:
     # inside
 
     def _open(self) -> sqlite3.Connection:
-        # SQLite gives its other files the mode of this one.
+        # SQLite creates its other files with the mode of this one.
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self._config.permissions))
         db = sqlite3.connect(self._file, timeout=LOCK_TIMEOUT, isolation_level=None, cached_statements=256)
         try:
@@ -163,7 +163,7 @@ class BoltdbStore:
             db.execute(f"PRAGMA synchronous = {self._config.synchronous}")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > FORMAT:
-                raise sqlite3.DatabaseError(f"it was written by a newer version (format {version}, not {FORMAT})")
+                raise sqlite3.DatabaseError(f"the file was written by a newer version (format {version}, not {FORMAT})")
             for statement in _TABLES:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {FORMAT}")
@@ -178,7 +178,7 @@ class BoltdbStore:
             try:
                 while await self._transactions.run(_sweep, writes=True) == SLICE:
                     pass
-            except StoreError as error:  # a full disk; the next sweep may have more luck
+            except StoreError as error:  # a full disk, for example; the next sweep may succeed
                 log.warning("expired items could not be deleted", file=self._file, error=str(error))
 
 
@@ -198,10 +198,10 @@ def _sweep(db: sqlite3.Connection) -> int:
 
 def _why(error: Exception, file: str) -> str:
     if isinstance(error, OSError):
-        return f"{(error.strerror or str(error)).lower()}; name a `file` in a folder that is there and can be written"
+        return f"{(error.strerror or str(error)).lower()}; set `file` to a path in an existing, writable folder"
     if "not a database" in str(error):
-        kind = "a BoltDB file of RoadRunner" if _is_boltdb(file) else "a file of something else"
-        return f"it is {kind}, which can't be read here; name another `file`, or remove this one"
+        kind = "a BoltDB file of RoadRunner" if _is_boltdb(file) else "not an SQLite database"
+        return f"the file is {kind} and can't be read; set another `file`, or remove this one"
     return str(error)
 
 

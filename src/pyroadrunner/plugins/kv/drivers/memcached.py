@@ -1,8 +1,8 @@
-"""A storage on memcached servers. A key belongs to one of them by rendezvous hashing: when a server is added or taken
-away, only its share of the keys moves.
+"""A storage on memcached servers. Rendezvous hashing assigns each key to a server: when a server is added or removed,
+only its share of the keys moves.
 
-memcached counts time in whole seconds (a time is rounded up to the next one), does not tell when an item expires, and
-has counters that end at 0.
+memcached has times in whole seconds (times are rounded up), can't report when an item expires, and its counters do not
+go below 0.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pyroadrunner.plugins.kv.store import MAX_COUNT, Item, StoreStats
 from pyroadrunner.remote.errors import StoreError
 
 PORT = 11211
-AT_ONCE = -1  # a time that has passed
-COUNT_TRIES = 10  # of a counter that comes and goes while it is made
+AT_ONCE = -1  # an exptime in the past: expire immediately
+COUNT_TRIES = 10  # for a counter that other clients create and delete meanwhile
 
 
 class MemcachedStore:
@@ -36,7 +36,7 @@ class MemcachedStore:
         return f"MemcachedStore({', '.join(server.address for server in self._servers)})"
 
     async def start(self) -> None:
-        """Connects with the first call."""
+        """Does nothing: the first call connects."""
 
     async def stop(self) -> None:
         for server in self._servers:
@@ -54,7 +54,7 @@ class MemcachedStore:
         return found
 
     def ttl(self, keys: Sequence[str]) -> Mapping[str, int | None]:
-        """Never; PHP's package takes the text of the error for "not supported"."""
+        """Not supported by memcached; PHP's package recognizes the text of the error."""
         raise StoreError("operation not supported: memcached does not tell when an item expires")
 
     async def set(self, items: Sequence[Item]) -> None:
@@ -70,7 +70,7 @@ class MemcachedStore:
         commands = {key_bytes(key): _exptime(ms, now) for key, ms in times.items()}
         replies = await self._each(commands, lambda key: b"touch %b %d\r\n" % (key, commands[key]))
         if b"NOT_FOUND" in [_expect(reply, b"TOUCHED", b"NOT_FOUND") for reply in replies.values()]:
-            raise StoreError("memcache: cache miss")  # as in RoadRunner; the others have their new time
+            raise StoreError("memcache: cache miss")  # as in RoadRunner; the other keys have their new time
 
     async def delete(self, keys: Sequence[str]) -> None:
         replies = await self._each([key_bytes(key) for key in keys], lambda key: b"delete %b\r\n" % key)
@@ -94,7 +94,7 @@ class MemcachedStore:
             (reply,) = await server.ask(store(b"add", name, b"%d" % first, _exptime(expires, _now())))
             if _expect(reply, b"STORED", b"NOT_STORED") == b"STORED":
                 return first
-        raise StoreError(f"the counter was made and deleted by others {COUNT_TRIES} times")
+        raise StoreError(f"other clients created and deleted the counter {COUNT_TRIES} times")
 
     async def stats(self) -> StoreStats:
         replies = await asyncio.gather(*(server.ask(b"stats\r\n") for server in self._servers))
@@ -126,7 +126,7 @@ class MemcachedStore:
     async def _each(
         self, keys: Sequence[bytes] | Mapping[bytes, object], question: Callable[[bytes], bytes]
     ) -> Mapping[bytes, Reply]:
-        """The answer to a command for each key."""
+        """Send a command for each key; return the replies."""
         shares = self._shares(keys)
         asked = [server.ask(b"".join(map(question, share)), len(share)) for server, share in shares.items()]
         replies = await asyncio.gather(*asked)
@@ -142,7 +142,7 @@ def _now() -> int:
 
 
 def _exptime(expires: int | None, now: int) -> int:
-    """memcached's word for a time: 0 = never, else unix time in seconds."""
+    """The exptime for memcached: 0 = never, else unix time in seconds."""
     if expires is None:
         return 0
     return AT_ONCE if expires <= now else -(-expires // 1000)
@@ -155,14 +155,14 @@ def _values(reply: Reply) -> Mapping[bytes, bytes]:
 
 
 def _expect(reply: Reply, *expected: bytes) -> bytes:
-    """The reply, if it is one of those expected.
+    """Check that the reply is one of the expected ones, and return it.
 
     Raises:
-        StoreError: the server's words.
+        StoreError: with the server's message.
     """
     if isinstance(reply, bytes) and reply in expected:
         return reply
-    raise StoreError(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else "an answer to something else")
+    raise StoreError(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else "unexpected reply")
 
 
 def _in_range(count: int) -> int:
@@ -176,7 +176,7 @@ def _address(text: str) -> tuple[str, int]:
     if not colon:
         return text, PORT
     if not port.isdecimal():
-        raise StoreError(f"{text!r} is no address; write host:port")
+        raise StoreError(f"{text!r} is not a valid address; write host:port")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 

@@ -1,9 +1,9 @@
 """memcached's text protocol (its doc/protocol.txt): commands -> bytes, bytes -> replies. Pure.
 
-By hand, since the clients there are can't be had: of those for asyncio one looks for the end of an answer in the value
-itself (emcache 1.3.3: ``END`` and a line break where a packet happens to end cuts the value there), the other gives a
-connection back in the middle of an answer when a call is cancelled (aiomcache 0.8.2). A length goes before each value,
-so nothing has to be searched.
+Written by hand, since both asyncio clients have bugs. emcache 1.3.3 searches for the end of a reply in the value
+itself: ``END`` and a line break at the end of a packet truncate the value. aiomcache 0.8.2 returns a connection to its
+pool in the middle of a reply when a call is cancelled. Here the length before each value is used, so nothing is
+searched.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 from pyroadrunner.remote.errors import StoreError
 
 LONGEST_KEY = 250
-_LONGEST_LINE = 4096  # of a reply; an error text is the longest
+_LONGEST_LINE = 4096  # bytes of a reply line; error texts are the longest
 
 Reply = bytes | dict[bytes, bytes]
 
 
 class BadReply(StoreError):
-    """What arrives is no reply of memcached."""
+    """The received data is not a memcached reply."""
 
 
 def key_bytes(key: str) -> bytes:
     """The key on the wire.
 
     Raises:
-        StoreError: memcached has no such keys. One with a blank or a line break in it would be a command of its own.
+        StoreError: the key is invalid in memcached. A blank or line break in it would start another command.
     """
     encoded = key.encode()
     if not encoded or len(encoded) > LONGEST_KEY or any(byte <= 32 or byte == 127 for byte in encoded):
@@ -36,21 +36,21 @@ def key_bytes(key: str) -> bytes:
 
 
 def store(command: bytes, key: bytes, value: bytes, exptime: int) -> bytes:
-    """``set`` or ``add``; answered with a line."""
+    """``set`` or ``add``; the reply is a line."""
     return b"%b %b 0 %d %d\r\n%b\r\n" % (command, key, exptime, len(value), value)
 
 
 class ReplyReader:
-    """Cuts what a server sends into replies: a line such as ``STORED``, or, of ``get`` and ``stats``, values by key."""
+    """Splits received data into replies: a line such as ``STORED``, or values by key for ``get`` and ``stats``."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._found: dict[bytes, bytes] = {}
         self._key = b""
-        self._missing = -1  # bytes of the value of ``_key`` with its line break; -1 = a line comes next
+        self._missing = -1  # bytes of the value of ``_key`` with its line break; -1 = a line is next
 
     def feed(self, data: bytes) -> list[Reply]:
-        """Take what arrived, return the replies it completes, in order.
+        """Process received data; return the completed replies, in order.
 
         Raises:
             BadReply
@@ -89,7 +89,7 @@ class ReplyReader:
             replies.append(self._found)
             self._found = {}
         else:
-            self._found = {}  # an error in the middle of values
+            self._found = {}  # an error line between values
             replies.append(line)
 
 

@@ -1,4 +1,4 @@
-"""One memcached server, connected to when it is asked first, and anew when the connection was lost."""
+"""The connection to one memcached server: opened by the first command, and again after a loss."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyroadrunner.remote.connection import PipelinedConnection, connect
 
 
 class MemcachedServer:
-    """A server.
+    """One memcached server.
 
     Args:
-        timeout: seconds for an answer, and for connecting.
+        timeout: seconds for a reply, and for connecting.
     """
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
@@ -28,10 +28,10 @@ class MemcachedServer:
         return f"MemcachedServer({self.address})"
 
     async def ask(self, question: bytes, answers: int = 1) -> Sequence[Reply]:
-        """The answers to commands that are sent together.
+        """Send commands together and return their replies.
 
         Raises:
-            StoreError: it can't be reached, or does not answer.
+            StoreError: the server can't be reached, or does not reply.
         """
         if not answers:
             return []
@@ -46,6 +46,6 @@ class MemcachedServer:
 
     async def _connect(self) -> PipelinedConnection:
         async with self._connecting:
-            if self._connection is None or self._connection.closed:  # else another call was quicker
+            if self._connection is None or self._connection.closed:  # else another call has connected meanwhile
                 self._connection = await connect(self._host, self._port, ReplyReader(), self._timeout)
             return self._connection

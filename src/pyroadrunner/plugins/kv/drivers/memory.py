@@ -1,11 +1,12 @@
-"""A storage in the memory of the server, gone when it ends. Answers at once.
+"""A storage in the memory of the server; its content is lost when the server exits. Returns plain values, not
+awaitables.
 
-An item without a time is its bytes and nothing else; one with a time is two words more and stands in the wheel of
-``wheel.py``. A read compares times to the millisecond, so an expired item is never seen; the memory it takes is freed
-within a second or two, ``SLICE`` items at a time with pauses between, so that a million that expire together hold up
-nobody. What :meth:`MemoryStore.clear` removes is let go of in the same manner.
+An item without a time is stored as its bytes only; one with a time takes two more words and is in the wheel of
+``expiry_wheel.py``. Reads compare times to the millisecond, so expired items are never visible. Their memory is freed
+within a second or two, ``SLICE`` items at a time with pauses, so that a million simultaneous expiries do not block the
+loop. Items removed by :meth:`MemoryStore.clear` are freed the same way.
 
-With a limit, reading and writing an item makes it the last to go, and the first one goes to make room.
+With a limit, reading or writing an item makes it the most recently used, and the least recently used is evicted.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from pyroadrunner.plugins.kv.expiry_wheel import ExpiryWheel
 from pyroadrunner.plugins.kv.store import Item, StoreStats, counted
 from pyroadrunner.remote.errors import StoreError
 
-SLICE = 1000  # items freed in one go: about a millisecond
+SLICE = 1000  # items freed at once: about a millisecond
 PAUSE = 0.004  # seconds between two slices
-TICK = 1.0  # seconds between two looks
+TICK = 1.0  # seconds between two sweeps
 
 log = Log("kv")
 
 
 class TimedValue(msgspec.Struct, gc=False):
-    """A value with a time: 32 bytes, where a tuple takes 72 and is looked at by the garbage collector."""
+    """A value with a time: 32 bytes, where a tuple takes 72 and is tracked by the garbage collector."""
 
     value: bytes
     expires: int
@@ -55,7 +56,7 @@ class MemoryStore:
         self._bounded = bool(config.max_items or config.max_bytes)
         self._clock = clock
         self._entries: Entries = self._none()
-        self._size = 0  # bytes of keys and values; kept only where there is a limit
+        self._size = 0  # bytes of keys and values; maintained only with a limit
         self._wheel = ExpiryWheel()
         self._stale: list[Entries] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -85,7 +86,7 @@ class MemoryStore:
         return found
 
     def ttl(self, keys: Sequence[str]) -> dict[str, int | None]:
-        """Every key that is there, as in RoadRunner, with or without a time."""
+        """All existing keys, with or without a time, as in RoadRunner."""
         now = self._now()
         found: dict[str, int | None] = {}
         for key in keys:
@@ -95,11 +96,11 @@ class MemoryStore:
         return found
 
     def set(self, items: Sequence[Item]) -> None:
-        """A time that has passed counts for none, as in RoadRunner (plugins/memory, driver.go)."""
+        """Store items. A time in the past counts as no time, as in RoadRunner (plugins/memory, driver.go)."""
         now = self._now()
         for key, value, expires in items:
             if expires is not None and expires <= now:
-                log.warning("the time of an item has passed; it is stored without one", key=key)
+                log.warning("the expiry time of an item is in the past; it is stored without one", key=key)
                 expires = None
             self._put(key, value if expires is None else TimedValue(value, expires))
 
@@ -152,14 +153,14 @@ class MemoryStore:
     # inside
 
     def _none(self) -> Entries:
-        # A plain dict is smaller, but finding its oldest item again and again is slow.
+        # A plain dict is smaller, but repeatedly finding its oldest item is slow.
         return OrderedDict() if self._bounded else {}
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
     def _unexpired(self, key: str, now: int) -> bytes | TimedValue | None:
-        """What stands under a key and has not expired; it was used now."""
+        """The entry of a key if it has not expired; marks it as used."""
         entry = self._entries.get(key)
         if type(entry) is TimedValue and entry.expires <= now:
             self._drop(key)
@@ -191,10 +192,10 @@ class MemoryStore:
             self._wheel.remove(key, entry.expires)
 
     def _evict(self, key: str, entry: bytes | TimedValue) -> None:
-        """Count what comes in, let the least recently used go. Afterwards ``key`` is the last to go.
+        """Account for a new item and evict the least recently used ones. Afterwards ``key`` is the most recently used.
 
         Raises:
-            StoreError: no room could be made.
+            StoreError: the item is larger than the limit.
         """
         size = _size(key, entry)
         if size > self._max_bytes:
@@ -213,7 +214,7 @@ class MemoryStore:
     # freeing memory
 
     def _schedule_sweep(self, delay: float) -> None:
-        """Come back for what can be freed, unless that is to happen anyway."""
+        """Schedule a sweep, unless one is scheduled already."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
@@ -226,7 +227,7 @@ class MemoryStore:
             self._schedule_sweep(TICK)
 
     def sweep(self, limit: int) -> int:
-        """Free up to ``limit`` expired or cleared items; how many it were."""
+        """Free up to ``limit`` expired or cleared items; return how many were freed."""
         keys = self._wheel.take(self._now(), limit)
         for key in keys:
             entry = self._entries.pop(key)

@@ -1,5 +1,5 @@
-"""A storage in Redis. Everything is one round trip, for as many keys as a call has; in a cluster one to each node that
-has some of them."""
+"""A storage in Redis. Each call is one round trip, whatever its number of keys; in a cluster one per node that has some
+of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.plugins.kv.store import Item, StoreStats
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
 
-# A counter that is made here gets its time in the same step; an item that expires in between would lose it.
+# A new counter gets its time in the same step; otherwise an item that expires in between would lose it.
 _COUNT_TIMED = """
 redis.call('SET', KEYS[1], '0', 'PX', ARGV[2], 'NX')
 return redis.call('INCRBY', KEYS[1], ARGV[1])
@@ -34,7 +34,7 @@ class RedisStore:
         return f"RedisStore({self._redis})"
 
     async def start(self) -> None:
-        """Connects with the first call."""
+        """Does nothing: the first call connects."""
 
     async def stop(self) -> None:
         await self._redis.close()
@@ -51,13 +51,13 @@ class RedisStore:
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     async def ttl(self, keys: Sequence[str]) -> Mapping[str, int | None]:
-        """Those that have a time, as in RoadRunner."""
+        """The times of keys that have one, as in RoadRunner."""
         left = await self._redis.execute_many([("PTTL", key) for key in keys])
         now = _now()
         return {key: now + ms for key, ms in zip(keys, left, strict=True) if ms >= 0}
 
     async def set(self, items: Sequence[Item]) -> None:
-        """A time that has passed counts for none, as in RoadRunner (plugins/redis, kv/kv.go)."""
+        """Store items. A time in the past counts as no time, as in RoadRunner (plugins/redis, kv/kv.go)."""
         now = _now()
         await self._redis.execute_many(
             [("SET", item.key, item.value, *_lifetime(item.key, item.expires, now)) for item in items]
@@ -100,7 +100,7 @@ def _lifetime(key: str, expires: int | None, now: int) -> tuple[str, int] | tupl
     if expires is None:
         return ()
     if expires <= now:
-        log.warning("the time of an item has passed; it is stored without one", key=key)
+        log.warning("the expiry time of an item is in the past; it is stored without one", key=key)
         return ()
     return "PX", expires - now
 

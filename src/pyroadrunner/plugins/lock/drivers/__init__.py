@@ -1,1 +1,1 @@
-"""Who keeps the locks. A driver is imported only where it is chosen."""
+"""The drivers that keep the locks. Only the configured one is imported."""

@@ -1,7 +1,8 @@
-"""All names, and time. Pure: the clock is an argument, microseconds that never go back; a wake-up is a callback.
+"""All named locks, with expiry. Pure: the current time is an argument (monotonic, in microseconds), wake-ups are
+callbacks.
 
-Everything that ends by itself, locks and waiting, stands in one heap. An entry whose moment is no more its object's
-is stale and passed over; the heap is built anew when most of it is stale.
+Locks and waiting calls that expire are in one heap. An entry whose time is no longer that of its object is stale and
+skipped; the heap is rebuilt when most of it is stale.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from collections.abc import Callable, Iterator
 
 from pyroadrunner.plugins.lock.drivers.resource import Held, Resource, Timed, Waiter
 
-_REMEMBERED = 65536  # names that are free: ForceRelease tells those that were locked once from others
+_REMEMBERED = 65536  # free names to remember: ForceRelease distinguishes names that were locked before
 _SMALL = 64
 
 
 class Locks:
-    """Every method first lets end what is due at ``now``, so answers are right however late the timer is.
+    """Each method first expires what is due at ``now``, so results are right even if the timer is late.
 
     Attributes:
-        token: of the last lock that was given.
+        token: token of the last granted lock.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Locks:
         self._free: OrderedDict[str, None] = OrderedDict()
         self._heap: list[tuple[int, int, Timed]] = []
         self._entries = 0
-        self._timed = 0  # an upper bound of what in the heap is not stale, as of the last building
+        self._timed = 0  # upper bound of the entries that were not stale at the last rebuild
 
     def __repr__(self) -> str:
         return f"Locks({len(self._resources)} names, token={self.token})"
@@ -38,7 +39,7 @@ class Locks:
         return iter(self._resources.items())
 
     def take(self, name: str, id: str, *, read: bool, ttl: int, now: int) -> bool:  # noqa: A002
-        """Take a lock if it can be had at once. ``ttl`` in microseconds; 0 = for ever."""
+        """Take a lock if it is available. ``ttl`` in microseconds; 0 = no expiry."""
         self.expire(now)
         resource = self._resources.get(name)
         if resource is not None and not resource.admits(id, read=read):
@@ -64,7 +65,7 @@ class Locks:
         return waiter
 
     def give_up(self, waiter: Waiter, now: int) -> None:
-        """Leave the queue; nobody is told. Idempotent."""
+        """Remove a waiter from the queue without notifying it. Idempotent."""
         resource = self._resources.get(waiter.name)
         waiter.due = None
         if resource is not None and waiter in resource.queue:
@@ -72,12 +73,12 @@ class Locks:
             self._advance(waiter.name, now)
 
     def release(self, name: str, id: str, now: int) -> bool:  # noqa: A002
-        """Let go; ``False`` when ``id`` does not hold it."""
+        """Release the lock; ``False`` if ``id`` does not hold it."""
         self.expire(now)
         return self._leave(name, id, now)
 
     def force_release(self, name: str, now: int) -> bool:
-        """Take it away from all who hold it; ``False`` when it was never locked."""
+        """Release the lock of all holders; ``False`` if it was never locked."""
         self.expire(now)
         resource = self._resources.get(name)
         if resource is None:
@@ -90,13 +91,13 @@ class Locks:
         return True
 
     def exists(self, name: str, id: str, now: int) -> bool:  # noqa: A002
-        """Whether ``id`` holds it; ``*`` = whether anybody does."""
+        """Whether ``id`` holds the lock; ``*`` = whether it is held at all."""
         self.expire(now)
         resource = self._resources.get(name)
         return resource is not None and (id == "*" or id in resource.holders)
 
     def update(self, name: str, id: str, ttl: int, now: int) -> bool:  # noqa: A002
-        """Let a lock end ``ttl`` microseconds from now (0 = never); ``False`` when ``id`` does not hold it."""
+        """Let the lock expire ``ttl`` microseconds from now (0 = never); ``False`` if ``id`` does not hold it."""
         self.expire(now)
         resource = self._resources.get(name)
         held = resource.holders.get(id) if resource is not None else None
@@ -106,13 +107,13 @@ class Locks:
         return True
 
     def next_due(self) -> int | None:
-        """When :meth:`expire` has something to do again."""
+        """The next time at which :meth:`expire` has work to do."""
         while self._heap and _stale(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def expire(self, now: int) -> None:
-        """End what is due."""
+        """Expire all locks and waiters that are due."""
         while (due := self.next_due()) is not None and due <= now:
             ended = heapq.heappop(self._heap)[2]
             ended.due = None
@@ -123,7 +124,7 @@ class Locks:
                 self._leave(ended.name, ended.id, now)
 
     def clear(self) -> None:
-        """Forget all; who waits gets nothing."""
+        """Drop all locks; waiters get none."""
         waiting = [waiter for _, resource in self for waiter in resource.queue]
         self._resources.clear()
         self._heap.clear()
@@ -155,7 +156,7 @@ class Locks:
         return True
 
     def _advance(self, name: str, now: int) -> None:
-        """Give the lock to those whose turn it is."""
+        """Grant the lock to the next waiters."""
         resource = self._resources[name]
         while (waiter := resource.next()) is not None:
             waiter.due = None
@@ -181,6 +182,6 @@ class Locks:
 
 
 def _stale(entry: tuple[int, int, Timed]) -> bool:
-    """Whether its object ends at another moment, or was set anew: equal moments keep the order of setting."""
+    """Whether the time of its object has changed, or was set again: equal times keep the order of setting."""
     due, number, timed = entry
     return timed.due != due or timed.entry != number

@@ -1,4 +1,4 @@
-"""Locks in the memory of this server. One timer, set to what ends first; one who waits has a future."""
+"""Locks in the memory of this server. One timer is set to the next expiry; each waiting call has a future."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pyroadrunner.plugins.lock.driver import HolderView, LockStats, LockView
 from pyroadrunner.plugins.lock.drivers.locks import Locks
 from pyroadrunner.plugins.lock.drivers.resource import Waiter
 
-_LONGEST = 86400.0  # seconds the timer sleeps at most: event loops take no delay of centuries
+_LONGEST = 86400.0  # longest sleep of the timer in seconds: event loops accept no delay of centuries
 
 
 class PendingLock:
-    """One call that waits. What it was given is noted apart from the future, which may be cancelled by then."""
+    """One waiting call. The granted token is stored outside the future, which may already be cancelled."""
 
     waiter: Waiter
 
@@ -29,7 +29,7 @@ class PendingLock:
 
 
 class MemoryLocks:
-    """Keeps the promises of :class:`~pyroadrunner.plugins.lock.driver.LockDriver`; answers at once."""
+    """Implements :class:`~pyroadrunner.plugins.lock.driver.LockDriver` with plain values."""
 
     def __init__(self) -> None:
         self._locks = Locks()
@@ -53,7 +53,7 @@ class MemoryLocks:
     async def _wait(self, place: PendingLock) -> int:
         try:
             return await place.future
-        except asyncio.CancelledError:  # the client has gone: nobody else would give back what it was given
+        except asyncio.CancelledError:  # the client has disconnected: release the lock if it was granted
             now, waiter = _now(), place.waiter
             if place.token:
                 self._locks.release(waiter.name, waiter.id, now)

@@ -1,8 +1,9 @@
-"""Locks in Redis, for all servers that use it: one key for a name, changed by one script (``resource.lua``).
+"""Locks in Redis, shared by all servers that use it: one key per name, changed by one script (``resource.lua``).
 
-Redis gives a lock to the next in the queue and says so on the channel of that one's server; the server asks whether it
-is true, and only then the lock is sure. It asks once a second too, which keeps the places of its calls (those of a
-server that died are dropped after some seconds), and when the lock before ends by itself.
+The script grants a lock to the next call in the queue and publishes that on the channel of the call's server. The
+server confirms the lock by asking for it; only then is it final. The server also asks once a second, which keeps the
+places of its calls in the queue (those of a crashed server are dropped after some seconds), and when the current lock
+expires.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.remote.redis.pubsub import Subscription
 
-_LONGEST = 86400.0 * 365  # seconds a call waits at most: event loops take no delay of centuries
+_LONGEST = 86400.0 * 365  # longest wait of a call in seconds: event loops accept no delay of centuries
 
 log = Log("lock")
 
 
 class RedisLocks:
-    """Keeps the promises of :class:`~pyroadrunner.plugins.lock.driver.LockDriver`.
+    """Implements :class:`~pyroadrunner.plugins.lock.driver.LockDriver`.
 
     Raises:
         StoreError: the settings can't be used.
@@ -78,7 +79,7 @@ class RedisLocks:
         return bool(await self._script.run(name, "update", id, ttl))
 
     async def list(self) -> list[LockView]:
-        """Looks at every key of Redis."""
+        """List all locks. Scans all keys of Redis."""
         start = len(self._prefix) + 1
         views = []
         for key in sorted(await self._redis.keys(_pattern(f"{self._prefix}:"))):
@@ -91,7 +92,7 @@ class RedisLocks:
         return views
 
     def stats(self) -> LockStats:
-        """Of what other servers hold nothing is known here."""
+        """Statistics of this server; held locks are unknown, since other servers hold locks too."""
         return LockStats(held=None, waiting=sum(len(one.places) for one in self._waiters.values()), token=self._token)
 
     async def stop(self) -> None:
@@ -109,10 +110,10 @@ class RedisLocks:
     # inside
 
     async def _wait(self, name: str, place: str, request: LockRequest, due: float, timeout: float) -> int:
-        """The token, or 0 when the patience is over.
+        """Wait for the token; 0 after ``timeout``.
 
         Raises:
-            StoreError: it is over, and Redis does not answer: whoever has the lock, nobody knows.
+            StoreError: the time is over and Redis does not answer, so it is unknown whether the lock was granted.
         """
         self._channel.listen()
         watch = self._waiters.setdefault(name, Waiters(self._script, name))
@@ -134,7 +135,7 @@ class RedisLocks:
                 watch.wake()
 
     async def _give_back(self, name: str, place: str, first: asyncio.Task[Any]) -> None:
-        """Nobody will be told what the place was given."""
+        """Give up a place, and the lock if it was granted: the call was cancelled."""
         await asyncio.gather(first, return_exceptions=True)
         await self._cancel(name, place)
 
@@ -142,7 +143,9 @@ class RedisLocks:
         try:
             await self._script.run(name, "quit", place)
         except StoreError as error:
-            log.debug("a place in the queue is not given up: it is dropped by itself", resource=name, error=str(error))
+            log.debug(
+                "a queued lock request could not be cancelled; it expires by itself", resource=name, error=str(error)
+            )
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -164,5 +167,5 @@ class RedisLocks:
 
 
 def _pattern(prefix: str) -> str:
-    """All keys with a prefix, in Redis' pattern language."""
+    """The Redis pattern that matches all keys with a prefix."""
     return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in prefix) + "*"

@@ -1,4 +1,4 @@
-"""``resource.lua``, the one script that changes a name, by its operations."""
+"""Calls the operations of ``resource.lua``, the script that changes the locks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.client import RedisClient
 
-ASK_EVERY = 1.0  # seconds; a place in the queue is kept for five without
+ASK_EVERY = 1.0  # seconds; without asking, a place in the queue is kept for five
 
 
 class LockRequest(NamedTuple):
-    """What a call waits for."""
+    """The lock that a call waits for."""
 
     id: str
     read: bool
@@ -22,11 +22,11 @@ class LockRequest(NamedTuple):
 
 
 class Script:
-    """Runs it.
+    """Runs the script.
 
     Args:
-        prefix: what keys and channels begin with.
-        server: what the channel of this server ends with.
+        prefix: prefix of keys and channels.
+        server: suffix of this server's channel.
     """
 
     def __init__(self, redis: RedisClient, prefix: str, server: str) -> None:
@@ -37,13 +37,13 @@ class Script:
         self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
 
     async def want(self, name: str, places: Mapping[str, LockRequest], *, patient: bool) -> tuple[float, list[int]]:
-        """Ask for each call's lock.
+        """Ask for the lock of each call.
 
         Args:
-            patient: those that can't have it now are to wait.
+            patient: whether calls whose lock is not available join the queue.
 
         Returns:
-            Seconds after which to ask again, and the tokens; 0 = none yet.
+            Seconds after which to ask again, and the tokens; 0 = not granted yet.
         """
         wishes: list[str | int] = []
         for place, request in places.items():
@@ -52,10 +52,10 @@ class Script:
         return (min(left / 1_000_000, ASK_EVERY) if left else ASK_EVERY), tokens
 
     async def run(self, name: str, operation: str, *arguments: str | int) -> Any:
-        """One step on a name.
+        """Run one operation on a name.
 
         Raises:
-            StoreError: there is no answer; it may have been done.
+            StoreError: no reply; the operation may have been done.
         """
         rest = (1, f"{self._prefix}:{name}", operation, name, f"{self._prefix}:", *arguments)
         try:

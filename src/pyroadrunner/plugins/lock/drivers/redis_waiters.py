@@ -1,4 +1,4 @@
-"""The calls of this server that wait for one name, and the task that asks Redis for them."""
+"""The calls of this server that wait for one name, and the task that asks Redis for their locks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pyroadrunner.plugins.lock.drivers.redis_script import ASK_EVERY, LockReques
 from pyroadrunner.remote.errors import StoreError
 
 _MIN_PAUSE = 0.001  # seconds
-_BATCH = 500  # calls one script is asked for; Lua takes only so many arguments
+_BATCH = 500  # calls per script run; Lua limits the number of arguments
 
 
 class PendingLock:
-    """A call that waits.
+    """A waiting call.
 
     Attributes:
-        leaving: its patience is over; it is not asked for any more, but what it was given it still gets.
+        leaving: its time is over; the task no longer asks for it, but a lock granted already still counts.
     """
 
     def __init__(self, request: LockRequest) -> None:
@@ -26,10 +26,10 @@ class PendingLock:
 
 
 class Waiters:
-    """Asks when it is poked, when a lock ends, and once a second.
+    """Asks after a wake-up, when a lock expires, and once a second.
 
     Attributes:
-        error: why the last question had no answer.
+        error: the error of the last attempt.
     """
 
     def __init__(self, script: Script, name: str) -> None:
@@ -41,11 +41,11 @@ class Waiters:
         self.task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
-        """Ask now."""
+        """Ask immediately."""
         self._wake.set()
 
     def watch(self, due: float) -> None:
-        """Ask from now on, first in ``due`` seconds at the latest. Idempotent."""
+        """Start asking, the first time within ``due`` seconds. Idempotent."""
         if self.task is None:
             self.task = asyncio.create_task(self._run(due), name=f"lock {self._name}")
 
@@ -65,12 +65,12 @@ class Waiters:
         self.task = None
 
     async def _ask(self) -> float:
-        """Ask for all; seconds until the next time."""
+        """Ask for all calls; return the seconds until the next time."""
         due = ASK_EVERY
         waiting = iter(list(self.places))
         while some := list(itertools.islice(waiting, _BATCH)):
             asked = [(place, self.places[place]) for place in some if place in self.places]
-            # Who has its lock may have lost it again by now: asked for once more it would be given a second one.
+            # A call that has its token may have lost the lock again: asking once more would grant a second one.
             there = {place: one.request for place, one in asked if not (one.leaving or one.future.done())}
             if not there:
                 continue

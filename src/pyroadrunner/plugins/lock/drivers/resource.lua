@@ -1,21 +1,21 @@
--- What is known of one name, in one key, and every step that changes it. Redis runs a script alone and at once.
+-- The state of one named lock, in one key, and all operations that change it. Redis runs a script atomically.
 --
 -- KEYS[1]  the key of the name
--- ARGV     operation, name, what the channels of servers begin with; then what the operation takes
+-- ARGV     operation, name, prefix of the servers' channels; then the arguments of the operation
 --
--- Times are microseconds of Redis' own clock. The rules are those of resource.py. Here a lock that is given to one who
--- waits is not sure before its server has asked for it: a server that died in between would keep it for ever.
+-- Times are microseconds of Redis' clock. The rules are those of resource.py. A lock granted to a waiting call is
+-- unconfirmed until its server has asked for it: a server that died in between would otherwise keep it without limit.
 --
--- State: t  token of the last lock given; it is never smaller than the time, so that it grows even when the key was lost
---        x  whether the holder is an exclusive one
---        h  holders: i id, p place (names one call), t token, d when it ends (0 = never), w ttl it is wanted for,
---           u not sure yet, e when it ends once it is sure (as UpdateTTL said)
---        q  queue: i, p, w, r whether to read, s server, l when it is dropped unless the server asks again
---        g  calls that are through: given and taken away again before the server asked, or given up (t 0): p, t, d
---        n  name of the last release, so that one sent twice is answered as the first was
+-- State: t  token of the last granted lock; never smaller than the time, so that it grows even if the key was lost
+--        x  whether the holder is exclusive
+--        h  holders: i id, p place (identifies a call), t token, d expiry (0 = never), w requested ttl,
+--           u unconfirmed, e expiry once confirmed (as set by UpdateTTL)
+--        q  queue: i, p, w, r whether it is a read lock, s server, l when it is dropped unless the server asks again
+--        g  finished calls: granted and released again before the server asked, or given up (t 0): p, t, d
+--        n  name of the last release, so that a repeated one gets the same reply
 local ASK_WITHIN = 3000000
 local LEASE = 5000000
-local REMEMBERED = 86400000 -- milliseconds a name is known after its last lock
+local REMEMBERED = 86400000 -- milliseconds to remember a name after its last lock
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -100,7 +100,7 @@ local function advance()
   end
 end
 
--- The token of a call that was given its lock, which is sure then; 0 = it has given up; nil = neither.
+-- The token of a call whose lock was granted (and confirm the lock); 0 = the call has given up; nil = neither.
 local function given(place)
   local at = find(state.h, 'p', place)
   if at then
@@ -114,7 +114,7 @@ local function given(place)
   return at and state.g[at].t
 end
 
--- A call that asks: take it, wait for it, or say that it still waits. Answers its token; 0 = it has none.
+-- Ask for the lock of a call: grant it, queue the call, or keep its place. Returns the token; 0 = not granted.
 local function want(one, patient)
   local token = given(one.p)
   if token then return token end
@@ -132,7 +132,8 @@ end
 
 local operations = {}
 
--- server, whether to wait; then place, id, read, ttl of each call. Answers how long until a lock ends, and each token.
+-- Arguments: server, whether to wait; then place, id, read, ttl of each call. Returns the time until the next expiry,
+-- and each token.
 function operations.want(server, patient, ...)
   local asked, answer = { ... }, { 0 }
   for at = 1, #asked, 4 do
@@ -144,14 +145,14 @@ function operations.want(server, patient, ...)
   return answer
 end
 
--- A call whose patience is over: its token after all, since others may have seen that it was given, or no place any more.
+-- The time of a call is over: return its token if it was granted (others may have seen that), else remove its place.
 function operations.last(place)
   local token = given(place)
   if not token then operations.quit(place) end
   return token or 0
 end
 
--- A call whose answer nobody waits for any more: it has no place and no lock, and gets none if it is asked for late.
+-- A call was cancelled: remove its place and its lock; a late request for it gets none.
 function operations.quit(place)
   for _, list in ipairs({ state.q, state.h, state.g }) do
     local at = find(list, 'p', place)
@@ -189,7 +190,7 @@ function operations.update(id, ttl)
   return 1
 end
 
--- Whether it is exclusive; id, what is left and token of each holder; who waits.
+-- Returns whether the lock is exclusive; id, remaining time and token of each holder; the waiting ids.
 function operations.view()
   local holders, waiting = {}, {}
   for _, one in ipairs(state.h) do
@@ -221,7 +222,7 @@ if changed then
   else
     redis.call('SET', KEYS[1], packed)
   end
-  -- Who is first in the queue has to look again when the next lock ends.
+  -- The first call in the queue must ask again at the next expiry.
   if #state.q > 0 and next_due() ~= before then wake(state.q[1]) end
 end
 return answer

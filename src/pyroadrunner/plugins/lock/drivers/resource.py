@@ -1,8 +1,8 @@
-"""One name: who holds it, and who waits for it in which order. Pure; knows no time but that of each lock.
+"""One named lock: its holders and the queue of waiters. Pure; it does not read the clock.
 
-Rules: one exclusive holder, or any number of readers. The queue is fair: nobody passes one who waits, so a reader that
-comes behind a waiting writer waits too. Two do pass, since they are in nobody's way: a reader that is one already, and
-the only reader who wants the lock for itself (an upgrade; behind a writer that waits for it, both would wait for ever).
+Rules: one exclusive holder, or any number of readers. The queue is fair: a new reader waits behind a waiting writer.
+    Two cases skip the queue, since they delay no waiter: a reader that already holds a read lock, and the only reader
+    that wants the exclusive lock (an upgrade; behind a waiting writer both would wait without end).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 
 class Timed:
-    """Something that ends at ``due``, microseconds of the clock; ``None`` = never, or no more.
+    """An object that expires at ``due``, microseconds of the clock; ``None`` = never, or no longer.
 
     Attributes:
-        entry: the number of its valid entry in the heap of what is due.
+        entry: number of its valid entry in the heap.
     """
 
     __slots__ = ("due", "entry", "id", "name")
@@ -28,7 +28,7 @@ class Timed:
 
 
 class Held(Timed):
-    """A lock somebody has. ``token`` grows with every lock that is given."""
+    """A held lock. ``token`` grows with each granted lock."""
 
     __slots__ = ("token",)
 
@@ -38,11 +38,11 @@ class Held(Timed):
 
 
 class Waiter(Timed):
-    """Somebody in the queue.
+    """A call in the queue.
 
     Attributes:
-        ttl: microseconds the lock is wanted for; 0 = for ever.
-        notify: called once, with the token of the lock; 0 = it was not given.
+        ttl: requested lifetime of the lock in microseconds; 0 = no expiry.
+        notify: called once, with the token of the lock; 0 = not granted.
     """
 
     __slots__ = ("notify", "read", "ttl")
@@ -55,7 +55,7 @@ class Waiter(Timed):
 
 
 class Resource:
-    """Holders by id, and the queue."""
+    """The holders by id, and the queue."""
 
     __slots__ = ("exclusive", "holders", "queue")
 
@@ -69,7 +69,7 @@ class Resource:
         return f"Resource({kind}, holders={sorted(self.holders)}, waiting={len(self.queue)})"
 
     def admits(self, id: str, *, read: bool) -> bool:  # noqa: A002
-        """Whether somebody who comes now gets it at once."""
+        """Whether a new call can have the lock immediately."""
         if self.holders and not self.exclusive:
             if id in self.holders:
                 return read or len(self.holders) == 1
@@ -87,14 +87,14 @@ class Resource:
         return held
 
     def enqueue(self, waiter: Waiter) -> None:
-        """Take the last place; a reader that wants more the first one, since those before it wait for it, too."""
+        """Append a waiter; an upgrading reader goes first, since the others wait for it."""
         if not waiter.read and not self.exclusive and waiter.id in self.holders:
             self.queue.appendleft(waiter)
         else:
             self.queue.append(waiter)
 
     def next(self) -> Waiter | None:
-        """Take the first out of the queue, if it can have the lock now."""
+        """Remove and return the first waiter if it can have the lock now."""
         if not self.queue:
             return None
         first = self.queue[0]

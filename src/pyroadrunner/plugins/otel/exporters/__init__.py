@@ -1,1 +1,2 @@
-"""One module for each kind of receiver, with ``build(config, environ) -> SpanExporter``; imported only when named."""
+"""One module per kind of receiver, with ``build(config, environ) -> SpanExporter``. Only the configured one is
+imported."""

@@ -1,4 +1,4 @@
-"""Spans as lines of JSON, for eyes and pipes."""
+"""Spans as lines of JSON, for terminals and pipes."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
 
 def lines_to(stream: TextIO) -> SpanExporter:
-    """One line for each span."""
+    """An exporter that writes one line per span."""
     return ConsoleSpanExporter(out=stream, formatter=lambda span: f"{span.to_json(indent=None)}\n")

@@ -12,11 +12,11 @@ from pyroadrunner.plugins.otel.config import OtelConfig
 
 
 def build(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
-    """What the section does not say, the library takes from its variables."""
+    """Create the exporter. For settings missing in the section, the library reads its variables."""
     return OTLPSpanExporter(
         endpoint=config.endpoint or None,
-        # `None` = as the scheme or the variables say; they are not asked when there is an endpoint of ours.
+        # `None` = by the scheme or the variables, which the library ignores if `endpoint` is passed.
         insecure=config.insecure if config.endpoint and "://" not in config.endpoint else None,
-        headers={name.lower(): value for name, value in config.headers.items()} or None,  # gRPC takes no capitals
+        headers={name.lower(): value for name, value in config.headers.items()} or None,  # gRPC requires lower case
         compression=Compression.Gzip if config.compress else None,
     )

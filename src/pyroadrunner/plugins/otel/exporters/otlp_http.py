@@ -13,7 +13,7 @@ from pyroadrunner.plugins.otel.config import OtelConfig
 
 
 def build(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
-    """What the section does not say, the library takes from its variables."""
+    """Create the exporter. For settings missing in the section, the library reads its variables."""
     return OTLPSpanExporter(
         endpoint=http_url(config, environ),
         headers=config.headers or None,

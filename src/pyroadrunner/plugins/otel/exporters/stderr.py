@@ -12,5 +12,5 @@ from pyroadrunner.plugins.otel.exporters.console import lines_to
 
 
 def build(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
-    """Nothing can be set."""
+    """Create the exporter; it has no settings."""
     return lines_to(sys.stderr)

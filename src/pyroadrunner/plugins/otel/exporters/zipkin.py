@@ -11,5 +11,6 @@ from pyroadrunner.plugins.otel.config import OtelConfig
 
 
 def build(config: OtelConfig, environ: Mapping[str, str]) -> SpanExporter:
-    """Without an endpoint it is ``OTEL_EXPORTER_ZIPKIN_ENDPOINT``, or http://localhost:9411/api/v2/spans."""
+    """Create the exporter. The default endpoint is ``OTEL_EXPORTER_ZIPKIN_ENDPOINT``, or
+    http://localhost:9411/api/v2/spans."""
     return ZipkinExporter(endpoint=config.endpoint or None)

@@ -22,7 +22,7 @@ CASES: list[tuple[bytes, list[Reply]]] = [
 
 
 @pytest.mark.parametrize(("data", "replies"), CASES)
-def test_replies_are_cut_right_wherever_the_pieces_end(data: bytes, replies: list[Reply]) -> None:
+def test_replies_are_split_correctly_at_any_boundary(data: bytes, replies: list[Reply]) -> None:
     assert ReplyReader().feed(data) == replies
     for size in (1, 2, 3, 7):
         reader, found = ReplyReader(), list[Reply]()
@@ -34,7 +34,7 @@ def test_replies_are_cut_right_wherever_the_pieces_end(data: bytes, replies: lis
 
 
 @given(st.dictionaries(st.binary(min_size=1, max_size=9).map(lambda key: key.hex().encode()), st.binary()), st.data())
-def test_any_value_comes_back(values: dict[bytes, bytes], data: st.DataObject) -> None:
+def test_any_value_is_returned(values: dict[bytes, bytes], data: st.DataObject) -> None:
     sent = b"".join(b"VALUE %b 0 %d\r\n%b\r\n" % (key, len(value), value) for key, value in values.items()) + b"END\r\n"
     at = data.draw(st.integers(0, len(sent)))
     reader = ReplyReader()
@@ -42,19 +42,19 @@ def test_any_value_comes_back(values: dict[bytes, bytes], data: st.DataObject) -
 
 
 @pytest.mark.parametrize("data", [b"VALUE k 0\r\n", b"VALUE k 0 -1\r\n", b"VALUE k 0 x\r\n", b"\x15\x08" * 4000])
-def test_what_is_no_reply_is_refused(data: bytes) -> None:
+def test_malformed_replies_are_refused(data: bytes) -> None:
     with pytest.raises(BadReply):
         ReplyReader().feed(data)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "a\r\nflush_all", "a\n", "a\0", "a\x7f", "x" * 251, "я" * 126])
-def test_a_key_that_would_be_more_than_a_key_is_refused(key: str) -> None:
+def test_a_key_that_could_inject_a_command_is_refused(key: str) -> None:
     with pytest.raises(StoreError, match="malformed: key is too long or contains invalid characters"):
         key_bytes(key)
 
 
 @pytest.mark.parametrize("key", ["a", "x" * 250, "я" * 125, "a:b{c}"])
-def test_other_keys_are_taken(key: str) -> None:
+def test_other_keys_are_accepted(key: str) -> None:
     assert key_bytes(key) == key.encode()
 
 

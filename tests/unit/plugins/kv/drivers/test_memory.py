@@ -1,4 +1,4 @@
-"""The memory driver with a clock of the test's own."""
+"""The memory driver with a fake clock."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def put(store: MemoryStore, key: str, value: bytes = b"v", expires: int | None =
     store.set([Item(key, value, expires)])
 
 
-def test_an_item_is_gone_in_the_millisecond_of_its_time() -> None:
+def test_an_item_expires_in_the_millisecond_of_its_time() -> None:
     def check(store: MemoryStore, clock: Clock) -> None:
         put(store, "k", expires=clock.ms + 500)
         clock.ms += 499
@@ -81,7 +81,7 @@ def test_expired_items_are_freed_by_slices() -> None:
     within(check)
 
 
-def test_cleared_items_are_gone_at_once_and_freed_by_slices() -> None:
+def test_cleared_items_disappear_immediately_and_are_freed_by_slices() -> None:
     def check(store: MemoryStore, clock: Clock) -> None:
         for number in range(150):
             put(store, str(number), expires=clock.ms + 10)
@@ -96,7 +96,7 @@ def test_cleared_items_are_gone_at_once_and_freed_by_slices() -> None:
     within(check)
 
 
-def test_the_timer_frees_what_nobody_reads() -> None:
+def test_the_timer_frees_unread_items() -> None:
     async def main() -> None:
         clock = Clock()
         store = MemoryStore(MemoryConfig(), clock)
@@ -115,7 +115,7 @@ def test_the_timer_frees_what_nobody_reads() -> None:
     asyncio.run(main())
 
 
-def test_mexpire_keeps_the_value_and_tells_the_new_time() -> None:
+def test_mexpire_keeps_the_value_and_changes_the_time() -> None:
     def check(store: MemoryStore, clock: Clock) -> None:
         put(store, "without")
         put(store, "with", b"w", clock.ms + 100)
@@ -129,7 +129,7 @@ def test_mexpire_keeps_the_value_and_tells_the_new_time() -> None:
     within(check)
 
 
-def test_the_least_recently_used_item_makes_room() -> None:
+def test_the_least_recently_used_item_is_evicted() -> None:
     def check(store: MemoryStore, clock: Clock) -> None:
         for key in "abc":
             put(store, key)
@@ -158,7 +158,7 @@ def test_bytes_of_keys_and_values_are_bounded() -> None:
     within(check, max_bytes=100)
 
 
-@settings(deadline=None)  # what else the machine does is no fault of the store's
+@settings(deadline=None)  # other load of the machine must not fail the test
 @given(
     st.lists(
         st.tuples(
@@ -169,7 +169,7 @@ def test_bytes_of_keys_and_values_are_bounded() -> None:
         max_size=80,
     )
 )
-def test_what_is_kept_is_what_a_plain_dict_keeps_and_is_counted_right(steps: list[tuple[str, str, int]]) -> None:
+def test_it_agrees_with_a_plain_dict_and_counts_correctly(steps: list[tuple[str, str, int]]) -> None:
     def check(store: MemoryStore, clock: Clock) -> None:
         plain: dict[str, tuple[bytes, int]] = {}
         for step, key, number in steps:

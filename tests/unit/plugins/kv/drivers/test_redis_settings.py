@@ -1,4 +1,4 @@
-"""What RoadRunner leaves to go-redis has go-redis' defaults."""
+"""Settings that RoadRunner leaves to go-redis have the defaults of go-redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_defaults_are_go_redis() -> None:
     assert settings.tls_context() is None
 
 
-def test_what_is_set_is_kept() -> None:
+def test_explicit_settings_are_kept() -> None:
     config = RedisConfig(
         max_retries=-1,
         min_retry_backoff=2.0,
@@ -57,12 +57,12 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(("addrs", "master", "cluster"), [(1, "", False), (2, "", True), (2, "m", False)])
-def test_more_addresses_are_a_cluster_or_sentinels(addrs: int, master: str, cluster: bool) -> None:
+def test_several_addresses_are_a_cluster_or_sentinels(addrs: int, master: str, cluster: bool) -> None:
     config = RedisConfig(addrs=["a:1", "b:2"][:addrs], master_name=master)
     assert RedisSettings.of(config).clustered is cluster
 
 
-def test_a_file_that_is_missing_or_no_certificate_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_certificate_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"tls: root_ca file '/nope/ca\.pem' does not exists"):
         RedisSettings.of(RedisConfig(tls=TlsConfig(root_ca="/nope/ca.pem")))
     garbage = tmp_path / "ca.pem"
