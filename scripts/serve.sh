@@ -10,6 +10,7 @@ config=examples/$name/.rr.yaml
 if [ ! -f "$config" ]; then
     echo "There is no $config; examples are:" >&2
     for file in examples/*/.rr.yaml; do
+        [ ! -f "$(dirname "$file")/pyproject.toml" ] || continue # a plugin: see docs/plugins.md
         echo "  make serve EXAMPLE=$(basename "$(dirname "$file")")" >&2
     done
     exit 2

@@ -10,7 +10,7 @@ use PyRoadRunner\Kv\Kv;
 
 $cache = Kv::create('cache');
 
-/** What takes long and is the same for a while: made by one worker, kept for all, for two seconds. */
+/** A report that takes long to make: one worker makes it, and all workers use it for two seconds. */
 function report(Kv $cache): string
 {
     $report = $cache->get('report');
@@ -24,7 +24,7 @@ function report(Kv $cache): string
 }
 
 Server::run(static function (Request $request) use ($cache): string {
-    // How often this address came in the last minute; the counter goes by itself.
+    // Requests of this address within a minute; the counter expires by itself.
     $visits = $cache->increment("visits:{$request->remoteAddr}", ttl: 60);
 
     return "Visit {$visits}; the report " . report($cache) . "\n";

@@ -39,11 +39,11 @@ $handle = static function (ServerRequestInterface $request): ResponseInterface {
 $http = HttpWorker::create();
 $factory = new Psr17Factory();
 $psr7 = new Psr7($factory, $factory, $factory);
-while (($told = $http->waitRequest()) !== null) {
+while (($incoming = $http->waitRequest()) !== null) {
     try {
-        $psr7->respond($http, $handle($psr7->request($told)));
+        $psr7->respond($http, $handle($psr7->request($incoming)));
     } catch (Throwable $error) {
         $http->error((string) $error);
     }
-    unset($told, $error);
+    unset($incoming, $error);
 }

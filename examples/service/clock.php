@@ -1,6 +1,6 @@
 <?php
 
-// Tells the time every second, five times; then it ends, and rr starts it again.
+// Prints the time every second, five times, and exits; rr then starts it again.
 
 declare(strict_types=1);
 

@@ -75,10 +75,10 @@ final class Kernel extends BaseKernel implements CompilerPassInterface
     {
         $file = $request->files->get('file');
         $target = $file?->move(sys_get_temp_dir(), uniqid('rr-upload-'));
-        $told = ['fields' => $request->request->all(), 'file' => $target ? file_get_contents((string) $target) : null];
+        $data = ['fields' => $request->request->all(), 'file' => $target ? file_get_contents((string) $target) : null];
         $target && unlink((string) $target);
 
-        return new JsonResponse($told + ['name' => $file?->getClientOriginalName()]);
+        return new JsonResponse($data + ['name' => $file?->getClientOriginalName()]);
     }
 
     public function stream(): Response
@@ -86,7 +86,7 @@ final class Kernel extends BaseKernel implements CompilerPassInterface
         return new StreamedResponse(static function (): void {
             for ($i = 3; $i > 0; --$i) {
                 echo "{$i}\n";
-                ob_flush(); // sends it: a piece of its own
+                ob_flush(); // sends this piece now
             }
         });
     }

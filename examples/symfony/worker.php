@@ -16,9 +16,9 @@ $http = HttpWorker::create();
 $kernel = new Kernel($_SERVER['APP_ENV'] ?? 'prod', (bool) ($_SERVER['APP_DEBUG'] ?? false));
 $kernel->boot();
 
-while (($told = $http->waitRequest()) !== null) {
+while (($incoming = $http->waitRequest()) !== null) {
     try {
-        $request = HttpFoundation::request($told);
+        $request = HttpFoundation::request($incoming);
         $response = $kernel->handle($request);
         HttpFoundation::respond($http, $response);
         if ($kernel instanceof TerminableInterface) {
@@ -27,10 +27,10 @@ while (($told = $http->waitRequest()) !== null) {
     } catch (Throwable $error) {
         $http->error((string) $error);
     }
-    // Services that keep something for a request (entity managers, loggers, token storage) forget it.
+    // Reset services that keep the state of a request (entity managers, loggers, token storage).
     $container = $kernel->getContainer();
     if ($container->has('services_resetter')) {
         $container->get('services_resetter')->reset();
     }
-    unset($told, $request, $response, $error);
+    unset($incoming, $request, $response, $error);
 }

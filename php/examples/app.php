@@ -19,7 +19,7 @@ function countdown(int $from): Generator
     yield "lift-off\n";
 }
 
-/** An upload, told by name, size and checksum. */
+/** Name, size and checksum of an upload. */
 function describe(UploadedFile $file): array
 {
     return ['name' => $file->name, 'size' => $file->size, 'sha1' => sha1($file->contents())];

@@ -1,76 +1,125 @@
-"""The Protocols plugins meet through. No plugin imports another: it names one of these in its constructor and the
-container supplies whoever keeps the promise.
+"""The module for authors of plugins: the Protocols plugins meet through, and all else a plugin needs.
 
-A plugin class is found by entry point (group ``pyroadrunner.plugins``, name = its section of ``.rr.yaml``). Its
+**Stable.** What ``__all__`` names is kept. A change that breaks plugins comes at the earliest one minor release after
+the use of the old form began to give a ``DeprecationWarning``, and the changelog says what to use instead. Names may be
+added at any time; a new method of a Protocol that plugins inherit has a default. Other modules may change with every
+release.
+
+No plugin imports another: it names a Protocol in its constructor, and the container supplies the plugin whose class
+inherits it.
+
+A plugin class is found by entry point (group ``pyroadrunner.plugins``, name = its section of ``.rr.yaml``). It inherits
+:class:`Plugin` and the Protocols whose promises it keeps; the container checks that it has their methods. Its
 constructor is read by annotation:
 
 - a ``msgspec.Struct`` type: the plugin's own checked section (the entry point of the same name in
-  ``pyroadrunner.sections``),
-- a Protocol of this module: the one plugin that has it (``ServerPlugin`` is a ``PoolFactory``),
-- ``Sequence[SomeProtocol]``: a live view on every constructed plugin that has it (``rpc`` gets all ``HasRpc``),
-- ``RunningConfig``: the whole checked config.
+  ``pyroadrunner.sections``); with ``| None``: ``None`` when the section is absent,
+- a Protocol: the one plugin that keeps it (``ServerPlugin`` is a ``PoolFactory``); with ``| None``: ``None`` when no
+  plugin of this config does,
+- ``Sequence[SomeProtocol]``: a live view on every constructed plugin that keeps it (``rpc`` gets all ``HasRpc``),
+- ``EffectiveConfig``: the whole checked config.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 
+from pyroadrunner.config.partial import Partial
+from pyroadrunner.config.values import NAMED, Command, Duration, StringList, StringMap
+from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.log import Log
 from pyroadrunner.metric import MetricFamily, Sample
+from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call_queue import QueuePolicy
+from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
 from pyroadrunner.workers.contract import PoolFactory, WorkerPool
+from pyroadrunner.workers.errors import (
+    BadReply,
+    EmptyPayload,
+    ExecTimeout,
+    LeaseEnded,
+    NoFreeWorker,
+    PoolClosed,
+    PoolError,
+    QueueFull,
+    TooManyWorkers,
+    WorkerCrashed,
+    WorkerError,
+    WorkerFailed,
+    WorkerRefused,
+    WorkerStartError,
+)
+from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, WorkerGone, WorkerReady
+from pyroadrunner.workers.health import all_serve, has_free_worker
 from pyroadrunner.workers.info import WorkerInfo
+from pyroadrunner.workers.lease import Lease
+from pyroadrunner.workers.metrics import queue_metrics
+from pyroadrunner.workers.partial_config import (
+    PartialDynamicAllocatorConfig,
+    PartialPoolConfig,
+    PartialSupervisorConfig,
+)
+from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply, ReplyStream
+from pyroadrunner.workers.pools import destroy_pools, start_pools
+from pyroadrunner.workers.reloadable import POOL_KEYS
+from pyroadrunner.workers.state import State
+from pyroadrunner.workers.stats import BOUNDS, PoolStats
 
 
-@runtime_checkable
 class Plugin(Protocol):
-    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``.
+    """One section of ``.rr.yaml``, alive between ``start`` and ``stop``. Every plugin inherits it.
 
     Plugins start after those they were given in their constructor; among the free ones a higher class attribute
     ``weight: int`` (RoadRunner's word; absent = 0) goes first. They stop in reverse."""
 
     name: str
 
+    @abstractmethod
     async def start(self) -> None:
         """Return once ready. Raise :class:`pyroadrunner.errors.RoadRunnerError` to refuse in words: `rr serve` then
         stops what was started, prints the text and exits 1."""
 
+    @abstractmethod
     async def stop(self, grace: float) -> None:
         """Stop taking work, finish what runs within ``grace`` seconds, let go of everything. Never raises for a
         peer's fault."""
 
 
-@runtime_checkable
 class HasTask(Protocol):
     """A plugin with work of its own between ``start`` and ``stop``."""
 
+    @abstractmethod
     async def run(self) -> None:
         """Work until :meth:`Plugin.stop` is called, then return. Started after every plugin has started; an exception
         ends the whole server: an ordered stop, the text on stderr, exit code 1."""
 
 
-@runtime_checkable
 class HasPools(Protocol):
     """A plugin whose work is done by workers; ``informer`` lists them, ``resetter`` resets them."""
 
     name: str
 
+    @abstractmethod
     def pools(self) -> Mapping[str, WorkerPool]:
         """Its pools by name; the first is the default one."""
 
 
-@runtime_checkable
 class HasProcesses(Protocol):
     """A plugin whose processes are its own and no pool's: they are listed and restarted like workers, but nobody adds
     or removes one."""
 
     name: str
 
+    @abstractmethod
     async def workers(self) -> list[WorkerInfo]:
         """Those that run now."""
 
+    @abstractmethod
     async def reset(self) -> None:
         """Restart all. What can't be started again is told by an error, once the others were."""
 
@@ -95,34 +144,35 @@ class RpcMethod:
     cancel_on_disconnect: bool = False
 
 
-@runtime_checkable
 class HasRpc(Protocol):
     """A plugin that answers RPC calls."""
 
     name: str
 
+    @abstractmethod
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         """Method name (without the service prefix) to its handler; read once, with the first call."""
 
 
-@runtime_checkable
 class HasMetrics(Protocol):
     """A plugin with figures of its own; ``metrics`` asks for them when it is scraped."""
 
     name: str
 
+    @abstractmethod
     async def metrics(self) -> Sequence[MetricFamily]: ...
 
 
-@runtime_checkable
 class HasStatus(Protocol):
     """A plugin that ``status`` asks how it is. Both answers are cheap: probes come every second."""
 
     name: str
 
+    @abstractmethod
     async def healthy(self) -> bool:
         """Whether it works: at least one worker serves (ready or working)."""
 
+    @abstractmethod
     async def ready(self) -> bool:
         """Whether it takes more work right now: at least one worker is free."""
 
@@ -158,10 +208,10 @@ class Span(Protocol):
         """The work is over. Nothing may be told to it afterwards."""
 
 
-@runtime_checkable
 class Tracing(Protocol):
     """A plugin that traces what others do. Its calls do no I/O."""
 
+    @abstractmethod
     def begin_trace(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: Mapping[str, str | int]
     ) -> Span:
@@ -172,6 +222,7 @@ class Tracing(Protocol):
         """
 
     @property
+    @abstractmethod
     def propagated_headers(self) -> Collection[bytes]:
         """Names of headers that carry a trace; those of a client are to be taken out where :meth:`Span.headers` are put
         in."""
@@ -190,34 +241,35 @@ class PreparedReload:
     discard: Callable[[], None] = lambda: None
 
 
-@runtime_checkable
 class HasConnections(Protocol):
     """A plugin with connections that outlive a request. When another process of ours has taken over the addresses
     (SIGUSR2), each is to be closed in good order before the stop: an idle one that is simply closed may lose the
     request that is on its way."""
 
+    @abstractmethod
     def close_after_response(self) -> None:
         """Close connections as they come to rest; go on serving until ``stop``."""
 
 
-@runtime_checkable
 class HasStopHook(Protocol):
     """A plugin that wants to know when the stop of the server begins, long before its own turn."""
 
+    @abstractmethod
     def on_stopping(self) -> None:
         """The first plugin is about to be stopped. Must not fail."""
 
 
-@runtime_checkable
 class Reloadable(Protocol):
     """A plugin that can take over parts of a changed config while it runs (``rr reload``, SIGHUP)."""
 
     name: str
 
+    @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can take over: ``pool.num_workers``; a key covers those below it, and the empty
         key the whole section. A change of any other is refused: it needs a restart."""
 
+    @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
         """Get ready for a changed config; nothing changes yet.
 
@@ -230,10 +282,10 @@ class Reloadable(Protocol):
         """
 
 
-@runtime_checkable
 class HasCertificates(Protocol):
     """A plugin that serves TLS."""
 
+    @abstractmethod
     async def reload_certificates(self) -> None:
         """Look at the files of its certificates now (``rr reload``, SIGHUP), and serve new connections with what has
         changed. Never raises: a file that is not good is logged, and the old certificate stays."""
@@ -255,7 +307,19 @@ class EffectiveConfig(Protocol):
 
 
 __all__ = [
+    "BOUNDS",
+    "NAMED",
+    "POOL_KEYS",
+    "BadReply",
+    "Chunk",
+    "Codec",
+    "Command",
+    "Count",
+    "Duration",
+    "DynamicAllocatorConfig",
     "EffectiveConfig",
+    "EmptyPayload",
+    "ExecTimeout",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
@@ -265,15 +329,54 @@ __all__ = [
     "HasStatus",
     "HasStopHook",
     "HasTask",
+    "Lease",
+    "LeaseEnded",
+    "Log",
     "MetricFamily",
+    "NoFreeWorker",
+    "OnCancel",
+    "Partial",
+    "PartialDynamicAllocatorConfig",
+    "PartialPoolConfig",
+    "PartialSupervisorConfig",
+    "Payload",
     "Plugin",
+    "PoolClosed",
+    "PoolConfig",
+    "PoolError",
+    "PoolEvent",
     "PoolFactory",
+    "PoolStats",
     "PreparedReload",
+    "QueueFull",
+    "QueuePolicy",
     "Reloadable",
+    "Reply",
+    "ReplyStream",
+    "ResetBegan",
+    "ResetEnded",
+    "RoadRunnerError",
     "RpcMethod",
     "Sample",
-    "Sequence",
     "Span",
+    "State",
+    "StringList",
+    "StringMap",
+    "SupervisorConfig",
+    "TooManyWorkers",
     "Tracing",
+    "WorkerCrashed",
+    "WorkerError",
+    "WorkerFailed",
+    "WorkerGone",
+    "WorkerInfo",
     "WorkerPool",
+    "WorkerReady",
+    "WorkerRefused",
+    "WorkerStartError",
+    "all_serve",
+    "destroy_pools",
+    "has_free_worker",
+    "queue_metrics",
+    "start_pools",
 ]

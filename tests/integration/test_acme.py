@@ -1,4 +1,4 @@
-"""Certificates from a real ACME server: had before the first connection, kept, renewed while requests run."""
+"""Certificates from a real ACME server: obtained before the first connection, stored, renewed while requests run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Site(Server):
         )
 
     def serial(self, issuer: Path) -> int:
-        """Number of the certificate it serves, after a request over it."""
+        """Serial number of the certificate that it serves, after a request."""
         context = ssl.create_default_context(cafile=str(issuer))
         connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=20)
         try:
@@ -72,12 +72,12 @@ class Site(Server):
             connection.close()
 
 
-def test_a_certificate_is_had_kept_and_used_again(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_stored_and_used_again(tmp_path: Path) -> None:
     http_port = free_port()
     with Pebble(tmp_path, http_port) as pebble:
         with Site(tmp_path, pebble, http_port) as site:
             first = site.serial(pebble.issuer(tmp_path))
-            assert site.stderr.count("acme: there is a new certificate") == 1
+            assert site.stderr.count("acme: certificate obtained") == 1
         files = [path for path in (tmp_path / "certificates").rglob("*") if path.is_file()]
         assert sorted(path.name for path in files) == ["account.key", "localhost.pem"]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
@@ -86,8 +86,8 @@ def test_a_certificate_is_had_kept_and_used_again(tmp_path: Path) -> None:
             assert "acme: asking" not in site.stderr
 
 
-def test_it_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
-    """Here the question comes in on ``http.address``, past its redirect."""
+def test_a_certificate_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
+    """The challenge arrives on ``http.address``, before its redirect."""
     http_port = free_port()
     plain = {"address": f"127.0.0.1:{http_port}", "ssl": {"redirect": True}}
     with Pebble(tmp_path, http_port, lifetime=12) as pebble, Site(tmp_path, pebble, http_port, **plain) as site:
@@ -100,14 +100,14 @@ def test_it_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -> None:
         with connection.getresponse() as answer:
             assert answer.status == 308
         connection.close()
-        site.wait_for("acme: there is a new certificate", times=2)
+        site.wait_for("acme: certificate obtained", times=2)
         site.wait_for("certificate loaded")
         assert site.serial(issuer) != first
         loop.stop()
         assert loop.errors == []
 
 
-def test_a_certificate_is_had_by_a_handshake_on_the_port_of_https(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_with_a_handshake_on_the_https_port(tmp_path: Path) -> None:
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with (
@@ -117,7 +117,7 @@ def test_a_certificate_is_had_by_a_handshake_on_the_port_of_https(tmp_path: Path
         assert site.serial(pebble.issuer(tmp_path))
 
 
-def test_a_certificate_is_had_by_a_handshake_on_a_port_of_its_own(tmp_path: Path) -> None:
+def test_a_certificate_is_obtained_with_a_handshake_on_its_own_port(tmp_path: Path) -> None:
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with Pebble(tmp_path, tls_port=port) as pebble, Site(tmp_path, pebble, challenge=challenge) as site:
@@ -126,8 +126,8 @@ def test_a_certificate_is_had_by_a_handshake_on_a_port_of_its_own(tmp_path: Path
             socket.create_connection(("127.0.0.1", port))
 
 
-def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> None:
-    """While the server asks, all connections come in at the front; most go on to the engine."""
+def test_a_certificate_is_renewed_with_a_handshake_and_no_request_fails(tmp_path: Path) -> None:
+    """During the challenge, the interceptor accepts all connections and forwards most of them to the engine."""
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with (
@@ -140,7 +140,7 @@ def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> No
         loops = [Loop(port, context, keep=keep) for keep in (True, False)]
         for loop in loops:
             loop.start()
-        site.wait_for("acme: there is a new certificate", times=2)
+        site.wait_for("acme: certificate obtained", times=2)
         site.wait_for("certificate loaded")
         assert site.serial(issuer) != first
         for loop in loops:
@@ -148,8 +148,8 @@ def test_it_is_renewed_by_a_handshake_and_no_request_fails(tmp_path: Path) -> No
             assert loop.errors == []
 
 
-def test_a_name_that_is_not_ours_ends_the_start_in_words(tmp_path: Path) -> None:
-    other = free_port()  # nobody answers there
+def test_a_name_of_another_server_ends_the_start_with_an_error_message(tmp_path: Path) -> None:
+    other = free_port()  # no server listens there
     with Pebble(tmp_path, other) as pebble:
         Site(tmp_path, pebble, free_port())
         done = rr("serve", cwd=tmp_path, timeout=60)
@@ -157,7 +157,7 @@ def test_a_name_that_is_not_ours_ends_the_start_in_words(tmp_path: Path) -> None
     assert f"no certificate from {pebble.directory} for localhost: localhost: " in done.stderr
 
 
-def test_a_server_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> None:
+def test_an_unreachable_acme_server_ends_the_start_with_an_error_message(tmp_path: Path) -> None:
     Site(tmp_path, Pebble(tmp_path, 1), free_port())
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
@@ -169,10 +169,10 @@ def test_a_server_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> N
     [
         ("{domains: [a.org]}", "email could not be empty"),
         ("{email: a@a.org}", "should be at least 1 domain"),
-        ('{email: a@a.org, domains: ["*.a.org"]}', "`*.a.org` is no name that can be shown to be ours"),
+        ('{email: a@a.org, domains: ["*.a.org"]}', "`*.a.org` can't be validated"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path: Path, acme: str, text: str) -> None:
+def test_missing_values_are_reported(tmp_path: Path, acme: str, text: str) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nserver: {{command: "true"}}\nhttp: {{ssl: {{acme: {acme}}}}}\n')
     done = rr("config", "check", cwd=tmp_path)
     assert done.code == 1

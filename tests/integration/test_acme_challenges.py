@@ -1,4 +1,4 @@
-"""Answers on the plain address, and on a port of their own."""
+"""Responses to challenges on the plain address, and on their own port."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from support.ports import free_port
 PATH = "/.well-known/acme-challenge/token"
 
 
-def test_only_what_is_asked_now_is_answered_before_the_workers() -> None:
+def test_only_open_challenges_get_a_response_before_the_workers() -> None:
     pool = ScriptedPool()
     answers: Answers = {}
     app = ChallengeAnswers(worker_app(pool), answers)
-    assert Exchange(http_scope("GET", PATH)).run(app).body == b"ok"  # nobody asks: the workers may have one
+    assert (
+        Exchange(http_scope("GET", PATH)).run(app).body == b"ok"
+    )  # no open challenge: the request goes to the workers
     answers[PATH] = b"token.thumbprint"
     assert Exchange(http_scope("GET", PATH)).run(app).body == b"token.thumbprint"
     assert Exchange(http_scope("GET", PATH + "x")).run(app).body == b"ok"
     assert len(pool.asked) == 2
 
 
-def test_a_port_of_their_own_serves_them_and_nothing_else() -> None:
+def test_their_own_port_serves_only_challenges() -> None:
     port = free_port()
     with answering(port, {PATH: b"content"}):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{PATH}", timeout=20) as answer:

@@ -1,4 +1,4 @@
-"""Who looks at the connections of HTTPS while an ACME server may ask there: real sockets, real TLS."""
+"""The interceptor of HTTPS connections during an ACME challenge: real sockets, real TLS."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 
 
 async def ends(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the two ends of the connection."""
+    """Responds with both addresses of the connection."""
     body = json.dumps([scope["client"], scope["server"]]).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})
 
 
 async def asked(port: int, context: ssl.SSLContext) -> tuple[list[list[object]], list[list[object]]]:
-    """The two ends as the application sees them, and as they are."""
+    """The addresses that the application sees, and those of the sockets."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
     own = [list(writer.get_extra_info(name)) for name in ("sockname", "peername")]
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -44,7 +44,7 @@ async def asked(port: int, context: ssl.SSLContext) -> tuple[list[list[object]],
 
 
 async def shown(port: int) -> x509.Certificate:
-    """What the ACME server is shown."""
+    """The certificate that the ACME server gets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -57,7 +57,7 @@ async def shown(port: int) -> x509.Certificate:
 
 
 def served(folder: Path, act: Callable[[TlsListener, TlsAlpnChallenge, int, ssl.SSLContext], Awaitable[None]]) -> None:
-    """Do something with HTTPS that is up and the challenge on its port."""
+    """Run ``act`` with a running HTTPS listener and the challenge on its port."""
     authority = Authority(folder)
     identity = authority.server()
 
@@ -77,7 +77,7 @@ def served(folder: Path, act: Callable[[TlsListener, TlsAlpnChallenge, int, ssl.
     run(main())
 
 
-def test_the_question_is_answered_and_all_else_goes_on(tmp_path: Path) -> None:
+def test_a_challenge_is_handled_and_other_connections_are_forwarded(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             challenge.expect(QUESTION)
@@ -89,14 +89,14 @@ def test_the_question_is_answered_and_all_else_goes_on(tmp_path: Path) -> None:
             names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             assert names.get_values_for_type(x509.DNSName) == ["localhost"]
             told, own = await asked(port, context)
-            assert told == own  # and not the connection between the front and the engine
+            assert told == own  # and not the connection between interceptor and engine
         told, own = await asked(port, context)
         assert told == own
 
     served(tmp_path, act)
 
 
-def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> None:
+def test_a_forwarded_connection_survives_the_interceptor(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
@@ -107,7 +107,7 @@ def test_who_came_through_the_front_goes_on_when_it_has_gone(tmp_path: Path) -> 
     served(tmp_path, act)
 
 
-def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) -> None:
+def test_before_the_first_certificate_other_connections_are_closed(tmp_path: Path) -> None:
     async def main() -> None:
         bound = BoundSockets(TcpAddress("127.0.0.1", 0))
         async with TlsAlpnChallenge(bound.port, bound).open():
@@ -120,7 +120,7 @@ def test_before_there_is_a_certificate_others_are_turned_away(tmp_path: Path) ->
     run(main())
 
 
-def test_a_name_nobody_asks_about_has_no_certificate(tmp_path: Path) -> None:
+def test_a_name_without_a_challenge_has_no_certificate(tmp_path: Path) -> None:
     async def act(listener: TlsListener, challenge: TlsAlpnChallenge, port: int, context: ssl.SSLContext) -> None:
         async with challenge.open():
             with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):

@@ -16,9 +16,9 @@ from pyroadrunner.admin import server as admin
 from pyroadrunner.admin.connection import MAX_HEAD, Timeouts
 from pyroadrunner.admin.request import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.admin.server import AdminServer, endpoint
+from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.log import Log
-from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress
+from pyroadrunner.net.address import TcpAddress, parse_address
 from pyroadrunner.net.errors import ListenError
 from support.admin import Browser, browser_of, get
 
@@ -61,7 +61,9 @@ class Desk:
 async def serving(
     desk: Desk, address: str = "127.0.0.1:0", timeouts: Timeouts | None = None
 ) -> AsyncIterator[AdminServer]:
-    server = AdminServer(endpoint(address), "test.address", desk.answer, Log("test"), timeouts)
+    server = AdminServer(
+        parse_address(address, default_scheme="tcp"), "test.address", desk.answer, Log("test"), timeouts
+    )
     await server.start()
     try:
         yield server
@@ -260,29 +262,8 @@ def test_an_address_in_use_is_named_with_its_key(run: Run) -> None:
     async def main() -> None:
         async with serving(Desk()) as server:
             assert isinstance(server.address, TcpAddress)
-            with pytest.raises(ListenError, match=r"^test\.address: cannot listen on tcp://127\.0\.0\.1:\d+: the addr"):
+            with pytest.raises(ListenError, match=r"^test\.address: cannot listen on 127\.0\.0\.1:\d+: the addr"):
                 async with serving(Desk(), server.address.short):
                     pass
 
     run(main())
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:2112", TcpAddress("127.0.0.1", 2112)),
-        (":2112", TcpAddress("", 2112)),
-        ("[::1]:1", TcpAddress("::1", 1)),
-        ("tcp://localhost:1", TcpAddress("localhost", 1)),
-        ("unix:///run/x.sock", UnixAddress("/run/x.sock")),
-    ],
-)
-def test_an_endpoint_is_named_with_or_without_a_scheme(text: str, address: object) -> None:
-    assert endpoint(text) == address
-
-
-@pytest.mark.parametrize("text", ["", "2112", "http://x:1", "host:port"])
-def test_what_is_no_endpoint_is_shown_as_it_was_written(text: str) -> None:
-    with pytest.raises(InvalidAddress) as wrong:
-        endpoint(text)
-    assert wrong.value.text == text

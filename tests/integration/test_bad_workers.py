@@ -170,7 +170,7 @@ def test_an_answer_whose_head_makes_no_sense_is_a_500_and_is_logged_once(server:
     server.wait_for("can't be read", times=logged + 1)
     (line,) = complaints(server)
     assert line["logger"] == "http"
-    assert line["error"].startswith("the head of the worker's answer can't be read: ")
+    assert line["error"].startswith("the head of the worker's reply can't be read: ")
 
 
 def test_a_worker_that_says_it_failed_lives_on(server: Server) -> None:
@@ -313,7 +313,7 @@ def test_a_socket_relay_whose_port_is_taken_ends_the_server_by_name(tmp_path: Pa
         server.start()
         try:
             assert server.wait() == 1
-            assert f"cannot listen on {changed['server']['relay']}" in server.stderr
+            assert f"cannot listen on {changed['server']['relay'].removeprefix('tcp://')}" in server.stderr
         finally:
             server.kill()
         assert get(first, "/") == (200, "fine")

@@ -23,7 +23,8 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
         with pytest.raises(ListenError) as caught:
             BoundSockets(TcpAddress("127.0.0.1", port))
     assert str(caught.value) == (
-        f"http.address 127.0.0.1:{port} is already in use; stop the process that listens there, or choose another port"
+        f"http.address: cannot listen on 127.0.0.1:{port}: the address is in use; stop the process that listens there,"
+        " or set another port"
     )
 
 
@@ -40,12 +41,12 @@ def test_a_port_is_free_again_right_after_it_was_closed() -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "300.300.300.300"])
 def test_a_host_that_is_none_is_named(host: str) -> None:
-    with pytest.raises(ListenError, match=rf"http.address {host}:80: the host can't be resolved"):
+    with pytest.raises(ListenError, match=rf"http.address: cannot listen on {host}:80: the host can't be resolved"):
         BoundSockets(TcpAddress(host, 80))
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    with pytest.raises(ListenError, match=r"http.address 192.0.2.1:0 can't be listened on"):
+    with pytest.raises(ListenError, match=r"http.address: cannot listen on 192.0.2.1:0: cannot assign"):
         BoundSockets(TcpAddress("192.0.2.1", 0))
 
 
@@ -104,7 +105,7 @@ def test_a_socket_that_nobody_listens_on_and_that_can_not_be_removed_is_named(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(os, "unlink", refuse)
-    with pytest.raises(ListenError, match="nobody listens on is there, and can't be removed: read-only file system"):
+    with pytest.raises(ListenError, match=r"a stale socket file .* can't be removed: read-only file system"):
         BoundSockets(UnixAddress(str(path)))
 
 
@@ -117,7 +118,7 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
-        with pytest.raises(ListenError, match="can't be listened on: Permission denied"):
+        with pytest.raises(ListenError, match=r"cannot listen on .*: permission denied"):
             BoundSockets(UnixAddress(str(path)))
     assert path.is_socket()
 
@@ -125,7 +126,7 @@ def test_a_socket_of_somebody_else_is_not_called_in_use(tmp_path: Path, monkeypa
 def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     first = BoundSockets(UnixAddress(str(path)))
-    with pytest.raises(ListenError, match=r"http.address unix://.* is already in use"):
+    with pytest.raises(ListenError, match=r"http.address: .* unix://.*: the address is in use; .* another path"):
         BoundSockets(UnixAddress(str(path)))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
@@ -135,13 +136,13 @@ def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path) -> None
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     path.write_text("precious")
-    with pytest.raises(ListenError, match="no socket"):
+    with pytest.raises(ListenError, match="is not a socket"):
         BoundSockets(UnixAddress(str(path)))
     assert path.read_text() == "precious"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ListenError, match="can't be listened on: No such file"):
+    with pytest.raises(ListenError, match=r"cannot listen on .*: no such file"):
         BoundSockets(UnixAddress(str(tmp_path / "none" / "rr.sock")))
 
 

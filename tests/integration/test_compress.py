@@ -1,4 +1,4 @@
-"""The middleware ``gzip`` in the real server: what curl decodes, what is flushed, who leaves."""
+"""The middleware ``gzip`` in the real server: decoding with curl, flushing, disconnects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def curl(server: Server, path: str, accept: str, *flags: str) -> tuple[dict[str, str], bytes, int]:
-    """Headers, the decoded body, and the bytes that came over the wire."""
+    """Headers, the decoded body, and the number of bytes on the wire."""
     command = ["curl", "-sS", "--compressed", "-H", f"Accept-Encoding: {accept}", "-D", "-"]
     command += ["-w", "%{stderr}%{size_download}", *flags, f"{server.url}{path}"]
     done = subprocess.run(command, capture_output=True, timeout=30, check=True)
@@ -45,7 +45,7 @@ def curl(server: Server, path: str, accept: str, *flags: str) -> tuple[dict[str,
 
 @asynccontextmanager
 async def client_of(server: Server) -> AsyncIterator[Client]:
-    """A connection that is cut in the end."""
+    """A connection that is closed at the end."""
     client = Client(*await asyncio.open_connection(*server.address))
     try:
         yield client
@@ -55,7 +55,7 @@ async def client_of(server: Server) -> AsyncIterator[Client]:
 
 @pytest.mark.parametrize("flags", [[], ["--http2-prior-knowledge"]], ids=["http/1.1", "http/2"])
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_curl_decodes_every_coding(server: Server, coding: str, flags: list[str]) -> None:
+def test_curl_decodes_every_encoding(server: Server, coding: str, flags: list[str]) -> None:
     for path, body in (("/page", LINE * 1000), ("/large", LINE * 200_000), ("/missing", b"not found " * 1000)):
         headers, got, size = curl(server, path, coding, *flags)
         assert got == body
@@ -64,7 +64,7 @@ def test_curl_decodes_every_coding(server: Server, coding: str, flags: list[str]
         assert int(headers["content-length"]) == size < len(body) / 10
 
 
-def test_the_best_of_what_curl_offers_by_itself_is_taken(server: Server) -> None:
+def test_the_best_encoding_that_curl_offers_is_used(server: Server) -> None:
     done = subprocess.run(
         ["curl", "-sS", "--compressed", "-o", "/dev/null", "-D", "-", f"{server.url}/page"],
         capture_output=True,
@@ -74,7 +74,7 @@ def test_the_best_of_what_curl_offers_by_itself_is_taken(server: Server) -> None
     assert b'etag: w/"v1"' in done.stdout.lower()
 
 
-def test_what_is_small_packed_or_not_wanted_stays(server: Server) -> None:
+def test_small_compressed_or_unwanted_responses_are_unchanged(server: Server) -> None:
     headers, body, _ = curl(server, "/small", "gzip")
     assert (body, headers.get("content-encoding")) == (b"small", None)
     headers, body, size = curl(server, "/own", "br, gzip")
@@ -83,7 +83,7 @@ def test_what_is_small_packed_or_not_wanted_stays(server: Server) -> None:
     assert (size, headers.get("content-encoding"), headers["etag"]) == (25_000, None, '"v1"')
 
 
-def test_head_tells_the_length_of_the_page_as_it_is(server: Server) -> None:
+def test_head_has_the_length_of_the_uncompressed_page(server: Server) -> None:
     async def main() -> bytes:
         async with client_of(server) as client:
             await client.send(request("HEAD", "/page", accept_encoding="gzip"))
@@ -95,7 +95,7 @@ def test_head_tells_the_length_of_the_page_as_it_is(server: Server) -> None:
 
 
 def chunks_of(data: bytes) -> bytes:
-    """The bytes inside of as many whole chunks (RFC 9112, section 7.1) as there are."""
+    """The data of all complete chunks (RFC 9112, section 7.1)."""
     found = b""
     while match := re.match(rb"([0-9a-fA-F]+)\r\n", data):
         size = int(match[1], 16)
@@ -105,16 +105,16 @@ def chunks_of(data: bytes) -> bytes:
 
 
 def test_an_event_can_be_read_while_the_worker_waits(server: Server, tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
 
     async def main() -> bytes:
         async with client_of(server) as client:
-            await client.send(request(target=f"/events?admission={admission}", accept_encoding="gzip"))
+            await client.send(request(target=f"/events?gate={gate}", accept_encoding="gzip"))
             assert split(await client.until(b"\r\n\r\n"))[1]["content-encoding"] == ["gzip"]
             body = b""
             while zlib.decompressobj(31).decompress(chunks_of(body)) != b"data: first\n\n":
                 body += await client.exactly(1)
-            admission.touch()
+            gate.touch()
             body += await client.rest()
         return zlib.decompress(chunks_of(body), 31)
 
@@ -122,8 +122,8 @@ def test_an_event_can_be_read_while_the_worker_waits(server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_a_client_that_leaves_in_the_middle_frees_the_worker(server: Server, coding: str) -> None:
-    """More of them than there are workers, then somebody else is served."""
+def test_a_client_that_disconnects_in_mid_stream_frees_the_worker(server: Server, coding: str) -> None:
+    """More clients than workers disconnect, then another client is served."""
 
     async def main() -> None:
         for _ in range(4):
@@ -136,7 +136,7 @@ def test_a_client_that_leaves_in_the_middle_frees_the_worker(server: Server, cod
     assert curl(server, "/page", coding)[1] == LINE * 1000
 
 
-def test_curl_decodes_the_copy_beside_a_static_file(tmp_path: Path) -> None:
+def test_curl_decodes_the_compressed_copy_of_a_static_file(tmp_path: Path) -> None:
     import brotli
 
     page = LINE * 1000
@@ -168,7 +168,7 @@ def test_curl_decodes_the_copy_beside_a_static_file(tmp_path: Path) -> None:
         ({"min_len": 1}, "min_length"),
     ],
 )
-def test_a_bad_option_is_told_with_its_key(tmp_path: Path, gzip: dict[str, object], fault: str) -> None:
+def test_an_invalid_option_is_reported_with_its_key(tmp_path: Path, gzip: dict[str, object], fault: str) -> None:
     config = {"version": "3", "server": {"command": "php"}, "http": {"address": ":1", "gzip": gzip}}
     (tmp_path / ".rr.yaml").write_text(json.dumps(config))
     done = rr("config", "check", cwd=tmp_path)

@@ -77,24 +77,24 @@ def test_the_worker_and_the_client_get_the_same_request_id(server: Server) -> No
     assert ask(server, request())[1]["x-request-id"] != [number]
 
 
-def test_another_host_is_refused(server: Server) -> None:
+def test_a_request_for_another_host_is_refused(server: Server) -> None:
     status, _, body = ask(server, b"GET / HTTP/1.1\r\nHost: evil.com\r\nConnection: close\r\n\r\n")
     assert (status, body) == (400, b"Invalid host header")
 
 
-def test_the_outermost_compresses_what_comes_out(server: Server) -> None:
+def test_the_outermost_middleware_compresses_responses(server: Server) -> None:
     status, headers, body = ask(server, request(accept_encoding="gzip"))
     assert (status, headers["content-encoding"]) == (200, ["gzip"])
     assert body.startswith(b"\x1f\x8b")
 
 
-def test_one_that_fails_is_a_500_and_a_line_in_the_log(server: Server) -> None:
+def test_a_middleware_that_fails_gives_a_500_and_a_log_line(server: Server) -> None:
     assert ask(server, request(target="/?fail"))[0] == 500
     server.wait_for('"error":"RuntimeError: told to"')
     assert ask(server, request())[0] == 200
 
 
-def test_one_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+def test_a_missing_middleware_stops_the_start(tmp_path: Path) -> None:
     config = CONFIG.format(php=require_php(), worker=WORKER, port=0, rpc=0)
     (tmp_path / ".rr.yaml").write_text(config)
     done = rr("serve", cwd=tmp_path)

@@ -95,13 +95,13 @@ def test_a_large_body_and_a_form_arrive(site: Site) -> None:
 
 
 def test_events_are_not_held_back(site: Site, tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
 
     async def main() -> None:
         client = Client(*await asyncio.open_connection("127.0.0.1", site.port))
-        await client.send(request("GET", f"/events?for={admission}"))
+        await client.send(request("GET", f"/events?for={gate}"))
         await client.until(b"data: first")
-        admission.touch()
+        gate.touch()
         await client.until(b"data: second")
         client.close()
 

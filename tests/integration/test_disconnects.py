@@ -1,4 +1,4 @@
-"""Clients that leave while their request waits for a worker, on the real ``rr serve``."""
+"""Clients that disconnect while their request waits for a worker, on the real ``rr serve``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.server import Server, rr
 from support.unused_pool import UnusedPool
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
-GIVEN_UP = "requests are given up: their clients left while they waited"
+GIVEN_UP = "cancelled queued requests whose clients disconnected"
 
 
 async def opened(server: Server, target: str, **headers: str) -> Client:
@@ -50,7 +50,7 @@ def until_given_up(server: Server, requests: int) -> None:
 
 
 def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
         "http": {"pool": {"num_workers": 1}, "middleware": ["proxy_ip_parser"], "trusted_subnets": ["127.0.0.0/8"]},
@@ -59,7 +59,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
     with Server(tmp_path, config) as server:
 
         async def main() -> None:
-            first = await opened(server, f"/wait?for={admission}")
+            first = await opened(server, f"/wait?for={gate}")
             closing, resetting = await opened(server, "/pid"), await opened(server, "/pid")
             proxied = await opened(server, "/pid", **{"X-Forwarded-For": "192.0.2.7"})
             staying = await opened(server, "/pid")
@@ -68,7 +68,7 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
             resetting.abort()
             proxied.close()
             await asyncio.to_thread(until_given_up, server, 3)
-            admission.touch()
+            gate.touch()
             for client in (first, staying, proxied_staying):
                 assert split(await client.rest())[0] == 200
                 client.close()
@@ -78,13 +78,13 @@ def test_no_worker_serves_a_client_that_has_left_the_queue(tmp_path: Path) -> No
         assert execs(server) == 3
 
 
-def test_only_connections_whose_client_is_there_are_connected() -> None:
+def test_only_open_connections_are_connected() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         there, left = (socket.create_connection(listening.getsockname()) for _ in range(2))
         kept = [listening.accept()[0] for _ in range(2)]
         ports = [there.getsockname()[1], left.getsockname()[1]]
         left.close()
-        kept[1].recv(1)  # wait for its end to arrive
+        kept[1].recv(1)  # wait for the end of the connection
         seen = peer_ports()
         assert ports[0] in seen
         assert ports[1] not in seen
@@ -92,9 +92,9 @@ def test_only_connections_whose_client_is_there_are_connected() -> None:
             one.close()
 
 
-def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
+def test_without_a_free_descriptor_no_client_is_treated_as_disconnected() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # open files stay open
     try:
         with pytest.raises(OSError, match="Too many open files"):
             peer_ports()
@@ -102,7 +102,7 @@ def test_without_a_descriptor_to_ask_with_nobody_is_taken_for_gone() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
+def test_no_request_is_cancelled_if_the_kernel_can_not_be_asked() -> None:
     class Waiting(UnusedPool):
         async def stats(self) -> PoolStats:
             return PoolStats(waiting=1.0)
@@ -133,13 +133,13 @@ def test_no_request_is_given_up_when_the_kernel_can_t_be_asked() -> None:
     run(main())
 
 
-def test_who_has_only_connected_is_unheard() -> None:
+def test_a_connection_without_data_is_unheard() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         silent, asking = (socket.create_connection(listening.getsockname()) for _ in range(2))
         kept = [listening.accept()[0] for _ in range(2)]
         asking.send(b"a question")
-        kept[1].recv(1)  # wait for it to arrive
+        kept[1].recv(1)  # wait for the data to arrive
         assert [one.getpeername() for one in silent_connections(port)] == [silent.getsockname()]
         assert len(list(silent_connections(port, tls=True))) == 2
         for _ in range(2):

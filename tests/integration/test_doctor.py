@@ -123,9 +123,9 @@ def test_a_static_folder_that_is_not_there(tmp_path: Path) -> None:
     assert code == 1
     assert found["http.static.dir"]["verdict"] == "fail"
     assert found["http.static.dir"]["found"].startswith(".rr.yaml:")
-    assert f"public is no folder (looked in {tmp_path})" in found["http.static.dir"]["found"]
+    assert f"public is not a folder (looked in {tmp_path})" in found["http.static.dir"]["found"]
     checked = rr("config", "check", cwd=tmp_path)
-    assert (checked.code, "http.static.dir: public is no folder" in checked.stdout) == (1, True)
+    assert (checked.code, "http.static.dir: public is not a folder" in checked.stdout) == (1, True)
     (tmp_path / "public").mkdir()
     assert inspect(tmp_path, config(http=http))[0] == 0
 

@@ -1,4 +1,4 @@
-"""A FastCGI listener with web servers that do things right, wrong, and not at all."""
+"""A FastCGI listener with web servers that send valid, malformed, or no requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MB = 1 << 20
 
 
 def exchange(*data: bytes, app: ASGIApp | None = None) -> bytes:
-    """Send, and the one answer."""
+    """Send data and return the response."""
 
     async def main() -> bytes:
         async with responding(app or worker_app(ScriptedPool())) as responder:
@@ -31,7 +31,7 @@ def exchange(*data: bytes, app: ASGIApp | None = None) -> bytes:
     return run(main())
 
 
-def test_a_connection_is_used_again() -> None:
+def test_a_connection_is_reused() -> None:
     async def main() -> None:
         async with responding(worker_app(ScriptedPool())) as responder:
             server = await responder.connect()
@@ -43,7 +43,7 @@ def test_a_connection_is_used_again() -> None:
     run(main())
 
 
-def test_a_connection_is_closed_when_the_web_server_wants_that() -> None:
+def test_a_connection_is_closed_if_the_web_server_requests_it() -> None:
     async def main() -> None:
         async with responding(worker_app(ScriptedPool())) as responder:
             server = await responder.connect()
@@ -55,14 +55,14 @@ def test_a_connection_is_closed_when_the_web_server_wants_that() -> None:
     run(main())
 
 
-def test_a_request_byte_by_byte_is_one() -> None:
+def test_a_request_may_arrive_byte_by_byte() -> None:
     data = ask(body=b"hello")
     pool = ScriptedPool()
     exchange(*(data[at : at + 1] for at in range(len(data))), app=worker_app(pool))
     assert (pool.asked[0].body, pool.context["method"]) == (b"hello", "POST")
 
 
-def test_a_large_body_and_a_large_answer_pass() -> None:
+def test_a_large_body_and_a_large_response_pass() -> None:
     body = bytes(range(256)) * (4 * MB // 256)
 
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ def test_a_large_body_and_a_large_answer_pass() -> None:
     assert exchange(ask(body=body), app=echo).partition(b"\r\n\r\n")[2] == body
 
 
-def test_a_web_server_that_reads_slowly_holds_the_application_back() -> None:
+def test_a_web_server_that_reads_slowly_pauses_the_application() -> None:
     sent = 0
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ def test_a_web_server_that_reads_slowly_holds_the_application_back() -> None:
             await server.send(ask())
             assert await server.next() is not None
             before = -1
-            while before != sent:  # until it stands still
+            while before != sent:  # until no more is sent
                 before = sent
                 await asyncio.sleep(0.1)
             assert sent < 64
@@ -107,7 +107,7 @@ def test_a_web_server_that_reads_slowly_holds_the_application_back() -> None:
     run(main())
 
 
-def test_a_body_is_read_as_fast_as_it_is_taken() -> None:
+def test_a_body_is_read_as_fast_as_the_application_consumes_it() -> None:
     taken = asyncio.Event()
 
     async def late(scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +117,7 @@ def test_a_body_is_read_as_fast_as_it_is_taken() -> None:
         while more:
             message = await receive()
             size += len(message["body"])
-            assert len(message["body"]) <= MB  # what waited; the rest was left in the socket
+            assert len(message["body"]) <= MB  # the queued part; the rest was left in the socket
             more = message["more_body"]
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % size})
@@ -136,7 +136,7 @@ def test_a_body_is_read_as_fast_as_it_is_taken() -> None:
     assert run(main()).endswith(b"%d" % (32 * MB))
 
 
-def test_a_second_request_on_the_connection_is_refused_and_the_first_goes_on() -> None:
+def test_a_second_request_on_the_connection_is_refused_and_the_first_continues() -> None:
     async def main() -> None:
         async with responding(worker_app(ScriptedPool())) as responder:
             server = await responder.connect()
@@ -166,7 +166,7 @@ def test_another_role_is_refused() -> None:
     run(main())
 
 
-def test_questions_about_the_server_are_answered() -> None:
+def test_get_values_has_a_reply() -> None:
     async def main() -> None:
         async with responding(worker_app(ScriptedPool())) as responder:
             server = await responder.connect()
@@ -183,7 +183,7 @@ def test_questions_about_the_server_are_answered() -> None:
     run(main())
 
 
-def test_an_aborted_request_ends_and_the_connection_lives() -> None:
+def test_an_aborted_request_ends_and_the_connection_stays_open() -> None:
     aborted: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -242,12 +242,12 @@ def test_garbage_closes_its_connection_and_no_other(data: bytes) -> None:
     run(main())
 
 
-def test_records_of_requests_nobody_knows_are_passed_over() -> None:
+def test_records_of_unknown_requests_are_ignored() -> None:
     stray = record(Type.STDIN, 9, b"x") + record(Type.ABORT_REQUEST, 9) + record(Type.PARAMS, 9) + record(Type.DATA, 1)
     assert exchange(stray, ask()).endswith(OK)
 
 
-def test_an_answer_before_the_body_is_whole_reaches_the_web_server() -> None:
+def test_a_response_before_the_end_of_the_body_reaches_the_web_server() -> None:
     async def early(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 413, "headers": []})
         await send({"type": "http.response.body", "body": b"no"})
@@ -258,14 +258,14 @@ def test_an_answer_before_the_body_is_whole_reaches_the_web_server() -> None:
             whole = ask(1, bytes(8 * MB), keep=False)
             sending = asyncio.create_task(server.send(whole))
             assert (await server.answer()).endswith(b"no")
-            await sending  # was read to its end: a reset could have taken the answer along
+            await sending  # the body was read to its end: a reset could lose the response
             assert await server.next() is None
             server.close()
 
     run(main())
 
 
-def test_an_answer_without_an_end_is_cut() -> None:
+def test_an_incomplete_response_closes_the_connection() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -283,7 +283,7 @@ def test_an_answer_without_an_end_is_cut() -> None:
     assert Type.END_REQUEST not in run(main())
 
 
-def test_stopping_lets_a_request_end_and_closes_what_is_idle() -> None:
+def test_stopping_finishes_a_running_request_and_closes_idle_connections() -> None:
     go = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -296,7 +296,7 @@ def test_stopping_lets_a_request_end_and_closes_what_is_idle() -> None:
             busy, idle = await responder.connect(), await responder.connect()
             await busy.send(ask())
             await started.wait()
-            await idle.send(record(Type.GET_VALUES, 0))  # and an answer: it has been accepted
+            await idle.send(record(Type.GET_VALUES, 0))  # the reply shows that the connection was accepted
             assert await idle.next() is not None
             responder.listener.refuse()
             assert await idle.next() is None
@@ -313,7 +313,7 @@ def test_stopping_lets_a_request_end_and_closes_what_is_idle() -> None:
     run(main())
 
 
-def test_what_does_not_end_in_time_is_cut_off() -> None:
+def test_requests_that_do_not_end_in_time_are_cancelled() -> None:
     async def forever(scope: Scope, receive: Receive, send: Send) -> None:
         started.set()
         await asyncio.Event().wait()

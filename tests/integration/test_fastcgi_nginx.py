@@ -17,7 +17,7 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "context.php"
 ZEROS = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 MB = 1 << 20
 
-# The stock fastcgi_params, as far as they matter, and connections that are used again.
+# The relevant part of the stock fastcgi_params, and persistent connections.
 LOCATION = """
     location / {
         fastcgi_pass rr;
@@ -66,7 +66,7 @@ def ask(nginx: Nginx, method: str, target: str, body: bytes | None = None) -> tu
 
 
 @pytest.mark.parametrize("form", ["tcp", "plain", "unix"])
-def test_requests_come_through_nginx(tmp_path: Path, form: str) -> None:
+def test_requests_pass_through_nginx(tmp_path: Path, form: str) -> None:
     port = free_port()
     address = {
         "tcp": f"tcp://127.0.0.1:{port}",
@@ -98,7 +98,7 @@ def test_large_bodies_limits_and_streams(tmp_path: Path) -> None:
         assert ask(nginx, "GET", f"/zeros?size={8 * MB}") == (200, bytes(8 * MB))
 
 
-def test_a_client_that_leaves_frees_the_worker(tmp_path: Path) -> None:
+def test_a_client_that_disconnects_frees_the_worker(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
     with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
         connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=20)
@@ -109,7 +109,7 @@ def test_a_client_that_leaves_frees_the_worker(tmp_path: Path) -> None:
         assert ask(nginx, "GET", "/pid")[0] == 200
 
 
-def test_a_worker_that_dies_in_the_middle_is_seen(tmp_path: Path) -> None:
+def test_a_worker_that_crashes_during_a_response_is_reported(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
     with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
         with pytest.raises(http.client.IncompleteRead):
@@ -127,4 +127,4 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         serving(tmp_path, f"tcp://127.0.0.1:{port}")
         done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.fcgi.address 127.0.0.1:{port} is already in use" in done.stderr
+    assert f"http.fcgi.address: cannot listen on 127.0.0.1:{port}: the address is in use" in done.stderr

@@ -173,7 +173,7 @@ def test_what_can_not_be_served_is_said_at_the_start(tmp_path: Path) -> None:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         server = Server(tmp_path, {"fileserver": {"address": where, "serve": [{"prefix": "/", "root": "."}]}}).start()
         assert server.wait() == 1
-        assert f"fileserver.address {where} is already in use" in server.stderr
+        assert f"fileserver.address: cannot listen on {where}: the address is in use" in server.stderr
         server.kill()
 
 

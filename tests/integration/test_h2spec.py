@@ -1,4 +1,4 @@
-"""The conformance suite of HTTP/2, in plain and over TLS."""
+"""The conformance suite of HTTP/2, without and with TLS."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.tls import Authority
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "context.php"
 
-# Priorities are deprecated (RFC 9113, section 5.3) and not read; bytes that begin neither as HTTP/2 nor as HTTP/1.1 are
-# answered as the latter, with 400, where the suite wants nothing but a closed connection.
+# Priorities are deprecated (RFC 9113, section 5.3) and not implemented. Bytes that begin neither as HTTP/2 nor as
+# HTTP/1.1 get the HTTP/1.1 response 400, where the suite expects only a closed connection.
 EXPECTED = {
     "Sends invalid connection preface",
     "Sends HEADERS frame that depend on itself",
@@ -23,12 +23,12 @@ EXPECTED = {
 
 
 def failures(report: str) -> set[str]:
-    """What did not pass. A connection that is reset is one that is closed, which is what such a case asked for."""
+    """The failed cases. A reset connection counts as closed, which is what such a case expects."""
     found = re.findall(r"\N{MULTIPLICATION SIGN} \d+: (.+)((?:\n(?!\W*\d+: ).+)*)", report)
     return {name for name, details in found if "connection reset by peer" not in details}
 
 
-def test_all_of_http2_but_what_is_deprecated(tmp_path: Path) -> None:
+def test_everything_in_http2_except_deprecated_features(tmp_path: Path) -> None:
     h2spec = require_go_tool("h2spec")
     identity = Authority(tmp_path).server()
     port = free_port()

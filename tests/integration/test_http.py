@@ -1,4 +1,4 @@
-"""HTTP as its users get it: the real ``rr serve`` with real PHP workers."""
+"""HTTP for users: the real ``rr serve`` with real PHP workers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def serving(folder: Path, **http: Any) -> Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """For tests that leave it as it was."""
+    """For tests that do not change its state."""
     with serving(tmp_path_factory.mktemp("http")) as running:
         yield running
 
@@ -63,7 +63,7 @@ def log_of(server: Server, message: str) -> list[dict[str, Any]]:
 
 
 def multipart(size: int) -> Iterator[bytes]:
-    """A body with one file of this many bytes, in pieces of a megabyte."""
+    """A body with a file of ``size`` bytes, in pieces of a megabyte."""
     yield b'--XbX\r\nContent-Disposition: form-data; name="f"; filename="big.bin"\r\nContent-Type: x/y\r\n\r\n'
     for _ in range(size // MB):
         yield b"\0" * MB
@@ -81,7 +81,7 @@ def test_forms_queries_and_the_request_log(server: Server) -> None:
     assert type(line["elapsed"]) is int
 
 
-def test_a_large_upload_and_a_large_answer_take_constant_memory(tmp_path: Path) -> None:
+def test_a_large_upload_and_a_large_response_take_constant_memory(tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()
     with serving(tmp_path, uploads={"dir": str(folder)}) as server:
@@ -129,7 +129,7 @@ def test_a_large_upload_and_a_large_answer_take_constant_memory(tmp_path: Path) 
         assert list(folder.iterdir()) == []
 
 
-def test_a_client_that_leaves_a_stream_frees_the_worker_which_lives_on(server: Server) -> None:
+def test_a_client_that_disconnects_from_a_stream_frees_the_worker_which_keeps_running(server: Server) -> None:
     pid = ask(server, request("GET", "/pid"))[2]
 
     async def leave() -> None:
@@ -143,7 +143,7 @@ def test_a_client_that_leaves_a_stream_frees_the_worker_which_lives_on(server: S
         assert ask(server, request("GET", "/pid"))[2] == pid
 
 
-def test_a_worker_killed_in_mid_stream_cuts_the_answer_and_the_next_request_is_served(tmp_path: Path) -> None:
+def test_a_worker_killed_in_mid_stream_interrupts_the_response_and_the_next_request_is_served(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         status, headers, body = ask(server, request("GET", "/breaking", close=False))
         assert (status, headers["transfer-encoding"]) == (200, ["chunked"])
@@ -153,7 +153,7 @@ def test_a_worker_killed_in_mid_stream_cuts_the_answer_and_the_next_request_is_s
         assert "Network" in log_of(server, "read stream")[0]["error"]
 
 
-def test_slow_clients_hold_no_worker(server: Server) -> None:
+def test_slow_clients_occupy_no_worker(server: Server) -> None:
     async def main() -> None:
         slow = [await connect(server) for _ in range(50)]
         for number, client in enumerate(slow):
@@ -171,7 +171,7 @@ def test_slow_clients_hold_no_worker(server: Server) -> None:
     run(main())
 
 
-def test_a_full_queue_is_refused_at_once_with_a_time_to_come_back(tmp_path: Path) -> None:
+def test_a_full_queue_refuses_immediately_with_retry_after(tmp_path: Path) -> None:
     with serving(tmp_path, pool={"num_workers": 1, "max_queue_size": 1}) as server:
 
         async def main() -> None:
@@ -188,7 +188,7 @@ def test_a_full_queue_is_refused_at_once_with_a_time_to_come_back(tmp_path: Path
         server.wait_for("requests are refused")
 
 
-def test_a_large_json_body_arrives_whole(server: Server) -> None:
+def test_a_large_json_body_arrives_completely(server: Server) -> None:
     assert (
         ask(server, request("POST", "/size", b"x" * (20 * MB), content_type="application/json"))[2]
         == str(20 * MB).encode()
@@ -212,7 +212,7 @@ def test_stopping_finishes_the_running_request(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
-def test_a_port_in_use_ends_the_start_in_words_before_any_worker_boots(tmp_path: Path) -> None:
+def test_a_port_in_use_ends_the_start_with_an_error_message_before_any_worker_boots(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -222,21 +222,21 @@ def test_a_port_in_use_ends_the_start_in_words_before_any_worker_boots(tmp_path:
         )
         done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.address 127.0.0.1:{port} is already in use" in done.stderr
+    assert f"http.address: cannot listen on 127.0.0.1:{port}: the address is in use" in done.stderr
     assert not (tmp_path / "started").exists()
 
 
 @pytest.mark.parametrize(
     ("http", "text"), [("{pool: {}}", "set http.address"), ('{address: "8080"}', "http.address: `8080` is no address")]
 )
-def test_an_address_that_is_none_ends_the_start_in_words(tmp_path: Path, http: str, text: str) -> None:
+def test_an_invalid_address_ends_the_start_with_an_error_message(tmp_path: Path, http: str, text: str) -> None:
     (tmp_path / ".rr.yaml").write_text(f'version: "3"\nserver: {{command: "true"}}\nhttp: {http}\n')
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
     assert text in done.stderr
 
 
-def test_keys_of_parts_that_are_not_built_are_said_in_words(tmp_path: Path) -> None:
+def test_keys_of_missing_features_give_a_warning(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(
         'version: "3"\nserver: {command: "true"}\n'
         f'http: {{address: "127.0.0.1:{free_port()}", static: {{dir: ".", request: {{X-A: b}}}}}}\n'
@@ -247,7 +247,7 @@ def test_keys_of_parts_that_are_not_built_are_said_in_words(tmp_path: Path) -> N
     assert "no worker sees" in said
 
 
-def test_a_unix_socket_serves_and_is_gone_afterwards(tmp_path: Path) -> None:
+def test_a_unix_socket_serves_and_is_removed_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "rr.sock"
     with serving(tmp_path, address=f"unix://{path}") as server:
 

@@ -1,4 +1,4 @@
-"""HTTP/1.0 beside all else on one address: clients by hand, nginx as it comes, and those that do it wrong."""
+"""HTTP/1.0 and other versions on one address: raw clients, nginx with its defaults, and malformed requests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def talk(data: bytes, app: ASGIApp | None = None) -> bytes:
     return run(main())
 
 
-def test_a_request_and_the_end_of_the_connection() -> None:
+def test_a_request_is_served_and_the_connection_closed() -> None:
     answer = talk(GET + b"\r\n")
     assert answer.startswith(b"HTTP/1.0 200 OK\r\n")
     status, headers, body = split(answer)
@@ -87,13 +87,13 @@ def test_a_connection_is_kept_and_may_change_its_version() -> None:
     run(main())
 
 
-def test_requests_in_one_go_are_answered_in_order() -> None:
+def test_pipelined_requests_are_answered_in_order() -> None:
     keep = b"GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
     answer = talk(keep + b"POST /2 HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc" + GET + b"\r\n")
     assert answer.count(b"HTTP/1.0 200 OK") == 3
 
 
-def test_byte_by_byte_and_with_a_half_closed_end() -> None:
+def test_a_request_byte_by_byte_and_with_a_closed_sending_side() -> None:
     pool = ScriptedPool()
 
     async def main() -> bytes:
@@ -132,17 +132,17 @@ def test_a_head_request_has_no_body() -> None:
         (b"GET / HTTP/1.0\r\nX : a\r\n\r\n", 400),
         (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (b"GET / HTTP/1.0\r\nX: " + bytes(2 * MB), 431),
-        (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 400),  # and all that is no HTTP/1.0: the engine's answer
+        (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 400),  # requests in other versions: the engine's response
         (b"GET / HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
     ],
 )
-def test_what_is_no_request_is_refused_and_the_connection_closed(data: bytes, status: int) -> None:
+def test_a_malformed_request_is_refused_and_the_connection_closed(data: bytes, status: int) -> None:
     pool = ScriptedPool()
     assert split(talk(data, worker_app(pool)))[0] == status
     assert pool.asked == []
 
 
-def test_an_answer_before_the_body_is_whole_reaches_the_client() -> None:
+def test_a_response_before_the_end_of_the_body_reaches_the_client() -> None:
     async def early(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"no"})
@@ -151,7 +151,7 @@ def test_an_answer_before_the_body_is_whole_reaches_the_client() -> None:
     assert answer.endswith(b"no")
 
 
-def test_an_answer_without_an_end_is_cut() -> None:
+def test_an_incomplete_response_closes_the_connection() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -159,7 +159,7 @@ def test_an_answer_without_an_end_is_cut() -> None:
     assert talk(GET + b"\r\n", broken).endswith((b"half", b"<reset>"))
 
 
-def test_a_client_that_leaves_is_noticed() -> None:
+def test_a_client_that_disconnects_is_noticed() -> None:
     gone = asyncio.Event()
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,7 +183,7 @@ def test_a_client_that_leaves_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-def test_stopping_lets_a_request_end_and_closes_what_is_idle(version: bytes) -> None:
+def test_stopping_finishes_a_running_request_and_closes_idle_connections(version: bytes) -> None:
     started, go = asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,7 +209,7 @@ def test_stopping_lets_a_request_end_and_closes_what_is_idle(version: bytes) -> 
     run(main())
 
 
-def test_what_does_not_end_in_time_is_cut_off() -> None:
+def test_requests_that_do_not_end_in_time_are_cancelled() -> None:
     started = asyncio.Event()
 
     async def forever(scope: Scope, receive: Receive, send: Send) -> None:
@@ -250,7 +250,7 @@ def serving(folder: Path, worker: Path = WORKER) -> Server:
     return Server(folder, {"server": {"command": [require_php(), str(worker)]}, "http": http})
 
 
-def test_nginx_as_it_comes(tmp_path: Path) -> None:
+def test_nginx_with_its_default_settings(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         location = f"location / {{ proxy_pass {server.url}; proxy_http_version 1.0; }}"
         with Nginx(tmp_path, location) as nginx:
@@ -264,7 +264,7 @@ def test_nginx_as_it_comes(tmp_path: Path) -> None:
             connection.close()
 
 
-def test_every_version_on_one_address(tmp_path: Path) -> None:
+def test_every_version_works_on_one_address(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         for flag, protocol in (
             ("--http1.0", "HTTP/1.0"),
@@ -276,7 +276,7 @@ def test_every_version_on_one_address(tmp_path: Path) -> None:
             assert (told["protocol"], told["remote"]) == (protocol, "127.0.0.1")
 
 
-def test_without_the_key_it_is_refused(tmp_path: Path) -> None:
+def test_without_the_key_http10_is_refused(tmp_path: Path) -> None:
     config = {"server": {"command": [require_php(), str(WORKER)]}, "http": {"pool": {"num_workers": 1}}}
     with Server(tmp_path, config) as server:
         command = ["curl", "-s", "--http1.0", "-o", "/dev/null", "-w", "%{http_code}", server.url]

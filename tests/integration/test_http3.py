@@ -1,4 +1,4 @@
-"""HTTP/3, with aioquic's client: over the real ``rr serve -e``, and with applications that misbehave."""
+"""HTTP/3 with aioquic's client: with the real ``rr serve -e``, and with misbehaving applications."""
 
 from __future__ import annotations
 
@@ -74,19 +74,19 @@ def test_a_worker_sees_http3(tmp_path: Path) -> None:
         run(main())
 
 
-def test_it_needs_to_be_asked_for(tmp_path: Path) -> None:
+def test_http3_is_off_without_the_flag(tmp_path: Path) -> None:
     with Server(tmp_path, config(tmp_path, Authority(tmp_path), free_port())) as server:
         assert "http.http3 is experimental and off; switch it on with rr serve -e" in server.stderr
 
 
-def test_a_certificate_is_needed(tmp_path: Path) -> None:
+def test_a_certificate_is_required(tmp_path: Path) -> None:
     Server(tmp_path, config(tmp_path, Authority(tmp_path), 0, http3={"address": "127.0.0.1:0"}))
     done = rr("serve", "-e", cwd=tmp_path)
     assert done.code == 1
     assert "http.http3 has no certificate: set its cert and key, or those of http.ssl" in done.stderr
 
 
-def test_a_new_certificate_is_taken(tmp_path: Path) -> None:
+def test_a_new_certificate_is_loaded(tmp_path: Path) -> None:
     port = free_port()
     authority = Authority(tmp_path)
     stranger = Authority(tmp_path, "other")
@@ -97,7 +97,7 @@ def test_a_new_certificate_is_taken(tmp_path: Path) -> None:
                 async with http3(port, stranger.root) as client:
                     assert (await client.ask()).status == 200
                     return
-            except ConnectionError:  # still the old one
+            except ConnectionError:  # the old certificate is still in use
                 await asyncio.sleep(0.1)
 
     with Server(tmp_path, config(tmp_path, authority, port), command=("serve", "-e")):
@@ -107,7 +107,7 @@ def test_a_new_certificate_is_taken(tmp_path: Path) -> None:
         run(main())
 
 
-def test_bodies_and_answers_of_any_size_pass(tmp_path: Path) -> None:
+def test_bodies_and_responses_of_any_size_pass(tmp_path: Path) -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"Connection", b"close"), (b"X", b"y")]})
         more = True
@@ -127,7 +127,7 @@ def test_bodies_and_answers_of_any_size_pass(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_client_that_does_not_read_holds_the_application_back_and_may_leave(tmp_path: Path) -> None:
+def test_a_client_that_does_not_read_pauses_the_application_and_may_disconnect(tmp_path: Path) -> None:
     sent = 0
     gone = asyncio.Event()
 
@@ -148,7 +148,7 @@ def test_a_client_that_does_not_read_holds_the_application_back_and_may_leave(tm
                 await answer.started.wait()
                 client.stall()
                 before = -1
-                while before != sent:  # until it stands still
+                while before != sent:  # until no more is sent
                     before = sent
                     await asyncio.sleep(0.2)
                 client.leave(answer)
@@ -157,7 +157,7 @@ def test_a_client_that_does_not_read_holds_the_application_back_and_may_leave(tm
     run(main())
 
 
-def test_an_early_answer_ends_the_request(tmp_path: Path) -> None:
+def test_an_early_response_ends_the_request(tmp_path: Path) -> None:
     async def early(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 413, "headers": []})
         await send({"type": "http.response.body", "body": b"no"})
@@ -172,7 +172,7 @@ def test_an_early_answer_ends_the_request(tmp_path: Path) -> None:
     run(main())
 
 
-def test_an_answer_without_an_end_is_broken_off(tmp_path: Path) -> None:
+def test_an_incomplete_response_resets_the_stream(tmp_path: Path) -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["raw_path"] == b"/raises":
             raise ValueError("a bug")
@@ -188,7 +188,7 @@ def test_an_answer_without_an_end_is_broken_off(tmp_path: Path) -> None:
     run(main())
 
 
-def test_requests_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_unsupported_requests_are_refused(tmp_path: Path) -> None:
     pool = ScriptedPool()
 
     async def main() -> None:
@@ -201,7 +201,7 @@ def test_requests_that_are_none_are_refused(tmp_path: Path) -> None:
     run(main())
 
 
-def test_garbage_on_the_port_harms_nobody(tmp_path: Path) -> None:
+def test_garbage_on_the_port_is_harmless(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(tmp_path, worker_app(ScriptedPool())) as (client, listener):
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -215,7 +215,7 @@ def test_garbage_on_the_port_harms_nobody(tmp_path: Path) -> None:
     run(main())
 
 
-def test_stopping_lets_a_request_end_and_turns_others_away(tmp_path: Path) -> None:
+def test_stopping_finishes_a_running_request_and_refuses_others(tmp_path: Path) -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         started.set()
         await go.wait()
@@ -229,7 +229,7 @@ def test_stopping_lets_a_request_end_and_turns_others_away(tmp_path: Path) -> No
             await started.wait()
             listener.refuse()
             turned_away = await client.ask()
-            assert turned_away.reset == 0x10B  # H3_REQUEST_REJECTED: it may be sent again, elsewhere
+            assert turned_away.reset == 0x10B  # H3_REQUEST_REJECTED: the client may retry on another connection
             go.set()
             await client.end(running)
             assert bytes(running.body) == b"ok"
@@ -239,7 +239,7 @@ def test_stopping_lets_a_request_end_and_turns_others_away(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("address", ["nonsense", "unix:///tmp/x"])
-def test_an_address_that_is_none_is_said(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_reported(tmp_path: Path, address: str) -> None:
     Server(tmp_path, config(tmp_path, Authority(tmp_path), 0, http3={"address": address}))
     done = rr("serve", "-e", cwd=tmp_path)
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""The listener and the application behind it, on real sockets and raw bytes; only the workers are scripted."""
+"""The listener and its application, on real sockets with raw bytes; only the workers are fakes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELLO = reply(head(200, content_type="text/plain"), b"hello")
 
 
 class OpenStream:
-    """A stream that the test feeds; tells when it is given up."""
+    """A stream fed by the test; it records whether it was dropped."""
 
     def __init__(self) -> None:
         self.frames: asyncio.Queue[Chunk] = asyncio.Queue()
@@ -47,7 +47,7 @@ class OpenStream:
 
 
 def dechunk(body: bytes) -> bytes:
-    """The bytes inside a chunked body; anything behind the last chunk must be the end."""
+    """Decode a chunked body; nothing may follow the last chunk."""
     found = b""
     while True:
         size, _, body = body.partition(b"\r\n")
@@ -57,7 +57,7 @@ def dechunk(body: bytes) -> bytes:
         found, body = found + body[: int(size, 16)], body[int(size, 16) + 2 :]
 
 
-def test_an_answer_names_no_server_and_has_its_date_and_length() -> None:
+def test_a_response_names_no_server_and_has_its_date_and_length() -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             status, headers, body = split(await served.talk(request()))
@@ -68,7 +68,7 @@ def test_an_answer_names_no_server_and_has_its_date_and_length() -> None:
     run(main())
 
 
-def test_requests_in_a_pipeline_are_answered_in_order() -> None:
+def test_pipelined_requests_are_answered_in_order() -> None:
     class Echo(ScriptedPool):
         async def exec(self, payload: Any, **options: Any) -> Reply:
             await super().exec(payload, **options)
@@ -94,7 +94,7 @@ def test_requests_in_a_pipeline_are_answered_in_order() -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n", 431),
     ],
 )
-def test_what_is_no_request_is_refused_without_a_worker(raw: bytes, status: int) -> None:
+def test_a_malformed_request_is_refused_without_a_worker(raw: bytes, status: int) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -127,7 +127,7 @@ def test_any_method_and_any_content_type_reach_the_worker() -> None:
     run(main())
 
 
-def test_a_slow_upload_holds_no_worker() -> None:
+def test_a_slow_upload_occupies_no_worker() -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -143,7 +143,7 @@ def test_a_slow_upload_holds_no_worker() -> None:
     run(main())
 
 
-def test_a_body_slower_than_the_least_rate_is_cut_off() -> None:
+def test_a_body_slower_than_the_minimum_rate_is_refused() -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         app = worker_app(pool, limits=BodyLimits(max_body=1 << 20, idle_timeout=0.0, min_rate=1 << 30))
@@ -159,7 +159,7 @@ def test_a_body_slower_than_the_least_rate_is_cut_off() -> None:
 
 @pytest.mark.parametrize("goodbye", ["close", "abort"])
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=XbX"])
-def test_a_client_that_leaves_in_mid_upload_costs_no_worker_and_leaves_no_file(
+def test_a_client_that_disconnects_in_mid_upload_needs_no_worker_and_leaves_no_file(
     tmp_path: Path, content_type: str, goodbye: str
 ) -> None:
     left = asyncio.Event()
@@ -193,7 +193,7 @@ def test_a_client_that_leaves_in_mid_upload_costs_no_worker_and_leaves_no_file(
     run(main())
 
 
-def test_a_body_over_the_limit_is_413_and_the_client_reads_it_though_it_is_still_sending() -> None:
+def test_a_client_that_is_still_sending_reads_the_413_for_a_body_over_the_limit() -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool, HttpConfig(max_request_size=1))) as served:
@@ -213,7 +213,7 @@ def test_a_body_over_the_limit_is_413_and_the_client_reads_it_though_it_is_still
     run(main())
 
 
-def test_expect_100_continue_is_answered_when_the_body_is_read() -> None:
+def test_expect_100_continue_is_sent_when_the_body_is_read() -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             client = await served.connect()
@@ -228,7 +228,7 @@ def test_expect_100_continue_is_answered_when_the_body_is_read() -> None:
     run(main())
 
 
-def test_a_head_request_gets_no_body_and_the_connection_goes_on() -> None:
+def test_a_head_request_gets_no_body_and_the_connection_is_kept() -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             raw = await served.talk(request("HEAD", close=False) + request("GET"))
@@ -240,7 +240,7 @@ def test_a_head_request_gets_no_body_and_the_connection_goes_on() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body_leaves_the_connection_in_order(status: int) -> None:
+def test_a_status_without_a_body_keeps_the_connection_usable(status: int) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(reply(head(status), b"stray")))) as served:
             raw = await served.talk(request(close=False) + request())
@@ -298,7 +298,7 @@ def test_each_chunk_reaches_the_client_before_the_next_one_exists() -> None:
     run(main())
 
 
-def test_trailers_come_after_the_body_for_a_client_that_takes_them() -> None:
+def test_trailers_follow_the_body_for_a_client_that_accepts_them() -> None:
     async def main() -> None:
         context = b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"]}}'
         for answer in (reply(context, b"abc"), streamed((context, b"a"), (b"", b"bc"))):
@@ -311,7 +311,7 @@ def test_trailers_come_after_the_body_for_a_client_that_takes_them() -> None:
 
 
 @pytest.mark.parametrize("length", [None, "100"])
-def test_a_worker_that_fails_in_mid_stream_cuts_the_connection_so_that_the_client_can_tell(length: str | None) -> None:
+def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_client_notices(length: str | None) -> None:
     async def main() -> None:
         context = head() if length is None else head(content_length=length)
         stream = streamed((context, b"abc"), WorkerFailed("boom", 1))
@@ -327,7 +327,7 @@ def test_a_worker_that_fails_in_mid_stream_cuts_the_connection_so_that_the_clien
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_a_client_that_leaves_in_mid_stream_stops_the_worker(hard: bool) -> None:
+def test_a_client_that_disconnects_in_mid_stream_stops_the_worker(hard: bool) -> None:
     async def main() -> None:
         stream = OpenStream()
         async with listening(worker_app(ScriptedPool(Reply(head(), b"first", JSON, stream)))) as served:
@@ -343,7 +343,7 @@ def test_a_client_that_leaves_in_mid_stream_stops_the_worker(hard: bool) -> None
     run(main())
 
 
-def test_a_client_that_reads_slowly_holds_the_worker_back() -> None:
+def test_a_client_that_reads_slowly_pauses_the_worker() -> None:
     class Endless:
         def __init__(self) -> None:
             self.sent = 0
@@ -368,7 +368,7 @@ def test_a_client_that_reads_slowly_holds_the_worker_back() -> None:
             await client.until(b"\r\n\r\n")
             last = -1
             async with asyncio.timeout(PATIENCE):
-                while stream.sent != last:  # until the server asks for no more
+                while stream.sent != last:  # until the server requests no more
                     last = stream.sent
                     await asyncio.sleep(0.3)
             assert last * 65536 < 64 << 20
@@ -389,7 +389,7 @@ def test_a_unix_socket_serves_and_is_removed(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_websocket_handshake_is_shown_to_the_worker_as_the_get_it_is() -> None:
+def test_a_websocket_handshake_reaches_the_worker_as_a_get() -> None:
     async def main() -> None:
         pool = ScriptedPool(reply(head(426), b"no websockets here"))
         async with listening(worker_app(pool)) as served:
@@ -411,7 +411,7 @@ def test_a_websocket_handshake_is_shown_to_the_worker_as_the_get_it_is() -> None
 
 
 class SlowPool(ScriptedPool):
-    """Answers when told."""
+    """Replies when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__(HELLO)
@@ -424,7 +424,7 @@ class SlowPool(ScriptedPool):
         return await super().exec(payload, **options)
 
 
-def test_stopping_refuses_connections_and_finishes_what_runs() -> None:
+def test_stopping_refuses_connections_and_finishes_running_requests() -> None:
     async def main() -> None:
         pool = SlowPool()
         async with listening(worker_app(pool)) as served, asyncio.timeout(PATIENCE):
@@ -445,7 +445,7 @@ def test_stopping_refuses_connections_and_finishes_what_runs() -> None:
     run(main())
 
 
-def test_stopping_cuts_off_what_still_runs_after_the_grace(capfd: pytest.CaptureFixture[str]) -> None:
+def test_stopping_cancels_requests_that_run_after_the_grace_period(capfd: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         pool = SlowPool()
         async with listening(worker_app(pool)) as served, asyncio.timeout(PATIENCE):
@@ -462,7 +462,7 @@ def test_stopping_cuts_off_what_still_runs_after_the_grace(capfd: pytest.Capture
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_nothing_is_written_to_the_terminal_in_normal_work(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_written_to_the_terminal_in_normal_operation(capfd: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             await served.talk(request())

@@ -1,4 +1,4 @@
-"""A form so long that reading it takes seconds keeps nobody else waiting."""
+"""Parsing a form for seconds does not block other requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.server import Server
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "http.php"
 
 
-def test_others_are_answered_while_it_is_read(tmp_path: Path) -> None:
+def test_other_requests_are_served_while_a_long_form_is_parsed(tmp_path: Path) -> None:
     body = b"".join(b"f%d=1&" % number for number in range(400_000))
     config = {
         "server": {"command": [require_php(), str(WORKER)]},
@@ -33,7 +33,7 @@ def test_others_are_answered_while_it_is_read(tmp_path: Path) -> None:
                 other.close()
                 answered += not answer.done()
             assert split(answer.result())[0] == 200
-            assert answered > 5  # one or two may have come before its reading began
+            assert answered > 5  # one or two may have arrived before parsing began
             long.close()
 
         run(main())

@@ -1,4 +1,4 @@
-"""What a request costs the server in memory, measured with real PHP workers."""
+"""Memory that a request needs in the server, measured with real PHP workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reas
 
 
 class Memory:
-    """The most that a process has taken since now."""
+    """The peak memory of a process since the start of the measurement."""
 
     def __init__(self, pid: int) -> None:
         self._folder = Path(f"/proc/{pid}")
@@ -31,7 +31,7 @@ class Memory:
         (self._folder / "clear_refs").write_text("5")  # proc(5): resets VmHWM
 
     def taken(self) -> int:
-        """Bytes."""
+        """In bytes."""
         return self._read("VmHWM") - self._before
 
     def _read(self, key: str) -> int:
@@ -50,7 +50,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 
 def ask(server: Server, data: bytes) -> tuple[int, bytes]:
-    """Status and body of the answer to one request."""
+    """Status and body of the response."""
     with socket.create_connection(server.address, timeout=60) as connection:
         connection.sendall(data)
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
@@ -59,7 +59,7 @@ def ask(server: Server, data: bytes) -> tuple[int, bytes]:
 
 
 def post(megabytes: int, *, chunked: bool) -> bytes:
-    """A request that is answered with the size of its body."""
+    """A request whose response is the size of its body."""
     piece = bytes(MB)
     if not chunked:
         return request("POST", "/size", piece * megabytes)
@@ -68,9 +68,9 @@ def post(megabytes: int, *, chunked: bool) -> bytes:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_raw_body_costs_its_size_and_16_mb_at_most(server: Server, chunked: bool) -> None:
-    # Buffers of the HTTP engine that it keeps are no cost of this body. Of a chunked one it also holds some megabytes
-    # that it has read ahead, in buffers several times as large; their number is fixed.
+def test_a_raw_body_takes_its_size_plus_16_mb_at_most(server: Server, chunked: bool) -> None:
+    # Buffers that the HTTP engine keeps are not counted. For a chunked body the engine also holds some megabytes that
+    # it has read ahead, in buffers several times as large; their number is fixed.
     assert ask(server, post(8, chunked=chunked)) == (200, b"%d" % (8 * MB))
     data = post(200, chunked=chunked)
     memory = Memory(server.pid)
@@ -89,10 +89,12 @@ FORMS = {
 
 @pytest.mark.parametrize("server", ["pipes"], indirect=True)
 @pytest.mark.parametrize(("content_type", "body", "status", "factor"), FORMS.values(), ids=FORMS)
-def test_a_form_costs_a_small_multiple_of_its_size(
+def test_a_form_takes_a_small_multiple_of_its_size(
     server: Server, content_type: str, body: bytes, status: int, factor: int
 ) -> None:
-    assert ask(server, request("POST", "/pid", b"a=1", content_type=FORM))[0] == 200  # what is only made once
+    assert (
+        ask(server, request("POST", "/pid", b"a=1", content_type=FORM))[0] == 200
+    )  # allocate what is allocated only once
     memory = Memory(server.pid)
     assert ask(server, request("POST", "/pid", body, content_type=content_type))[0] == status
     assert memory.taken() <= factor * len(body) + 4 * MB, f"{memory.taken() / MB:.0f} MB"

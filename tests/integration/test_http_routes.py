@@ -1,4 +1,4 @@
-"""``http.routes``: paths with workers of their own, in the real ``rr serve``."""
+"""``http.routes``: paths with their own workers, in the real ``rr serve``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def ask(server: Server, target: str, method: str = "GET") -> tuple[int, by
 
 
 def workers(server: Server, *names: str) -> dict[str, list[dict[str, Any]]]:
-    """By pool."""
+    """The workers by pool."""
     done = rr("workers", *names, "--json", cwd=server.folder)
     assert done.code == 0, done
     found: dict[str, list[dict[str, Any]]] = {}
@@ -57,17 +57,17 @@ def until_working(server: Server, pool: str) -> None:
 
 
 def test_a_stuck_path_with_a_pool_of_its_own_starves_nobody_else(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     with Server(tmp_path, config(SLOW)) as server:
 
         async def main() -> None:
-            stuck = asyncio.ensure_future(ask(server, f"/wait?for={admission}"))
+            stuck = asyncio.ensure_future(ask(server, f"/wait?for={gate}"))
             await asyncio.to_thread(until_working, server, "http.slow")
-            # Its pool is full: the path is refused, also when it is written otherwise. All others are served.
+            # The pool is full: the path is refused, however it is written. All other paths are served.
             assert (await ask(server, "/%77ait?for=/"))[0] == 503
             answers = await asyncio.gather(*(ask(server, "/pid") for _ in range(50)))
             assert {status for status, _ in answers} == {200}
-            admission.touch()
+            gate.touch()
             status, pid = await stuck
             assert status == 200
             assert pid not in {body for _, body in answers}
@@ -76,7 +76,7 @@ def test_a_stuck_path_with_a_pool_of_its_own_starves_nobody_else(tmp_path: Path)
         run(main())
 
 
-def test_methods_choose_too(tmp_path: Path) -> None:
+def test_methods_select_a_route_too(tmp_path: Path) -> None:
     post = {"match": "/pid", "methods": ["POST"], "name": "post"}
     with Server(tmp_path, config(post)) as server:
         pids = {pool: [str(worker["pid"]).encode()] for pool, [worker] in workers(server).items()}
@@ -85,7 +85,7 @@ def test_methods_choose_too(tmp_path: Path) -> None:
         assert [run(ask(server, "/pid", "POST"))[1]] == pids["http.post"]
 
 
-def test_pools_are_listed_reset_and_scaled_each_by_its_name_or_all_by_the_plugins(tmp_path: Path) -> None:
+def test_pools_are_listed_reset_and_scaled_by_their_name_or_together_by_the_plugins(tmp_path: Path) -> None:
     with Server(tmp_path, config(SLOW)) as server:
         before = workers(server)
         assert {pool: len(found) for pool, found in before.items()} == {"http": 1, "http.slow": 1}
@@ -109,10 +109,10 @@ def test_pools_are_listed_reset_and_scaled_each_by_its_name_or_all_by_the_plugin
         assert "no such plugin: http.nope" in wrong.stderr
 
 
-def test_a_route_whose_workers_do_not_come_up_ends_the_start_and_leaves_no_worker(tmp_path: Path) -> None:
+def test_a_route_whose_workers_fail_to_start_ends_the_start_and_leaves_no_worker(tmp_path: Path) -> None:
     broken = {"match": "/x", "pool": {"command": [require_php(), "-r", "fwrite(STDERR, 'no boot'); exit(3);"]}}
     whole = config(broken)
-    whole["server"]["command"].append(str(tmp_path))  # to know its workers by
+    whole["server"]["command"].append(str(tmp_path))  # to identify its workers
     server = Server(tmp_path, whole).start()
     try:
         assert server.wait() == 1
@@ -134,7 +134,7 @@ def test_a_route_whose_workers_do_not_come_up_ends_the_start_and_leaves_no_worke
         ("\n  - match: /a/*\n  - match: /b\n    name: a\n", [".rr.yaml:8: http.routes[1].name"]),
     ],
 )
-def test_faults_of_routes_are_told_with_their_lines(tmp_path: Path, routes: str, faults: list[str]) -> None:
+def test_faults_of_routes_are_reported_with_their_lines(tmp_path: Path, routes: str, faults: list[str]) -> None:
     head = 'version: "3"\nserver: {command: php worker.php}\nhttp:\n  address: "127.0.0.1:0"\n'
     (tmp_path / ".rr.yaml").write_text(f"{head}  routes: {routes}")
     done = rr("config", "check", cwd=tmp_path)

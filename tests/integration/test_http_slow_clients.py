@@ -1,4 +1,4 @@
-"""Clients that send slowly, or nothing at all, take connections and never a worker."""
+"""Clients that send slowly, or nothing at all, occupy connections but no worker."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_hundreds_of_slow_clients_leave_the_only_worker_free(tmp_path: Path) -> 
             for beginning in BEGINNINGS.values()
             for _ in range(EACH)
         ]
-        # The start of a TLS handshake: a record of 512 bytes that never comes.
+        # The start of a TLS handshake: a record of 512 bytes that never arrives.
         connections += [
             (slow.enter_context(socket.create_connection(tls, 20)), b"\x16\x03\x01\x02\x00") for _ in range(EACH)
         ]
@@ -60,7 +60,8 @@ def test_hundreds_of_slow_clients_leave_the_only_worker_free(tmp_path: Path) -> 
             connection.sendall(beginning)
         for _ in range(20):
             assert ask(server.address).startswith(b"HTTP/1.1 200")
-        # Still there, so they were slow all the time and not refused: a last byte of the heads makes them requests.
+        # The connections are still open, so they were slow and not refused: the last byte of their heads completes
+        # them.
         for connection, beginning in connections:
             if beginning == BEGINNINGS["half a head"]:
                 connection.sendall(b"a\r\nConnection: close\r\n\r\n")

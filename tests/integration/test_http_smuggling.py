@@ -1,4 +1,4 @@
-"""Requests that two servers could read in two ways. None may reach a worker, none may take the listener with it."""
+"""Ambiguous requests that two servers could read differently. None may reach a worker or break the listener."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SHAPES = {
     "two blanks before the target": b"GET  / HTTP/1.1\r\nHost: ex.com\r\n\r\n",
     "tabs in the request line": b"GET\t/\tHTTP/1.1\r\nHost: ex.com\r\n\r\n",
     "a control character in the method": b"GE\x01T / HTTP/1.1\r\nHost: ex.com\r\n\r\n",
-    "a version that is none": b"GET / HTTP/1.2\r\nHost: ex.com\r\n\r\n",
+    "an unknown version": b"GET / HTTP/1.2\r\nHost: ex.com\r\n\r\n",
     "a version in lower case": b"GET / http/1.1\r\nHost: ex.com\r\n\r\n",
     "HTTP/0.9": b"GET /\r\n\r\n",
     "a negative chunk": CHUNKED + b"-1\r\nabc\r\n" + END,
@@ -71,7 +71,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_is_refused_and_others_are_served_on(shape: str) -> None:
+def test_an_ambiguous_request_is_refused_and_others_are_served(shape: str) -> None:
     pool = ScriptedPool()
 
     async def main() -> tuple[bytes, bytes]:
@@ -86,7 +86,7 @@ def test_it_is_refused_and_others_are_served_on(shape: str) -> None:
             return answer, await served.talk(request("GET", "/next"))
 
     answer, following = run(main())
-    # A fault in the head is told; one in a body is told by closing, since a part of it has been taken already.
+    # An error in the head gives a response. An error in the body closes the connection, since a part was already read.
     assert not answer or split(answer)[0] in (400, 501), answer
     assert answer.count(b"HTTP/1.1") <= 1
     assert split(following)[0] == 200
@@ -94,7 +94,7 @@ def test_it_is_refused_and_others_are_served_on(shape: str) -> None:
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 3\r\nContent-Length: 3", b"Content-Length: 3, 3"])
-def test_a_length_said_twice_is_one_length(length: bytes) -> None:
+def test_a_repeated_content_length_counts_once(length: bytes) -> None:
     pool = ScriptedPool()
 
     async def main() -> bytes:

@@ -1,4 +1,4 @@
-"""A start of `http` that is given up, on real sockets; only the workers are scripted."""
+"""A cancelled start of `http`, on real sockets; only the workers are fakes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 class Factory:
-    """A client connects as soon as there are workers; the stop comes right behind, while the listener starts."""
+    """When the workers have started, a client connects; immediately after, while the listener starts, the stop
+    comes."""
 
     def __init__(self, port: int) -> None:
         self.pool = ScriptedPool()
@@ -39,7 +40,7 @@ class Factory:
 
 
 class GivesUp(FakeEffective):
-    """Is asked when the workers are up, before the listener starts."""
+    """Cancels the start when the workers are running, before the listener starts."""
 
     start: asyncio.Task[None]
 
@@ -49,8 +50,8 @@ class GivesUp(FakeEffective):
 
 
 @pytest.mark.parametrize("http10", [False, True])
-def test_who_has_connected_is_answered_and_nothing_accepts_afterwards(http10: bool) -> None:
-    """In a restart, all new connections come here before the start is over."""
+def test_a_connected_client_gets_a_response_and_no_socket_listens_afterwards(http10: bool) -> None:
+    """In a restart, new connections already arrive here before the start is complete."""
 
     async def main() -> None:
         port = free_port()

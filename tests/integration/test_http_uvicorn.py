@@ -1,4 +1,4 @@
-"""The same application under another ASGI server: nothing but the listener may depend on h2corn."""
+"""The same application under another ASGI server: only the listener may depend on h2corn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.pools import run
 
 
 class Server(uvicorn.Server):
-    """Tells when it serves."""
+    """A server that signals when it serves."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def under_uvicorn(app: ASGIApp) -> AsyncIterator[int]:
-    """Serve an application with uvicorn; the port."""
+    """Serve an application with uvicorn; yield the port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         app = Gateway(chain(AccessLog(app, long=False), ()))
@@ -93,7 +93,7 @@ def test_a_request_looks_the_same_to_the_worker_and_is_logged() -> None:
     run(main())
 
 
-def test_http_1_0_has_a_protocol_and_a_host_of_our_own() -> None:
+def test_http_1_0_has_a_protocol_and_our_own_host() -> None:
     async def main() -> None:
         pool = ScriptedPool()
         async with under_uvicorn(worker_app(pool)) as port:
@@ -134,7 +134,7 @@ def test_uploads_streams_head_and_failures_work_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body_is_taken_by_a_strict_server(status: int) -> None:
+def test_a_status_without_a_body_is_accepted_by_a_strict_server(status: int) -> None:
     async def main() -> None:
         async with under_uvicorn(worker_app(ScriptedPool(reply(head(status), b"stray")))) as port:
             answer = await talk(port, request())
@@ -143,7 +143,7 @@ def test_a_status_without_a_body_is_taken_by_a_strict_server(status: int) -> Non
     run(main())
 
 
-def test_a_worker_that_fails_in_mid_stream_cuts_the_connection_here_too() -> None:
+def test_a_worker_that_fails_in_mid_stream_closes_the_connection_here_too() -> None:
     async def main() -> None:
         stream = streamed((head(), b"abc"), WorkerFailed("boom", 1))
         async with under_uvicorn(worker_app(ScriptedPool(stream))) as port:

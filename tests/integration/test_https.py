@@ -1,4 +1,4 @@
-"""HTTPS as its users get it: the real ``rr serve`` with real PHP workers and real TLS clients."""
+"""HTTPS for users: the real ``rr serve`` with real PHP workers and real TLS clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Site(Server):
     """A server with ``http.ssl``.
 
     Attributes:
-        authority: who has signed its certificate.
+        authority: the CA that signed its certificate.
         identity: the files it uses.
         port: of HTTPS.
     """
@@ -50,7 +50,7 @@ class Site(Server):
         return connection
 
     def ask(self, target: str = "/", client: Identity | None = None) -> dict[str, Any]:
-        """What the worker was told."""
+        """The request as the worker received it."""
         connection = self.connect(client)
         try:
             connection.request("GET", target)
@@ -62,7 +62,7 @@ class Site(Server):
             connection.close()
 
 
-def test_a_worker_sees_https_and_the_plain_address_serves_on(tmp_path: Path) -> None:
+def test_a_worker_sees_https_and_the_plain_address_is_still_served(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         told = site.ask("/a?b=1")
         assert told["uri"] == f"https://localhost:{site.port}/a?b=1"
@@ -73,7 +73,7 @@ def test_a_worker_sees_https_and_the_plain_address_serves_on(tmp_path: Path) -> 
         plain.close()
 
 
-def test_tls_alone_is_enough(tmp_path: Path) -> None:
+def test_tls_works_without_a_plain_address(tmp_path: Path) -> None:
     with Site(tmp_path, http={"address": ""}) as site:
         assert site.ask()["method"] == "GET"
 
@@ -116,7 +116,7 @@ def test_http2_and_http1_are_offered_and_old_versions_are_not(tmp_path: Path) ->
             assert cipher[0].startswith("ECDHE-")
 
 
-def test_http2_without_tls_is_served_only_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_http2_without_tls_is_served_only_if_enabled(tmp_path: Path) -> None:
     for h2c, status in ((True, b"200"), (False, b"505")):
         with Site(tmp_path, http={"http2": {"h2c": h2c}}) as site:
             command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", site.url]
@@ -125,7 +125,7 @@ def test_http2_without_tls_is_served_only_when_it_is_asked_for(tmp_path: Path) -
             assert subprocess.check_output(command) == b"1.1 200"
 
 
-def test_certificates_of_clients_are_verified_and_told(tmp_path: Path) -> None:
+def test_certificates_of_clients_are_verified_and_passed_to_workers(tmp_path: Path) -> None:
     site = Site(tmp_path, root_ca=str(tmp_path / "ca.pem"), client_auth_type="verify_client_cert_if_given")
     with site:
         assert site.ask()["attributes"] == {"SSL_CLIENT_VERIFY": "NONE"}
@@ -164,7 +164,7 @@ def test_a_new_certificate_is_served_and_no_request_fails(tmp_path: Path) -> Non
         assert [sorted(loop.answers) for loop in loops] == [["second", "server", "third"]] * len(loops)
 
 
-def test_a_request_that_runs_and_a_connection_that_is_idle_survive_the_change(tmp_path: Path) -> None:
+def test_a_running_request_and_an_idle_connection_survive_the_change(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         running, idle = site.connect(), site.connect()
         running.request("GET", "/?ms=1800")
@@ -178,7 +178,7 @@ def test_a_request_that_runs_and_a_connection_that_is_idle_survive_the_change(tm
         for connection in (running, idle):
             with connection.getresponse() as answer:
                 assert json.loads(answer.read())["method"] == "GET"
-                # What began after the change closes its connection: the next request sees the new certificate.
+                # A request that started after the change closes its connection: the next one sees the new certificate.
                 assert answer.will_close is (connection is idle)
             connection.close()
 
@@ -206,14 +206,14 @@ def test_a_bad_certificate_changes_nothing_and_a_later_good_one_does(tmp_path: P
         ),
     ],
 )
-def test_what_can_not_be_served_is_refused_at_once(tmp_path: Path, ssl: dict[str, str], text: str) -> None:
+def test_unusable_files_are_refused_immediately(tmp_path: Path, ssl: dict[str, str], text: str) -> None:
     Site(tmp_path, **ssl)
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
     assert text in done.stderr
 
 
-def test_no_address_at_all_is_refused(tmp_path: Path) -> None:
+def test_a_config_without_any_address_is_refused(tmp_path: Path) -> None:
     Server(tmp_path, {"server": {"command": [require_php(), str(WORKER)]}, "http": {"address": ""}})
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1

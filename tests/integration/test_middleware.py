@@ -59,7 +59,7 @@ def headers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
         yield running
 
 
-def test_headers_are_added_on_both_ways(headers_server: Server) -> None:
+def test_headers_are_added_to_requests_and_responses(headers_server: Server) -> None:
     status, headers, body = ask(headers_server, origin="https://x.b.test")
     assert status == 200
     assert json.loads(body)["headers"]["X-Injected"] == ["in"]
@@ -69,11 +69,11 @@ def test_headers_are_added_on_both_ways(headers_server: Server) -> None:
     assert headers["vary"] == ["Origin"]
 
 
-def test_the_workers_headers_stand_beside_those_of_the_config(headers_server: Server) -> None:
+def test_the_workers_headers_are_kept_beside_those_of_the_config(headers_server: Server) -> None:
     assert ask(headers_server, "/headers?headers[x-out]=worker")[1]["x-out"] == ["out", "worker"]
 
 
-def test_a_preflight_is_answered_without_a_worker(headers_server: Server) -> None:
+def test_a_preflight_is_handled_without_a_worker(headers_server: Server) -> None:
     asking = {
         "origin": "https://a.test",
         "access_control_request_method": "POST",
@@ -89,7 +89,7 @@ def test_a_preflight_is_answered_without_a_worker(headers_server: Server) -> Non
     assert "access-control-allow-origin" not in headers
 
 
-def test_a_bad_config_does_not_start(tmp_path: Path) -> None:
+def test_an_invalid_config_does_not_start(tmp_path: Path) -> None:
     config = {
         "version": "3",
         "server": {"command": "php worker.php"},
@@ -98,7 +98,7 @@ def test_a_bad_config_does_not_start(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config))
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
-    assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is no regular expression" in done.stderr
+    assert ".rr.yaml:5: http.headers.cors.allowed_origin_regex: is not a valid Python regular expression" in done.stderr
 
 
 def test_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
         assert '"remote_address":"203.0.113.7"' in server.stderr
 
 
-def test_another_peer_is_not_believed(tmp_path: Path) -> None:
+def test_an_untrusted_peer_is_ignored(tmp_path: Path) -> None:
     with serving(tmp_path, middleware=["proxy_ip_parser"], trusted_subnets=["10.0.0.0/8"]) as server:
         assert json.loads(ask(server, x_forwarded_for="203.0.113.7")[2])["remote"] == "127.0.0.1"
 
@@ -128,7 +128,7 @@ def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None:
         assert json.loads(split(run(main()))[2])["remote"] == "203.0.113.7"
 
 
-def test_a_request_has_one_id_everywhere_and_is_told_to_be_slow(tmp_path: Path) -> None:
+def test_a_request_has_one_id_everywhere_and_is_logged_as_slow(tmp_path: Path) -> None:
     with serving(tmp_path, middleware=["request_id"], slow_request="1ns") as server:
         _, headers, body = ask(server, "/a?b=1", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         [own] = headers["x-request-id"]

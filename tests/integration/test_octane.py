@@ -1,4 +1,4 @@
-"""``rr`` as Laravel Octane starts it, talks to it, reads it and stops it, with a real Laravel application in the
+"""``rr`` as Laravel Octane starts it, calls it, reads its output and stops it, with a real Laravel application in the
 workers."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORKER = Path(__file__).parent.parent / "support" / "workers" / "octane.php"
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """A folder as ``octane:start`` finds it: no config yet, so it makes an empty one."""
+    """A folder as ``octane:start`` expects it: without a config, so Octane creates an empty one."""
     require_php_package("Illuminate/autoload.php", "php-laravel-framework")
     folder = tmp_path / "app"
     shutil.copytree(APPLICATION, folder)
@@ -59,17 +59,17 @@ def shown(server: Server, kind: str) -> list[object]:
     return [one.data for one in octane.stdout(server.stdout) if one.kind == kind]
 
 
-def test_the_version_passes_the_gate_and_needs_no_config(start: Octane) -> None:
+def test_the_version_is_accepted_and_needs_no_config(start: Octane) -> None:
     (start.app / ".rr.yaml").unlink()
     (start.app / "rr").symlink_to(RR)
     assert start.accepts_version()
 
 
-def test_a_day_of_octane(start: Octane) -> None:
+def test_a_complete_octane_session(start: Octane) -> None:
     with serving(start) as server:
         start.write_state(server.pid)
         assert start.is_running()
-        # The environment reaches the workers, forms and files reach Laravel.
+        # The workers get the environment, Laravel gets forms and files.
         told = json.loads(ask(start, request("GET", "/env"))[2])
         assert (told["env"], told["octane"]) == ("local", "1")
         form = (
@@ -82,7 +82,7 @@ def test_a_day_of_octane(start: Octane) -> None:
         assert status == 200, body
         expected = {"name": "x", "input": {"a": "1", "q": "1"}, "url": "http://ex.com/form/x?q=1", "file": "hello"}
         assert json.loads(body) == expected
-        # What Octane prints of it: requests, what a worker says, an exception of the application.
+        # Octane prints requests, output of workers, exceptions of the application.
         assert ask(start, request("GET", "/say"))[2] == b"said"
         assert ask(start, request("GET", "/throw"))[0] == 500
         server.wait_for('"URI":"/throw"')
@@ -112,7 +112,7 @@ def test_a_day_of_octane(start: Octane) -> None:
         assert psutil.wait_procs(workers, 10)[1] == []
     assert list(octane.stderr(server.stderr)) == []
     kinds = {one.kind for one in octane.stdout(server.stdout)}
-    assert kinds == {"request", "raw", "throwable"}  # nothing else was shown: no noise of ours
+    assert kinds == {"request", "raw", "throwable"}  # nothing else was printed: no output of our own
 
 
 def test_files_of_public_are_served_without_a_worker(start: Octane) -> None:
@@ -124,7 +124,7 @@ def test_files_of_public_are_served_without_a_worker(start: Octane) -> None:
         assert server.stop() == 0
 
 
-def test_ctrl_c_reaches_all_and_octanes_own_signal_comes_on_top(start: Octane) -> None:
+def test_ctrl_c_reaches_all_processes_and_octanes_signal_follows(start: Octane) -> None:
     with serving(start) as server:
         ask(start, request("GET", "/env"))
         workers = psutil.Process(server.pid).children()
@@ -144,7 +144,7 @@ def test_workers_end_by_themselves_when_octane_kills_the_server(start: Octane) -
         assert psutil.wait_procs(workers, 10)[1] == []
 
 
-def test_an_exception_is_shown_behind_text_without_a_line_break(start: Octane) -> None:
+def test_an_exception_is_shown_after_text_without_a_line_break(start: Octane) -> None:
     with serving(start) as server:
         assert ask(start, request("GET", "/say-and-throw"))[0] == 500
         server.wait_for("thrown behind it")
@@ -153,14 +153,14 @@ def test_an_exception_is_shown_behind_text_without_a_line_break(start: Octane) -
         assert thrown["message"] == "thrown behind it"  # type: ignore[index]
 
 
-def test_a_worker_asks_octane_to_shut_down(start: Octane) -> None:
+def test_a_worker_requests_a_shutdown_from_octane(start: Octane) -> None:
     with serving(start) as server:
         assert ask(start, request("GET", "/shutdown"))[2] == b"bye"
         server.wait_for("shutdown")
         assert shown(server, "shutdown") == [{"type": "shutdown"}]
 
 
-def test_in_production_only_warnings_are_said_and_requests_are_not(start: Octane) -> None:
+def test_in_production_only_warnings_are_printed_and_requests_are_not(start: Octane) -> None:
     quiet = Octane(start.app, start.worker, start.port, start.rpc_port, workers=1, app_env="production")
     with serving(quiet) as server:
         assert ask(quiet, request("GET", "/env"))[0] == 200
@@ -169,11 +169,11 @@ def test_in_production_only_warnings_are_said_and_requests_are_not(start: Octane
     assert list(octane.stderr(server.stderr)) == []
 
 
-def test_workers_that_can_not_boot_end_the_start_with_code_1_and_their_words(start: Octane) -> None:
+def test_workers_that_can_not_boot_end_the_start_with_code_1_and_their_output(start: Octane) -> None:
     env = {key: value for key, value in start.env.items() if key != "APP_BASE_PATH"}
     server = Server(start.app, None, command=start.command, env=env).start()
     try:
-        assert server.wait() == 1  # Octane's own exit code, then
+        assert server.wait() == 1  # Octane's exit code in this case
         errors = "\n".join(str(one.data) for one in octane.stderr(server.stderr))
         assert "Cannot find application base path." in errors
         assert "exit code 11" in errors
@@ -186,7 +186,7 @@ def test_a_reload_without_a_server_is_an_exception(start: Octane) -> None:
         start.reload()
 
 
-def test_an_end_of_stdin_is_no_reason_to_stop(start: Octane) -> None:
+def test_the_end_of_stdin_does_not_stop_the_server(start: Octane) -> None:
     """symfony/process gives the server a pipe and closes its end."""
     with subprocess.Popen(
         [str(RR), *start.command],
@@ -207,7 +207,7 @@ def test_an_end_of_stdin_is_no_reason_to_stop(start: Octane) -> None:
         assert process.wait(30) == 0
 
 
-# -- the reader itself, so that the tests above can fail ---------------------------------------------------------------
+# -- the reader itself: these tests show that those above can fail -----------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,11 @@ def test_an_end_of_stdin_is_no_reason_to_stop(start: Octane) -> None:
         ('{"level":"debug","logger":"rpc","msg":"plugin was started"}', []),
     ],
 )
-def test_the_reader_shows_what_octane_would(line: str, kinds: list[str]) -> None:
+def test_the_reader_shows_the_same_as_octane(line: str, kinds: list[str]) -> None:
     assert [one.kind for one in octane.stdout(line + "\n")] == kinds
 
 
-def test_the_reader_dies_where_octane_would() -> None:
+def test_the_reader_fails_where_octane_would() -> None:
     for line in ('{"level":"info","logger":"http"}', '{"level":"info","msg":"x"}', '{"logger":"http","msg":"x"}'):
         with pytest.raises(octane.UndefinedKey):
             list(octane.stdout(line))

@@ -1,4 +1,4 @@
-"""What happens when there are no more file descriptors, on the real ``rr serve``."""
+"""Running out of file descriptors, on the real ``rr serve``."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def answered(client: socket.socket) -> bool:
     return client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_limit_is_raised_as_far_as_it_may_be(tmp_path: Path) -> None:
+def test_the_limit_is_raised_to_the_maximum(tmp_path: Path) -> None:
     with server(tmp_path, "ulimit -Sn 100 && ulimit -Hn 1000") as running:
         [line] = [one for one in Path(f"/proc/{running.pid}/limits").read_text().splitlines() if "open files" in one]
         assert line.split()[3:5] == ["1000", "1000"]
 
 
-def test_who_is_one_too_many_waits_until_another_leaves(tmp_path: Path) -> None:
+def test_a_connection_over_the_limit_waits_until_another_closes(tmp_path: Path) -> None:
     with server(tmp_path, "ulimit -n 130") as running, connected(running, 66) as clients:
         *served, late, _ = clients
         assert all(answered(client) for client in served)
@@ -49,14 +49,14 @@ def test_who_is_one_too_many_waits_until_another_leaves(tmp_path: Path) -> None:
         assert late.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_front_of_http10_closes_who_is_one_too_many(tmp_path: Path) -> None:
+def test_the_http10_listener_closes_connections_over_the_limit(tmp_path: Path) -> None:
     with server(tmp_path, "ulimit -n 400", http10=True) as running, connected(running, 101) as clients:
-        running.wait_for("too many connections: more are closed at once")
+        running.wait_for("connection limit reached; new connections are closed")
         assert all(answered(client) for client in clients[:100])
 
 
-def test_an_engine_that_has_failed_starts_again(tmp_path: Path) -> None:
-    """With so few that not even the least number of connections can be had."""
+def test_an_engine_that_failed_starts_again(tmp_path: Path) -> None:
+    """With so few descriptors that even the minimum number of connections does not fit."""
     with server(tmp_path, "ulimit -n 64") as running:
         with connected(running, 60):
             running.wait_for("the HTTP server has failed and its connections are lost; it starts again")

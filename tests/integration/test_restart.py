@@ -185,17 +185,17 @@ def test_a_stop_during_the_handover_ends_both(tmp_path: Path) -> None:
 
 
 def test_a_stop_is_passed_on_once_and_cuts_nothing_of_what_the_stand_in_runs(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     with server(tmp_path, endure={"retirement": "60s"}) as running:
         workers = running.workers()
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
         with socket.create_connection(running.address) as client:
-            client.sendall(f"GET /wait?for={admission} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             running.send(signal.SIGTERM)
             while workers & set(children(running)):  # it has nothing left to do itself, and waits for the stand-in
                 time.sleep(0.02)
-            admission.touch()
+            gate.touch()
             assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
         assert running.wait() == 0
 
@@ -237,19 +237,29 @@ def test_a_stop_while_the_process_executes_itself_is_an_ordered_one(tmp_path: Pa
     assert running.stdout.count("stop signal received") == 1
 
 
+def test_a_stop_that_came_right_before_exec_counts_afterwards(tmp_path: Path) -> None:
+    """Another thread has taken the signal; what the interpreter's C handler wrote about it is all there is."""
+    (tmp_path / "signals").write_bytes(bytes([signal.SIGTERM]))
+    with_pipe = ["sh", "-c", 'exec 9< signals; PYROADRUNNER_SIGNALS=9 exec "$@"', "sh"]
+    successor = Server(tmp_path, {}, launcher=with_pipe, ready="stop signal received")
+    with successor:
+        assert successor.wait() == 0
+    assert READY not in successor.stdout
+
+
 def test_a_stop_soon_after_waits_for_what_runs_in_the_stand_in(tmp_path: Path) -> None:
     """systemd and containers kill all that is left once the server has gone."""
-    admission = tmp_path / "gate"
+    gate = tmp_path / "gate"
     with server(tmp_path, endure={"retirement": "2s"}) as running:
         running.send(signal.SIGUSR2)
         running.wait_for("a stand-in serves new connections")
         with socket.create_connection(running.address) as client:
-            client.sendall(f"GET /wait?for={admission} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             running.wait_for(READY, times=2)
             [stand_in] = set(children(running)) - running.workers()
             running.send(signal.SIGTERM)
             running.wait_for("stop signal received")
-            admission.touch()
+            gate.touch()
             assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
         assert running.wait() == 0
     assert not Path(f"/proc/{stand_in}").exists()

@@ -156,8 +156,8 @@ def test_a_reset_for_machines(folder: Path, listen: str) -> None:
 QUICK = """
 import sys
 from pyroadrunner.cli.main import main
-from pyroadrunner.cli.workers import live
-live.INTERVAL = 0.1
+from pyroadrunner.cli.workers import watch
+watch.INTERVAL = 0.1
 sys.exit(main())
 """
 

@@ -1,4 +1,4 @@
-"""The middleware ``static`` and ``sendfile`` in the real server: what curl gets, who leaves, what is never seen."""
+"""The middleware ``static`` and ``sendfile`` in the real server: responses for curl, disconnects, private files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def curl(server: Server, target: str, *flags: str) -> tuple[int, dict[str, str],
 
 
 def files_open(server: Server, name: str) -> int:
-    """How often the server has a file of this name open."""
+    """How often the server has a file with this name open."""
     folder = f"/proc/{server.pid}/fd"
     found = 0
     for fd in os.listdir(folder):
@@ -80,7 +80,7 @@ def files_open(server: Server, name: str) -> int:
 
 
 @PROTOCOLS
-def test_files_small_and_large_arrive_whole(server: Server, site: Path, flags: list[str]) -> None:
+def test_small_and_large_files_arrive_completely(server: Server, site: Path, flags: list[str]) -> None:
     for name, kind in (("a.css", "text/css; charset=utf-8"), ("large.bin", "application/octet-stream")):
         status, headers, body = curl(server, f"/{name}", *flags)
         expected = (site / "public" / name).read_bytes()
@@ -90,7 +90,7 @@ def test_files_small_and_large_arrive_whole(server: Server, site: Path, flags: l
 
 
 @PROTOCOLS
-def test_parts_arrive_as_they_were_asked_for(server: Server, site: Path, flags: list[str]) -> None:
+def test_ranges_arrive_as_requested(server: Server, site: Path, flags: list[str]) -> None:
     content = (site / "public" / "large.bin").read_bytes()
     status, headers, body = curl(server, "/large.bin", "-r", f"{LARGE // 2}-", *flags)
     assert (status, headers["content-range"]) == (206, f"bytes {LARGE // 2}-{LARGE - 1}/{LARGE}")
@@ -102,7 +102,7 @@ def test_parts_arrive_as_they_were_asked_for(server: Server, site: Path, flags: 
     assert curl(server, "/large.bin", "-r", f"{LARGE}-", *flags)[0] == 416
 
 
-def test_what_a_client_has_is_not_sent_again(server: Server) -> None:
+def test_a_file_that_the_client_has_is_not_sent_again(server: Server) -> None:
     _, headers, _ = curl(server, "/a.css")
     for condition in (f"If-None-Match: {headers['etag']}", f"If-Modified-Since: {headers['last-modified']}"):
         status, again, body = curl(server, "/a.css", "-H", condition)
@@ -110,7 +110,7 @@ def test_what_a_client_has_is_not_sent_again(server: Server) -> None:
         assert (again["etag"], again["cache-control"]) == (headers["etag"], "max-age=60")
 
 
-def test_a_file_is_compressed_by_the_layer_outside(server: Server, site: Path) -> None:
+def test_a_file_is_compressed_by_the_outer_middleware(server: Server, site: Path) -> None:
     status, headers, body = curl(server, "/a.css", "--compressed", "-H", "Accept-Encoding: gzip")
     assert (status, headers["content-encoding"]) == (200, "gzip")
     assert body == (site / "public" / "a.css").read_bytes()
@@ -141,21 +141,21 @@ def test_a_file_is_compressed_by_the_layer_outside(server: Server, site: Path) -
         "/storage/../../secret.txt",
     ],
 )
-def test_secrets_are_not_seen(server: Server, target: str) -> None:
+def test_private_files_are_not_served(server: Server, target: str) -> None:
     status, _, body = curl(server, target)
     assert b"secret" not in body.replace(b"secret.txt", b"")
-    assert status in (200, 400, 403)  # of the worker, or refused
+    assert status in (200, 400, 403)  # from the worker, or refused
 
 
 def test_laravels_storage_is_served(server: Server) -> None:
     assert curl(server, "/storage/photo.png")[::2] == (200, b"photo")
 
 
-def test_other_requests_go_on_while_a_client_reads_slowly(server: Server) -> None:
+def test_other_requests_are_served_while_a_client_reads_slowly(server: Server) -> None:
     async def main() -> None:
         slow = Client(*await asyncio.open_connection(*server.address))
         await slow.send(request(target="/large.bin"))
-        await slow.until(b"\r\n\r\n")  # and no more
+        await slow.until(b"\r\n\r\n")  # only the head
         for target in ("/a.css", "/"):
             other = Client(*await asyncio.open_connection(*server.address))
             await other.send(request(target=target))
@@ -170,7 +170,7 @@ def test_other_requests_go_on_while_a_client_reads_slowly(server: Server) -> Non
     run(main())
 
 
-def test_a_file_that_becomes_shorter_is_cut_off(server: Server, site: Path) -> None:
+def test_a_file_that_becomes_shorter_closes_the_connection(server: Server, site: Path) -> None:
     path = site / "public" / "shrinking.bin"
     path.write_bytes(b"x" * LARGE)
 
@@ -200,13 +200,13 @@ def test_a_worker_names_a_file(server: Server, site: Path, flags: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("name", "status", "body"),
-    [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"is no regular file\n")],
+    [("../secret.txt", 403, b""), ("missing.txt", 404, b"not found\n"), ("public", 500, b"not a regular file\n")],
 )
 def test_a_file_that_can_not_be_sent(server: Server, name: str, status: int, body: bytes) -> None:
     assert curl(server, f"/sendfile?file={name}")[::2] == (status, body)
 
 
-def test_a_file_goes_over_fastcgi_too(tmp_path: Path) -> None:
+def test_a_file_is_sent_over_fastcgi_too(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"0123456789abcdef" * 65536)
     folder = PublicFolder(str(tmp_path), Extensions([], []))
 
@@ -223,7 +223,7 @@ def test_a_file_goes_over_fastcgi_too(tmp_path: Path) -> None:
     assert body == (tmp_path / "a.bin").read_bytes()
 
 
-def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / ".rr.yaml").touch()  # as Octane starts it
     options = {
         "version": "3",
@@ -234,4 +234,4 @@ def test_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     }
     done = rr(*(word for key, value in options.items() for word in ("-o", f"{key}={value}")), "serve", cwd=tmp_path)
     assert done.code == 1
-    assert f"http.static.dir: public is no folder (looked in {tmp_path})" in done.stderr
+    assert f"http.static.dir: public is not a folder (looked in {tmp_path})" in done.stderr

@@ -1,4 +1,4 @@
-"""What a worker prints is shown to the developer, and to nobody else."""
+"""Output of a worker on stdout is shown only to developers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get(server: Server, path: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("mode", [{"dev": True}, {"pool": {"debug": True}}])
-def test_in_dev_mode_the_browser_shows_what_was_printed(tmp_path: Path, mode: dict[str, Any]) -> None:
+def test_in_dev_mode_the_browser_shows_the_output(tmp_path: Path, mode: dict[str, Any]) -> None:
     with server(tmp_path, **mode) as running:
         status, kind, page = get(running, "/echo")
         assert (status, kind) == (500, "text/html; charset=utf-8")
@@ -53,18 +53,18 @@ def test_in_dev_mode_the_browser_shows_what_was_printed(tmp_path: Path, mode: di
         assert "<b>forgotten</b>" in running.stderr
 
 
-def test_a_dump_that_went_to_stderr_is_shown_as_well_when_the_worker_ends_over_it(tmp_path: Path) -> None:
-    """Worker libraries turn what is printed to stderr; `dd()` then prints and exits."""
+def test_a_dump_on_stderr_is_shown_as_well_if_the_worker_exits_because_of_it(tmp_path: Path) -> None:
+    """Worker libraries redirect output to stderr; `dd()` then prints and exits."""
     with server(tmp_path, "buffered", dev=True) as running:
         status, kind, page = get(running, "/dd")
         assert (status, kind) == (500, "text/html; charset=utf-8")
-        assert "<h1>The worker ended before it had answered</h1>" in page
+        assert "<h1>The worker exited before it sent a response</h1>" in page
         assert "[1] =&gt; two" in page
         assert get(running, "/echo")[::2] == (200, "answer")
         running.wait_for("<b>forgotten</b>")
 
 
-def test_others_see_nothing_of_it_and_the_log_has_it(tmp_path: Path) -> None:
+def test_without_dev_mode_the_client_sees_nothing_and_the_log_has_it(tmp_path: Path) -> None:
     with server(tmp_path) as running:
         assert get(running, "/dd") == (500, "", "")
         assert get(running, "/fine")[::2] == (200, "fine")

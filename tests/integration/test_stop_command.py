@@ -42,10 +42,10 @@ def ended(running: Server) -> bool:
 
 
 @contextmanager
-def request(running: Server, admission: Path) -> Iterator[socket.socket]:
+def request(running: Server, gate: Path) -> Iterator[socket.socket]:
     """A request that a worker has, and that ends when the file is there."""
     with socket.create_connection(running.address) as client:
-        client.sendall(f"GET /wait?for={admission} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        client.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         with RpcClient(running.rpc) as rpc:
             while not any(one["statusStr"] == "working" for one in rpc.call("informer.Workers", "http")["workers"]):
                 time.sleep(0.01)
@@ -71,12 +71,12 @@ def line(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("flags", [("-p",), ()], ids=["pid file", "rpc"])
 def test_it_returns_when_the_server_has_ended_and_says_what_it_waits_for(tmp_path: Path, flags: tuple[str]) -> None:
-    admission = tmp_path / "gate"
-    with server(tmp_path, *flags) as running, request(running, admission) as client, stopping(running) as stop:
+    gate = tmp_path / "gate"
+    with server(tmp_path, *flags) as running, request(running, gate) as client, stopping(running) as stop:
         assert line(stop).endswith(f" stopping process with PID: {running.pid}")
         assert re.fullmatch(r"waiting for 1 request: GET /wait \(\d\.\d s\)", line(stop))
         assert not ended(running)
-        admission.touch()
+        gate.touch()
         assert client.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
         assert re.search(r" stopped after \d+\.\d s$", line(stop))
         assert stop.wait(20) == 0
@@ -86,25 +86,25 @@ def test_it_returns_when_the_server_has_ended_and_says_what_it_waits_for(tmp_pat
 
 @pytest.mark.parametrize(("flag", "code"), [("--no-wait", 0), ("--timeout=100ms", 2)])
 def test_it_may_return_before(tmp_path: Path, flag: str, code: int) -> None:
-    admission = tmp_path / "gate"
-    with server(tmp_path, "-p") as running, request(running, admission):
+    gate = tmp_path / "gate"
+    with server(tmp_path, "-p") as running, request(running, gate):
         stop = rr("stop", "-s", flag, cwd=tmp_path)
         assert stop.code == code
         assert not ended(running)
         assert ("still runs" in stop.stderr) is (code == 2)
-        admission.touch()
+        gate.touch()
         assert running.wait() == 0
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_stop(tmp_path: Path) -> None:
-    admission = tmp_path / "gate"
-    with server(tmp_path, "-p") as running, request(running, admission), stopping(running) as stop:
+    gate = tmp_path / "gate"
+    with server(tmp_path, "-p") as running, request(running, gate), stopping(running) as stop:
         line(stop)
         assert line(stop).startswith("waiting for 1 request")
         stop.send_signal(signal.SIGINT)
         assert "goes on stopping; rr stop -f" in line(stop)
         assert stop.wait(20) == 2
-        admission.touch()
+        gate.touch()
         assert running.wait() == 0
 
 

@@ -13,8 +13,8 @@ from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
+from pyroadrunner.net.bound_sockets import listen
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.listen import listen
 from support.admin import browser_of
 from support.pools import run
 from support.server import free_port

@@ -15,6 +15,7 @@ import warnings
 
 import msgspec
 
+from pyroadrunner.contracts import HasTask, Plugin
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 
@@ -27,7 +28,7 @@ class FakeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     mood: str = ""
 
 
-class FakePlugin:
+class FakePlugin(Plugin, HasTask):
     """Does as its mood says."""
 
     name = "fake"

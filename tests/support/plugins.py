@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Optional
 
 import msgspec
 
-from pyroadrunner.contracts import EffectiveConfig, HasRpc, PoolFactory, RpcMethod, WorkerPool
+from pyroadrunner.contracts import EffectiveConfig, HasRpc, HasTask, Plugin, PoolFactory, RpcMethod, Tracing, WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
@@ -27,7 +27,7 @@ class Refused(RoadRunnerError):
     """What a fake plugin says when it was told to fail."""
 
 
-class Noting:
+class Noting(Plugin):
     """Notes start, run and stop in a list shared by all; raises ``error`` at the moment named by ``failing``."""
 
     def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
@@ -50,7 +50,7 @@ class Noting:
             raise self._error
 
 
-class Running(Noting):
+class Running(Noting, HasTask):
     """Runs until it is stopped, or fails at once (``failing="run"``)."""
 
     def __init__(self, name: str, notes: list[str], failing: str = "", error: Exception | None = None) -> None:
@@ -67,7 +67,7 @@ class Running(Noting):
         await super().stop(grace)
 
 
-class Endless(Noting):
+class Endless(Noting, HasTask):
     """Its ``run`` never returns by itself."""
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class StrictConfig(msgspec.Struct):
     size: int
 
 
-class Quiet:
+class Quiet(Plugin):
     """Does nothing when started and stopped."""
 
     name = "quiet"
@@ -101,7 +101,7 @@ class Quiet:
         return None
 
 
-class Maker(Quiet):
+class Maker(Quiet, PoolFactory):
     """Keeps the promise of a ``PoolFactory``."""
 
     name = "maker"
@@ -128,7 +128,7 @@ class Front(Quiet):
         self.limit = limit
 
 
-class Answering(Quiet):
+class Answering(Quiet, HasRpc):
     """Keeps the promise of ``HasRpc``."""
 
     name = "answering"
@@ -151,7 +151,7 @@ class Greedy(Quiet):
         self.number = number
 
 
-class Chicken(Quiet):
+class Chicken(Quiet, PoolFactory):
     """Needs an egg, and is what an egg needs."""
 
     def __init__(self, egg: HasRpc) -> None:
@@ -170,8 +170,64 @@ class Egg(Answering):
         self.chicken = chicken
 
 
+class Easygoing(Quiet):
+    """Uses a section, a maker of pools and a tracer, each if there is one."""
+
+    name = "easygoing"
+    weight = 50
+
+    def __init__(
+        self,
+        config: FrontConfig | None,
+        pools: PoolFactory | None,
+        tracing: Optional[Tracing] = None,  # noqa: UP045  # an older way to write the same
+        number: int | None = 3,
+    ) -> None:
+        self.config = config
+        self.pools = pools
+        self.tracing = tracing
+        self.number = number
+
+
+class Undeclared(Quiet):
+    """Has methods with the names of two Protocols, and inherits neither."""
+
+    name = "undeclared"
+
+    async def run(self) -> None:
+        raise AssertionError("not to be called")
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        raise AssertionError("not to be called")
+
+
+class Unfinished(Quiet, HasRpc, PoolFactory):
+    """Promises more than it has."""
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        return {}
+
+
+class Nameless(Plugin):
+    """Forgot its name."""
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self, grace: float) -> None:
+        return None
+
+
 class NoPlugin:
-    """Has neither start nor stop."""
+    """Has start and stop, and inherits nothing."""
+
+    name = "no"
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self, grace: float) -> None:
+        return None
 
 
 class WholeConfig:

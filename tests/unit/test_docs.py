@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from pyroadrunner.cli.flags import UsageError, parse
 from pyroadrunner.config.check import check
 from pyroadrunner.config.load import LoadOptions, load
 from pyroadrunner.config.models import section_models
+from rr_plugin_spool.config import SpoolConfig
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# The plugin that the page tells how to write.
-EXPECTED = {"docs/plugins.md": ["hello: unknown section"]}
+SPOOL = ROOT / "examples" / "plugin-spool"
+MODELS = {**section_models(), "spool": SpoolConfig}  # as if the package of the example were installed
 _FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # A config has a section or `version` at its very left; other YAML (compose files, Kubernetes) has not.
-_CONFIG = re.compile(rf"^(version|{'|'.join(section_models())}):", re.MULTILINE)
+_CONFIG = re.compile(rf"^(version|{'|'.join(MODELS)}):", re.MULTILINE)
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -43,15 +45,15 @@ def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
     for included in ("http.yaml", "jobs.yaml"):
         (tmp_path / included).write_text('version: "3"\n', encoding="utf-8")
     (tmp_path / ".rr.yaml").write_text(text, encoding="utf-8")
-    checked = check(load(LoadOptions(require_version=False)), section_models())
+    checked = check(load(LoadOptions(require_version=False)), MODELS)
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     found = [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]]
-    assert found == EXPECTED.get(page, [])
+    assert found == []
 
 
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*/.rr.yaml")), ids=lambda path: path.parent.name)
 def test_a_config_of_the_examples_has_no_fault_and_no_unknown_key(example: Path) -> None:
-    checked = check(load(LoadOptions(path=str(example))), section_models())
+    checked = check(load(LoadOptions(path=str(example))), MODELS)
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     assert [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]] == []
 
@@ -65,6 +67,29 @@ def test_the_manual_shows_one_unit_of_each_kind_and_it_is_the_one_that_is_shippe
 def test_probes_are_described_on_one_page() -> None:
     words = re.compile(r"^\|.*\b(liveness|readiness)\b", re.MULTILINE)
     assert [page.name for page in PAGES if words.search(page.read_text("utf-8"))] == ["status.md"]
+
+
+@pytest.mark.parametrize(
+    ("language", "pattern"), [("toml", "*.toml"), ("yaml", ".rr.yaml"), ("php", "*.php"), ("python", "src/*/[!_]*.py")]
+)
+def test_the_page_on_plugins_shows_the_files_of_the_example(language: str, pattern: str) -> None:
+    files = sorted(SPOOL.glob(pattern))
+    assert files
+    shown = blocks(ROOT / "docs" / "plugins.md", language)
+    assert [file.name for file in files if file.read_text("utf-8") not in shown] == []
+
+
+def test_the_other_code_on_the_page_on_plugins_is_that_which_a_test_runs() -> None:
+    """Every function of ``examples/pool/calls.py`` is shown, and no Python that is in no file."""
+    text = (ROOT / "examples" / "pool" / "calls.py").read_text("utf-8")
+    functions = {
+        "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    files = {file.read_text("utf-8") for file in SPOOL.glob("src/*/*.py")}
+    others = [block for block in blocks(ROOT / "docs" / "plugins.md", "python") if block not in files]
+    assert {part for block in others for part in block.rstrip("\n").split("\n\n\n")} == functions
 
 
 def anchors(page: Path) -> set[str]:

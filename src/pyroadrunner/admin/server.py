@@ -8,22 +8,10 @@ import socket
 from pyroadrunner.admin.connection import MAX_HEAD, AdminConnection, Handler, Timeouts
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
-from pyroadrunner.net.address import Address, InvalidAddress, parse_address
-from pyroadrunner.net.listen import BACKLOG, Listening, listen
+from pyroadrunner.net.address import Address
+from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets, listen
 
 MAX_CONNECTIONS = 256
-
-
-def endpoint(text: str) -> Address:
-    """The address a config names: ``host:port``, ``:port``, or with its scheme ``tcp://`` or ``unix://``.
-
-    Raises:
-        InvalidAddress: it is none.
-    """
-    try:
-        return parse_address(text if "://" in text else f"tcp://{text}")
-    except InvalidAddress:
-        raise InvalidAddress(text) from None
 
 
 class AdminServer:
@@ -42,7 +30,7 @@ class AdminServer:
         self._answer = answer
         self._log = log
         self._timeouts = timeouts or Timeouts()
-        self._listening: Listening | None = None
+        self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], AdminConnection] = {}
         self._dropped: set[asyncio.Task[None]] = set()  # about to end

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
+from pyroadrunner.container.promises import keeping, undeclared
 from pyroadrunner.contracts import HasStopHook, HasTask, Plugin
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
@@ -50,9 +51,10 @@ class Container:
             self._started.append(plugin)
             if len(self._started) == 1:
                 self._logging()
+                self._hint_at_promises()
         for plugin in self.plugins:
-            if isinstance(plugin, HasTask):
-                self._runs[asyncio.create_task(plugin.run(), name=f"run {plugin.name}")] = plugin
+            for one in keeping([plugin], HasTask):
+                self._runs[asyncio.create_task(one.run(), name=f"run {plugin.name}")] = plugin
 
     async def failed(self) -> None:
         """Wait until the first plugin's ``run`` ends in an error, and raise it; for ever when none does.
@@ -82,9 +84,8 @@ class Container:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         errors: list[StopFailed] = []
-        for plugin in self._started:
-            if isinstance(plugin, HasStopHook):
-                plugin.on_stopping()
+        for hooked in keeping(self._started, HasStopHook):
+            hooked.on_stopping()
         while self._started:
             plugin = self._started.pop()
             try:
@@ -95,6 +96,15 @@ class Container:
                 errors.append(StopFailed(plugin.name, wrong))
             await self._end_runs(plugin)
         return errors
+
+    def _hint_at_promises(self) -> None:
+        """Methods with the names of a Protocol's are not called for that; whether it was forgotten, only the author
+        knows."""
+        for plugin in self.plugins:
+            for promise in undeclared(type(plugin)):
+                _log.debug(
+                    "plugin has the methods of a Protocol it does not inherit", plugin=plugin.name, protocol=promise
+                )
 
     async def _end_runs(self, plugin: Plugin) -> None:
         """``run`` returns when its plugin is stopped; one that does not is cut off."""

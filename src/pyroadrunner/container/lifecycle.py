@@ -11,6 +11,7 @@ from typing import Any
 
 from pyroadrunner import temporary_files
 from pyroadrunner.container.container import Container
+from pyroadrunner.container.promises import keeping
 from pyroadrunner.container.reaper import reap_forever
 from pyroadrunner.container.reload.endure import Endure
 from pyroadrunner.container.restart import LaunchContext, RestartFailed, Role, StandIn
@@ -158,7 +159,7 @@ class _Lifecycle:
 
     async def _close_connections(self, seconds: float) -> None:
         """Give connections this time to end. Where no plugin keeps any, nobody waits for nothing."""
-        retiring = [plugin for plugin in self._container.plugins if isinstance(plugin, HasConnections)]
+        retiring = keeping(self._container.plugins, HasConnections)
         for plugin in retiring:
             plugin.close_after_response()
         if retiring:

@@ -7,10 +7,12 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from pyroadrunner.container.promises import is_protocol, keeps
 from pyroadrunner.contracts import EffectiveConfig
 
 
@@ -25,11 +27,19 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One parameter: its name, what it stands for, and the struct or Protocol it names."""
+    """One parameter of a constructor.
+
+    Attributes:
+        parameter: its name.
+        kind: what it stands for.
+        of: the struct or Protocol it names.
+        optional: ``X | None``: it gets ``None`` where the section is absent, or no plugin keeps the promise.
+    """
 
     parameter: str
     kind: Kind
     of: type[Any]
+    optional: bool = False
 
 
 def needs_of(plugin: type[Any]) -> list[Need]:
@@ -51,37 +61,32 @@ def needs_of(plugin: type[Any]) -> list[Need]:
         elif parameter.default is parameter.empty:
             raise TypeError(
                 f"{plugin.__qualname__}({parameter.name}: ...) asks for something no plugin can give; a constructor"
-                " takes its section's struct, a Protocol, Sequence[Protocol] or Effective"
+                " takes its section's struct, a Protocol (either of them `| None`), Sequence[Protocol] or"
+                " EffectiveConfig"
             )
     return needs
 
 
 def _need(name: str, annotation: Any) -> Need | None:
-    if annotation is EffectiveConfig:
+    named, optional = _without_none(annotation)
+    if named is EffectiveConfig:
         return Need(name, Kind.EFFECTIVE, EffectiveConfig)
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return Need(name, Kind.SECTION, annotation)
-    if _is_protocol(annotation):
-        return Need(name, Kind.ONE, annotation)
-    if get_origin(annotation) is collections.abc.Sequence and _is_protocol(get_args(annotation)[0]):
-        return Need(name, Kind.EVERY, get_args(annotation)[0])
+    if isinstance(named, type) and issubclass(named, msgspec.Struct):
+        return Need(name, Kind.SECTION, named, optional)
+    if is_protocol(named):
+        return Need(name, Kind.ONE, named, optional)
+    if get_origin(named) is collections.abc.Sequence and is_protocol(get_args(named)[0]):
+        return Need(name, Kind.EVERY, get_args(named)[0])
     return None
 
 
-def _is_protocol(annotation: Any) -> bool:
-    return isinstance(annotation, type) and bool(getattr(annotation, "_is_protocol", False))
-
-
-def implements(plugin: type[Any], protocol: type[Any]) -> bool:
-    """Whether a class has every method and property of a Protocol. Plain attributes are set by constructors, so a class
-    can't be asked for them."""
-    return all(hasattr(plugin, member) for member in _members(protocol))
-
-
-def _members(protocol: type[Any]) -> Iterator[str]:
-    for base in protocol.__mro__:
-        if base is not Protocol and base is not object and _is_protocol(base):
-            yield from (name for name in vars(base) if not name.startswith("_"))
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """``X`` and whether ``None`` is allowed too; other unions stay what they are."""
+    alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    others = [one for one in alternatives if one is not NoneType]
+    if len(others) == 1 and len(alternatives) == 2:
+        return others[0], True
+    return annotation, False
 
 
 class LiveView(Sequence[Any]):
@@ -95,7 +100,7 @@ class LiveView(Sequence[Any]):
         return f"LiveView({self._promise.__name__}, {[plugin.name for plugin in self]})"
 
     def _now(self) -> list[Any]:
-        return [plugin for plugin in self._plugins() if implements(type(plugin), self._promise)]
+        return [plugin for plugin in self._plugins() if keeps(type(plugin), self._promise)]
 
     def __getitem__(self, index: Any) -> Any:
         return self._now()[index]

@@ -9,13 +9,13 @@ from typing import Any
 
 from pyroadrunner.container.process import ServerProcess, identity_of
 from pyroadrunner.container.reload.reloader import Reloader
-from pyroadrunner.contracts import RpcMethod
+from pyroadrunner.contracts import HasRpc, Plugin, RpcMethod
 from pyroadrunner.log import Log
 
 _log = Log("endure")
 
 
-class RemoteControl:
+class RemoteControl(Plugin, HasRpc):
     """``Reload``, ``Process`` and ``Stop``. A plugin that has nothing to start."""
 
     name = "roadrunner"

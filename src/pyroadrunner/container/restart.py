@@ -24,6 +24,7 @@ import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
+from pyroadrunner.container.signals import STOP
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.net import activation, takeover
@@ -32,6 +33,7 @@ from pyroadrunner.workers.child_process import Child, start_child
 _STAND_IN = "PYROADRUNNER_STAND_IN"  # descriptor of the channel
 _SUCCESSOR = "PYROADRUNNER_SUCCESSOR"  # the same, and the process id of the stand-in
 _SOCKETS = "PYROADRUNNER_SOCKETS"  # descriptors and names of sockets that were passed on to us
+_SIGNALS = "PYROADRUNNER_SIGNALS"  # descriptor of a pipe: numbers of signals that came right before exec
 _MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _LISTEN = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
 _EVERY_SECONDS = 0.2  # between two looks at whether the stand-in has ended
@@ -68,6 +70,13 @@ class LaunchContext:
         """
         more = {} if stand_in is None else {_SUCCESSOR: f"{stand_in.channel.fileno()}={stand_in.pid}"}
         fds = [one.fd for one in activation.received()] + ([] if stand_in is None else [stand_in.channel.fileno()])
+        # No Python handler sees a signal that a thread of an extension takes while exec begins. The interpreter's own C
+        # handler writes its number to this pipe at once.
+        caught, catching = os.pipe()
+        os.set_blocking(catching, False)
+        signal.set_wakeup_fd(catching, warn_on_full_buffer=False)
+        more[_SIGNALS] = str(caught)
+        fds.append(caught)
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # until the successor listens for them: they would end it
         try:
@@ -99,6 +108,7 @@ class Role:
     def of(cls, env: MutableMapping[str, str]) -> Role:
         """As the environment says; the variables are taken out of it."""
         stand_in, successor, sockets = (env.pop(name, "") for name in (_STAND_IN, _SUCCESSOR, _SOCKETS))
+        _repeat_signals(env.pop(_SIGNALS, ""))
         for one in sockets.split(":") if sockets else ():
             fd, _, name = one.partition("=")
             activation.adopt(int(fd), name)
@@ -177,6 +187,23 @@ class Role:
         if self._replaces and not self._reaped:
             self._reaped = _ended(self._replaces)
         return self._replaces > 0 and not self._reaped
+
+
+def _repeat_signals(pipe: str) -> None:
+    """Raise stop signals that came right before exec once more; they stay pending until ``Signals.watch``.
+
+    Args:
+        pipe: number of the descriptor that has them; empty = there was no exec.
+    """
+    if not pipe:
+        return
+    os.set_blocking(int(pipe), False)
+    with open(int(pipe), "rb", buffering=0) as caught:
+        numbers = caught.read(1024) or b""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    for number in STOP:
+        if number in numbers:
+            signal.raise_signal(number)
 
 
 def _ended(pid: int) -> bool:

@@ -19,8 +19,8 @@ from pyroadrunner.goridge.handshake import MAX_HELLO
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import InvalidAddress, TcpAddress, UnixAddress, parse_address
+from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets, listen
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.listen import BACKLOG, Listening, listen
 
 _MAX_UNIDENTIFIED = 1024  # connections that have not said hello; more than any pool has workers
 _MAX_UNCLAIMED = 512
@@ -70,7 +70,7 @@ class SocketListener:
         self._max_payload = max_payload
         self._owner = (uid, gid)
         self._hello_timeout = hello_timeout
-        self._listening: Listening | None = None
+        self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
         self._unidentified: dict[Relay, asyncio.TimerHandle] = {}  # in the order they came
         self._unclaimed: dict[int, tuple[Relay, asyncio.TimerHandle]] = {}  # by pid

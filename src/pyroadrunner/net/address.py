@@ -55,13 +55,18 @@ class UnixAddress:
 Address = TcpAddress | UnixAddress
 
 
-def parse_address(text: str) -> Address:
-    """Read an address.
+def parse_address(text: str, *, default_scheme: str = "") -> Address:
+    """Read ``tcp://host:port``, ``tcp://:port`` or ``unix://path``.
+
+    Args:
+        default_scheme: of an address without one; empty = such an address is invalid.
 
     Raises:
         InvalidAddress: another scheme, no port, a port past 65535, an empty path.
     """
     scheme, separator, where = text.partition("://")
+    if not separator and default_scheme:
+        scheme, where = default_scheme, text
     if separator and scheme == "unix" and where and "://" not in where and "\0" not in where:
         return UnixAddress(where)
     host, colon, port = where.rpartition(":")

@@ -1,4 +1,4 @@
-"""Listening sockets, bound by us: a taken port is said in our words, and before any worker boots."""
+"""Bind listening sockets before workers start, with clear errors."""
 
 from __future__ import annotations
 
@@ -17,40 +17,51 @@ from pyroadrunner.net.endpoint import SOCKET_MODE
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.socket_filter import accept_handshakes, drop_handshakes
 
-BACKLOG = 4096  # connections the kernel keeps for us; it takes the smaller of this and net.core.somaxconn
-_PENDING_OFFSET = (
-    24  # place in Linux' TCP_INFO, of a socket that listens, of the number of connections nobody has accepted
-)
+BACKLOG = 4096  # connections in the kernel's queue; the kernel uses the smaller of this and net.core.somaxconn
+_PENDING_OFFSET = 24  # in Linux' TCP_INFO of a listening socket: the number of connections that wait for accept()
 
 
 class BoundSockets:
-    """The sockets of one address. A name may stand for several (``localhost``: IPv4 and IPv6).
+    """The sockets of one address. A name may resolve to several addresses (``localhost``: IPv4 and IPv6).
+
+    Attributes:
+        address: the requested address; port 0 is replaced by the port in use.
+        sockets: one, or one for each address family of the host; non-blocking.
+        inherited: whether systemd passed them to this process.
 
     Args:
-        key: what the config calls the address.
-        mode: of the file of a unix socket, whatever the umask is.
+        key: config key of the address, for error messages.
+        mode: permissions of a unix socket's file, independent of the umask.
+        any_family: whether an address without a host means the interfaces of IPv6, too, not those of IPv4 alone.
 
     Raises:
-        ListenError: none of its addresses can be listened on.
+        ListenError: the server can't listen on any of its addresses.
     """
 
-    def __init__(self, address: Address, key: str = "http.address", mode: int = SOCKET_MODE) -> None:
+    def __init__(
+        self, address: Address, key: str = "http.address", mode: int = SOCKET_MODE, *, any_family: bool = False
+    ) -> None:
         self._key = key
         self._mode = mode
+        self._host = None if any_family else "0.0.0.0"  # for an address without a host
         self._inode: tuple[int, int] | None = None
         self._path = address.path if isinstance(address, UnixAddress) else ""
         self.address = address
         self.sockets = self._inherited(address)
         self.inherited = bool(self.sockets)
-        self.resume_handshakes()  # a server that was killed while it turned others away could not do so
-        if not self.inherited:
-            self.sockets = [self._unix(address)] if isinstance(address, UnixAddress) else self._tcp(address)
+        self.resume_handshakes()  # a server that was killed while draining could not do so
+        if self.inherited:
+            return
+        self.sockets = [self._unix(address)] if isinstance(address, UnixAddress) else self._tcp(address)
+        if isinstance(address, TcpAddress):
+            self.address = TcpAddress(address.host, self.port)
 
     @classmethod
     def of(cls, address: Address, sockets: list[socket.socket]) -> BoundSockets:
-        """Sockets that listen already."""
+        """Wrap sockets that already listen."""
         bound = cls.__new__(cls)
         bound._key = ""
+        bound._host = None
         bound._mode = SOCKET_MODE
         bound._inode = None
         bound._path = ""
@@ -60,7 +71,7 @@ class BoundSockets:
         return bound
 
     def transfer(self) -> BoundSockets:
-        """The same sockets for another owner; this one has none any more."""
+        """Move the sockets to a new owner; this object has none afterwards."""
         other = BoundSockets.of(self.address, self.sockets)
         other._inode, self._inode = self._inode, None
         other._path = self._path
@@ -73,18 +84,18 @@ class BoundSockets:
 
     @property
     def port(self) -> int:
-        """The port in use, also where the config says 0; 0 for a unix socket."""
+        """The port in use, also if the config says 0; 0 for a unix socket."""
         name = self.sockets[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
     def listen(self) -> None:
-        """Listen, when that was put off: while another server of ours is taken over, connections must not wait here for
-        workers that boot."""
+        """Start to listen, if the constructor did not. During a takeover connections must not wait here while the
+        workers still start."""
         for one in () if self.inherited else self.sockets:
             one.listen(BACKLOG)
 
     def take_over(self) -> None:
-        """While another server of ours is taken over: let new connections come here; they are accepted by now."""
+        """During a takeover: direct new connections here. Call it once connections are accepted."""
         for one in self.sockets:
             takeover.register(one)
             if not self.inherited:
@@ -94,23 +105,25 @@ class BoundSockets:
             self._path = self.address.path
 
     async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
-        """Accept connections in our own loop, for those who need no engine. The sockets stay ours when it ends."""
+        """Accept connections in the event loop, without the HTTP engine. The sockets stay open when the servers
+        close."""
         loop = asyncio.get_running_loop()
         servers = []
         for one in self.sockets:
-            twin = one.dup()  # the loop closes the one it is given
-            twin.setblocking(False)
-            servers.append(await loop.create_server(connected, sock=twin, backlog=BACKLOG))
+            copy = one.dup()  # the loop closes the socket it is given
+            copy.setblocking(False)
+            servers.append(await loop.create_server(connected, sock=copy, backlog=BACKLOG))
         return servers
 
     def stop_handshakes(self) -> None:
-        """Let nobody else connect, and keep those who have: a socket that is shut down resets what waits in it. TCP on
-        Linux. Sockets that were passed on to us are others' as well: see :meth:`resume_handshakes`."""
+        """Stop accepting new TCP handshakes and keep the open connections. (Shutting down a socket would reset the
+        connections in its backlog.) Only for TCP on Linux. Other processes may share inherited sockets: see
+        :meth:`resume_handshakes`."""
         for one in self.sockets:
             drop_handshakes(one)
 
     def resume_handshakes(self) -> None:
-        """Undo :meth:`stop_handshakes` for the others who listen on sockets that were passed on to us."""
+        """Undo :meth:`stop_handshakes` on inherited sockets, for the other processes that listen on them."""
         if self.inherited and sys.platform == "linux":
             for one in self.sockets:
                 accept_handshakes(one)
@@ -120,17 +133,17 @@ class BoundSockets:
         return any(_pending(one) for one in self.sockets)
 
     def refuse(self) -> None:
-        """Refuse connections from now on, also where others hold copies of the descriptors; those of a socket that was
-        passed on to us wait for the next server."""
+        """Refuse new connections, even if other processes hold copies of the descriptors. On inherited sockets, new
+        connections wait for the next server."""
         for listening in () if self.inherited else self.sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # not every system can do that to a listening socket
+                pass  # some systems can't shut down a listening socket
         self._unlink()
 
     def close(self) -> None:
-        """Let go of everything. Idempotent."""
+        """Close the sockets and remove the socket file. Idempotent."""
         self._unlink()
         for listening in self.sockets:
             listening.close()
@@ -143,11 +156,11 @@ class BoundSockets:
             raise self._error(address, wrong) from wrong
 
     def _tcp(self, address: TcpAddress) -> list[socket.socket]:
-        host = address.host or "0.0.0.0"
         try:
+            host = address.host or self._host
             found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except OSError as wrong:
-            raise ListenError(f"{self._key} {address.short}: the host can't be resolved: {wrong.strerror}") from wrong
+            raise self._refused(address, f"the host can't be resolved: {wrong.strerror}") from wrong
         bound: list[socket.socket] = []
         port = address.port
         error: OSError | None = None
@@ -167,7 +180,7 @@ class BoundSockets:
                 if wrong.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     _close(bound)
                     raise self._error(address, wrong) from wrong
-                error = wrong  # this machine does not have that family; another one may do
+                error = wrong  # this machine lacks that address family; another may work
                 continue
             bound.append(listening)
             port = port or listening.getsockname()[1]
@@ -182,7 +195,7 @@ class BoundSockets:
         self._path = takeover.bind_path(address.path)
         try:
             listening.bind(self._path)
-            # Nobody can connect before listen(), so the umask's mode never counts.
+            # Clients can't connect before listen(), so the mode from the umask never takes effect.
             os.chmod(self._path, self._mode)
             if not takeover.taking_over():
                 listening.listen(BACKLOG)
@@ -195,13 +208,13 @@ class BoundSockets:
         return listening
 
     def _remove_stale(self, address: UnixAddress) -> None:
-        """Remove a socket that nobody listens on any more; never anything else."""
+        """Remove a socket file that no process listens on; never anything else."""
         try:
             mode = os.lstat(address.path).st_mode
         except OSError:
             return
         if not stat.S_ISSOCK(mode):
-            raise ListenError(f"{self._key} {address.short}: there is a file at this path, and it is no socket")
+            raise self._refused(address, "the file at this path is not a socket; remove it, or set another path")
         if takeover.taking_over():
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -214,17 +227,15 @@ class BoundSockets:
             except PermissionError as wrong:
                 raise self._error(address, wrong) from wrong
             except OSError:
-                pass  # a full backlog: somebody lives there
-        raise ListenError(f"{self._key} {address.short} is already in use; stop the process that listens there")
+                pass  # a full backlog: a process listens there
+        raise self._error(address, OSError(errno.EADDRINUSE, ""))
 
     def _remove(self, address: UnixAddress) -> None:
         try:
             os.unlink(address.path)
         except OSError as wrong:
-            raise ListenError(
-                f"{self._key} {address.short}: a socket that nobody listens on is there, and can't be removed:"
-                f" {(wrong.strerror or str(wrong)).lower()}"
-            ) from wrong
+            reason = (wrong.strerror or str(wrong)).lower()
+            raise self._refused(address, f"a stale socket file is in the way and can't be removed: {reason}") from wrong
 
     def _unlink(self) -> None:
         if self._inode is None:
@@ -234,18 +245,40 @@ class BoundSockets:
             if (entry.st_dev, entry.st_ino) == self._inode and not takeover.restore(self._path):
                 os.unlink(self._path)
         except OSError:
-            pass  # somebody has cleaned up already
+            pass  # another process has already removed it
         self._inode = None
 
     def _error(self, address: Address, wrong: OSError) -> ListenError:
         if wrong.errno == errno.EADDRINUSE:
-            return ListenError(
-                f"{self._key} {address.short} is already in use; stop the process that listens there, or choose"
-                " another port"
-            )
-        if wrong.errno == errno.EACCES and isinstance(address, TcpAddress):
-            return ListenError(f"{self._key} {address.short}: permission denied (ports below 1024 need more rights)")
-        return ListenError(f"{self._key} {address.short} can't be listened on: {wrong.strerror or wrong}")
+            other = "path" if isinstance(address, UnixAddress) else "port"
+            reason = f"the address is in use; stop the process that listens there, or set another {other}"
+        elif wrong.errno == errno.EACCES and isinstance(address, TcpAddress):
+            reason = "permission denied (ports below 1024 need privileges)"
+        else:
+            reason = (wrong.strerror or str(wrong)).lower()
+        return self._refused(address, reason)
+
+    def _refused(self, address: Address, reason: str) -> ListenError:
+        return ListenError(f"{self._key}: cannot listen on {address.short}: {reason}")
+
+
+def listen(address: Address, key: str, *, late: bool = False) -> BoundSockets:
+    """Listen on an address of local clients: a unix socket is for the owner alone. Resolves the host, which may block:
+    for use during the start.
+
+    Args:
+        key: config key of the address, for error messages.
+        late: during a takeover only bind: the caller calls ``listen`` and ``take_over`` when all plugins have started
+            (``takeover.on_ready``). For addresses that probes use.
+
+    Raises:
+        ListenError: the address is in use or not an address of this machine, or its path is another kind of file.
+    """
+    bound = BoundSockets(address, key, 0o600, any_family=True)
+    if not (late and takeover.taking_over()):
+        bound.listen()
+        bound.take_over()
+    return bound
 
 
 def _pending(listening: socket.socket) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -99,6 +100,7 @@ class WorkerPool(Protocol):
 class PoolFactory(Protocol):
     """Who makes pools: the ``server`` plugin, since it knows the command, the relay and the environment."""
 
+    @abstractmethod
     async def create_pool(
         self, name: str, config: PoolConfig, env: Mapping[str, str], *, queue: QueuePolicy = QueuePolicy.FIFO
     ) -> WorkerPool:

@@ -107,8 +107,8 @@ class DebugPool:
         on_cancel: OnCancel,
         describe: Callable[[], str] | None,
     ) -> Reply:
-        if lease.wait_exited.done():
-            raise LeaseEnded(lease.pid, lease.wait_exited.result())
+        if lease.ended.done():
+            raise LeaseEnded(lease.pid, lease.ended.result())
         check(payload)
         call = Call(
             payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True

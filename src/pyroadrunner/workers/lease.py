@@ -41,25 +41,19 @@ class Lease:
 
     Attributes:
         pid: of the worker.
-        wait_exited: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name
+        ended: done once the worker takes no more calls (a limit, a reset, a crash, the pool stops), with the name
             of its state; never cancelled. Release the lease soon after: the worker is waited for.
     """
 
     def __init__(self, worker: Worker, pool: LeaseOwner) -> None:
         self.worker = worker
         self.pid = worker.pid
-        self.wait_exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.released = False
         self._pool = pool
 
     def __repr__(self) -> str:
-        state = (
-            "released"
-            if self.released
-            else f"ended: {self.wait_exited.result()}"
-            if self.wait_exited.done()
-            else "held"
-        )
+        state = "released" if self.released else f"ended: {self.ended.result()}" if self.ended.done() else "held"
         return f"Lease(pid={self.pid}, {state})"
 
     async def exec(
@@ -80,8 +74,8 @@ class Lease:
 
     def end(self, reason: str) -> None:
         """The worker takes no more calls. For the pool."""
-        if not self.wait_exited.done():
-            self.wait_exited.set_result(reason)
+        if not self.ended.done():
+            self.ended.set_result(reason)
 
     def release(self) -> None:
         """Give the worker back. Idempotent."""

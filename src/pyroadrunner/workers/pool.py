@@ -141,8 +141,8 @@ class Pool:
         describe: Callable[[], str] | None,
     ) -> Reply:
         worker = lease.worker
-        if lease.wait_exited.done():
-            raise LeaseEnded(worker.pid, lease.wait_exited.result())
+        if lease.ended.done():
+            raise LeaseEnded(worker.pid, lease.ended.result())
         if worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)

@@ -16,6 +16,8 @@ from pyroadrunner.errors import RoadRunnerError
 
 
 class State(IntEnum):
+    """What a worker is doing, with RoadRunner's numbers."""
+
     INACTIVE = 0
     READY = 1
     WORKING = 2

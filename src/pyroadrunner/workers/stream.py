@@ -1,4 +1,4 @@
-"""The frames after the first of a streamed answer, between the worker that writes and the door that reads them."""
+"""A streamed answer after its first frame, from the worker to the caller, with flow control in bytes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from pyroadrunner.goridge.frame import Flag, Frame
+from pyroadrunner.workers.call import Call
 from pyroadrunner.workers.payload import Chunk
 
-MAX_UNREAD = 1 << 18  # bytes kept for a slow reader; then the worker is read no further and blocks in its write
+MAX_UNREAD = (
+    1 << 18
+)  # bytes kept for a slow reader; at this size the relay is paused, and the worker blocks in its write
 _OVERHEAD = 256  # bytes counted for each chunk, so that many small ones are bounded, too
+_CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
 
 
 class StreamSource(Protocol):
@@ -25,9 +30,16 @@ class StreamSource(Protocol):
 
 
 class WorkerStream:
-    """Keeps the promises of :class:`pyroadrunner.workers.payload.ReplyStream`."""
+    """Implements :class:`pyroadrunner.workers.payload.ReplyStream`.
 
-    def __init__(self, source: StreamSource) -> None:
+    Attributes:
+        call: the call that it answers.
+        aborted: whether the caller has stopped reading before the end.
+        paused: whether the relay is paused until the caller has read on.
+    """
+
+    def __init__(self, source: StreamSource, call: Call) -> None:
+        self.call = call
         self._source = source
         self._chunks: deque[Chunk] = deque()
         self._unread = 0  # bytes
@@ -41,7 +53,7 @@ class WorkerStream:
         state = "aborted" if self.aborted else "ended" if self._ended else "running"
         return f"WorkerStream({state}, unread={len(self._chunks)})"
 
-    # for the door
+    # for the caller
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
@@ -65,7 +77,7 @@ class WorkerStream:
         self.drop()
 
     def drop(self) -> None:
-        """Nobody reads on: the worker drains what it still sends and is free afterwards, or killed after
+        """Stop reading: what the worker still sends is dropped. It is free at the end of its stream, or killed after
         ``stream_timeout``. Idempotent."""
         if self._ended or self.aborted:
             return
@@ -92,7 +104,7 @@ class WorkerStream:
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
-        """No frame comes any more; ``error`` says why that is not the end the worker wanted."""
+        """The stream is over; ``error`` = it was cut, and why."""
         self._ended = True
         self._error = error
         self._wake()
@@ -105,3 +117,11 @@ class WorkerStream:
 
 def _size(chunk: Chunk) -> int:
     return len(chunk.context) + len(chunk.body) + _OVERHEAD
+
+
+def read_chunk(frame: Frame) -> Chunk | None:
+    """Context and body of a frame; a frame without options is all body. ``None`` = its context is longer than it."""
+    size = frame.options[0] if frame.options else 0
+    if size > len(frame.payload):
+        return None
+    return Chunk(frame.payload[:size], frame.payload[size:], frame.flags & _CODEC_BITS)

@@ -261,12 +261,10 @@ class WorkerSet:
                     worker.retire(State.INVALID)
                     self._add(started.pop())
                     release(worker)
-            for worker in started:  # in place of old ones that fell meanwhile, or could not be replaced before
-                if self.alive() < self.wanted:
-                    self._add(worker)
-                else:
-                    await self._discard([worker])
+            while started and self.alive() < self.wanted:  # some old workers have crashed, or were missing before
+                self._add(started.pop())
             self._failures = 0
+            await self._discard(started)  # after the last _add: close() may run while this waits
         await self._wait_or_kill(old, self._config.reset_timeout)
 
     async def _wait_or_kill(self, workers: list[Worker], timeout: float) -> None:

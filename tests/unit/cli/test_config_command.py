@@ -74,7 +74,7 @@ def test_middleware_that_can_not_be_imported_is_a_fault_in_the_words_of_the_star
     assert found == [
         ("http.middleware[2]", 5, "mine: no_such_package:Layer can't be imported: No module named 'no_such_package'"),
         ("http.middleware[3]", 5, "loud:Layre: loud:Layre can't be imported: module 'loud' has no attribute 'Layre'"),
-        ("http.middleware[4]", 5, "loud.name: loud.name is no class of ASGI middleware"),
+        ("http.middleware[4]", 5, "loud.name: loud.name is not an ASGI middleware class"),
         ("http.middleware[5]", 5, "broken:Layer: broken:Layer can't be imported: ZeroDivisionError: division by zero"),
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from pyroadrunner.container.assemble import Assembly, assemble
 from pyroadrunner.container.discover import Installed
 from pyroadrunner.container.errors import NeedNotMet, NeedsInACircle, NotLoaded, PluginError
-from support.plugins import Answering, Front, FrontConfig, Maker, StrictConfig, WholeConfig, entry
+from support.plugins import Answering, Easygoing, Front, FrontConfig, Maker, StrictConfig, WholeConfig, entry
 
 
 def plugins(**classes: str) -> list[Installed]:
@@ -47,6 +47,39 @@ def test_a_view_on_all_is_live() -> None:
     assert len(front.rpc) == 1
     assert isinstance(front.rpc[0], Answering)
     assert "answering" in repr(front.rpc)
+
+
+def test_methods_with_the_names_of_a_protocol_are_no_promise() -> None:
+    assembly = put_together(plugins(front="Front", maker="Maker", undeclared="Undeclared"))
+    front = next(plugin for plugin in assembly.plugins if isinstance(plugin, Front))
+    assert list(front.rpc) == []
+
+
+def easygoing(assembly: Assembly) -> Easygoing:
+    return next(plugin for plugin in assembly.plugins if isinstance(plugin, Easygoing))
+
+
+def test_what_can_be_done_without_is_none_when_it_is_not_there() -> None:
+    assembly = put_together(plugins(easygoing="Easygoing"), others=plugins(maker="Maker"))
+    plugin = easygoing(assembly)
+    assert (plugin.config, plugin.pools, plugin.tracing, plugin.number) == (None, None, None, 3)
+    assert assembly.needs == {"easygoing": []}
+
+
+def test_what_can_be_done_without_is_given_when_it_is_there_and_starts_before() -> None:
+    section = FrontConfig(size=9)
+    found = plugins(easygoing="Easygoing", maker="Maker")
+    assembly = assemble(found, {"easygoing": section}, WholeConfig())
+    assert [plugin.name for plugin in assembly.plugins] == ["maker", "easygoing"]  # though it weighs more
+    plugin = easygoing(assembly)
+    assert plugin.config is section
+    assert plugin.pools is assembly.plugins[0]
+    assert assembly.needs["easygoing"] == ["maker"]
+
+
+def test_two_that_could_be_meant_are_named_also_where_none_would_do() -> None:
+    with pytest.raises(NeedNotMet, match="maker, other all are one"):
+        put_together(plugins(easygoing="Easygoing", maker="Maker", other="Maker"))
 
 
 def test_an_absent_section_has_its_defaults() -> None:
@@ -94,7 +127,9 @@ def test_a_missing_client_library_names_the_extra() -> None:
     ("cls", "message"),
     [
         ("not_a_class", "is no class"),
-        ("NoPlugin", "is no plugin"),
+        ("NoPlugin", r"NoPlugin is no plugin: it does not inherit pyroadrunner\.contracts\.Plugin"),
+        ("Unfinished", r"Unfinished inherits PoolFactory and has no `create_pool`"),
+        ("Nameless", "Nameless has no `name`"),
         ("Greedy", r"Greedy\(number: ...\) asks for something no plugin can give"),
         ("Strict", "the section `it` is required"),
     ],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from pyroadrunner.container import container as container_module
 from pyroadrunner.container.container import Container
 from pyroadrunner.container.errors import RunFailed, StartFailed, StopFailed
-from support.plugins import Endless, Noting, Refused, Running
+from support.log import logged
+from support.plugins import Endless, Noting, Refused, Running, Undeclared
 
 
 def test_stop_is_the_reverse_of_start() -> None:
@@ -73,6 +75,20 @@ def test_each_is_told_what_is_left_of_the_grace() -> None:
     (last,), (slow,), (first,) = asyncio.run(live())
     assert 0 < slow <= last <= 0.01
     assert first == 0.0
+
+
+def test_methods_that_look_like_a_promise_are_not_called_and_a_debug_line_names_them() -> None:
+    async def live() -> list[dict[str, Any]]:
+        container = Container([Undeclared(), Noting("a", [])])
+        with logged("endure") as log:
+            await container.start()
+            await container.stop(1.0)
+        return log.of("plugin has the methods of a Protocol it does not inherit")
+
+    assert asyncio.run(live()) == [
+        {"plugin": "undeclared", "protocol": "HasRpc"},
+        {"plugin": "undeclared", "protocol": "HasTask"},
+    ]
 
 
 def test_runs_begin_when_all_have_started_and_return_when_stopped() -> None:

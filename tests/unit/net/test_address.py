@@ -54,3 +54,24 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_who_listens_everywhere_is_reached_on_loopback(host: str) -> None:
     assert TcpAddress(host, 6001).to_connect() == TcpAddress("127.0.0.1", 6001)
     assert TcpAddress("10.0.0.1", 6001).to_connect() == TcpAddress("10.0.0.1", 6001)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:2112", TcpAddress("127.0.0.1", 2112)),
+        (":2112", TcpAddress("", 2112)),
+        ("[::1]:1", TcpAddress("::1", 1)),
+        ("tcp://localhost:1", TcpAddress("localhost", 1)),
+        ("unix:///run/x.sock", UnixAddress("/run/x.sock")),
+    ],
+)
+def test_the_scheme_may_be_left_out_where_there_is_a_default(text: str, address: object) -> None:
+    assert parse_address(text, default_scheme="tcp") == address
+
+
+@pytest.mark.parametrize("text", ["", "2112", "http://x:1", "host:port"])
+def test_an_invalid_address_is_shown_as_it_was_written(text: str) -> None:
+    with pytest.raises(InvalidAddress) as wrong:
+        parse_address(text, default_scheme="tcp")
+    assert wrong.value.text == text

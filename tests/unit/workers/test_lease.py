@@ -124,7 +124,7 @@ def test_a_crash_ends_the_lease_and_fails_its_call() -> None:
                 spawner.processes[0].exit(255)
                 with pytest.raises(WorkerCrashed):
                     await task
-                assert await lease.wait_exited == "errored"
+                assert await lease.ended == "errored"
                 with pytest.raises(LeaseEnded):
                     await lease.exec(payload())
             async with pool.lease() as lease:
@@ -141,7 +141,7 @@ def test_a_leased_worker_that_has_had_max_jobs_calls_ends_the_lease() -> None:
                 await turns()
                 spawner.processes[0].answer()
                 await task
-                assert await lease.wait_exited == "maxJobsReached"
+                assert await lease.ended == "maxJobsReached"
             await asyncio.sleep(1)
             assert [process.child.exited.done() for process in spawner.processes] == [True, False]
 
@@ -153,7 +153,7 @@ def test_a_reset_ends_leases_and_waits_for_their_release() -> None:
         async with fake_pool() as (pool, spawner):
             async with pool.lease() as lease:
                 reset = asyncio.create_task(pool.reset())
-                assert await lease.wait_exited == "invalid"
+                assert await lease.ended == "invalid"
                 await asyncio.sleep(5)
                 assert not reset.done()
                 assert not spawner.processes[0].child.exited.done()
@@ -187,7 +187,7 @@ def test_a_stopping_pool_ends_leases_refuses_new_ones_and_waits_for_what_they_ru
                 task = call(lease)
                 await turns()
                 destroying = asyncio.create_task(pool.destroy(10))
-                assert await lease.wait_exited == "the pool is stopping"
+                assert await lease.ended == "the pool is stopping"
                 with pytest.raises(PoolClosed):
                     await waiting
                 with pytest.raises(PoolClosed):
@@ -245,7 +245,7 @@ def test_an_idle_leased_worker_does_not_reach_idle_ttl() -> None:
                 spawner.processes[0].answer()
                 await task
                 await asyncio.sleep(20)
-                assert not lease.wait_exited.done()
+                assert not lease.ended.done()
             await asyncio.sleep(20)
             assert spawner.processes[0].child.exited.done()
 

@@ -124,7 +124,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(index=INDEX)
     def call_leased(self, index: int) -> None:
         lease = self.leases[index % len(self.leases)]
-        if lease.worker.busy and not lease.wait_exited.done():
+        if lease.worker.busy and not lease.ended.done():
             return  # one at a time
         self.begin(lease)
 
@@ -285,3 +285,16 @@ PoolMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestPoolMachine = PoolMachine.TestCase
+
+
+def test_no_worker_joins_a_pool_that_was_destroyed_while_a_reset_stopped_the_surplus() -> None:
+    """A run that the machine has found."""
+    machine = PoolMachine()
+    machine.start(workers=3, queue=QueuePolicy.FIFO, limit=0, max_jobs=0, exec_ttl="0s")
+    machine.wait(1.0)
+    machine.change_starts(failing=0, boot=0.5)
+    machine.reset()
+    machine.take_lease()
+    for index in (194, 0, 1):
+        machine.close_relay(index)
+    machine.teardown()

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from pyroadrunner.workers.payload import Chunk
+from pyroadrunner.workers.call import Call
+from pyroadrunner.workers.payload import Chunk, Payload
 from pyroadrunner.workers.stream import MAX_UNREAD, WorkerStream
 
 
@@ -26,6 +27,10 @@ class Source:
         self.asked.append("abort")
 
 
+def stream_of(source: Source) -> WorkerStream:
+    return WorkerStream(source, Call(Payload(b"context"), asyncio.get_running_loop().create_future(), 0.0))
+
+
 def chunk(text: str) -> Chunk:
     return Chunk(b"", text.encode(), 0)
 
@@ -36,7 +41,7 @@ async def rest(stream: WorkerStream) -> list[str]:
 
 def test_chunks_come_in_order_those_before_the_end_included() -> None:
     async def main() -> list[str]:
-        stream = WorkerStream(Source())
+        stream = stream_of(Source())
         reading = asyncio.create_task(rest(stream))
         await asyncio.sleep(0)
         for text in "abc":
@@ -50,7 +55,7 @@ def test_chunks_come_in_order_those_before_the_end_included() -> None:
 def test_too_many_unread_bytes_pause_the_worker_and_reading_half_of_them_resumes_it() -> None:
     async def main() -> list[str]:
         source = Source()
-        stream = WorkerStream(source)
+        stream = stream_of(source)
         for _ in range(4):
             stream.push(chunk("x" * (MAX_UNREAD // 4 - 1000)))
             assert source.asked == []
@@ -69,7 +74,7 @@ def test_too_many_unread_bytes_pause_the_worker_and_reading_half_of_them_resumes
 def test_very_many_small_chunks_pause_the_worker_too() -> None:
     async def main() -> list[str]:
         source = Source()
-        stream = WorkerStream(source)
+        stream = stream_of(source)
         for _ in range(2000):
             stream.push(chunk("x"))
         return source.asked
@@ -79,7 +84,7 @@ def test_very_many_small_chunks_pause_the_worker_too() -> None:
 
 def test_an_error_comes_after_the_chunks_before_it() -> None:
     async def main() -> None:
-        stream = WorkerStream(Source())
+        stream = stream_of(Source())
         stream.push(chunk("a"))
         stream.end(RuntimeError("broke"))
         assert (await anext(stream)).body == b"a"
@@ -92,7 +97,7 @@ def test_an_error_comes_after_the_chunks_before_it() -> None:
 def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drain() -> None:
     async def main() -> list[str]:
         source = Source()
-        stream = WorkerStream(source)
+        stream = stream_of(source)
         stream.push(chunk("x" * MAX_UNREAD))
         await stream.abort()
         await stream.abort()
@@ -106,7 +111,7 @@ def test_a_reader_that_leaves_aborts_once_and_a_paused_worker_is_resumed_to_drai
 def test_aborting_a_stream_that_has_ended_asks_nothing_of_the_worker() -> None:
     async def main() -> list[str]:
         source = Source()
-        stream = WorkerStream(source)
+        stream = stream_of(source)
         stream.end()
         await stream.abort()
         return source.asked

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from pyroadrunner.cli.console import complain
+from pyroadrunner.container.promises import keeping
 from pyroadrunner.contracts import HasPools
 from pyroadrunner.errors import RoadRunnerError
 
@@ -87,9 +88,7 @@ class Watcher:
 
     async def _replace(self, plugins: Sequence[object], what: str) -> None:
         began = time.monotonic()
-        pools = {
-            name: pool for plugin in plugins if isinstance(plugin, HasPools) for name, pool in plugin.pools().items()
-        }
+        pools = {name: pool for plugin in keeping(plugins, HasPools) for name, pool in plugin.pools().items()}
         failed = {}
         for name, pool in pools.items():
             try:

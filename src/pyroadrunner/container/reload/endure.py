@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pyroadrunner.container.config import EndureConfig
-from pyroadrunner.contracts import PreparedReload
+from pyroadrunner.contracts import PreparedReload, Reloadable
 
 
-class Endure:
+class Endure(Reloadable):
     """Holds the section; keeps the promise of ``contracts.Reloadable``.
 
     Attributes:

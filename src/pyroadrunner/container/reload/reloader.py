@@ -18,6 +18,7 @@ from pyroadrunner.config.check import Checked
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.section import named_field
 from pyroadrunner.config.sections import ALWAYS_ON
+from pyroadrunner.container.promises import keeping
 from pyroadrunner.container.reload.diff import (
     SECTION,
     Change,
@@ -99,8 +100,8 @@ class Reloader:
     def serve(self, plugins: Iterable[object]) -> None:
         """Hand changes to those of these that can take them over."""
         plugins = list(plugins)
-        self._plugins = [plugin for plugin in plugins if isinstance(plugin, Reloadable)]
-        self._certificates = [plugin for plugin in plugins if isinstance(plugin, HasCertificates)]
+        self._plugins = keeping(plugins, Reloadable)
+        self._certificates = keeping(plugins, HasCertificates)
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         async def reload(arguments: ReloadArguments) -> dict[str, Any]:

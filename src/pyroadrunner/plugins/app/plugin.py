@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyroadrunner.contracts import RpcMethod
+from pyroadrunner.contracts import HasRpc, Plugin, RpcMethod
 
 
-class AppPlugin:
+class AppPlugin(Plugin, HasRpc):
     """Lines of applications, on the channel ``app``."""
 
     name = "app"

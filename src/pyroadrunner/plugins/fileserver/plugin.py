@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyroadrunner.content.codings import NAMES, available
+from pyroadrunner.contracts import HasConnections, HasTask, Plugin
 from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -18,7 +19,7 @@ log = Log("fileserver")
 _KEY = "fileserver.address"
 
 
-class FileServerPlugin:
+class FileServerPlugin(Plugin, HasTask, HasConnections):
     """Serves the folders of its section. Needs no workers."""
 
     name = "fileserver"

@@ -1,4 +1,4 @@
-"""The ASGI application: one request in, one worker call, one response out."""
+"""The ASGI application: one worker call per request."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ Encode = Callable[[Context], bytes]
 
 
 class WorkerApp:
-    """Passes requests to a pool.
+    """Passes requests to a pool of workers.
 
     Args:
-        rules: where uploads are kept and which are refused.
-        calls: where it keeps account of the requests that wait for an answer.
-        limits: on bodies; ``None`` = those of the config.
+        rules: where uploads are stored and which are refused.
+        calls: registers the requests that wait for a reply.
+        limits: limits on request bodies; ``None`` = those of the config.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class WorkerApp:
         return f"WorkerApp(pool={self._pool.name!r}, codec={Codec(self._codec).name})"
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one ``http`` request; when this ends without an end of the answer, the connection is to be cut."""
+        """Serve one ``http`` request. If this returns before the response has ended, the server must close the
+        connection."""
         began = monotonic()
         context, kind, length = build(scope)
         if kind == NONE:
@@ -113,20 +114,21 @@ class WorkerApp:
                 form.discard()
 
     async def _tree(self, size: int, fields: Callable[[], dict[str, Any]]) -> bytes:
-        """A form's fields as the worker gets them; of a long one in a thread, so that others do not wait for it."""
+        """The fields of a form as the worker gets them. Large forms are parsed in a thread, not to block other
+        requests."""
         if size <= _LONG_FORM:
             return self._encode_tree(fields())
         return await asyncio.to_thread(lambda: self._encode_tree(fields()))
 
     def _encode_tree(self, fields: dict[str, Any]) -> bytes:
-        """An empty tree is ``{}`` in JSON, where PHP clients decode the body as it is, and nothing in protobuf, where
-        they put the braces there themselves and RoadRunner sends nothing."""
+        """Encode the fields. An empty form is ``{}`` in JSON, because PHP clients decode the body unchecked. In
+        protobuf it is an empty body, as in RoadRunner: PHP clients add the braces themselves."""
         return msgspec.json.encode(fields) if fields or self._codec == Codec.JSON else b""
 
     async def _execute(self, context: Context, body: bytes | bytearray, scope: Scope, send: Send, began: float) -> None:
         try:
             payload = Payload(self._encode(context), body, self._codec)
-        except (TypeError, ValueError) as wrong:  # attributes of a middleware that can't be encoded
+        except (TypeError, ValueError) as wrong:  # a middleware set attributes that can't be encoded
             log_error("payload forming error", wrong, began, self._named(scope))
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
@@ -172,11 +174,11 @@ class WorkerApp:
             await send(rest)
             if head.trailers:
                 await send(trailers_message(head))
-        except OSError as error:  # how ASGI servers say that the client has gone
+        except OSError as error:  # ASGI servers raise it if the client has disconnected
             log_error("write response error", error, began, self._named(scope))
 
     def _named(self, scope: Scope) -> dict[str, str]:
-        """Fields of the log that say which request it was."""
+        """Fields of the log that identify the request."""
         path = scope["raw_path"].decode("utf-8", "replace")
         return {"method": scope["method"], "path": path, "pool": self._pool.name}
 
@@ -189,7 +191,7 @@ class WorkerApp:
             await forwarder.forward(reply, reply.stream)
         except RoadRunnerError as error:
             if forwarder.started:
-                # Returning without an end makes the server cut the connection.
+                # Returning before the end makes the server close the connection.
                 log_error("read stream", error, began, self._named(scope))
             else:
                 await self._fail("read stream", error, scope, send, began)
@@ -199,7 +201,7 @@ class WorkerApp:
     async def _fail(self, what: str, error: Exception, scope: Scope, send: Send, began: float) -> None:
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
-        elif not isinstance(error, WorkerCrashed | WorkerBadReply):  # those the pool has logged, with all it knows
+        elif not isinstance(error, WorkerCrashed | WorkerBadReply):  # the pool has logged these with all details
             log_error(what, error, began, self._named(scope))
         await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
 
@@ -215,7 +217,7 @@ def _final(status: int, default: int) -> int:
 def _codec(name: str) -> tuple[int, Encode]:
     if name != "protobuf":
         return int(Codec.JSON), encode_json
-    # Only when it is asked for: it costs start time and memory.
+    # Imported only if configured: it costs start time and memory.
     from pyroadrunner.plugins.http.protobuf import encode_protobuf
 
     return int(Codec.PROTO), encode_protobuf
@@ -223,9 +225,9 @@ def _codec(name: str) -> tuple[int, Encode]:
 
 def _complain(head: Head, reply: Reply, named: dict[str, str]) -> None:
     if head.dropped:
-        log.warning("headers of the worker can't be sent", headers=head.dropped, **named)
+        log.warning("dropped invalid headers of the worker's response", headers=head.dropped, **named)
     if head.bodiless and reply.body:
-        log.warning("a response of this status has no body; the worker's is dropped", status=head.status, **named)
+        log.warning("dropped the worker's body: a response with this status has none", status=head.status, **named)
 
 
 async def _answer(send: Send, answer: Answer) -> None:
@@ -234,4 +236,4 @@ async def _answer(send: Send, answer: Answer) -> None:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send(body_message(answer.body))
     except OSError:
-        pass  # the client has gone; the cause is in the log already
+        pass  # the client has disconnected; the cause is already in the log

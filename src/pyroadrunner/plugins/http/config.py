@@ -1,4 +1,4 @@
-"""The ``http`` section. Keys of parts that are not built yet give a warning: a RoadRunner config must load."""
+"""The ``http`` section. Keys of features that do not exist yet give a warning: every RoadRunner config must load."""
 
 from __future__ import annotations
 
@@ -25,64 +25,66 @@ from pyroadrunner.plugins.http.routes import RouteConfig, same_names
 from pyroadrunner.plugins.http.tls.config import SslConfig
 from pyroadrunner.workers.config import PoolConfig
 
-# What a response may have for a status; 0 = the default. Below 200 there is no final one: taken for the default too.
+# Status of a response; 0 = the default. A status below 200 is not final, so the default is used as well.
 Status = Annotated[int, msgspec.Meta(ge=0, le=599)]
 
 
 class UploadsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.uploads``: where multipart files are kept while a request runs, and which are refused."""
+    """``http.uploads``: where uploaded files are stored during a request, and which are refused."""
 
     dir: str = ""
     """Folder for temporary files; empty = the system's."""
     forbid: StringList = msgspec.field(default_factory=list)
     """Extensions (with dot) that are refused with upload error 8."""
     allow: StringList = msgspec.field(default_factory=list)
-    """When not empty: only these extensions, minus ``forbid``."""
+    """If not empty: accept only these extensions, minus ``forbid``."""
 
 
 class FormsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.forms``: how large a form may be, urlencoded or multipart (ours). ``http.raw_body`` parses none."""
+    """``http.forms``: limits on forms, urlencoded or multipart (not in RoadRunner). Unused with ``http.raw_body``."""
 
     max_fields: Annotated[int, msgspec.Meta(ge=0)] = 10_000
-    """Fields, and likewise the maps that their names make (``a[b][c]`` makes two); more is 413. 0 = any number."""
+    """Maximum number of fields, and of the maps made from their names (``a[b][c]`` makes two); more is 413. 0 = no
+    limit."""
     max_depth: Annotated[int, msgspec.Meta(ge=1, le=500)] = 64
-    """Segments of a field's name (``a[b][c]`` has three); more is 400."""
+    """Maximum number of segments in a field name (``a[b][c]`` has three); more is 400."""
     max_name_size: Annotated[int, msgspec.Meta(ge=0)] = 64
-    """KB (2**10 bytes) of a field's name, in multipart of all header lines of a part; more is 413. 0 = any size."""
+    """Maximum KB (2**10 bytes) of a field name, or in multipart of all header lines of a part; more is 413. 0 = no
+    limit."""
     max_size: Annotated[int, msgspec.Meta(ge=0)] = 42
-    """MB (2**20 bytes) of a form; of multipart the fields count and files do not; more is 413. 0 = any size."""
+    """Maximum MB (2**20 bytes) of a form, without the files of a multipart form; more is 413. 0 = no limit."""
     max_files: Annotated[int, msgspec.Meta(ge=0)] = 1000
-    """Files of a multipart form; more is 413. 0 = any number."""
+    """Maximum number of files in a multipart form; more is 413. 0 = no limit."""
 
 
 class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.http2``."""
 
     h2c: bool = False
-    """Serve HTTP/2 on ``http.address``, too; over TLS it is always served."""
+    """Also serve HTTP/2 on ``http.address``. Over TLS it is always served."""
     max_concurrent_streams: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 128
-    """Requests of one HTTP/2 connection at a time; 0 = 128."""
+    """Maximum number of concurrent requests on one HTTP/2 connection; 0 = 128."""
 
 
 class GzipConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.gzip``: options of the middleware ``gzip`` (ours; RoadRunner has none)."""
+    """``http.gzip``: options of the middleware ``gzip`` (not in RoadRunner)."""
 
     encodings: list[Name] = msgspec.field(default_factory=lambda: ["zstd", "br", "gzip"])
-    """What is offered, the best first; among those a client likes equally the first is taken. `zstd` and `br` need
-    ``pip install pyroadrunner[compress]``, else they are not offered."""
+    """Offered encodings, the preferred one first; the order decides if a client accepts several equally. `zstd` and
+    `br` need ``pip install pyroadrunner[compress]``, otherwise they are not offered."""
     level: Level = "balanced"
     """``fast``, ``balanced`` or ``small``."""
     min_length: Annotated[int, msgspec.Meta(ge=0)] = 1024
-    """Bytes; a shorter body stays as it is. A stream without a length never is too short."""
+    """Bytes; a shorter body is not compressed. The limit does not apply to streams without a length."""
     exclude_types: StringList = msgspec.field(default_factory=list)
-    """Prefixes of content types that stay as they are, besides those that are packed already."""
+    """Prefixes of content types that are not compressed, besides those that are already compressed."""
 
 
 class Http3Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.http3``, experimental: served only with ``rr serve -e``."""
 
     address: str = ""
-    """Where QUIC comes in over UDP: ``host:port``, ``:port`` or ``[::1]:port``; empty = nowhere."""
+    """UDP address for QUIC: ``host:port``, ``:port`` or ``[::1]:port``; empty = off."""
     cert: str = ""
     """PEM file: certificate and chain; empty = that of ``http.ssl``."""
     key: str = ""
@@ -93,7 +95,7 @@ class FcgiConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """``http.fcgi``."""
 
     address: str = ""
-    """Where FastCGI is spoken: ``tcp://host:port``, ``host:port`` or ``unix://path``; empty = nowhere."""
+    """Address for FastCGI: ``tcp://host:port``, ``host:port`` or ``unix://path``; empty = off."""
 
 
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -102,54 +104,57 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     address: str = ""
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""
     socket_mode: Annotated[int, msgspec.Meta(ge=0, le=0o777)] = SOCKET_MODE
-    """Mode of a unix socket (``address``, ``fcgi.address``), such as 0666, whatever the umask is (ours). With 0660 its
-    owner and its group can connect."""
+    """Mode of the unix sockets (``address``, ``fcgi.address``), such as 0666, regardless of the umask (not in
+    RoadRunner). With 0660 the owner and the group can connect."""
     internal_error_code: Status = 500
-    """Status of a request whose worker failed; 0 = 500."""
+    """Status if the worker failed; 0 = 500."""
     overload_code: Status = 503
-    """Status of a request that found the queue full or no worker in time (ours; 500 is what RoadRunner answers);
+    """Status if the queue is full or no worker becomes free in time (not in RoadRunner, which responds with 500);
     0 = 503."""
     access_logs: bool = False
-    """Long request lines instead of short ones."""
+    """Log long request lines instead of short ones."""
     slow_request: Duration = 0.0
-    """A request that takes so long gives a warning (ours); the wait for a worker and a slow client count. 0 = none."""
+    """Log a warning for requests that take this long or longer, including the wait for a worker and for a slow client
+    (not in RoadRunner). 0 = off."""
     max_request_size: Annotated[int, msgspec.Meta(ge=0)] = 1000
     """Largest request body in MB (2**20 bytes); 0 = 1000, as in RoadRunner."""
     raw_body: bool = False
-    """Pass forms and uploads on unparsed."""
+    """Pass forms and uploads to the worker unparsed."""
     codec: Literal["json", "protobuf"] = "json"
-    """How the request context is encoded for the worker (ours)."""
+    """Encoding of the request context for the worker (not in RoadRunner)."""
     dev: bool = False
-    """Tell the client what went wrong in a worker, and show what it printed (ours); ``pool.debug`` does so, too."""
+    """Show clients the errors and the stray output of workers (not in RoadRunner). ``pool.debug`` does this too."""
     forms: FormsConfig = FormsConfig()
     uploads: UploadsConfig = UploadsConfig()
     pool: PoolConfig = PoolConfig()
     routes: list[RouteConfig] = msgspec.field(default_factory=list)
-    """Requests with a pool of their own (ours); the first that matches counts, all others go to ``pool``."""
+    """Requests with a pool of their own (not in RoadRunner). The first matching route is used; other requests use
+    ``pool``."""
     middleware: StringList = msgspec.field(default_factory=list)
-    """What stands between listener and workers; the first of the list is the innermost, as in RoadRunner."""
+    """Middleware between listener and workers; the first is the innermost, as in RoadRunner."""
     custom: dict[str, CustomConfig] = msgspec.field(default_factory=dict)
-    """ASGI middleware of other packages, by a name for the list (ours)."""
+    """ASGI middleware of other packages, each with a name for ``middleware`` (not in RoadRunner)."""
     gzip: GzipConfig = GzipConfig()
     trusted_subnets: StringList = msgspec.field(default_factory=list)
-    """For the middleware ``proxy_ip_parser``: proxies whose word on the client's address is taken, as addresses or CIDR
-    blocks; `unix:` = those on a unix socket."""
+    """For the middleware ``proxy_ip_parser``: trusted proxies, as addresses or CIDR blocks; `unix:` = proxies that
+    connect to a unix socket."""
     trusted_headers: StringList = msgspec.field(default_factory=list)
-    """Headers in which a trusted proxy names the client, the first one first; empty = RoadRunner's five."""
+    """Headers with the client's address that a trusted proxy sets, in order of precedence; empty = RoadRunner's
+    five."""
     trusted_walk: bool = False
-    """Of the addresses in `X-Forwarded-For` or `Forwarded` take the last that is no trusted proxy's, instead of the
-    first, which the client may have made up (ours)."""
+    """Use the last address in `X-Forwarded-For` or `Forwarded` that is not a trusted proxy, instead of the first, which
+    the client can forge (not in RoadRunner)."""
     headers: HeadersConfig | None = None
     static: StaticConfig | None = None
     ssl: SslConfig = SslConfig()
     http10: bool = False
-    """Answer HTTP/1.0 on ``http.address``, too (ours; RoadRunner always does). It slows newer versions down."""
+    """Also serve HTTP/1.0 on ``http.address`` (not in RoadRunner, which always does). It slows newer versions down."""
     http2: Http2Config = Http2Config()
     http3: Http3Config = Http3Config()
     fcgi: FcgiConfig = FcgiConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """An address or a subnet that is none, two routes whose pools have one name."""
+        """Invalid addresses and subnets, and routes whose pools have the same name."""
         for key, address in (("address", self.address), ("fcgi.address", self.fcgi.address)):
             try:
                 if address:
@@ -161,7 +166,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         yield from same_names(self.routes)
 
     def unread(self) -> Iterable[tuple[str, str]]:
-        """Middleware that nobody has: left out, as in RoadRunner. Options of one that is not asked for."""
+        """Unknown middleware, which is skipped as in RoadRunner, and options of unused middleware."""
         known = [*BUILT_IN, *self.custom]
         for at, name in enumerate(self.middleware):
             if name not in known and not is_path(name):
@@ -169,10 +174,10 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                 yield f"middleware.{at}", f"requested middleware doesn't exist; {near}"
         for name in self.custom:
             if name not in self.middleware:
-                yield f"custom.{name}", "is not asked for: http.middleware does not name it"
+                yield f"custom.{name}", "is unused: http.middleware does not name it"
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Middleware that can't be imported, files of TLS that can't be used, a folder that is not there."""
+        """Middleware that can't be imported, unusable TLS files, a missing folder."""
         yield from self._absent_middleware()
         yield from self._one_of_two()
         yield from ((key, problem.message) for key, problem in self._tls_problems() if problem.fatal)
@@ -180,7 +185,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             yield from ((f"static.{key}", message) for key, message in self.static.absent())
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
-        """Certificates that are not in their time."""
+        """Certificates that have expired or are not valid yet."""
         yield from ((key, problem.message) for key, problem in self._tls_problems() if not problem.fatal)
 
     def _one_of_two(self) -> Iterable[tuple[str, str]]:
@@ -189,7 +194,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             yield f"ssl.{there}", f"is set and http.ssl.{missing} is not: TLS needs both"
 
     def _tls_problems(self) -> Iterable[tuple[str, Problem]]:
-        """By key below the section."""
+        """Problems with TLS files, each with its key in the section."""
         ssl, http3 = self.ssl, self.http3
         if ssl.acme is not None:
             for problem in look_at(root_ca=ssl.acme.directory_ca):
@@ -203,7 +208,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                 yield f"http3.{problem.key}", problem
 
     def _absent_middleware(self) -> Iterable[tuple[str, str]]:
-        from pyroadrunner.plugins.http.middleware.import_path import ImportPathError, import_path  # only a check asks
+        from pyroadrunner.plugins.http.middleware.import_path import ImportPathError, import_path  # only a check does
 
         for at, name in enumerate(self.middleware):
             if name not in BUILT_IN and (name in self.custom or is_path(name)):
@@ -213,5 +218,5 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
                     yield f"middleware.{at}", f"{name}: {wrong}"
 
     def pools(self) -> dict[str, PoolConfig]:
-        """Every pool of the section by name, the default one first; what a route leaves out is filled in."""
+        """All pools of the section by name, the default pool first; routes inherit missing keys from it."""
         return {"http": self.pool} | {route.pool_name: route.pool.over(self.pool) for route in self.routes}

@@ -1,4 +1,4 @@
-"""What the middleware ``http_metrics`` counts. It outlives the chain, which a reload makes anew. Pure."""
+"""Counters of the middleware ``http_metrics``. They outlive the chain, which a reload rebuilds. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 
 from pyroadrunner.contracts import MetricFamily, Sample
 
-# RoadRunner's, in seconds.
+# RoadRunner's bounds, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 
 @dataclass(slots=True)
 class Durations:
-    """Requests of one status by how long they took: up to each bound and beyond the one before; the last beyond all."""
+    """Durations of the requests with one status: a count per bucket, the last one for those above all bounds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     total: float = 0.0
 
 
 class RequestCounters:
-    """Requests by the status of their answer.
+    """Requests by the status of their response.
 
     Attributes:
-        no_free_workers: requests that no worker was free for.
+        no_free_workers: requests for which no worker was free.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class RequestCounters:
         return f"RequestCounters({ {status: sum(one.counts) for status, one in self._by_status.items()} })"
 
     def add(self, status: int, seconds: float) -> None:
-        """One request. On the hot path."""
+        """Count one request. On the hot path."""
         durations = self._by_status.get(status)
         if durations is None:
             durations = self._by_status[status] = Durations()
@@ -43,7 +43,7 @@ class RequestCounters:
         durations.total += seconds
 
     def families(self) -> Iterator[MetricFamily]:
-        """As it is now; nothing of what has not happened yet, as in RoadRunner."""
+        """The current values. Metrics without values have no samples, as in RoadRunner."""
         found = sorted(self._by_status.items())
         counts = [Sample({"status": str(status)}, sum(one.counts)) for status, one in found]
         yield MetricFamily("rr_http_request_total", "counter", "Requests by status.", counts)
@@ -51,7 +51,7 @@ class RequestCounters:
         text = "How long requests took, by status."
         yield MetricFamily("rr_http_request_duration_seconds", "histogram", text, durations)
         refused = [Sample({}, self.no_free_workers)] if self.no_free_workers else []
-        text = "Requests that no worker was free for."
+        text = "Requests for which no worker was free."
         yield MetricFamily("rr_http_no_free_workers_total", "counter", text, refused)
 
 

@@ -1,4 +1,4 @@
-"""The page a developer gets when a worker printed instead of answering: what it was, and where it belongs. Pure."""
+"""The page that shows developers the stray output of a worker, with advice on where to write it instead. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 
 from pyroadrunner.workers.errors import WorkerCrashed, describe_exit
 
-# Colours of a terminal (ECMA-48), which `dd()` uses when it takes stdout for one.
+# Colours of a terminal (ECMA-48); `dd()` uses them if it takes stdout for a terminal.
 _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
 _STYLE = (
@@ -18,16 +18,16 @@ _STYLE = (
 )
 
 _ADVICE = (
-    "Its standard output carries its answers, so what <code>echo</code>, <code>var_dump</code> or <code>print_r</code>"
-    " print there breaks them, and the worker is replaced. Where it belongs:</p>"
+    "Its standard output carries its responses, so output of <code>echo</code>, <code>var_dump</code> or"
+    " <code>print_r</code> corrupts them, and the worker is replaced. Write it elsewhere:</p>"
     "<ul><li>to the client: into the body of the response"
-    " (<code>ob_start()</code> &hellip; <code>ob_get_clean()</code> collects what is printed);</li>"
+    " (<code>ob_start()</code> &hellip; <code>ob_get_clean()</code> collects the output);</li>"
     "<li>to the log: <code>error_log()</code> or <code>fwrite(STDERR, &hellip;)</code>;</li>"
     "<li>warnings of PHP: <code>display_errors=stderr</code> in <code>php.ini</code>, or"
     " <code>php -d display_errors=stderr worker.php</code>.</li></ul>"
 )
 
-# The page shows what a worker printed: nothing in it may run, whatever that is.
+# The page shows untrusted output of a worker: nothing in it may be executed.
 HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
     (b"x-content-type-options", b"nosniff"),
@@ -37,7 +37,7 @@ HEADERS = [
 
 
 def debug_page(error: WorkerCrashed) -> bytes:
-    """The page for a worker that printed (``garbage``), or ended with words on stderr."""
+    """The page for a worker that printed to stdout (``garbage``), or exited with text on stderr."""
     ended = f"Worker {error.pid}, {escape(describe_exit(error.exit_status))}."
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Output of a worker</title>',
@@ -45,14 +45,14 @@ def debug_page(error: WorkerCrashed) -> bytes:
     ]
     if error.garbage:
         parts += [
-            "<h1>The worker printed this instead of answering</h1>",
+            "<h1>The worker printed this instead of sending a response</h1>",
             _block(error.garbage),
             f"<p>{ended} {_ADVICE}",
         ]
         if error.stderr:
             parts += ["<h2>Its last lines on stderr</h2>", _block(error.stderr)]
     else:
-        parts += ["<h1>The worker ended before it had answered</h1>", f"<p>{ended} Its last lines on stderr:</p>"]
+        parts += ["<h1>The worker exited before it sent a response</h1>", f"<p>{ended} Its last lines on stderr:</p>"]
         parts.append(_block(error.stderr))
     parts.append(
         "<p>You see this page because <code>http.pool.debug</code> or <code>http.dev</code> is on.</p></html>\n"

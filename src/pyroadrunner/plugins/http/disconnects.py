@@ -1,6 +1,6 @@
-"""Requests whose clients have left while they waited for a worker: given up, so that no worker runs them in vain.
+"""Cancels queued requests whose clients have disconnected, so that workers do not run them for nothing.
 
-Clients leave in an overload, and what they left in the queue would keep the workers busy long after it is over.
+In an overload many clients disconnect. Their requests would keep the workers busy long after the overload is over.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.log import Log
 
 _EVERY = 0.5  # seconds
-_WAITED = 0.25  # seconds the oldest request of a pool must have waited to make looking worth it
+_WAITED = 0.25  # seconds the oldest request of a pool must have waited for a check to be worth it
 
 log = Log("http")
 
 
 class PendingCalls:
-    """The requests that a pool has and has not answered, by the task that waits for the answer."""
+    """Calls without a reply yet, by the task that waits for it."""
 
     __slots__ = ("_cancelled", "_ports")
 
@@ -30,15 +30,15 @@ class PendingCalls:
         return f"PendingCalls({len(self._ports)})"
 
     def begin(self, task: asyncio.Task[object], port: int) -> None:
-        """A task begins to wait for the answer to the client with this TCP port."""
+        """Register a task that waits for the reply to the client with this TCP port."""
         self._ports[task] = port
 
     def end(self, task: asyncio.Task[object]) -> None:
-        """It waits no more."""
+        """Remove a task."""
         self._ports.pop(task, None)
 
     def cancel_disconnected(self, connected: Collection[int]) -> int:
-        """Cancel the tasks whose client's port is none of these; returns how many."""
+        """Cancel the tasks whose client's port is not in ``connected``; return their number."""
         left = [task for task, port in self._ports.items() if port not in connected and task not in self._cancelled]
         for task in left:
             self._cancelled.add(task)
@@ -46,7 +46,7 @@ class PendingCalls:
         return len(left)
 
     def was_cancelled(self, task: asyncio.Task[object]) -> bool:
-        """Whether a cancelled task was cancelled by :meth:`cancel_disconnected`; it may then go on."""
+        """Whether :meth:`cancel_disconnected` cancelled this task. If so, the cancellation is undone."""
         if task not in self._cancelled:
             return False
         self._cancelled.discard(task)
@@ -55,12 +55,12 @@ class PendingCalls:
 
 
 class Disconnects:
-    """Looks after the queues of some pools.
+    """Watches the queues of some pools.
 
     Args:
-        pools: asked each time, by name.
-        calls: what they have not answered.
-        connected: the ports of the clients that are there; may raise OSError when it can't tell.
+        pools: by name; read at each check.
+        calls: their calls without a reply.
+        connected: returns the ports of the connected clients; may raise OSError.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class Disconnects:
         return f"Disconnects({list(self._pools)})"
 
     async def run(self) -> None:
-        """Look every half a second, until cancelled."""
+        """Check every half a second, until cancelled."""
         while True:
             await asyncio.sleep(_EVERY)
             await self.check()
 
     async def check(self) -> None:
-        """Give up what no client waits for; cheap when no request has waited long."""
+        """Cancel calls whose clients have disconnected. Cheap if no request has waited long."""
         if not any([(await pool.stats()).waiting >= _WAITED for pool in self._pools.values()]):
             return
         try:
             connected = self._connected()
-        except OSError:  # no descriptor is left to ask with: nothing is given up on a guess
+        except OSError:  # no file descriptor left for the query: cancel nothing
             return
         if given_up := self._calls.cancel_disconnected(connected):
-            log.info("requests are given up: their clients left while they waited", requests=given_up)
+            log.info("cancelled queued requests whose clients disconnected", requests=given_up)

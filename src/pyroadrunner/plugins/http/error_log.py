@@ -1,4 +1,4 @@
-"""The log lines of requests that went wrong. Names and fields are RoadRunner's."""
+"""Log lines of failed requests. Names and fields are RoadRunner's."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pyroadrunner.log import Log
 from pyroadrunner.workers.errors import SOFT_ERROR, ExecTimeout, WorkerError, WorkerFailed
 from pyroadrunner.workers.exception_text import parse
 
-_EVERY = 1.0  # seconds between lines about an overload: thousands of refusals a second must not become the load
+_EVERY = 1.0  # seconds between lines about an overload: logging thousands of refusals a second would add to the load
 
 log = Log("http")
 
 
 def log_error(what: str, error: Exception, began: float, request: Mapping[str, str]) -> None:
-    """One line at level error: ``start``, ``elapsed`` and ``error`` as in RoadRunner, then ours.
+    """Log one line at level error: ``start``, ``elapsed`` and ``error`` as in RoadRunner, then our own fields.
 
-    An exception that a worker answered with is taken apart: ``error`` is its message, ``trace`` a list of its lines.
+    An exception from a worker is parsed: ``error`` is its message, ``trace`` a list of its lines.
 
     Args:
         what: ``request forming error``, ``payload forming error``, ``execute``, ``read stream``,
             ``write response error``, ``write response (chunk) error``.
-        began: monotonic time the request started.
-        request: fields that name it: ``method``, ``path``, ``pool``.
+        began: monotonic time of the start of the request.
+        request: fields that identify the request: ``method``, ``path``, ``pool``.
     """
     elapsed = monotonic() - began
     start = datetime.now(UTC) - timedelta(seconds=elapsed)
@@ -44,7 +44,7 @@ def log_error(what: str, error: Exception, began: float, request: Mapping[str, s
 
 
 class OverloadLog:
-    """Says that requests are refused: at once, then once a second with their number."""
+    """Logs refused requests: the first immediately, then their number once a second."""
 
     def __init__(self) -> None:
         self._said = -_EVERY
@@ -54,7 +54,7 @@ class OverloadLog:
         return f"OverloadLog(refused={self._refused} since the last line)"
 
     def refused(self, error: Exception, now: float) -> None:
-        """One more.
+        """Count one refused request and log if it is due.
 
         Args:
             now: monotonic seconds.

@@ -1,4 +1,4 @@
-"""What a client gets when no worker answered it: one table."""
+"""Error responses of the server itself: one table of status codes."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pyroadrunner.plugins.http import debug_page
 from pyroadrunner.workers.errors import NoFreeWorker, PoolClosed, PoolError, QueueFull, WorkerCrashed
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
-NO_WORKERS = (b"no-workers", b"true")  # RoadRunner's, for whoever counts or retries
+NO_WORKERS = (b"no-workers", b"true")  # RoadRunner's header, for clients that count or retry
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class HttpError(RoadRunnerError):
-    """A failure of the http plugin; the root of its family."""
+    """An error of the http plugin; the root of its family."""
 
 
 class RequestError(HttpError):
-    """A request that never gets to a worker."""
+    """A request that is refused before it reaches a worker."""
 
     status = 500
 
 
 class UnreadableRequest(RequestError):
-    """A form or an upload that can't be read (RoadRunner answers 500, whatever ``internal_error_code`` says)."""
+    """A form or an upload that can't be read (RoadRunner responds with 500, regardless of ``internal_error_code``)."""
 
 
 class RequestTooLarge(RequestError):
-    """A body of more than ``max_request_size``."""
+    """A body larger than ``max_request_size``."""
 
     status = 413
 
@@ -37,21 +37,21 @@ class RequestTooLarge(RequestError):
 
 
 class FormTooLarge(RequestError):
-    """A form that has more of something than ``http.forms`` allows."""
+    """A form that exceeds a limit of ``http.forms``."""
 
     status = 413
 
     def __init__(self, what: str, key: str) -> None:
         """
         Args:
-            what: ``more than 1000 fields``.
-            key: of ``http.forms``; raising it lets the form in.
+            what: such as ``more than 1000 fields``.
+            key: of ``http.forms``; the limit to raise.
         """
         super().__init__(f"http: the form has {what} (http.forms.{key})")
 
 
 class FormTooDeep(RequestError):
-    """A field's name with more segments than ``http.forms.max_depth``."""
+    """A field name with more segments than ``http.forms.max_depth``."""
 
     status = 400
 
@@ -60,24 +60,24 @@ class FormTooDeep(RequestError):
 
 
 class RequestTooSlow(RequestError):
-    """A body that comes in slower than anybody's line is."""
+    """A body that arrives more slowly than any normal connection."""
 
     status = 408
 
     def __init__(self) -> None:
-        super().__init__("the body of the request came too slowly")
+        super().__init__("the request body arrived too slowly")
 
 
 class ClientGone(HttpError):
-    """The client left before its request was whole: nobody to answer."""
+    """The client disconnected before its request was complete; no response is possible."""
 
 
 class BadReply(HttpError):
-    """A worker's answer whose head can't be read."""
+    """A worker's reply whose head can't be read."""
 
 
 class Answer(NamedTuple):
-    """A whole answer of our own making."""
+    """A complete response made by the server itself."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -85,22 +85,22 @@ class Answer(NamedTuple):
 
 
 OVERLOAD = (QueueFull, NoFreeWorker, PoolClosed)
-CLIENT_LEFT = Answer(499, [], b"")  # nginx's status, for the log: the client has left
+CLIENT_LEFT = Answer(499, [], b"")  # nginx's status for the log: the client has disconnected
 
 
 def refusal(error: RequestError) -> Answer:
-    """To a request that was not passed on."""
+    """The response to a refused request."""
     return Answer(error.status, [_TEXT, _NOSNIFF], f"serve_http: {error}\n".encode())
 
 
 def failure(error: Exception, internal_code: int, overload_code: int, debug: bool) -> Answer:
-    """To a request that no worker answered well.
+    """The response if the worker failed or no worker was available.
 
     Args:
         error: what the pool raised, or :class:`BadReply`.
         internal_code: ``http.internal_error_code``.
         overload_code: ``http.overload_code``.
-        debug: ``http.pool.debug`` or ``http.dev``: the client is told what happened.
+        debug: ``http.pool.debug`` or ``http.dev``: send the error to the client.
     """
     if debug and isinstance(error, WorkerCrashed) and (error.garbage or error.stderr):
         return Answer(internal_code, [*debug_page.HEADERS], debug_page.debug_page(error))
@@ -114,7 +114,7 @@ def failure(error: Exception, internal_code: int, overload_code: int, debug: boo
 
 
 def bad_status(status: int) -> bytes:
-    """The body where a worker gave a status that HTTP does not have; its headers are kept."""
+    """The body of the response if the worker's status does not exist in HTTP; the worker's headers are kept."""
     return b"unknown status code from worker: %d\n" % status
 
 

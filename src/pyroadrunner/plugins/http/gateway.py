@@ -1,7 +1,7 @@
-"""The outermost ASGI application: what the listener calls.
+"""The outermost ASGI application, called by the listeners.
 
-It keeps from the chain what is not for it (``OPTIONS *``, lifespan), and turns a WebSocket handshake into the GET that
-it is: without a WebSocket plugin RoadRunner shows it to the worker.
+It handles what the chain does not expect (``OPTIONS *``, lifespan). A WebSocket handshake is passed on as the GET
+request that it is: without a WebSocket plugin RoadRunner passes it to the worker.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) -> ASGIApp:
-    """Put middleware around an application: the first of the list is the innermost, the last sees a request first."""
+    """Wrap an application in middleware: the first of the list is the innermost, the last one gets a request first."""
     for around in middleware:
         inner = around(inner)
     return inner
 
 
 class Gateway:
-    """Takes every scope.
+    """Handles every scope.
 
     Args:
-        http2: whether HTTP/2 is served here. The listener speaks it on every address, also after an ``Upgrade`` header
-            that a proxy passes on without looking; behind such a proxy it must be possible to say no.
+        http2: whether HTTP/2 is served here. The listener supports it on every address, even after an ``Upgrade``
+            header that a proxy forwards unchecked. Behind such a proxy it must be possible to disable it.
     """
 
     def __init__(self, app: ASGIApp, *, http2: bool = True) -> None:
@@ -35,7 +35,7 @@ class Gateway:
         self._http2 = http2
 
     def replace(self, app: ASGIApp) -> None:
-        """Pass requests to another application from now on; those that run stay where they are."""
+        """Pass new requests to another application. Running requests are not affected."""
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -48,10 +48,10 @@ class Gateway:
             return self._app(scope, receive, send)
         if kind == "websocket":
             return self._handshake(scope, receive, send)
-        raise NotImplementedError(kind)  # how an ASGI application says that it has no lifespan
+        raise NotImplementedError(kind)  # the ASGI way to reject lifespan
 
     async def _options(self, send: Send) -> None:
-        """``OPTIONS *``; a server takes the asterisk with no other method (RFC 9112 section 3.2.4)."""
+        """Respond to ``OPTIONS *``; no other method may have the asterisk (RFC 9112 section 3.2.4)."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send(body_message(EMPTY))
 

@@ -1,4 +1,4 @@
-"""Where requests come in: one door for each address of the config, all with the same application behind them."""
+"""The listeners of the ``http`` section, one per address, all serving the same application."""
 
 from __future__ import annotations
 
@@ -35,32 +35,34 @@ Around = Callable[[ASGIApp], ASGIApp]
 
 
 class Listener(Protocol):
-    """What serves one address."""
+    """A server for one address."""
 
     async def start(self) -> None:
         """Return once connections are accepted."""
 
     async def run(self) -> None:
-        """Wait until it has stopped."""
+        """Wait until the listener has stopped."""
 
     def close_after_response(self) -> None:
-        """Close each connection behind its next answer."""
+        """Close each connection after its next response."""
 
     async def drain(self) -> None:
-        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one
+        second."""
 
     def refuse(self) -> None:
         """Accept no more connections."""
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for what runs, then cut it off."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
 
 
 class Listeners:
-    """All of them. Made in two steps: an address that is taken is refused in no time, while workers may take seconds.
+    """All listeners of the section. Addresses are bound first, so that a taken address is reported before the workers
+    start, which may take seconds.
 
     Raises:
-        ListenError, TlsError: there is none, or one can't be had.
+        ListenError, TlsError: no address is configured, or one can't be bound.
     """
 
     def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
@@ -111,22 +113,22 @@ class Listeners:
 
     @property
     def _connection_limit(self) -> int:
-        """Connections one door may have at a time."""
+        """Maximum number of connections of one listener."""
         return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
 
     @property
     def port(self) -> int:
-        """Of plain HTTP; also where the config says 0. 0 = there is none."""
+        """The port of plain HTTP, even if the config says 0. 0 = not configured."""
         return self._plain_sockets.port if self._plain_sockets is not None else 0
 
     async def start(self, chain: Chain) -> None:
         """Accept connections.
 
         Args:
-            chain: makes the application; each door gets its own copy.
+            chain: makes the application; each listener gets its own instance.
 
         Raises:
-            ListenError: one does not come up; call :meth:`close` then.
+            ListenError: a listener failed to start; call :meth:`close` then.
         """
         if self._plain_sockets is not None:
             gateway = self._plain_gateway(chain)
@@ -134,7 +136,7 @@ class Listeners:
         if self._tls_sockets is not None:
             assert self._files is not None
             if self._acme is not None:
-                await self._acme.obtain()  # after the plain address: the question for it may come in there
+                await self._acme.obtain()  # after the plain address, which may serve the challenge
                 _check(self._files)
             around = _identity if self._files.client == "none" else ClientCertificate
             gateway = self._gateway(chain, around)
@@ -145,7 +147,7 @@ class Listeners:
             if self._acme is not None:
                 self._acme.keep(self.tls)
         if self._fcgi_sockets is not None:
-            # Imported where it is used: most servers have no web server in front that speaks it.
+            # Imported only if used: most servers have no FastCGI client.
             from pyroadrunner.plugins.http.protocols.fastcgi.listener import FastCgiListener
 
             await self._start(FastCgiListener(self._gateway(chain, _identity), self._fcgi_sockets))
@@ -159,7 +161,7 @@ class Listeners:
             await self._start(Http3Listener(self._gateway(chain, _identity), self._udp, files))
 
     def replacement(self, chain: Chain) -> Callable[[], None]:
-        """Make the application anew; returns what puts it behind all doors, for requests that come after that."""
+        """Make a new application for each listener. Return a function that activates them for new requests."""
         made = [(gateway, around(chain())) for gateway, around in self._gateways]
 
         def replace() -> None:
@@ -169,17 +171,17 @@ class Listeners:
         return replace
 
     async def run(self) -> None:
-        """Wait until all have stopped."""
+        """Wait until all listeners have stopped."""
         await asyncio.gather(*(listener.run() for listener in self._open))
 
     def close_after_response(self) -> None:
-        """Close each connection behind its next answer."""
+        """Close each connection after its next response."""
         for listener in self._open:
             listener.close_after_response()
 
     async def stop(self, grace: float) -> None:
-        """Refuse connections, let what runs end for ``grace`` seconds, then cut it off. With no grace nothing that is
-        on its way is waited for."""
+        """Refuse new connections, wait ``grace`` seconds for running requests, then cancel them. Without grace,
+        requests that are still arriving are not waited for."""
         if self._acme is not None:
             self._acme.stop()
         if grace > 0:
@@ -190,7 +192,7 @@ class Listeners:
         await asyncio.gather(*(listener.finish(grace) for listener in self._open))
 
     def close(self) -> None:
-        """Let go of the addresses."""
+        """Close all sockets."""
         for sockets in (self._plain_sockets, self._tls_sockets, self._fcgi_sockets):
             if sockets is not None:
                 sockets.close()
@@ -223,8 +225,8 @@ class Listeners:
         return gateway
 
     async def _start(self, listener: Listener) -> None:
-        """When cancelled, the door is open all the same: it may have connections, and only :meth:`stop` ends it in good
-        order. To open takes some milliseconds."""
+        """Start a listener. If cancelled, finish the start first, which takes milliseconds: the listener may have
+        connections, and only :meth:`stop` closes them properly."""
         start = asyncio.ensure_future(listener.start())
         try:
             await asyncio.shield(start)
@@ -253,7 +255,7 @@ def _tls_address(text: str) -> TcpAddress:
             f"http.ssl.address: unknown format, accepted format is [:<port> or <host>:<port>], provided: {text}"
         ) from wrong
     if not isinstance(address, TcpAddress):
-        raise ListenError(f"http.ssl.address: TLS is spoken over TCP only, provided: {text}")
+        raise ListenError(f"http.ssl.address: TLS is served over TCP only, provided: {text}")
     return address
 
 
@@ -266,7 +268,7 @@ def _udp_socket(text: str) -> socket.socket:
         ) from missing
     address = parse_endpoint(text, "http.http3.address")
     if not isinstance(address, TcpAddress):
-        raise ListenError(f"http.http3.address: QUIC is spoken over UDP only, provided: {text}")
+        raise ListenError(f"http.http3.address: QUIC is served over UDP only, provided: {text}")
     return udp_socket(address)
 
 

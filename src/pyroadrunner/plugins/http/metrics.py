@@ -1,4 +1,4 @@
-"""The figures of http's pools, for the ``metrics`` plugin."""
+"""Metrics of the ``http`` pools, for the ``metrics`` plugin."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pyroadrunner.workers.state import State
 
 
 async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> list[MetricFamily]:
-    """Requests in flight, and the time the plugin has been running.
+    """Requests in flight, and the uptime of the plugin.
 
     Args:
-        uptime: seconds.
+        uptime: in seconds.
     """
     stats = [await pool.stats() for pool in pools.values()]
     busy = sum(one.queued + one.states.get(State.WORKING, 0) for one in stats)

@@ -1,4 +1,4 @@
-"""Lifecycle of the ``http`` plugin: the addresses, the pools, the chain."""
+"""Lifecycle of the ``http`` plugin: listeners, pools, middleware."""
 
 from __future__ import annotations
 
@@ -12,7 +12,22 @@ from typing import Any
 from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.contracts import EffectiveConfig, MetricFamily, PoolFactory, PreparedReload, Tracing, WorkerPool
+from pyroadrunner.contracts import (
+    EffectiveConfig,
+    HasCertificates,
+    HasConnections,
+    HasMetrics,
+    HasPools,
+    HasStatus,
+    HasTask,
+    MetricFamily,
+    Plugin,
+    PoolFactory,
+    PreparedReload,
+    Reloadable,
+    Tracing,
+    WorkerPool,
+)
 from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
@@ -32,11 +47,11 @@ from pyroadrunner.workers.health import all_serve, has_free_worker
 from pyroadrunner.workers.metrics import queue_metrics
 from pyroadrunner.workers.pools import destroy_pools, start_pools
 
-_GIVEN_UP_GRACE = 10.0  # seconds for requests that came in before the start was given up: the stop has come that soon
+_GIVEN_UP_GRACE = 10.0  # seconds for the first requests if the start is cancelled, which means that the server stops
 
 
-class HttpPlugin:
-    """The ``http`` section: serves HTTP from the workers of ``http.pool`` and ``http.routes``."""
+class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable):
+    """The ``http`` section: serves HTTP with the workers of ``http.pool`` and ``http.routes``."""
 
     name = "http"
 
@@ -59,17 +74,17 @@ class HttpPlugin:
 
     @property
     def port(self) -> int:
-        """The port in use, also where the config says 0."""
+        """The port in use, even if the config says 0."""
         return self._listeners.port if self._listeners is not None else 0
 
     async def start(self) -> None:
         """Bind the addresses, start the workers, accept connections.
 
         Raises:
-            ListenError, TlsError: there is no address, one can't be listened on, a certificate can't be used.
-            WorkerStartError: the workers do not come up.
+            ListenError, TlsError: no address is configured, one can't be bound, or a certificate can't be used.
+            WorkerStartError: the workers failed to start.
         """
-        # First the addresses: one that is taken is refused in no time, while workers may take seconds to boot.
+        # Bind first: a taken address is reported immediately, while workers may take seconds to boot.
         listeners = Listeners(
             self._config, experimental=bool(self._config.http3.address) and self._effective.experimental
         )
@@ -94,7 +109,7 @@ class HttpPlugin:
         await self._listeners.run()
 
     async def stop(self, grace: float) -> None:
-        """Refuse connections, let running requests end, stop the workers."""
+        """Refuse connections, wait for running requests, stop the workers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         if self._disconnects is not None:
@@ -104,24 +119,24 @@ class HttpPlugin:
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
     def close_after_response(self) -> None:
-        """Another process has taken over the addresses: close each connection behind its next answer."""
+        """Another process has taken over the addresses: close each connection after its next response."""
         if self._listeners is not None:
             self._listeners.close_after_response()
 
     async def reload_certificates(self) -> None:
-        """Look at the files of the certificate now; without a call they are looked at every second."""
+        """Check the certificate files now; without this call they are checked every second."""
         if self._listeners is not None and self._listeners.tls is not None:
             await self._listeners.tls.reload()
 
     def reloadable_keys(self) -> Collection[str]:
-        """What the application and the pool are made of, and nothing of the sockets."""
+        """The keys of the application and the pools, but not of the sockets."""
         return RELOADABLE_KEYS
 
     async def prepare_reload(self, section: HttpConfig, whole: Mapping[str, Any]) -> PreparedReload:
-        """Make the chain of middleware anew.
+        """Build a new middleware chain.
 
         Raises:
-            RoadRunnerError: it can't be made.
+            RoadRunnerError: the chain can't be built.
         """
         assert self._listeners is not None
         replace = self._listeners.replacement(partial(self._chain, section, whole))
@@ -135,20 +150,20 @@ class HttpPlugin:
         return PreparedReload(apply)
 
     def pools(self) -> Mapping[str, WorkerPool]:
-        """``http``, and one for each route; none before it has started."""
+        """``http``, and one pool per route; empty before the start."""
         return self._pools
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        """Of the pools: queue, dynamic allocator; of the requests."""
+        """Metrics of the pools (queue, dynamic allocator) and of the requests."""
         requests = await request_metrics(self._pools, monotonic() - self._began)
         return [*await queue_metrics("http", self._pools), *requests, *self._counters.families()]
 
     async def healthy(self) -> bool:
-        """Whether every pool serves: a worker of it is ready or working."""
+        """Whether each pool has a worker that is ready or working."""
         return await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
-        """Whether a worker of the default pool is free right now; a route may be busy on its own."""
+        """Whether the default pool has a free worker now; pools of routes are ignored."""
         return await has_free_worker(self._pools.get(self.name))
 
     def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
@@ -166,13 +181,13 @@ class HttpPlugin:
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:
-    """User and group that uploaded files must belong to for the workers to read them; ``None`` = ours do.
+    """User and group that need access to uploaded files; ``None`` = the server's own.
 
     Args:
-        config: the whole config; ``server.user`` and ``server.group`` count.
+        config: the whole config; reads ``server.user`` and ``server.group``.
 
     Raises:
-        UnknownUser: they name nobody.
+        UnknownUser: the user or the group does not exist.
     """
     server = config.get("server")
     if not isinstance(server, dict) or os.geteuid() != 0:

@@ -1,4 +1,5 @@
-"""The context in protobuf (``http.codec: protobuf``). Imported only when it is asked for: protobuf costs start time."""
+"""The request context in protobuf (``http.codec: protobuf``). Imported only if configured: protobuf costs start
+time."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Request
 
 
 def encode_protobuf(context: Context) -> bytes:
-    """The context as ``http.v1.Request``. Every text in it must be valid Unicode."""
+    """Encode the context as ``http.v1.Request``. All text in it must be valid Unicode."""
     message = Request(
         remote_addr=context.remote_addr,
         protocol=context.protocol,

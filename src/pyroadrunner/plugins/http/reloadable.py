@@ -1,6 +1,6 @@
-"""Which keys of ``http`` are taken over by ``rr reload``. Pure.
+"""The keys of ``http`` that ``rr reload`` applies. Pure.
 
-A key is in one of the two tables, or a test fails: nobody may be told that a change counts which does not.
+Each key is in one of the two tables, or a test fails: ``rr reload`` must not report a change that it did not apply.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RELOADABLE_KEYS = frozenset(
     }
 )
 
-# The sockets, and what a worker is.
+# Keys of the sockets and of the worker processes.
 RESTART_KEYS = frozenset(
     {"address", "fcgi", "http10", "http2", "http3", "routes", "socket_mode", "ssl"}
     | {f"pool.{key}" for key in POOL_RESTART_KEYS}

@@ -1,8 +1,8 @@
-"""An ASGI scope, told to a worker: context, class of the body, its length. Pure, and the hot path.
+"""Converts an ASGI scope to a worker's request: context, kind of body, length. Pure, and on the hot path.
 
-The worker's view is that of Go's ``net/http`` behind RoadRunner: canonical header names, the absolute URI, ``Host`` and
-``Transfer-Encoding`` taken out of the headers, cookies decoded. What is not UTF-8 becomes U+FFFD before it is encoded,
-since PHP's ``json_decode`` refuses anything else.
+The worker sees the same as behind Go's ``net/http`` and RoadRunner: canonical header names, the absolute URI, headers
+without ``Host`` and ``Transfer-Encoding``, decoded cookies. Invalid UTF-8 becomes U+FFFD before encoding, because PHP's
+``json_decode`` refuses it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import msgspec
 
 from pyroadrunner.asgi import ATTRIBUTES, Scope
 
-# How a body is treated.
+# Kinds of bodies.
 NONE, RAW, FORM, MULTIPART = range(4)
 
 UNKNOWN_LENGTH = -1
 
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2.0", "3": "HTTP/3.0"}
-_BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads a body of these
+_BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads their body
 _MOST_COOKIES = 3000
-_NAMES_KEPT = 1024  # distinct header names remembered; clients choose them, so the memory is bounded
+_NAMES_KEPT = 1024  # header names cached; clients choose them, so the cache is limited
 
-# Bytes of a path that Go's URL.EscapedPath leaves alone (net/url validEncoded); all else is escaped.
+# Bytes of a path that Go's URL.EscapedPath leaves unchanged (net/url validEncoded); all others are escaped.
 _PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/%$&+,:;=@!'()*[]"
 _PATH_ESCAPED = [chr(byte) if byte in _PATH_LEGAL else f"%{byte:02X}" for byte in range(256)]
 
@@ -63,8 +63,8 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         scope: an ASGI ``http`` scope.
 
     Returns:
-        the context, how its body is treated (``NONE``, ``RAW``, ``FORM``, ``MULTIPART``), and the body's length as
-        announced or ``UNKNOWN_LENGTH``.
+        the context, the kind of body (``NONE``, ``RAW``, ``FORM``, ``MULTIPART``), and the announced length of the body
+        or ``UNKNOWN_LENGTH``.
     """
     headers: dict[str, list[str]] = {}
     for key, value in scope["headers"]:
@@ -80,7 +80,7 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         headers.pop("Trailer", None)
     length = UNKNOWN_LENGTH
     if "Content-Length" in headers:
-        # Said twice (in two lines, or in one with a comma) with one value is legal and means one.
+        # The same value twice (in two lines, or in one with a comma) is legal and means that value.
         text = headers["Content-Length"][0].partition(",")[0].rstrip()
         headers["Content-Length"] = [text]
         length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else UNKNOWN_LENGTH
@@ -88,7 +88,7 @@ def build(scope: Scope) -> tuple[Context, int, int]:
     if cookies is None:
         jar = {}
     else:
-        if version in ("2", "3") and len(cookies) > 1:  # crumbs, RFC 9113 section 8.2.3
+        if version in ("2", "3") and len(cookies) > 1:  # split cookies, RFC 9113 section 8.2.3
             cookies = headers["Cookie"] = ["; ".join(cookies)]
         jar = parse_cookies(cookies)
     raw_path: bytes = scope["raw_path"]
@@ -115,18 +115,18 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         return context, NONE, 0
     content_type = headers.get("Content-Type")
     if content_type is not None:
-        # RoadRunner looks for the words anywhere in the value, and in lower case only.
+        # RoadRunner searches these types anywhere in the value, and in lower case only.
         if "application/x-www-form-urlencoded" in content_type[0]:
             return context, FORM, length
         if "multipart/form-data" in content_type[0]:
             return context, MULTIPART, length
-    # Before HTTP/2 a body is announced; there it is known by asking.
+    # In HTTP/1 a body is announced by headers; in HTTP/2 and 3 it is known only by reading.
     return context, RAW if length > 0 or chunked or version not in ("1.1", "1.0") else NONE, length
 
 
 def parse_cookies(lines: list[str]) -> dict[str, str]:
-    """Names and decoded values of ``Cookie`` headers; the last of a name wins, what Go would refuse is left out. Of
-    more than ``_MOST_COOKIES`` none is decoded, as in Go since 1.24.8: no browser sends as many."""
+    """Names and decoded values of ``Cookie`` headers. The last of a name wins; cookies that Go refuses are left out. If
+    there are more than ``_MOST_COOKIES``, none is decoded, as in Go since 1.24.8: no browser sends that many."""
     jar: dict[str, str] = {}
     if sum([line.count(";") for line in lines], len(lines)) > _MOST_COOKIES:
         return jar
@@ -149,7 +149,7 @@ def parse_cookies(lines: list[str]) -> dict[str, str]:
 
 
 def canonical(name: bytes) -> str:
-    """A header's name as Go writes it: ``x-fOO_bar-b`` is ``X-Foo_bar-B``."""
+    """A header name as Go writes it: ``x-fOO_bar-b`` is ``X-Foo_bar-B``."""
     return "-".join([part.capitalize() for part in name.decode("utf-8", "replace").split("-")])
 
 
@@ -161,7 +161,7 @@ def _remember(key: bytes) -> str:
 
 
 def _local(scope: Scope) -> str:
-    """Our own address, where the client did not say which host it wants (HTTP/1.0)."""
+    """Our own address, for requests without a host (HTTP/1.0)."""
     host, port = scope.get("server") or ("", None)
     if not host or port is None:
         return "localhost"
@@ -169,7 +169,7 @@ def _local(scope: Scope) -> str:
 
 
 def _percent(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not UTF-8 as escapes: a query stays what it was, and every codec can carry it."""
+    """Escape bytes that are not UTF-8: the query keeps its meaning, and every codec can encode it."""
     assert isinstance(error, UnicodeDecodeError)
     return "".join(f"%{byte:02X}" for byte in error.object[error.start : error.end]), error.end
 

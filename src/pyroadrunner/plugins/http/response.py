@@ -1,7 +1,7 @@
-"""A worker's answer, as ASGI messages. Pure.
+"""Converts a worker's reply to ASGI messages. Pure.
 
-A worker is trusted with what it says, not with how it says it: a header that would break the connection or smuggle a
-second response in is mended or left out, never sent.
+Workers are trusted with the content of a response, not with its syntax: a header that would break the connection or
+smuggle in a second response is fixed or left out, never sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EMPTY = b""
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAMES_KEPT = 1024
-# Between us and the server there is no hop to talk about; "connection" is for the client, and passed on.
+# Hop-by-hop headers between worker and server have no meaning; "connection" is for the client and is passed on.
 _NOT_OURS = ("transfer-encoding", "keep-alive", "proxy-connection", "upgrade")
 _CONTENT_LENGTH = b"content-length"
 _BODILESS = (204, 304)
@@ -32,14 +32,14 @@ _PROTO = int(Codec.PROTO)  # an enum's operators cost a microsecond each
 
 
 class JsonHead(msgspec.Struct, gc=False):
-    """What a well-behaved worker sends."""
+    """The head that a correct worker sends."""
 
     status: int = -1
     headers: dict[str, list[str]] = {}
 
 
 class LooseHead(msgspec.Struct, gc=False):
-    """What others send: an empty PHP array is ``[]``, a single value a bare string, a number a number."""
+    """A head from other workers: an empty PHP array is ``[]``, a single value may be a string or a number."""
 
     status: int = -1
     headers: Any = None
@@ -50,16 +50,16 @@ _loose = msgspec.json.Decoder(LooseHead)
 
 
 class Head:
-    """Status and headers, fit to be sent.
+    """Status and headers, ready to send.
 
     Attributes:
-        status: final status; 500 where the worker's was none.
-        headers: lower-case names, in the worker's order; neither ``content-length`` nor ``trailer``.
+        status: final status; 500 if the worker's was invalid.
+        headers: lower-case names, in the worker's order; without ``content-length`` and ``trailer``.
         length: the worker's ``Content-Length``, or ``None``.
         trailers: fields that follow the body.
-        bodiless: whether HTTP gives this status no body.
-        dropped: names of headers that could not be sent.
-        replaced: the body that takes the place of the worker's, when its status was none.
+        bodiless: whether HTTP allows no body for this status.
+        dropped: names of headers that can't be sent.
+        replaced: the body that replaces the worker's if its status was invalid.
     """
 
     __slots__ = ("bodiless", "dropped", "headers", "length", "replaced", "status", "trailers")
@@ -67,9 +67,9 @@ class Head:
     def __init__(self, status: int, raw: Headers, *, trailers: bool) -> None:
         """
         Args:
-            status: as the worker gave it, -1 for none.
-            raw: as the worker gave them.
-            trailers: whether the client takes trailers; else they stay where they are.
+            status: the worker's status, -1 if it sent none.
+            raw: the worker's headers.
+            trailers: whether the client accepts trailers; otherwise they stay headers.
         """
         self.status = status
         self.bodiless = status in _BODILESS
@@ -107,7 +107,7 @@ class Head:
 
     def _no_status(self, status: int) -> None:
         if 100 <= status < 200 and status != 101:
-            # An interim status with nothing behind it: Go ends such an answer with 200.
+            # An interim status without a final one: Go ends such a response with 200.
             self.status = 200
             return
         self.status = 500
@@ -118,18 +118,18 @@ class Head:
 
 
 def read_head(context: bytes, codec: int, asked: int) -> tuple[int, Headers]:
-    """Decode the context of an answer.
+    """Decode the context of a reply.
 
     Args:
         context: not empty.
-        codec: codec bits of its frame; none means: as it was asked.
+        codec: codec bits of its frame; 0 means the codec of the request.
         asked: codec of the request.
 
     Returns:
-        the status (-1: none given) and the headers, values as strings.
+        the status (-1 if it is missing) and the headers with values as strings.
 
     Raises:
-        BadReply: it is not what its codec says.
+        BadReply: the context can't be decoded.
     """
     if codec & _PROTO or (not codec and asked == _PROTO):
         return _read_protobuf(context)
@@ -144,11 +144,11 @@ def _read_loose(context: bytes) -> tuple[int, Headers]:
     try:
         head = _loose.decode(context)
     except (msgspec.MsgspecError, RecursionError) as wrong:
-        raise BadReply(f"the head of the worker's answer can't be read: {wrong}") from wrong
+        raise BadReply(f"the head of the worker's reply can't be read: {wrong}") from wrong
     if not head.headers:
         return head.status, {}
     if not isinstance(head.headers, dict):
-        raise BadReply("the head of the worker's answer can't be read: `headers` is not a map")
+        raise BadReply("the head of the worker's reply can't be read: `headers` is not a map")
     return head.status, {
         name: [_text(value) for value in (values if isinstance(values, list) else [values])]
         for name, values in head.headers.items()
@@ -156,7 +156,7 @@ def _read_loose(context: bytes) -> tuple[int, Headers]:
 
 
 def _read_protobuf(context: bytes) -> tuple[int, Headers]:
-    # Only here: a worker that is asked in JSON never needs it, and it costs start time and memory.
+    # Imported only here: with JSON it is never needed, and it costs start time and memory.
     from google.protobuf.message import DecodeError
 
     from pyroadrunner.proto.http.v1.http_pb2 import Response
@@ -164,14 +164,14 @@ def _read_protobuf(context: bytes) -> tuple[int, Headers]:
     try:
         message = Response.FromString(context)
     except DecodeError as wrong:
-        raise BadReply(f"the head of the worker's answer can't be read: {wrong}") from wrong
+        raise BadReply(f"the head of the worker's reply can't be read: {wrong}") from wrong
     return message.status, {
         name: [value.decode("utf-8", "replace") for value in values.value] for name, values in message.headers.items()
     }
 
 
 def start_message(head: Head, length: int | None) -> Message:
-    """``http.response.start``; ``length`` is put into ``content-length`` unless it is ``None``."""
+    """``http.response.start``; adds ``content-length`` unless ``length`` is ``None``."""
     headers = head.headers
     if length is not None:
         headers.append((_CONTENT_LENGTH, b"%d" % length))
@@ -192,10 +192,10 @@ def trailers_message(head: Head) -> Message:
 
 
 def whole(head: Head, body: bytes, *, head_only: bool) -> tuple[Message, Message]:
-    """The two messages of an answer that is all there (its trailers come after them).
+    """The two messages of a complete response (its trailers come after them).
 
     Args:
-        head_only: the request was HEAD; the length is what it would be with a body.
+        head_only: whether the request was HEAD; the length is the one it would have with a body.
     """
     if head.replaced is not None:
         body = head.replaced
@@ -204,14 +204,14 @@ def whole(head: Head, body: bytes, *, head_only: bool) -> tuple[Message, Message
         return start_message(head, head.length if head.status == 304 else None), body_message(EMPTY)
     if head_only:
         head.trailers = []
-        # Of an empty body nothing is known: the worker may have left it out because of HEAD.
+        # The length of an empty body is unknown: the worker may have left the body out because of HEAD.
         length = head.length if head.length is not None else len(body) or None
         return start_message(head, length), body_message(EMPTY)
     return start_message(head, len(body)), body_message(body)
 
 
 def merge(into: dict[str, list[str]], headers: Headers) -> None:
-    """Keep the headers of an interim answer for the final one, where RoadRunner sends them again."""
+    """Keep the headers of an interim response for the final one, as RoadRunner does."""
     for name, values in headers.items():
         into.setdefault(name, []).extend(values)
 
@@ -221,7 +221,7 @@ _names["Content-Length"] = _names["content-length"] = _CONTENT_LENGTH
 
 
 def _learn(name: str) -> bytes:
-    """The name as it goes out; empty where it can't or must not."""
+    """The name to send; empty if the header can't or must not be sent."""
     lower = name.lower()
     if lower in _NOT_OURS or not _TOKEN.fullmatch(name):
         key = EMPTY
@@ -235,7 +235,7 @@ def _learn(name: str) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    """Line breaks as blanks, as Go writes such a value: no second header, no second response."""
+    """Replace line breaks by spaces, as Go does: a value can't add a second header or a second response."""
     return text.replace("\r", " ").replace("\n", " ").strip(" \t")
 
 
@@ -248,7 +248,7 @@ def _text(value: object) -> str:
         return "1" if value else ""
     if isinstance(value, int | float):
         return str(value)
-    raise BadReply("the head of the worker's answer can't be read: a header's value is neither text nor a number")
+    raise BadReply("the head of the worker's reply can't be read: a header's value is neither text nor a number")
 
 
 def _to_length(values: Iterable[str]) -> int | None:

@@ -1,6 +1,6 @@
-"""Paths with workers of their own (``http.routes``): which pool a request goes to. Pure.
+"""Routes with their own workers (``http.routes``): select the pool of a request. Pure.
 
-RoadRunner has one pool for all requests: a slow report starves the start page. Here a path may have its own.
+RoadRunner has one pool for all requests, so slow requests block fast ones. With routes, slow paths get their own pool.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class RouteConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One of ``http.routes``: requests that have a pool of their own."""
+    """An entry of ``http.routes``: requests with a pool of their own."""
 
     match: StringList
-    """Paths of the requests: ``/report``, or with stars for any text, slashes too: ``/api/*``, ``*.pdf``. They are
-    compared with the decoded path without its query; case counts."""
+    """Paths: ``/report``, or with stars that match any text including slashes: ``/api/*``, ``*.pdf``. They are compared
+    with the decoded path without its query, case-sensitively."""
     methods: StringList = msgspec.field(default_factory=list)
-    """Methods of the requests; empty = all."""
+    """Methods; empty = all."""
     name: str = ""
-    """Its pool is named ``http.NAME``; empty = made from the first path: ``/api/v1/*`` is ``http.api-v1``."""
+    """Name of the pool after ``http.``; empty = made from the first path: ``/api/v1/*`` is ``http.api-v1``."""
     pool: PartialPoolConfig = PartialPoolConfig()
-    """Its workers; a key that is not set is as in ``http.pool``."""
+    """The pool; missing keys have the values of ``http.pool``."""
 
     @property
     def pool_name(self) -> str:
-        """``http.NAME``; ends with the dot when there is no name to be had."""
+        """``http.NAME``; ends with the dot if no name can be made from the path."""
         return f"http.{self.name or _NO_NAME.sub('-', self.match[0]).strip('-')}"
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Paths no request has, names nobody could type, methods that are none."""
+        """Paths that match no request, names with characters that are hard to type, unknown methods."""
         for number, path in enumerate(self.match):
             if not path.startswith(("/", "*")):
                 yield f"match.{number}", f'"{path}" matches no request: a path starts with / (or a star)'
         for number, method in enumerate(self.methods):
             if not _METHOD.fullmatch(method) or method != method.upper():
-                yield f"methods.{number}", f'"{method}" is no method: write GET, POST, ...'
+                yield f"methods.{number}", f'"{method}" is not a method: write GET, POST, ...'
         if self.name and not _NAME.fullmatch(self.name):
             yield "name", f'"{self.name}" has characters other than letters, digits, ".", "_", "-"'
         elif self.pool_name == "http.":
-            yield "name", "is required where the path has no letters to make one from"
+            yield "name", "is required: the path has no letters to make a name from"
 
     def pattern(self) -> str:
-        """A regular expression for ``METHOD /path``. A star gives nothing back once the text behind it was found, so no
-        path, however long, takes more than one walk through it."""
+        """A regular expression for ``METHOD /path``. Stars use atomic groups, so there is no backtracking: matching
+        takes linear time, even for long paths."""
         methods = "|".join(map(re.escape, self.methods)) or "[^ ]*"
         return f"(?:{methods}) (?:{'|'.join(map(_glob, self.match))})"
 
 
 def same_names(routes: Sequence[RouteConfig]) -> Iterator[tuple[str, str]]:
-    """Faults of routes whose pools would have one name."""
+    """Errors for routes whose pools have the same name."""
     seen: dict[str, int] = {}
     for number, route in enumerate(routes):
         first = seen.setdefault(route.pool_name, number)
@@ -71,7 +71,7 @@ def same_names(routes: Sequence[RouteConfig]) -> Iterator[tuple[str, str]]:
 
 
 class Router:
-    """Gives a request to the application of the first route that matches, or to the default one.
+    """Passes a request to the application of the first matching route, or to the default one.
 
     Args:
         routes: each with its application.

@@ -1,8 +1,8 @@
-"""A streamed answer, chunk by chunk, from the worker to the client.
+"""Sends a streamed response, chunk by chunk, from the worker to the client.
 
-The first head with a final status counts; heads of later chunks are ignored (newer PHP clients repeat them). Headers of
-interim answers (1xx) come with the final one. Whoever leaves early, the worker is told to stop, also when we are
-cancelled: that is how the server says that the client has gone.
+The first head with a final status is used; heads of later chunks are ignored (newer PHP clients repeat them). Headers
+of interim responses (1xx) are sent with the final one. If the stream is not read to its end, the worker is asked
+to stop it, also on cancellation: the server cancels a request when its client disconnects.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from pyroadrunner.plugins.http.response import (
 )
 from pyroadrunner.workers.payload import Chunk, Reply, ReplyStream
 
-STALL_TIMEOUT = 300.0  # seconds a client may leave one chunk unread (RoadRunner: 5 minutes for the whole answer)
+STALL_TIMEOUT = 300.0  # seconds a client may leave one chunk unread (RoadRunner: 5 minutes for the whole response)
 
 
 class Forwarder:
     """Forwards one stream.
 
     Args:
-        send: where the messages go.
+        send: the ASGI callable for the messages.
         asked: codec of the request.
-        head_only: the request was HEAD.
-        trailers: whether the client takes trailers.
+        head_only: whether the request was HEAD.
+        trailers: whether the client accepts trailers.
         stall_timeout: seconds a client may leave one chunk unread.
-        request: fields that name the request in the log.
+        request: fields that identify the request in the log.
 
     Attributes:
-        started: whether the head is out; then the status can't be changed any more.
+        started: whether the head was sent; then the status can't be changed.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Forwarder:
         self._request = request or {}
         self._interim: dict[str, list[str]] = {}
         self._head: Head | None = None
-        self._left: int | None = None  # bytes that the announced length still allows
+        self._left: int | None = None  # bytes remaining of the announced length
         self._over = False
         self.started = False
 
@@ -68,15 +68,15 @@ class Forwarder:
         return f"Forwarder(started={self.started}, left={self._left})"
 
     async def forward(self, first: Reply, stream: ReplyStream) -> bool:
-        """Send everything.
+        """Send the whole stream.
 
         Returns:
-            whether the answer is whole; if not, the connection must be cut so that the client can tell.
+            whether the response is complete; if not, the connection must be closed so that the client notices.
 
         Raises:
-            BadReply: the head can't be read (nothing has been sent).
-            WorkerError: the worker failed in the middle.
-            TimeoutError: the client reads no more.
+            BadReply: the head can't be read (nothing was sent).
+            WorkerError: the worker failed during the stream.
+            TimeoutError: the client has stopped reading.
         """
         try:
             if await self._pass(first):
@@ -84,11 +84,11 @@ class Forwarder:
                     if not await self._pass(chunk):
                         break
         finally:
-            stream.drop()  # nothing to do when it was read to its end
+            stream.drop()  # no effect after the end of the stream
         return await self._finish()
 
     async def _pass(self, chunk: Chunk) -> bool:
-        """Send one chunk; returns whether the client wants more."""
+        """Send one chunk; return whether the client needs more."""
         if self._head is None:
             if chunk.context:
                 status, headers = read_head(chunk.context, chunk.codec, self._asked)
@@ -110,7 +110,7 @@ class Forwarder:
     async def _start(self, status: int) -> None:
         head = self._head = Head(status, self._interim, trailers=self._trailers)
         if head.dropped:
-            log.warning("headers of the worker can't be sent", headers=head.dropped, **self._request)
+            log.warning("dropped invalid headers of the worker's response", headers=head.dropped, **self._request)
         if head.replaced is not None:
             await self._begin(head, len(head.replaced))
             await self._send(body_message(head.replaced, True))
@@ -120,7 +120,7 @@ class Forwarder:
             await self._begin(head, None if head.status == 204 else head.length)
             self._over = True
         else:
-            # With trailers the body is chunked: a length would leave no room for them.
+            # With trailers the body must be chunked, so it has no length.
             self._left = None if head.trailers else head.length
             await self._begin(head, self._left)
 
@@ -135,7 +135,7 @@ class Forwarder:
                 body = body[: self._left]
                 self._over = True
             self._left -= len(body)
-        # A client that reads no more would hold the worker as long as it likes.
+        # A client that stops reading would hold the worker without limit.
         async with asyncio.timeout(self._stall_timeout):
             await self._send(body_message(body, True))
 
@@ -147,7 +147,7 @@ class Forwarder:
             if self._interim:
                 await self._start(200)
             else:
-                raise BadReply("the worker ended its answer before it had begun")
+                raise BadReply("the worker ended its response before it started")
         if self._left and not self._over:
             self._complain("the body is shorter than the worker's Content-Length")
             return False

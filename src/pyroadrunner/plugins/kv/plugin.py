@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyroadrunner.contracts import EffectiveConfig, RpcMethod
+from pyroadrunner.contracts import EffectiveConfig, HasRpc, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import KvConfig
 from pyroadrunner.plugins.kv.errors import StorageNotStarted
@@ -16,7 +16,7 @@ from pyroadrunner.remote.errors import StoreError
 log = Log("kv")
 
 
-class KvPlugin:
+class KvPlugin(Plugin, HasRpc):
     """The ``kv`` section."""
 
     name = "kv"

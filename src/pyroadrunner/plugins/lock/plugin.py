@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import EffectiveConfig, MetricFamily, RpcMethod, Sample
+from pyroadrunner.contracts import EffectiveConfig, HasMetrics, HasRpc, MetricFamily, Plugin, RpcMethod, Sample
 from pyroadrunner.plugins.lock.config import LockConfig
 from pyroadrunner.plugins.lock.driver import LockDriver
 from pyroadrunner.plugins.lock.drivers.memory import MemoryLocks
@@ -13,7 +13,7 @@ from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
 
-class LockPlugin:
+class LockPlugin(Plugin, HasRpc, HasMetrics):
     """Named locks; the ``lock`` section says where."""
 
     name = "lock"

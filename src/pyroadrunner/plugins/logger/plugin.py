@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pyroadrunner.contracts import PreparedReload
+from pyroadrunner.contracts import Plugin, PreparedReload, Reloadable
 from pyroadrunner.plugins.logger.config import LogsConfig
 from pyroadrunner.plugins.logger.routing import LogRouting
 
 
-class LoggerPlugin:
+class LoggerPlugin(Plugin, Reloadable):
     """Installs handlers on the ``rr`` logger, on each channel with settings of its own, and on the root logger (there
     for warnings and worse of other libraries, so that nothing of theirs appears on stderr unasked)."""
 

@@ -311,10 +311,9 @@ def _exited(_name: str, fields: Fields) -> str:
     return _of_worker(f"ended by itself: {fields.pop('exit')}")(_name, fields)
 
 
-def _of_plugin(did: str) -> Callable[[str, Fields], str]:
-    def say(_name: str, fields: Fields) -> str:
-        (plugin,) = _take(fields, "plugin")
-        return f"{plugin}: {did}"
+def _of_reset(did: str) -> Callable[[str, Fields], str]:
+    def say(name: str, fields: Fields) -> str:
+        return f"{fields.pop('pool', name)}: reset: {did}"
 
     return say
 
@@ -335,8 +334,8 @@ _SENTENCES: dict[tuple[str, str], Callable[[str, Fields], str]] = {
     ("server", "worker exited"): _exited,
     ("", "http server was started"): _listening,
     ("rpc", "plugin was started"): _listening,
-    ("", "reset signal was received"): _of_plugin("reset: new workers start, then the old ones stop"),
-    ("", "plugin was successfully reset"): _of_plugin("reset: done"),
+    ("", "reset signal was received"): _of_reset("new workers start, then the old ones stop"),
+    ("", "plugin was successfully reset"): _of_reset("done"),
 }
 
 

@@ -63,6 +63,6 @@ class MetricsConfig(msgspec.Struct, kw_only=True, frozen=True):
 
     def faults(self) -> Iterable[tuple[str, str]]:
         try:
-            parse_address(self.address if "://" in self.address else f"tcp://{self.address}")
+            parse_address(self.address, default_scheme="tcp")
         except InvalidAddress as wrong:
             yield "address", str(wrong)

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
 from pyroadrunner.admin.request import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.admin.server import AdminServer, endpoint
-from pyroadrunner.contracts import HasMetrics, HasPools, MetricFamily, RpcMethod
+from pyroadrunner.admin.server import AdminServer
+from pyroadrunner.contracts import HasMetrics, HasPools, HasRpc, MetricFamily, Plugin, RpcMethod
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.metrics.config import MetricsConfig
 from pyroadrunner.plugins.metrics.errors import BadCollector
 from pyroadrunner.plugins.metrics.exposition import CONTENT_TYPE, exposition
@@ -23,7 +24,7 @@ log = Log("metrics")
 _PATIENCE = 5.0  # seconds for a plugin's figures; Prometheus gives up after 10
 
 
-class MetricsPlugin:
+class MetricsPlugin(Plugin, HasRpc):
     """The ``metrics`` section: shows the figures of all plugins, and the application's, to Prometheus."""
 
     name = "metrics"
@@ -34,7 +35,9 @@ class MetricsPlugin:
         self._plugins = plugins
         self._workers = workers
         self._registry = Registry(config.max_series)
-        self._server = AdminServer(endpoint(config.address), "metrics.address", self._answer, log)
+        self._server = AdminServer(
+            parse_address(config.address, default_scheme="tcp"), "metrics.address", self._answer, log
+        )
 
     def __repr__(self) -> str:
         return f"MetricsPlugin({self._server!r}, {self._registry!r})"

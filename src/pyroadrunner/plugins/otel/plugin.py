@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-from pyroadrunner.contracts import Span
+from pyroadrunner.contracts import Plugin, Span, Tracing
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.otel.config import OtelConfig
 from pyroadrunner.plugins.otel.errors import OtelNotInstalled, OtelRefused
@@ -20,7 +20,7 @@ _MOST_SECONDS = 5.0  # the end waits no longer than this for a collector
 _GIVING_UP_SECONDS = 1.0
 
 
-class OtelPlugin:
+class OtelPlugin(Plugin, Tracing):
     """The ``otel`` section. The SDK is imported at the start, so that a missing package is said in our words."""
 
     name = "otel"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod
+from pyroadrunner.contracts import HasPools, HasProcesses, HasRpc, Plugin, RpcMethod
 from pyroadrunner.plugins.resetter.rpc import methods
 
 
-class ResetterPlugin:
+class ResetterPlugin(Plugin, HasRpc):
     """Knows every plugin with workers; has nothing to start."""
 
     name = "resetter"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pyroadrunner.contracts import EffectiveConfig, HasRpc
+from pyroadrunner.contracts import EffectiveConfig, HasRpc, Plugin
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.plugins.rpc.builtin import builtin_methods
@@ -16,7 +16,7 @@ from pyroadrunner.plugins.rpc.server import RpcServer
 log = Log("rpc")
 
 
-class RpcPlugin:
+class RpcPlugin(Plugin):
     """The ``rpc`` section."""
 
     name = "rpc"

@@ -7,8 +7,8 @@ import socket
 
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address
+from pyroadrunner.net.bound_sockets import BACKLOG, BoundSockets, listen
 from pyroadrunner.net.descriptors import share
-from pyroadrunner.net.listen import BACKLOG, Listening, listen
 from pyroadrunner.plugins.rpc.connection import RpcConnection
 from pyroadrunner.plugins.rpc.methods import Methods
 
@@ -33,7 +33,7 @@ class RpcServer:
         self._methods = methods
         self._max_connections = max_connections or share(2)
         self._connections: dict[RpcConnection, None] = {}  # in the order in which they came
-        self._listening: Listening | None = None
+        self._listening: BoundSockets | None = None
         self._servers: list[asyncio.Server] = []
         self._closing = False
         self._full = False  # the log has been told

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from pyroadrunner.config.expand import as_environment
-from pyroadrunner.contracts import EffectiveConfig, WorkerPool
+from pyroadrunner.contracts import EffectiveConfig, Plugin, PoolFactory, WorkerPool
 from pyroadrunner.goridge.sockets import SocketListener
 from pyroadrunner.plugins.server.config import ServerConfig
 from pyroadrunner.plugins.server.environment import worker_environment
@@ -20,7 +20,7 @@ from pyroadrunner.workers.pool import Pool
 from pyroadrunner.workers.spawn import MAX_ANSWER, Spawner
 
 
-class ServerPlugin:
+class ServerPlugin(Plugin, PoolFactory):
     """The ``server`` section; keeps the promises of ``contracts.PoolFactory``."""
 
     name = "server"

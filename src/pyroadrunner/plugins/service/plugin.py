@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from pyroadrunner.contracts import RpcMethod
+from pyroadrunner.contracts import HasProcesses, HasRpc, Plugin, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.service.config import ServiceSection
 from pyroadrunner.plugins.service.errors import ResetFailed
@@ -14,7 +14,7 @@ from pyroadrunner.plugins.service.services import Services
 from pyroadrunner.workers.info import WorkerInfo
 
 
-class ServicePlugin:
+class ServicePlugin(Plugin, HasProcesses, HasRpc):
     """Keeps the commands of its section running; ``informer`` lists their processes, ``resetter`` restarts them."""
 
     name = "service"

@@ -26,6 +26,6 @@ class StatusConfig(msgspec.Struct, kw_only=True, frozen=True):
             yield "address", "is missing; write for example 127.0.0.1:2114"
             return
         try:
-            parse_address(self.address if "://" in self.address else f"tcp://{self.address}")
+            parse_address(self.address, default_scheme="tcp")
         except InvalidAddress as wrong:
             yield "address", str(wrong)

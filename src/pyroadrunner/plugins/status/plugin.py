@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyroadrunner.admin.connection import Timeouts
-from pyroadrunner.admin.server import AdminServer, endpoint
-from pyroadrunner.contracts import HasStatus, RpcMethod
+from pyroadrunner.admin.server import AdminServer
+from pyroadrunner.contracts import HasRpc, HasStatus, HasStopHook, Plugin, RpcMethod
 from pyroadrunner.log import Log
+from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.config import StatusConfig
 from pyroadrunner.plugins.status.errors import NoSuchPlugin
@@ -17,7 +18,7 @@ from pyroadrunner.proto.status.v1 import status_pb2 as pb
 log = Log("status")
 
 
-class StatusPlugin:
+class StatusPlugin(Plugin, HasStopHook, HasRpc):
     """The ``status`` section: says how the plugins are, until everything else has stopped."""
 
     name = "status"
@@ -28,7 +29,9 @@ class StatusPlugin:
         self._checks = Checks(plugins, code, config.check_timeout)
         self._pages = Pages(self._checks, code)
         timeouts = Timeouts(read=config.check_timeout)
-        self._server = AdminServer(endpoint(config.address), "status.address", self._pages.answer, log, timeouts)
+        self._server = AdminServer(
+            parse_address(config.address, default_scheme="tcp"), "status.address", self._pages.answer, log, timeouts
+        )
 
     def __repr__(self) -> str:
         return f"StatusPlugin({self._server!r}, stopping={self._pages.stopping})"

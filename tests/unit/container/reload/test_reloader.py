@@ -15,7 +15,7 @@ from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.container.reload.errors import ReloadRefused
 from pyroadrunner.container.reload.reloader import Outcome, Reloader
 from pyroadrunner.container.running_config import RunningConfig
-from pyroadrunner.contracts import PreparedReload
+from pyroadrunner.contracts import HasCertificates, PreparedReload, Reloadable
 from support.plugins import Refused
 
 
@@ -24,7 +24,7 @@ class Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     address: str = ""
 
 
-class Plugin:
+class Plugin(Reloadable):
     """Can change its size, and notes what happens."""
 
     def __init__(self, name: str, notes: list[str], *, refuses: bool = False) -> None:
@@ -62,7 +62,7 @@ class Running:
         return asyncio.run(self.reloader.reload(check=check))
 
 
-class Certified:
+class Certified(HasCertificates):
     """Has certificates, and notes that it was told to look at them."""
 
     def __init__(self, notes: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The application between a scripted client and a scripted pool."""
+"""The application between a fake client and a fake pool."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def post(headers: dict[str, str], target: str = "/", method: str = "POST") -> An
     return http_scope(method, target, headers)
 
 
-def test_a_get_goes_to_the_worker_without_a_look_at_the_body() -> None:
+def test_a_get_goes_to_the_worker_without_reading_the_body() -> None:
     pool = ScriptedPool(reply(head(201, content_type="text/plain"), b"hello"))
     exchange = Exchange(http_scope("GET", "/a?b=1")).run(worker_app(pool))
     assert (exchange.status, exchange.body, exchange.ended) == (201, b"hello", True)
@@ -54,7 +54,7 @@ def test_a_get_goes_to_the_worker_without_a_look_at_the_body() -> None:
         ("OPTIONS", PLAIN, [b"a"], b"", False),
     ],
 )
-def test_bodies_by_class(method: str, headers: dict[str, str], pieces: list[bytes], body: bytes, parsed: bool) -> None:
+def test_bodies_by_kind(method: str, headers: dict[str, str], pieces: list[bytes], body: bytes, parsed: bool) -> None:
     pool = ScriptedPool()
     Exchange(post(headers, method=method), pieces).run(worker_app(pool))
     assert pool.asked[0].body == body
@@ -62,7 +62,7 @@ def test_bodies_by_class(method: str, headers: dict[str, str], pieces: list[byte
     assert pool.context["uploads"] is None
 
 
-def test_raw_body_leaves_forms_and_uploads_as_they_are() -> None:
+def test_raw_body_passes_forms_and_uploads_unchanged() -> None:
     for headers, body in ((FORM, b"a=1"), (MULTIPART, FILE)):
         pool = ScriptedPool()
         Exchange(post(headers), [body]).run(worker_app(pool, HttpConfig(raw_body=True)))
@@ -71,7 +71,7 @@ def test_raw_body_leaves_forms_and_uploads_as_they_are() -> None:
 
 
 class LookingPool(ScriptedPool):
-    """Looks at the uploaded file while the request runs."""
+    """Reads the uploaded file while the request runs."""
 
     def __init__(self, answer: Any = None) -> None:
         super().__init__(answer)
@@ -90,11 +90,11 @@ def upload_config(folder: Path) -> HttpConfig:
     "answer",
     [None, WorkerFailed("boom", 1), streamed((head(), b"a"), WorkerFailed("boom", 1)), asyncio.CancelledError()],
 )
-def test_an_uploaded_file_is_there_for_the_worker_and_gone_afterwards(tmp_path: Path, answer: Any) -> None:
+def test_an_uploaded_file_exists_for_the_worker_and_is_removed_afterwards(tmp_path: Path, answer: Any) -> None:
     pool = LookingPool(answer)
     exchange = Exchange(post(MULTIPART), [FILE[:70], FILE[70:]])
     if isinstance(answer, asyncio.CancelledError):
-        pool.answer = answer  # as when the server cancels the request
+        pool.answer = answer  # as if the server cancels the request
 
         async def cancelled(payload: Any, **options: Any) -> Any:
             await LookingPool.exec(pool, payload, **options)
@@ -112,7 +112,7 @@ def test_an_uploaded_file_is_there_for_the_worker_and_gone_afterwards(tmp_path: 
 
 
 @pytest.mark.parametrize("pieces", [[FILE[:70]], [FILE[:90]], [b""]])
-def test_a_client_that_leaves_in_its_upload_costs_no_worker_and_leaves_no_file(
+def test_a_client_that_disconnects_during_its_upload_needs_no_worker_and_leaves_no_file(
     tmp_path: Path, pieces: list[bytes]
 ) -> None:
     pool = ScriptedPool()
@@ -135,7 +135,7 @@ def test_a_client_that_leaves_in_its_upload_costs_no_worker_and_leaves_no_file(
         ),
     ],
 )
-def test_what_can_not_be_read_is_500_in_words_and_leaves_no_file(
+def test_an_unreadable_form_is_500_with_an_error_message_and_leaves_no_file(
     tmp_path: Path, headers: dict[str, str], body: bytes, text: str
 ) -> None:
     pool = ScriptedPool()
@@ -149,14 +149,14 @@ def test_what_can_not_be_read_is_500_in_words_and_leaves_no_file(
 
 
 @pytest.mark.parametrize("headers", [PLAIN, FORM, MULTIPART])
-def test_a_body_over_the_limit_is_413_while_it_comes(headers: dict[str, str]) -> None:
+def test_a_body_over_the_limit_is_413_while_it_arrives(headers: dict[str, str]) -> None:
     pool = ScriptedPool()
     exchange = Exchange(post(headers), [FILE, FILE]).run(worker_app(pool, limits=BodyLimits(max_body=200)))
     assert (exchange.status, exchange.body) == (413, b"serve_http: http: request body too large\n")
     assert pool.asked == []
 
 
-def test_an_announced_length_over_the_limit_is_413_at_once() -> None:
+def test_an_announced_length_over_the_limit_is_413_immediately() -> None:
     config = HttpConfig(max_request_size=1)
     exchange = Exchange(post({"content-length": str((1 << 20) + 1)})).run(worker_app(ScriptedPool(), config))
     assert (exchange.status, exchange.received) == (413, 0)
@@ -182,7 +182,7 @@ PARTS = b'--XbX\r\nContent-Disposition: form-data; name="a[b][c]"\r\n\r\nv\r\n'
         ({"max_size": 1}, FORM, [b"x" * MB, b"x"], 413, "the form has more than 1 MB of fields (http.forms.max_size)"),
     ],
 )  # fmt: skip
-def test_a_form_beyond_a_limit_is_refused_with_the_key_that_lets_it_in(
+def test_a_form_beyond_a_limit_is_refused_with_the_key_of_the_limit(
     forms: dict[str, int], headers: dict[str, str], body: list[bytes], status: int, text: str
 ) -> None:
     pool = ScriptedPool()
@@ -202,7 +202,7 @@ def test_an_announced_form_over_its_limit_is_refused_before_it_is_read() -> None
     assert Exchange(post(length), [b"x"]).run(worker_app(ScriptedPool(), config)).status == 200
 
 
-def test_the_limits_of_forms_do_not_count_where_none_is_parsed() -> None:
+def test_the_limits_of_forms_apply_only_if_forms_are_parsed() -> None:
     config = HttpConfig(raw_body=True, forms=FormsConfig(max_fields=1, max_size=1))
     body = b"a=1&b=2&" + b"x" * (2 << 20)
     pool = ScriptedPool()
@@ -212,7 +212,7 @@ def test_the_limits_of_forms_do_not_count_where_none_is_parsed() -> None:
     assert pool.asked[0].body == body
 
 
-def test_no_limit_in_the_config_is_1000_megabytes() -> None:
+def test_the_default_limit_is_1000_megabytes() -> None:
     app = worker_app(ScriptedPool(), HttpConfig(max_request_size=0))
     assert Exchange(post({"content-length": str(1000 << 20)}), [b"x"]).run(app).status == 200
     assert Exchange(post({"content-length": str((1000 << 20) + 1)}), [b"x"]).run(app).status == 413
@@ -252,18 +252,18 @@ def test_a_failed_request_is_an_error_line_and_an_overload_a_warning() -> None:
 
 
 @pytest.mark.parametrize("context", [b"{not json", b"[]"])
-def test_a_head_that_can_not_be_read_is_a_failure(context: bytes) -> None:
+def test_a_malformed_head_is_a_failure(context: bytes) -> None:
     with logged("http") as log:
         exchange = Exchange(http_scope()).run(worker_app(ScriptedPool(reply(context, b"x")), HttpConfig()))
     assert (exchange.status, exchange.body) == (500, b"")
     assert "can't be read" in log.of("execute")[0]["error"]
 
 
-def test_no_head_at_all_is_200() -> None:
+def test_a_reply_without_a_head_is_200() -> None:
     assert Exchange(http_scope()).run(worker_app(ScriptedPool(reply(b"", b"x")))).status == 200
 
 
-def test_every_line_about_a_request_names_it() -> None:
+def test_each_log_line_about_a_request_names_the_request() -> None:
     short = b'{"status":200,"headers":{"Content-Length":["9"]}}'
     with logged("http") as log:
         for answer in (
@@ -286,21 +286,21 @@ def test_a_head_request_gets_the_head() -> None:
     assert (exchange.body, exchange.headers) == (b"", [("content-length", "5")])
 
 
-def test_a_body_where_none_may_be_is_dropped_and_logged() -> None:
+def test_a_body_that_is_not_allowed_is_dropped_and_logged() -> None:
     with logged("http") as log:
         exchange = Exchange(http_scope()).run(worker_app(ScriptedPool(reply(head(204), b"x"))))
     assert (exchange.status, exchange.body, exchange.headers) == (204, b"", [])
     assert len(log.lines) == 1
 
 
-def test_trailers_are_sent_to_a_client_that_takes_them() -> None:
+def test_trailers_are_sent_to_a_client_that_accepts_them() -> None:
     pool = ScriptedPool(reply(b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"]}}', b"x"))
     exchange = Exchange(http_scope(extensions=["http.response.trailers"])).run(worker_app(pool))
     assert exchange.messages[-1] == {"type": "http.response.trailers", "headers": [(b"x-t", b"1")]}
     assert Exchange(http_scope()).run(worker_app(pool)).headers == [("x-t", "1"), ("content-length", "1")]
 
 
-def test_a_stream_is_forwarded_and_one_that_breaks_is_left_open() -> None:
+def test_a_stream_is_forwarded_and_an_interrupted_one_is_left_incomplete() -> None:
     good = Exchange(http_scope()).run(worker_app(ScriptedPool(streamed((head(), b"a"), (b"", b"b")))))
     assert (good.body, good.ended) == (b"ab", True)
     with logged("http") as log:
@@ -309,7 +309,7 @@ def test_a_stream_is_forwarded_and_one_that_breaks_is_left_open() -> None:
     assert log.messages == ["read stream"]
 
 
-def test_a_stream_that_breaks_before_its_head_is_a_failure() -> None:
+def test_a_stream_that_fails_before_its_head_is_a_failure() -> None:
     exchange = Exchange(http_scope()).run(
         worker_app(
             ScriptedPool(streamed((head(103), b""), WorkerFailed("boom", 1))), HttpConfig(internal_error_code=502)
@@ -318,7 +318,7 @@ def test_a_stream_that_breaks_before_its_head_is_a_failure() -> None:
     assert (exchange.status, exchange.ended) == (502, True)
 
 
-def test_a_client_that_has_gone_is_a_line_and_no_traceback() -> None:
+def test_a_disconnected_client_gives_a_log_line_and_no_traceback() -> None:
     class Gone(Exchange):
         async def send(self, message: Any) -> None:
             raise OSError("gone")
@@ -330,7 +330,7 @@ def test_a_client_that_has_gone_is_a_line_and_no_traceback() -> None:
     assert log.messages == ["write response error", "write response (chunk) error", "execute"]
 
 
-def test_a_context_that_can_not_be_encoded_is_a_failure_and_no_worker_is_asked() -> None:
+def test_a_context_that_can_not_be_encoded_is_a_failure_and_no_worker_is_used() -> None:
     pool = ScriptedPool()
     with logged("http") as log:
         exchange = Exchange(http_scope(**{ATTRIBUTES: {"x": object()}})).run(worker_app(pool))
@@ -345,14 +345,14 @@ class TestProtobuf:
     def answer(self) -> bytes:
         return Response(status=202, headers={"X": HeaderValue(value=[b"1"])}).SerializeToString()
 
-    def test_the_worker_is_asked_and_read_in_protobuf(self) -> None:
+    def test_the_request_and_the_reply_are_in_protobuf(self) -> None:
         pool = ScriptedPool(reply(self.answer(), b"x", int(Codec.PROTO)))
         exchange = Exchange(http_scope("GET", "/p")).run(worker_app(pool, self.config))
         assert (exchange.status, exchange.headers) == (202, [("x", "1"), ("content-length", "1")])
         assert pool.asked[0].codec == Codec.PROTO
         assert Request.FromString(pool.asked[0].context).uri == "http://ex.com/p"
 
-    def test_an_answer_without_codec_bits_is_read_as_it_was_asked(self) -> None:
+    def test_a_reply_without_codec_bits_has_the_codec_of_the_request(self) -> None:
         assert (
             Exchange(http_scope()).run(worker_app(ScriptedPool(reply(self.answer(), b"", 0)), self.config)).status
             == 202

@@ -1,4 +1,4 @@
-"""The ``http`` section as a whole: what its keys say about each other."""
+"""The ``http`` section as a whole: keys that depend on each other."""
 
 from __future__ import annotations
 
@@ -26,15 +26,13 @@ def checked(section: str, **keys: Any) -> Checked:
         ("rpc", {"listen": "6001"}, "rpc.listen", "invalid socket DSN (tcp://:6001, unix://file.sock): `6001`"),
     ],
 )
-def test_an_address_that_is_none_is_a_fault_of_its_key(
-    section: str, keys: dict[str, Any], path: str, message: str
-) -> None:
+def test_an_invalid_address_is_a_fault_of_its_key(section: str, keys: dict[str, Any], path: str, message: str) -> None:
     (fault,) = checked(section, **keys).faults
     assert fault.path == path
     assert fault.message.startswith(message)
 
 
-def test_middleware_that_nobody_has_is_like_an_unknown_key_and_left_out() -> None:
+def test_unknown_middleware_is_like_an_unknown_key_and_skipped() -> None:
     found = checked("http", address=":8080", middleware=["headers", "gzipp", "mine", "package.module:Class", "cash"],
                     custom={"mine": {"class": "package.module:Class"}})  # fmt: skip
     assert found.faults == []
@@ -45,10 +43,10 @@ def test_middleware_that_nobody_has_is_like_an_unknown_key_and_left_out() -> Non
     assert "there are gzip, headers" in warnings[1].message
 
 
-def test_options_of_middleware_that_is_not_asked_for_are_like_an_unknown_key() -> None:
+def test_options_of_unused_middleware_are_like_an_unknown_key() -> None:
     custom = {name: {"class": "package.module:Class"} for name in ("asked", "forgotten")}
     found = checked("http", address=":8080", middleware=["asked"], custom=custom)
     assert found.faults == []
     [warning] = [warning for warning in found.warnings if warning.path.startswith("http.custom")]
     assert (warning.kind, warning.path) == ("unknown", "http.custom.forgotten")
-    assert warning.message == "is not asked for: http.middleware does not name it"
+    assert warning.message == "is unused: http.middleware does not name it"

@@ -1,4 +1,4 @@
-"""The page of a worker that printed: its text, and nothing of it alive."""
+"""The page for a worker that printed: it shows the text, escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def crashed(garbage: str, stderr: str = "") -> WorkerCrashed:
     return WorkerCrashed(42, "not a frame", 1, stderr, garbage)
 
 
-def test_text_is_escaped_and_terminal_colours_are_gone() -> None:
+def test_text_is_escaped_and_terminal_colours_are_removed() -> None:
     page = debug_page(crashed('\x1b[0;38;5;208m"<script>alert(1)</script>"\x1b[m', "last <b>words</b>")).decode()
     assert "<pre>&quot;&lt;script&gt;alert(1)&lt;/script&gt;&quot;</pre>" in page
     assert "last &lt;b&gt;words&lt;/b&gt;" in page
@@ -19,7 +19,7 @@ def test_text_is_escaped_and_terminal_colours_are_gone() -> None:
     assert "Worker 42, exit code 1" in page
 
 
-def test_only_a_developer_sees_it() -> None:
+def test_the_page_is_sent_only_in_debug_mode() -> None:
     shown = failure(crashed("dumped"), 555, 503, debug=True)
     assert shown.status == 555
     assert (b"content-type", b"text/html; charset=utf-8") in shown.headers

@@ -14,7 +14,7 @@ Stack trace:
 #1 {main}"""
 
 
-def test_an_exception_is_its_message_and_its_trace_as_lines() -> None:
+def test_an_exception_is_logged_as_its_message_and_its_trace_as_lines() -> None:
     with logged("http") as log:
         log_error("execute", WorkerFailed(THROWN, 42), monotonic(), GET)
     [(_, _, fields)] = log.lines
@@ -48,7 +48,7 @@ def test_a_failure_is_one_line_with_start_elapsed_milliseconds_and_error() -> No
     assert fields["error"] == "boom"
 
 
-def test_an_overload_is_said_at_once_and_then_once_a_second_with_its_number() -> None:
+def test_an_overload_is_logged_immediately_and_then_once_a_second_with_its_number() -> None:
     overload = OverloadLog()
     with logged("http") as log:
         for now in (5.0, 5.1, 5.9, 6.0, 6.5, 7.1):

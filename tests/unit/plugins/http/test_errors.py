@@ -1,4 +1,4 @@
-"""The table of what a client gets when no worker answered well."""
+"""The table of error responses."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ CRASHED = WorkerCrashed(1, "EOF", 7, "", "")
         (PoolClosed("http"), 503, True),
     ],
 )
-def test_workers_that_fail_give_one_status_and_an_overload_another(error: Exception, status: int, retry: bool) -> None:
+def test_failed_workers_give_one_status_and_an_overload_another(error: Exception, status: int, retry: bool) -> None:
     answer = failure(error, 555, 503, debug=False)
     assert (answer.status, answer.body) == (status, b"")
     assert (b"retry-after", b"1") in answer.headers or not retry
     assert bool(answer.headers) == retry
 
 
-def test_in_debug_the_client_reads_what_happened() -> None:
+def test_in_debug_mode_the_client_gets_the_error() -> None:
     answer = failure(WorkerFailed("boom", 1), 500, 503, debug=True)
     assert answer.body == b"sync_worker_receive_frame: SoftJobError: boom\n"
     assert answer.headers == [(b"content-type", b"text/plain; charset=utf-8")]
@@ -60,7 +60,7 @@ def test_in_debug_the_client_reads_what_happened() -> None:
     [
         (UnreadableRequest("unexpected EOF"), 500, b"serve_http: unexpected EOF\n"),
         (RequestTooLarge(), 413, b"serve_http: http: request body too large\n"),
-        (RequestTooSlow(), 408, b"serve_http: the body of the request came too slowly\n"),
+        (RequestTooSlow(), 408, b"serve_http: the request body arrived too slowly\n"),
     ],
 )
 def test_refused_requests_have_statuses_of_their_own(error: UnreadableRequest, status: int, body: bytes) -> None:
@@ -71,5 +71,5 @@ def test_refused_requests_have_statuses_of_their_own(error: UnreadableRequest, s
     )
 
 
-def test_a_status_that_is_none_is_named() -> None:
+def test_an_invalid_status_is_named() -> None:
     assert bad_status(99) == b"unknown status code from worker: 99\n"

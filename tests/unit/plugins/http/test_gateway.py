@@ -1,4 +1,4 @@
-"""What the outermost application keeps from the chain."""
+"""What the outermost application handles itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyroadrunner.plugins.http.gateway import Gateway, chain
 from support.asgi import Exchange, ScriptedPool, http_scope, worker_app
 
 
-def test_the_asterisk_is_answered_without_a_worker() -> None:
+def test_options_with_an_asterisk_gets_a_response_without_a_worker() -> None:
     pool = ScriptedPool()
     exchange = Exchange(http_scope("OPTIONS", "*")).run(Gateway(worker_app(pool)))
     assert (exchange.status, exchange.body, exchange.ended) == (200, b"", True)
@@ -25,7 +25,7 @@ def test_other_requests_reach_the_worker() -> None:
     assert len(pool.asked) == 1
 
 
-def test_a_lifespan_is_refused_as_asgi_wants_it() -> None:
+def test_a_lifespan_is_refused_as_asgi_requires() -> None:
     async def main() -> None:
         await Gateway(worker_app(ScriptedPool()))({"type": "lifespan"}, _never, _ignore)
 
@@ -54,7 +54,7 @@ def handshake(extensions: dict[str, Any]) -> tuple[ScriptedPool, list[Message]]:
     return pool, sent
 
 
-def test_a_websocket_handshake_is_the_get_that_it_is() -> None:
+def test_a_websocket_handshake_is_passed_on_as_a_get() -> None:
     pool, sent = handshake({"websocket.http.response": {}})
     assert pool.context["method"] == "GET"
     assert pool.context["uri"] == "https://ex.com/"
@@ -62,13 +62,13 @@ def test_a_websocket_handshake_is_the_get_that_it_is() -> None:
     assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
 
 
-def test_a_server_that_can_not_answer_a_handshake_refuses_it() -> None:
+def test_a_handshake_is_refused_if_the_server_can_not_send_a_response_to_it() -> None:
     pool, sent = handshake({})
     assert sent == [{"type": "websocket.close"}]
     assert pool.asked == []
 
 
-def test_the_last_of_the_list_sees_a_request_first() -> None:
+def test_the_last_middleware_gets_a_request_first() -> None:
     seen: list[str] = []
 
     def around(name: str) -> Any:
@@ -92,7 +92,7 @@ async def _never() -> Message:
 async def _ignore(message: Message) -> None: ...
 
 
-def test_http2_can_be_refused_and_http1_is_served_on() -> None:
+def test_http2_can_be_refused_while_http1_is_served() -> None:
     pool = ScriptedPool()
     gateway = Gateway(worker_app(pool), http2=False)
     exchange = Exchange(http_scope(http_version="2")).run(gateway)

@@ -1,4 +1,4 @@
-"""What is told of http's pools."""
+"""The metrics of the ``http`` pools."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class BusyPool(FakePool):
     async def stats(self) -> PoolStats:
         waits = [0] * (len(BOUNDS) + 1)
         waits[0], waits[-1] = 3, 1
-        changes = {"waited_total": 61.5, "scaled": 4, "scale_ups": 6, "scale_downs": 2}
+        changes = {"waited_total": 61.5, "added": 4, "scale_ups": 6, "scale_downs": 2}
         return replace(await super().stats(), queued=2, waits=waits, **changes)
 
 
-def test_queue_and_allocator_of_each_pool_are_told() -> None:
+def test_queue_and_allocator_metrics_of_each_pool() -> None:
     families = asyncio.run(queue_metrics("http", {"http": FakePool("http"), "http.slow": BusyPool("http.slow")}))
     told = {
         family.name + sample.suffix: sample.value
@@ -46,7 +46,7 @@ def test_queue_and_allocator_of_each_pool_are_told() -> None:
     assert {family.kind for family in families} == {"gauge", "counter", "histogram"}
 
 
-def test_requests_in_flight_are_those_workers_have_and_those_that_wait() -> None:
+def test_requests_in_flight_are_the_running_and_the_waiting_ones() -> None:
     pools = {
         "http": FakePool("http", [worker(7, status=2), worker(8)]),
         "http.slow": BusyPool("http.slow", [worker(9, status=2)]),

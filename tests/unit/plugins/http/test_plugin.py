@@ -1,4 +1,4 @@
-"""What the plugin says about itself while it runs."""
+"""Health and metrics of the running plugin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.rpc import FakeEffective, FakePool, worker
 
 
 class CostlyPool(FakePool):
-    """Its figures of memory and CPU cost two files of /proc for each worker."""
+    """A pool whose memory and CPU stats need two files of /proc per worker."""
 
     async def workers(self) -> list[WorkerInfo]:
         raise AssertionError("a probe needs no figures of the workers' processes")
@@ -25,7 +25,7 @@ class Started(HttpPlugin):
 
 
 def status(*pools: FakePool) -> tuple[bool, bool]:
-    """Whether it is healthy, and whether it is ready."""
+    """The values of ``healthy`` and ``ready``."""
 
     async def main() -> tuple[bool, bool]:
         plugin = Started(*pools)
@@ -34,7 +34,7 @@ def status(*pools: FakePool) -> tuple[bool, bool]:
     return asyncio.run(main())
 
 
-def test_probes_count_the_states_of_workers_and_read_nothing_else() -> None:
+def test_probes_check_only_the_states_of_workers() -> None:
     ready, working, errored = worker(1), worker(2, status=2), worker(3, status=8)
     assert status(CostlyPool("http", [working, ready])) == (True, True)
     assert status(CostlyPool("http", [working, errored])) == (True, False)
@@ -42,7 +42,7 @@ def test_probes_count_the_states_of_workers_and_read_nothing_else() -> None:
     assert status() == (False, False)
 
 
-def test_each_route_has_to_serve_but_may_be_busy() -> None:
+def test_each_route_needs_a_running_worker_but_may_be_busy() -> None:
     default = CostlyPool("http", [worker(1)])
     assert status(default, CostlyPool("http.slow", [worker(2, status=2)])) == (True, True)
     assert status(default, CostlyPool("http.slow", [worker(2, status=8)])) == (False, True)

@@ -1,4 +1,4 @@
-"""The context in protobuf, read back with the generated message."""
+"""The request context in protobuf, decoded with the generated message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_field_arrives() -> None:
     assert list(message.attributes["a"].value) == [b"b"]
 
 
-def test_uploads_are_json_and_absent_when_there_was_no_multipart_body() -> None:
+def test_uploads_are_json_and_absent_without_a_multipart_body() -> None:
     told = context()
     assert Request.FromString(encode_protobuf(told)).uploads == b""
     told.parsed, told.uploads = True, {"f": {"name": "x"}}

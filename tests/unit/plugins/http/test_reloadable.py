@@ -1,4 +1,4 @@
-"""Each key of the section is known to `rr reload`."""
+"""Each key of the section is reloadable or needs a restart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS, RESTART_KEYS
 from pyroadrunner.workers.config import PoolConfig
 
 
-def test_every_key_is_live_or_needs_a_restart() -> None:
+def test_every_key_is_reloadable_or_needs_a_restart() -> None:
     keys = {key for key in fields_of(HttpConfig) if key != "pool"} | {f"pool.{key}" for key in fields_of(PoolConfig)}
     assert keys == RELOADABLE_KEYS | RESTART_KEYS
     assert not RELOADABLE_KEYS & RESTART_KEYS

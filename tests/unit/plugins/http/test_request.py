@@ -1,4 +1,4 @@
-"""Scopes and the contexts made of them, as tables."""
+"""Scopes and the contexts made from them, as tables."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_header_names_are_canonical(name: bytes, written: str) -> None:
     assert canonical(name) == written
 
 
-def test_host_and_transfer_encoding_are_not_among_the_headers_and_trailer_goes_with_chunked() -> None:
+def test_host_and_transfer_encoding_are_removed_and_so_is_trailer_if_chunked() -> None:
     context, kind, length = build(
         with_headers((b"transfer-encoding", b"chunked"), (b"trailer", b"X"), (b"connection", b"close"))
     )
@@ -139,16 +139,16 @@ def test_a_repeated_content_length_counts_once() -> None:
 
 
 @pytest.mark.parametrize("text", [b"-1", b"x", b"9" * 5000, "٣".encode()])
-def test_a_length_that_is_none_is_unknown(text: bytes) -> None:
+def test_an_invalid_length_is_unknown(text: bytes) -> None:
     assert build(with_headers((b"content-length", text)))[2] == UNKNOWN_LENGTH
 
 
-def test_what_is_not_utf8_is_replaced_before_json() -> None:
+def test_invalid_utf8_is_replaced_before_json() -> None:
     context, _, _ = build(with_headers((b"x", b"a\xe9"), (b"y", "é".encode())))
     assert json.loads(encode_json(context))["headers"] == {"X": ["a\ufffd"], "Y": ["é"]}
 
 
-def test_http2_cookie_crumbs_are_joined() -> None:
+def test_split_http2_cookies_are_joined() -> None:
     context, _, _ = build(with_headers((b"cookie", b"a=1"), (b"cookie", b"b=2"), http_version="2"))
     assert context.headers["Cookie"] == ["a=1; b=2"]
     assert context.cookies == {"a": "1", "b": "2"}
@@ -183,7 +183,7 @@ def test_the_last_cookie_of_a_name_wins_across_headers() -> None:
     assert parse_cookies(["a=1", "a=2"]) == {"a": "2"}
 
 
-def test_more_cookies_than_anybody_has_are_not_decoded() -> None:
+def test_more_cookies_than_any_browser_sends_are_not_decoded() -> None:
     assert parse_cookies(["; ".join(f"c{n}={n}" for n in range(3000))])["c2999"] == "2999"
     assert parse_cookies(["; ".join(f"c{n}={n}" for n in range(3000)), "d=1"]) == {}
 
@@ -205,7 +205,7 @@ def test_more_cookies_than_anybody_has_are_not_decoded() -> None:
         ("OPTIONS", [(b"content-type", b"multipart/form-data; boundary=x")], "2", NONE),
     ],
 )
-def test_bodies_are_classed_by_method_type_and_length(
+def test_bodies_are_classified_by_method_type_and_length(
     method: str, headers: list[tuple[bytes, bytes]], version: str, kind: int
 ) -> None:
     assert build(with_headers(*headers, method=method, http_version=version))[1] == kind

@@ -1,4 +1,4 @@
-"""Worker answers and the messages made of them, as tables."""
+"""Worker replies and the messages made from them, as tables."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_json_heads_are_read_also_when_php_wrote_them_loosely(context: bytes, st
         b'{"status":200,"headers":{"A":' + b'{"a":' * 200_000,
     ],
 )
-def test_a_head_that_is_none_is_an_error_with_a_reason(context: bytes) -> None:
-    with pytest.raises(BadReply, match=r"the head of the worker's answer can't be read: .+"):
+def test_a_malformed_head_is_an_error_with_a_reason(context: bytes) -> None:
+    with pytest.raises(BadReply, match=r"the head of the worker's reply can't be read: .+"):
         read_head(context, JSON, JSON)
 
 
@@ -68,7 +68,7 @@ def test_a_broken_protobuf_head_is_an_error_too() -> None:
     ("codec", "asked", "is_protobuf"),
     [(JSON, JSON, False), (JSON, PROTO, False), (0, JSON, False), (0, PROTO, True), (PROTO, JSON, True)],
 )
-def test_the_bits_of_the_frame_name_the_codec_and_without_them_it_is_as_asked(
+def test_the_frame_names_the_codec_and_the_default_is_that_of_the_request(
     codec: int, asked: int, is_protobuf: bool
 ) -> None:
     context = protobuf(201, A=[b"1"]) if is_protobuf else b'{"status":201,"headers":{"A":["1"]}}'
@@ -120,20 +120,20 @@ def test_headers_are_sent_in_order_and_never_break_the_response(
         ({}, None),
     ],
 )
-def test_the_length_is_kept_apart(raw: dict[str, list[str]], length: int | None) -> None:
+def test_the_length_is_kept_separately(raw: dict[str, list[str]], length: int | None) -> None:
     head = Head(200, raw, trailers=False)
     assert head.length == length
     assert head.headers == []
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 599])
-def test_a_status_is_used_as_it_is(status: int) -> None:
+def test_a_valid_status_is_used(status: int) -> None:
     head = Head(status, {}, trailers=False)
     assert (head.status, head.replaced) == (status, None)
 
 
 @pytest.mark.parametrize("status", [99, 0, -1, 101, 600, 1000, -200])
-def test_a_status_that_is_none_becomes_500_with_the_headers_of_the_worker(status: int) -> None:
+def test_an_invalid_status_becomes_500_with_the_headers_of_the_worker(status: int) -> None:
     head = Head(status, {"X-A": ["1"], "Content-Type": ["text/html"], "Content-Length": ["1"]}, trailers=False)
     start, body = whole(head, b"x", head_only=False)
     text = f"unknown status code from worker: {status}\n".encode()
@@ -147,7 +147,7 @@ def test_a_status_that_is_none_becomes_500_with_the_headers_of_the_worker(status
     assert body["body"] == text
 
 
-def test_an_interim_status_with_nothing_behind_it_is_200() -> None:
+def test_an_interim_status_without_a_final_one_is_200() -> None:
     assert Head(103, {}, trailers=False).status == 200
 
 
@@ -167,7 +167,7 @@ def test_an_interim_status_with_nothing_behind_it_is_200() -> None:
         (304, {"Content-Length": ["7"]}, b"", False, 7, b""),
     ],
 )
-def test_lengths_tell_the_truth(
+def test_lengths_are_correct(
     status: int, raw: dict[str, list[str]], body: bytes, head_only: bool, length: int | None, sent: bytes
 ) -> None:
     start, rest = whole(Head(status, raw, trailers=False), body, head_only=head_only)
@@ -180,21 +180,21 @@ def test_lengths_tell_the_truth(
 TRAILERS = {"Trailer": ["X-T, x-u", "X-V"], "X-T": ["1"], "X-U": ["2"], "X-V": ["3"], "X": ["4"]}
 
 
-def test_announced_fields_move_behind_the_body_by_their_exact_name() -> None:
+def test_announced_trailers_follow_the_body_by_their_exact_name() -> None:
     head = Head(200, TRAILERS, trailers=True)
     assert head.trailers == [(b"x-t", b"1"), (b"x-v", b"3")]
     assert head.headers == [(b"x-u", b"2"), (b"x", b"4")]
     assert start_message(head, None)["trailers"] is True
 
 
-def test_a_client_that_takes_no_trailers_gets_the_fields_in_the_head() -> None:
+def test_a_client_that_does_not_accept_trailers_gets_the_fields_in_the_head() -> None:
     head = Head(200, TRAILERS, trailers=False)
     assert head.trailers == []
     assert head.headers == [(b"x-t", b"1"), (b"x-u", b"2"), (b"x-v", b"3"), (b"x", b"4")]
     assert "trailers" not in start_message(head, None)
 
 
-def test_headers_of_interim_answers_are_added_up() -> None:
+def test_headers_of_interim_responses_are_merged() -> None:
     kept: dict[str, list[str]] = {}
     merge(kept, {"Link": ["a"]})
     merge(kept, {"Link": ["b"], "X": ["1"]})

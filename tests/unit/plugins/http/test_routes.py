@@ -1,4 +1,4 @@
-"""Which pool a request goes to."""
+"""Selecting the pool of a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def route(*match: str, **keys: Any) -> RouteConfig:
 
 
 def taken(routes: list[RouteConfig], method: str, path: str) -> int:
-    """Number of the route that takes the request, from 1; 0 = the default pool."""
+    """Number of the matching route, from 1; 0 = the default pool."""
     seen: list[int] = []
 
     def app(number: int) -> Any:
@@ -66,15 +66,15 @@ def test_paths(pattern: str, path: str, matches: bool) -> None:
     assert taken([route(pattern, name="x")], "GET", path) == matches
 
 
-def test_the_first_route_that_matches_counts() -> None:
+def test_the_first_matching_route_wins() -> None:
     routes = [route("/a/b", "/x/*"), route("/a/*"), route("*", name="rest", methods=["POST", "PUT"])]
     assert [taken(routes, "GET", path) for path in ("/a/b", "/x/1", "/a/c", "/", "/b")] == [1, 1, 2, 0, 0]
     assert [taken(routes, method, "/b") for method in ("POST", "PUT", "PUTS", "UT")] == [3, 3, 0, 0]
 
 
-def test_a_long_path_and_many_stars_take_one_walk() -> None:
+def test_a_long_path_with_many_stars_is_matched_in_linear_time() -> None:
     routes = [route("/*a*b*c*d*e*f*g", name="x")]
-    assert taken(routes, "GET", "/" + "abcdef" * 20_000) == 0  # walked back it would take longer than anybody waits
+    assert taken(routes, "GET", "/" + "abcdef" * 20_000) == 0  # with backtracking this would take far too long
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_long_path_and_many_stars_take_one_walk() -> None:
         ({"match": ["/*"], "name": "all"}, "http.all"),
     ],
 )
-def test_a_pool_has_the_name_it_is_given_or_one_made_from_the_path(keys: dict[str, Any], name: str) -> None:
+def test_a_pool_has_its_configured_name_or_one_made_from_the_path(keys: dict[str, Any], name: str) -> None:
     assert RouteConfig(**keys).pool_name == name
 
 
@@ -106,12 +106,12 @@ def read(*routes: dict[str, Any], **http: Any) -> tuple[HttpConfig | None, list[
             [{"match": "/a,slow"}],
             'http.routes[0].match[1]: "slow" matches no request: a path starts with / (or a star)',
         ),
-        ([{"match": "/*"}], "http.routes[0].name: is required where the path has no letters to make one from"),
+        ([{"match": "/*"}], "http.routes[0].name: is required: the path has no letters to make a name from"),
         (
             [{"match": "/a", "name": "a b"}],
             'http.routes[0].name: "a b" has characters other than letters, digits, ".", "_", "-"',
         ),
-        ([{"match": "/a", "methods": "get"}], 'http.routes[0].methods[0]: "get" is no method: write GET, POST, ...'),
+        ([{"match": "/a", "methods": "get"}], 'http.routes[0].methods[0]: "get" is not a method: write GET, POST, ...'),
         (
             [{"match": "/a/*"}, {"match": "/a"}],
             "http.routes[1].match: the pool of routes[0] is named http.a too: set `name`, or list both paths in one",
@@ -120,12 +120,12 @@ def read(*routes: dict[str, Any], **http: Any) -> tuple[HttpConfig | None, list[
         ([{"match": "/a", "pool": {"num_worker": 5}}], "http.routes[0].pool.num_worker: unknown key"),
     ],
 )
-def test_what_is_wrong_with_a_route_is_told_with_its_place(routes: list[dict[str, Any]], fault: str) -> None:
+def test_faults_of_a_route_are_reported_with_their_key(routes: list[dict[str, Any]], fault: str) -> None:
     _, [found] = read(*routes)
     assert fault in found
 
 
-def test_a_routes_pool_is_the_default_one_where_it_does_not_say_otherwise() -> None:
+def test_a_routes_pool_inherits_from_the_default_pool() -> None:
     pool = {"num_workers": 4, "max_jobs": 10, "command": "php a.php", "supervisor": {"exec_ttl": "5s", "ttl": "1h"}}
     slow = {"match": "/slow/*", "pool": {"num_workers": 1, "supervisor": {"exec_ttl": "60s"}}}
     made, faults = read(slow, pool=pool)

@@ -1,4 +1,4 @@
-"""Streams: what the client sees of the frames, and what the worker is told."""
+"""Streamed responses: what the client gets from the frames, and when the worker is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ END = (b"", b"")
 
 
 class Client:
-    """Takes what is forwarded; leaves or stalls at a message if told."""
+    """Collects the messages; can disconnect or stall at one of them."""
 
     def __init__(self, leave_at: int | None = None, stall_at: int | None = None) -> None:
         self.messages: list[Message] = []
@@ -62,7 +62,7 @@ def dropped(reply: Reply) -> bool:
     return reply.stream.dropped
 
 
-def test_every_chunk_is_sent_by_itself_and_the_end_ends_it() -> None:
+def test_every_chunk_is_sent_separately_and_the_end_ends_the_response() -> None:
     reply = streamed((head(200, x="1"), b"a"), (b"", b"b"), END)
     client = Client().take(reply)
     assert client.head == (200, [(b"x", b"1")])
@@ -88,7 +88,7 @@ def test_a_body_without_a_head_is_200() -> None:
     assert client.bodies == [(b"a", True), (b"", False)]
 
 
-def test_headers_of_interim_answers_come_with_the_final_one_whose_status_stays() -> None:
+def test_headers_of_interim_responses_come_with_the_final_one_whose_status_is_used() -> None:
     client = Client().take(
         streamed((head(103, link="</a>"), b""), (head(103, link="</b>"), b""), (head(404, x="1"), b"no"))
     )
@@ -96,24 +96,24 @@ def test_headers_of_interim_answers_come_with_the_final_one_whose_status_stays()
     assert client.bodies == [(b"no", True), (b"", False)]
 
 
-def test_a_final_frame_without_a_body_ends_interim_answers() -> None:
+def test_a_final_frame_without_a_body_ends_interim_responses() -> None:
     client = Client().take(streamed((head(103, link="</a>"), b""), (head(204), b"")))
     assert client.head == (204, [(b"link", b"</a>")])
     assert client.bodies == [(b"", False)]
 
 
-def test_nothing_behind_interim_answers_is_200() -> None:
+def test_interim_responses_without_a_final_one_are_200() -> None:
     assert Client().take(streamed((head(103, link="</a>"), b""), END)).head == (200, [(b"link", b"</a>")])
 
 
-def test_a_stream_that_says_nothing_is_an_error() -> None:
+def test_an_empty_stream_is_an_error() -> None:
     client = Client()
-    with pytest.raises(BadReply, match="before it had begun"):
+    with pytest.raises(BadReply, match="before it started"):
         client.take(streamed(END, END))
     assert client.messages == []
 
 
-def test_a_head_that_can_not_be_read_is_an_error_and_stops_the_worker() -> None:
+def test_a_malformed_head_is_an_error_and_stops_the_worker() -> None:
     reply = streamed((b"{not json", b"a"), (b"", b"b"))
     client = Client()
     with pytest.raises(BadReply):
@@ -125,14 +125,14 @@ def test_a_head_that_can_not_be_read_is_an_error_and_stops_the_worker() -> None:
 @pytest.mark.parametrize(
     ("frames", "sent"), [([(head(), b"a"), CRASH], [(b"a", True)]), ([(head(103), b""), CRASH], [])]
 )
-def test_a_worker_that_fails_leaves_the_answer_open(frames: list[Any], sent: list[tuple[bytes, bool]]) -> None:
+def test_a_worker_that_fails_leaves_the_response_incomplete(frames: list[Any], sent: list[tuple[bytes, bool]]) -> None:
     client = Client()
     with pytest.raises(WorkerCrashed):
         client.take(streamed(*frames))
     assert client.bodies == sent
 
 
-def test_a_status_that_is_none_is_answered_with_500_and_stops_the_worker() -> None:
+def test_an_invalid_status_gives_500_and_stops_the_worker() -> None:
     reply = streamed((head(99), b"a"), (b"", b"b"))
     client = Client().take(reply)
     assert client.head[0] == 500
@@ -141,7 +141,7 @@ def test_a_status_that_is_none_is_answered_with_500_and_stops_the_worker() -> No
 
 
 @pytest.mark.parametrize(("status", "options"), [(200, {"head_only": True}), (204, {}), (304, {})])
-def test_where_no_body_is_wanted_the_worker_is_stopped(status: int, options: dict[str, Any]) -> None:
+def test_if_no_body_is_needed_the_worker_is_stopped(status: int, options: dict[str, Any]) -> None:
     reply = streamed((head(status), b"a"), (b"", b"b"))
     client = Client().take(reply, **options)
     assert client.head == (status, [])
@@ -155,27 +155,27 @@ def test_a_head_without_a_body_keeps_the_workers_length() -> None:
 
 
 @pytest.mark.parametrize("leave_at", [0, 1, 2])
-def test_a_client_that_leaves_stops_the_worker(leave_at: int) -> None:
+def test_a_client_that_disconnects_stops_the_worker(leave_at: int) -> None:
     reply = streamed((head(), b"a"), (b"", b"b"), (b"", b"c"))
     with pytest.raises(asyncio.CancelledError):
         Client(leave_at).take(reply)
     assert dropped(reply)
 
 
-def test_a_client_that_reads_no_more_is_given_up() -> None:
+def test_a_client_that_stops_reading_is_disconnected() -> None:
     reply = streamed((head(), b"a"), (b"", b"b"), (b"", b"c"))
     with pytest.raises(TimeoutError):
         Client(stall_at=2).take(reply, stall_timeout=0.001)
     assert dropped(reply)
 
 
-def test_an_announced_length_is_sent_and_kept() -> None:
+def test_an_announced_length_is_sent_and_enforced() -> None:
     client = Client().take(streamed((head(200, content_length="2"), b"a"), (b"", b"b"), END))
     assert client.head == (200, [(b"content-length", b"2")])
     assert client.whole
 
 
-def test_what_is_longer_than_announced_is_cut_off_and_logged() -> None:
+def test_a_body_longer_than_announced_is_truncated_and_logged() -> None:
     reply = streamed((head(200, content_length="3"), b"ab"), (b"", b"cd"), (b"", b"e"))
     with logged("http") as log:
         client = Client().take(reply)
@@ -185,7 +185,7 @@ def test_what_is_longer_than_announced_is_cut_off_and_logged() -> None:
     assert "longer" in log.of("write response (chunk) error")[0]["error"]
 
 
-def test_what_is_shorter_than_announced_is_no_whole_answer() -> None:
+def test_a_body_shorter_than_announced_is_incomplete() -> None:
     with logged("http") as log:
         client = Client().take(streamed((head(200, content_length="3"), b"a"), END))
     assert client.bodies == [(b"a", True)]
@@ -193,14 +193,14 @@ def test_what_is_shorter_than_announced_is_no_whole_answer() -> None:
     assert "shorter" in log.of("write response (chunk) error")[0]["error"]
 
 
-def test_trailers_follow_the_body_and_take_the_place_of_a_length() -> None:
+def test_trailers_follow_the_body_and_replace_a_length() -> None:
     context = b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"],"Content-Length":["1"]}}'
     client = Client().take(streamed((context, b"a"), END), trailers=True)
     assert client.messages[0] == {"type": "http.response.start", "status": 200, "headers": [], "trailers": True}
     assert client.messages[-1] == {"type": "http.response.trailers", "headers": [(b"x-t", b"1")]}
 
 
-def test_headers_that_can_not_be_sent_are_named_in_the_log() -> None:
+def test_invalid_headers_are_named_in_the_log() -> None:
     with logged("http") as log:
         Client().take(streamed((b'{"status":200,"headers":{"X Y":["1"]}}', b"a"), END))
-    assert log.of("headers of the worker can't be sent") == [{"headers": ["X Y"]}]
+    assert log.of("dropped invalid headers of the worker's response") == [{"headers": ["X Y"]}]

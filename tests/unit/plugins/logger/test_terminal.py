@@ -155,7 +155,8 @@ def test_an_idle_worker_may_die_too() -> None:
             {"pool": "http", "pid": 7, "exec_ttl": 3.0, "request": "GET /x"},
             "WARN worker 7 of pool http is killed: GET /x ran longer than exec_ttl (3 s)",
         ),
-        (INFO, "resetter", "plugin was successfully reset", {"plugin": "http"}, "http: reset: done"),
+        (INFO, "http", "reset signal was received", {}, "http: reset: new workers start, then the old ones stop"),
+        (INFO, "http", "plugin was successfully reset", {"pool": "http.slow"}, "http.slow: reset: done"),
     ],
 )
 def test_what_comes_often_is_a_sentence(level: int, name: str, message: str, fields: dict[str, Any], line: str) -> None:

@@ -1,1 +1,1 @@
-"""The body of a request: read whole, forms and uploads taken apart."""
+"""The request body: reading it completely, parsing forms and uploads."""

@@ -1,12 +1,13 @@
-"""Names of fields and files, such as ``user[tags][]``, made into trees. Pure.
+"""Turns names of fields and files, such as ``user[tags][]``, into trees. Pure.
 
-The rules are RoadRunner's, not PHP's: blanks vanish from names, ``[]`` makes a list only at the end of ``name[]``, a
-value where a branch is (or the other way round) is an error. Where RoadRunner loses values (``a[][k]``) elements are
-numbered as PHP numbers them; where its answer is random (``a`` beside ``a[]``) the later one wins.
+The rules are RoadRunner's, not PHP's: spaces are removed from names, ``[]`` makes a list only at the end of ``name[]``,
+and it is an error if a name is used both for a value and for a branch. There are two exceptions. Where RoadRunner loses
+values (``a[][k]``), elements are numbered as in PHP. Where its result is random (``a`` and ``a[]``), the later one
+wins.
 
-A form comes from anybody, so it must not cost much more than its size. Fields, the branches their names make, and the
-segments of a name are limited. A long value is decoded a block at a time: splitting it at its escapes would take dozens
-of times its size, and one call over all of it would keep the interpreter from answering others.
+Forms come from untrusted clients, so parsing must not cost much more than the size of the form. The number of fields,
+the number of branches and the segments of a name are limited. A long value is decoded in blocks: splitting it at its
+escapes would take dozens of times its size, and decoding it in one call would block the event loop.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from pyroadrunner.plugins.http.config import FormsConfig
 from pyroadrunner.plugins.http.errors import FormTooDeep, FormTooLarge, UnreadableRequest
 
 _BLOCK = 1 << 16  # bytes decoded in one call
-_LONG = 256  # bytes; a longer value is kept as JSON, so that the tree is encoded at the speed of a copy
+_LONG = 256  # bytes; a longer value is stored as JSON, so that encoding the tree only copies it
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_TOKENS = re.compile(r"[^\[\]]+|\[+|\]+")  # in one go: a name may have megabytes, and they come from anybody
+_TOKENS = re.compile(r"[^\[\]]+|\[+|\]+")  # one pass: an untrusted name may have megabytes
 
 
 Value = str | dict[str, Any] | msgspec.Raw
@@ -37,14 +38,14 @@ Value = str | dict[str, Any] | msgspec.Raw
 
 @dataclass(frozen=True, slots=True)
 class FormLimits:
-    """``http.forms``, ready for use: a limit that is off is larger than any form.
+    """The limits of ``http.forms``. A disabled limit is ``sys.maxsize``.
 
     Attributes:
-        max_fields: fields, and likewise branches.
-        max_depth: segments of a name.
-        max_name: bytes of a name, or of the header lines of a part.
-        max_size: bytes of a form without its files.
-        max_files: files.
+        max_fields: maximum number of fields, and of branches.
+        max_depth: maximum number of segments in a name.
+        max_name: maximum bytes of a name, or of the header lines of a part.
+        max_size: maximum bytes of a form without its files.
+        max_files: maximum number of files.
     """
 
     max_fields: int
@@ -77,14 +78,14 @@ class FormLimits:
 
 
 def segments(name: str, limit: int) -> list[str]:
-    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own. Of a name with
-    more than ``limit`` segments only so much is split that one sees it."""
+    """Split a name: ``a[b][]`` is ``a``, ``b``, ""; text right after a bracket is a segment of its own. Splitting stops
+    after ``limit`` + 1 segments."""
     parts = [""]
-    opened, fresh = False, False  # after "[": a segment is due; after "]": text starts a new one
+    opened, fresh = False, False  # after "[" a segment follows; after "]" text starts a new one
     name = name.replace(" ", "")
     if "[" not in name and "]" not in name:
         return [name]
-    # A list of all tokens is faster, and of a long name many times its size.
+    # A list of all tokens is faster, but for a long name it takes many times the size of the name.
     tokens = _TOKENS.findall(name) if len(name) < _LONG else map(itemgetter(0), _TOKENS.finditer(name))
     for token in tokens:
         if token[0] == "[":
@@ -107,8 +108,8 @@ class Tree:
     """A tree under construction.
 
     Args:
-        limits: on branches and on segments of a name; who adds limits the values.
-        first: whether the first value of a name stays (files), or the last one wins (fields).
+        limits: on branches and on the segments of a name; the caller limits the number of values.
+        first: whether the first value of a name wins (files) or the last one (fields).
     """
 
     def __init__(self, limits: FormLimits, *, first: bool) -> None:
@@ -116,18 +117,18 @@ class Tree:
         self._limits = limits
         self._first = first
         self._branches = 0
-        self._next: dict[int, int] = {}  # id of a branch: the next free number in it
-        self._name = ""  # the last one, and its segments: a long list repeats one name
+        self._next: dict[int, int] = {}  # id of a branch -> its next free number
+        self._name = ""  # the last name and its segments: a long list repeats one name
         self._path = [""]
 
     def __repr__(self) -> str:
         return f"Tree({self.root!r})"
 
     def add(self, name: str, value: Value) -> None:
-        """Put a value where its name says.
+        """Add a value at the place given by its name.
 
         Raises:
-            UnreadableRequest: a value and a branch want the same place.
+            UnreadableRequest: the name is used for a value and for a branch.
             FormTooDeep, FormTooLarge: the name has too many segments, or the tree too many branches.
         """
         if name != self._name:
@@ -155,7 +156,7 @@ class Tree:
         found = branch.get(key)
         if isinstance(found, Branch):
             return found
-        if any(found) if isinstance(found, list) else found:  # an empty value makes room
+        if any(found) if isinstance(found, list) else found:  # a branch may replace an empty value
             raise _conflict(key)
         self._branches += 1
         if self._branches > self._limits.max_fields:
@@ -194,16 +195,17 @@ class Tree:
 
 
 class Branch(dict[str, Any]):
-    """A dict of the tree's own, told apart from a file's."""
+    """A branch of the tree; a class of its own to distinguish it from the info of a file."""
 
     __slots__ = ()
 
 
 def parse_urlencoded(body: bytes | bytearray, limits: FormLimits) -> dict[str, Any]:
-    """The tree of an ``application/x-www-form-urlencoded`` body. Bad escapes stay as they are, ``;`` is text.
+    """The tree of an ``application/x-www-form-urlencoded`` body. Invalid escapes are left unchanged, ``;`` is text.
 
     Raises:
-        UnreadableRequest, FormTooDeep, FormTooLarge: see :meth:`Tree.add`; too many fields, a name that is too long.
+        UnreadableRequest, FormTooDeep, FormTooLarge: see :meth:`Tree.add`; also if there are too many fields or a name
+            is too long.
     """
     if body.count(b"&") > limits.max_fields:
         raise limits.too_many_fields()
@@ -224,22 +226,22 @@ def parse_urlencoded(body: bytes | bytearray, limits: FormLimits) -> dict[str, A
 
 
 def tree_value(data: bytearray) -> Value:
-    """The value of a multipart field: text."""
+    """The value of a multipart field, as text."""
     return json_text(data, 0, len(data)) if len(data) > _LONG else data.decode("utf-8", "replace")
 
 
 def json_text(data: bytes | bytearray, start: int, end: int, *, escaped: bool = False) -> msgspec.Raw:
-    """A part of a body as a JSON string.
+    """A slice of a body as a JSON string.
 
     Args:
-        escaped: whether it is percent-encoded.
+        escaped: whether the slice is percent-encoded.
     """
     text = bytearray(b'"')
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     while start < end:
         stop = min(start + _BLOCK, end)
         if escaped and stop < end and (cut := data.rfind(b"%", stop - 2, stop)) >= 0:
-            stop = cut  # an escape goes into the next block
+            stop = cut  # keep the escape whole: it goes into the next block
         block = data[start:stop]
         if escaped:
             block = _decode(block)
@@ -250,7 +252,7 @@ def json_text(data: bytes | bytearray, start: int, end: int, *, escaped: bool = 
 
 
 def _fields(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
-    """Where each field begins and ends; what is empty is none."""
+    """Start and end of each field, skipping empty ones."""
     start, size = 0, len(body)
     while start < size:
         end = body.find(b"&", start)
@@ -262,11 +264,11 @@ def _fields(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _decode(text: bytes | bytearray) -> bytes | bytearray:
-    """Percent-encoded text as bytes.
+    """Decode percent-encoded text.
 
-    Quoted-printable (RFC 2045, section 6.7) has the same escapes behind another sign, and a decoder in C that makes no
-    piece of each, as ``urllib`` does. What it knows besides, line breaks and a sign that stands for itself, does not
-    come up: every sign it gets begins an escape.
+    Quoted-printable (RFC 2045, section 6.7) has the same escapes with another escape character, and its C decoder does
+    not create an object for each of them, as ``urllib`` does. Its other features, soft line breaks and literal
+    characters, never apply: every escape character in its input begins an escape.
     """
     if b"+" in text:
         text = text.replace(b"+", b" ")

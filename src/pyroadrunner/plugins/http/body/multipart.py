@@ -1,7 +1,7 @@
-"""A multipart body, piece by piece, into fields and files. Pure: what becomes of a file's bytes is ``uploads.py``.
+"""Splits a multipart body into fields and files, incrementally. Pure: ``uploads.py`` stores the files.
 
-python-multipart finds the parts; the rules about them are RoadRunner's (Go's ``multipart.Reader.ReadForm``): parts
-without a name are skipped, a part without a file name is a field, a file name is its last path component. What comes
+python-multipart finds the parts. The rules about them are RoadRunner's (Go's ``multipart.Reader.ReadForm``): parts
+without a name are skipped, a part without a file name is a field, only the last component of a file name is used. Data
 before the first boundary and after the last one is ignored (RFC 2046, section 5.1.1).
 """
 
@@ -22,7 +22,7 @@ _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]*)"|([^\s;,]+))', re.IGNORECASE
 
 @dataclass(slots=True)
 class Field:
-    """A whole field, its value as it came."""
+    """A complete field with its undecoded value."""
 
     name: str
     value: bytearray
@@ -30,7 +30,7 @@ class Field:
 
 @dataclass(slots=True)
 class FileBegin:
-    """A file starts; its bytes follow."""
+    """A file starts; its data follows."""
 
     name: str
     filename: str
@@ -39,31 +39,31 @@ class FileBegin:
 
 @dataclass(slots=True)
 class FileData:
-    """Some bytes of the file that started last."""
+    """Some bytes of the current file."""
 
     data: bytes
 
 
 @dataclass(slots=True)
 class FileEnd:
-    """The file is whole."""
+    """The current file is complete."""
 
 
 Event = Field | FileBegin | FileData | FileEnd
 
 
 class Reader:
-    """Gets the body in pieces of any size, gives events in order.
+    """Takes the body in pieces of any size and returns events in order.
 
     Args:
-        content_type: the request's header.
-        limits: on fields, files, header lines.
+        content_type: value of the request's header.
+        limits: on fields, files and header lines.
 
     Raises:
-        UnreadableRequest: there is no boundary in it.
+        UnreadableRequest: the header has no boundary.
 
     Attributes:
-        kept: bytes of fields, and of the names of files.
+        kept: bytes of fields and of file headers.
     """
 
     def __init__(self, content_type: str, limits: FormLimits) -> None:
@@ -73,12 +73,12 @@ class Reader:
             raise UnreadableRequest("no multipart boundary param in Content-Type")
         self._limits = limits
         self._delimiter = b"\r\n--" + boundary.encode()
-        self._before = bytearray(b"\r\n")  # the end of what came before the first boundary, which begins a line
-        self._begun = False  # the first boundary has come
+        self._before = bytearray(b"\r\n")  # the last bytes before the first boundary; a boundary begins a line
+        self._begun = False  # whether the first boundary was found
         self._events: list[Event] = []
-        self._fields = 0  # and parts without a name
+        self._fields = 0  # including parts without a name
         self._files = 0
-        self._head = 0  # bytes of header lines of this part
+        self._head = 0  # bytes of header lines of the current part
         self.kept = 0
         self._header = bytearray()
         self._value = bytearray()
@@ -100,18 +100,18 @@ class Reader:
                     "on_headers_finished": self._on_headers_finished,
                     "on_end": self._on_end,
                 },
-                max_header_count=maxsize,  # ours count all lines of a part
+                max_header_count=maxsize,  # our own limits count all header lines of a part
                 max_header_size=maxsize,
             )
         except FormParserError as wrong:
             raise UnreadableRequest(str(wrong)) from wrong
 
     def feed(self, data: bytes) -> list[Event]:
-        """What the next piece of the body completes.
+        """Parse the next piece of the body; return the events that it completes.
 
         Raises:
-            UnreadableRequest: it is not multipart.
-            FormTooLarge: it goes past a limit.
+            UnreadableRequest: the body is not valid multipart.
+            FormTooLarge: a limit is exceeded.
         """
         if self._ended:
             return []
@@ -125,17 +125,17 @@ class Reader:
         return events
 
     def finish(self) -> None:
-        """The body is over.
+        """Mark the end of the body.
 
         Raises:
-            UnreadableRequest: the last boundary has not been seen.
+            UnreadableRequest: the last boundary is missing.
         """
         if not self._ended:
             raise UnreadableRequest("unexpected EOF")
 
     def _begin(self, data: bytes) -> bytes:
-        """Skip what comes before the first boundary. Returns what is for the parser; nothing until that has come, and
-        the two bytes after it, which tell a boundary from a line that only begins like one."""
+        """Skip the data before the first boundary. Return the bytes for the parser: none until the boundary and the two
+        bytes after it have arrived. Those two bytes distinguish a boundary from a line that only begins like one."""
         before = self._before
         before += data
         at = before.find(self._delimiter)

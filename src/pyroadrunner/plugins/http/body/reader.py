@@ -1,4 +1,4 @@
-"""The body of a request, read whole before a worker is asked: a slow client costs a connection, never a worker."""
+"""Reads the whole request body before a worker is assigned: a slow client occupies a connection, but no worker."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyroadrunner.plugins.http.request import UNKNOWN_LENGTH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How much and how slowly a client may send.
+    """Limits on the size of a request body and on how slowly a client may send it.
 
     Attributes:
-        max_body: bytes of a body.
-        idle_timeout: seconds a body may take before its rate counts.
-        min_rate: bytes per second that it must reach on average after that.
-        too_large: makes the error for a body of more than ``max_body``.
+        max_body: maximum bytes of a body.
+        idle_timeout: seconds before the minimum rate applies.
+        min_rate: bytes per second that a body must reach on average after ``idle_timeout``.
+        too_large: makes the error for a body larger than ``max_body``.
     """
 
     max_body: int
@@ -31,11 +31,11 @@ class BodyReader:
     """Reads one body.
 
     Args:
-        length: as announced, or ``UNKNOWN_LENGTH``.
+        length: the announced length, or ``UNKNOWN_LENGTH``.
         clock: monotonic seconds.
 
     Raises:
-        RequestTooLarge: the announced length is over the limit already (or what ``limits.too_large`` makes).
+        RequestTooLarge: the announced length exceeds the limit (or the error that ``limits.too_large`` makes).
     """
 
     __slots__ = ("_clock", "_limits", "_receive", "_started", "more", "size")
@@ -54,15 +54,15 @@ class BodyReader:
         return f"BodyReader(size={self.size}, more={self.more})"
 
     async def next_chunk(self) -> bytes:
-        """The next bytes; ``more`` says whether others follow.
+        """Return the next bytes; afterwards ``more`` is ``True`` if more bytes follow.
 
         Raises:
-            RequestTooLarge, RequestTooSlow: the limits are passed.
-            ClientGone: the client left, or sent nothing for a minute.
+            RequestTooLarge, RequestTooSlow: a limit is exceeded.
+            ClientGone: the client disconnected, or sent nothing for a minute.
         """
         message = await self._receive()
         if message["type"] != "http.request":
-            raise ClientGone("the client left before its request was whole")
+            raise ClientGone("the client disconnected before its request was complete")
         data: bytes = message.get("body", b"")
         self.size += len(data)
         self.more = message.get("more_body", False)
@@ -74,9 +74,10 @@ class BodyReader:
         return data
 
     async def read_all(self) -> bytes | bytearray:
-        """The whole body; raises as :meth:`next_chunk` does.
+        """Return the whole body; raises like :meth:`next_chunk`.
 
-        It grows in place: pieces that are joined at the end would take twice its size, and small ones many times that.
+        The buffer grows in place: joining the pieces at the end would take twice the size, and much more if they are
+        small.
         """
         data = await self.next_chunk()
         if not self.more:

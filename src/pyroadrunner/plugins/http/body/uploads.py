@@ -1,7 +1,8 @@
-"""Multipart bodies: fields in memory, files in temporary files that are gone on every way out.
+"""Multipart bodies: fields in memory, files in temporary files that are always deleted after the request.
 
-Bytes are written as they come. Small files are written right here (the page cache takes them in microseconds, a thread
-hop costs more); of large ones a megabyte at a time goes to a thread, since a full disk cache may block for long.
+Bytes are written as they arrive. Small files are written in the event loop: the page cache takes them in microseconds,
+a thread hop costs more. Large files are written in a thread, one megabyte at a time, because a full disk cache may
+block for long.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from pyroadrunner.plugins.http.config import UploadsConfig
 OK, NO_TMP_DIR, CANT_WRITE, EXTENSION = 0, 6, 7, 8  # PHP's UPLOAD_ERR_*
 
 _BLOCK = 1 << 20  # bytes gathered before a thread writes them
-_SLICE = 1 << 14  # bytes parsed before others get their turn: a piece that is all line breaks takes a while
+_SLICE = 1 << 14  # bytes parsed before other tasks run: a piece with only line breaks takes long
 
 log = Log("http")
 
-# It warns about malformed bodies on its own logger; ours says it once, with the request.
+# The library warns about malformed bodies on its own logger; we log them once, with the request.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 
 class UploadRules:
-    """``http.uploads``, ready for use.
+    """The rules of ``http.uploads``.
 
     Args:
-        owner: user and group the files are given to, or ``None`` to keep them ours.
+        owner: user and group that get the files; ``None`` = keep our own.
     """
 
     def __init__(self, config: UploadsConfig, owner: tuple[int, int] | None = None) -> None:
@@ -49,13 +50,13 @@ class UploadRules:
         return f"UploadRules({self.folder!r}, forbid={sorted(self._forbid)}, allow={sorted(self._allow)})"
 
     def accepts(self, filename: str) -> bool:
-        """Whether a file of this name may be kept; by its last extension in lower case, "" if it has none."""
+        """Whether a file with this name is accepted: by its last extension in lower case, "" if it has none."""
         extension = "".join(filename.lower().rpartition(".")[1:]) if "." in filename else ""
         return extension in self._allow if self._only_allowed else extension not in self._forbid
 
 
 class Upload:
-    """One file on its way to the disk. ``error`` is PHP's code; a refused or failed file swallows its bytes."""
+    """One file being received. ``error`` is PHP's code; the bytes of a refused or failed file are discarded."""
 
     __slots__ = ("_buffer", "_descriptor", "error", "mime", "name", "path", "size")
 
@@ -74,14 +75,14 @@ class Upload:
             self._create(rules)
         except OSError as wrong:
             self.error = NO_TMP_DIR
-            log.error("upload: no temporary file can be made", dir=rules.folder, error=str(wrong))
+            log.error("upload: can't create a temporary file", dir=rules.folder, error=str(wrong))
 
     def __repr__(self) -> str:
         return f"Upload({self.name!r}, size={self.size}, error={self.error}, path={self.path!r})"
 
     @property
     def info(self) -> dict[str, Any]:
-        """What the worker is told, in RoadRunner's order."""
+        """The file's description for the worker, in RoadRunner's order."""
         kept = self.error == OK
         return {
             "name": self.name,
@@ -92,14 +93,14 @@ class Upload:
         }
 
     def gather(self, data: bytes) -> bool:
-        """Take some bytes; returns whether so many are together that they should be flushed."""
+        """Buffer some bytes; return whether the buffer should be flushed."""
         if self.error != OK:
             return False
         self._buffer += data
         return len(self._buffer) >= _BLOCK
 
     def flush(self) -> None:
-        """Write what is gathered. Blocks; may run in a thread. A failure becomes ``error``."""
+        """Write the buffered bytes. Blocks; may run in a thread. A failure sets ``error``."""
         data, self._buffer = self._buffer, bytearray()
         view = memoryview(data)
         try:
@@ -107,24 +108,24 @@ class Upload:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as wrong:
             self.error = CANT_WRITE
-            log.error("upload: the temporary file can't be written", path=self.path, error=str(wrong))
+            log.error("upload: can't write the temporary file", path=self.path, error=str(wrong))
             return
         self.size += len(data)
 
     def close(self) -> None:
-        """No more bytes come. Idempotent."""
+        """Close the file. Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def remove(self) -> None:
-        """Close it and delete the file, unless the worker has moved it away. Idempotent."""
+        """Close and delete the file, unless the worker has moved it. Idempotent."""
         self.close()
         if self.path:
             try:
                 os.unlink(self.path)
             except OSError:
-                pass  # moved by the worker, or the folder has gone: nothing of ours is left
+                pass  # the worker has moved the file or removed the folder
             temporary_files.discard(self.path)
             self.path = ""
 
@@ -143,7 +144,7 @@ class Upload:
             try:
                 os.fchown(self._descriptor, *rules.owner)
             except OSError as wrong:
-                log.warning("upload: the file can't be given to the workers' user", path=path, error=str(wrong))
+                log.warning("upload: can't change the file's owner to the workers' user", path=path, error=str(wrong))
 
 
 class Form:
@@ -167,11 +168,11 @@ class Form:
         return f"Form({len(self._uploads)} files)"
 
     async def read(self, content_type: str, body: BodyReader) -> None:
-        """Read it to its end. Call :meth:`discard` afterwards, whatever happened here.
+        """Read the body to its end. Call :meth:`discard` afterwards, even if this fails.
 
         Raises:
-            UnreadableRequest: it is malformed.
-            FormTooLarge, FormTooDeep: it goes past a limit of ``http.forms``.
+            UnreadableRequest: the body is malformed.
+            FormTooLarge, FormTooDeep: a limit of ``http.forms`` is exceeded.
             RequestTooLarge, RequestTooSlow, ClientGone: see :class:`BodyReader`.
         """
         reader = Reader(content_type, self._limits)
@@ -190,7 +191,7 @@ class Form:
         self.files = files.root
 
     def fields(self) -> dict[str, Any]:
-        """The tree of the fields, which are given away with it; may run in a thread.
+        """Return the tree of the fields and release them; may run in a thread.
 
         Raises:
             UnreadableRequest, FormTooLarge, FormTooDeep: see :meth:`Tree.add`.
@@ -202,11 +203,12 @@ class Form:
         return tree.root
 
     def discard(self) -> None:
-        """Remove every file that is still there; a write under way in a thread is waited for, not by us."""
+        """Delete all remaining files. If a thread is still writing, they are deleted after that, without waiting
+        here."""
         if self._writing is not None and not self._writing.done():
             self._writing.add_done_callback(lambda _: self._remove())
         elif sum(upload.size for _, upload in self._uploads) > _BLOCK:
-            # Freeing the blocks of large files takes a while. The thread finishes it even while the server stops.
+            # Deleting large files takes a while. The thread finishes even if the server stops.
             asyncio.get_running_loop().run_in_executor(None, self._remove)
         else:
             self._remove()
@@ -227,7 +229,7 @@ class Form:
             upload.close()
 
     async def _flush_in_thread(self, upload: Upload) -> None:
-        # Shielded: when we are cancelled the thread still writes, and its file must not be closed under it.
+        # Shielded: if we are cancelled, the thread keeps writing, and its file must stay open until it is done.
         self._writing = asyncio.get_running_loop().run_in_executor(None, upload.flush)
         await asyncio.shield(self._writing)
 

@@ -1,1 +1,1 @@
-"""One ASGI class per file: the application first, its options after; what is not HTTP is passed through."""
+"""One ASGI class per file: the application first, then its options. Scopes other than HTTP are passed through."""

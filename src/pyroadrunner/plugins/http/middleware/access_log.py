@@ -1,7 +1,8 @@
-"""A line for each request, after its answer. The innermost of all, as in RoadRunner: what others answer gives no line.
+"""Logs a line per request, after its response. It is the innermost layer, as in RoadRunner: responses of other
+middleware are not logged.
 
 Laravel Octane reads these lines: ``http log`` with ``status``, ``method``, ``URI``, ``remote_address``, and ``elapsed``
-as a whole number of milliseconds. What is not RoadRunner's stands behind those.
+as a whole number of milliseconds. Fields that RoadRunner does not have follow those.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ log = Log("http")
 
 
 class AccessLog:
-    """Logs requests at level info, and the slow ones as a warning; costs two comparisons when both are off.
+    """Logs requests at level info, and slow requests as a warning; costs two comparisons when both are off.
 
     Args:
-        app: what answers.
-        long: ``http.access_logs``: the long line instead of the short one.
-        slow: ``http.slow_request``: seconds from which on a request is slow; 0 = none is.
+        app: the application.
+        long: ``http.access_logs``: log the long line instead of the short one.
+        slow: ``http.slow_request``: minimum duration of a slow request, in seconds; 0 = off.
     """
 
     def __init__(self, app: ASGIApp, *, long: bool, slow: float = 0.0) -> None:
@@ -68,14 +69,14 @@ class AccessLog:
 
 
 class _Counting:
-    """Counts what passes."""
+    """Counts the bytes of a request and its response, and records the status."""
 
     __slots__ = ("_receive", "_send", "read", "status", "written")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self.status = 0  # the client left before there was one
+        self.status = 0  # stays 0 if the client disconnects before the response
         self.read = 0
         self.written = 0
 
@@ -93,7 +94,7 @@ class _Counting:
 
 
 def remote_address(scope: Scope) -> str:
-    """``ip:port`` of the peer; without a port where there is none to tell."""
+    """``ip:port`` of the peer, or ``ip`` if it has no port."""
     client = scope.get("client")
     if not client:
         return "127.0.0.1"
@@ -113,7 +114,7 @@ def _ids(scope: Scope) -> dict[str, str]:
 
 
 def target(scope: Scope) -> str:
-    """Path and query as they were sent."""
+    """Path and query as the client sent them."""
     path: str = scope["raw_path"].decode("utf-8", "replace")
     query: bytes = scope["query_string"]
     return f"{path}?{query.decode('utf-8', 'replace')}" if query else path
@@ -136,7 +137,7 @@ def _short_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int)
 
 def _long_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int) -> dict[str, Any]:
     uri = target(scope)
-    headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of a name counts
+    headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first header of a name wins
     length = headers.get(b"content-length", b"")
 
     def header(name: bytes) -> str:

@@ -1,7 +1,7 @@
-"""Answers encoded as the client likes it: zstd, br, gzip. The middleware ``gzip``, by RoadRunner's name for it.
+"""Compresses responses with an encoding the client accepts: zstd, br, gzip. The middleware ``gzip`` of RoadRunner.
 
-An answer that is all there is encoded as one, and only when it gets smaller; a stream is encoded and flushed chunk by
-chunk, so that a line of it is never held back. Large bodies are encoded in a thread.
+A complete response is compressed as a whole, and only if it becomes smaller. A stream is compressed and flushed chunk
+by chunk, so that no line is held back. Large bodies are compressed in a thread.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
 log = Log("http")
 
-_LARGE = 64 * 1024  # bytes that take half a millisecond to two: longer would keep others waiting, shorter costs more to
-#                     hand to a thread than to do
+_LARGE = 64 * 1024  # bytes; compressing them takes 0.5 to 2 ms. More would block other requests too long, for less a
+#                     thread costs more than it saves
 _FILE_CHUNK = 256 * 1024
 
 
@@ -34,24 +34,24 @@ class _HasFileno(Protocol):
 
 
 def build(setup: Setup) -> Around:
-    """The layer, from ``http.gzip``."""
+    """Make the layer from ``http.gzip``."""
     config = setup.config.gzip
     codings = available(config.encodings, config.level)
     missing = [name for name in config.encodings if name not in codings]
     if missing:
-        tell = log.debug if config.encodings == GzipConfig().encodings else log.warning  # nobody asked for the default
+        tell = log.debug if config.encodings == GzipConfig().encodings else log.warning  # default: not set by the user
         tell("codings without their library are not offered; pip install 'pyroadrunner[compress]'", codings=missing)
     rules = Rules(config.min_length, config.exclude_types)
     return lambda app: Compress(app, codings, rules)
 
 
 class Compress:
-    """Encodes what ``app`` answers.
+    """Compresses the responses of ``app``.
 
     Args:
-        app: what answers.
-        codings: what there is, the best first.
-        rules: which answers are encoded.
+        app: the application.
+        codings: the available encodings, the preferred one first.
+        rules: which responses are compressed.
     """
 
     def __init__(self, app: ASGIApp, codings: Mapping[str, Coding], rules: Rules) -> None:
@@ -69,10 +69,10 @@ class Compress:
 
 
 class _Answer:
-    """One answer on its way. Called as ``send``.
+    """One response. Called as ``send``.
 
-    The head of an answer with a length waits for the first piece of its body, which shows whether it is a stream. A
-    head without one goes out at once, since the first piece of a stream may be long in coming.
+    If a response has a length, its head waits for the first piece of the body, which shows whether it is a stream. A
+    head without a length is sent immediately, because the first piece of a stream may take long.
     """
 
     __slots__ = ("_coding", "_encoder", "_held", "_passing", "_rules", "_send")
@@ -101,7 +101,7 @@ class _Answer:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
-        headers = list(message.get("headers", ()))  # other people's middleware may give any iterable, or none
+        headers = list(message.get("headers", ()))  # third-party middleware may pass any iterable, or none
         message = {**message, "headers": headers}
         length = self._rules.length(message["status"], headers) if self._coding is not None else None
         if length is None:
@@ -113,7 +113,7 @@ class _Answer:
             self._held = message
 
     async def _begin(self, start: Message, length: int | None) -> Coding:
-        """Send the head of an answer that is encoded: as a stream, unless the ``length`` of all of it is known."""
+        """Send the head of a compressed response: as a stream, unless the compressed ``length`` is known."""
         assert self._coding is not None
         self._held = None
         if length is None:
@@ -147,21 +147,21 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def _named_file(self, path: str) -> None:
-        """A whole file that the server would have opened and sent by itself."""
+        """A whole file that the server would have opened and sent itself."""
         file = await OpenFiles(0).open(path)
         if file is None:
-            raise FileNotFoundError(errno.ENOENT, "is no file that can be read", path)
+            raise FileNotFoundError(errno.ENOENT, "not a readable file", path)
         await self._file(file, 0, file.size, more=False)
 
     async def _file(self, file: _HasFileno, offset: int, count: int, *, more: bool) -> None:
-        """A part of an open file that the server would have sent by itself: read, encoded and sent in pieces."""
+        """A part of an open file that the server would have sent itself: read, compress and send it in pieces."""
         if self._held is not None:
             await self._begin(self._held, None)
         assert self._encoder is not None
         while count > 0:
             data, read = await asyncio.to_thread(_next_piece, file, offset, min(count, _FILE_CHUNK), self._encoder)
             if not read:
-                raise OSError("a file has become shorter while it was sent")
+                raise OSError("the file became shorter while it was being sent")
             offset += read
             count -= read
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
@@ -181,7 +181,7 @@ def _next_piece(file: _HasFileno, offset: int, count: int, encoder: Encoder) -> 
 
 
 def _extent(message: Message) -> tuple[int, int]:
-    """Which part of its file a zero-copy message means."""
+    """Offset and number of bytes of a zero-copy message."""
     fd = message["file"].fileno()
     offset = message["offset"] if "offset" in message else os.lseek(fd, 0, os.SEEK_CUR)
     return offset, message["count"] if "count" in message else os.fstat(fd).st_size - offset

@@ -1,7 +1,7 @@
-"""Cross-origin requests: browsers ask before they let a page of another site do more than look. (http.md, section 5.1)
+"""Cross-origin requests: which pages of other sites may read responses. (http.md, section 5.1)
 
-The question (a preflight: ``OPTIONS`` with ``Access-Control-Request-Method``) is answered here and never reaches a
-worker. A refusal is an answer without permission: the browser does the rest.
+A preflight (``OPTIONS`` with ``Access-Control-Request-Method``) is handled here and never reaches a worker. To refuse,
+the permission headers are omitted; the browser then blocks the page.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _ASKS_FOR = b"access-control-request-method"
 _ASKS_WITH = b"access-control-request-headers"
 _VARY = (b"vary", b"Origin")
 _VARY_ASKED = (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
-_LONGEST_ORIGIN = 512  # bytes: a host has at most 253; patterns must not be tried on more
+_LONGEST_ORIGIN = 512  # bytes: a host has at most 253; longer origins are not matched against patterns
 _PREFIX = b"access-control-"
 
 
 class Policy:
-    """What is allowed. Pure.
+    """The rules for origins, methods and headers. Pure.
 
     Args:
-        config: ``http.headers.cors``; lists that are empty mean their defaults.
+        config: ``http.headers.cors``; empty lists mean their defaults.
     """
 
     def __init__(self, config: CorsConfig) -> None:
@@ -54,7 +54,7 @@ class Policy:
         self.debug = config.debug
 
     def preflight(self, origin: bytes | None, method: bytes, wanted: bytes | None) -> Pairs:
-        """The answer to a preflight.
+        """The response headers of a preflight.
 
         Args:
             wanted: headers the page wants to send, as the browser lists them; ``None`` = none.
@@ -71,13 +71,13 @@ class Policy:
         ]
 
     def actual(self, origin: bytes | None, method: str) -> Pairs:
-        """What is added to the answer to any other request."""
+        """Headers added to the response to any other request."""
         if not self.allows_origin(origin) or method.encode() not in self._methods:
             return [_VARY]
         return [_VARY, self._allow_origin(origin), *self._exposed, *self._credentials]
 
     def allows_origin(self, origin: bytes | None) -> bool:
-        """Whether pages of an origin may read answers; ``None`` and empty are no origin."""
+        """Whether pages of an origin may read responses; ``False`` if it is ``None`` or empty."""
         if not origin:
             return False
         if self._any_origin:
@@ -99,12 +99,12 @@ class Policy:
     def _allows_headers(self, wanted: bytes) -> bool:
         if self._any_header:
             return True
-        # In lower case, as the Fetch standard has browsers write them; RoadRunner refuses others, too.
+        # In lower case, as the Fetch standard requires of browsers; RoadRunner refuses others, too.
         return all(name.strip() in self._headers for name in wanted.split(b",") if name.strip())
 
 
 class Cors:
-    """Answers preflights, and puts permission on what ``app`` answers."""
+    """Handles preflights, and adds permission headers to the responses of ``app``."""
 
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
         self._app = app
@@ -143,11 +143,11 @@ class Cors:
             await send({"type": "http.response.start", "status": self._policy.status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
         except OSError:
-            pass  # the client has gone
+            pass  # the client has disconnected
 
 
 def _without(added: Pairs, theirs: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """The worker's headers less those that were decided here: a browser takes two permissions for none."""
+    """The worker's headers without those set here: browsers reject a response with two permissions."""
     if len(added) == 1:
         return theirs
     decided = {name for name, _ in added if name.startswith(_PREFIX)}

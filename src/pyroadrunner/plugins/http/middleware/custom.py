@@ -1,7 +1,7 @@
-"""ASGI middleware of other packages, named in the config by its class.
+"""ASGI middleware of other packages, configured by class.
 
-It is called as all ASGI middleware is: ``Class(app, **options)``. What it does not know must not hurt it, so inside of
-it the server's extensions are not offered: a file comes in chunks, trailers stay headers.
+It is called like all ASGI middleware: ``Class(app, **options)``. The application inside does not see the server's
+extensions, which the middleware may not know: files are sent in chunks, trailers stay headers.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pyroadrunner.plugins.http.middleware.import_path import ImportPathError, im
 
 log = Log("http")
 
-_KEPT = "tls"  # says something and asks for nothing
+_KEPT = "tls"  # informative only: it changes no messages
 
 
 class MiddlewareError(HttpError):
-    """A middleware of the config that can't be made: which one, why, what to do."""
+    """A configured middleware that can't be created: its name, the cause, the fix."""
 
 
 def build(name: str, config: HttpConfig) -> Callable[[ASGIApp], ASGIApp]:
-    """The layer of a name in ``http.custom``, or of a bare path.
+    """Make the layer for a name in ``http.custom``, or for a class path.
 
     Raises:
-        MiddlewareError: it can't be imported; or, when it is put around an application, does not take its options.
+        MiddlewareError: the class can't be imported, or, when it wraps an application, does not accept its options.
     """
     custom = config.custom.get(name) or CustomConfig(cls=name)
     try:
@@ -43,12 +43,12 @@ def build(name: str, config: HttpConfig) -> Callable[[ASGIApp], ASGIApp]:
 def _made(name: str, make: Callable[..., ASGIApp], app: ASGIApp, options: Mapping[str, Any]) -> ASGIApp:
     try:
         return make(WithoutExtensions(app), **options)
-    except Exception as wrong:  # somebody else's constructor
+    except Exception as wrong:  # third-party constructor
         raise MiddlewareError(f"http.middleware: {name}: {type(wrong).__name__}: {wrong}") from wrong
 
 
 class WithoutExtensions:
-    """Takes the server's extensions out of what the application inside sees."""
+    """Removes the server's extensions from the scope of the inner application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -62,11 +62,11 @@ class WithoutExtensions:
 
 
 class FailureGuard:
-    """Gives an answer where the middleware fails without one, and says so in the log.
+    """Sends an error response if the middleware fails without a response, and logs the error.
 
     Args:
         app: the middleware.
-        name: as the config has it.
+        name: its name in the config.
         status: ``http.internal_error_code``.
     """
 
@@ -89,7 +89,7 @@ class FailureGuard:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception as wrong:  # somebody else's code
+        except Exception as wrong:  # third-party code
             if gone:
                 return
             log.error("middleware failed", middleware=self._name, error=f"{type(wrong).__name__}: {wrong}")
@@ -102,4 +102,4 @@ class FailureGuard:
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
         except OSError:
-            pass  # the client has gone
+            pass  # the client has disconnected

@@ -1,4 +1,4 @@
-"""Tags that stand for a file's content."""
+"""ETags of files."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from functools import cache
 
 from pyroadrunner.content.open_files import Identity, OpenFile, OpenFiles
 
-_KEPT = 4096  # checksums remembered
-_POLYNOMIAL = 0x48D90782  # RoadRunner's choice (static plugin, etag); no library's
+_KEPT = 4096  # maximum number of remembered checksums
+_POLYNOMIAL = 0x48D90782  # RoadRunner's choice (static plugin, etag); no library uses it
 _SLOW = 64 * 1024  # bytes: a few milliseconds in Python
 
 
 class Etags:
-    """Makes tags.
+    """Makes ETags.
 
     Args:
-        weak: of size and time, instead of a checksum of the content, which is read once after each change.
+        weak: from size and time, instead of a checksum of the content, which is read once after each change.
     """
 
     def __init__(self, *, weak: bool) -> None:
         self._weak = weak
-        self._files = OpenFiles(0)  # remembers the checksums of large ones
+        self._files = OpenFiles(0)  # caches the checksums of large files
         self._known: OrderedDict[Identity, bytes] = OrderedDict()
 
     async def of(self, file: OpenFile) -> bytes:
-        """Small files get RoadRunner's very tag, so that what browsers have stays good when a site moves here. An empty
-        file has none.
+        """The ETag of a file; empty for an empty file. Small files get the same ETag as in RoadRunner, so that browser
+        caches stay valid when a site migrates.
 
         Raises:
-            OSError: it can't be read.
+            OSError: the file can't be read.
         """
         if self._weak:
             return b'W/"%x-%x"' % (file.size, file.identity[-1])
@@ -49,7 +49,7 @@ class Etags:
 
 
 def _checksum(data: bytes) -> int:
-    """CRC-32 of RoadRunner's polynomial."""
+    """CRC-32 with RoadRunner's polynomial."""
     table = _table()
     crc = 0xFFFFFFFF
     for byte in data:

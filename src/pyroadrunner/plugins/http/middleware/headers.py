@@ -1,4 +1,4 @@
-"""Headers that the config adds to every request and every answer. (http.md, section 5.1)"""
+"""Adds configured headers to every request and every response. (http.md, section 5.1)"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONTENT_TYPE = b"content-type"
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer, from ``http.headers``."""
+    """Make the layer from ``http.headers``."""
     config = setup.config.headers
     if config is None:
         return None
@@ -30,7 +30,7 @@ def build(setup: Setup) -> Around | None:
 
 
 def pairs(headers: Mapping[str, str]) -> Pairs:
-    """Headers of a config as ASGI has them."""
+    """Headers of the config in ASGI form."""
     return [(name.lower().encode(), value.strip().encode()) for name, value in headers.items()]
 
 
@@ -38,10 +38,10 @@ class Headers:
     """Adds headers.
 
     Args:
-        app: what answers.
-        request: put behind those of a request.
-        response: put before those of an answer, also of one that no worker gave. The worker's stand beside them, as in
-            RoadRunner; but an answer has one type, so ``content-type`` is for those that name none.
+        app: the application.
+        request: appended to the headers of a request.
+        response: prepended to the headers of a response, even if no worker sent it. The worker's headers are kept, as
+            in RoadRunner. Only ``content-type`` must be unique, so it is added only if the response has none.
     """
 
     def __init__(self, app: ASGIApp, request: Pairs, response: Pairs) -> None:

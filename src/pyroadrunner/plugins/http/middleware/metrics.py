@@ -1,6 +1,6 @@
-"""Counts requests and how long they take, for ``metrics``. The middleware ``http_metrics``.
+"""Counts requests and their durations for ``metrics``. The middleware ``http_metrics``.
 
-It counts what passes through it: as the last of the list it is the outermost, and counts everything.
+It counts the requests that pass through it: as the last in the list it is the outermost, and counts all.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pyroadrunner.plugins.http.counters import RequestCounters
 from pyroadrunner.plugins.http.errors import NO_WORKERS
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
-_CLIENT_LEFT = 499  # nginx' word for a request without an answer: its client did not wait
+_CLIENT_LEFT = 499  # nginx's status for a request whose client disconnected before the response
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer; it has no options."""
+    """Make the layer; it has no options."""
     return partial(HttpMetrics, counters=setup.counters)
 
 
 class HttpMetrics:
-    """Adds each request to a tally: one clock reading at both ends.
+    """Counts each request; reads the clock at its start and end.
 
     Args:
-        app: what answers.
-        counters: counts.
+        app: the application.
+        counters: the counters to update.
     """
 
     def __init__(self, app: ASGIApp, counters: RequestCounters) -> None:
@@ -54,7 +54,7 @@ class HttpMetrics:
         try:
             await self._app(scope, receive, seen)
         except Exception:
-            status = status or 500  # what whoever is outside makes of it
+            status = status or 500  # the status that the outer layer sends
             raise
         finally:
             self._counters.add(status or _CLIENT_LEFT, monotonic() - began)

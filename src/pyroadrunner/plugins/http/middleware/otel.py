@@ -1,7 +1,7 @@
-"""A trace of each request: one span around it, one for each layer inside, the last of which the worker goes on from.
+"""Traces each request: a span for the request, and one for each inner layer. The worker continues the last of them.
 
-The middleware ``otel``. What makes spans and sends them is the plugin of that name, here known as ``Tracing``. Names of
-spans and attributes are those of OpenTelemetry for HTTP servers (semantic conventions 1.23). (http.md, section 5.7)
+The middleware ``otel``. The plugin ``otel`` creates and exports the spans, here through ``Tracing``. Names of spans and
+attributes follow OpenTelemetry for HTTP servers (semantic conventions 1.23). (http.md, section 5.7)
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pyroadrunner.plugins.http.middleware.otel_attributes import request_attribu
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
 _SPAN = "pyroadrunner.span"
-_HTTP = "http"  # the plugin itself: the worker and its queue
+_HTTP = "http"  # the plugin itself: worker and queue
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer; ``None`` without the section ``otel``."""
+    """Make the layer; ``None`` without the section ``otel``."""
     tracing = next(iter(setup.tracing), None)
     return None if tracing is None else lambda app: Otel(app, tracing)
 
 
 def with_children(found: Sequence[tuple[str, Around]], tracing: Tracing) -> list[Around]:
-    """The layers of a chain, where those inside of ``otel`` and the plugin have a span each.
+    """The layers of a chain, with a span for each layer inside ``otel`` and one for the plugin.
 
     Args:
-        found: names and layers, the innermost first; ``otel`` is among them.
+        found: names and layers, the innermost first; includes ``otel``.
     """
     last = max(place for place, (name, _) in enumerate(found) if name == "otel")
     layers: list[Around] = [lambda app: LayerSpan(app, _HTTP, frozenset(tracing.propagated_headers))]
@@ -45,7 +45,7 @@ class Otel:
     """Traces requests.
 
     Args:
-        app: what is inside; it finds the trace's id in the scope.
+        app: the inner application; it finds the trace's id in the scope.
     """
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
@@ -79,12 +79,12 @@ class Otel:
 
 
 class LayerSpan:
-    """A span for one layer, when there is a trace.
+    """A span for one layer, if the request is traced.
 
     Args:
         app: the layer.
         name: of the span.
-        propagated_headers: names of headers that carry a trace; when given, those of this span are put in the request.
+        propagated_headers: names of headers that carry a trace; if given, this span's own replace them in the request.
     """
 
     def __init__(self, app: ASGIApp, name: str, propagated_headers: frozenset[bytes] | None = None) -> None:
@@ -108,7 +108,7 @@ class LayerSpan:
 
 
 class _SpanRecorder:
-    """Tells a span what passes."""
+    """Records what passes in a span."""
 
     __slots__ = ("_read", "_receive", "_send", "_span", "_status", "_written")
 
@@ -136,7 +136,7 @@ class _SpanRecorder:
         return self._send(message)
 
     def sum_up(self) -> None:
-        """The attributes that are known at the end."""
+        """Set the attributes that are known only at the end."""
         known = {
             "http.request.body.size": self._read,
             "http.response.body.size": self._written,

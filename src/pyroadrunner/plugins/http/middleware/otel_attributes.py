@@ -1,4 +1,4 @@
-"""What a trace says of a request: OpenTelemetry's attributes of an HTTP server's span. Pure."""
+"""OpenTelemetry's attributes of an HTTP server's span. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def request_attributes(scope: Scope) -> dict[str, str | int]:
-    """The attributes that are known before the request is answered."""
-    headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of a name counts
+    """The attributes that are known before the response."""
+    headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first header of a name wins
     method = scope["method"]
     found: dict[str, str | int] = {
         "http.request.method": method if method in _METHODS else "_OTHER",
@@ -44,7 +44,7 @@ def _add_server(found: dict[str, str | int], host: bytes | None, scope: Scope) -
 
 
 def _split(host: str) -> tuple[str, int | None]:
-    """``name:port``, ``[::1]:port`` or a name alone."""
+    """Split ``name:port``, ``[::1]:port`` or a name without a port."""
     name, colon, port = host.rpartition(":")
     if not colon or "]" in port or not (port.isascii() and port.isdecimal()):
         name, port = host, ""

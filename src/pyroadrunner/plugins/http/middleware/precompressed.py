@@ -1,7 +1,7 @@
-"""Copies of a file that were encoded when the site was built, and lie beside it: ``app.css.br`` for ``app.css``.
+"""Compressed copies of a file, made when the site was built and stored next to it: ``app.css.br`` for ``app.css``.
 
-They are as small as it gets and cost nothing when they are sent. One counts when it is not older than its file and
-lies where the file lies: a link to elsewhere is not followed.
+Sending a copy needs no CPU time for compression. A copy is used only if it is not older than its file and lies in the
+same folder: a link to another folder is not followed.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _RULES = Rules(0)
 
 
 class PrecompressedFile(NamedTuple):
-    """A file to be sent, and the coding it is in; empty = it is as it is."""
+    """A file to send and its encoding; empty = not encoded."""
 
     file: OpenFile
     coding: str
 
 
 def varies(content_type: bytes) -> bool:
-    """Whether there may be copies of a file of this type: of what is packed already there are none."""
+    """Whether a file of this type may have copies; already compressed types have none."""
     return not _RULES.packed(content_type)
 
 
 def best_file(file: OpenFile, accepted: bytes) -> PrecompressedFile:
-    """What a client gets that accepts these codings: the copy it likes best of those that are there, or the file.
+    """The best existing copy for the accepted encodings, or the file itself.
 
     Args:
         accepted: the value of ``Accept-Encoding``.

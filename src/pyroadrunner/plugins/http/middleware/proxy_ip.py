@@ -1,6 +1,6 @@
-"""The client's address, from the proxy that the request came through. The middleware ``proxy_ip_parser``.
+"""The client's address as a trusted proxy reports it. The middleware ``proxy_ip_parser``.
 
-Everything inside sees it: the workers, the request log. (http.md, section 5.5)
+All inner layers see this address: the workers, the request log. (http.md, section 5.5)
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pyroadrunner.plugins.http.middleware.subnets import Subnets, read_address
 
 _FORWARDED = b"forwarded"
 _CHAINED = (_FORWARDED, b"x-forwarded-for")
-# RoadRunner's order. Where the first is there, the two after it are not looked at.
+# RoadRunner's order. If the first header is present, the next two are ignored.
 _DEFAULT = (_FORWARDED, b"x-forwarded-for", b"x-real-ip", b"true-client-ip", b"cf-connecting-ip")
 _HIDDEN = (b"x-forwarded-for", b"x-real-ip")
 _FOR = re.compile(rb'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;, |"]+))', re.IGNORECASE)
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer, from ``http.trusted_subnets`` and its like."""
+    """Make the layer from ``http.trusted_subnets`` and related keys."""
     config = setup.config
     if not config.trusted_subnets:
         return None
@@ -31,13 +31,13 @@ def build(setup: Setup) -> Around | None:
 
 
 class ProxyIp:
-    """Takes a trusted proxy's word on who the client is.
+    """Replaces the client's address by the one that a trusted proxy reports.
 
     Args:
-        app: what is inside.
-        subnets: peers that are believed.
-        headers: names, lower-case, in the order they are looked at; empty = RoadRunner's.
-        walk: of a list of addresses take the last that is not a trusted proxy's, instead of the first.
+        app: the application.
+        subnets: the trusted proxies.
+        headers: lower-case names in order of precedence; empty = RoadRunner's.
+        walk: in a list of addresses use the last that is not a trusted proxy, instead of the first.
     """
 
     def __init__(self, app: ASGIApp, subnets: Subnets, headers: Sequence[bytes] = (), *, walk: bool = False) -> None:

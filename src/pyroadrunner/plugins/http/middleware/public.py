@@ -1,8 +1,7 @@
-"""Which file of a public folder a path means, and that it is one that may be seen.
+"""Maps a path to a file of a public folder and checks that the file may be served.
 
-What decides is where an opened file really lies, not what its path looks like: a link that was changed in between, or
-that leads elsewhere, changes nothing. A path that means no file costs no more than a look at its extension, or one
-``stat``.
+The real location of the opened file decides, not its path. So a link that changes at the same time, or that leads out
+of the folder, can't expose a file. A path without a file costs no more than a check of its extension, or one ``stat``.
 """
 
 from __future__ import annotations
@@ -20,24 +19,24 @@ from pyroadrunner.log import Log
 
 log = Log("http")
 
-# Source code: the worker runs it, nobody reads it.
+# Source code: workers run it, clients must not read it.
 PHP = frozenset((".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar"))
 _NOT_THERE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL),
 )
-_WELL_KNOWN = b".well-known"  # RFC 8615: the one dotted folder that is there to be seen
+_WELL_KNOWN = b".well-known"  # RFC 8615: the only dotted folder that is public
 
 
 class Refused(Exception):
-    """A path that climbs."""
+    """A path with ``..``."""
 
 
 class Extensions:
     """Which files are served, by their last extension. Pure.
 
     Args:
-        allow: when not empty, only these; also what is named here of PHP's.
+        allow: if not empty, only these; PHP extensions are served only if listed here.
         forbid: never these.
     """
 
@@ -48,7 +47,7 @@ class Extensions:
         self._forbidden = _dotted(forbid) | (PHP - allowed)
 
     def serves(self, name: bytes) -> bool:
-        """Whether a file of this name is served; a name without an extension is none."""
+        """Whether a file with this name is served; never without an extension."""
         dot = name.rfind(b".")
         if dot < 0 or dot == len(name) - 1:
             return False
@@ -61,18 +60,18 @@ def _dotted(extensions: Iterable[str]) -> frozenset[str]:
 
 
 def inside(raw: bytes, extensions: Extensions) -> bytes | None:
-    """The path below the folder that a request's path means; ``None`` if it can be no file that is served. Pure.
+    """The path below the folder for a request's path; ``None`` if no served file can have this path. Pure.
 
     Args:
-        raw: as it was sent, with its escapes.
+        raw: the path as sent, with its escapes.
 
     Raises:
-        Refused: it climbs (``..``), in whatever disguise.
+        Refused: the path contains ``..``, possibly escaped.
     """
     if b"%" in raw:
         raw = unquote_to_bytes(raw)
     elif b"." not in raw:
-        return None  # most requests
+        return None  # the case for most requests
     if b"/." in raw or b"//" in raw or not raw.startswith(b"/"):
         parts = [part for part in raw.split(b"/") if part not in (b"", b".")]
         if b".." in parts:
@@ -89,15 +88,15 @@ def _hidden(parts: list[bytes]) -> bool:
 
 
 class PublicFolder:
-    """A folder whose files anybody may see.
+    """A folder with public files.
 
-    A symbolic link may lead anywhere inside of it. Out of it leads only one that stands directly in the folder (as
-    ``public/storage`` of Laravel does: whoever can write there can do worse), unless ``follow`` says otherwise: deeper
-    down may lie what a visitor brought.
+    A symbolic link may lead anywhere inside the folder. Only a link directly in the folder may lead out of it, such as
+    Laravel's ``public/storage``: a user who can write there can do worse anyway. Subfolders may hold uploads of
+    visitors, so links in them must stay inside, unless ``follow`` is set.
 
     Args:
-        path: of the folder; may lead through links that change while it is served (``current/public``).
-        follow: whether links anywhere in it may lead out.
+        path: of the folder; may contain links that change while it is served (``current/public``).
+        follow: whether links anywhere in the folder may lead out of it.
     """
 
     def __init__(self, path: str, extensions: Extensions, *, follow: bool = False) -> None:
@@ -110,11 +109,11 @@ class PublicFolder:
         return f"PublicFolder({os.fsdecode(self._path)})"
 
     def find(self, raw: bytes) -> OpenFile | None:
-        """The file a request's path means, opened; ``None`` = there is none to be seen.
+        """Open the file for a request's path; ``None`` = no such public file.
 
         Raises:
-            Refused: the path climbs.
-            OSError: there is one, and the machine can't open it.
+            Refused: the path contains ``..``.
+            OSError: the file exists, but can't be opened.
         """
         relative = inside(raw, self._extensions)
         if relative is None:
@@ -129,7 +128,7 @@ class PublicFolder:
                 return None
             raise
         if not self._is_seen(really(file, path), relative):
-            log.debug("a link leads out of the public folder; it is not followed", path=os.fsdecode(path))
+            log.debug("not following a link out of the public folder", path=os.fsdecode(path))
             return None
         return file
 
@@ -138,10 +137,10 @@ class PublicFolder:
 
     def _is_seen(self, real: bytes, relative: bytes) -> bool:
         if real == b"%s/%s" % (self._real, relative):
-            return True  # no link on the way
+            return True  # the path has no links
         below = _below(real, self._real)
         if below is None:
-            self._real = self._resolved()  # a deployment has moved it
+            self._real = self._resolved()  # a deployment has changed the link
             below = _below(real, self._real)
         if below is None:
             below = self._below_link(real, relative)
@@ -150,7 +149,7 @@ class PublicFolder:
         return not _hidden(below.split(b"/")) and self._extensions.serves(os.path.basename(real))
 
     def _below_link(self, real: bytes, relative: bytes) -> bytes | None:
-        """The path below what a link directly in the folder leads to; of a link to a file, its name."""
+        """The path below the target of a link directly in the folder; for a link to a file, its name."""
         first = relative.partition(b"/")[0]
         link = os.path.join(self._path, first)
         if not os.path.islink(link):
@@ -164,22 +163,22 @@ def _below(real: bytes, folder: bytes) -> bytes | None:
 
 
 def open_file(path: bytes) -> OpenFile:
-    """Open a regular file without waiting for anybody: a pipe or a device is looked at and left alone.
+    """Open a regular file without blocking. Pipes and devices are not read.
 
     Raises:
-        IsADirectoryError: it is something else.
-        OSError: it can't be opened.
+        IsADirectoryError: not a regular file.
+        OSError: the file can't be opened.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     found = os.fstat(fd)
-    file = OpenFile(os.fsdecode(path), fd, found, index=False, encoded=())  # it closes the descriptor
+    file = OpenFile(os.fsdecode(path), fd, found, index=False, encoded=())  # closes the descriptor
     if not stat.S_ISREG(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "is no regular file", file.path)
+        raise IsADirectoryError(errno.EISDIR, "not a regular file", file.path)
     return file
 
 
 def really(file: OpenFile, path: bytes) -> bytes:
-    """Where an open file lies, without links."""
+    """The path of an open file, without links."""
     try:
         if sys.platform == "darwin":
             return fcntl.fcntl(file.fileno(), fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0")

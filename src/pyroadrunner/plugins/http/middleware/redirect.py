@@ -1,4 +1,4 @@
-"""``http.ssl.redirect``: all that comes in plain is sent to HTTPS. It stands alone: nothing is behind it."""
+"""``http.ssl.redirect``: redirects all plain HTTP requests to HTTPS. It wraps no other application."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pyroadrunner.asgi import Receive, Scope, Send
 _HTTPS_PORT = 443
 _STATUS = 308  # keeps the method
 _HSTS = b"max-age=31536000; includeSubDomains; preload"
-# A name, an IPv4 address or an IPv6 one in brackets; then a port, which is that of plain HTTP and of no use.
+# A name, an IPv4 address, or an IPv6 address in brackets, then an optional port. That port is for plain HTTP and
+# unused.
 _HOST = re.compile(rb"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class Redirect:
-    """Answers every request with the same place on the TLS port.
+    """Redirects every request to the same URL on the TLS port.
 
     Args:
         port: of HTTPS.
@@ -25,7 +26,7 @@ class Redirect:
         self._port = b"" if port == _HTTPS_PORT else b":%d" % port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Status 308; 400 where the client named no host that could be gone to."""
+        """Send status 308, or 400 if the request has no valid host."""
         host = next((_HOST.fullmatch(value) for name, value in scope["headers"] if name == b"host"), None)
         if host is None:
             await _answer(send, 400, [], b"")
@@ -46,4 +47,4 @@ async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], b
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
     except OSError:
-        pass  # the client has gone
+        pass  # the client has disconnected

@@ -1,4 +1,4 @@
-"""The names ``http.middleware`` may hold, and how each becomes a layer of the chain. Imported only when named."""
+"""The names allowed in ``http.middleware``, and how to make a layer from each. Modules are imported only when named."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PACKAGE = "pyroadrunner.plugins.http.middleware"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a middleware is built from.
+    """What a middleware may use to build its layer.
 
     Attributes:
         config: the ``http`` section.
-        effective: the whole config, for those with a section of their own.
-        tracing: who makes spans; at most one.
-        counters: where requests are counted.
+        effective: the whole config, for middleware with a section of its own.
+        tracing: creates spans; at most one.
+        counters: the request counters.
     """
 
     config: HttpConfig
@@ -41,10 +41,10 @@ class Setup:
 def layers(setup: Setup) -> Sequence[Around]:
     """The configured middleware in the configured order: the first is the innermost.
 
-    An unknown name is a warning, as in RoadRunner: a config must not stop a server from starting over it.
+    An unknown name only logs a warning, as in RoadRunner: it must not prevent the start.
 
     Raises:
-        RoadRunnerError: the options of one can't be kept.
+        RoadRunnerError: the options of a middleware are invalid.
     """
     found = []
     for name in setup.config.middleware:
@@ -61,7 +61,7 @@ def _layer(name: str, setup: Setup) -> Around | None:
     custom = name in setup.config.custom
     if name in BUILT_IN:
         if custom:
-            log.warning("a name of http.custom is that of a built-in middleware, which is taken", name=name)
+            log.warning("http.custom has the name of a built-in middleware; using the built-in one", name=name)
         around: Around | None = import_module(f"{_PACKAGE}.{BUILT_IN[name]}").build(setup)
         if around is None:
             log.warning("requested middleware has no options and does nothing", requested=name)
@@ -69,4 +69,4 @@ def _layer(name: str, setup: Setup) -> Around | None:
     if custom or is_path(name):
         made: Around = import_module(f"{_PACKAGE}.custom").build(name, setup.config)
         return made
-    return None  # the config has warned of it
+    return None  # loading the config has logged a warning

@@ -1,7 +1,7 @@
-"""An id for each request: in its log lines, for the worker and for the client. The middleware ``request_id`` (ours).
+"""An id for each request: in its log lines, for the worker and for the client. The middleware ``request_id`` (not in
+RoadRunner).
 
-It also finds out which trace a request belongs to, for its log lines; where the middleware ``otel`` runs, that knows
-better.
+It also reads the trace id of the request for its log lines, unless the middleware ``otel`` has set one.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, S
 from pyroadrunner.plugins.http.middleware.registry import Around, Setup
 
 _NAME = b"x-request-id"
-# It goes into logs, headers and perhaps a shell: letters, digits and what ids are joined with, not too many.
+# The id goes into logs, headers and perhaps a shell: only letters, digits and usual separators, limited in length.
 _SANE = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
-# W3C Trace Context, section 3.2: version, trace id, parent id, flags; a later version may have more. No id is zero.
+# W3C Trace Context, section 3.2: version, trace id, parent id, flags; later versions may have more. No id is all zeros.
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer; it has no options."""
+    """Make the layer; it has no options."""
     return RequestId
 
 
 class RequestId:
-    """Takes the client's ``X-Request-Id`` when it is sane, and makes one when not.
+    """Keeps the client's ``X-Request-Id`` if it is valid, otherwise generates one.
 
     Args:
-        app: what is inside; it finds the ids in the scope.
+        app: the inner application; it finds the ids in the scope.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,6 +1,6 @@
-"""``X-Sendfile``: a worker names a file, and is free again while it is sent. (http.md, section 5.4)
+"""``X-Sendfile``: a worker names a file and is free while the server sends it. (http.md, section 5.4)
 
-Answers without that header pass as they come, streams included.
+Responses without that header pass through unchanged, including streams.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 def build(setup: Setup) -> Around:
-    """The layer; it has no options."""
+    """Make the layer; it has no options."""
     return SendFile
 
 
@@ -42,19 +42,19 @@ class SendFile:
         answer = _Answer(send)
         await self._app(scope, receive, answer)
         if answer.path:
-            # Not before: a worker that streams a body nobody wants would be held for as long as the file takes.
+            # Only now: before its end, a streaming worker would be held until the file is sent.
             try:
                 await _send_named(scope, send, answer.path, answer.headers)
             except OSError as wrong:
-                log.debug("file was not sent to its end", path=os.fsdecode(answer.path), error=str(wrong))
+                log.debug("file was not sent completely", path=os.fsdecode(answer.path), error=str(wrong))
 
 
 class _Answer:
-    """One answer on its way. Called as ``send``.
+    """One response. Called as ``send``.
 
     Attributes:
         path: the file it names; empty = none.
-        headers: those that go with the file.
+        headers: the headers to send with the file.
     """
 
     __slots__ = ("_send", "headers", "path")
@@ -66,7 +66,7 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if self.path:
-            return  # what the worker has to say besides
+            return  # the worker's body is ignored
         if message["type"] == "http.response.start":
             headers: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
             self.path = next((value for name, value in headers if name == _HEADER), b"")
@@ -77,10 +77,10 @@ class _Answer:
 
 
 async def _send_named(scope: Scope, send: Send, path: bytes, headers: Pairs) -> None:
-    """Answer with the file at a path.
+    """Respond with the file at a path.
 
     Raises:
-        OSError: the client has gone, or the file got shorter meanwhile.
+        OSError: the client has disconnected, or the file became shorter.
     """
     if b".." in path.split(b"/"):
         await _refuse(send, 403, headers, b"")

@@ -1,6 +1,6 @@
-"""Files of a public folder, answered without a worker. (http.md, section 5.2)
+"""Serves files of a public folder without a worker. (http.md, section 5.2)
 
-What is no file goes on to the workers. Octane configures exactly this, with the folder in which ``index.php`` lies.
+Other paths go to the workers. Octane configures exactly this, with the folder that contains ``index.php``.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _METHODS = ("GET", "HEAD")
 
 
 class StaticError(HttpError):
-    """``http.static`` names no folder."""
+    """The folder of ``http.static`` does not exist."""
 
 
 def build(setup: Setup) -> Around | None:
-    """The layer, from ``http.static``.
+    """Make the layer from ``http.static``.
 
     Raises:
-        StaticError: its folder is not there.
+        StaticError: the folder does not exist.
     """
     config = setup.config.static
     if config is None:
@@ -52,11 +52,11 @@ class Static:
     """Serves files.
 
     Args:
-        app: what answers all else.
-        folder: where they lie.
-        etags: makes their tags; ``None`` = they have none.
-        headers: put on each of them.
-        precompressed: whether the encoded copies beside them are sent.
+        app: the application for all other requests.
+        folder: the folder with the files.
+        etags: makes ETags; ``None`` = send none.
+        headers: added to each response with a file.
+        precompressed: whether to send compressed copies of files.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Static:
             except Refused:
                 return _refuse(send)
             except OSError as wrong:
-                log.error("static file can't be opened; the workers are asked", error=str(wrong))
+                log.error("static file can't be opened; passing the request to a worker", error=str(wrong))
             else:
                 if file is not None:
                     return self._serve(scope, file, send)
@@ -100,11 +100,11 @@ class Static:
             etag = await self._etags.of(file) if self._etags is not None else b""
             await send_file(scope, send, file, content_type=kind, etag=etag, headers=headers)
         except OSError as wrong:
-            log.debug("static file was not sent to its end", path=file.path, error=str(wrong))
+            log.debug("static file was not sent completely", path=file.path, error=str(wrong))
 
 
 async def type_of(file: OpenFile) -> bytes:
-    """By the extension; by the content where that says nothing."""
+    """The content type, by the extension; if that is unknown, by the content."""
     kind = content_type(file.path, b"")
     if kind:
         return kind
@@ -118,4 +118,4 @@ async def _refuse(send: Send) -> None:
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
     except OSError:
-        pass  # the client has gone
+        pass  # the client has disconnected

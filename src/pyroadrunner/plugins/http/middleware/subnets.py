@@ -1,4 +1,4 @@
-"""Addresses of proxies: which peers are believed, and what is an address at all. Pure."""
+"""Subnets of trusted proxies, and parsing of addresses. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 UNIX = "unix:"
-_UNIX_PEER = "127.0.0.1"  # what a peer on a unix socket is shown as
+_UNIX_PEER = "127.0.0.1"  # the address shown for a peer on a unix socket
 # An address with or without brackets, with or without a port.
 _FORM = re.compile(r"\[(?P<bracketed>[0-9A-Fa-f:.]+)\](?::[0-9]+)?|(?P<v4>[0-9.]+)(?::[0-9]+)?|(?P<v6>[0-9A-Fa-f:.]+)")
-_LONGEST = 60  # characters of an address in any form; parsing more is work for nothing
+_LONGEST = 60  # characters of an address in any form; longer text is not parsed
 
 
 class Subnets:
@@ -21,7 +21,7 @@ class Subnets:
         subnets: CIDR blocks or addresses; ``unix:`` stands for peers on unix sockets (they are ``127.0.0.1``, too).
 
     Raises:
-        ValueError: one is neither.
+        ValueError: an entry is neither a CIDR block nor an address.
     """
 
     def __init__(self, subnets: Iterable[str]) -> None:
@@ -30,14 +30,14 @@ class Subnets:
         self._networks: list[IPv4Network | IPv6Network] = [
             ip_network(subnet, strict=False) for subnet in given if subnet != UNIX
         ]
-        # A proxy has few addresses, so its requests don't pay for this.
+        # A proxy has few addresses, so most requests are answered from the cache.
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def __repr__(self) -> str:
         return f"Subnets({', '.join(map(str, self._networks))}{', unix:' if self._unix else ''})"
 
     def _trusts(self, host: str | None) -> bool:
-        """Whether a peer is in one of them; ``None`` is a peer on a unix socket."""
+        """Whether a peer is in one of the subnets; ``None`` is a peer on a unix socket."""
         if host is None and self._unix:
             return True
         address = _address(host or _UNIX_PEER)
@@ -46,8 +46,8 @@ class Subnets:
 
 @lru_cache(maxsize=4096)
 def read_address(text: str) -> str | None:
-    """The address in ``1.2.3.4``, ``1.2.3.4:80``, ``[2001:db8::1]:80`` or ``2001:db8::1``, as it is written shortest;
-    ``None`` if there is none."""
+    """The address in ``1.2.3.4``, ``1.2.3.4:80``, ``[2001:db8::1]:80`` or ``2001:db8::1``, in its shortest form;
+    ``None`` if the text is not an address."""
     text = text.strip(" \t")
     found = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
     address = _address(found["bracketed"] or found["v4"] or found["v6"]) if found else None

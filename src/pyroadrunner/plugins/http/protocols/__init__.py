@@ -1,1 +1,1 @@
-"""Protocols that the engine does not speak: FastCGI, HTTP/1.0, HTTP/3."""
+"""Protocols that the HTTP engine does not support: FastCGI, HTTP/1.0, HTTP/3."""

@@ -1,4 +1,4 @@
-"""The body of a request on its way from a connection to the application."""
+"""The queue for a request body between a connection and the application."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Callable
 
 from pyroadrunner.asgi import Message
 
-_WAITING = 256 * 1024  # bytes that wait for the application before the connection is left alone
+_WAITING = 256 * 1024  # bytes queued for the application before reading from the connection is paused
 
 
 class BodyQueue:
-    """Filled by a connection, emptied by ``receive``.
+    """A connection puts data in, the application takes it out with ``receive``.
 
     Args:
-        pause: called with ``True`` when the connection should not be read any more, with ``False`` when it should
-            again.
+        pause: called with ``True`` to pause reading from the connection, with ``False`` to resume it.
 
     Attributes:
-        whole: whether the body has come to its end.
-        closed: whether nobody wants the rest: the answer is out.
-        aborted: whether nobody waits for the answer.
+        whole: whether the body is complete.
+        closed: whether the response has been sent, so that the rest of the body is not needed.
+        aborted: whether the client has disconnected.
     """
 
     def __init__(self, pause: Callable[[bool], None] | None = None, *, whole: bool = False) -> None:
@@ -33,7 +32,7 @@ class BodyQueue:
         self.aborted = False
 
     def put(self, data: bytes, *, end: bool) -> None:
-        """A piece of the body."""
+        """Add a piece of the body."""
         self.whole = self.whole or end
         if not self.closed:
             self._body += data
@@ -42,18 +41,18 @@ class BodyQueue:
         self._more.set()
 
     def close(self) -> None:
-        """The answer is out: what still comes in is dropped."""
+        """The response has been sent: drop the rest of the body."""
         self.closed = True
         self._body.clear()
         self._set(False)
 
     def abort(self) -> None:
-        """The other end has left."""
+        """The client has disconnected."""
         self.aborted = True
         self._more.set()
 
     async def receive(self) -> Message:
-        """What ASGI calls by this name."""
+        """The ``receive`` callable of ASGI."""
         while not self._body and not self.whole and not self.aborted:
             self._more.clear()
             await self._more.wait()

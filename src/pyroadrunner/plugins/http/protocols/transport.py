@@ -1,4 +1,4 @@
-"""The transport of one connection, for those who speak a protocol of their own: FastCGI, HTTP/1.0."""
+"""The transport of one connection, for the protocols implemented here: FastCGI, HTTP/1.0."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import cast
 
 
 class Transport(asyncio.Protocol):
-    """Writes wait until the other end takes them; reading can be held."""
+    """Writes wait until the peer reads; reading can be paused."""
 
     def __init__(self, peer: str) -> None:
         """
         Args:
-            peer: who is at the other end, for the error.
+            peer: a name for the peer in errors.
         """
         self._peer = peer
         self._transport: asyncio.Transport | None = None
@@ -21,7 +21,7 @@ class Transport(asyncio.Protocol):
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports do not inherit from it
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -34,15 +34,15 @@ class Transport(asyncio.Protocol):
         self._writable.set()
 
     def abort(self) -> None:
-        """Close at once: the other end sees an answer without an end."""
+        """Close immediately: the peer sees a response without an end."""
         if self._transport is not None:
             self._transport.abort()
 
     async def write(self, data: bytes) -> None:
-        """Send; return once there is room for more.
+        """Send data; return when the write buffer has space again.
 
         Raises:
-            ConnectionResetError: the connection is gone.
+            ConnectionResetError: the connection is closed.
         """
         if self._lost or self._transport is None or self._transport.is_closing():
             raise ConnectionResetError(f"the {self._peer} has closed the connection")
@@ -51,7 +51,7 @@ class Transport(asyncio.Protocol):
             await self._writable.wait()
 
     def pause(self, full: bool) -> None:
-        """Leave the socket alone, or read on."""
+        """Pause reading from the socket, or resume it."""
         if self._transport is None or self._transport.is_closing():
             return
         if full:

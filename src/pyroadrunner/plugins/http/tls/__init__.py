@@ -1,1 +1,1 @@
-"""HTTPS: what the config says, the files it names, what workers are told about clients."""
+"""HTTPS: its config, its files, and the client's certificate for workers."""

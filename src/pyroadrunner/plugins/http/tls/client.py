@@ -1,4 +1,4 @@
-"""Tells the worker who the client is, where clients show certificates: request attributes with mod_ssl's names."""
+"""Passes the client's certificate to workers, as request attributes with mod_ssl's names."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 from pyroadrunner.asgi import ATTRIBUTES, ASGIApp, Receive, Scope, Send
 
-VERIFY = "SSL_CLIENT_VERIFY"  # SUCCESS, or NONE without a certificate; one that is not good never gets this far
+VERIFY = "SSL_CLIENT_VERIFY"  # SUCCESS, or NONE without a certificate; an invalid one fails the handshake
 SUBJECT = "SSL_CLIENT_S_DN"  # as in RFC 4514: CN=alice,O=Example
 FINGERPRINT = "SSL_CLIENT_FINGERPRINT"  # SHA-256 of the certificate, in lower-case hex
 CERTIFICATE = "SSL_CLIENT_CERT"  # the certificate itself, PEM
 
-_CONNECTIONS = 1024  # certificates whose attributes are remembered: every request of a connection has the same
+_CONNECTIONS = 1024  # certificates whose attributes are cached: all requests of a connection have the same
 
 _NOBODY = {VERIFY: "NONE"}
 
 
 class ClientCertificate:
-    """Only attributes can be trusted: a client can send a header of any name, an attribute it can't."""
+    """Adds the attributes. Unlike headers, attributes can't be forged by clients."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Add the attributes; the scope is ours to change."""
+        """Add the attributes to the scope, in place."""
         if scope["type"] in ("http", "websocket"):
             tls: dict[str, Any] = scope.get("extensions", {}).get("tls") or {}
             chain: tuple[str, ...] = tls.get("client_cert_chain") or ()
@@ -36,7 +36,7 @@ class ClientCertificate:
 
 @lru_cache(_CONNECTIONS)
 def _attributes(certificate: str, subject: str) -> dict[str, str]:
-    # Here, since most servers have no such clients.
+    # Imported here, because most servers have no client certificates.
     import hashlib
     import ssl
 

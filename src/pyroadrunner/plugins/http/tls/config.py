@@ -16,28 +16,28 @@ _STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
 class AcmeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.ssl.acme``: certificates from Let's Encrypt or another ACME server. Using it is to agree to its terms."""
+    """``http.ssl.acme``: certificates from Let's Encrypt or another ACME server. Using it means agreeing to its
+    terms."""
 
     email: str = ""
-    """Address that the server writes to; required."""
+    """E-mail address for messages of the server; required."""
     domains: StringList = msgspec.field(default_factory=list)
-    """The names in the certificate; at least one."""
+    """Names in the certificate; at least one."""
     cache_dir: str = "rr_cache_dir"
-    """Folder for the account and the certificates; only its owner can read what is in it."""
+    """Folder for the account and the certificates; only its owner can read the files."""
     challenge_type: str = "http-01"
-    """How the names are shown to be ours: ``http-01`` (the server asks over plain HTTP) or ``tlsalpn-01`` (it asks in
-    a TLS handshake). Another word is taken for ``http-01``, with a warning."""
+    """How the server validates the names: ``http-01`` (over plain HTTP) or ``tlsalpn-01`` (in a TLS handshake). Another
+    value is treated as ``http-01``, with a warning."""
     alt_http_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 80
-    """Port on which the server's questions come in; 0 = 80. It asks on 80, so others need somebody who passes it on."""
+    """Port for ``http-01``; 0 = 80. The server connects to port 80, so another port needs port forwarding."""
     alt_tlsalpn_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 443
-    """Port on which the questions of ``tlsalpn-01`` come in; 0 = 443. The server asks on 443, so others need somebody
-    who passes it on."""
+    """Port for ``tlsalpn-01``; 0 = 443. The server connects to port 443, so another port needs port forwarding."""
     use_production_endpoint: bool = False
-    """Ask Let's Encrypt for certificates that browsers trust; else its staging server, for trying."""
+    """Use Let's Encrypt's production server, whose certificates browsers trust, instead of its staging server."""
     directory_url: str = ""
-    """Another ACME server (ours)."""
+    """URL of another ACME server (not in RoadRunner)."""
     directory_ca: str = ""
-    """PEM file: root of that server's own certificate; empty = the system's (ours)."""
+    """PEM file with the root of that server's own certificate; empty = the system's (not in RoadRunner)."""
 
     @property
     def directory(self) -> str:
@@ -45,31 +45,31 @@ class AcmeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         return self.directory_url or (_PRODUCTION if self.use_production_endpoint else _STAGING)
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """What is missing."""
+        """Missing or invalid values."""
         if not self.email:
             yield "email", "email could not be empty"
         if not self.domains:
             yield "domains", "should be at least 1 domain"
         for domain in self.domains:
             if not _NAME.fullmatch(domain):
-                yield "domains", f"`{domain}` is no name that can be shown to be ours (no address, no wildcard)"
+                yield "domains", f"`{domain}` can't be validated: write a host name, not an address or a wildcard"
 
 
 class SslConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.ssl``: HTTPS on an address of its own. It is on with ``cert`` and ``key``, or with ``acme``."""
+    """``http.ssl``: HTTPS on its own address. Enabled by ``cert`` and ``key``, or by ``acme``."""
 
     address: str = "127.0.0.1:443"
     """``host:port``, ``:port`` (every IPv4 address) or ``[::1]:port``."""
     cert: str = ""
-    """PEM file: the certificate, and behind it those that lead to its root."""
+    """PEM file: the certificate, followed by its chain."""
     key: str = ""
-    """PEM file: the private key, not encrypted."""
+    """PEM file: the private key, unencrypted."""
     redirect: bool = False
-    """Send every request of ``http.address`` to HTTPS, with status 308."""
+    """Redirect every request of ``http.address`` to HTTPS, with status 308."""
     root_ca: str = ""
-    """PEM file: the roots that certificates of clients are verified against."""
+    """PEM file: the roots for verifying client certificates."""
     client_auth_type: str = "no_client_cert"
-    """Whether clients show a certificate: ``no_client_cert``, ``request_client_cert``, ``require_any_client_cert``,
-    ``verify_client_cert_if_given``, ``require_and_verify_client_cert``. One that is shown is always verified."""
+    """Whether clients send a certificate: ``no_client_cert``, ``request_client_cert``, ``require_any_client_cert``,
+    ``verify_client_cert_if_given``, ``require_and_verify_client_cert``. A certificate is always verified."""
     acme: AcmeConfig | None = None
-    """Certificates from an ACME server, in place of ``cert`` and ``key``."""
+    """Certificates from an ACME server, instead of ``cert`` and ``key``."""

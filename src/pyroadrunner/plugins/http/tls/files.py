@@ -1,4 +1,4 @@
-"""Which files ``http.ssl`` names, and what it asks of clients."""
+"""The files of ``http.ssl``, and the authentication of clients."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pyroadrunner.httpd.tls import ClientAuth, TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.tls.config import SslConfig
 
-# A certificate that is shown is verified, always: the TLS engine knows nothing in between. So two of RoadRunner's words
-# mean more here than there; what they let in, the stricter ones do not.
+# The TLS engine always verifies client certificates. So two of RoadRunner's values are stricter here: they accept only
+# certificates that the strict values accept.
 _CLIENT_AUTH: dict[str, ClientAuth] = {
     "request_client_cert": "optional",
     "verify_client_cert_if_given": "optional",
@@ -16,19 +16,19 @@ _CLIENT_AUTH: dict[str, ClientAuth] = {
     "require_and_verify_client_cert": "required",
 }
 _STRICTER = ("request_client_cert", "require_any_client_cert")
-_NO_CLIENT_AUTH = ("", "no_client_cert", "no_client_certs")  # the second form is that of RoadRunner's documentation
+_NO_CLIENT_AUTH = ("", "no_client_cert", "no_client_certs")  # the second form is from RoadRunner's documentation
 
 log = Log("http")
 
 
 def files_of(config: SslConfig, acme: str = "") -> TlsFiles | None:
-    """The files that the config names; ``None`` when it does not ask for TLS.
+    """The configured files; ``None`` if TLS is not configured.
 
     Args:
-        acme: the file of a certificate from an ACME server, key and all; takes the place of those of the config.
+        acme: file with a certificate from an ACME server and its key; replaces the configured files.
 
     Raises:
-        TlsError: one of ``cert`` and ``key`` is missing.
+        TlsError: only one of ``cert`` and ``key`` is set.
     """
     if acme:
         return TlsFiles(acme, acme, config.root_ca, _client_auth(config))
@@ -44,17 +44,15 @@ def _client_auth(config: SslConfig) -> ClientAuth:
     name = config.client_auth_type
     if name in _NO_CLIENT_AUTH:
         if config.root_ca:
-            log.warning("http.ssl.root_ca has no effect: client_auth_type asks for no certificate")
+            log.warning("http.ssl.root_ca has no effect: client_auth_type requests no certificate")
         return "none"
     auth = _CLIENT_AUTH.get(name)
     if auth is None:
-        log.warning("http.ssl.client_auth_type is unknown: no certificate is asked for", value=name)
+        log.warning("http.ssl.client_auth_type is unknown; no certificate is requested", value=name)
         return "none"
     if not config.root_ca:
         log.warning("http.ssl.client_auth_type has no effect without root_ca", value=name)
         return "none"
     if name in _STRICTER:
-        log.warning(
-            "a certificate that a client shows is verified, also with this http.ssl.client_auth_type", value=name
-        )
+        log.warning("client certificates are always verified, even with this http.ssl.client_auth_type", value=name)
     return auth

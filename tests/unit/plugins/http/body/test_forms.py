@@ -1,4 +1,4 @@
-"""Names and the trees they make, as tables."""
+"""Parsing names into trees, as tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.http.body.forms import FormLimits, Tree, parse_urlencoded, segments, tree_value
@@ -52,12 +52,12 @@ def test_names_are_split_as_roadrunner_splits_them(name: str, parts: list[str]) 
 
 @pytest.mark.parametrize("letter", ["a", "[", "]", "\0"])
 def test_a_name_may_be_as_long_as_a_body(letter: str) -> None:
-    """JSON with the content type of a form is one name. With a square of its length in it, this would take hours."""
+    """JSON sent with the content type of a form is one name. An algorithm quadratic in its length would take hours."""
     parts = segments(letter * 5_000_000, 64)
     assert len(parts) == 1
 
 
-def test_a_name_that_is_too_deep_is_not_split_to_its_end() -> None:
+def test_a_name_that_is_too_deep_is_not_split_completely() -> None:
     assert len(segments("a" + "[b]" * 1_000_000, 64)) == 65
 
 
@@ -75,7 +75,7 @@ def test_a_name_that_is_too_deep_is_not_split_to_its_end() -> None:
             b"a=1&a=2&b[]=1&b[]=2&c[x][y]=3&g[h]i=5&x.y=2",
             {"a": "2", "b": ["1", "2"], "c": {"x": {"y": "3"}}, "g": {"h": {"i": "5"}}, "x.y": "2"},
         ),
-        # numbered as PHP numbers them, where RoadRunner loses values
+        # numbered as in PHP, where RoadRunner loses values
         (b"a[][k]=1&a[][k]=2", {"a": {"0": {"k": "1"}, "1": {"k": "2"}}}),
         (b"a[][]=1&a[][]=2", {"a": {"0": ["1"], "1": ["2"]}}),
         (b"a[5][x]=1&a[][x]=2", {"a": {"5": {"x": "1"}, "6": {"x": "2"}}}),
@@ -85,7 +85,7 @@ def test_a_name_that_is_too_deep_is_not_split_to_its_end() -> None:
         (b"a=%ff&b=\xff", {"a": "\ufffd", "b": "\ufffd"}),
         (b"a&b=1=2&&=x", {"a": "", "b": "1=2", "": "x"}),
         (b"a%5Bb%5D=1", {"a": {"b": "1"}}),
-        # the order of submission decides and stays
+        # the order of submission decides and is kept
         (b"z=1&a=2&m=3", {"z": "1", "a": "2", "m": "3"}),
         (b"a[]=1&a=2", {"a": "2"}),
         (b"a=2&a[]=1", {"a": ["1"]}),
@@ -112,12 +112,12 @@ def test_bodies_become_trees(body: bytes, tree: dict[str, Any]) -> None:
         (b"a[b]=1&a[]=2", "a"),
     ],
 )
-def test_a_value_and_a_branch_in_one_place_are_an_error(body: bytes, key: str) -> None:
+def test_a_name_used_for_a_value_and_a_branch_is_an_error(body: bytes, key: str) -> None:
     with pytest.raises(UnreadableRequest, match=f"invalid multiple values to key '{key}' in tree"):
         parse_urlencoded(body, LIMITS)
 
 
-def test_names_may_have_so_many_segments_and_no_more() -> None:
+def test_the_segments_of_a_name_are_limited() -> None:
     assert "a" in parsed(b"a" + b"[b]" * 63 + b"=1")
     with pytest.raises(FormTooDeep, match=r"more than 64 levels deep \(http\.forms\.max_depth\)$"):
         parse_urlencoded(b"ok=1&a" + b"[b]" * 64 + b"=1", LIMITS)
@@ -125,7 +125,7 @@ def test_names_may_have_so_many_segments_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("body", [b"a=1&b=2&c", b"a&b=&a=3&", b"&&&a"])
-def test_there_may_be_so_many_fields_and_no_more(body: bytes) -> None:
+def test_the_number_of_fields_is_limited(body: bytes) -> None:
     parse_urlencoded(body, limits(max_fields=3))
     with pytest.raises(FormTooLarge, match=r"more than 2 fields \(http\.forms\.max_fields\)$"):
         parse_urlencoded(body, limits(max_fields=2))
@@ -139,7 +139,7 @@ def test_branches_are_limited_as_fields_are() -> None:
         parse_urlencoded(b"a[b][c][d]=1", limits(max_fields=2))
 
 
-def test_a_name_may_have_so_many_bytes_and_no_more() -> None:
+def test_the_bytes_of_a_name_are_limited() -> None:
     assert parsed(b"a" * 1024 + b"=1", limits(max_name_size=1)) == {"a" * 1024: "1"}
     with pytest.raises(FormTooLarge, match=r"a name of more than 1 KB \(http\.forms\.max_name_size\)$"):
         parse_urlencoded(b"a" * 1025, limits(max_name_size=1))
@@ -155,11 +155,12 @@ TEXT = st.sampled_from(
 
 
 @given(st.lists(HEX | TEXT, max_size=200))
+@example([b"%4", b"+", b"a"])
 def test_values_are_decoded_as_urllib_decodes_them(pieces: list[bytes]) -> None:
     value = b"".join(pieces)
     assert parsed(b"a=" + value) == {"a": unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", "replace")}
     assert parsed(value.replace(b"=", b"")) == (
-        {unquote_to_bytes(value.replace(b"+", b"").replace(b"=", b"")).decode("utf-8", "replace").replace(" ", ""): ""}
+        {unquote_to_bytes(value.replace(b"+", b" ").replace(b"=", b"")).decode("utf-8", "replace").replace(" ", ""): ""}
         if value.replace(b"=", b"")
         else {}
     )
@@ -188,7 +189,7 @@ def test_a_large_value_takes_a_small_multiple_of_its_size(piece: bytes) -> None:
     assert taken < len(encoded) * 2.5 + (4 << 20)
 
 
-def test_many_deep_names_take_no_more_than_the_limit_allows() -> None:
+def test_many_deep_names_take_no_more_memory_than_the_limit_allows() -> None:
     body = b"&".join(b"".join(b"a%d[" % (number * 64 + level) for level in range(60)) for number in range(2000))
     tracemalloc.start()
     try:
@@ -205,7 +206,7 @@ def test_many_unnamed_elements_are_numbered_one_by_one() -> None:
     assert tree["a"]["4999"] == {"k": "4999"}
 
 
-def test_of_files_the_first_of_a_name_stays() -> None:
+def test_the_first_file_with_a_name_wins() -> None:
     tree = Tree(LIMITS, first=True)
     for name, file in (("f", 1), ("f", 2), ("l[]", 3), ("l[]", 4), ("n[a]", 5), ("n[a]", 6)):
         tree.add(name, {"size": file})

@@ -1,4 +1,4 @@
-"""Multipart bodies in pieces of every size, as tables."""
+"""Multipart bodies fed in pieces of every size, as tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text(name: str, value: str) -> Field:
 
 
 def read(body: bytes, size: int, content_type: str = TYPE, **keys: int) -> list[Event]:
-    """Events of a body fed in pieces; the bytes of a file joined into one event.
+    """Events of a body fed in pieces; the data of a file is joined into one event.
 
     Args:
         keys: of ``http.forms``.
@@ -106,7 +106,7 @@ def test_the_boundary_is_found(content_type: str, boundary: bytes) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=", 'x; boundary=""'])
-def test_without_a_boundary_nothing_can_be_read(content_type: str) -> None:
+def test_a_content_type_without_a_boundary_is_an_error(content_type: str) -> None:
     with pytest.raises(UnreadableRequest, match="no multipart boundary param in Content-Type"):
         Reader(content_type, LIMITS)
 
@@ -120,7 +120,7 @@ def test_a_body_that_ends_too_early_is_an_error(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"--other\r\n", b"--XbX\r\nbroken\r\n\r\n" + END])
-def test_what_is_no_multipart_body_is_an_error(body: bytes) -> None:
+def test_a_malformed_multipart_body_is_an_error(body: bytes) -> None:
     with pytest.raises(UnreadableRequest, match=r"malformed|EOF"):
         read(body, 100)
 
@@ -150,7 +150,7 @@ AFTER = {
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
-def test_what_stands_before_and_after_the_parts_is_ignored_however_it_arrives(before: bytes, after: bytes) -> None:
+def test_data_before_and_after_the_parts_is_ignored_however_it_arrives(before: bytes, after: bytes) -> None:
     whole = before + (b"\r\n" if before.endswith(b"--Xb") else b"") + part(disposition('name="a"')) + END + after
     for size in (1, 2, 3, len(whole)):
         assert read(whole, size) == [text("a", "v")]
@@ -161,7 +161,7 @@ def test_what_stands_before_and_after_the_parts_is_ignored_however_it_arrives(be
         assert events == [text("a", "v")], at
 
 
-def test_of_what_stands_before_the_parts_nothing_is_kept() -> None:
+def test_data_before_the_parts_is_not_kept_in_memory() -> None:
     reader = Reader(TYPE, LIMITS)
     tracemalloc.start()
     try:
@@ -173,7 +173,7 @@ def test_of_what_stands_before_the_parts_nothing_is_kept() -> None:
     assert taken < 100_000
 
 
-def test_there_may_be_so_many_fields_and_no_more() -> None:
+def test_the_number_of_fields_is_limited() -> None:
     three = part(disposition('name="a"')) * 2 + part("X: y")
     assert len(read(three + END, 1 << 20, max_fields=3)) == 2
     with pytest.raises(FormTooLarge, match=r"more than 2 fields \(http\.forms\.max_fields\)$"):
@@ -181,7 +181,7 @@ def test_there_may_be_so_many_fields_and_no_more() -> None:
     assert len(read(part(disposition('name="a"')) * 3000 + END, 1 << 20)) == 3000
 
 
-def test_there_may_be_so_many_files_and_no_more() -> None:
+def test_the_number_of_files_is_limited() -> None:
     two = part(disposition('name="f"; filename="f"')) * 2
     assert len(read(two + END, 1 << 20, max_files=2, max_fields=1)) == 6
     with pytest.raises(FormTooLarge, match=r"more than 1 files \(http\.forms\.max_files\)$"):
@@ -189,7 +189,7 @@ def test_there_may_be_so_many_files_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
-def test_the_header_lines_of_a_part_are_bounded(size: int) -> None:
+def test_the_header_lines_of_a_part_are_limited(size: int) -> None:
     line = "\nX: " + "y" * 100
     assert read(part(disposition('name="a"') + line * 9) * 2 + END, size, max_name_size=1) == [text("a", "v")] * 2
     for lines in (line * 10, "\nX: " + "y" * 1024, "\n" + "y" * 1024 + ": x"):
@@ -197,7 +197,7 @@ def test_the_header_lines_of_a_part_are_bounded(size: int) -> None:
             read(part(disposition('name="a"') + lines), size, max_name_size=1)
 
 
-def test_fields_are_bounded_in_memory_and_files_are_not() -> None:
+def test_fields_are_limited_in_memory_and_files_are_not() -> None:
     mb = 1 << 20
     [field] = read(part(disposition('name="a"'), b"x" * (mb - 1)) + END, 1 << 16, max_size=1)
     assert isinstance(field, Field)

@@ -1,4 +1,4 @@
-"""Bodies: how they are put together and which ones are given up."""
+"""Request bodies: how they are assembled, and which are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMITS = BodyLimits(max_body=10, idle_timeout=5.0, min_rate=2)
 
 
 class Clock:
-    """Seconds that pass only when told: one value per look."""
+    """A fake clock: each call returns the next value."""
 
     def __init__(self, *seconds: float) -> None:
         self._seconds = list(seconds) or [0.0]
@@ -51,7 +51,7 @@ GONE: Message = {"type": "http.disconnect"}
         ([piece(b"x" * 10, False)], b"x" * 10),
     ],
 )
-def test_pieces_are_put_together(messages: list[Message], body: bytes) -> None:
+def test_pieces_are_joined(messages: list[Message], body: bytes) -> None:
     assert whole(messages) == body
 
 
@@ -67,23 +67,23 @@ def test_an_announced_length_over_the_limit_is_refused_before_anything_is_read()
 
 
 @pytest.mark.parametrize("messages", [[piece(b"x" * 11, False)], [piece(b"x" * 6), piece(b"x" * 5)]])
-def test_a_body_that_grows_over_the_limit_is_refused_while_it_comes(messages: list[Message]) -> None:
+def test_a_body_that_grows_over_the_limit_is_refused_while_it_arrives(messages: list[Message]) -> None:
     with pytest.raises(RequestTooLarge):
         whole(messages)
 
 
 @pytest.mark.parametrize("messages", [[GONE], [piece(b"ab"), GONE]])
-def test_a_client_that_leaves_is_told_apart_from_the_end(messages: list[Message]) -> None:
+def test_a_client_that_disconnects_is_distinguished_from_the_end_of_a_body(messages: list[Message]) -> None:
     with pytest.raises(ClientGone):
         whole(messages)
 
 
-def test_a_body_slower_than_the_least_rate_is_given_up_after_the_patience() -> None:
-    # 2 bytes at 2 bytes a second after 5 seconds of patience: 6 seconds are right, 6.1 are too much
+def test_a_body_slower_than_the_minimum_rate_is_refused_after_the_idle_timeout() -> None:
+    # 2 bytes at 2 bytes a second after an idle timeout of 5 seconds: 6 seconds are allowed, 6.1 are too long
     assert whole([piece(b"ab"), piece(b"", False)], clock=Clock(0.0, 6.0)) == b"ab"
     with pytest.raises(RequestTooSlow):
         whole([piece(b"ab"), piece(b"", False)], clock=Clock(0.0, 6.1))
 
 
-def test_a_slow_body_that_is_whole_is_taken() -> None:
+def test_a_slow_body_that_is_complete_is_accepted() -> None:
     assert whole([piece(b"ab", False)], clock=Clock(0.0, 1000.0)) == b"ab"

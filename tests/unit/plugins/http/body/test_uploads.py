@@ -1,4 +1,4 @@
-"""Files of multipart bodies: rules, errors, and that none is left."""
+"""Files of multipart bodies: rules, errors, and that no file remains."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def reader(*pieces: bytes) -> BodyReader:
 
 
 def read(rules: UploadRules, body: bytes, look: Callable[[Form], None] = lambda form: None) -> Form:
-    """Read a whole body in pieces of 64 KB, look at it, throw it away."""
+    """Read a whole body in pieces of 64 KB, call ``look``, discard the form."""
 
     async def main() -> Form:
         form = Form(rules, FORMS)
@@ -63,7 +63,7 @@ def rules(folder: Path, **keys: Any) -> UploadRules:
 
 
 @pytest.mark.parametrize("size", [0, 5, 300_000, 3_500_000])
-def test_a_file_is_written_whole_private_and_removed(tmp_path: Path, size: int) -> None:
+def test_a_file_is_written_completely_with_private_mode_and_removed(tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
 
     def look(form: Form) -> None:
@@ -80,7 +80,7 @@ def test_a_file_is_written_whole_private_and_removed(tmp_path: Path, size: int) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_the_worker_moved_away_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_the_worker_moved_is_not_removed(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
 
     def look(form: Form) -> None:
@@ -108,11 +108,13 @@ def test_a_file_that_the_worker_moved_away_is_left_alone(tmp_path: Path) -> None
         ({"allow": [".php"], "forbid": [".php"]}, "a.png", False),
     ],
 )
-def test_extensions_decide(config: dict[str, list[str]], filename: str, accepted: bool) -> None:
+def test_extensions_decide_whether_a_file_is_accepted(
+    config: dict[str, list[str]], filename: str, accepted: bool
+) -> None:
     assert UploadRules(UploadsConfig(**config)).accepts(filename) is accepted
 
 
-def test_a_refused_file_is_error_8_never_written_and_does_not_fail_the_others(tmp_path: Path) -> None:
+def test_a_refused_file_has_error_8_is_never_written_and_does_not_affect_others(tmp_path: Path) -> None:
     def look(form: Form) -> None:
         assert form.files["f"] == {"name": "evil.php", "mime": "x/y", "size": 0, "error": 8, "tmpName": ""}
         assert form.files["g"]["error"] == 0
@@ -122,13 +124,13 @@ def test_a_refused_file_is_error_8_never_written_and_does_not_fail_the_others(tm
     read(rules(tmp_path, forbid=[".php"]), body, look)
 
 
-def test_a_folder_that_is_not_there_is_error_6(tmp_path: Path) -> None:
+def test_a_missing_folder_is_error_6(tmp_path: Path) -> None:
     form = read(rules(tmp_path / "none"), file("f", "a", b"x" * 2_000_000) + b"--XbX--\r\n")
     assert form.files["f"] == {"name": "a", "mime": "x/y", "size": 0, "error": 6, "tmpName": ""}
 
 
 @pytest.mark.parametrize("size", [5, 3_000_000])
-def test_a_full_disk_is_error_7_and_leaves_nothing(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_error_7_and_no_file_remains(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int, data: Any) -> int:
         raise OSError(28, "No space left on device")
 
@@ -138,7 +140,7 @@ def test_a_full_disk_is_error_7_and_leaves_nothing(tmp_path: Path, size: int, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_body_that_is_cancelled_in_a_write_is_removed_once_the_write_is_over(
+def test_a_body_cancelled_during_a_write_is_removed_after_the_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing, go_on = threading.Event(), threading.Event()
@@ -162,7 +164,7 @@ def test_a_body_that_is_cancelled_in_a_write_is_removed_once_the_write_is_over(
         with pytest.raises(asyncio.CancelledError):
             await task
         form.discard()
-        assert len(list(tmp_path.iterdir())) == 1  # the thread still writes into it
+        assert len(list(tmp_path.iterdir())) == 1  # the thread is still writing
         go_on.set()
         await loop.shutdown_default_executor()
 
@@ -182,12 +184,12 @@ def test_names_of_files_make_a_tree(tmp_path: Path) -> None:
     read(rules(tmp_path), body, look)
 
 
-def test_without_a_folder_in_the_config_it_is_the_systems_and_a_relative_one_is_made_absolute() -> None:
+def test_the_default_folder_is_the_systems_and_a_relative_one_is_made_absolute() -> None:
     assert UploadRules(UploadsConfig()).folder == tempfile.gettempdir()
     assert UploadRules(UploadsConfig(dir="up")).folder == os.path.abspath("up")
 
 
-def test_files_are_given_to_the_workers_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_get_the_owner_of_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[int, int]] = []
     monkeypatch.setattr(uploads.os, "fchown", lambda descriptor, uid, gid: given.append((uid, gid)))
     upload = Upload(FileBegin("f", "a", ""), UploadRules(UploadsConfig(dir=str(tmp_path)), owner=(33, 34)))
@@ -195,7 +197,7 @@ def test_files_are_given_to_the_workers_user(tmp_path: Path, monkeypatch: pytest
     assert given == [(33, 34)]
 
 
-def test_closing_and_removing_twice_does_no_harm(tmp_path: Path) -> None:
+def test_closing_and_removing_twice_is_harmless(tmp_path: Path) -> None:
     upload = Upload(FileBegin("f", "a", ""), rules(tmp_path))
     for _ in range(2):
         upload.close()

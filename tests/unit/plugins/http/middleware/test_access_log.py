@@ -1,4 +1,4 @@
-"""The lines that Laravel Octane and log shippers read."""
+"""The request lines that Laravel Octane and log shippers read."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_content_length_is_minus_one_when_unknown(headers: dict[str, str], l
     assert line(long=True, scope=http_scope(headers=headers))[2]["content_len"] == length
 
 
-def test_of_repeated_headers_the_first_is_logged() -> None:
+def test_the_first_of_repeated_headers_is_logged() -> None:
     scope = http_scope(headers=[("user-agent", "one"), ("user-agent", "two")])
     assert line(long=True, scope=scope)[2]["user_agent"] == "one"
 
@@ -90,7 +90,7 @@ def test_nothing_is_counted_while_the_level_is_off() -> None:
     assert log.lines == []
 
 
-def test_a_request_without_an_answer_is_logged_too() -> None:
+def test_a_request_without_a_response_is_logged_too() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError
 
@@ -100,14 +100,14 @@ def test_a_request_without_an_answer_is_logged_too() -> None:
 
 
 @pytest.mark.parametrize("long", [False, True])
-def test_ids_stand_behind_roadrunners_fields(long: bool) -> None:
+def test_ids_follow_roadrunners_fields(long: bool) -> None:
     fields = line(long, {**POST, TRACE_ID: "4bf9", REQUEST_ID: "abc"})[2]
     assert list(fields)[-3:] == ["elapsed", "request_id", "trace_id"]
     assert (fields["request_id"], fields["trace_id"]) == ("abc", "4bf9")
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
-def test_a_slow_request_gives_a_warning_whatever_the_level(level: int) -> None:
+def test_a_slow_request_gives_a_warning_at_every_level(level: int) -> None:
     app = AccessLog(worker_app(ScriptedPool()), long=False, slow=1e-9)
     with logged("http", level) as log:
         Exchange({**POST, REQUEST_ID: "abc"}).run(app)
@@ -120,7 +120,7 @@ def test_a_slow_request_gives_a_warning_whatever_the_level(level: int) -> None:
 
 @pytest.mark.parametrize("slow", [0.0, 3600.0])
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
-def test_a_request_that_is_not_slow_gives_none(level: int, slow: float) -> None:
+def test_a_fast_request_gives_no_warning(level: int, slow: float) -> None:
     with logged("http", level) as log:
         Exchange(POST).run(AccessLog(worker_app(ScriptedPool()), long=False, slow=slow))
     assert "slow request" not in log.messages
@@ -144,5 +144,5 @@ def test_a_slow_request_that_fails_gives_a_warning_too() -> None:
         (None, "127.0.0.1"),
     ],
 )
-def test_the_remote_address_has_a_port_where_there_is_one(client: Any, text: str) -> None:
+def test_the_remote_address_has_a_port_if_the_peer_has_one(client: Any, text: str) -> None:
     assert remote_address({"client": client}) == text

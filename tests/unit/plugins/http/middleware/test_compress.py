@@ -1,4 +1,4 @@
-"""Answers of all shapes through the layer, decoded by other libraries."""
+"""Responses of all shapes through the middleware, decoded by other libraries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def layer(app: ASGIApp, *names: str) -> Compress:
 
 
 def ask(answer: Any, accept: str = "gzip", method: str = "GET") -> Exchange:
-    """What a client gets that accepts this, from workers that answer that."""
+    """The response for a client with this ``Accept-Encoding`` from an application that sends ``answer``."""
     app = layer(worker_app(ScriptedPool(answer)))
     return Exchange(http_scope(method, "/", {"accept-encoding": accept} if accept else {})).run(app)
 
@@ -52,7 +52,7 @@ def headers(exchange: Exchange) -> dict[str, str]:
 
 @pytest.mark.parametrize("body", [TEXT, LARGE], ids=["here", "in a thread"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_whole_answer_is_encoded_with_its_exact_length(name: str, body: bytes) -> None:
+def test_a_complete_response_is_compressed_and_has_its_exact_length(name: str, body: bytes) -> None:
     got = ask(reply(head(content_type="text/html", etag='"1"'), body), name)
     assert headers(got) == {
         "content-type": "text/html",
@@ -68,7 +68,7 @@ def test_a_whole_answer_is_encoded_with_its_exact_length(name: str, body: bytes)
 
 
 @pytest.mark.parametrize("accept", ["", "deflate", "gzip;q=0", "identity"])
-def test_a_client_that_can_not_decode_gets_it_as_it_is_and_so_is_told_to_caches(accept: str) -> None:
+def test_a_client_that_can_not_decode_gets_an_unchanged_response_with_vary(accept: str) -> None:
     got = ask(reply(head(content_type="text/html"), TEXT), accept)
     assert got.body == TEXT
     assert headers(got) == {
@@ -79,12 +79,12 @@ def test_a_client_that_can_not_decode_gets_it_as_it_is_and_so_is_told_to_caches(
 
 
 @pytest.mark.parametrize("size", [0, 5, 1023])
-def test_a_small_answer_in_one_frame_stays_though_roadrunner_packs_five_bytes(size: int) -> None:
+def test_a_small_response_in_one_message_stays_though_roadrunner_compresses_five_bytes(size: int) -> None:
     got = ask(reply(head(), b"x" * size))
     assert (got.body, "content-encoding" in headers(got)) == (b"x" * size, False)
 
 
-def test_what_would_not_get_smaller_stays() -> None:
+def test_a_response_that_would_not_get_smaller_is_unchanged() -> None:
     noise = random.Random(1).randbytes(5000)
     got = ask(reply(head(etag='"1"'), noise))
     assert got.body == noise
@@ -101,7 +101,7 @@ def test_what_would_not_get_smaller_stays() -> None:
         {"cache_control": "no-transform"},
     ],
 )
-def test_what_must_not_be_encoded_is_not(fields: dict[str, str]) -> None:
+def test_responses_that_must_not_be_compressed_are_unchanged(fields: dict[str, str]) -> None:
     got = ask(reply(head(**fields), TEXT))
     assert got.body == TEXT
     assert headers(got)["vary"] == "Accept-Encoding"
@@ -110,7 +110,7 @@ def test_what_must_not_be_encoded_is_not(fields: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304), ("GET", 204)])
-def test_an_answer_without_a_body_stays_without(method: str, status: int) -> None:
+def test_a_response_without_a_body_is_unchanged(method: str, status: int) -> None:
     got = ask(reply(head(status, content_length="5000")), "br", method)
     assert got.body == b""
     assert got.ended
@@ -119,7 +119,7 @@ def test_an_answer_without_a_body_stays_without(method: str, status: int) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_chunk_of_a_stream_is_out_before_the_next_is_asked_for(name: str) -> None:
+def test_a_chunk_of_a_stream_is_sent_before_the_next_is_requested(name: str) -> None:
     chunks = [b"data: 1\n\n", b"data: 2\n\n", LARGE, b"data: 3\n\n"]
     got = ask(streamed((head(content_type="text/event-stream"), b""), *((b"", chunk) for chunk in chunks)), name)
     assert headers(got) == {
@@ -129,7 +129,7 @@ def test_a_chunk_of_a_stream_is_out_before_the_next_is_asked_for(name: str) -> N
     }
     pieces = [message["body"] for message in got.messages[1:]]
     assert len(pieces) == 5
-    assert all(pieces)  # the last one ends the coding
+    assert all(pieces)  # the last one ends the encoding
     assert DECODED[name](got.body) == b"".join(chunks)
     assert got.ended
 
@@ -151,7 +151,7 @@ def test_the_head_of_a_stream_does_not_wait_for_its_first_chunk() -> None:
 
 
 @pytest.mark.parametrize(("length", "encoded"), [(len(TEXT) * 2, True), (10, False)])
-def test_a_stream_with_a_length_is_encoded_when_it_is_long(length: int, encoded: bool) -> None:
+def test_a_stream_with_a_length_is_compressed_if_it_is_long_enough(length: int, encoded: bool) -> None:
     body = (TEXT * 2)[:length]
     got = ask(streamed((head(content_length=str(length)), body[:5]), (b"", body[5:])))
     assert ("content-encoding" in headers(got), "content-length" in headers(got)) == (encoded, not encoded)
@@ -165,8 +165,8 @@ def test_a_stream_that_breaks_has_no_end() -> None:
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
-def test_a_client_that_leaves_ends_the_answer(stage: int) -> None:
-    """Its server says so by an error of ``send``; the worker's stream is told."""
+def test_a_client_that_disconnects_ends_the_response(stage: int) -> None:
+    """The server raises an error from ``send``; the worker's stream is stopped."""
     pool = ScriptedPool(streamed((head(), TEXT), *((b"", TEXT) for _ in range(5))))
     left = 0
 
@@ -185,7 +185,7 @@ def test_a_client_that_leaves_ends_the_answer(stage: int) -> None:
     assert pool.answer.stream.dropped
 
 
-def test_a_request_that_is_cancelled_while_a_thread_encodes_is_over() -> None:
+def test_a_request_cancelled_while_a_thread_compresses_ends() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     async def main() -> None:
@@ -215,7 +215,7 @@ def test_a_request_that_is_cancelled_while_a_thread_encodes_is_over() -> None:
 
 
 def files(path: Path, *more: tuple[bytes, bytes]) -> ASGIApp:
-    """Sends a file by name, as some servers let one."""
+    """Sends a file by its path, as some servers support it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         size = path.stat().st_size if path.exists() else 5000
@@ -226,7 +226,7 @@ def files(path: Path, *more: tuple[bytes, bytes]) -> ASGIApp:
     return app
 
 
-def test_a_file_that_the_server_would_send_is_read_and_encoded(tmp_path: Path) -> None:
+def test_a_file_that_the_server_would_send_is_read_and_compressed(tmp_path: Path) -> None:
     path = tmp_path / "a.css"
     path.write_bytes(LARGE * 2)
     got = Exchange(http_scope(headers={"accept-encoding": "br"})).run(layer(files(path)))
@@ -235,7 +235,7 @@ def test_a_file_that_the_server_would_send_is_read_and_encoded(tmp_path: Path) -
     assert got.ended
 
 
-def test_one_that_stays_as_it_is_is_still_sent_by_the_server(tmp_path: Path) -> None:
+def test_a_file_that_is_not_compressed_is_still_sent_by_the_server(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(LARGE)
     app = layer(files(path, (b"content-type", b"image/png")))
@@ -243,7 +243,7 @@ def test_one_that_stays_as_it_is_is_still_sent_by_the_server(tmp_path: Path) -> 
     assert got.messages[1] == {"type": "http.response.pathsend", "path": str(path)}
 
 
-def test_one_that_has_gone_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
     got = Exchange(http_scope(headers={"accept-encoding": "br"}))
     with pytest.raises(FileNotFoundError):
         got.run(layer(files(tmp_path / "gone")))
@@ -252,7 +252,7 @@ def test_one_that_has_gone_is_an_error_before_anything_is_sent(tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["text/css", "image/png"])
 @pytest.mark.parametrize("extensions", [[], [ZERO_COPY]], ids=["read", "zero copy"])
-def test_an_open_file_is_encoded_or_passed_on(tmp_path: Path, kind: str, extensions: list[str]) -> None:
+def test_an_open_file_is_compressed_or_passed_on(tmp_path: Path, kind: str, extensions: list[str]) -> None:
     (tmp_path / "a").write_bytes(LARGE)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -304,7 +304,7 @@ def test_an_open_file_that_gets_shorter_has_no_end(tmp_path: Path) -> None:
 # -- the config --------------------------------------------------------------------------------------------------------
 
 
-def test_the_config_says_what_is_offered() -> None:
+def test_the_config_decides_what_is_offered() -> None:
     config = GzipConfig(encodings=["gzip", "br"], min_length=5, exclude_types=["text/csv"])
     around = build(Setup(config=HttpConfig(gzip=config), effective={}))
     assert around is not None
@@ -322,7 +322,7 @@ def test_the_config_says_what_is_offered() -> None:
 @pytest.mark.parametrize(
     ("config", "level"), [(GzipConfig(), "DEBUG"), (GzipConfig(encodings=["zstd", "br"]), "WARNING")]
 )
-def test_a_coding_whose_library_is_missing_is_told_and_not_offered(
+def test_a_coding_without_its_library_is_logged_and_not_offered(
     config: GzipConfig, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pyroadrunner.content import codings
@@ -331,14 +331,14 @@ def test_a_coding_whose_library_is_missing_is_told_and_not_offered(
     with logged("http") as log:
         around = build(Setup(config=HttpConfig(gzip=config), effective={}))
     [(told_at, _, fields)] = log.lines
-    assert (told_at, fields) == (level, {"codings": ["zstd"]})  # who named it, wants to know
+    assert (told_at, fields) == (level, {"codings": ["zstd"]})  # a warning only if the config names it
     app = around(worker_app(ScriptedPool(reply(head(), TEXT))))
     got = Exchange(http_scope(headers={"accept-encoding": "zstd, br;q=0.1"})).run(app)
     assert headers(got)["content-encoding"] == "br"
 
 
 @pytest.mark.parametrize("accept", ["gzip", "identity"])
-def test_any_iterable_of_headers_will_do_and_none(accept: str) -> None:
+def test_any_iterable_of_headers_is_accepted_and_none(accept: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {"type": "http.response.start", "status": 200}
         if scope["path"] == "/some":

@@ -1,4 +1,4 @@
-"""Who may read answers, as a table; and what the layer does with it."""
+"""Which origins may read responses, as a table, and how the middleware applies it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ A = b"https://a.test"
 
 
 def asked(config: CorsConfig, **request: Any) -> dict[bytes, bytes]:
-    """What a preflight is told, without ``vary``."""
+    """The response headers of a preflight, without ``vary``."""
     headers = Policy(config).preflight(request.get("origin", A), request.get("method", b"GET"), request.get("wanted"))
     told = dict(headers)
     assert told.pop(b"vary") == b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
@@ -45,12 +45,12 @@ def test_origins(config: dict[str, Any], origin: str, allowed: bool) -> None:
     assert Policy(CorsConfig(**config)).allows_origin(origin.encode()) is allowed
 
 
-def test_no_origin_is_no_origin() -> None:
+def test_a_missing_origin_is_not_allowed() -> None:
     assert not Policy(CorsConfig()).allows_origin(None)
     assert not Policy(CorsConfig()).allows_origin(b"")
 
 
-def test_an_allowed_question_is_told_all() -> None:
+def test_an_allowed_preflight_gets_all_headers() -> None:
     config = CorsConfig(
         allowed_origin=["https://a.test"],
         allowed_methods=["GET", "PUT"],
@@ -86,16 +86,16 @@ def test_an_allowed_question_is_told_all() -> None:
         ({}, {"origin": None}, False),
     ],
 )
-def test_questions(config: dict[str, Any], request_: dict[str, Any], allowed: bool) -> None:
+def test_preflights(config: dict[str, Any], request_: dict[str, Any], allowed: bool) -> None:
     assert bool(asked(CorsConfig(**config), **request_)) is allowed
 
 
 @pytest.mark.parametrize(("max_age", "told"), [(0, None), (5, b"5"), (-1, b"0")])
-def test_the_age_of_an_answer(max_age: int, told: bytes | None) -> None:
+def test_the_max_age_of_a_preflight(max_age: int, told: bytes | None) -> None:
     assert asked(CorsConfig(max_age=max_age)).get(b"access-control-max-age") == told
 
 
-def test_other_requests_are_told_what_may_be_read() -> None:
+def test_other_responses_get_the_headers_that_allow_reading() -> None:
     config = CorsConfig(allowed_origin=["https://a.test"], exposed_headers=["x-exp", "ETAG"], allow_credentials=True)
     assert Policy(config).actual(A, "GET") == [
         (b"vary", b"Origin"),
@@ -113,7 +113,7 @@ def ask(config: CorsConfig, pool: ScriptedPool, method: str = "GET", **headers: 
 
 
 @pytest.mark.parametrize(("configured", "status"), [(200, 200), (204, 204), (0, 200)])
-def test_a_question_never_reaches_a_worker(configured: int, status: int) -> None:
+def test_a_preflight_never_reaches_a_worker(configured: int, status: int) -> None:
     pool = ScriptedPool()
     exchange = ask(
         CorsConfig(options_success_status=configured),
@@ -127,21 +127,21 @@ def test_a_question_never_reaches_a_worker(configured: int, status: int) -> None
     assert pool.asked == []
 
 
-def test_options_without_a_question_is_the_workers() -> None:
+def test_options_without_a_preflight_goes_to_the_worker() -> None:
     pool = ScriptedPool()
     assert ask(CorsConfig(), pool, "OPTIONS", origin="https://b.test").body == b"ok"
     assert ("access-control-allow-origin", "*") in ask(CorsConfig(), pool, origin="https://b.test").headers
     assert len(pool.asked) == 2
 
 
-def test_of_two_permissions_the_configs_is_sent() -> None:
+def test_the_configs_permission_replaces_the_workers() -> None:
     pool = ScriptedPool(reply(head(access_control_allow_origin="https://other", vary="Cookie")))
     sent = ask(CorsConfig(allowed_origin=["https://a.test"]), pool, origin="https://a.test").headers
     assert [value for name, value in sent if name == "access-control-allow-origin"] == ["https://a.test"]
     assert [value for name, value in sent if name == "vary"] == ["Origin", "Cookie"]
 
 
-def test_where_the_config_permits_nothing_the_worker_may() -> None:
+def test_the_workers_permission_stays_if_the_config_gives_none() -> None:
     pool = ScriptedPool(reply(head(access_control_allow_origin="*")))
     sent = ask(CorsConfig(allowed_origin=["https://a.test"]), pool, origin="https://b.test").headers
     assert ("access-control-allow-origin", "*") in sent

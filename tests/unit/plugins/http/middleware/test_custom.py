@@ -1,4 +1,4 @@
-"""Middleware of other packages: how it is found, made, and what happens when it fails."""
+"""Middleware of other packages: import, construction and failures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_bare_path_needs_no_entry(path: str) -> None:
     assert ("x-mark", "{}") in exchange.headers
 
 
-def test_one_class_may_stand_twice_and_the_last_is_the_outermost() -> None:
+def test_one_class_may_be_listed_twice_and_the_last_is_the_outermost() -> None:
     app = through(worker_app(ScriptedPool()), ["one", "two"], one=marks(n=1), two=marks(n=2))
     exchange = Exchange(http_scope()).run(app)
     assert [value for name, value in exchange.headers if name == "x-mark"] == ["{'n': 1}", "{'n': 2}"]
@@ -65,21 +65,21 @@ def test_the_config_reads_it() -> None:
         ("support.layers:Missing", "has no attribute 'Missing'"),
         ("support.layers:", "write package.module:Class"),
         (":Class", "write package.module:Class"),
-        ("support.layers:number", "is no class of ASGI middleware"),
+        ("support.layers:number", "is not an ASGI middleware class"),
     ],
 )
-def test_what_can_not_be_imported_is_said(path: str, why: str) -> None:
+def test_a_class_that_can_not_be_imported_is_reported(path: str, why: str) -> None:
     with pytest.raises(MiddlewareError, match=why) as caught:
         through(worker_app(ScriptedPool()), [path])
     assert path in str(caught.value)
 
 
-def test_options_that_are_not_taken_are_said() -> None:
+def test_options_that_the_class_does_not_accept_are_reported() -> None:
     with pytest.raises(MiddlewareError, match=r"http\.middleware: bad: TypeError: .*'size'"):
         through(worker_app(ScriptedPool()), ["bad"], bad=CustomConfig(cls="support.layers:Fails", options={"size": 1}))
 
 
-def test_a_class_may_lie_in_the_folder_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_may_be_in_the_folder_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a_layer_of_ours.py").write_text("from support.layers import Marks\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -88,7 +88,7 @@ def test_a_class_may_lie_in_the_folder_of_the_config(tmp_path: Path, monkeypatch
     assert sys.path[-1] == str(tmp_path)
 
 
-def test_a_failure_before_the_answer_is_answered_and_logged() -> None:
+def test_a_failure_before_the_response_gives_a_response_and_a_log_line() -> None:
     with logged("http") as log:
         exchange = Exchange(http_scope()).run(through(worker_app(ScriptedPool()), ["support.layers:Fails"]))
     assert (exchange.status, exchange.body, exchange.ended) == (502, b"", True)
@@ -96,7 +96,7 @@ def test_a_failure_before_the_answer_is_answered_and_logged() -> None:
     assert line == {"middleware": "support.layers:Fails", "error": "ConnectionRefusedError: redis is away"}
 
 
-def test_a_failure_after_the_head_ends_without_an_end() -> None:
+def test_a_failure_after_the_head_leaves_the_response_incomplete() -> None:
     late = CustomConfig(cls="support.layers:Fails", options={"late": True})
     with logged("http") as log:
         exchange = Exchange(http_scope()).run(through(worker_app(ScriptedPool()), ["late"], late=late))
@@ -104,7 +104,7 @@ def test_a_failure_after_the_head_ends_without_an_end() -> None:
     assert len(log.of("middleware failed")) == 1
 
 
-def test_a_client_that_leaves_is_no_failure_of_the_middleware() -> None:
+def test_a_client_that_disconnects_is_no_failure_of_the_middleware() -> None:
     class Gone(Exchange):
         async def send(self, message: Any) -> None:
             raise ConnectionResetError
@@ -117,7 +117,7 @@ def test_a_client_that_leaves_is_no_failure_of_the_middleware() -> None:
     assert log.messages == []
 
 
-def test_the_servers_extensions_end_at_it() -> None:
+def test_the_application_inside_does_not_see_the_servers_extensions() -> None:
     seen: list[Any] = []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,11 +129,11 @@ def test_the_servers_extensions_end_at_it() -> None:
     assert len(scope["extensions"]) == 3
 
 
-def test_an_unknown_name_is_left_out() -> None:
+def test_an_unknown_name_is_skipped() -> None:
     assert layers(Setup(config=HttpConfig(middleware=["cache"]), effective={})) == []
 
 
-def test_a_built_in_name_can_not_be_taken() -> None:
+def test_a_built_in_name_can_not_be_overridden() -> None:
     with logged("http") as log:
         through(worker_app(ScriptedPool()), ["gzip"], gzip=marks())
-    assert log.of("a name of http.custom is that of a built-in middleware, which is taken") == [{"name": "gzip"}]
+    assert log.of("http.custom has the name of a built-in middleware; using the built-in one") == [{"name": "gzip"}]

@@ -1,4 +1,4 @@
-"""Tags of files: RoadRunner's own where that is cheap, and new ones when the content is new."""
+"""ETags of files: RoadRunner's for small files, and new ones if the content changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tag(path: Path, *, weak: bool = False) -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [  # what RoadRunner 2025.1.11 was recorded to send
+    [  # recorded from RoadRunner 2025.1.11
         (b"hello static\n", b'"13-4037175136"'),
         (b"large " * 4000, b'"24000-2872178614"'),
         (b"", b""),
@@ -30,7 +30,7 @@ def test_strong_tags_are_roadrunners(tmp_path: Path, content: bytes, expected: b
     assert tag(tmp_path / "a") == expected
 
 
-def test_large_files_have_a_tag_of_their_content_too(tmp_path: Path) -> None:
+def test_large_files_have_an_etag_of_their_content_too(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100_000)
     first = tag(tmp_path / "a")
     (tmp_path / "a").write_bytes(b"x" * 99_999 + b"y")
@@ -67,4 +67,4 @@ def test_a_file_is_read_once_for_each_change(tmp_path: Path, monkeypatch: pytest
     assert of("a") == of("a") == of("b")
     assert len(reads) == 2
     of("a")
-    assert len(reads) == 3, "no more than a bound are remembered"
+    assert len(reads) == 3, "the number of remembered checksums is limited"

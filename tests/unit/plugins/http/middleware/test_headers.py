@@ -1,4 +1,4 @@
-"""Headers of the config, on requests and answers."""
+"""Configured headers on requests and responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def around(app: ASGIApp, config: HeadersConfig) -> ASGIApp:
     return layer(app)
 
 
-def test_requests_get_theirs_behind_the_clients() -> None:
+def test_request_headers_are_added_after_the_clients() -> None:
     pool = ScriptedPool()
     scope = http_scope(headers={"x-given": "by client"})
     app = around(worker_app(pool), HeadersConfig(request={"x-GIVEN": " by config ", "X-New": "é"}))
@@ -30,10 +30,10 @@ def test_requests_get_theirs_behind_the_clients() -> None:
     assert pool.context["headers"]["X-Given"] == ["by client", "by config"]
     assert pool.context["headers"]["X-New"] == ["é"]
     assert exchange.status == 200
-    assert len(scope["headers"]) == 2, "the scope of those outside must stay as it is"
+    assert len(scope["headers"]) == 2, "the scope of outer layers must stay unchanged"
 
 
-def test_answers_get_theirs_before_the_workers() -> None:
+def test_response_headers_are_added_before_the_workers() -> None:
     pool = ScriptedPool(reply(head(x_given="by worker", x_more="1")))
     exchange = Exchange(http_scope()).run(around(worker_app(pool), HeadersConfig(response={"X-Given": "by config"})))
     assert exchange.headers == [
@@ -44,7 +44,7 @@ def test_answers_get_theirs_before_the_workers() -> None:
     ]
 
 
-def test_answers_that_no_worker_gave_get_them_too() -> None:
+def test_responses_without_a_worker_get_the_headers_too() -> None:
     pool = ScriptedPool(QueueFull("http", 1))
     exchange = Exchange(http_scope()).run(around(worker_app(pool), HeadersConfig(response={"X-Out": "1"})))
     assert exchange.status == 503
@@ -54,7 +54,7 @@ def test_answers_that_no_worker_gave_get_them_too() -> None:
 @pytest.mark.parametrize(
     ("worker", "types"), [({"content_type": "text/css"}, ["text/css"]), ({}, ["text/html; charset=utf-8"])]
 )
-def test_a_content_type_is_for_answers_that_have_none(worker: dict[str, Any], types: list[str]) -> None:
+def test_a_content_type_is_added_only_to_responses_without_one(worker: dict[str, Any], types: list[str]) -> None:
     pool = ScriptedPool(reply(head(**worker), b"x"))
     config = HeadersConfig(response={"Content-Type": "text/html; charset=utf-8"})
     exchange = Exchange(http_scope()).run(around(worker_app(pool), config))
@@ -76,7 +76,7 @@ def test_a_preflight_has_the_configured_headers() -> None:
     assert pool.asked == []
 
 
-def test_nothing_configured_is_no_layer() -> None:
+def test_without_headers_there_is_no_layer() -> None:
     assert build(Setup(config=HttpConfig(), effective={})) is None
     assert build(Setup(config=HttpConfig(headers=HeadersConfig()), effective={})) is None
 
@@ -84,20 +84,23 @@ def test_nothing_configured_is_no_layer() -> None:
 @pytest.mark.parametrize(
     ("headers", "fault"),
     [
-        ({"request": {"x y": "1"}}, "http.headers.request.x y: is no name of a header"),
+        ({"request": {"x y": "1"}}, "http.headers.request.x y: is not a valid header name"),
         ({"response": {"x-y": "a\r\nset-cookie: b"}}, "http.headers.response.x-y: has a line break"),
-        ({"response": {"Content-Length": "5"}}, "http.headers.response.Content-Length: is the server's own to say"),
-        ({"cors": {"allowed_origin_regex": "("}}, "http.headers.cors.allowed_origin_regex: is no regular expression"),
+        ({"response": {"Content-Length": "5"}}, "http.headers.response.Content-Length: is set by the server"),
+        (
+            {"cors": {"allowed_origin_regex": "("}},
+            "http.headers.cors.allowed_origin_regex: is not a valid Python regular expression",
+        ),
         ({"cors": {"allowed_origin": "http://*.*"}}, 'http.headers.cors.allowed_origin: "http://*.*" has more than'),
     ],
 )
-def test_what_can_not_be_sent_is_a_fault_of_the_config(headers: dict[str, Any], fault: str) -> None:
+def test_headers_that_can_not_be_sent_are_a_fault_of_the_config(headers: dict[str, Any], fault: str) -> None:
     _, faults, _ = read_http({"headers": headers})
     [found] = faults
     assert fault in found
 
 
-def test_lists_may_be_strings_with_commas_and_blanks() -> None:
+def test_lists_may_be_strings_with_commas_and_spaces() -> None:
     config, _, warnings = read_http(
         {"headers": {"cors": {"allowed_origin": "http://a, http://b", "allowed_methods": "GET, POST"}}}
     )
@@ -109,7 +112,7 @@ def test_lists_may_be_strings_with_commas_and_blanks() -> None:
     assert warnings == []
 
 
-def test_credentials_for_all_origins_are_doubtful() -> None:
+def test_credentials_for_all_origins_give_a_warning() -> None:
     _, _, warnings = read_http({"headers": {"cors": {"allowed_origin": "*", "allow_credentials": True}}})
     [found] = warnings
     assert "browsers send no cookies" in found

@@ -1,4 +1,4 @@
-"""Requests are counted by status and duration."""
+"""Counting requests by status and duration."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def told(counters: RequestCounters) -> dict[str, float]:
     }
 
 
-def test_it_is_a_middleware_of_the_config_and_counts_for_the_plugin() -> None:
+def test_http_metrics_is_a_middleware_of_the_config_and_counts_for_the_plugin() -> None:
     counters = RequestCounters()
     [around] = layers(Setup(config=HttpConfig(middleware=["http_metrics"]), effective={}, counters=counters))
     Exchange(http_scope()).run(around(worker_app(ScriptedPool(reply(head(201))))))
     assert told(counters)["rr_http_request_total 201"] == 1
 
 
-def test_a_request_no_worker_is_free_for_is_counted_once_more() -> None:
+def test_a_request_without_a_free_worker_is_counted_separately_too() -> None:
     counters = RequestCounters()
     assert told(counters) == {}
     Exchange(http_scope()).run(HttpMetrics(worker_app(ScriptedPool(NoFreeWorker("http", 1.0))), counters))
@@ -48,7 +48,7 @@ def test_a_failure_is_a_500() -> None:
     assert told(counters)["rr_http_request_total 500"] == 1
 
 
-def test_a_request_without_an_answer_is_a_499() -> None:
+def test_a_request_without_a_response_is_a_499() -> None:
     async def silent(scope: Scope, receive: Receive, send: Send) -> None:
         return None
 

@@ -1,4 +1,4 @@
-"""A trace of each request: its span, those inside, the worker's headers, the log line."""
+"""The trace of a request: its span, inner spans, the worker's headers, the log line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask(
     return Exchange(scope or http_scope(target="/a%20b?x=1"), [body]).run(app)
 
 
-def test_the_span_has_the_name_of_the_target_and_what_is_known_of_both_ways() -> None:
+def test_the_span_has_the_name_of_the_target_and_attributes_of_request_and_response() -> None:
     tracing = KeptTracing()
     scope = http_scope("POST", "/a%20b?x=1", {"content-length": "3", "content-type": "text/plain"})
     ask(ScriptedPool(reply(head(201), b"hello")), tracing, scope=scope, body=b"abc")
@@ -51,14 +51,14 @@ def test_the_span_has_the_name_of_the_target_and_what_is_known_of_both_ways() ->
     assert tracing.asked == [scope["headers"]]
 
 
-def test_sizes_of_nothing_are_left_out() -> None:
+def test_empty_sizes_are_left_out() -> None:
     tracing = KeptTracing()
     ask(ScriptedPool(reply(head(204))), tracing)
     assert not [name for name in tracing.spans[0].attributes if name.endswith(".size")]
     assert tracing.spans[0].events == []
 
 
-def test_what_is_inside_has_a_span_each_and_what_is_outside_none() -> None:
+def test_each_inner_layer_has_a_span_and_outer_layers_have_none() -> None:
     tracing = KeptTracing()
     ask(ScriptedPool(), tracing, "gzip", "headers", "otel", "request_id")
     assert [(span.name, span.parent and span.parent.name) for span in tracing.spans] == [
@@ -70,14 +70,14 @@ def test_what_is_inside_has_a_span_each_and_what_is_outside_none() -> None:
     assert [span.ended for span in tracing.spans] == [1, 1, 1, 1]
 
 
-def test_the_worker_goes_on_from_the_innermost_span_and_not_from_the_clients() -> None:
+def test_the_worker_continues_the_innermost_span_and_not_the_clients() -> None:
     tracing, pool = KeptTracing(), ScriptedPool()
     ask(pool, tracing, "headers", "otel", scope=http_scope(headers={"traceparent": "client's", "tracestate": "x"}))
     assert pool.context["headers"]["Traceparent"] == [str(tracing.spans[-1].number)]
     assert "Tracestate" not in pool.context["headers"]
 
 
-def test_where_tracing_is_switched_off_the_clients_headers_stay() -> None:
+def test_with_tracing_off_the_clients_headers_are_kept() -> None:
     tracing, pool = KeptTracing(recording=False, trace_id=""), ScriptedPool()
     with logged("http") as log:
         ask(pool, tracing, scope=http_scope(headers={"traceparent": "client's"}))
@@ -92,7 +92,7 @@ def test_the_log_line_has_the_traces_id() -> None:
 
 
 @pytest.mark.parametrize(("status", "failed"), [(499, None), (500, ""), (599, "")])
-def test_from_500_on_the_status_is_error(status: int, failed: str | None) -> None:
+def test_a_status_of_500_or_more_is_an_error(status: int, failed: str | None) -> None:
     tracing = KeptTracing()
     ask(ScriptedPool(reply(head(status))), tracing)
     assert tracing.spans[0].failed == failed
@@ -106,7 +106,7 @@ def test_a_refusal_is_traced_too() -> None:
     assert [span.ended for span in tracing.spans] == [1, 1]
 
 
-def test_an_error_ends_all_spans_and_is_their_status() -> None:
+def test_an_error_ends_all_spans_and_becomes_their_status() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise ValueError("boom")
 
@@ -126,7 +126,7 @@ def test_a_trace_that_is_not_recorded_is_not_counted() -> None:
     assert [span.ended for span in tracing.spans] == [1, 1]
 
 
-def test_named_twice_a_request_has_one_trace() -> None:
+def test_listed_twice_a_request_has_one_trace() -> None:
     tracing = KeptTracing()
     ask(ScriptedPool(), tracing, "otel", "headers", "otel")
     assert [span.name for span in tracing.spans] == ["/a%20b?x=1", "headers", "http"]
@@ -140,7 +140,7 @@ def test_without_the_section_there_is_a_warning_and_no_layer() -> None:
     ]
 
 
-def test_the_scope_of_those_outside_stays_as_it_is() -> None:
+def test_the_scope_of_outer_layers_is_unchanged() -> None:
     scope: dict[str, Any] = dict(http_scope(headers={"traceparent": "x"}))
     before = {**scope, "headers": [*scope["headers"]]}
     ask(ScriptedPool(), KeptTracing(), scope=scope)

@@ -1,4 +1,4 @@
-"""What a trace says of a request."""
+"""The trace attributes of a request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def with_host(host: str, **changes: Any) -> dict[str, str | int]:
     return request_attributes(http_scope(headers=(), **changes) | {"headers": headers})
 
 
-def test_all_that_is_known_is_told() -> None:
+def test_all_known_attributes_are_set() -> None:
     assert request_attributes(http_scope("POST", "/a%20b?x=1", {"user-agent": "curl"})) == {
         "http.request.method": "POST",
         "url.scheme": "http",
@@ -30,7 +30,7 @@ def test_all_that_is_known_is_told() -> None:
     }
 
 
-def test_an_unknown_method_is_told_beside() -> None:
+def test_an_unknown_method_is_kept_in_a_second_attribute() -> None:
     found = request_attributes(http_scope("PURGE"))
     assert (found["http.request.method"], found["http.request.method_original"]) == ("_OTHER", "PURGE")
 
@@ -50,7 +50,7 @@ def test_an_unknown_method_is_told_beside() -> None:
         ("", "http", "127.0.0.1", 8080),
     ],
 )
-def test_the_server_is_the_host_that_was_asked(host: str, scheme: str, address: str, port: int | None) -> None:
+def test_the_server_is_the_requested_host(host: str, scheme: str, address: str, port: int | None) -> None:
     found = with_host(host, scheme=scheme)
     assert (found["server.address"], found.get("server.port")) == (address, port)
 
@@ -60,7 +60,7 @@ def test_a_proxy_names_the_client() -> None:
     assert (found["client.address"], found["network.peer.address"]) == ("203.0.113.7", "192.0.2.1")
 
 
-def test_the_peer_is_whom_the_connection_is_with() -> None:
+def test_the_peer_is_the_other_end_of_the_connection() -> None:
     found = request_attributes(http_scope(client=("203.0.113.7", 0), **{PEER: ("10.0.0.1", 5)}))
     assert found["client.address"] == "203.0.113.7"
     assert (found["network.peer.address"], found["network.peer.port"]) == ("10.0.0.1", 5)

@@ -1,4 +1,4 @@
-"""Encoded copies beside the files of the static middleware."""
+"""Compressed copies of files in the static middleware."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ask(site: Path, target: str, accept: str = "", *, packed: bool = False, **op
 @pytest.mark.parametrize(
     ("target", "accept", "sent", "coding"),
     [
-        ("/a.css", "gzip, br, zstd", "a.css.br", "br"),  # there is no .zst
+        ("/a.css", "gzip, br, zstd", "a.css.br", "br"),  # no .zst exists
         ("/a.css", "gzip", "a.css.gz", "gzip"),
         ("/a.css", "br;q=0.5, gzip", "a.css.gz", "gzip"),
         ("/a.css", "zstd", "a.css", None),
@@ -50,7 +50,7 @@ def ask(site: Path, target: str, accept: str = "", *, packed: bool = False, **op
         ("/b.css", "gzip, br", "b.css", None),
     ],
 )
-def test_the_copy_that_the_client_likes_best_is_sent(
+def test_the_copy_that_the_client_prefers_is_sent(
     site: Path, target: str, accept: str, sent: str, coding: str | None
 ) -> None:
     got = ask(site, target, accept)
@@ -61,25 +61,25 @@ def test_the_copy_that_the_client_likes_best_is_sent(
     assert headers["content-length"] == str(len(sent))
 
 
-def test_it_has_an_etag_of_its_own_and_can_be_had_in_parts(site: Path) -> None:
+def test_a_copy_has_its_own_etag_and_supports_ranges(site: Path) -> None:
     tags = {dict(ask(site, "/a.css", accept, calculate_etag=True).headers)["etag"] for accept in ("br", "gzip", "")}
     assert len(tags) == 3
 
 
-def test_without_the_option_files_are_as_they_are(site: Path) -> None:
+def test_without_the_option_files_are_unchanged(site: Path) -> None:
     got = ask(site, "/a.css", "br", precompressed=False)
     assert got.body == b"a.css"
     assert "vary" not in dict(got.headers)
 
 
-def test_what_is_packed_has_no_copies(site: Path) -> None:
+def test_files_of_compressed_types_have_no_copies(site: Path) -> None:
     got = ask(site, "/c.png", "br")
     assert got.body == b"c.png"
     assert "vary" not in dict(got.headers)
 
 
 @pytest.mark.parametrize("trouble", ["older", "folder", "link", "pipe"])
-def test_what_is_no_good_copy_is_not_sent(site: Path, trouble: str) -> None:
+def test_unusable_copies_are_not_sent(site: Path, trouble: str) -> None:
     copy = site / "a.css.br"
     if trouble == "older":
         os.utime(copy, (999, 999))
@@ -100,7 +100,7 @@ def test_options_of_the_config_and_vary_go_together(site: Path) -> None:
     assert [value for name, value in got.headers if name == "vary"] == ["Origin", "Accept-Encoding"]
 
 
-def test_the_middleware_gzip_leaves_copies_alone_and_encodes_the_rest(site: Path) -> None:
+def test_the_middleware_gzip_leaves_copies_unchanged_and_compresses_other_files(site: Path) -> None:
     (site / "b.css").write_bytes(b"b" * 5000)
     got = ask(site, "/a.css", "br", packed=True)
     assert (got.body, [value for name, value in got.headers if name == "vary"]) == (b"a.css.br", ["Accept-Encoding"])

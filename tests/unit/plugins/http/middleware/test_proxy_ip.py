@@ -1,4 +1,4 @@
-"""What a proxy says about the client, and when it is believed."""
+"""The client's address from a proxy, and when it is trusted."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def remote(
         ([("X-Forwarded-For", "")], PEER),
     ],
 )
-def test_the_first_hit_counts(headers: list[tuple[str, str]], address: str) -> None:
+def test_the_first_header_with_an_address_wins(headers: list[tuple[str, str]], address: str) -> None:
     assert remote(headers) == address
 
 
-def test_a_peer_that_is_not_trusted_is_not_believed() -> None:
+def test_headers_of_an_untrusted_peer_are_ignored() -> None:
     assert remote([("X-Forwarded-For", "1.1.1.1")], peer=("192.0.2.1", 1)) == "192.0.2.1"
 
 
@@ -69,7 +69,7 @@ def test_a_peer_on_a_unix_socket_counts_as_loopback() -> None:
     assert remote([("X-Forwarded-For", "1.1.1.1")], peer=None) == "1.1.1.1"
 
 
-def test_only_the_named_headers_are_looked_at() -> None:
+def test_only_the_configured_headers_are_read() -> None:
     headers = [("Forwarded", "proto=https"), ("X-Forwarded-For", "1.1.1.1"), ("X-Real-Ip", "2.2.2.2")]
     assert remote(headers, names=("X-Real-IP",)) == "2.2.2.2"
     assert remote(headers, names=("Forwarded", "X-Forwarded-For")) == "1.1.1.1"
@@ -87,7 +87,9 @@ def test_only_the_named_headers_are_looked_at() -> None:
         ([("X-Real-Ip", "2.2.2.2")], "2.2.2.2"),
     ],
 )
-def test_walking_back_takes_the_last_that_no_trusted_proxy_has(headers: list[tuple[str, str]], address: str) -> None:
+def test_walking_back_takes_the_last_address_that_is_no_trusted_proxy(
+    headers: list[tuple[str, str]], address: str
+) -> None:
     assert remote(headers, walk=True) == address
 
 
@@ -98,7 +100,7 @@ def test_the_request_log_has_the_address_without_a_port() -> None:
     assert log.of("http log")[0]["remote_address"] == "2001:db8::1"
 
 
-def test_the_scope_of_those_outside_stays() -> None:
+def test_the_scope_of_outer_layers_is_unchanged() -> None:
     scope = http_scope(headers={"x-forwarded-for": "1.1.1.1"})
     Exchange(scope).run(ProxyIp(worker_app(ScriptedPool()), Subnets(["0.0.0.0/0"])))
     assert scope["client"] == ("192.0.2.1", 4321)
@@ -108,7 +110,7 @@ def test_without_subnets_there_is_no_layer() -> None:
     assert build(Setup(config=HttpConfig(), effective={})) is None
 
 
-def test_what_is_no_subnet_is_a_fault_of_the_config() -> None:
+def test_an_invalid_subnet_is_a_fault_of_the_config() -> None:
     assert read_http({"trusted_subnets": "10.0.0.0/8, unix:, ::1"})[1] == []
     [fault] = read_http({"trusted_subnets": ["10.0.0.0/8", "10.0.0.0/99"]})[1]
     assert "http.trusted_subnets: '10.0.0.0/99' does not appear to be an IPv4 or IPv6 network" in fault

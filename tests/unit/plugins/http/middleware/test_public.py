@@ -1,4 +1,4 @@
-"""What may be seen of a public folder: paths as a table, links on a real disk."""
+"""Which files of a public folder are served: paths as a table, links on a real disk."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_paths(raw: bytes, relative: bytes | None) -> None:
         b"/../index.php",
     ],
 )
-def test_what_climbs_is_refused(raw: bytes) -> None:
+def test_paths_with_two_dots_are_refused(raw: bytes) -> None:
     with pytest.raises(Refused):
         inside(raw, ALL)
 
@@ -90,7 +90,7 @@ def test_extensions(allow: list[str], forbid: list[str], served: list[str], not_
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder ``public`` with a file, beside what must not be seen."""
+    """A folder ``public`` with a file, next to files that must not be served."""
     (tmp_path / "public" / "sub").mkdir(parents=True)
     (tmp_path / "public" / "a.css").write_text("body {}")
     (tmp_path / "public" / "index.php").write_text("<?php")
@@ -107,7 +107,7 @@ def found(site: Path, path: str, *, follow: bool = False) -> str | None:
     return None if file is None else os.pread(file.fileno(), 100, 0).decode()
 
 
-def test_files_are_found_and_folders_are_none(site: Path) -> None:
+def test_files_are_found_and_folders_are_not(site: Path) -> None:
     (site / "public" / "folder.css").mkdir()
     assert found(site, "/a.css") == "body {}"
     assert found(site, "/sub/b.css") == "b"
@@ -117,14 +117,14 @@ def test_files_are_found_and_folders_are_none(site: Path) -> None:
     assert found(site, f"/{'x' * 300}.css") is None
 
 
-def test_a_pipe_is_left_alone(site: Path) -> None:
+def test_a_pipe_is_not_read(site: Path) -> None:
     os.mkfifo(site / "public" / "pipe.txt")
     assert found(site, "/pipe.txt") is None
     with pytest.raises(IsADirectoryError):
         open_file(os.fsencode(site / "public" / "sub"))
 
 
-def test_links_inside_are_followed_by_what_they_lead_to(site: Path) -> None:
+def test_links_inside_the_folder_are_followed_and_the_target_decides(site: Path) -> None:
     public = site / "public"
     (public / "link.css").symlink_to("sub/b.css")
     (public / "linked").symlink_to("sub")
@@ -145,7 +145,7 @@ def test_a_link_directly_in_the_folder_may_lead_out(site: Path) -> None:
     assert found(site, "/storage/deep/d.txt") is None
 
 
-def test_a_link_deeper_down_may_not_lead_out(site: Path) -> None:
+def test_a_link_in_a_subfolder_may_not_lead_out(site: Path) -> None:
     (site / "public" / "storage").symlink_to(site / "storage")
     (site / "public" / "sub" / "out.txt").symlink_to(site / "secret.txt")
     (site / "public" / "sub" / "away").symlink_to(site)
@@ -155,12 +155,12 @@ def test_a_link_deeper_down_may_not_lead_out(site: Path) -> None:
         assert found(site, path, follow=True) == "secret"
 
 
-def test_a_link_to_itself_is_no_file(site: Path) -> None:
+def test_a_link_to_itself_is_not_a_file(site: Path) -> None:
     (site / "public" / "loop.css").symlink_to("loop.css")
     assert found(site, "/loop.css") is None
 
 
-def test_a_folder_that_a_deployment_moves_is_followed(site: Path) -> None:
+def test_a_folder_that_a_deployment_replaces_is_followed(site: Path) -> None:
     for release in ("one", "two"):
         (site / release).mkdir()
         (site / release / "a.css").write_text(release)
@@ -190,7 +190,7 @@ def test_without_proc_the_path_is_resolved(site: Path, monkeypatch: pytest.Monke
     assert found(site, "/sub/out.txt") is None
 
 
-def test_what_the_machine_can_not_open_is_an_error(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_can_not_be_opened_is_an_error(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: bytes) -> None:
         raise OSError(errno.EMFILE, "too many open files")
 

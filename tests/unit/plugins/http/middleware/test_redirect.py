@@ -1,4 +1,4 @@
-"""Where plain requests are sent."""
+"""Redirects of plain HTTP requests."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def location(port: int, target: str = "/", host: str = "ex.com") -> str:
         (443, "//evil.org/..", "ex.com", "https://ex.com//evil.org/.."),
     ],
 )
-def test_the_place_on_the_tls_port(port: int, target: str, host: str, expected: str) -> None:
+def test_a_request_is_redirected_to_the_tls_port(port: int, target: str, host: str, expected: str) -> None:
     assert location(port, target, host) == expected
 
 
-def test_a_get_has_a_page_and_everybody_is_told_to_stay_there() -> None:
+def test_a_get_has_a_page_and_hsts() -> None:
     exchange = Exchange(http_scope("GET", "/?a=<b>&c")).run(Redirect(443))
     headers = dict(exchange.headers)
     assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains; preload"
@@ -40,7 +40,7 @@ def test_a_get_has_a_page_and_everybody_is_told_to_stay_there() -> None:
 
 
 @pytest.mark.parametrize("host", ["", "a b", "ex.com@evil.org", "ex.com/x", "a:b:c", "ex.com:80x"])
-def test_a_host_that_is_none_leads_nowhere(host: str) -> None:
+def test_a_malformed_host_is_not_redirected(host: str) -> None:
     scope = http_scope()
     scope["headers"] = [(b"host", host.encode())]
     assert Exchange(scope).run(Redirect(443)).status == 400

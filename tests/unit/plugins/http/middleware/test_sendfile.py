@@ -1,4 +1,4 @@
-"""A worker that names a file, and all the others."""
+"""Responses with and without ``X-Sendfile``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "a.txt"
 
 
-def test_a_named_file_takes_the_place_of_the_answer(file: Path) -> None:
+def test_a_named_file_replaces_the_body(file: Path) -> None:
     answer = reply(head(404, x_sendfile=str(file), x_more=["1", "2"], content_length="3"), b"abc")
     exchange = ask(answer)
     assert (exchange.status, exchange.body) == (200, b"hello")
@@ -39,7 +39,7 @@ def test_a_named_file_takes_the_place_of_the_answer(file: Path) -> None:
     ]
 
 
-def test_the_workers_content_type_counts(file: Path) -> None:
+def test_the_workers_content_type_is_used(file: Path) -> None:
     exchange = ask(reply(head(x_sendfile=str(file), content_type="application/pdf")))
     assert [value for name, value in exchange.headers if name == "content-type"] == ["application/pdf"]
 
@@ -56,14 +56,14 @@ def test_an_empty_file_ends(file: Path) -> None:
     assert dict(exchange.headers)["content-length"] == "0"
 
 
-def test_a_large_file_is_left_to_the_server(file: Path) -> None:
+def test_a_large_file_is_sent_by_the_server(file: Path) -> None:
     file.write_bytes(b"x" * 100_000)
     answer = reply(head(x_sendfile=str(file)))
     assert ask(answer).body == b"x" * 100_000
     assert ask(answer, extensions=[ZERO_COPY]).messages[1]["type"] == ZERO_COPY
 
 
-def test_a_relative_path_starts_where_the_server_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_starts_in_the_servers_working_directory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     assert ask(reply(head(x_sendfile="a.txt"))).body == b"hello"
 
@@ -76,11 +76,13 @@ def test_a_relative_path_starts_where_the_server_runs(file: Path, monkeypatch: p
         ("..", 403, b""),
         ("missing.txt", 404, b"not found\n"),
         ("a.txt/b", 404, b"not found\n"),
-        (".", 500, b"is no regular file\n"),
+        (".", 500, b"not a regular file\n"),
         ("x" * 300, 500, b"File name too long\n"),
     ],
 )
-def test_what_can_not_be_sent(file: Path, path: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_can_not_be_sent(
+    file: Path, path: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(file.parent)
     exchange = ask(reply(head(x_sendfile=path, x_more="1", content_type="a/b", content_encoding="gzip"), b"abc"))
     assert (exchange.status, exchange.body, exchange.ended) == (status, body, True)
@@ -90,13 +92,13 @@ def test_what_can_not_be_sent(file: Path, path: str, status: int, body: bytes, m
     assert headers.get("content-type") == ("text/plain; charset=utf-8" if body else None)
 
 
-def test_a_file_with_two_dots_in_its_name_is_a_file(file: Path) -> None:
+def test_a_file_with_two_dots_in_its_name_is_sent(file: Path) -> None:
     other = file.with_name("a..b.txt")
     other.write_text("dots")
     assert ask(reply(head(x_sendfile=str(other)))).body == b"dots"
 
 
-def test_other_answers_pass_as_they_are() -> None:
+def test_other_responses_are_unchanged() -> None:
     exchange = ask(reply(head(201, x_more="1"), b"body"))
     assert (exchange.status, exchange.body) == (201, b"body")
     assert ask(QueueFull("http", 1)).status == 503
@@ -108,7 +110,7 @@ def test_a_stream_without_the_header_passes_piece_by_piece() -> None:
     assert bodies == [b"one", b"two", b""]
 
 
-def test_a_stream_that_names_a_file_is_let_go_before_the_file_is_sent(
+def test_a_stream_that_names_a_file_is_released_before_the_file_is_sent(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = streamed((head(x_sendfile=str(file)), b"ignored"), (b"", b"ignored"), (b"", b""))
@@ -125,20 +127,20 @@ def test_a_stream_that_names_a_file_is_let_go_before_the_file_is_sent(
     assert (exchange.status, exchange.body, exchange.ended) == (200, b"hello", True)
 
 
-def test_a_worker_that_dies_after_naming_a_file_has_named_it(file: Path) -> None:
+def test_a_worker_that_crashes_after_naming_a_file_does_not_stop_the_file(file: Path) -> None:
     with logged("http"):
         exchange = ask(streamed((head(x_sendfile=str(file)), b""), WorkerCrashed(1, "gone", None, "", "")))
     assert (exchange.status, exchange.body, exchange.ended) == (200, b"hello", True)
 
 
-def test_what_can_not_be_read_is_logged_with_its_path(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_read_is_logged_with_its_path(tmp_path: Path) -> None:
     with logged("http") as log:
         assert ask(reply(head(x_sendfile=str(tmp_path)))).status == 500
     [line] = log.of("file of X-Sendfile can't be sent")
-    assert line == {"path": str(tmp_path), "error": "is no regular file"}
+    assert line == {"path": str(tmp_path), "error": "not a regular file"}
 
 
-def test_a_client_that_leaves_is_no_error(file: Path) -> None:
+def test_a_client_that_disconnects_is_no_error(file: Path) -> None:
     class Gone(Exchange):
         async def send(self, message: Any) -> None:
             raise ConnectionResetError(os.strerror(104))
@@ -146,7 +148,7 @@ def test_a_client_that_leaves_is_no_error(file: Path) -> None:
     Gone(http_scope()).run(SendFile(worker_app(ScriptedPool(reply(head(x_sendfile=str(file)))))))
 
 
-def test_what_is_not_http_passes() -> None:
+def test_other_scopes_pass() -> None:
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""Requests that mean a file are answered with it; all others go on."""
+"""Requests for a file get the file; all others go to the workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def site(tmp_path: Path) -> Path:
 def ask(
     site: Path, target: str, method: str = "GET", headers: dict[str, str] | None = None, **options: Any
 ) -> Exchange:
-    """What is answered; the worker says ``ok``."""
+    """The response; the worker sends ``ok``."""
     extensions = options.pop("extensions", ())
     config = HttpConfig(static=StaticConfig(dir=str(site), **options))
     layer = build(Setup(config=config, effective={}))
@@ -67,11 +67,11 @@ def test_a_file_is_served_with_its_headers(site: Path) -> None:
         ("DELETE", "/a.css"),
     ],
 )
-def test_what_is_no_file_goes_to_the_workers(site: Path, method: str, target: str) -> None:
+def test_requests_without_a_file_go_to_the_workers(site: Path, method: str, target: str) -> None:
     assert ask(site, target, method).headers == [("content-length", "2")]
 
 
-def test_source_is_served_only_when_it_is_allowed_by_name(site: Path) -> None:
+def test_php_source_is_served_only_if_explicitly_allowed(site: Path) -> None:
     assert ask(site, "/index.php", allow=[".php"]).body == b"<?php"
 
 
@@ -81,7 +81,7 @@ def test_head_has_no_body(site: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_path_that_climbs_is_403(site: Path, method: str) -> None:
+def test_a_path_with_two_dots_is_403(site: Path, method: str) -> None:
     exchange = ask(site, "/x/..%2f..%2fetc/passwd", method)
     assert (exchange.status, exchange.body, exchange.ended) == (403, b"", True)
 
@@ -97,11 +97,11 @@ def test_a_path_that_climbs_is_403(site: Path, method: str) -> None:
         ({"range": "bytes=1-3", "if-range": '"other"'}, 200),
     ],
 )
-def test_conditions_and_ranges_are_kept(site: Path, headers: dict[str, str], status: int) -> None:
+def test_conditions_and_ranges_are_supported(site: Path, headers: dict[str, str], status: int) -> None:
     assert ask(site, "/a.css", headers=headers, calculate_etag=True).status == status
 
 
-def test_a_client_with_the_tag_gets_nothing(site: Path) -> None:
+def test_a_client_with_the_current_etag_gets_no_body(site: Path) -> None:
     for weak in (False, True):
         etag = dict(ask(site, "/a.css", calculate_etag=True, weak=weak).headers)["etag"]
         exchange = ask(site, "/a.css", headers={"if-none-match": etag}, calculate_etag=True, weak=weak)
@@ -121,23 +121,25 @@ def test_the_content_type(site: Path, target: str, options: dict[str, Any], kind
     assert types == [kind]
 
 
-def test_a_large_file_is_left_to_the_server(site: Path) -> None:
+def test_a_large_file_is_sent_by_the_server(site: Path) -> None:
     [_, piece] = ask(site, "/large.bin", extensions=[ZERO_COPY]).messages
     assert (piece["type"], piece["offset"], piece["count"], piece["more_body"]) == (ZERO_COPY, 0, 100_000, False)
     assert ask(site, "/large.bin").body == b"x" * 100_000
 
 
-def test_a_machine_that_can_not_open_asks_the_workers(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_for_a_file_that_can_not_be_opened_goes_to_a_worker(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(folder: PublicFolder, raw: bytes) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(PublicFolder, "find", full)
     with logged("http") as log:
         assert ask(site, "/a.css").body == b"ok"
-    assert "Too many open files" in log.of("static file can't be opened; the workers are asked")[0]["error"]
+    assert "Too many open files" in log.of("static file can't be opened; passing the request to a worker")[0]["error"]
 
 
-def test_a_client_that_leaves_is_no_error(site: Path) -> None:
+def test_a_client_that_disconnects_is_no_error(site: Path) -> None:
     class Gone(Exchange):
         async def send(self, message: Any) -> None:
             raise ConnectionResetError
@@ -149,11 +151,9 @@ def test_a_client_that_leaves_is_no_error(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "why"), [("", "is required"), ("missing", "missing is no folder"), ("a.css", "a.css is no")]
+    ("folder", "why"), [("", "is required"), ("missing", "missing is not a folder"), ("a.css", "a.css is not a")]
 )
-def test_a_folder_that_is_not_there_stops_the_start(
-    site: Path, folder: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_folder_stops_the_start(site: Path, folder: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(site)
     with pytest.raises(StaticError, match=why):
         build(Setup(config=HttpConfig(static=StaticConfig(dir=folder)), effective={}))
@@ -172,4 +172,4 @@ def test_the_config_of_octane_and_of_the_manual_is_read() -> None:
     [warning] = warnings
     assert "http.static.request: is not part of this version" in warning
     [fault] = read_http({"static": {"dir": "public", "response": {"Content-Length": "1"}}})[1]
-    assert "is the server's own to say" in fault
+    assert "is set by the server" in fault

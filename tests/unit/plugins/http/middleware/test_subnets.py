@@ -1,4 +1,4 @@
-"""Who is believed, and what is an address."""
+"""Trusted peers, and valid addresses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_trust(subnets: list[str], peer: str | None, trusted: bool) -> None:
 
 
 @pytest.mark.parametrize("subnet", ["10.0.0.0/33", "localhost", "", "10.0.0", "unix"])
-def test_what_is_no_subnet_is_refused(subnet: str) -> None:
+def test_an_invalid_subnet_is_refused(subnet: str) -> None:
     with pytest.raises(ValueError, match="does not appear"):
         Subnets([subnet])
 

@@ -1,4 +1,4 @@
-"""A body on its way: in pieces, with pressure passed back, and given up from either end."""
+"""Request bodies: in pieces, with backpressure, and aborted from either side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 
 
-def test_pieces_come_out_in_order_and_an_end_is_told() -> None:
+def test_pieces_come_out_in_order_and_the_end_is_marked() -> None:
     async def main() -> None:
         body_queue = BodyQueue()
         body_queue.put(b"a", end=False)
@@ -22,7 +22,7 @@ def test_pieces_come_out_in_order_and_an_end_is_told() -> None:
     asyncio.run(main())
 
 
-def test_the_connection_is_held_while_much_waits() -> None:
+def test_reading_is_paused_while_much_data_waits() -> None:
     held: list[bool] = []
 
     async def main() -> None:
@@ -34,14 +34,14 @@ def test_the_connection_is_held_while_much_waits() -> None:
         assert held == [True, False]
         body_queue.put(bytes(300_000), end=False)
         body_queue.close()
-        body_queue.put(bytes(300_000), end=True)  # nobody wants it: nothing is kept
+        body_queue.put(bytes(300_000), end=True)  # the body is not needed: nothing is kept
         assert held == [True, False, True, False]
         assert (await body_queue.receive())["type"] == "http.disconnect"
 
     asyncio.run(main())
 
 
-def test_who_waits_is_told_that_the_other_end_has_left() -> None:
+def test_a_waiting_application_is_notified_of_a_disconnect() -> None:
     async def main() -> None:
         body_queue = BodyQueue()
         waiting = asyncio.create_task(body_queue.receive())

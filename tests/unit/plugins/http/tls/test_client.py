@@ -1,4 +1,4 @@
-"""What a worker learns of a client's certificate."""
+"""The attributes of a client's certificate for workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def attributes(tls: dict[str, Any], **scope: Any) -> dict[str, str]:
     return found
 
 
-def test_a_certificate_is_told_whole(tmp_path: Path) -> None:
+def test_a_certificate_is_passed_with_all_attributes(tmp_path: Path) -> None:
     pem = Authority(tmp_path).client("alice").cert.read_text()
     pem = pem[: pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
     assert attributes({"client_cert_chain": (pem, "root"), "client_cert_name": "CN=alice"}) == {
@@ -33,9 +33,9 @@ def test_a_certificate_is_told_whole(tmp_path: Path) -> None:
     }
 
 
-def test_none_is_told_too() -> None:
+def test_a_missing_certificate_is_passed_too() -> None:
     assert attributes({"client_cert_chain": (), "client_cert_name": None}) == {"SSL_CLIENT_VERIFY": "NONE"}
 
 
-def test_attributes_of_others_stay() -> None:
+def test_other_attributes_are_kept() -> None:
     assert attributes({}, **{ATTRIBUTES: {"a": "1"}}) == {"a": "1", "SSL_CLIENT_VERIFY": "NONE"}

@@ -1,4 +1,4 @@
-"""What ``http.ssl`` asks for."""
+"""The configured files of ``http.ssl``."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_one_file_is_not_enough(there: str, missing: str) -> None:
         ("nonsense", "none"),
     ],
 )
-def test_who_has_to_show_a_certificate(name: str, expected: str) -> None:
+def test_which_clients_must_send_a_certificate(name: str, expected: str) -> None:
     config = SslConfig(cert="c", key="k", root_ca="r", client_auth_type=name)
     files = files_of(config)
     assert files is not None
     assert files.client == expected
 
 
-def test_without_roots_nobody_can_be_verified() -> None:
+def test_without_roots_no_client_can_be_verified() -> None:
     files = files_of(SslConfig(cert="c", key="k", client_auth_type="require_and_verify_client_cert"))
     assert files == TlsFiles("c", "k")

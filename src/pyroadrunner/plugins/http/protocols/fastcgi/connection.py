@@ -1,10 +1,10 @@
-"""One connection of a web server: records in, requests to the application, records out.
+"""One connection from a web server: receives records, runs requests, sends records.
 
-It carries one request at a time; a second one is refused as the protocol says (``CANT_MPX_CONN``). No web server asks
-for more: nginx and Apache open a connection for each. It is used again when the web server wants that.
+A connection serves one request at a time. A second one is refused as specified (``CANT_MPX_CONN``); no web server needs
+it: nginx and Apache open a connection per request. The web server decides whether a connection is kept open.
 
-A body is read as fast as the application takes it, see ``body_queue.py``. An application that writes faster than the
-web server reads waits in ``send``.
+The body is read as fast as the application consumes it, see ``body_queue.py``. If the application writes faster than
+the web server reads, it waits in ``send``.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from pyroadrunner.plugins.http.protocols.fastcgi.request import scope_of
 from pyroadrunner.plugins.http.protocols.fastcgi.response import head
 from pyroadrunner.plugins.http.protocols.transport import Transport
 
-_LONGEST_HEAD = 1 << 20  # bytes of all variables, as for the head of an HTTP request
-_VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # what we tell of ourselves; the other two are numbers we do not have
+_LONGEST_HEAD = 1 << 20  # bytes of all variables; the same limit as for an HTTP request head
+_VALUES = {b"FCGI_MPXS_CONNS": b"0"}  # the other two values are limits, which we do not have
 
 log = Log("http")
 
 
 class FastCgiConnection(Transport):
-    """What happens on one connection.
+    """Handles one connection.
 
     Args:
-        closed: called with this once it is over and its request has ended.
+        closed: called with this connection once it is closed and its requests have ended.
     """
 
     def __init__(self, app: ASGIApp, closed: Callable[[FastCgiConnection], None]) -> None:
@@ -55,7 +55,7 @@ class FastCgiConnection(Transport):
         self._reader = RecordReader()
         self._current: FastCgiRequest | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._last = False  # whether the connection ends with its current request
+        self._last = False  # whether to close the connection after the current request
 
     def __repr__(self) -> str:
         return f"FastCgiConnection({self._current!r}, running={len(self._running)})"
@@ -67,7 +67,7 @@ class FastCgiConnection(Transport):
             for each in self._reader.feed(data):
                 self._on_record(each)
         except FastCgiError as wrong:
-            log.warning("fastcgi: a connection is closed", error=str(wrong))
+            log.warning("fastcgi: protocol error; closing the connection", error=str(wrong))
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,13 +80,13 @@ class FastCgiConnection(Transport):
     # -- what the listener calls -----------------------------------------------------------------------------------
 
     def close_after_response(self) -> None:
-        """Let the current request end, take no other."""
+        """Let the current request end, then close."""
         self._last = True
         if self._current is None or self._current.finished:
             self._close()
 
     def abort_requests(self) -> None:
-        """Cut off what runs."""
+        """Cancel the running requests."""
         for task in self._running:
             task.cancel()
         self.abort()
@@ -94,10 +94,10 @@ class FastCgiConnection(Transport):
     # -- what requests call ----------------------------------------------------------------------------------------
 
     def ended(self, request: FastCgiRequest) -> None:
-        """A request has its answer, or nobody wants it any more.
+        """A request has its response, or was aborted.
 
-        While its body still comes in, it stays: to close now would reset the connection, and the web server could lose
-        the answer over it.
+        If its body is still arriving, the connection stays open: closing now would reset it, and the web server could
+        lose the response.
         """
         if self._current is request and (request.whole or self._last):
             self._current = None
@@ -112,7 +112,7 @@ class FastCgiConnection(Transport):
         elif each.type == Type.BEGIN_REQUEST:
             self._begin(each)
         elif self._current is None or each.id != self._current.ident:
-            return  # left over from a request that has ended
+            return  # a late record of a request that has ended
         elif each.type == Type.PARAMS:
             self._current.put_params(each.content)
             if not each.content:
@@ -170,13 +170,13 @@ class FastCgiConnection(Transport):
 
 
 class FastCgiRequest:
-    """One request, between its connection and the application.
+    """One request between its connection and the application.
 
     Args:
-        keep: whether the connection is used again afterwards.
+        keep: whether to keep the connection open after the request.
 
     Attributes:
-        finished: whether its answer has come to its end.
+        finished: whether the response is complete.
     """
 
     def __init__(self, connection: FastCgiConnection, ident: int, *, keep: bool) -> None:
@@ -193,13 +193,13 @@ class FastCgiRequest:
         return f"FastCgiRequest({self.ident}, started={self._started}, finished={self.finished})"
 
     def put_params(self, content: bytes) -> None:
-        """A piece of the variables.
+        """Add a piece of the variables.
 
         Raises:
-            FastCgiError: they come after their end, or are too many.
+            FastCgiError: the variables have already ended, or are too long.
         """
         if self._started:
-            raise FastCgiError("variables after their end")
+            raise FastCgiError("variables after the end of PARAMS")
         self._started = not content
         self._params += content
         if len(self._params) > _LONGEST_HEAD:
@@ -207,20 +207,20 @@ class FastCgiRequest:
 
     @property
     def whole(self) -> bool:
-        """Whether its body has come to its end."""
+        """Whether the body is complete."""
         return self._body_queue.whole
 
     def put_body(self, content: bytes) -> None:
-        """A piece of the body; an empty one ends it."""
+        """Add a piece of the body; an empty piece ends it."""
         self._body_queue.put(content, end=not content)
 
     def abort(self) -> None:
-        """Nobody waits for the answer any more, and nothing more comes in."""
+        """The web server no longer waits for the response and sends nothing more."""
         self._body_queue.abort()
         self._body_queue.whole = True
 
     async def run(self, app: ASGIApp) -> None:
-        """Have it answered. An application that returns without an end of its answer has the connection cut."""
+        """Run the application. If it returns before the end of the response, close the connection."""
         scope = scope_of(read_pairs(bytes(self._params)))
         self._params.clear()
         await app(scope, self._body_queue.receive, self._send)
@@ -229,7 +229,7 @@ class FastCgiRequest:
 
     async def _send(self, message: Message) -> None:
         if self._body_queue.aborted:
-            raise ConnectionResetError("the web server has given the request up")
+            raise ConnectionResetError("the web server has aborted the request")
         if message["type"] == "http.response.start":
             self._head = head(message)  # sent with the first piece of the body
             return

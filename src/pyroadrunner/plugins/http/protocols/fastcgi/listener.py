@@ -1,4 +1,4 @@
-"""``http.fcgi``: all connections of one address."""
+"""``http.fcgi``: the listener and its connections."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ class FastCgiListener:
         log.debug("fcgi server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
-        """Wait until it has stopped."""
+        """Wait until the listener has stopped."""
         await self._over.wait()
 
     def close_after_response(self) -> None:
-        """Nothing to do: FastCGI has no word for a connection that is to end; :meth:`refuse` closes the idle ones."""
+        """Do nothing: FastCGI can't announce the end of a connection; :meth:`refuse` closes idle connections."""
 
     async def drain(self) -> None:
-        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one
+        second."""
         await drain(self._bound)
 
     def refuse(self) -> None:
-        """Accept no more connections; those that are open finish what runs on them."""
+        """Accept no more connections; open connections finish their requests."""
         self._refusing = True
         for server in self._servers:
             server.close()
@@ -57,10 +58,10 @@ class FastCgiListener:
         self._check_finished()
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
         await resume_inherited(self._bound)
         if not await self._ends_within(grace):
-            log.warning("requests are cut off: the grace period is over", connections=len(self._connections))
+            log.warning("grace period over; cancelling the remaining requests", connections=len(self._connections))
             for connection in list(self._connections):
                 connection.abort_requests()
             await self._ends_within(_LAST_SECONDS)

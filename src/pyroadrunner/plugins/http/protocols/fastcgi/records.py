@@ -1,4 +1,4 @@
-"""FastCGI records (specification 1.0, section 3.3) and name-value pairs (3.4), to and from bytes. Pure."""
+"""Encodes and decodes FastCGI records (specification 1.0, section 3.3) and name-value pairs (3.4). Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pyroadrunner.plugins.http.errors import HttpError
 
 VERSION = 1
 LONGEST = 65_535  # bytes of one record's content
-_PIECE = 65_528  # what we put into one: a multiple of 8, as the specification advises
+_PIECE = 65_528  # content of the records we send: a multiple of 8, as the specification recommends
 _HEADER = Struct(">BBHHBx")  # version, type, request id, length of the content, length of the padding
 _BEGIN = Struct(">HB5x")  # role, flags
 _END = Struct(">LB3x")  # application status, protocol status
 
 
 class FastCgiError(HttpError):
-    """Bytes of a web server that are no FastCGI."""
+    """The web server sent malformed FastCGI."""
 
 
 class Type(IntEnum):
-    """What a record is for."""
+    """The type of a record."""
 
     BEGIN_REQUEST = 1
     ABORT_REQUEST = 2
@@ -38,11 +38,11 @@ class Type(IntEnum):
 
 
 RESPONDER = 1  # the role of a server that answers requests
-KEEP_CONN = 1  # flag: the connection is used again
+KEEP_CONN = 1  # flag: keep the connection open
 
 
 class Status(IntEnum):
-    """How a request ended, in the protocol's view."""
+    """Protocol status at the end of a request."""
 
     REQUEST_COMPLETE = 0
     CANT_MPX_CONN = 1
@@ -51,7 +51,7 @@ class Status(IntEnum):
 
 
 class Record(NamedTuple):
-    """One record. ``type`` may be none of :class:`Type`."""
+    """One record. ``type`` may be missing in :class:`Type`."""
 
     type: int
     id: int
@@ -59,7 +59,7 @@ class Record(NamedTuple):
 
 
 class RecordReader:
-    """Bytes in any pieces to records."""
+    """Splits a byte stream into records."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -68,10 +68,10 @@ class RecordReader:
         return f"RecordReader({len(self._buffer)} bytes waiting)"
 
     def feed(self, data: bytes) -> Iterator[Record]:
-        """The records that are whole with these bytes.
+        """Return the records that are complete with these bytes.
 
         Raises:
-            FastCgiError: they are none; the connection is of no use any more.
+            FastCgiError: malformed data; the connection must be closed.
         """
         buffer = self._buffer
         buffer += data
@@ -80,7 +80,7 @@ class RecordReader:
             while len(buffer) - start >= _HEADER.size:
                 version, kind, ident, length, padding = _HEADER.unpack_from(buffer, start)
                 if version != VERSION:
-                    raise FastCgiError(f"version {version} of FastCGI is not known; is this a web server?")
+                    raise FastCgiError(f"unknown FastCGI version {version}; is the client a web server?")
                 body = start + _HEADER.size
                 if len(buffer) < body + length + padding:
                     return
@@ -92,12 +92,12 @@ class RecordReader:
 
 
 def record(kind: Type, ident: int, content: bytes = b"") -> bytes:
-    """A record; without content it ends a stream."""
+    """Encode a record; a record without content ends a stream."""
     return _HEADER.pack(VERSION, kind, ident, len(content), 0) + content
 
 
 def stream(kind: Type, ident: int, content: bytes) -> bytes:
-    """As many records as the content needs; none when it is empty."""
+    """Encode content in as many records as needed; none if it is empty."""
     if len(content) <= LONGEST:
         return record(kind, ident, content) if content else b""
     view = memoryview(content)
@@ -110,36 +110,36 @@ def stream(kind: Type, ident: int, content: bytes) -> bytes:
 
 
 def begin_request(content: bytes) -> tuple[int, int]:
-    """Role and flags.
+    """Decode role and flags.
 
     Raises:
-        FastCgiError: it is too short.
+        FastCgiError: the content is too short.
     """
     if len(content) < _BEGIN.size:
-        raise FastCgiError("a BEGIN_REQUEST that is too short")
+        raise FastCgiError("BEGIN_REQUEST is too short")
     role, flags = _BEGIN.unpack_from(content)
     return role, flags
 
 
 def end_request(ident: int, status: Status, code: int = 0) -> bytes:
-    """The record that ends a request.
+    """Encode the record that ends a request.
 
     Args:
-        code: what a CGI program would exit with.
+        code: the exit status of a CGI program.
     """
     return record(Type.END_REQUEST, ident, _END.pack(code, status))
 
 
 def unknown_type(kind: int) -> bytes:
-    """To a management record of a type we do not know."""
+    """Encode the reply to a management record of unknown type."""
     return record(Type.UNKNOWN_TYPE, 0, bytes((kind, 0, 0, 0, 0, 0, 0, 0)))
 
 
 def read_pairs(content: bytes) -> dict[bytes, bytes]:
-    """Name-value pairs; the last of a name counts.
+    """Decode name-value pairs; the last of a name wins.
 
     Raises:
-        FastCgiError: the last pair is not whole.
+        FastCgiError: a pair is truncated.
     """
     pairs: dict[bytes, bytes] = {}
     at = 0
@@ -148,14 +148,14 @@ def read_pairs(content: bytes) -> dict[bytes, bytes]:
         value, at = _length(content, at)
         middle, end = at + name, at + name + value
         if end > len(content):
-            raise FastCgiError("a variable that is cut off")
+            raise FastCgiError("a variable is truncated")
         pairs[content[at:middle]] = content[middle:end]
         at = end
     return pairs
 
 
 def write_pairs(pairs: dict[bytes, bytes]) -> bytes:
-    """Name-value pairs as bytes."""
+    """Encode name-value pairs."""
     out = bytearray()
     for name, value in pairs.items():
         for size in (len(name), len(value)):
@@ -165,11 +165,11 @@ def write_pairs(pairs: dict[bytes, bytes]) -> bytes:
 
 
 def _length(content: bytes, at: int) -> tuple[int, int]:
-    """One byte, or four with the highest bit set; and where it ends."""
+    """Decode a length: one byte, or four with the highest bit set. Return it and its end."""
     first = content[at : at + 1]
     if first and first[0] < 0x80:
         return first[0], at + 1
     four = content[at : at + 4]
     if len(four) < 4:
-        raise FastCgiError("a length that is cut off")
+        raise FastCgiError("a length is truncated")
     return int.from_bytes(four, "big") & 0x7FFFFFFF, at + 4

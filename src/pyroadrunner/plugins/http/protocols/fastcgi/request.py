@@ -1,4 +1,4 @@
-"""CGI variables to an ASGI scope. Pure."""
+"""Converts CGI variables to an ASGI scope. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from urllib.parse import unquote_to_bytes
 from pyroadrunner.asgi import PEER, Scope
 
 _VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/1.1": "1.1", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3"}
-_HTTPS = (b"on", b"ON", b"1")  # what RoadRunner takes for TLS
+_HTTPS = (b"on", b"ON", b"1")  # the values that RoadRunner treats as TLS
 
 
 def scope_of(variables: Mapping[bytes, bytes]) -> Scope:
-    """The scope of a request.
+    """Make the scope of a request.
 
-    Headers are those with ``HTTP_`` and the two of the body; a dash and an underscore in a header's name are the same
-    here, since CGI made them so.
+    Headers are the variables with ``HTTP_`` and the two of the body. A dash and an underscore in a header name can't be
+    distinguished, because CGI maps both to an underscore.
     """
     get = variables.get
     path, _, query = _target(variables).partition(b"?")
@@ -39,7 +39,7 @@ def scope_of(variables: Mapping[bytes, bytes]) -> Scope:
 
 
 def _target(variables: Mapping[bytes, bytes]) -> bytes:
-    """What stood in the request line. ``REQUEST_URI`` is not part of CGI, but every web server knows it."""
+    """The target of the request line. ``REQUEST_URI`` is not part of CGI, but every web server sends it."""
     uri = variables.get(b"REQUEST_URI")
     if uri:
         return uri

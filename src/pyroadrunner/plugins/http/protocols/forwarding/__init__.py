@@ -1,7 +1,7 @@
-"""Who sees a connection before the engine does, and passes it on when it is not for him.
+"""Inspects a connection before the engine, and forwards it to the engine unless it is handled here.
 
-proxy_protocol.py who the client is, told to the engine (pure)
-upstream.py     where the engine is reached, and how it learns who the client is
-tunnel.py       the way to the engine and back
-connection.py   one connection, looked at until it is clear whose it is
+proxy_protocol.py the PROXY protocol: sends the client's address to the engine (pure)
+upstream.py     how to connect to the engine, and how the engine learns the client's address
+tunnel.py       copies bytes between client and engine
+connection.py   one connection: inspects the first bytes, then handles or forwards it
 """

@@ -1,4 +1,4 @@
-"""One connection that is looked at first: what is not for us goes on to the engine, byte by byte."""
+"""One connection whose first bytes are inspected; if it is not for us, it is forwarded to the engine byte by byte."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = Log("http")
 
 
 class ForwardingConnection(Transport):
-    """Keeps what comes in until the class below knows what it is (:meth:`inspect`): it answers itself, or passes on.
+    """Buffers data until the subclass recognizes it (:meth:`inspect`) and either handles or forwards the connection.
 
     Args:
-        upstream: who gets what is not for us; ``None`` = nobody, and it is not passed on.
-        closed: called with this once it is over and nothing runs for it.
+        upstream: where to forward connections; ``None`` = not possible.
+        closed: called with this connection once it is closed and its tasks have ended.
     """
 
     def __init__(self, upstream: Upstream | None, closed: Callable[[Any], None]) -> None:
@@ -34,7 +34,7 @@ class ForwardingConnection(Transport):
         return f"{type(self).__name__}(buffer={len(self._buffer)}, tunnel={self._tunnel!r})"
 
     def inspect(self) -> None:
-        """More has come, and the connection was not passed on."""
+        """New data has arrived, and the connection is not forwarded. To be overridden."""
         raise NotImplementedError
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ class ForwardingConnection(Transport):
         self.inspect()
 
     def eof_received(self) -> bool:
-        """A client may say that it sends nothing more, and still wait for the answer."""
+        """A client may close its sending side and still wait for the response."""
         if self._tunnel is not None:
             self._tunnel.write_eof()
             return True
@@ -72,7 +72,7 @@ class ForwardingConnection(Transport):
     # -- for the listener ------------------------------------------------------------------------------------------
 
     def abort_requests(self) -> None:
-        """Cut off what runs."""
+        """Cancel the running requests."""
         for task in self._tasks:
             task.cancel()
         self.abort()

@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2: the engine sees us as its client, and is told who that really is. Pure."""
+"""The PROXY protocol, version 2: sends the client's address to the engine, which sees us as its client. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import socket
 from typing import Any
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-_LOCAL = b"\x20\0\0\0"  # nothing to tell
+_LOCAL = b"\x20\0\0\0"  # no addresses
 _FAMILIES = {socket.AF_INET: b"\x11", socket.AF_INET6: b"\x21"}
 
 
 def preamble(family: int, peer: Any, local: Any) -> bytes:
-    """What comes before the first byte of a connection.
+    """Encode the bytes before the first byte of a connection.
 
     Args:
-        family: of the address; others than IPv4 and IPv6 have nothing to tell.
-        peer: address of the client, as a socket gives it.
-        local: that of our end.
+        family: of the address; only IPv4 and IPv6 have addresses to send.
+        peer: the client's address, as a socket returns it.
+        local: the address of our end.
     """
     kind = _FAMILIES.get(socket.AddressFamily(family))
     if kind is None:

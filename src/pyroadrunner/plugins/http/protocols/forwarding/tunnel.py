@@ -1,4 +1,4 @@
-"""A connection that is passed on to the engine, byte by byte."""
+"""Forwards a connection to the engine, byte by byte."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
 
 
 class Tunnel(asyncio.Protocol):
-    """The way to the engine and back.
+    """The connection to the engine.
 
     Args:
-        client: the connection it stands for.
-        first: what has come from it already.
+        client: the client's connection.
+        first: bytes already received from the client.
     """
 
     def __init__(self, client: asyncio.Transport, upstream: Upstream, first: bytes) -> None:
@@ -25,30 +25,30 @@ class Tunnel(asyncio.Protocol):
         self._closed = False
 
     async def connect(self) -> None:
-        """Open it; what comes from the client meanwhile waits in its socket.
+        """Connect to the engine. Until then, the client's data waits in its socket.
 
         Raises:
-            OSError: the engine is not there.
+            OSError: the engine is not reachable.
         """
         self._client.pause_reading()
         await self._upstream.connect(self, self._client)
 
     def write(self, data: bytes) -> None:
-        """From the client."""
+        """Forward data from the client."""
         if self._transport is None:
             self._first += data
         elif not self._transport.is_closing():
             self._transport.write(data)
 
     def write_eof(self) -> None:
-        """The client sends nothing more."""
+        """The client has closed its sending side."""
         if self._transport is None:
             self._ended = True
         elif not self._transport.is_closing():
             self._transport.write_eof()
 
     def pause(self, full: bool) -> None:
-        """The client reads slowly, or on."""
+        """Pause reading from the engine if the client reads too slowly, or resume it."""
         if self._transport is not None and not self._transport.is_closing():
             if full:
                 self._transport.pause_reading()
@@ -56,7 +56,7 @@ class Tunnel(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def close(self) -> None:
-        """The client has left."""
+        """The client has disconnected."""
         self._closed = True
         if self._transport is not None:
             self._transport.close()
@@ -93,6 +93,6 @@ class Tunnel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._upstream.closed(self)
         if exc is not None:
-            self._client.abort()  # the engine cut it off: so do we
+            self._client.abort()  # the engine reset the connection: do the same
         else:
             self._client.close()

@@ -1,4 +1,4 @@
-"""Where the engine is reached, and how it learns who the client is: it sees us in his place."""
+"""How to connect to the engine, and how the engine learns the client's address although it sees only us."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pyroadrunner.plugins.http.protocols.forwarding.proxy_protocol import preamb
 
 
 class Upstream(Protocol):
-    """Who takes the connections that are passed on."""
+    """Accepts forwarded connections."""
 
     def preamble(self, client: asyncio.Transport) -> bytes:
-        """What it expects before the client's first byte."""
+        """The bytes it expects before the client's first byte."""
 
     async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
 
         Raises:
-            OSError: the engine is not there.
+            OSError: the engine is not reachable.
         """
 
     def closed(self, tunnel: asyncio.Protocol) -> None:
-        """That connection is over."""
+        """The connection has been closed."""
 
 
 class UnixUpstream:
-    """On a unix socket that only we can reach, so it may believe a preamble.
+    """An engine on a unix socket that only we can reach, so it can trust a preamble.
 
     Args:
         path: of the socket.
@@ -42,7 +42,7 @@ class UnixUpstream:
         return f"UnixUpstream({self._path})"
 
     def preamble(self, client: asyncio.Transport) -> bytes:
-        """The PROXY protocol's."""
+        """The preamble of the PROXY protocol."""
         return preamble(
             client.get_extra_info("socket").family,
             client.get_extra_info("peername"),
@@ -53,17 +53,17 @@ class UnixUpstream:
         """Open a connection for a client.
 
         Raises:
-            OSError: the engine is not there.
+            OSError: the engine is not reachable.
         """
         await asyncio.get_running_loop().create_unix_connection(lambda: tunnel, self._path)
 
     def closed(self, tunnel: asyncio.Protocol) -> None:
-        """Nothing was kept."""
+        """Do nothing: no state is kept."""
 
 
 class TcpUpstream:
-    """On a port of 127.0.0.1. Everybody on this machine can reach that, so a preamble could be anybody's; instead the
-    port of our end tells :meth:`with_clients` who the client is, and who comes in another way is seen as he is.
+    """An engine on a port of 127.0.0.1. Every local process can connect to it, so a preamble can't be trusted. Instead
+    the port of our end identifies the client for :meth:`with_clients`; other connections keep their own address.
 
     Attributes:
         port: of the engine.
@@ -71,14 +71,14 @@ class TcpUpstream:
 
     def __init__(self) -> None:
         self.port = 0
-        self._clients: dict[int, tuple[Any, Any]] = {}  # port of our end -> client, and the address he connected to
+        self._clients: dict[int, tuple[Any, Any]] = {}  # our port -> client, and the address it used
         self._local_ports: dict[asyncio.Protocol, int] = {}
 
     def __repr__(self) -> str:
         return f"TcpUpstream({self.port}, clients={len(self._clients)})"
 
     def with_clients(self, app: ASGIApp) -> ASGIApp:
-        """An application for the engine: it is told who the client is, and which address he wanted."""
+        """Wrap the engine's application: set the client's address and the address it connected to."""
 
         def with_client(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             seen = scope.get("client")
@@ -90,14 +90,14 @@ class TcpUpstream:
         return with_client
 
     def preamble(self, client: asyncio.Transport) -> bytes:
-        """None."""
+        """Empty."""
         return b""
 
     async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
 
         Raises:
-            OSError: the engine is not there.
+            OSError: the engine is not reachable.
         """
         loop = asyncio.get_running_loop()
         sock = socket.socket()
@@ -114,7 +114,7 @@ class TcpUpstream:
             raise
 
     def closed(self, tunnel: asyncio.Protocol) -> None:
-        """That connection is over."""
+        """The connection has been closed."""
         end = self._local_ports.pop(tunnel, None)
         if end is not None:
             del self._clients[end]

@@ -1,6 +1,7 @@
-"""HTTP/1.0, which the engine refuses: a front that reads the first line of a connection.
+"""HTTP/1.0, which the engine refuses: this listener reads the first line of each connection.
 
-head.py         bytes of a request's head -> ASGI scope, an ASGI answer's head -> bytes (pure)
-connection.py   one connection: HTTP/1.0 is answered here, all else is passed on to the engine
-listener.py     all connections of one address, and the engine behind them
+head.py         decodes a request's head into an ASGI scope, encodes a response's head (pure)
+exchange.py     one request and its response
+connection.py   one connection: handles HTTP/1.0, forwards everything else to the engine
+listener.py     the connections of one address, and the engine
 """

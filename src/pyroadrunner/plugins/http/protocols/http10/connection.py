@@ -1,8 +1,8 @@
-"""One connection: HTTP/1.0 is answered here, all else is passed on to the engine.
+"""One connection: HTTP/1.0 is handled here, everything else is forwarded to the engine.
 
-It begins by waiting for a whole first line. When that says HTTP/1.0, the request is read and answered here, and the
-next one, if the connection is kept, begins anew. Else a connection to the engine is opened, and bytes go to and fro
-untouched from then on: HTTP/1.1, HTTP/2, WebSocket, and what is no request, since the engine knows best how to refuse.
+A connection waits for the first complete line. If it says HTTP/1.0, the request is read and handled here; if the
+connection is kept, this repeats for the next request. Otherwise a connection to the engine is opened, and all bytes are
+copied unchanged in both directions: HTTP/1.1, HTTP/2, WebSocket, and also malformed requests, which the engine refuses.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pyroadrunner.plugins.http.protocols.http10.exchange import Http10Exchange
 from pyroadrunner.plugins.http.protocols.http10.head import END, VERSION, BadRequest, RequestHead, parse, refusal
 
 _LONGEST_HEAD = 1 << 20  # bytes, as in the engine
-_LONGEST_LINE = 1 << 16  # bytes without an end of a line: let the engine refuse them
+_LONGEST_LINE = 1 << 16  # bytes of a first line; longer lines are forwarded, for the engine to refuse
 
 log = Log("http")
 
 
 class Http10Connection(ForwardingConnection):
-    """What happens on one connection.
+    """Handles one connection.
 
     Args:
-        engine: who gets what is not HTTP/1.0.
-        closed: called with this once it is over and its request has ended.
+        engine: where to forward everything but HTTP/1.0.
+        closed: called with this connection once it is closed and its request has ended.
     """
 
     def __init__(self, app: ASGIApp, engine: Upstream, closed: Callable[[Http10Connection], None]) -> None:
@@ -37,20 +37,20 @@ class Http10Connection(ForwardingConnection):
         self._app = app
         self._exchange: Http10Exchange | None = None
         self._last = False
-        self.since = asyncio.get_running_loop().time()  # of the silence, while a head is waited for
+        self.since = asyncio.get_running_loop().time()  # time of the last data, or of the start
 
     def __repr__(self) -> str:
         return f"Http10Connection(buffer={len(self._buffer)}, exchange={self._exchange!r}, tunnel={self._tunnel!r})"
 
     @property
     def waits(self) -> bool:
-        """Whether it is the client's turn: to send a head, or the end of a body nobody wants."""
+        """Whether the client has to send: a head, or the rest of a body that is no longer needed."""
         return self._tunnel is None and (self._exchange is None or self._exchange.finished)
 
     # -- what asyncio calls ----------------------------------------------------------------------------------------
 
     def eof_received(self) -> bool:
-        """A client may say that it sends nothing more, and still wait for the answer."""
+        """A client may close its sending side and still wait for the response."""
         if super().eof_received():
             return True
         return self._exchange is not None and self._exchange.body_queue.whole and not self._exchange.finished
@@ -63,11 +63,11 @@ class Http10Connection(ForwardingConnection):
     # -- what the listener calls -----------------------------------------------------------------------------------
 
     def close_after_response(self) -> None:
-        """Close behind the next answer. What is with the engine is the engine's business."""
+        """Close after the next response. Forwarded connections are up to the engine."""
         self._last = True
 
     def refuse(self) -> None:
-        """Let a request that runs end, take no other."""
+        """Let a running request end, accept no other."""
         self._last = True
         if self.waits:
             self._close()
@@ -75,8 +75,8 @@ class Http10Connection(ForwardingConnection):
     # -- what an exchange calls ------------------------------------------------------------------------------------
 
     def ended(self, *, keep: bool) -> None:
-        """An answer is out. Where the body still comes in, it is read to its end: to close now would reset the
-        connection, and the client could lose the answer over it."""
+        """A response has been sent. If the body is still arriving, read it to its end: closing now would reset the
+        connection, and the client could lose the response."""
         assert self._exchange is not None
         if not self._exchange.body_queue.whole:
             if self._transport is not None and not self._transport.is_closing():
@@ -90,7 +90,7 @@ class Http10Connection(ForwardingConnection):
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def inspect(self) -> None:
-        """Answer a head, or a piece of a body; what is not HTTP/1.0 goes on."""
+        """Parse a head or a piece of a body; forward everything that is not HTTP/1.0."""
         self.since = asyncio.get_running_loop().time()
         if self._exchange is not None:
             self._feed(self._exchange)
@@ -132,7 +132,7 @@ class Http10Connection(ForwardingConnection):
             if exchange.finished and exchange.body_queue.whole:
                 self._close()
         elif len(self._buffer) > _LONGEST_HEAD:
-            self.abort()  # more and more behind a request that has not been answered: nobody sends that in good faith
+            self.abort()  # too much data after an unfinished request: no well-behaved client sends that
 
     def _refuse(self, status: int) -> None:
         if self._transport is not None and not self._transport.is_closing():

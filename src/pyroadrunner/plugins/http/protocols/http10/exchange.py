@@ -1,4 +1,4 @@
-"""One request of HTTP/1.0, between its connection and the application."""
+"""One HTTP/1.0 request between its connection and the application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyroadrunner.plugins.http.protocols.http10.head import RequestHead, answer
 
 
 class ExchangeConnection(Protocol):
-    """What an exchange asks of its connection."""
+    """What an exchange needs from its connection."""
 
     async def write(self, data: bytes) -> None: ...
 
@@ -23,7 +23,7 @@ class ExchangeConnection(Protocol):
 
 
 class Http10Exchange:
-    """One request of HTTP/1.0 and its answer."""
+    """One HTTP/1.0 request and its response."""
 
     def __init__(self, connection: ExchangeConnection, request: RequestHead) -> None:
         self._connection = connection
@@ -38,12 +38,12 @@ class Http10Exchange:
         return f"Http10Exchange(missing={self.missing}, finished={self.finished})"
 
     def put(self, piece: bytes) -> None:
-        """A piece of the body, no more than is missing."""
+        """Add a piece of the body, at most ``missing`` bytes."""
         self.missing -= len(piece)
         self.body_queue.put(piece, end=not self.missing)
 
     async def run(self, app: ASGIApp, request: RequestHead) -> None:
-        """Have it answered. An application that returns without an end of its answer has the connection cut."""
+        """Run the application. If it returns before the end of the response, close the connection."""
         await app(request.scope, self.body_queue.receive, self._send)
         if not self.finished and not self.body_queue.aborted:
             self._connection.abort()

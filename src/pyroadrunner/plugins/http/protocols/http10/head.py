@@ -1,7 +1,7 @@
-"""The head of an HTTP/1.0 request, read strictly, and that of its answer. Pure.
+"""Parses the head of an HTTP/1.0 request strictly, and encodes the head of its response. Pure.
 
-Whoever sends HTTP/1.0 today is a proxy or a probe. So nothing is forgiven: what two readers could read in two ways is
-no request.
+Today's HTTP/1.0 clients are proxies and probes. So nothing ambiguous is accepted: input that two parsers could read
+differently is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from pyroadrunner.asgi import Message, Scope
 from pyroadrunner.plugins.http.errors import HttpError
 
-VERSION = b" HTTP/1.0\r\n"  # how the first line ends
+VERSION = b" HTTP/1.0\r\n"  # the end of the first line
 END = b"\r\n\r\n"
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -30,15 +30,15 @@ Address = tuple[str, int] | None
 
 
 class BadRequest(HttpError):
-    """A head that is none."""
+    """A malformed head."""
 
 
 class RequestHead(NamedTuple):
-    """What a head says.
+    """A parsed head.
 
     Attributes:
         length: of the body.
-        keep: whether the client wants to use the connection again.
+        keep: whether the client wants to keep the connection open.
     """
 
     scope: Scope
@@ -47,23 +47,23 @@ class RequestHead(NamedTuple):
 
 
 def parse(head: bytes, client: Address, server: Address) -> RequestHead:
-    """Read a head.
+    """Parse a head.
 
     Args:
         head: without the empty line at its end.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: the head is malformed.
     """
     first, *lines = head.split(b"\r\n")
     found = _REQUEST.fullmatch(first)
     if found is None:
-        raise BadRequest("a request line that is none")
+        raise BadRequest("malformed request line")
     headers: list[tuple[bytes, bytes]] = []
     for line in lines:
         field = _FIELD.fullmatch(line)
         if field is None:
-            raise BadRequest("a header line that is none")
+            raise BadRequest("malformed header line")
         headers.append((field[1].lower(), field[2].rstrip(b" \t")))
     path, query = _target(found[1], found[2], headers)
     return RequestHead(
@@ -88,7 +88,7 @@ def parse(head: bytes, client: Address, server: Address) -> RequestHead:
 
 
 def answer(message: Message, *, keep: bool) -> tuple[bytes, bool]:
-    """``http.response.start`` as bytes, and whether the connection can be used again: only with a known length."""
+    """Encode ``http.response.start``; also return whether the connection can be kept, which requires a known length."""
     status: int = message["status"]
     headers = [(name.lower(), value) for name, value in message.get("headers", ())]
     if any(name == b"connection" and value.lower() == b"close" for name, value in headers):
@@ -102,12 +102,12 @@ def answer(message: Message, *, keep: bool) -> tuple[bytes, bool]:
 
 
 def refusal(status: int) -> bytes:
-    """A whole answer to what is no request."""
+    """A complete response to a malformed request."""
     return answer({"status": status, "headers": [(b"content-length", b"0")]}, keep=False)[0]
 
 
 def _target(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    """Path and query; the host of an absolute target takes the place of the header."""
+    """Path and query; the host of an absolute target replaces the ``Host`` header."""
     hosts = [value for name, value in headers if name == b"host"]
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is not None:
@@ -115,9 +115,9 @@ def _target(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) ->
         headers[:] = [(b"host", absolute[1]), *(pair for pair in headers if pair[0] != b"host")]
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     if len(hosts) > 1 or not all(_HOST.fullmatch(host) for host in hosts):
-        raise BadRequest("a host that is none")
+        raise BadRequest("invalid host")
     if not target.startswith(b"/") and (method, target) != (b"OPTIONS", b"*"):
-        raise BadRequest("a target that is none")
+        raise BadRequest("invalid request target")
     path, _, query = target.partition(b"?")
     return path, query
 
@@ -125,8 +125,8 @@ def _target(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) ->
 def _length(headers: list[tuple[bytes, bytes]]) -> int:
     names = {name for name, _ in headers}
     if b"transfer-encoding" in names:
-        raise BadRequest("a transfer coding, which HTTP/1.0 does not have")
+        raise BadRequest("HTTP/1.0 does not have Transfer-Encoding")
     lengths = {value for name, value in headers if name == b"content-length"}
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
-        raise BadRequest("a length that is none")
+        raise BadRequest("invalid Content-Length")
     return int(lengths.pop()) if lengths else 0

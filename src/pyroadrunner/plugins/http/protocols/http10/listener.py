@@ -1,4 +1,4 @@
-"""``http.http10``: all connections of ``http.address``, and the engine behind them."""
+"""``http.http10``: the connections of ``http.address``, and the engine."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.plugins.http.protocols.forwarding.upstream import UnixUpstream
 from pyroadrunner.plugins.http.protocols.http10.connection import Http10Connection
 
-_TICK = 5.0  # seconds between two looks for those that are silent
-_SILENCE = 30.0  # seconds without a byte while a head is waited for
+_TICK = 5.0  # seconds between checks for silent connections
+_SILENCE = 30.0  # seconds without a byte while waiting for a head
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
 
 log = Log("http")
 
 
 class Http10Listener:
-    """Serves one ASGI application in HTTP/1.0 too.
+    """Serves one ASGI application, including HTTP/1.0 clients.
 
     Args:
-        streams: of one HTTP/2 connection at a time.
-        connections: at a time; one more is closed at once. 0 = a quarter of the files that may be open: one that is
-            passed on takes three.
+        streams: maximum number of concurrent requests on one HTTP/2 connection.
+        connections: maximum number of connections; more are closed immediately. 0 = a quarter of the limit of open
+            files: a forwarded connection needs three.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Http10Listener:
         self._bound = bound
         self._every = tick
         self._limit = (connections or share(2)) // 2
-        # Only its owner gets into this folder, so nobody else can tell the engine who a client is.
+        # Only the owner can access this folder, so no other user can send the engine a client address.
         self._folder = tempfile.mkdtemp(prefix="rr-")
         temporary_files.add(self._folder)
         path = f"{self._folder}/engine.sock"
@@ -56,7 +56,7 @@ class Http10Listener:
         self._servers: list[asyncio.Server] = []
         self._connections: set[Http10Connection] = set()
         self._ticking: asyncio.Task[None] | None = None
-        self._full = False  # the log has been told
+        self._full = False  # whether the limit was logged
         self._refusing = False
         self._over = asyncio.Event()
 
@@ -67,7 +67,7 @@ class Http10Listener:
         """Return once connections are accepted.
 
         Raises:
-            ListenError: the engine does not come up.
+            ListenError: the engine failed to start.
         """
         await self._engine.start()
         self._servers = await self._bound.serve(self._connected)
@@ -75,21 +75,22 @@ class Http10Listener:
         self._ticking = asyncio.create_task(self._tick(), name="silent connections")
 
     async def run(self) -> None:
-        """Wait until it has stopped."""
+        """Wait until the listener has stopped."""
         await self._engine.run()
 
     def close_after_response(self) -> None:
-        """Another server has taken over the address: close each connection behind its next answer."""
+        """Another server has taken over the address: close each connection after its next response."""
         self._engine.close_after_response()
         for connection in self._connections:
             connection.close_after_response()
 
     async def drain(self) -> None:
-        """Let nobody else in; return when those who are in have asked for something, after a second at most."""
+        """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one
+        second."""
         await drain(self._bound)
 
     def refuse(self) -> None:
-        """Accept no more connections; those that are open finish what runs on them."""
+        """Accept no more connections; open connections finish their requests."""
         self._refusing = True
         if self._ticking is not None:
             self._ticking.cancel()
@@ -102,9 +103,9 @@ class Http10Listener:
         self._check_finished()
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
         await resume_inherited(self._bound)
-        # Connections that were passed on are over when the engine is done with them.
+        # Forwarded connections end when the engine has finished.
         await asyncio.gather(self._engine.finish(grace), self._finish(grace))
         self._bound.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -128,7 +129,7 @@ class Http10Listener:
     def _connected(self) -> asyncio.Protocol:
         if len(self._connections) >= self._limit:
             if not self._full:
-                log.warning("too many connections: more are closed at once", limit=self._limit)
+                log.warning("connection limit reached; new connections are closed", limit=self._limit)
                 self._full = True
             return _Refused()
         connection = Http10Connection(self._app, self._way, self._closed)

@@ -1,6 +1,6 @@
-"""HTTP/3, experimental: aioquic's QUIC in front of the same ASGI application.
+"""HTTP/3, experimental: serves the same ASGI application over QUIC with aioquic.
 
-messages.py     a request's headers -> ASGI scope, an answer's head -> headers (pure)
+messages.py     a request's headers -> ASGI scope, a response's head -> headers (pure)
 connection.py   one QUIC connection and the requests on it
-listener.py     all connections of one address
+listener.py     the connections of one address
 """

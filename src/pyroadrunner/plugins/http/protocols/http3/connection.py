@@ -1,7 +1,7 @@
-"""One QUIC connection: events in, requests to the application, frames out.
+"""One QUIC connection: receives events, runs requests, sends frames.
 
-aioquic keeps what is sent until the client has taken it, without a bound of its own. So an answer waits in ``send``
-once ``_AHEAD`` bytes are ahead of the client.
+aioquic buffers sent data without limit until the client acknowledges it. So a response waits in ``send`` when
+``_AHEAD`` bytes are buffered.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ log = Log("http")
 
 
 class Http3Connection(QuicConnectionProtocol):
-    """What happens on one connection.
+    """Handles one connection.
 
     Args:
         server: our own address.
-        running: tasks of requests, of all connections; this one adds and removes its own.
-        refusing: whether new requests are turned away.
+        running: tasks of the requests of all connections; each connection adds and removes its own.
+        refusing: whether new requests are refused.
     """
 
     def __init__(
@@ -76,17 +76,17 @@ class Http3Connection(QuicConnectionProtocol):
     def datagram_received(self, data: bytes | str, addr: Any) -> None:
         super().datagram_received(data, addr)
         for request in self._requests.values():
-            request.resume()  # the client may have taken something
+            request.resume()  # the client may have acknowledged data
 
     # -- what requests call ----------------------------------------------------------------------------------------
 
     def has_taken(self, stream: int) -> bool:
-        """Whether everything that was sent on a stream is on its way."""
-        found = self._quic._streams.get(stream)  # there is no public way to ask
+        """Whether everything written to a stream has been sent."""
+        found = self._quic._streams.get(stream)  # aioquic has no public method for this
         return found is None or found.sender.buffer_is_empty
 
     def send(self, stream: int, headers: Headers | None, data: bytes, *, end: bool) -> None:
-        """Put out a piece of an answer."""
+        """Send a piece of a response."""
         assert self._http is not None
         if headers is not None:
             self._http.send_headers(stream, headers, end_stream=end and not data)
@@ -95,17 +95,17 @@ class Http3Connection(QuicConnectionProtocol):
         self.transmit()
 
     def cut(self, stream: int, *, code: ErrorCode, whole: bool) -> None:
-        """Break a stream off, in both directions where the client still sends."""
+        """Reset a stream, in both directions if the client is still sending."""
         try:
             self._quic.reset_stream(stream, code)
             if not whole:
                 self._quic.stop_stream(stream, code)
         except ValueError:
-            pass  # it is over already
+            pass  # the stream has already ended
         self.transmit()
 
     def stop_reading(self, stream: int) -> None:
-        """The rest of a request is of no interest: its answer is out."""
+        """Ask the client not to send the rest of a request: the response has been sent."""
         try:
             self._quic.stop_stream(stream, ErrorCode.H3_NO_ERROR)
         except ValueError:
@@ -151,10 +151,10 @@ class Http3Connection(QuicConnectionProtocol):
 
 
 class Http3Request:
-    """One request, between its connection and the application.
+    """One request between its connection and the application.
 
     Attributes:
-        finished: whether its answer has come to its end.
+        finished: whether the response is complete.
     """
 
     def __init__(self, connection: Http3Connection, stream: int, *, whole: bool) -> None:
@@ -168,31 +168,31 @@ class Http3Request:
 
     @property
     def whole(self) -> bool:
-        """Whether its body has come to its end."""
+        """Whether the body is complete."""
         return self._body_queue.whole
 
     @property
     def aborted(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether the client no longer waits for the response."""
         return self._body_queue.aborted
 
     def put(self, data: bytes, *, whole: bool) -> None:
-        """A piece of the body."""
+        """Add a piece of the body."""
         self._body_queue.put(data, end=whole)
 
     def abort(self) -> None:
-        """The client has left."""
+        """The client has disconnected."""
         self._body_queue.abort()
         self._taken.set()
 
     def resume(self) -> None:
-        """Send on, if the client has taken what it was sent."""
+        """Continue sending if the client has acknowledged the previous data."""
         if self._ahead and self._connection.has_taken(self._stream):
             self._ahead = 0
             self._taken.set()
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Have it answered."""
+        """Run the application."""
         await app(scope, self._body_queue.receive, self._send)
 
     async def _send(self, message: Message) -> None:

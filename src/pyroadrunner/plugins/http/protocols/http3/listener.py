@@ -1,4 +1,4 @@
-"""``http.http3``: all QUIC connections of one address."""
+"""``http.http3``: the listener for QUIC connections."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.protocols.http3.connection import Http3Connection
 
-_TICK = 1.0  # seconds between two looks at the certificate
+_TICK = 1.0  # seconds between checks of the certificate files
 _LAST_SECONDS = 1.0  # for cancelled requests to unwind
-_BUFFER = 4 << 20  # bytes the kernel keeps of datagrams that come in at once
+_BUFFER = 4 << 20  # size of the kernel's receive buffer, in bytes
 
 log = Log("http")
 
@@ -30,8 +30,8 @@ class Http3Listener:
     """Serves one ASGI application over HTTP/3.
 
     Args:
-        listening: a UDP socket, bound; see :func:`udp_socket`.
-        files: the certificate.
+        listening: a bound UDP socket; see :func:`udp_socket`.
+        files: the certificate files.
     """
 
     def __init__(self, app: ASGIApp, listening: socket.socket, files: TlsFiles) -> None:
@@ -75,27 +75,27 @@ class Http3Listener:
         log.debug("http3 server was started", address=f"{host}:{port}")
 
     async def run(self) -> None:
-        """Wait until it has stopped."""
+        """Wait until the listener has stopped."""
         await self._over.wait()
 
     def close_after_response(self) -> None:
-        """Nothing to do: aioquic has no way to say that a connection is to end."""
+        """Do nothing: aioquic can't announce the end of a connection."""
 
     async def drain(self) -> None:
-        """Nothing to do: a connection over UDP begins with its first packet."""
+        """Do nothing: a QUIC connection has no TCP handshake; it begins with its first packet."""
 
     def refuse(self) -> None:
-        """Turn away new requests; those that run go on."""
+        """Refuse new requests; running requests continue."""
         self._refusing = True
         if self._ticking is not None:
             self._ticking.cancel()
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cut them off."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=grace)
             if late:
-                log.warning("requests are cut off: the grace period is over", requests=len(late))
+                log.warning("grace period over; cancelling the remaining requests", requests=len(late))
                 for task in late:
                     task.cancel()
                 await asyncio.wait(late, timeout=_LAST_SECONDS)
@@ -110,7 +110,7 @@ class Http3Listener:
         return stamp
 
     async def _tick(self, stamp: object) -> None:
-        """New connections get the certificate that is in the files now; connections take it when they begin."""
+        """Load a changed certificate. New connections use it; a connection keeps the certificate it began with."""
         while True:
             await asyncio.sleep(_TICK)
             if self._files.stamp() != stamp:
@@ -118,17 +118,17 @@ class Http3Listener:
                 try:
                     self._load()
                 except (RoadRunnerError, ValueError) as wrong:
-                    log.error("http3: the certificate can't be loaded; the old one stays in use", error=str(wrong))
+                    log.error("http3: the new certificate can't be loaded; the old one stays in use", error=str(wrong))
 
 
 def udp_socket(address: TcpAddress) -> socket.socket:
-    """A socket on the first address of a host.
+    """A UDP socket bound to the first address of a host.
 
-    While we take over from another process of ours (SIGUSR2), all datagrams come to us from now on: its connections are
-    lost, and their clients begin anew.
+    During a takeover from another process of this server (SIGUSR2), this process receives all datagrams from now on.
+    The other process's connections are lost, and their clients reconnect.
 
     Raises:
-        ListenError: it can't be had.
+        ListenError: the address can't be bound.
     """
     try:
         family, _, _, _, where = socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""HTTP/3 header lists to and from ASGI. Pure."""
+"""Converts HTTP/3 header lists to and from ASGI. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pyroadrunner.asgi import PEER, Message, Scope
 
 Headers = list[tuple[bytes, bytes]]
 
-# Of one connection in HTTP/1.1; HTTP/3 has no such thing, and a message with one is malformed (RFC 9114, section 4.2).
+# Hop-by-hop headers of HTTP/1.1; a message with one is malformed in HTTP/3 (RFC 9114, section 4.2).
 _NOT_IN_HTTP3 = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 
 
 def scope_of(headers: Headers, client: tuple[str, int], server: tuple[str, int]) -> Scope | None:
-    """The scope of a request; ``None`` for one that is not plain (CONNECT, no path)."""
+    """The scope of a request; ``None`` if it is unsupported (CONNECT, no path)."""
     pseudo = {name: value for name, value in headers if name.startswith(b":")}
     method, target, authority = pseudo.get(b":method"), pseudo.get(b":path"), pseudo.get(b":authority")
     if method is None or not target or method == b"CONNECT":
@@ -34,14 +34,14 @@ def scope_of(headers: Headers, client: tuple[str, int], server: tuple[str, int])
         "root_path": "",
         "headers": plain,
         "client": client,
-        PEER: None,  # a UDP port: whether somebody is still there can't be seen from it
+        PEER: None,  # a UDP port does not show whether the client is still connected
         "server": server,
         "extensions": {},
     }
 
 
 def head(message: Message) -> Headers:
-    """``http.response.start`` as a header list."""
+    """Convert ``http.response.start`` to a header list."""
     headers = [(name.lower(), value) for name, value in message.get("headers", ())]
     status = b"%d" % message["status"]
     return [(b":status", status), *(pair for pair in headers if pair[0] not in _NOT_IN_HTTP3)]

@@ -1,12 +1,12 @@
-"""Certificates that are had from an ACME server, such as Let's Encrypt: before the first connection, and again in time.
+"""Certificates from an ACME server, such as Let's Encrypt: obtained before the first connection, renewed in time.
 
-store.py        what is kept in the cache folder
-challenge.py    the server's question whether the names are ours
-http01.py       asked over HTTP
-client_hello.py asked over TLS: how to tell such a connection from others (pure)
-interceptor.py  ... on the port of HTTPS: one is answered, the others go on to the engine
-tlsalpn01.py    ... where that is, and with which certificates
-select.py       which of them the config wants
-issuer.py       one certificate from the server (the only module that knows the client library)
-renewal.py      when: at the start, and before it runs out
+store.py        the cache folder
+challenge.py    interface of the challenges that prove control of the names
+http01.py       the challenge over HTTP
+client_hello.py the challenge over TLS: how to recognize its connections (pure)
+interceptor.py  ... on the HTTPS port: handles the challenge, forwards other connections to the engine
+tlsalpn01.py    ... which port it uses, and with which certificates
+select.py       selects the configured challenge
+issuer.py       obtains a certificate (the only module that uses the client library)
+renewal.py      when to obtain one: at the start, and before it expires
 """

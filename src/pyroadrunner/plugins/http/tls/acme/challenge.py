@@ -1,4 +1,4 @@
-"""How an ACME server is shown that a name is ours: what the kinds of it have in common."""
+"""The interface of ACME challenges, which prove to the server that we control a name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pyroadrunner.httpd.tls_listener import TlsListener
 
 @dataclass(frozen=True, slots=True)
 class ChallengeRequest:
-    """What the server is going to ask.
+    """A challenge that the server is about to validate.
 
     Attributes:
-        domain: the name it asks under.
-        token: the question's own part of the path that http-01 asks for.
+        domain: the name to validate.
+        token: the last part of the path that http-01 requests.
         answer: the key authorization (RFC 8555 section 8.1).
     """
 
@@ -26,7 +26,7 @@ class ChallengeRequest:
 
 
 class Challenge(Protocol):
-    """One kind of question, and where it is answered.
+    """One kind of challenge and how to respond to it.
 
     Attributes:
         kind: its name in ACME.
@@ -35,17 +35,17 @@ class Challenge(Protocol):
     kind: str
 
     def open(self) -> AbstractAsyncContextManager[None]:
-        """The server may ask for as long as this lasts.
+        """A context in which the server can validate challenges.
 
         Raises:
-            RoadRunnerError: it would find nobody.
+            RoadRunnerError: the server could not reach us.
         """
 
     def plain(self, app: ASGIApp) -> ASGIApp:
-        """The application of ``http.address``, with the answers to what is asked there before it."""
+        """Wrap the application of ``http.address`` to respond to challenges there."""
 
     def serves(self, engine: TlsListener) -> None:
-        """HTTPS is up."""
+        """HTTPS has started."""
 
     def expect(self, request: ChallengeRequest) -> None:
-        """A question is to come. Called by the thread that talks to the server."""
+        """Prepare for a challenge. Called in the thread that talks to the server."""

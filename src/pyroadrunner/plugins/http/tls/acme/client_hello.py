@@ -1,34 +1,34 @@
-"""What a connection of TLS begins with: is it the question of an ACME server? Pure."""
+"""Recognizes a challenge connection of an ACME server by its first TLS record. Pure."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
-PROTOCOL = "acme-tls/1"  # what the server offers as its only application protocol (RFC 8737 section 3)
+PROTOCOL = "acme-tls/1"  # the only application protocol the server offers (RFC 8737 section 3)
 
 _HANDSHAKE = 22  # type of a record
-_HEAD = 5  # bytes before a record's content: its type, two of a version, two of its length
+_HEAD = 5  # bytes before a record's content: type, two bytes of version, two of length
 _LONGEST = _HEAD + (1 << 14)
-# In the list of a ClientHello each name stands behind its length.
+# In the list of a ClientHello each name follows its length.
 _OFFERED = bytes([len(PROTOCOL)]) + PROTOCOL.encode()
 
 
 class ConnectionKind(Enum):
-    """For whom a connection is."""
+    """The kind of a connection."""
 
     UNKNOWN = auto()
-    """More has to come."""
+    """More data is needed."""
     ACME = auto()
-    """For the challenge."""
+    """A challenge."""
     OTHER = auto()
-    """For the server; also what is no TLS."""
+    """A client of the server, or not TLS."""
 
 
 def classify(data: bytes | bytearray) -> ConnectionKind:
-    """Judge by the first record, which has the whole ClientHello.
+    """Classify by the first record, which contains the whole ClientHello.
 
     Args:
-        data: all that has come yet.
+        data: all data received so far.
     """
     if data and data[0] != _HANDSHAKE:
         return ConnectionKind.OTHER

@@ -1,7 +1,7 @@
-"""http-01: the ACME server asks for a file under each name, over plain HTTP.
+"""http-01: the ACME server requests a file under each name, over plain HTTP.
 
-It asks on port 80. Where ``http.address`` has that port, the answer is given there, before anything else; else a small
-server of its own listens on it, only while a certificate is being had.
+It connects to port 80. If ``http.address`` uses that port, the listener there responds, before any middleware.
+Otherwise a small server listens on that port while a certificate is being issued.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 
 _FOLDER = "/.well-known/acme-challenge/"
 
-# Path to content, of the challenges that are open. Written by the thread that talks to the ACME server, read by others.
+# Path -> content of the open challenges. Written by the thread that talks to the ACME server, read by others.
 Answers = dict[str, bytes]
 
 
 class HttpChallenge:
-    """Answers in a file.
+    """Responds with a file.
 
     Args:
-        port: on which questions come in.
-        plain_port: of ``http.address``, where :class:`ChallengeAnswers` gives the answers; 0 = there is none.
+        port: on which the server's requests arrive.
+        plain_port: of ``http.address``, where :class:`ChallengeAnswers` responds; 0 = not configured.
 
     Attributes:
-        answers: that are open now.
+        answers: the responses to open challenges.
     """
 
     kind = "http-01"
@@ -44,10 +44,10 @@ class HttpChallenge:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """The server may ask for as long as this lasts.
+        """A context in which the server can validate challenges.
 
         Raises:
-            TlsError: the port can't be listened on.
+            TlsError: the port can't be bound.
         """
         try:
             with nullcontext() if self._shared else answering(self._port, self.answers):
@@ -56,19 +56,19 @@ class HttpChallenge:
             self.answers.clear()
 
     def plain(self, app: ASGIApp) -> ASGIApp:
-        """The application of ``http.address``, with the answers before it."""
+        """Wrap the application of ``http.address`` to respond to challenges there."""
         return ChallengeAnswers(app, self.answers)
 
     def serves(self, engine: TlsListener) -> None:
-        """Nothing to do: the questions come in elsewhere."""
+        """Do nothing: the server connects to another port."""
 
     def expect(self, request: ChallengeRequest) -> None:
-        """A question is to come. Called by the thread that talks to the server."""
+        """Prepare for a challenge. Called in the thread that talks to the server."""
         self.answers[_FOLDER + request.token] = request.answer.encode()
 
 
 class ChallengeAnswers:
-    """Answers what the ACME server asks for on ``http.address``; all else goes through."""
+    """Responds to challenges on ``http.address``; other requests pass through."""
 
     def __init__(self, app: ASGIApp, answers: Answers) -> None:
         self._app = app
@@ -84,13 +84,13 @@ class ChallengeAnswers:
 
 @contextmanager
 def answering(port: int, answers: Answers) -> Iterator[None]:
-    """Answer on every address of the machine, for as long as this lasts.
+    """A context in which a server responds to challenges on all IPv4 addresses.
 
     Raises:
-        TlsError: the port can't be listened on.
+        TlsError: the port can't be bound.
     """
 
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # a server without ACME starts without it
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # not needed without ACME
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -103,7 +103,7 @@ def answering(port: int, answers: Answers) -> Iterator[None]:
             self.wfile.write(found or b"")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
-            """Nothing on stderr."""
+            """Log nothing on stderr."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

@@ -1,4 +1,4 @@
-"""tlsalpn-01 on the port of HTTPS: the server's question is answered, all other connections go on to the engine."""
+"""tlsalpn-01 on the HTTPS port: handles challenge connections, forwards all others to the engine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pyroadrunner.plugins.http.protocols.forwarding.connection import Forwarding
 from pyroadrunner.plugins.http.protocols.forwarding.upstream import TcpUpstream, Upstream
 from pyroadrunner.plugins.http.tls.acme.client_hello import ConnectionKind, classify
 
-_TIMEOUT = 10.0  # seconds until it has to be clear whose a connection is; a handshake may take as long
+_TIMEOUT = 10.0  # seconds to recognize a connection and to complete the handshake
 
 log = Log("http")
 
 
 class ChallengeConnection(ForwardingConnection):
-    """Reads the first record.
+    """Reads the first TLS record and handles or forwards the connection.
 
     Args:
-        tls: of the handshake that is the answer.
-        engine: ``None`` = there is none yet, and who asks for something else is turned away.
+        tls: context of the challenge's handshake.
+        engine: ``None`` = HTTPS has not started; other connections are closed.
     """
 
     def __init__(self, tls: ssl.SSLContext, engine: Upstream | None, closed: Callable[[Any], None]) -> None:
@@ -35,7 +35,7 @@ class ChallengeConnection(ForwardingConnection):
         self._late = asyncio.get_running_loop().call_later(_TIMEOUT, self.abort)
 
     def inspect(self) -> None:
-        """Answer, or pass on."""
+        """Handle the challenge, or forward the connection."""
         if not self._answering:
             match classify(self._buffer):
                 case ConnectionKind.UNKNOWN:
@@ -53,12 +53,12 @@ class ChallengeConnection(ForwardingConnection):
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError as wrong:
-            log.warning("acme: a question was not understood", error=str(wrong))
+            log.warning("acme: a malformed challenge connection was closed", error=str(wrong))
             self._flush()
             self._close()
         else:
             self._flush()
-            self._close()  # the handshake is all there is to it (RFC 8737 section 3)
+            self._close()  # the handshake is the whole challenge (RFC 8737 section 3)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._late.cancel()
@@ -70,10 +70,10 @@ class ChallengeConnection(ForwardingConnection):
 
 
 class ChallengeInterceptor:
-    """All connections that come in while a certificate is being had.
+    """Accepts all connections while a certificate is being issued.
 
     Args:
-        tls: of the handshake that is the answer.
+        tls: context of the challenge's handshake.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
@@ -86,18 +86,18 @@ class ChallengeInterceptor:
         return f"ChallengeInterceptor(connections={len(self._connections)})"
 
     def with_clients(self, app: ASGIApp) -> ASGIApp:
-        """The application for connections that are passed on, told whose they are."""
+        """Wrap the application so that it sees the client's address for forwarded connections."""
         self._upstream = TcpUpstream()
         return self._upstream.with_clients(app)
 
     async def start(self, bound: BoundSockets, engine: int = 0) -> None:
-        """Accept connections; those that are not for us go to the engine on this port of 127.0.0.1, if there is one."""
+        """Accept connections; forward other clients to the engine on this port of 127.0.0.1 (0 = not started)."""
         if self._upstream is not None:
             self._upstream.port = engine
         self._servers = await bound.serve(self._connected)
 
     def refuse(self) -> None:
-        """Accept no more; those that were passed on go on."""
+        """Accept no more connections; forwarded ones stay open."""
         for server in self._servers:
             server.close()
 

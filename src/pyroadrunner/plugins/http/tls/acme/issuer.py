@@ -1,4 +1,4 @@
-"""One certificate from an ACME server. It blocks, for seconds: call it in a thread."""
+"""Obtains one certificate from an ACME server. Blocks for seconds: call it in a thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _TlsAlpnResponse(challenges.KeyAuthorizationChallengeResponse):
 
 @challenges.Challenge.register
 class _TlsAlpn(challenges.KeyAuthorizationChallenge):
-    """The library has dropped this kind (with 5.0); its registry takes it back."""
+    """The library dropped this kind in 5.0; this registers it again."""
 
     typ = "tls-alpn-01"
     response_cls = _TlsAlpnResponse
@@ -47,16 +47,16 @@ def issue(
     expect: Callable[[ChallengeRequest], None],
     root_ca: str = "",
 ) -> None:
-    """Have a certificate made out, and store it.
+    """Obtain a certificate and store it.
 
     Args:
         directory: URL of the server's directory.
-        kind: of the questions it is to ask.
-        expect: told each of them before it is asked.
+        kind: of the challenges to use.
+        expect: called with each challenge before the server validates it.
         root_ca: PEM file of the server's own root; empty = the system's.
 
     Raises:
-        TlsError: why there is none.
+        TlsError: no certificate was issued; the text has the reason.
     """
     try:
         acme = _client(store, directory, email, root_ca)
@@ -72,8 +72,8 @@ def issue(
 
 
 class _Network(client.ClientNetwork):
-    """Asks again when the server has forgotten the number of a request. The library does so once, which is not enough
-    for servers behind a balancer."""
+    """Retries a request if the server has forgotten its nonce. The library retries once, which is not enough for
+    servers behind a load balancer."""
 
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:
         for _ in range(_NONCE_RETRIES):
@@ -86,14 +86,14 @@ class _Network(client.ClientNetwork):
 
 
 def _client(store: Store, directory: str, email: str, root_ca: str) -> client.ClientV2:
-    verify: Any = root_ca or True  # requests takes a path, too
+    verify: Any = root_ca or True  # requests accepts a path, too
     key = JWKEC(key=store.account_key())
     net = _Network(key, alg=ES256, verify_ssl=verify, user_agent=f"pyroadrunner/{__version__}")
     acme = client.ClientV2(client.ClientV2.get_directory(directory, net), net)
     wanted = messages.NewRegistration.from_data(email=email, terms_of_service_agreed=True)
     try:
         acme.new_account(wanted)
-    except errors.ConflictError as known:  # the account of this key is there already
+    except errors.ConflictError as known:  # an account with this key already exists
         net.account = messages.RegistrationResource(uri=known.location, body=messages.Registration())
     return acme
 
@@ -105,7 +105,7 @@ def _answer(
     expect: Callable[[ChallengeRequest], None],
 ) -> None:
     if authorization.body.status == messages.STATUS_VALID:
-        return  # was shown not long ago
+        return  # validated recently
     domain = authorization.body.identifier.value
     for challenge in authorization.body.challenges:
         if challenge.chall.typ == kind:
@@ -117,7 +117,7 @@ def _answer(
 
 
 def _why(wrong: Exception) -> str:
-    """The server's own words, where it has any."""
+    """The server's own error text, if it has one."""
     if isinstance(wrong, errors.ValidationError):
         return "; ".join(
             f"{failed.body.identifier.value}: {challenge.error.detail}"
@@ -126,5 +126,5 @@ def _why(wrong: Exception) -> str:
             if challenge.error is not None
         )
     if isinstance(wrong, errors.TimeoutError):
-        return "the server takes too long"
+        return "the server did not respond in time"
     return str(wrong) or type(wrong).__name__

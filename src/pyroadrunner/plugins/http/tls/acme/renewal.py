@@ -1,4 +1,4 @@
-"""When a certificate is had: before the first connection, and again when two thirds of its life are over."""
+"""When to obtain a certificate: before the first connection, and again after two thirds of its lifetime."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pyroadrunner.plugins.http.tls.acme.issuer import issue
 from pyroadrunner.plugins.http.tls.acme.store import Store
 from pyroadrunner.plugins.http.tls.config import AcmeConfig
 
-_RETRY = 3600.0  # seconds to the next try, after one that failed; servers lock those out that ask too often
-_RETRIES = 30  # in a certificate's life at least, where it is a short one
-_CHECK = 86_400.0  # seconds; a clock may be set, a machine may sleep: look again after a day at most
+_RETRY = 3600.0  # seconds to the next attempt after a failure; servers block clients that ask too often
+_RETRIES = 30  # minimum number of attempts during a certificate's lifetime, for short-lived ones
+_CHECK = 86_400.0  # seconds; the clock may change, the machine may sleep: check at least once a day
 
 log = Log("http")
 
@@ -27,7 +27,7 @@ class Acme:
     """The certificate of ``http.ssl.acme``.
 
     Args:
-        challenge: how the names are shown to be ours.
+        challenge: how to prove control of the names.
     """
 
     def __init__(self, config: AcmeConfig, challenge: Challenge) -> None:
@@ -42,25 +42,25 @@ class Acme:
 
     @property
     def path(self) -> str:
-        """The file that has the certificate and its key."""
+        """The file with the certificate and its key."""
         return str(self._store.path)
 
     async def obtain(self) -> None:
-        """Return once there is a certificate that is valid.
+        """Return once a valid certificate is available.
 
         Raises:
-            TlsError: there is none to be had.
+            TlsError: no certificate was issued.
         """
         if self._store.usable() is None:
             await self._issue()
 
     def keep(self, engine: TlsListener) -> None:
-        """Renew it from now on, for HTTPS that is up."""
+        """Renew the certificate from now on, for the running HTTPS listener."""
         self.challenge.serves(engine)
         self._task = asyncio.create_task(self._renew(engine), name="acme")
 
     def stop(self) -> None:
-        """Renew no more."""
+        """Stop renewing."""
         if self._task is not None:
             self._task.cancel()
 
@@ -79,14 +79,14 @@ class Acme:
             except RoadRunnerError as wrong:
                 life = (found.until - found.since).total_seconds() if found is not None else _RETRY
                 pause = max(1.0, min(_RETRY, life / _RETRIES))
-                log.error("the certificate is not renewed", error=str(wrong), retry_in=pause)
+                log.error("acme: the certificate could not be renewed", error=str(wrong), retry_in=pause)
             else:
-                pause = 1.0  # also where a server makes out certificates that are old already
+                pause = 1.0  # also if the new certificate is already due for renewal
                 await engine.reload()
 
     async def _issue(self) -> None:
         config = self._config
-        log.info("acme: asking for a certificate", domains=self._domains, directory=config.directory)
+        log.info("acme: requesting a certificate", domains=self._domains, directory=config.directory)
         async with self.challenge.open():
             await _in_a_thread(
                 lambda: issue(
@@ -99,16 +99,16 @@ class Acme:
                     root_ca=config.directory_ca,
                 )
             )
-        log.info("acme: there is a new certificate", domains=self._domains)
+        log.info("acme: certificate obtained", domains=self._domains)
 
 
 async def _in_a_thread(work: Callable[[], None]) -> None:
-    """Like ``asyncio.to_thread``, in a thread that the server does not wait for when it stops."""
+    """Like ``asyncio.to_thread``, but the server does not wait for the thread when it stops."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
     def settle(error: Exception | None) -> None:
-        if done.done():  # nobody waits any more
+        if done.done():  # the caller was cancelled
             return
         if error is None:
             done.set_result(None)

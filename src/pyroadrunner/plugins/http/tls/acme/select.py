@@ -1,4 +1,4 @@
-"""``challenge_type``."""
+"""Selects the challenge by ``challenge_type``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = Log("http")
 
 
 def challenge(config: AcmeConfig, plain_port: int, tls_sockets: BoundSockets) -> Challenge:
-    """The kind that is wanted.
+    """The configured challenge.
 
     Args:
-        plain_port: of ``http.address``; 0 = there is none.
+        plain_port: of ``http.address``; 0 = not configured.
         tls_sockets: of ``http.ssl.address``, bound.
     """
     if config.challenge_type == "tlsalpn-01":
         return TlsAlpnChallenge(config.alt_tlsalpn_port or _TLS_PORT, tls_sockets)
     if config.challenge_type not in ("", "http-01"):
-        log.warning("http.ssl.acme.challenge_type is not known: http-01 is used", value=config.challenge_type)
+        log.warning("http.ssl.acme.challenge_type is unknown; using http-01", value=config.challenge_type)
     return HttpChallenge(config.alt_http_port or _HTTP_PORT, plain_port)

@@ -1,4 +1,4 @@
-"""The cache folder: the key of the account, and the certificates with their keys. Nobody else may read them."""
+"""The cache folder: the account key, and the certificates with their keys. Only the owner can read it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pyroadrunner.httpd.errors import TlsError
 
-_RENEWED_IN_THE_LAST = 3  # part of its life: 30 of 90 days, as Let's Encrypt advises
+_RENEWED_IN_THE_LAST = 3  # the last third of its lifetime: 30 of 90 days, as Let's Encrypt recommends
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a stored certificate says of itself."""
+    """The properties of a stored certificate."""
 
     domains: frozenset[str]
     since: datetime
@@ -33,20 +33,20 @@ class Certificate:
 
     @property
     def renew_at(self) -> datetime:
-        """When to ask for the next one."""
+        """When to renew the certificate."""
         return self.until - (self.until - self.since) / _RENEWED_IN_THE_LAST
 
 
 class Store:
-    """What was had from one ACME server.
+    """The account and the certificates of one ACME server.
 
     Args:
         folder: ``cache_dir``.
-        directory: URL of the server; each has a folder of its own, so that a certificate for trying is never taken
-            for a real one.
+        directory: URL of the server; each has a folder of its own, so that a staging certificate is never used as a
+            real one.
 
     Raises:
-        TlsError: the folder can't be made.
+        TlsError: the folder can't be created.
     """
 
     def __init__(self, folder: Path, directory: str, domains: list[str]) -> None:
@@ -56,26 +56,26 @@ class Store:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as wrong:
-            raise TlsError(f"http.ssl.acme.cache_dir: '{self._folder}' can't be made: {wrong.strerror}") from wrong
+            raise TlsError(f"http.ssl.acme.cache_dir: '{self._folder}' can't be created: {wrong.strerror}") from wrong
 
     def __repr__(self) -> str:
         return f"Store({self.path})"
 
     def account_key(self) -> ec.EllipticCurvePrivateKey:
-        """The key of the account; a new one the first time."""
+        """The account key; generated on first use."""
         path = self._folder / "account.key"
         try:
             key = load_pem_private_key(path.read_bytes(), None)
             if isinstance(key, ec.EllipticCurvePrivateKey):
                 return key
         except (OSError, ValueError):
-            pass  # not there, or not ours: an account costs nothing
+            pass  # missing or not usable: a new account costs nothing
         made = ec.generate_private_key(ec.SECP256R1())
         self._write(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return made
 
     def certificate(self) -> Certificate | None:
-        """The stored certificate; ``None`` when there is none for these domains."""
+        """The stored certificate; ``None`` if it does not exist or is for other domains."""
         try:
             pem = self.path.read_bytes()
             load_pem_private_key(pem, None)
@@ -89,15 +89,15 @@ class Store:
         return Certificate(domains, found.not_valid_before_utc, found.not_valid_after_utc)
 
     def usable(self, now: datetime | None = None) -> Certificate | None:
-        """The stored certificate while it is valid."""
+        """The stored certificate, unless it has expired."""
         found = self.certificate()
         return found if found is not None and (now or datetime.now(UTC)) < found.until else None
 
     def save(self, key: bytes, chain: bytes) -> None:
-        """Keep a certificate. Key and chain are one file, so that they never differ.
+        """Store a certificate. Key and chain are in one file, so that they always match.
 
         Raises:
-            TlsError: it can't be written.
+            TlsError: the file can't be written.
         """
         self._write(self.path, key.rstrip() + b"\n" + chain)
 

@@ -1,8 +1,8 @@
-"""tlsalpn-01: the ACME server opens a connection of TLS to port 443 of each name, and is shown a certificate that has
-the answer in it (RFC 8737).
+"""tlsalpn-01: the ACME server opens a TLS connection to port 443 of each name and expects a certificate with a hash of
+the key authorization (RFC 8737).
 
-Where ``http.ssl.address`` has that port, a front looks at all new connections while a certificate is being had, and
-passes on those of others; else it listens on a port of its own for that time.
+If ``http.ssl.address`` uses that port, an interceptor inspects all new connections while a certificate is being issued,
+and forwards those of clients. Otherwise it listens on a port of its own for that time.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from pyroadrunner.plugins.http.tls.acme.client_hello import PROTOCOL
 from pyroadrunner.plugins.http.tls.acme.interceptor import ChallengeInterceptor
 
 _ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
-_OCTET_STRING = 4  # its tag in DER
+_OCTET_STRING = 4  # the DER tag
 _LIFE = timedelta(days=1)
 
 
 class TlsAlpnChallenge:
-    """Answers in the handshake.
+    """Responds in the TLS handshake.
 
     Args:
-        port: on which questions come in.
-        bound: the sockets of HTTPS, before its engine listens on them.
+        port: on which the server's connections arrive.
+        bound: the HTTPS sockets, before the engine listens on them.
     """
 
     kind = "tls-alpn-01"
@@ -52,19 +52,19 @@ class TlsAlpnChallenge:
         return f"TlsAlpnChallenge({self._port})"
 
     def plain(self, app: ASGIApp) -> ASGIApp:
-        """The application of ``http.address`` as it is: nothing is asked there."""
+        """Return the application of ``http.address`` unchanged: this challenge does not use it."""
         return app
 
     def serves(self, engine: TlsListener) -> None:
-        """HTTPS is up: from now on the front has to pass on what is not for it."""
+        """HTTPS has started: from now on the interceptor forwards connections to it."""
         self._upstream = engine
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """The server may ask for as long as this lasts.
+        """A context in which the server can validate challenges.
 
         Raises:
-            ListenError: the port can't be listened on, or not shared.
+            ListenError: the port can't be bound or shared.
         """
         interceptor = ChallengeInterceptor(self._context())
         try:
@@ -89,11 +89,11 @@ class TlsAlpnChallenge:
             self._answers.clear()
 
     def expect(self, request: ChallengeRequest) -> None:
-        """A question is to come. Called by the thread that talks to the server."""
+        """Prepare for a challenge. Called in the thread that talks to the server."""
         self._answers[request.domain] = _answering(request)
 
     def _context(self) -> ssl.SSLContext:
-        """Has no certificate of its own: the name that is asked for tells which."""
+        """A context without a certificate: it is chosen by the requested name."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols([PROTOCOL])
 
@@ -129,7 +129,7 @@ def _answering(request: ChallengeRequest) -> ssl.SSLContext:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols([PROTOCOL])
-    with tempfile.NamedTemporaryFile() as file:  # ssl reads files alone; nobody else can read this one
+    with tempfile.NamedTemporaryFile() as file:  # ssl reads only files; no other user can read this one
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         file.write(made.public_bytes(Encoding.PEM))
         file.flush()

@@ -1,4 +1,4 @@
-"""Records and pairs: one table, written and read, whole and byte by byte."""
+"""Records and pairs: one table, encoded and decoded, whole and byte by byte."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ RECORDS = {
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_is_written_and_read(name: str) -> None:
+def test_a_record_is_encoded_and_decoded(name: str) -> None:
     written, expected = RECORDS[name]
     assert written.hex() == expected
     [found] = RecordReader().feed(written)
     assert (found.type, found.id, found.content) == (written[1], int.from_bytes(written[2:4], "big"), written[8:])
 
 
-def test_records_come_in_any_pieces_and_padding_is_dropped() -> None:
+def test_records_arrive_in_any_pieces_and_padding_is_dropped() -> None:
     data = b"".join(written for written, _ in RECORDS.values()) + bytes.fromhex("0105000100010700") + b"x" + b"\0" * 7
     whole = list(RecordReader().feed(data))
     assert whole[-1] == Record(Type.STDIN, 1, b"x")
@@ -45,7 +45,7 @@ def test_records_come_in_any_pieces_and_padding_is_dropped() -> None:
     assert [found for byte in data for found in reader.feed(bytes((byte,)))] == whole
 
 
-def test_what_is_read_before_garbage_counts() -> None:
+def test_records_before_garbage_are_returned() -> None:
     reader = RecordReader()
     found = reader.feed(record(Type.STDIN, 1, b"x") + b"GET / HTTP/1.1\r\n")
     assert next(found).content == b"x"
@@ -54,19 +54,19 @@ def test_what_is_read_before_garbage_counts() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_000])
-def test_a_long_answer_is_cut_into_records(size: int) -> None:
+def test_a_long_response_is_split_into_records(size: int) -> None:
     records = list(RecordReader().feed(stream(Type.STDOUT, 1, b"x" * size)))
     assert sum(len(one.content) for one in records) == size
-    assert all(one.content for one in records)  # an empty one would end the stream
+    assert all(one.content for one in records)  # an empty record would end the stream
 
 
 @given(st.dictionaries(st.binary(max_size=300), st.binary(max_size=300), max_size=5))
-def test_pairs_are_written_and_read(pairs: dict[bytes, bytes]) -> None:
+def test_pairs_are_encoded_and_decoded(pairs: dict[bytes, bytes]) -> None:
     assert read_pairs(write_pairs(pairs)) == pairs
 
 
 @given(st.binary(max_size=64))
-def test_garbage_is_an_error_or_pairs(data: bytes) -> None:
+def test_garbage_is_an_error_or_decodes_to_pairs(data: bytes) -> None:
     try:
         pairs = read_pairs(data)
     except FastCgiError:
@@ -77,15 +77,15 @@ def test_garbage_is_an_error_or_pairs(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data", ["01", "0102", "010261", "80", "80000001", "ffffffffffffffff61", "80000001800000016162"]
 )
-def test_pairs_are_whole_or_an_error(data: str) -> None:
+def test_a_truncated_pair_is_an_error(data: str) -> None:
     if data.endswith("6162"):
         assert read_pairs(bytes.fromhex(data)) == {b"a": b"b"}
         return
-    with pytest.raises(FastCgiError, match="cut off"):
+    with pytest.raises(FastCgiError, match="truncated"):
         read_pairs(bytes.fromhex(data))
 
 
-def test_a_beginning_has_a_role_and_flags() -> None:
+def test_a_begin_request_has_a_role_and_flags() -> None:
     assert begin_request(bytes.fromhex("0001010000000000")) == (1, 1)
     with pytest.raises(FastCgiError):
         begin_request(b"\0\1")

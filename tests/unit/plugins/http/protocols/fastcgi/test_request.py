@@ -1,4 +1,4 @@
-"""CGI variables, as the worker sees them in the end."""
+"""CGI variables converted to the worker's request."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_request_of_nginx() -> None:
 @pytest.mark.parametrize(
     ("https", "scheme"), [("on", "https"), ("ON", "https"), ("1", "https"), ("off", "http"), ("", "http")]
 )
-def test_the_scheme_is_what_the_web_server_says(https: str, scheme: str) -> None:
+def test_the_scheme_is_taken_from_the_web_server(https: str, scheme: str) -> None:
     assert context(HTTPS=https)["uri"] == f"{scheme}://ex.com:81/a%20b?x=1"
 
 
@@ -67,20 +67,20 @@ def test_the_protocol_is_that_of_the_client(said: str, told: str) -> None:
     assert context(SERVER_PROTOCOL=said)["protocol"] == told
 
 
-def test_headers_of_the_body_come_without_a_prefix_and_count() -> None:
+def test_headers_of_the_body_have_no_prefix_and_win() -> None:
     told = context(CONTENT_TYPE="text/plain", CONTENT_LENGTH="3", HTTP_CONTENT_TYPE="x/y", HTTP_CONTENT_LENGTH="9")
     assert told["headers"] == {"X-Foo": ["bar"], "Content-Type": ["text/plain"], "Content-Length": ["3"]}
 
 
-def test_without_a_request_uri_the_cgi_variables_make_the_target() -> None:
+def test_without_a_request_uri_the_target_is_made_from_cgi_variables() -> None:
     assert context(REQUEST_URI="", PATH_INFO="/more")["uri"] == "http://ex.com:81/a%20b/more?x=1"
 
 
-def test_the_client_of_a_web_server_is_never_taken_for_gone() -> None:
+def test_the_client_of_a_web_server_is_never_treated_as_disconnected() -> None:
     assert scope_of({b"REMOTE_ADDR": b"192.0.2.7", b"REMOTE_PORT": b"5"})[PEER] is None
 
 
-def test_almost_nothing_is_enough() -> None:
+def test_a_request_needs_almost_no_variables() -> None:
     variables = {b"SERVER_NAME": b"ex.com", b"SERVER_PORT": b"81"}
     pool = ScriptedPool()
     Exchange(scope_of(variables)).run(worker_app(pool))
@@ -88,6 +88,6 @@ def test_almost_nothing_is_enough() -> None:
     assert (told["method"], told["uri"], told["remoteAddr"]) == ("GET", "http://ex.com:81/", "127.0.0.1")
 
 
-def test_bytes_that_are_no_text_do_not_break_it() -> None:
+def test_bytes_that_are_not_text_are_accepted() -> None:
     scope = scope_of({name.encode(): b"\xff\0\n" for name in NGINX})
     Exchange(scope).run(worker_app(ScriptedPool()))

@@ -1,4 +1,4 @@
-"""The lines a web server reads before the body."""
+"""The header lines that a web server reads before the body."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ def test_status_and_headers_in_their_order() -> None:
     assert head(message) == b"Status: 404 Not Found\r\nx-a: 1\r\nx-a: 2\r\n\r\n"
 
 
-def test_what_is_the_connections_business_is_left_out() -> None:
+def test_headers_of_the_connection_are_left_out() -> None:
     headers = [(b"Connection", b"close"), (b"transfer-encoding", b"chunked"), (b"status", b"200 OK"), (b"x", b"y")]
     assert head({"status": 799, "headers": headers}) == b"Status: 799 Unknown\r\nx: y\r\n\r\n"

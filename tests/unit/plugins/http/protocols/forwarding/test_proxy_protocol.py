@@ -1,4 +1,4 @@
-"""The bytes that tell the engine who a client is."""
+"""The bytes that send the client's address to the engine."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def test_ipv6() -> None:
     assert made.hex() == SIGNATURE + "21210024" + "fe80" + "00" * 13 + "01" + "00" * 15 + "01" + "0001" + "0002"
 
 
-def test_a_unix_socket_has_nothing_to_tell() -> None:
+def test_a_unix_socket_has_no_addresses() -> None:
     assert preamble(socket.AF_UNIX, "", "/run/rr.sock").hex() == SIGNATURE + "20000000"

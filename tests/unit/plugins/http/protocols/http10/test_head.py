@@ -1,4 +1,4 @@
-"""Heads of HTTP/1.0 that are requests, and those that are not."""
+"""Valid and malformed HTTP/1.0 heads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_headers_are_trimmed_and_kept_in_order() -> None:
     assert context(head)["headers"] == {"X-Foo": ["b c", "d"], "X-Empty": [""]}
 
 
-def test_what_it_says_of_its_body_and_its_connection() -> None:
+def test_the_length_of_the_body_and_whether_the_connection_is_kept() -> None:
     first = parse(
         b"POST / HTTP/1.0\r\nContent-Length: 3\r\nContent-Length: 3\r\nConnection: Keep-Alive", CLIENT, SERVER
     )
@@ -84,7 +84,7 @@ def test_what_it_says_of_its_body_and_its_connection() -> None:
         b"POST / HTTP/1.0\r\nTransfer-Encoding: identity\r\nContent-Length: 3",
     ],
 )
-def test_nothing_is_forgiven(head: bytes) -> None:
+def test_malformed_heads_are_refused(head: bytes) -> None:
     with pytest.raises(BadRequest):
         parse(head, CLIENT, SERVER)
 
@@ -94,12 +94,12 @@ def test_nothing_is_forgiven(head: bytes) -> None:
     [
         (200, [(b"content-length", b"3")], True, True),
         (200, [(b"content-length", b"3")], False, False),
-        (200, [], True, False),  # only the end of the connection ends such a body
+        (200, [], True, False),  # only the end of the connection ends this body
         (304, [], True, True),
         (200, [(b"content-length", b"3"), (b"Connection", b"close")], True, False),
     ],
 )
-def test_a_connection_is_kept_where_both_want_it_and_the_end_is_known(
+def test_a_connection_is_kept_if_both_sides_want_it_and_the_length_is_known(
     status: int, headers: list[tuple[bytes, bytes]], wanted: bool, kept: bool
 ) -> None:
     head, keep = answer({"status": status, "headers": headers}, keep=wanted)
@@ -107,7 +107,7 @@ def test_a_connection_is_kept_where_both_want_it_and_the_end_is_known(
     assert head.endswith((b"connection: keep-alive" if kept else b"connection: close") + b"\r\n\r\n")
 
 
-def test_an_answer_has_the_version_of_its_request_and_no_coding() -> None:
+def test_a_response_has_the_version_of_its_request_and_no_transfer_encoding() -> None:
     head, _ = answer({"status": 404, "headers": [(b"Transfer-Encoding", b"chunked"), (b"X", b"y")]}, keep=False)
     assert head == b"HTTP/1.0 404 Not Found\r\nx: y\r\nconnection: close\r\n\r\n"
     assert refusal(400) == b"HTTP/1.0 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

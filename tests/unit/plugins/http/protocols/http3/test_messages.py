@@ -1,4 +1,4 @@
-"""Header lists to scopes and back."""
+"""Header lists converted to scopes and back."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def test_a_request_as_the_worker_sees_it() -> None:
     assert told["cookies"] == {"a": "1", "b": "2"}
 
 
-def test_nobody_is_taken_for_gone_whose_connection_is_not_tcp() -> None:
+def test_a_client_without_tcp_is_never_treated_as_disconnected() -> None:
     scope = scope_of(REQUEST, ("192.0.2.7", 5), ("192.0.2.1", 443))
     assert scope is not None
     assert scope[PEER] is None
 
 
-def test_the_authority_counts_more_than_a_host() -> None:
+def test_the_authority_replaces_the_host() -> None:
     scope = scope_of([*REQUEST, (b"host", b"evil.org")], ("", 0), ("", 0))
     assert scope is not None
     assert [value for name, value in scope["headers"] if name == b"host"] == [b"ex.com:81"]
 
 
 @pytest.mark.parametrize("missing", [b":method", b":path"])
-def test_what_is_no_request_is_none(missing: bytes) -> None:
+def test_an_unsupported_request_has_no_scope(missing: bytes) -> None:
     assert scope_of([pair for pair in REQUEST if pair[0] != missing], ("", 0), ("", 0)) is None
     assert scope_of([(b":method", b"CONNECT"), (b":authority", b"ex.com:443")], ("", 0), ("", 0)) is None
 
 
-def test_headers_of_a_connection_are_left_out_of_an_answer() -> None:
+def test_headers_of_the_connection_are_left_out_of_a_response() -> None:
     headers = [(b"Content-Type", b"text/plain"), (b"Connection", b"close"), (b"Transfer-Encoding", b"chunked")]
     assert head({"status": 201, "headers": headers}) == [(b":status", b"201"), (b"content-type", b"text/plain")]

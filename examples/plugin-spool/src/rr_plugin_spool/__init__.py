@@ -1,0 +1,1 @@
+"""A plugin for pyroadrunner: hands the files of a folder to PHP workers, one after the other."""
