@@ -7,7 +7,4 @@ require getenv('RR_PHP_LIBRARY') . '/autoload.php';
 use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Server;
 
-Server::run(static fn (Request $request): string => match ($request->path()) {
-    '/health' => 'ok', // check the database here, if the application needs it
-    default => "Hello, container!\n",
-});
+Server::run(static fn (Request $request): string => "Hello, container!\n");

@@ -51,6 +51,7 @@ def application(folder: Path) -> tuple[Path, int]:
     for before, after in {
         "0.0.0.0:8080": f"127.0.0.1:{port}",
         "127.0.0.1:6001": f"127.0.0.1:{free_port()}",
+        "0.0.0.0:2114": f"127.0.0.1:{free_port()}",
     }.items():
         assert before in text
         text = text.replace(before, after)
@@ -63,9 +64,9 @@ def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
     with Server(app, None, launcher=process_one(), env={"WORKERS": "3"}) as server:
         [one] = psutil.Process(server.pid).children()
         assert Path(f"/proc/{one.pid}/status").read_text().split("NSpid:")[1].split()[1] == "1"
-        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health").read() == b"ok"
+        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/").read() == b"Hello, container!\n"
         workers = one.children()
-        assert len(workers) == 4  # WORKERS, and the probe's process
+        assert len(workers) == 3  # WORKERS
         with Load(("127.0.0.1", port), threads=8) as load:
             load.wait_for_more(50)
             one.send_signal(signal.SIGTERM)  # docker stop
@@ -75,9 +76,10 @@ def test_it_serves_and_stops_in_order_as_process_1(tmp_path: Path) -> None:
 
 
 def test_the_probe_of_the_image_fails_if_no_server_answers(tmp_path: Path) -> None:
-    app, port = application(tmp_path)
+    app, _ = application(tmp_path)
+    port = yaml.safe_load((app / ".rr.yaml").read_text())["status"]["address"].rpartition(":")[2]
     [check] = re.findall(r'CMD \["php", "-r", "(.*)"\]', (DOCKER / "Dockerfile").read_text())
-    probe = [require_php(), "-r", check.replace(":8080", f":{port}")]
+    probe = [require_php(), "-r", check.replace(":2114", f":{port}")]
     assert subprocess.run(probe, env=environment(), check=False).returncode == 1
     with Server(app, None):
         assert subprocess.run(probe, env=environment(), check=False).returncode == 0
@@ -146,11 +148,10 @@ def test_ports_and_paths_of_the_manifests_fit_the_image() -> None:
     deployment, service = manifests()
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     config = yaml.safe_load((DOCKER / ".rr.yaml").read_text())
-    assert config["http"]["address"] == f"0.0.0.0:{container['ports'][0]['containerPort']}"
-    routes = {route["match"] for route in config["http"]["routes"]}
+    ports = {port["name"]: f"0.0.0.0:{port['containerPort']}" for port in container["ports"]}
+    assert ports == {section: config[section]["address"] for section in ("http", "status")}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"]["path"] in routes
-        assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
+        assert container[probe]["httpGet"] == {"path": "/health", "port": "status"}
     assert service["spec"]["ports"][0]["targetPort"] == container["ports"][0]["name"]
     assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 

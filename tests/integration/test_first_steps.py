@@ -70,8 +70,10 @@ CONFIGS = {
     "rpc": "rr workers",
     "server": "curl -s http://127.0.0.1:8080",
     "service": "rr workers service",
+    "sizing": "curl -s http://127.0.0.1:8080",
     "status": "curl -s http://127.0.0.1:2114/health",
     "tls": "curl --insecure https://127.0.0.1:8443",
+    "troubleshooting": "curl -s http://127.0.0.1:8080",
 }
 ANSWERS = {
     "fastcgi": "",

@@ -13,9 +13,10 @@ import pytest
 
 from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
 from pyroadrunner.net.address import parse_address
+from support.load import Load
 from support.metrics import scrape
 from support.php import require_php
-from support.server import Server, free_port, rr
+from support.server import READY, Server, free_port, rr
 
 # Reports its request on stderr, then waits until a file exists.
 WORKER = """<?php
@@ -80,6 +81,18 @@ def test_a_busy_server_is_healthy_a_stopping_one_too_and_neither_is_ready(tmp_pa
         (tmp_path / "go").touch()
         request.join(20)
         assert server.wait() == 0
+
+
+def test_no_probe_of_health_fails_while_workers_and_server_are_replaced(tmp_path: Path) -> None:
+    with served(tmp_path, endure={"retirement": "300ms"}) as server:
+        host, _, port = server.config["status"]["address"].rpartition(":")
+        with Load((host, int(port)), "/health", threads=2) as probes:
+            assert rr("reset", cwd=tmp_path).code == 0
+            assert rr("reload", cwd=tmp_path).code == 0
+            server.send(signal.SIGUSR2)
+            server.wait_for(READY, times=2)
+            probes.wait_for_more(20)
+        assert probes.failures == []
 
 
 def test_requests_are_counted(tmp_path: Path) -> None:

@@ -58,6 +58,17 @@ def test_a_config_of_the_examples_has_no_fault_and_no_unknown_key(example: Path)
     assert [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]] == []
 
 
+@pytest.mark.parametrize(("section", "unit"), [("[Service]", "rr.service"), ("[Socket]", "rr.socket")])
+def test_the_manual_shows_one_unit_of_each_kind_and_it_is_the_one_that_is_shipped(section: str, unit: str) -> None:
+    shown = {text for page in PAGES for text in blocks(page, "ini") if section in text}
+    assert shown == {(ROOT / "examples" / "systemd" / unit).read_text("utf-8")}
+
+
+def test_probes_are_described_on_one_page() -> None:
+    words = re.compile(r"^\|.*\b(liveness|readiness)\b", re.MULTILINE)
+    assert [page.name for page in PAGES if words.search(page.read_text("utf-8"))] == ["status.md"]
+
+
 @pytest.mark.parametrize(
     ("language", "pattern"), [("toml", "*.toml"), ("yaml", ".rr.yaml"), ("php", "*.php"), ("python", "src/*/[!_]*.py")]
 )

@@ -68,11 +68,9 @@ def judge(reported: dict[str, Any], path: str, *, protobuf: bool) -> Iterator[Fi
     )
     yield _extension(reported, "pcntl", warn, "frameworks use it for signals and for time limits of jobs")
     if protobuf:
-        yield _extension(
-            reported, "protobuf", warn, "the codec is protobuf, which is slow in PHP without the extension"
-        )
+        yield _extension(reported, "protobuf", warn, "the codec is protobuf; without the extension it is slow in PHP")
     if not reported["opcache"]:
-        yield warn(_PART, "opcache", "missing", "each worker compiles all code when it starts: install php-opcache")
+        yield warn(_PART, "opcache", "missing", "workers run code that is not optimized: install php-opcache")
     elif not reported["opcache_cli"]:
         todo = "workers are command line processes: set opcache.enable_cli=1 in php.ini; this also allows the JIT"
         yield warn(_PART, "opcache", "off for the command line", todo)
