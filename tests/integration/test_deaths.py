@@ -195,7 +195,7 @@ def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
         text,
         re.MULTILINE,
     )
-    assert re.search(r"\^C\r\d\d:\d\d:\d\d stopping: running requests have 30 s to end", text)
+    assert re.search(r"\^C\r\d\d:\d\d:\d\d stopping: running requests have 30 s to finish", text)
     assert text.endswith(" stopped\n")
     assert "{" not in text.replace("{main}", "").replace("{closure}", ""), "no JSON among it"
     colours = set(re.findall(r"\x1b\[([0-9;]*)m", seen.text))

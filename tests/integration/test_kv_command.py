@@ -119,4 +119,4 @@ def test_errors_are_reported(server: Server, arguments: list[str], text: str) ->
 def test_a_server_without_storages_is_reported(tmp_path: Path) -> None:
     with Server(tmp_path, {}) as server:
         failed = run(server, "list")
-    assert (failed.code, failed.stderr) == (1, "the server has no storages; add the section `kv`\n")
+    assert (failed.code, failed.stderr) == (1, "the server has no storages; add the section `kv` to its config\n")

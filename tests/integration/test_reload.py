@@ -156,5 +156,5 @@ def test_an_added_or_removed_service_or_storage_is_one_line(tmp_path: Path) -> N
         "  kv.file                   new",
         "  service.both.process_num  1 -> 2",
         "  service.fresh             new",
-        "  service.old               gone",
+        "  service.old               removed",
     ]
