@@ -117,8 +117,7 @@ def test_no_request_is_cancelled_if_the_kernel_can_not_be_asked() -> None:
 
         calls = PendingCalls()
         there, gone = (asyncio.create_task(asyncio.sleep(10)) for _ in range(2))
-        calls.begin(there, 1)
-        calls.begin(gone, 2)
+        calls.ports.update({there: 1, gone: 2})
         departures = Disconnects({"http": Waiting()}, calls, connected)
         await departures.check()
         await asyncio.sleep(0)

@@ -58,10 +58,10 @@ class Call:
         payload: Payload,
         answer: asyncio.Future[Reply],
         now: float,
-        *,
         timeout: float | None = None,
         describe: Callable[[], str] | None = None,
         priority: int = 0,
+        *,
         leased: bool = False,
     ) -> None:
         if len(payload.body) < _COPY_BELOW:

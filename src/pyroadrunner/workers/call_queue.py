@@ -51,27 +51,21 @@ class Entry(Protocol):
 
 class CallQueue:
     """Entries by priority and age, including calls that a worker handed back. Answered or cancelled entries may stay
-    for a while; they are skipped.
+    for a while; they are skipped. The policy is ``FIFO``."""
 
-    Args:
-        max_lifo_wait: for ``ADAPTIVE_LIFO``: seconds; 0 = the oldest is always first.
-    """
+    __slots__ = ("_levels",)
 
-    __slots__ = ("_levels", "_policy", "max_lifo_wait")
-
-    def __init__(self, policy: QueuePolicy = QueuePolicy.FIFO, max_lifo_wait: float = 0.0) -> None:
-        self._policy = policy
-        self._levels: dict[int, deque[Entry]] = {}  # by priority, in ascending order; each sorted by age
-        self.max_lifo_wait = max_lifo_wait
+    def __init__(self) -> None:
+        self._levels: dict[int, deque[Entry]] = {0: deque()}  # by priority, ascending; each sorted by age; may be empty
 
     def __repr__(self) -> str:
-        return f"CallQueue({self._policy.value}, {len(self)})"
+        return f"{type(self).__name__}({len(self)})"
 
     def __len__(self) -> int:
         return sum(map(len, self._levels.values()))
 
     def __bool__(self) -> bool:
-        return bool(self._levels)
+        return any(self._levels.values())
 
     def __iter__(self) -> Iterator[Entry]:
         for level in self._levels.values():
@@ -79,43 +73,30 @@ class CallQueue:
 
     def push(self, entry: Entry) -> None:
         """Add an entry at its place by priority and age."""
-        priority = entry.priority if self._policy is QueuePolicy.FIFO else 0
-        level = self._levels.get(priority)
+        level = self._levels.get(entry.priority)
         if level is None:
-            level = self._levels[priority] = deque()
-            if len(self._levels) > 1:
-                self._levels = dict(sorted(self._levels.items()))
-        if not level or level[-1].accepted <= entry.accepted:
-            level.append(entry)
-            return
-        place = 0
-        while level[place].accepted <= entry.accepted:  # a call handed back is nearly always the oldest
-            place += 1
-        level.insert(place, entry)
+            self._levels[entry.priority] = level = deque()
+            self._levels = dict(sorted(self._levels.items()))
+        insert_by_age(level, entry)
 
     def pop(self, now: float) -> Entry | None:
         """Remove and return the next entry that is not done; ``None`` if the queue is empty."""
-        while self._levels:
-            priority, level = next(iter(self._levels.items()))
-            newest_first = (
-                self._policy is QueuePolicy.ADAPTIVE_LIFO
-                and OVERLOADED_AFTER < now - level[0].accepted < self.max_lifo_wait
-            )
-            entry = level.pop() if newest_first else level.popleft()
-            if not level:
-                del self._levels[priority]
-            if not entry.answer.done():
-                return entry
+        for level in self._levels.values():
+            while level:
+                entry = level.popleft()
+                if not entry.answer.done():
+                    return entry
         return None
 
     def oldest_wait(self, now: float) -> float:
         """Seconds since the oldest entry was accepted; 0.0 if the queue is empty."""
-        for priority, level in list(self._levels.items()):
+        oldest = now
+        for level in self._levels.values():
             while level and level[0].answer.done():
                 level.popleft()
-            if not level:
-                del self._levels[priority]
-        return now - min(level[0].accepted for level in self._levels.values()) if self._levels else 0.0
+            if level:
+                oldest = min(oldest, level[0].accepted)
+        return now - oldest
 
     def take_late(self, now: float, timeout: float) -> list[Entry]:
         """Remove and return entries that have waited too long; drop those that are done.
@@ -124,21 +105,62 @@ class CallQueue:
             timeout: seconds, for entries without a ``wait_timeout`` of their own.
         """
         late: list[Entry] = []
-        for priority, level in list(self._levels.items()):
-            kept: deque[Entry] = deque()
-            for entry in level:
+        for level in self._levels.values():
+            entries = [entry for entry in level if not entry.answer.done()]
+            level.clear()
+            for entry in entries:
                 limit = timeout if entry.wait_timeout is None else entry.wait_timeout
-                if entry.answer.done():
-                    continue
-                (late if now - entry.waits_since >= limit else kept).append(entry)
-            if kept:
-                self._levels[priority] = kept
-            else:
-                del self._levels[priority]
+                (late if now - entry.waits_since >= limit else level).append(entry)
         return late
 
     def clear(self) -> list[Entry]:
         """Remove all entries; return those that are not done."""
         entries = [entry for entry in self if not entry.answer.done()]
-        self._levels.clear()
+        for level in self._levels.values():
+            level.clear()
         return entries
+
+
+class AdaptiveLifoQueue(CallQueue):
+    """The policy ``ADAPTIVE_LIFO``; priorities do not count. On the hot path of a busy HTTP server.
+
+    Args:
+        max_lifo_wait: seconds; 0 = the oldest is always first.
+    """
+
+    __slots__ = ("_entries", "max_lifo_wait")
+
+    def __init__(self, max_lifo_wait: float) -> None:
+        super().__init__()
+        self._entries = self._levels[0]
+        self.max_lifo_wait = max_lifo_wait
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def push(self, entry: Entry) -> None:
+        entries = self._entries
+        if not entries or entries[-1].accepted <= entry.accepted:
+            entries.append(entry)
+        else:
+            insert_by_age(entries, entry)
+
+    def pop(self, now: float) -> Entry | None:
+        entries = self._entries
+        while entries:
+            newest_first = OVERLOADED_AFTER < now - entries[0].accepted < self.max_lifo_wait
+            entry = entries.pop() if newest_first else entries.popleft()
+            if not entry.answer.done():
+                return entry
+        return None
+
+
+def insert_by_age(level: deque[Entry], entry: Entry) -> None:
+    """Keep the oldest first. Only a call that a worker handed back is not the youngest."""
+    if not level or level[-1].accepted <= entry.accepted:
+        level.append(entry)
+        return
+    place = 0
+    while level[place].accepted <= entry.accepted:
+        place += 1
+    level.insert(place, entry)

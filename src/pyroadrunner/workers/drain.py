@@ -18,14 +18,18 @@ class Drain:
     Args:
         pool: its name, for the log.
         members: its workers. The pool calls :meth:`check` when one of them has finished something.
+
+    Attributes:
+        waiting: whether :meth:`run` waits for workers.
     """
 
-    __slots__ = ("_admission", "_drained", "_members", "_pool")
+    __slots__ = ("_admission", "_drained", "_members", "_pool", "waiting")
 
     def __init__(self, pool: str, admission: Admission, members: Mapping[int, Worker]) -> None:
         self._pool = pool
         self._admission = admission
         self._members = members
+        self.waiting = False
         self._drained: asyncio.Future[None] | None = None  # ``None`` until the calls have left
 
     def __repr__(self) -> str:
@@ -43,6 +47,7 @@ class Drain:
             log.warning("grace period over; cancelling the remaining requests", pool=self._pool, requests=calls)
             return
         self._drained = loop.create_future()
+        self.waiting = True
         self.check()
         await asyncio.wait([self._drained], timeout=until - loop.time())
         if not self._drained.done():

@@ -37,6 +37,7 @@ class OutputReader(asyncio.Protocol):
     :meth:`mark` does not depend on the amount of output, and lines that arrive later are on the right side of the mark.
 
     Attributes:
+        quiet: whether a new mark would change nothing: no output during calls so far, and none since the last mark.
         closed: done at the end of the output.
 
     Args:
@@ -51,6 +52,7 @@ class OutputReader(asyncio.Protocol):
         self._emitted = 0  # ... that became part of a line, ...
         self._marked = 0  # ... and that was there at the mark
         self._begun = False  # whether a mark was set
+        self.quiet = False
         self._noisy = False  # whether output came after a mark
         self._fd = -1
         self._count = array("i", [0])
@@ -77,6 +79,7 @@ class OutputReader(asyncio.Protocol):
         workers that write to stderr during calls.
         """
         self._begun = True
+        self.quiet = not self._noisy
         self._marked = self._received + self._unread() if self._noisy else self._received
 
     def _unread(self) -> int:
@@ -108,6 +111,7 @@ class OutputReader(asyncio.Protocol):
         self._rest += data
         self._received += len(data)
         self._noisy = self._begun
+        self.quiet = False
         if (self._emit_batch() or len(data) >= _FLOOD) and self._transport is not None:
             self._transport.pause_reading()
             asyncio.get_running_loop().call_later(_FLOOD_PAUSE, self._emit_more)

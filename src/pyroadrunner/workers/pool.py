@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission, check
 from pyroadrunner.workers.call import Call, OnCancel
-from pyroadrunner.workers.call_queue import CallQueue, Entry, QueuePolicy
+from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
@@ -45,7 +45,8 @@ class Pool:
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Worker] = deque()
-        self._queue = CallQueue(policy, config.max_lifo_wait)
+        lifo = policy is QueuePolicy.ADAPTIVE_LIFO
+        self._queue = AdaptiveLifoQueue(config.max_lifo_wait) if lifo else CallQueue()
         self._admission = Admission(name, config.max_queue_size)
         self._workers = WorkerSet(name, config, spawner, self._on_started)
         self._drain = Drain(name, self._admission, self._workers.members)
@@ -88,14 +89,7 @@ class Pool:
     ) -> Reply:
         """Run one call on a free worker; see ``contracts.WorkerPool``."""
         self._admission.enter(payload)
-        call = Call(
-            payload,
-            self._loop.create_future(),
-            self._loop.time(),
-            timeout=timeout,
-            describe=describe,
-            priority=priority,
-        )
+        call = Call(payload, self._loop.create_future(), self._loop.time(), timeout, describe, priority)
         try:
             if self._idle:
                 self._assign(self._idle.popleft(), call)
@@ -206,7 +200,8 @@ class Pool:
             self._idle.append(worker)
             if self._has_surplus:
                 self._stop_surplus()
-        self._drain.check()
+        if self._drain.waiting:
+            self._drain.check()
 
     def requeue(self, worker: Worker, call: Call) -> None:
         if call.answer.done():
@@ -280,7 +275,8 @@ class Pool:
         the background."""
         old, self._config = self._config, config
         self._admission.limit = config.max_queue_size
-        self._queue.max_lifo_wait = config.max_lifo_wait
+        if isinstance(self._queue, AdaptiveLifoQueue):
+            self._queue.max_lifo_wait = config.max_lifo_wait
         self._spawner.timeout = config.allocate_timeout
         self._exec_ttl = config.exec_ttl()
         self._ticker.stop()

@@ -124,7 +124,8 @@ class Worker:
         call.attempts += 1
         call.began = self._loop.time()
         self._call = call
-        self._stderr.mark()
+        if not self._stderr.quiet:
+            self._stderr.mark()
         self._relay.send(call.frame)
         if call.body:
             self._relay.send(call.body)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pyroadrunner.workers.call import Call
-from pyroadrunner.workers.call_queue import CallQueue, QueuePolicy
+from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue
 from pyroadrunner.workers.payload import Payload
 
 
@@ -23,7 +23,7 @@ def call(loop: asyncio.AbstractEventLoop, accepted: float, priority: int = 0) ->
 
 
 def test_the_oldest_goes_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
+    queue = AdaptiveLifoQueue(2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for one in calls:
         queue.push(one)
@@ -31,7 +31,7 @@ def test_the_oldest_goes_first(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_the_newest_goes_first_once_the_oldest_has_waited_a_second(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 10.0)
+    queue = AdaptiveLifoQueue(10.0)
     calls = [call(loop, at) for at in (0.0, 0.5, 1.0)]
     for one in calls:
         queue.push(one)
@@ -39,7 +39,7 @@ def test_the_newest_goes_first_once_the_oldest_has_waited_a_second(loop: asyncio
 
 
 def test_a_call_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
+    queue = AdaptiveLifoQueue(2.0)
     old, new = call(loop, 0.0), call(loop, 1.0)
     queue.push(old)
     queue.push(new)
@@ -47,7 +47,7 @@ def test_a_call_that_has_waited_for_max_lifo_wait_goes_first(loop: asyncio.Abstr
 
 
 def test_without_max_lifo_wait_the_oldest_is_always_first(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 0.0)
+    queue = AdaptiveLifoQueue(0.0)
     old, new = call(loop, 0.0), call(loop, 1.0)
     queue.push(old)
     queue.push(new)
@@ -55,7 +55,7 @@ def test_without_max_lifo_wait_the_oldest_is_always_first(loop: asyncio.Abstract
 
 
 def test_a_call_that_is_handed_back_takes_its_place_by_age(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
+    queue = AdaptiveLifoQueue(2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for place in (0, 2, 1):
         queue.push(calls[place])
@@ -64,7 +64,7 @@ def test_a_call_that_is_handed_back_takes_its_place_by_age(loop: asyncio.Abstrac
 
 
 def test_answered_and_cancelled_calls_are_skipped(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
+    queue = AdaptiveLifoQueue(2.0)
     calls = [call(loop, at) for at in (0.0, 0.1, 0.2)]
     for one in calls:
         queue.push(one)
@@ -76,7 +76,7 @@ def test_answered_and_cancelled_calls_are_skipped(loop: asyncio.AbstractEventLoo
 
 
 def test_calls_that_have_waited_too_long_are_taken_out(loop: asyncio.AbstractEventLoop) -> None:
-    queue = CallQueue(QueuePolicy.ADAPTIVE_LIFO, 2.0)
+    queue = AdaptiveLifoQueue(2.0)
     late, back, young = call(loop, 0.0), call(loop, 0.0), call(loop, 50.0)
     back.began = 0.0
     back.wait_again(40.0)  # 40 s at a worker do not count

@@ -133,17 +133,18 @@ class WorkerApp:
             await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
             return
         task = asyncio.current_task()
-        peer = scope.get(PEER, scope.get("client"))
-        if peer and task is not None:
-            self._calls.begin(task, peer[1])
+        assert task is not None  # it runs in the listener's task of this request
+        peer = scope[PEER] if PEER in scope else scope.get("client")
+        ports = self._calls.ports
+        if peer:
+            ports[task] = peer[1]
         try:
-            describe = partial(_describe, context.method, scope["raw_path"])
-            reply = await self._pool.exec(payload, describe=describe)
+            reply = await self._pool.exec(payload, describe=partial(_describe, context.method, scope["raw_path"]))
         except RoadRunnerError as error:
             await self._fail("execute", error, scope, send, began)
             return
         except asyncio.CancelledError:
-            if task is not None and self._calls.was_cancelled(task):
+            if self._calls.was_cancelled(task):
                 await _answer(send, CLIENT_LEFT)
                 return
             # The server stops and its grace period is over.
@@ -151,8 +152,8 @@ class WorkerApp:
             await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
             raise
         finally:
-            if task is not None:
-                self._calls.end(task)
+            if peer:
+                del ports[task]
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, scope, trailers, send, began)

@@ -18,28 +18,25 @@ log = Log("http")
 
 
 class PendingCalls:
-    """Calls without a reply yet, by the task that waits for it."""
+    """Calls without a reply yet.
 
-    __slots__ = ("_cancelled", "_ports")
+    Attributes:
+        ports: TCP port of the client, by the task that waits for the reply. The application writes it itself, for each
+            request.
+    """
+
+    __slots__ = ("_cancelled", "ports")
 
     def __init__(self) -> None:
-        self._ports: dict[asyncio.Task[object], int] = {}
+        self.ports: dict[asyncio.Task[object], int] = {}
         self._cancelled: set[asyncio.Task[object]] = set()
 
     def __repr__(self) -> str:
-        return f"PendingCalls({len(self._ports)})"
-
-    def begin(self, task: asyncio.Task[object], port: int) -> None:
-        """Register a task that waits for the reply to the client with this TCP port."""
-        self._ports[task] = port
-
-    def end(self, task: asyncio.Task[object]) -> None:
-        """Remove a task."""
-        self._ports.pop(task, None)
+        return f"PendingCalls({len(self.ports)})"
 
     def cancel_disconnected(self, connected: Collection[int]) -> int:
         """Cancel the tasks whose client's port is not in ``connected``; return their number."""
-        left = [task for task, port in self._ports.items() if port not in connected and task not in self._cancelled]
+        left = [task for task, port in self.ports.items() if port not in connected and task not in self._cancelled]
         for task in left:
             self._cancelled.add(task)
             task.cancel()
