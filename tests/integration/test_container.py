@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import parse
 from pyroadrunner.config.durations import parse_duration
 from support.load import Load

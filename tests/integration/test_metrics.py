@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
 from pyroadrunner.net.address import parse_address
 from support.metrics import scrape
 from support.php import require_php

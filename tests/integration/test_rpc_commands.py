@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, Unreachable, server_address
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, Unreachable, server_address
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.frame import Flag, encode

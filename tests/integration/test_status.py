@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
 from pyroadrunner.net.address import parse_address
 from support.load import Load
 from support.metrics import scrape

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.rpc_client import RpcClient
+from pyroadrunner.cli.rpc_address import RpcClient
 from pyroadrunner.cli.stop.server import CalledServer
 from pyroadrunner.errors import RoadRunnerError
 from support.php import require_php

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import UsageError, parse
 from pyroadrunner.config.check import check
 from pyroadrunner.config.load import LoadOptions, load

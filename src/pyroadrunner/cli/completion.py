@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyroadrunner.cli.commands import COMMANDS, GROUPS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, GROUPS, SHARED
 from pyroadrunner.cli.flags import Command, Flag
 
 SHELLS = ("bash", "zsh", "fish")

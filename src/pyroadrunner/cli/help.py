@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import Command, Flag
 
 _ABOUT = "pyroadrunner: an application server that keeps PHP and Python workers running between requests."

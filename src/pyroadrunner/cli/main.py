@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.console import complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError

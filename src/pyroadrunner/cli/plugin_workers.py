@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
 
 
 def plugin_workers(client: RpcClient, name: str, *, timeout: float | None = None) -> list[dict[str, Any]]:

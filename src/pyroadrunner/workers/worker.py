@@ -31,8 +31,8 @@ from pyroadrunner.workers.errors import ExecTimeout, WorkerCrashed, WorkerFailed
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.payload import Reply
+from pyroadrunner.workers.reply_stream import WorkerStream, read_chunk
 from pyroadrunner.workers.state import State, transition
-from pyroadrunner.workers.stream import WorkerStream, read_chunk
 from pyroadrunner.workers.usage import cpu_of, memory_of
 
 STOP_TIMEOUT = 10.0  # seconds a worker has to exit after the stop frame: RoadRunner's constant

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pyroadrunner.cli.commands import COMMANDS, GROUPS
+from pyroadrunner.cli.command_table import COMMANDS, GROUPS
 from pyroadrunner.cli.completion import SHELLS, script
 from pyroadrunner.cli.flags import Command
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import Line, UsageError, parse
 
 OCTANE = (

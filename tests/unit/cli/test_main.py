@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.completion import SHELLS, script
 from pyroadrunner.cli.main import main
 

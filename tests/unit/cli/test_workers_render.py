@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from pyroadrunner.cli.workers.box_drawing import Cell, draw
 from pyroadrunner.cli.workers.render import as_json, text
 from pyroadrunner.cli.workers.snapshot import PluginView
-from pyroadrunner.cli.workers.table import Cell, draw
 from pyroadrunner.cli.workers.watch import screen
 from support.rpc import CREATED, worker
 

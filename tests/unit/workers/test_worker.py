@@ -11,8 +11,8 @@ from pyroadrunner.goridge.frame import Flag, Stream, encode, encode_payload
 from pyroadrunner.workers.call import Call
 from pyroadrunner.workers.errors import BadReply, ExecTimeout, WorkerCrashed, WorkerFailed
 from pyroadrunner.workers.payload import Codec, Payload, Reply, ReplyStream
+from pyroadrunner.workers.reply_stream import MAX_UNREAD
 from pyroadrunner.workers.state import State
-from pyroadrunner.workers.stream import MAX_UNREAD
 from pyroadrunner.workers.worker import Worker
 from support.fake_workers import FakeProcess
 from support.log import logged

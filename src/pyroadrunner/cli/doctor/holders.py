@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from pyroadrunner.cli.commands import COMMANDS, SHARED
+from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import UsageError, parse
 
 _EVERYWHERE = ("0.0.0.0", "::")

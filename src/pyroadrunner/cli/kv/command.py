@@ -15,7 +15,7 @@ from typing import Any
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.kv import render
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.plugins.kv.timestamps import format_timestamp, parse_timestamp

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
 from pyroadrunner.cli.workers.humanize import count, duration
-from pyroadrunner.cli.workers.table import Cell, cut, draw
 
 _WIDTH = 80  # of a value in a table
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
 from pyroadrunner.cli.workers.humanize import count, duration
-from pyroadrunner.cli.workers.table import Cell, cut, draw
 
 _WIDTH = 60  # of a name or an id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.reload import render
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
 from pyroadrunner.config.load import LoadOptions
 
 FAILED = 1

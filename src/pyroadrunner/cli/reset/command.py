@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.reset import render
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
 from pyroadrunner.config.load import LoadOptions
 
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 from pyroadrunner.cli.console import complain
-from pyroadrunner.cli.rpc_client import RpcClient, server_address
+from pyroadrunner.cli.rpc_address import RpcClient, server_address
 from pyroadrunner.cli.serve.pid_file import NoPidFile, read_pid
 from pyroadrunner.cli.stop.process import NotThere
 from pyroadrunner.cli.stop.progress import Progress

@@ -7,7 +7,7 @@ import sys
 import time
 
 from pyroadrunner.cli.console import complain
-from pyroadrunner.cli.workers.table import cut
+from pyroadrunner.cli.workers.box_drawing import cut
 
 _FIRST_AFTER, _NEXT_AFTER = 1.0, 5.0  # seconds between lines if stderr is no terminal
 

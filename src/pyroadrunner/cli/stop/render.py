@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyroadrunner.cli.workers import humanize
-from pyroadrunner.cli.workers.table import printable
+from pyroadrunner.cli.workers.box_drawing import printable
 
 _SHOWN = 3  # requests
 

@@ -7,7 +7,7 @@ import time
 from typing import Any, Protocol
 
 from pyroadrunner.cli.plugin_workers import plugin_workers
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient, Unreachable
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, Unreachable
 from pyroadrunner.cli.stop.process import NotThere, Process
 from pyroadrunner.container.process import identity_of
 from pyroadrunner.errors import RoadRunnerError

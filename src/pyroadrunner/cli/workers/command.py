@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from pyroadrunner.cli.console import say
-from pyroadrunner.cli.rpc_client import RpcClient, server_address
+from pyroadrunner.cli.rpc_address import RpcClient, server_address
 from pyroadrunner.cli.workers import render
 from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.config.load import LoadOptions

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pyroadrunner.cli.workers import humanize
+from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, Cell, draw, paint
 from pyroadrunner.cli.workers.snapshot import PluginView
-from pyroadrunner.cli.workers.table import MAX_WIDTH, Cell, draw, paint
 
 Worker = dict[str, Any]
 Column = tuple[str, Callable[[Worker], Cell]]

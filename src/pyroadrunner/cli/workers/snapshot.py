@@ -8,7 +8,7 @@ from typing import Any
 
 from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.plugin_workers import plugin_workers
-from pyroadrunner.cli.rpc_client import CallFailed, RpcClient
+from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
 from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
-from pyroadrunner.plugins.http.stream import Forwarder
+from pyroadrunner.plugins.http.response_stream import Forwarder
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
 from pyroadrunner.workers.errors import PoolClosed, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 from pyroadrunner.asgi import ASGIApp, Message
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 from pyroadrunner.plugins.http.protocols.fastcgi.records import (
     KEEP_CONN,
     RESPONDER,
@@ -33,6 +32,7 @@ from pyroadrunner.plugins.http.protocols.fastcgi.records import (
 )
 from pyroadrunner.plugins.http.protocols.fastcgi.request import scope_of
 from pyroadrunner.plugins.http.protocols.fastcgi.response import head
+from pyroadrunner.plugins.http.protocols.request_body import BodyQueue
 from pyroadrunner.plugins.http.protocols.transport import Transport
 
 _LONGEST_HEAD = 1 << 20  # bytes of all variables; the same limit as for an HTTP request head

@@ -6,8 +6,8 @@ from email.utils import formatdate
 from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp, Message
-from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 from pyroadrunner.plugins.http.protocols.http10.head import RequestHead, answer
+from pyroadrunner.plugins.http.protocols.request_body import BodyQueue
 
 
 class ExchangeConnection(Protocol):

@@ -24,8 +24,8 @@ from aioquic.quic.events import (
 
 from pyroadrunner.asgi import ASGIApp, Message, Scope
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
 from pyroadrunner.plugins.http.protocols.http3.messages import Headers, head, scope_of
+from pyroadrunner.plugins.http.protocols.request_body import BodyQueue
 
 _AHEAD = 512 * 1024  # bytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pyroadrunner.plugins.http.protocols.body_queue import BodyQueue
+from pyroadrunner.plugins.http.protocols.request_body import BodyQueue
 
 
 def test_pieces_come_out_in_order_and_the_end_is_marked() -> None:

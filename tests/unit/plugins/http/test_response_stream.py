@@ -9,7 +9,7 @@ import pytest
 
 from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.errors import BadReply
-from pyroadrunner.plugins.http.stream import Forwarder
+from pyroadrunner.plugins.http.response_stream import Forwarder
 from pyroadrunner.workers.errors import WorkerCrashed
 from pyroadrunner.workers.payload import Reply
 from support.asgi import JSON, ScriptedStream, head, streamed

@@ -8,7 +8,7 @@ import pytest
 
 from pyroadrunner.workers.call import Call
 from pyroadrunner.workers.payload import Chunk, Payload
-from pyroadrunner.workers.stream import MAX_UNREAD, WorkerStream
+from pyroadrunner.workers.reply_stream import MAX_UNREAD, WorkerStream
 
 
 class Source:
