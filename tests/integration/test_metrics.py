@@ -10,8 +10,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
 from pyroadrunner.net.address import parse_address
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port, rr

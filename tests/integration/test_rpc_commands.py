@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, Unreachable, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.frame import Flag, encode
 from pyroadrunner.net.address import TcpAddress, UnixAddress, parse_address
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
 from support.rpc import FakePlugin, FakePool, Lab, Refused, running_rpc, worker
 from support.server import RR, Stream, environment, free_port, rr
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.cli.rpc_address import RpcClient
 from pyroadrunner.cli.stop.server import CalledServer
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 from support.php import require_php
 from support.server import RR, Server, environment, rr
 

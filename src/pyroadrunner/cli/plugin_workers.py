@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 
 def plugin_workers(client: RpcClient, name: str, *, timeout: float | None = None) -> list[dict[str, Any]]:

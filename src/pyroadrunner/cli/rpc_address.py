@@ -1,4 +1,4 @@
-"""Find the RPC address of the running server from its config. The client is the one of the SDK."""
+"""Find the RPC address of the running server from its config."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from pyroadrunner.config.load import LoadOptions, load, load_without_file, prepa
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address, parse_address
-from pyroadrunner.sdk.rpc.blocking import RpcClient
 from pyroadrunner.sdk.rpc.encoding import DEFAULT_LISTEN
-from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
-
-__all__ = ["CallFailed", "NoRpc", "RpcClient", "Unreachable", "server_address"]
 
 
 class NoRpc(RoadRunnerError):

@@ -12,7 +12,7 @@ plugin wants done: an HTTP request, a job. The modules in the order in which to 
     call, call_queue    one call; the calls that wait, and their order
     worker              one worker: the call it runs, and its end
     state               the states of a worker, and its legal transitions
-    stream              a streamed reply, with flow control
+    reply_stream        a streamed reply, with flow control
     lease               a worker held by one caller
     ticker              checks deadlines, without a timer per call
     drain               what a stopping pool waits for

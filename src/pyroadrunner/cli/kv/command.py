@@ -15,10 +15,12 @@ from typing import Any
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.kv import render
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.plugins.kv.timestamps import format_timestamp, parse_timestamp
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 
 def list_storages(options: LoadOptions, *, as_json: bool) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.lock import render
-from pyroadrunner.cli.rpc_address import RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 
 def list_locks(options: LoadOptions, *, as_json: bool) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.reload import render
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 FAILED = 1
 NEEDS_RESTART = 3

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.reset import render
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 
 def run(options: LoadOptions, plugins: Sequence[str], *, silent: bool, as_json: bool) -> int:

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 from pyroadrunner.cli.console import complain
-from pyroadrunner.cli.rpc_address import RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.serve.pid_file import NoPidFile, read_pid
 from pyroadrunner.cli.stop.process import NotThere
 from pyroadrunner.cli.stop.progress import Progress
@@ -19,6 +19,7 @@ from pyroadrunner.cli.stop.server import CalledServer, LocalServer, Server, work
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions, prepare
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 STILL_RUNS = 2
 _FORCE_AFTER = 1.0  # seconds between the stop request and the forced one

@@ -7,10 +7,11 @@ import time
 from typing import Any, Protocol
 
 from pyroadrunner.cli.plugin_workers import plugin_workers
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient, Unreachable
 from pyroadrunner.cli.stop.process import NotThere, Process
 from pyroadrunner.container.process import identity_of
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
 
 _PATIENCE = 1.0  # seconds for a reply: showing progress must not delay the wait
 

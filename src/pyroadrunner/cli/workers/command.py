@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 
 from pyroadrunner.cli.console import say
-from pyroadrunner.cli.rpc_address import RpcClient, server_address
+from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.workers import render
 from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.config.load import LoadOptions
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 
 def run(options: LoadOptions, plugins: Sequence[str], *, interactive: bool, as_json: bool) -> int:

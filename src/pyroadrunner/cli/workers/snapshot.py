@@ -8,7 +8,8 @@ from typing import Any
 
 from pyroadrunner.cli.plugin_names import chosen
 from pyroadrunner.cli.plugin_workers import plugin_workers
-from pyroadrunner.cli.rpc_address import CallFailed, RpcClient
+from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from pyroadrunner.cli.rpc_address import RpcClient
 from pyroadrunner.cli.workers import render
 from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, cut
 from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address
+from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 INTERVAL = 1.0  # seconds
 
