@@ -16,7 +16,7 @@ from bench.checks import Check, draw
 from bench.processes import descriptors, php_workers, usage
 
 SECONDS = 60
-CLIENTS = 32
+CLIENTS = 16
 
 
 def kill_one(server: rr.RoadRunner) -> bool:
@@ -66,6 +66,7 @@ def checks(seconds: int = SECONDS) -> list[Check]:
         Check(what="resets that failed", measured=failed_resets, most=0),
         Check(what="workers killed", measured=kills, least=seconds * 0.7),
         Check(what="requests that failed (at most one per kill)", measured=failed, most=kills),
+        Check(what="p99", measured=seen.p99_ms, most=60, unit="ms", digits=1),
         Check(what="not answered at all", measured=seen.unanswered, most=0),
         Check(what="descriptors more than before", measured=files_after - files, most=0),
         Check(what="processes more than before", measured=after.processes - before.processes, most=0),

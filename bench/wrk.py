@@ -46,7 +46,7 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Statuses:
-    """Responses by status, and requests without a response."""
+    """Responses by status, requests without a response, and the latency that 1 % exceeded."""
 
     ok: int
     overloaded: int
@@ -55,6 +55,7 @@ class Statuses:
     read: int
     write: int
     timeout: int
+    p99_ms: float
 
     @property
     def unanswered(self) -> int:
@@ -132,4 +133,5 @@ def traffic(report: dict[str, float]) -> Traffic:
 
 def statuses(report: dict[str, float]) -> Statuses:
     """The report of ``statuses.lua``."""
-    return Statuses(**{name: int(count) for name, count in report.items()})
+    counts = {name: int(count) for name, count in report.items() if name != "p99_ms"}
+    return Statuses(**counts, p99_ms=report["p99_ms"])

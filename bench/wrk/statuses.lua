@@ -29,6 +29,7 @@ function done(summary, latency, requests)
   end
   local e = summary.errors
   io.write(string.format(
-    'bench: {"ok": %d, "overloaded": %d, "other": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d}\n',
-    total.ok, total.overloaded, total.other, e.connect, e.read, e.write, e.timeout))
+    'bench: {"ok": %d, "overloaded": %d, "other": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d,'
+    .. ' "p99_ms": %.3f}\n',
+    total.ok, total.overloaded, total.other, e.connect, e.read, e.write, e.timeout, latency:percentile(99) / 1000))
 end

@@ -50,8 +50,8 @@ def test_latency_is_infinite_when_nothing_was_answered() -> None:
 
 def test_statuses_tell_refused_from_not_answered() -> None:
     counts = {"ok": 5, "overloaded": 7, "other": 1, "connect": 1, "read": 2, "write": 3, "timeout": 4}
-    seen = statuses(dict(counts))
-    assert seen == Statuses(**counts)
+    seen = statuses({**counts, "p99_ms": 3.5})
+    assert seen == Statuses(**counts, p99_ms=3.5)
     assert seen.unanswered == 10
 
 
