@@ -22,7 +22,7 @@ from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
-from pyroadrunner.plugins.http.response import Head, Headers, body_message, read_head, trailers_message, whole
+from pyroadrunner.plugins.http.response import Head, HeadCache, body_message, read_head, trailers_message, whole
 from pyroadrunner.plugins.http.response_stream import Forwarder
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
 from pyroadrunner.workers.errors import PoolClosed, WorkerCrashed
@@ -54,6 +54,7 @@ class WorkerApp:
         limits: BodyLimits | None = None,
     ) -> None:
         self._pool = pool
+        self._heads = HeadCache()
         self._calls = calls
         self._rules = rules
         self._limits = limits or BodyLimits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
@@ -158,15 +159,13 @@ class WorkerApp:
         if reply.stream is not None:
             await self._stream(reply, scope, trailers, send, began)
             return
-        status = 200
-        headers: Headers = {}
-        if reply.context:
+        head = None if trailers else self._heads.get(reply.context)
+        if head is None:
             try:
-                status, headers = read_head(reply.context, reply.codec, self._codec)
+                head = self._read_head(reply, trailers)
             except RoadRunnerError as error:
                 await self._fail("execute", error, scope, send, began)
                 return
-        head = Head(status, headers, trailers=trailers)
         if head.dropped or (head.bodiless and reply.body):
             _complain(head, reply, self._named(scope))
         try:
@@ -177,6 +176,14 @@ class WorkerApp:
                 await send(trailers_message(head))
         except OSError as error:  # ASGI servers raise it if the client has disconnected
             log_error("write response error", error, began, self._named(scope))
+
+    def _read_head(self, reply: Reply, trailers: bool) -> Head:
+        if not reply.context:
+            return Head(200, {}, trailers=trailers)
+        status, headers = read_head(reply.context, reply.codec, self._codec)
+        head = Head(status, headers, trailers=trailers)
+        self._heads.put(reply.context, head)
+        return head
 
     def _named(self, scope: Scope) -> dict[str, str]:
         """Fields of the log that identify the request."""

@@ -24,6 +24,7 @@ EMPTY = b""
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAMES_KEPT = 1024
+_HEADS_KEPT, _CACHED_BYTES = 256, 1024
 # Hop-by-hop headers between worker and server have no meaning; "connection" is for the client and is passed on.
 _NOT_OURS = ("transfer-encoding", "keep-alive", "proxy-connection", "upgrade")
 _CONTENT_LENGTH = b"content-length"
@@ -99,6 +100,18 @@ class Head:
         if not 200 <= status <= 599:
             self._no_status(status)
 
+    def copy(self) -> Head:
+        """The same head, with lists of its own for what a response adds."""
+        other = Head.__new__(Head)
+        other.status = self.status
+        other.bodiless = self.bodiless
+        other.headers = self.headers.copy()
+        other.length = self.length
+        other.trailers = []
+        other.dropped = []
+        other.replaced = self.replaced
+        return other
+
     def _part(self, raw: Headers, trailers: bool) -> None:
         announced = {part.strip() for value in raw["Trailer"] for part in value.split(",")}
         moved = {_names.get(name) for name in announced if name in raw} - {None} if trailers else set()
@@ -115,6 +128,34 @@ class Head:
         self.replaced = bad_status(status)
         self.length = None
         self.trailers = []
+
+
+class HeadCache:
+    """Heads by the context they were read from: an application sends the same few over and over.
+
+    Bounded, and only for heads that are likely to come again: not for large ones, nor for those that set a cookie.
+    """
+
+    __slots__ = ("_heads",)
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, Head] = {}
+
+    def __repr__(self) -> str:
+        return f"HeadCache({len(self._heads)})"
+
+    def get(self, context: bytes) -> Head | None:
+        """A head to send, the caller's own; ``None`` = not known."""
+        kept = self._heads.get(context)
+        return kept.copy() if kept is not None else None
+
+    def put(self, context: bytes, head: Head) -> None:
+        """Remember a head that has not been changed yet, if it is worth it."""
+        if len(context) > _CACHED_BYTES or head.dropped or head.trailers or b"ookie" in context:
+            return
+        if len(self._heads) >= _HEADS_KEPT:
+            self._heads.clear()
+        self._heads[context] = head.copy()
 
 
 def read_head(context: bytes, codec: int, asked: int) -> tuple[int, Headers]:

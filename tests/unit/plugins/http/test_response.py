@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.plugins.http.errors import BadReply
-from pyroadrunner.plugins.http.response import Head, merge, read_head, start_message, whole
+from pyroadrunner.plugins.http.response import Head, HeadCache, merge, read_head, start_message, whole
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Response
 from pyroadrunner.workers.payload import Codec
 
@@ -207,3 +207,43 @@ def test_without_a_body_there_are_no_trailers(status: int, head_only: bool) -> N
     start, _ = whole(head, b"", head_only=head_only)
     assert "trailers" not in start
     assert head.trailers == []
+
+
+def cached(context: bytes) -> tuple[HeadCache, Head]:
+    cache = HeadCache()
+    status, headers = read_head(context, Codec.JSON, Codec.JSON)
+    head = Head(status, headers, trailers=False)
+    cache.put(context, head)
+    return cache, head
+
+
+def test_a_known_head_is_not_read_again_and_each_response_has_its_own() -> None:
+    context = b'{"status":201,"headers":{"X-A":["1","2"],"Content-Length":["5"]}}'
+    cache, head = cached(context)
+    whole(head, b"hello", head_only=False)  # adds its content-length to its own headers
+    for _ in range(2):
+        again = cache.get(context)
+        assert again is not None
+        assert (again.status, again.headers, again.length) == (201, [(b"x-a", b"1"), (b"x-a", b"2")], 5)
+        whole(again, b"hello", head_only=False)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        b'{"status":200,"headers":{"Set-Cookie":["a=b"]}}',
+        b'{"status":200,"headers":{"X-A":["' + b"x" * 2000 + b'"]}}',
+        b'{"status":200,"headers":{"Keep-Alive":["1"]}}',
+    ],
+)
+def test_a_head_with_a_cookie_a_large_one_and_one_with_a_warning_are_not_kept(context: bytes) -> None:
+    cache, _ = cached(context)
+    assert cache.get(context) is None
+
+
+def test_the_cache_of_heads_is_bounded() -> None:
+    cache = HeadCache()
+    for number in range(1000):
+        context = b'{"status":200,"headers":{"X-A":["%d"]}}' % number
+        cache.put(context, Head(*read_head(context, Codec.JSON, Codec.JSON), trailers=False))
+    assert repr(cache) == "HeadCache(232)"
