@@ -14,11 +14,26 @@ fits() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
+# Whether it was compiled with PGO and LTO: the same server then answers 1.1 times the requests
+# (docs/design/2026-11-30-interpreter-build.md). Distributions do so, and ship the flags of another build beside it.
+optimized() {
+    "$1" -c '
+import ensurepip, sys, sysconfig
+flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
+linked = sys.platform != "linux" or "libpython" in open("/proc/self/maps").read()
+by_distribution = bool(sysconfig.get_config_var("Py_ENABLE_SHARED")) and not linked
+sys.exit(not ("--enable-optimizations" in flags or by_distribution))' >/dev/null 2>&1
+}
+
 find_python() {
-    for python in python3.13 python3.12 python3.11 python3 python3.14; do
-        if fits "$python"; then
-            return
-        fi
+    for wanted in optimized true; do
+        for name in python3.13 python3.12 python3.11 python3 python3.14; do
+            for python in "$name" "/usr/bin/$name"; do
+                if fits "$python" && $wanted "$python"; then
+                    return
+                fi
+            done
+        done
     done
     python=''
 }
