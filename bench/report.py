@@ -24,8 +24,8 @@ Written by `make bench` on {date}. Figures of one machine on one day: run it on 
 
 {machine}
 
-Everything runs on this one machine, also the load generator (`wrk`, one thread), so the rates are those of a server
-that shares its cores; the ratios are what carries over. Each subject has {workers} PHP workers that do the same work
+Everything runs on one machine, including the load generator (`wrk`, one thread). The rates are therefore those of a
+server that shares its cores; compare the ratios, not the rates. Each subject has {workers} PHP workers that do the same work
 (`bench/php/work.php`), with opcache (`opcache.enable_cli=1` for workers). {rounds} rounds of {seconds:.0f} s for each
 load, the subjects in turn within each; the table shows medians. Each subject's answers are checked before it is
 measured.
@@ -33,15 +33,15 @@ measured.
 - **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
 - **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static
   children, no access log.
-- **the workers alone, over pipes**: one loop feeds the same workers with no HTTP around, one request each at a time: a
-  yardstick for what HTTP costs.
+- **the workers alone, over pipes**: one loop feeds the same workers without HTTP, one request each at a time. It shows
+  what HTTP costs.
 
 {results}
 
-"Server CPU" is per request, of all processes but PHP's; "With PHP" adds those. Memory is the most that all processes
-but PHP's held during the load (nginx: summed over its processes). When idle pyroadrunner holds {idle:.0f} MB.
+"Server CPU" is per request, of all processes but PHP's; "With PHP" adds those. Memory is the peak of all processes
+except PHP's during the load (nginx: the sum of its processes). An idle pyroadrunner uses {idle:.0f} MB.
 
-## What was promised
+## Targets
 
 {checks}
 """

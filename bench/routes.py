@@ -29,8 +29,8 @@ TEXT = """## One slow path
 
 Written by `python -m bench.routes`. {workers} workers; `/slow` takes 100 ms of waiting and has {clients} clients, far
 more than it can serve; 8 other clients ask for a page that takes no time. "one" is `http.pool` for everything, "own" is
-`http.routes: [{{match: /slow, pool: ...}}]`, with half of the workers each. Differences between the rows with a quiet
-`/slow` are those of the machine: the workers are more than its cores.
+`http.routes: [{{match: /slow, pool: ...}}]`, with half of the workers each. Rows with a quiet
+`/slow` differ only by the noise of the machine, which has fewer cores than workers.
 
 {table}
 """

@@ -31,7 +31,7 @@ HEADINGS = (
 )
 ALLOCATOR = {"max_workers": EXTRA, "spawn_rate": 4, "scale_up_wait": "50ms", "idle_timeout": "5s"}
 
-TEXT = """## More workers while there is more to do
+TEXT = """## More workers under load
 
 Written by `python -m bench.scaling`. `num_workers: 2`; each request waits 20 ms in its worker; 20 clients come for
 {seconds} s and leave. "dynamic" has `dynamic_allocator: {allocator}`.
