@@ -26,9 +26,9 @@ Written by `make bench` on {date}. Figures of one machine on one day: run it on 
 
 Everything runs on one machine, including the load generator (`wrk`, one thread). The rates are therefore those of a
 server that shares its cores; compare the ratios, not the rates. Each subject has {workers} PHP workers that do the
-same work (`bench/php/work.php`), with opcache (`opcache.enable_cli=1` for workers). {rounds} rounds of {seconds:.0f} s for each
-load, the subjects in turn within each; the table shows medians. Each subject's answers are checked before it is
-measured.
+same work (`bench/php/work.php`), with opcache (`opcache.enable_cli=1` for workers). {rounds} rounds of {seconds:.0f} s
+for each load, the subjects in turn within each; the table shows medians. Each subject's answers are checked before it
+is measured.
 
 - **pyroadrunner**: `rr serve`, relay `pipes`, log level `error`.
 - **nginx + php-fpm**: {processes} nginx worker process{plural} ({tried}), unix socket, {workers} static

@@ -28,7 +28,7 @@ async def call_with_options(pool: WorkerPool) -> bytes:
         reply = await pool.exec(
             Payload(b"{}", b"report 17"),
             timeout=2.0,  # for the worker; it is killed then, and ExecTimeout raised
-            on_cancel=OnCancel.KILL,  # nobody needs the rest: do not let the worker finish
+            on_cancel=OnCancel.KILL,  # the rest is not needed: do not let the worker finish
             describe=lambda: "report 17",  # for `rr workers -i` and log lines
             priority=5,  # calls with a lower number go first
         )

@@ -121,7 +121,7 @@ COMMANDS = (
         words=("lock", "release"),
         arguments="RESOURCE...",
         most=None,
-        help="release locks, whoever holds them",
+        help="release locks of any holder",
         flags=(_JSON,),
         example="rr lock release report",
     ),

@@ -25,7 +25,7 @@ def list_locks(options: LoadOptions, *, as_json: bool) -> int:
 
 
 def release(options: LoadOptions, names: Sequence[str], *, as_json: bool) -> int:
-    """Release locks, whoever holds them. Returns 1 if one of them is not held.
+    """Release locks of any holder. Returns 1 if one of them is not held.
 
     Raises:
         UsageError: no name was given.
