@@ -74,8 +74,8 @@ def from_entries(by_section: Iterable[EntryPoint], always: Iterable[EntryPoint])
 
 
 def wanted(plugins: Iterable[Installed], sections: Collection[str]) -> list[Installed]:
-    """Those the config turns on. A door to workers without the section ``server`` stays off, as in RoadRunner; the
-    check of the config has said so.
+    """The plugins that the config turns on. One that needs workers stays off without the section ``server``, as in
+    RoadRunner; the config check has already warned about it.
 
     Args:
         sections: names of the present sections.

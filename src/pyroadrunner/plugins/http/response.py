@@ -133,7 +133,8 @@ class Head:
 class HeadCache:
     """Heads by the context they were read from: an application sends the same few over and over.
 
-    Bounded, and only for heads that are likely to come again: not for large ones, nor for those that set a cookie.
+    Bounded, and only for heads that are likely to come again: not for large ones, nor for those that set a cookie. The
+    codec is no part of the key: no bytes are a head in JSON and in protobuf.
     """
 
     __slots__ = ("_heads",)
