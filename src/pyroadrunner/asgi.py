@@ -16,6 +16,8 @@ ATTRIBUTES = "pyroadrunner.attributes"
 # A key of the scope, set if ``client`` is not the peer of the connection: the peer, in the form of ``client``; ``None``
 # = its disconnect can't be detected.
 PEER = "pyroadrunner.peer"
+# A key of the scope, set if the target ends in ``?`` with no query behind it; ``query_string`` can't tell.
+BARE_QUERY = "pyroadrunner.bare_query"
 # Keys of the scope, set by a middleware: the ids of the request and of its trace (32 hexadecimal digits), as ``str``.
 # The request log shows them.
 REQUEST_ID = "pyroadrunner.request_id"

@@ -8,12 +8,14 @@ without ``Host`` and ``Transfer-Encoding``, decoded cookies. Invalid UTF-8 becom
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from pyroadrunner.asgi import ATTRIBUTES, Scope
+from pyroadrunner.asgi import ATTRIBUTES, BARE_QUERY, Scope
 from pyroadrunner.plugins.http.bounded_cache import BoundedCache
 from pyroadrunner.plugins.http.cookies import parse_cookies, size_in_memory
 
@@ -25,9 +27,12 @@ UNKNOWN_LENGTH = -1
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2.0", "3": "HTTP/3.0"}
 _BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads their body
 
-# Bytes of a path that Go's URL.EscapedPath leaves unchanged (net/url validEncoded); all others are escaped.
-_PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/%$&+,:;=@!'()*[]"
-_PATH_ESCAPED = [chr(byte) if byte in _PATH_LEGAL else f"%{byte:02X}" for byte in range(256)]
+# Go's URL.EscapedPath (net/url): a path of these bytes and of valid escapes is left unchanged (validEncoded) ...
+_PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/$&+,:;=@!'()*[]"
+# ... any other is decoded, and all but these bytes are escaped (shouldEscape).
+_PATH_KEPT = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/$&+,:;=@"
+_PATH_ESCAPED = [chr(byte) if byte in _PATH_KEPT else f"%{byte:02X}" for byte in range(256)]
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class Context(msgspec.Struct, rename="camel", gc=False):
@@ -90,6 +95,8 @@ def build(scope: Scope) -> tuple[Context, int, int]:
     if query_string := scope["query_string"]:
         query = query_string.decode("utf-8", "rr_percent")
         target = f"{target}?{query}"
+    elif BARE_QUERY in scope:
+        target += "?"
     method: str = scope["method"]
     client = scope.get("client")
     context = Context(
@@ -130,9 +137,11 @@ def _collect(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
 
 
 def escaped(path: bytes) -> str:
-    """A path with its illegal bytes escaped."""
-    if path.translate(None, _PATH_LEGAL):
-        return "".join(map(_PATH_ESCAPED.__getitem__, path))
+    """A path as Go writes it. If it has an illegal byte, its valid escapes are written anew, so ``%2f`` becomes ``/``.
+    Go refuses invalid escapes; here their percent sign is escaped."""
+    odd = path.translate(None, _PATH_LEGAL)
+    if odd and (odd.strip(b"%") or _BAD_ESCAPE.search(path)):
+        return "".join(map(_PATH_ESCAPED.__getitem__, unquote_to_bytes(path)))
     return path.decode()
 
 
