@@ -11,6 +11,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# A message, and the extension of a scope whose server accepts it: an interim response (1xx, but 100 and 101) before
+# ``http.response.start``, with ``status`` and ``headers``.
+INFORMATIONAL = "http.response.informational"
 # A key of the scope: ``dict[str, str]`` that a middleware passes to the worker as request attributes.
 ATTRIBUTES = "pyroadrunner.attributes"
 # A key of the scope, set if ``client`` is not the peer of the connection: the peer, in the form of ``client``; ``None``

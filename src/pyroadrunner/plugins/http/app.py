@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import PEER, Receive, Scope, Send
+from pyroadrunner.asgi import INFORMATIONAL, PEER, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
@@ -193,7 +193,12 @@ class WorkerApp:
     async def _stream(self, reply: Reply, scope: Scope, trailers: bool, send: Send, began: float) -> None:
         assert reply.stream is not None
         forwarder = Forwarder(
-            send, self._codec, head_only=scope["method"] == "HEAD", trailers=trailers, request=self._named(scope)
+            send,
+            self._codec,
+            head_only=scope["method"] == "HEAD",
+            trailers=trailers,
+            interim=INFORMATIONAL in scope.get("extensions", ()),
+            request=self._named(scope),
         )
         try:
             await forwarder.forward(reply, reply.stream)

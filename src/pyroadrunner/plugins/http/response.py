@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import Message
+from pyroadrunner.asgi import INFORMATIONAL, Message
 from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
 from pyroadrunner.workers.payload import Codec
 
@@ -221,6 +221,12 @@ def start_message(head: Head, length: int | None) -> Message:
     if head.trailers:
         message["trailers"] = True
     return message
+
+
+def informational_message(status: int, raw: Headers) -> Message:
+    """An interim response, without the headers that belong to a body or to the connection."""
+    headers = [pair for pair in Head(200, raw, trailers=False).headers if pair[0] != b"connection"]
+    return {"type": INFORMATIONAL, "status": status, "headers": headers}
 
 
 def body_message(body: bytes, more: bool = False) -> Message:
