@@ -36,8 +36,8 @@ class Worker:
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        self.input = self._child.stdin.fileno()
-        self.output = self._child.stdout.fileno()
+        self._pipes = (self._child.stdin, self._child.stdout)
+        self.input, self.output = (pipe.fileno() for pipe in self._pipes)
         self._reader = FrameReader()
         self.ask(encode(Flag.CONTROL | Flag.JSON, b'{"pid":%d}' % os.getpid()))
 
@@ -63,6 +63,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        for pipe in self._pipes:
+            pipe.close()
 
 
 @contextlib.contextmanager
