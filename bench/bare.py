@@ -13,6 +13,7 @@ import select
 import subprocess
 import time
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from bench.client import WrongAnswer
 from bench.loads import Load
@@ -87,8 +88,8 @@ def request(load: Load) -> bytes:
         "protocol": "HTTP/1.1",
         "method": "POST" if load.post_bytes else "GET",
         "uri": f"http://127.0.0.1:8080{load.path}",
-        "headers": {"Content-Type": ["application/octet-stream"]} if load.post_bytes else {},
-        "cookies": {},
+        "headers": {name: [value] for name, value in load.sent_headers},
+        "cookies": {name: unquote(value) for name, value in load.cookies},
         "rawQuery": "",
         "parsed": False,
         "uploads": None,
@@ -105,11 +106,10 @@ def check(worker: Worker, load: Load) -> None:
     """
     frame = worker.ask(request(load))
     size = frame.options[0]
-    status, body = json.loads(frame.payload[:size])["status"], frame.payload[size:]
-    if not load.accepts(status, body):
-        raise WrongAnswer(
-            f"a bare worker answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}"
-        )
+    head, body = json.loads(frame.payload[:size]), frame.payload[size:]
+    headers = [(name, value) for name, values in dict(head.get("headers") or {}).items() for value in values]
+    if not load.accepts(head["status"], headers, body):
+        raise WrongAnswer(f"a bare worker answers {load.path} with {head} and {len(body)} bytes: {body[:200]!r}")
 
 
 def rate(started: list[Worker], load: Load, seconds: float) -> float:

@@ -24,6 +24,37 @@ function large(): string
     return $text ??= str_repeat("0123456789abcdef0123456789abcde\n", 3200);
 }
 
+/** A page, as short as a framework's page without content. */
+function browser(int $cookies): string
+{
+    static $lines = null;
+    $lines ??= str_repeat("<p>A line of the page, of 40 bytes.</p>\n", 36);
+
+    return "<!doctype html><title>{$cookies} cookies</title>\n{$lines}";
+}
+
+/**
+ * Its headers: two cookies with values of 180 bytes, other ones each time, as Laravel encrypts them anew for each answer.
+ *
+ * @return array<string, string|list<string>>
+ */
+function browserHeaders(): array
+{
+    static $rest = null;
+    $rest ??= substr(str_repeat('c2Vzc2lvbiBvZiBhIGJyb3dzZXIg', 6), 0, 153) . '%3D; path=/; samesite=lax';
+    $token = 'eyJpdiI6' . sprintf('%016x', hrtime(true)) . $rest;
+
+    return [
+        'Content-Type' => 'text/html; charset=UTF-8',
+        'Cache-Control' => 'no-cache, private',
+        'Vary' => 'Accept-Language',
+        'X-Frame-Options' => 'SAMEORIGIN',
+        'X-Content-Type-Options' => 'nosniff',
+        'Referrer-Policy' => 'same-origin',
+        'Set-Cookie' => ["XSRF-TOKEN={$token}", "laravel_session={$token}; httponly"],
+    ];
+}
+
 /**
  * About 2 ms of the CPU: what a small application does for a page. A list of records is made, filtered, sorted,
  * grouped, rendered with escaping and put into JSON.
