@@ -11,10 +11,13 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import unquote
 
+from bench import classes
 from bench.client import WrongAnswer
 from bench.loads import Load
 from bench.subject import PHP, PHP_FILES, WORKERS
@@ -29,8 +32,8 @@ TITLE = "the workers alone, over pipes"
 class Worker:
     """One PHP process and its two pipes, after the handshake."""
 
-    def __init__(self) -> None:
-        environment = {**os.environ, "RR_RELAY": "pipes", "RR_MODE": "http"}
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        environment = {**os.environ, **(variables or {}), "RR_RELAY": "pipes", "RR_MODE": "http"}
         command = [*PHP, str(PHP_FILES / "worker.php")]
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
@@ -72,13 +75,15 @@ class Worker:
 def workers() -> Iterator[list[Worker]]:
     """Start the same number of workers as the servers have."""
     started: list[Worker] = []
-    try:
-        for _ in range(WORKERS):
-            started.append(Worker())
-        yield started
-    finally:
-        for worker in started:
-            worker.stop()
+    with tempfile.TemporaryDirectory(prefix="bench-bare-") as name:
+        variables = classes.write(Path(name) / "classes")
+        try:
+            for _ in range(WORKERS):
+                started.append(Worker(variables))
+            yield started
+        finally:
+            for worker in started:
+                worker.stop()
 
 
 def request(load: Load) -> bytes:

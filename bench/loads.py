@@ -116,5 +116,6 @@ BROWSER = Load(
 POST = Load(name="post", title="POST of 1 KB", path="/post", post_bytes=1024, answer=b"got 1024")
 LARGE = Load(name="large", title="answer of 100 KB", path="/large", answer_bytes=102400)
 APP = Load(name="app", title="application, 2 ms of PHP", path="/app", answer_bytes=1327)
+BOOT = Load(name="boot", title="framework boot, 200 classes", path="/boot", answer=b"booted 200 classes")
 
-LOADS = (HELLO, CROWD, BROWSER, POST, LARGE, APP)
+LOADS = (HELLO, CROWD, BROWSER, POST, LARGE, APP, BOOT)

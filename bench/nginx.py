@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import wrk
+from bench import classes, wrk
 from bench.client import NotUp, free_port, wait_until_up
 from bench.loads import HELLO
 from bench.subject import PHP_FILES, WORKERS, Subject, process
@@ -49,6 +49,7 @@ http {{
             fastcgi_param SERVER_PROTOCOL $server_protocol;
             fastcgi_param REMOTE_ADDR     $remote_addr;
             fastcgi_param SERVER_NAME     $server_name;
+            fastcgi_param {variables};
         }}
     }}
 }}
@@ -83,8 +84,10 @@ def find(name: str) -> str:
 
 
 def nginx_config(folder: Path, processes: int, port: int) -> str:
-    """The config of nginx."""
-    return NGINX.format(folder=folder, processes=processes, port=port, script=PHP_FILES / "fpm.php")
+    """The config of nginx; the class files of the load ``boot`` are written beside it."""
+    variables = " ".join(f'{name} "{value}"' for name, value in classes.write(folder / "classes").items())
+    script = PHP_FILES / "fpm.php"
+    return NGINX.format(folder=folder, processes=processes, port=port, script=script, variables=variables)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import classes
 from bench.client import NotUp, free_port, wait_until_up
 from bench.subject import PHP, PHP_FILES, WORKERS, Subject, process
 
@@ -73,7 +74,9 @@ def serving(
     with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
         folder = Path(name)
         port = free_port()
-        config = write(folder, settings(port, free_port(), worker, http or {}))
+        options = settings(port, free_port(), worker, http or {})
+        options["server"]["env"] = classes.write(folder / "classes")
+        config = write(folder, options)
         log = folder / "log"
         with process([*command, "serve", "-c", str(config)], log, folder) as child:
             try:

@@ -39,6 +39,7 @@ def speed_checks(rr: Samples, nginx: Samples, bare: Mapping[str, float], idle_rs
     for name, what in (
         ("browser", "page for a browser, to nginx + php-fpm"),
         ("app", "application, to nginx + php-fpm"),
+        ("boot", "framework boot, to nginx + php-fpm"),
     ):
         if (there := nginx.get(name)) and (here := rr.get(name)):
             checks.append(Check(what=what, measured=here.rate / there.rate, unit="x", digits=2))

@@ -12,6 +12,7 @@ function answer(string $path, string $body): string
         '/post' => 'got ' . strlen($body),
         '/large' => large(),
         '/app' => page(),
+        '/boot' => 'booted ' . boot() . ' classes',
         default => 'no such load: ' . $path,
     };
 }
@@ -53,6 +54,29 @@ function browserHeaders(): array
         'Referrer-Policy' => 'same-origin',
         'Set-Cookie' => ["XSRF-TOKEN={$token}", "laravel_session={$token}; httponly"],
     ];
+}
+
+/**
+ * Loads the class files of bench/classes.py and makes the services, as a framework does when it boots: once in the life
+ * of a worker, for each request with php-fpm. Returns the number of classes.
+ */
+function boot(): int
+{
+    static $loaded = 0;
+    static $container = [];
+    if ($loaded > 0) {
+        return $loaded;
+    }
+    $folder = $_SERVER['BENCH_CLASSES'];
+    spl_autoload_register(static function (string $class) use ($folder, &$loaded): void {
+        require $folder . '/' . strtr(substr($class, strlen('Bench\\')), '\\', '/') . '.php';
+        ++$loaded;
+    });
+    foreach (require $folder . '/services.php' as $class) {
+        $container[$class] = new $class();
+    }
+
+    return $loaded;
 }
 
 /**

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from bench import bare, rr
-from bench.client import NotUp, check
-from bench.loads import LOADS
+from bench.client import NotUp, ask, check
+from bench.loads import BOOT, LOADS
 
 from support.php import require_php
 
@@ -22,11 +22,13 @@ def php_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @php
-def test_the_server_answers_every_load(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_answers_every_load_and_boots_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(rr.RR[0]).parent)
     with rr.serving(("./rr",)) as subject:
         for load in LOADS:
             check(subject.port, load, subject.title)
+        again = [ask(subject.port, BOOT.path).body for _ in range(5)]
+    assert set(again) == {BOOT.answer}
 
 
 @php

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from bench import bare, nginx
-from bench.loads import BROWSER, HELLO, LOADS, POST, SERIAL
+from bench import bare, classes, nginx
+from bench.loads import BOOT, BROWSER, HELLO, LOADS, POST, SERIAL
 
 from pyroadrunner.goridge.reader import FrameReader
 
@@ -62,8 +63,19 @@ def test_a_bare_worker_gets_headers_and_decoded_cookies() -> None:
     assert context["cookies"]["laravel_session"].endswith("=")
 
 
+def test_a_boot_loads_200_class_files_that_opcache_keeps(tmp_path: Path) -> None:
+    folder = tmp_path / "classes"
+    assert classes.write(folder) == {"BENCH_CLASSES": str(folder)}
+    files = list(folder.glob("Module*/*.php"))
+    assert len(files) == 200
+    assert b"200" in BOOT.answer
+    assert (folder / "services.php").read_text().count("::class") == 160
+    assert all(time.time() - file.stat().st_mtime > 60 for file in folder.rglob("*.php"))
+
+
 def test_nginx_does_not_keep_connections_to_php_fpm(tmp_path: Path) -> None:
     config = nginx.nginx_config(tmp_path, 1, 8080)
     settings = {line.split()[0] for line in config.splitlines() if line.strip()}
     assert "fastcgi_pass" in settings
     assert not settings & {"fastcgi_keep_conn", "keepalive", "upstream"}
+    assert f'fastcgi_param BENCH_CLASSES "{tmp_path}/classes";' in config

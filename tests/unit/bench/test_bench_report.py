@@ -81,10 +81,10 @@ def test_ratios_are_taken_to_the_same_load_of_nginx_and_to_hello() -> None:
 
 
 def test_a_load_without_a_target_is_listed_with_its_ratio() -> None:
-    names = ("browser", "app")
+    names = ("browser", "app", "boot")
     found = speed_checks({name: figures(300) for name in names}, {name: figures(200) for name in names}, {}, 40.0)
     listed = {check.what: (check.value, check.verdict) for check in found}
-    for what in ("page for a browser", "application"):
+    for what in ("page for a browser", "application", "framework boot"):
         assert listed[f"{what}, to nginx + php-fpm"] == ("1.50 x", "")
 
 
