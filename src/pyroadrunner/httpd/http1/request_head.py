@@ -32,7 +32,7 @@ class RequestHead:
     Attributes:
         method: as sent.
         path: of the target, still escaped.
-        query: of the target, still escaped, without its ``?``.
+        query: of the target, still escaped, without its ``?``; ``None`` if nothing follows the ``?``.
         minor: 0 or 1, of HTTP/1.x.
         headers: lower-case names and values, in order. The authority of an absolute target is the value of ``host``.
         length: bytes of the body; ``UNKNOWN`` = chunked.
@@ -45,7 +45,7 @@ class RequestHead:
 
     method: str
     path: bytes
-    query: bytes
+    query: bytes | None
     minor: int
     headers: list[tuple[bytes, bytes]]
     length: int

@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send, WholeExchange
+from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
+from pyroadrunner.httpd.http1.whole import WholeExchange
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
