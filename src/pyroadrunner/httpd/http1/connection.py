@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
         if exchange.body_done:
             self.deadline = 0.0
             serve_whole = listener.serve_whole
-            if serve_whole is not None and not request.trailers and serve_whole(scope, whole, exchange):
+            if serve_whole is not None and not request.fields.trailers and serve_whole(scope, whole, exchange):
                 return rest
             exchange.add(whole, done=True)
         else:
