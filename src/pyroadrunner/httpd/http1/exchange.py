@@ -323,10 +323,7 @@ class Exchange:
         return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
 
     def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
-        if not keep:
-            connection = _CLOSE
-        else:
-            connection = b"" if self._minor else _KEEP_ALIVE
+        connection = _CLOSE if not keep else b"" if self._minor else _KEEP_ALIVE
         date = b"" if block.dated else date_line()
         return b"".join((status_line(status, self._minor), block.lines, framing, date, connection, b"\r\n"))
 
