@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HEAD_END = b"\r\n\r\n"
 _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
-_MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_MAX_SKIPPED = 1 << 18  # bytes of a body that the application does not read; more closes the connection
 _ASGI = {"version": "3.0", "spec_version": "2.5"}
 _SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
 _VERSIONS = ("1.0", "1.1")
@@ -41,7 +41,6 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_closing",
         "_decoder",
-        "_drained",
         "_eof",
         "_exchange",
         "_lingering",
@@ -73,7 +72,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._decoder: ChunkedDecoder | None = None
         self._body_missing = 0  # bytes of a body with a length
-        self._drained = 0
         self._parsing = False
         self._paused = False  # whether reading is paused
         self._closing = False
@@ -270,10 +268,6 @@ class Connection(asyncio.Protocol):
             self._decoder = None
             if exchange.finished:
                 self._next()
-        elif exchange.finished:
-            self._drained += len(data)
-            if self._drained > _MAX_DRAINED:
-                self._linger()
         elif exchange.queued > limits.max_buffer:
             self.deadline = 0.0  # the application is slow, not the client
             self._pause()
@@ -309,18 +303,18 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
             self._resume()
 
+    def can_skip_body(self) -> bool:
+        return self._decoder is None and self._body_missing <= _MAX_SKIPPED
+
     def response_ended(self, *, keep: bool) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         if not exchange.body_done:
-            # The application did not need the whole body. A small rest is read, so that the connection can be kept.
-            if not keep or self._decoder is not None or self._body_missing > _MAX_DRAINED:
-                self._exchange = None
-                self._linger()
-            else:
-                self._drained = 0
+            if keep:  # read the rest, then the next request
                 self._resume()
+            else:
+                self._linger()
             return
         self._exchange = None
         if not keep or self._listener.retired:

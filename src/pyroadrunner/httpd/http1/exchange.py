@@ -34,6 +34,9 @@ class Stream(Protocol):
     def body_taken(self) -> None:
         """The application has read the queued body."""
 
+    def can_skip_body(self) -> bool:
+        """Whether the rest of the body is small enough to be read and dropped."""
+
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
 
@@ -221,11 +224,14 @@ class Exchange:
 
         Raises:
             ConnectionResetError: the client has disconnected.
+            RuntimeError: the messages are out of order.
         """
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
         if kind == "http.response.start":
+            if self.started or self._start is not None:
+                raise RuntimeError("the application sent http.response.start twice")
             self._start = message
             return
         if kind == "http.response.body":
@@ -235,8 +241,10 @@ class Exchange:
             more = message.get("more_body", False)
             if self._start is not None:
                 self._begin(self._start, body, more)
-            else:
+            elif self.started:
                 self._continue(body, more)
+            else:
+                raise RuntimeError("the application sent http.response.body before http.response.start")
         elif kind == "http.response.trailers":
             self._end_with_trailers(message.get("headers", ()))
         elif kind == "http.response.informational":
@@ -255,27 +263,26 @@ class Exchange:
     def _begin(self, start: Message, body: bytes, more: bool) -> None:
         status: int = start["status"]
         block = HeaderBlock(start.get("headers", ()))
-        length = block.length
-        no_body = self._no_body or status in _BODILESS
         keep = self._keep and not block.close
+        if not self.body_done:  # the client still sends, or waits for 100 Continue
+            keep = keep and not self._expects and self._stream.can_skip_body()
+        no_body = self._no_body or status in _BODILESS
         trailers = self._trailers and start.get("trailers", False) and not no_body
-        framing = b""
+        length = block.length
         if no_body:
             body = b""
-            if not more and length is None and status not in _BODILESS:
-                pass  # HEAD without a known length: none is sent
         elif trailers:
             length = None
-        elif not more:
-            length = len(body) if length is None else length
+        elif length is None and not more:
+            length = len(body)
+        framing = b""
         if length is not None and status != 204:
             framing = b"Content-Length: %d\r\n" % length
+        elif not no_body and self._minor:
+            self._chunked = True
+            framing = b"Transfer-Encoding: chunked\r\n"
         elif not no_body:
-            if self._minor:
-                self._chunked = True
-                framing = b"Transfer-Encoding: chunked\r\n"
-            else:
-                keep = False  # HTTP/1.0: the end of the connection is the end of the body
+            keep = False  # HTTP/1.0: the end of the connection is the end of the body
         self._start = None
         self._keep = keep
         self._no_body = no_body
