@@ -48,7 +48,6 @@ SHAPES = {
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "a host with a blank": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
     "a host with a user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
-    "a target of another host": b"GET http://evil.org/ HTTP/1.1\r\nHost: ex.com\r\n\r\n",
     "a blank in the target": b"GET /a b HTTP/1.1\r\nHost: ex.com\r\n\r\n",
     "two blanks before the target": b"GET  / HTTP/1.1\r\nHost: ex.com\r\n\r\n",
     "tabs in the request line": b"GET\t/\tHTTP/1.1\r\nHost: ex.com\r\n\r\n",
@@ -87,7 +86,7 @@ def test_an_ambiguous_request_is_refused_and_others_are_served(shape: str) -> No
 
     answer, following = run(main())
     # An error in the head gives a response. An error in the body closes the connection, since a part was already read.
-    assert not answer or split(answer)[0] in (400, 501), answer
+    assert not answer or split(answer)[0] in (400, 501, 505), answer
     assert answer.count(b"HTTP/1.1") <= 1
     assert split(following)[0] == 200
     assert len(pool.asked) == 1

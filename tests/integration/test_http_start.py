@@ -49,14 +49,13 @@ class GivesUp(FakeEffective):
         return {}
 
 
-@pytest.mark.parametrize("http10", [False, True])
-def test_a_connected_client_gets_a_response_and_no_socket_listens_afterwards(http10: bool) -> None:
+def test_a_connected_client_gets_a_response_and_no_socket_listens_afterwards() -> None:
     """In a restart, new connections already arrive here before the start is complete."""
 
     async def main() -> None:
         port = free_port()
         factory, effective = Factory(port), GivesUp()
-        plugin = HttpPlugin(HttpConfig(address=f"127.0.0.1:{port}", http10=http10), factory, effective)
+        plugin = HttpPlugin(HttpConfig(address=f"127.0.0.1:{port}"), factory, effective)
         effective.start = asyncio.create_task(plugin.start())
         with factory.client as client:
             with pytest.raises(asyncio.CancelledError):

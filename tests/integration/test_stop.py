@@ -81,7 +81,7 @@ def test_requests_still_queued_after_the_grace_period_get_a_503(tmp_path: Path) 
         for client in clients:
             answer = client.recv(1 << 16)
             assert answer.startswith(b"HTTP/1.1 503 ")
-            assert b"\r\nretry-after: 1\r\n" in answer
+            assert b"\r\nretry-after: 1\r\n" in answer.lower()
     assert "ASGI" not in running.stderr
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.gateway import Gateway
@@ -23,7 +23,7 @@ class Served:
         listener: the listener itself, for tests that stop it.
     """
 
-    def __init__(self, listener: HttpListener, bound: BoundSockets) -> None:
+    def __init__(self, listener: Http1Listener, bound: BoundSockets) -> None:
         self.listener = listener
         self.port = bound.port
         self._path = bound.address.path if isinstance(bound.address, UnixAddress) else None
@@ -95,7 +95,7 @@ class Client:
 async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
     """Serve an application on a free loopback port, or on a unix socket."""
     bound = BoundSockets(UnixAddress(str(path)) if path is not None else TcpAddress("127.0.0.1", 0))
-    listener = HttpListener(Gateway(app), bound)
+    listener = Http1Listener(Gateway(app), bound)
     served = Served(listener, bound)
     await listener.start()
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
 from pyroadrunner.workers.info import WorkerInfo
@@ -29,6 +30,25 @@ class UnusedPool:
         priority: int = 0,
     ) -> Reply:
         raise NotImplementedError
+
+    def submit(
+        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+    ) -> Submission:
+        """Run :meth:`exec` in a task."""
+        loop = asyncio.get_running_loop()
+        submission = Submission(receiver, lambda: None)
+        submission.call = Call(payload, submission, loop.time(), timeout, receiver.describe, priority)
+
+        async def run() -> None:
+            try:
+                reply = await self.exec(payload, timeout=timeout, describe=receiver.describe, priority=priority)
+            except Exception as error:
+                submission.set_exception(error)
+            else:
+                submission.set_result(reply)
+
+        self._submitted = loop.create_task(run())  # the loop alone keeps no reference
+        return submission
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> AbstractAsyncContextManager[Lease]:
         raise NotImplementedError

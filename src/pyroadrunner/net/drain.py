@@ -12,6 +12,7 @@ import asyncio
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -35,6 +36,26 @@ async def drain(bound: BoundSockets, *, tls: bool = False) -> None:
     if _can_tell(bound):
         with suppress(OSError, struct.error):  # a sandbox that implements only part of Linux
             await _drain(bound, tls=tls)
+
+
+async def wait_for_requests(bound: BoundSockets, silent: Callable[[], bool]) -> None:
+    """Stop accepting new TCP handshakes. Return when every open connection has sent a request, or after one second.
+
+    Only for TCP on Linux, where the kernel reports its backlog; otherwise it returns immediately.
+
+    Args:
+        silent: whether a connection has not sent a request since it was accepted.
+    """
+    if not _can_tell(bound):
+        return
+    with suppress(OSError, struct.error):  # a sandbox that implements only part of Linux
+        bound.stop_handshakes()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _TIMEOUT
+        quiet = 0
+        while quiet < _CHECKS and loop.time() < until:
+            quiet = 0 if bound.has_pending() or silent() else quiet + 1
+            await asyncio.sleep(_INTERVAL)
 
 
 async def resume_inherited(bound: BoundSockets) -> None:

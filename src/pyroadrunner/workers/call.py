@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from pyroadrunner.goridge.frame import encode_head, encode_payload
 from pyroadrunner.workers.payload import Payload, Reply
@@ -19,8 +20,31 @@ class OnCancel(Enum):
     KILL = "kill"  # the worker is killed and replaced
 
 
+class Answer(Protocol):
+    """What a caller waits for: a future, or a :class:`Submission`."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, reply: Reply, /) -> None: ...
+
+    def set_exception(self, error: Exception, /) -> None: ...
+
+
+class Receiver(Protocol):
+    """Gets the outcome of a submitted call, in a callback of the event loop. Its methods must not raise."""
+
+    def on_reply(self, reply: Reply) -> None:
+        """The reply, or the first frame of a streamed one."""
+
+    def on_error(self, error: Exception) -> None:
+        """The call failed; see ``WorkerPool.exec`` for the errors."""
+
+    def describe(self) -> str:
+        """What the call does, for ``rr workers -i`` and log lines."""
+
+
 class Call:
-    """The frame for a worker, the future of its caller, and the times of its wait.
+    """The frame for a worker, the answer for its caller, and the times of its wait.
 
     Attributes:
         frame: sent first: the whole frame, or its head and context when the body is large.
@@ -56,7 +80,7 @@ class Call:
     def __init__(
         self,
         payload: Payload,
-        answer: asyncio.Future[Reply],
+        answer: Answer,
         now: float,
         timeout: float | None = None,
         describe: Callable[[], str] | None = None,
@@ -101,15 +125,62 @@ class Call:
         self.answer.set_result(reply)
         return True
 
-    def drop_stream(self) -> None:
-        """Stop the stream of a reply that arrived in the turn of the loop in which the caller was cancelled: it has no
-        reader."""
-        if self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None:
-            stream = self.answer.result().stream
-            if stream is not None:
-                stream.drop()
-
     def fail(self, error: Exception) -> None:
         """Give an error to the caller."""
         if not self.answer.done():
             self.answer.set_exception(error)
+
+
+class Submission:
+    """A call whose outcome goes to a receiver: no task, no future.
+
+    Args:
+        left: called when the call has left the pool, before the receiver.
+    """
+
+    __slots__ = ("_left", "_receiver", "call")
+    call: Call
+
+    def __init__(self, receiver: Receiver, left: Callable[[], None]) -> None:
+        self._receiver: Receiver | None = receiver
+        self._left = left
+
+    def __repr__(self) -> str:
+        return f"Submission({self.call!r})"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether no worker has got the call yet."""
+        return self._receiver is not None and not self.call.attempts
+
+    def cancel(self) -> None:
+        """Give the call up: it leaves the queue, or the worker finishes it and its reply is dropped. Idempotent."""
+        if self._receiver is not None:
+            self._receiver = None
+            self._left()
+
+    # Answer
+
+    def done(self) -> bool:
+        return self._receiver is None
+
+    def set_result(self, reply: Reply) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            self._left()
+            receiver.on_reply(reply)
+
+    def set_exception(self, error: Exception) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            self._left()
+            receiver.on_error(error)
+
+
+def drop_stream(answer: asyncio.Future[Reply]) -> None:
+    """Stop the stream of a reply that arrived in the turn of the loop in which the caller was cancelled: it has no
+    reader."""
+    if answer.done() and not answer.cancelled() and answer.exception() is None:
+        stream = answer.result().stream
+        if stream is not None:
+            stream.drop()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call import OnCancel, Receiver, Submission
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
@@ -51,6 +51,18 @@ class WorkerPool(Protocol):
             ExecTimeout, WorkerCrashed, BadReply: the worker failed and is replaced.
             WorkerFailed: the worker answered with an error and keeps running.
             WorkerRefused, EmptyPayload.
+        """
+
+    def submit(
+        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+    ) -> Submission:
+        """As :meth:`exec`, for hot paths: the outcome goes to callbacks, without a task and a future.
+
+        The receiver may be called before this returns. To give the call up, cancel the returned submission.
+
+        Raises:
+            QueueFull, PoolClosed: no worker has seen the call.
+            EmptyPayload.
         """
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> AbstractAsyncContextManager[Lease]:

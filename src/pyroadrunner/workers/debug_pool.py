@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission, check
-from pyroadrunner.workers.call import Call, OnCancel
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
@@ -61,18 +61,29 @@ class DebugPool:
     ) -> Reply:
         """Start a worker and run the call on it. Raises what ``Pool.exec`` raises, and :class:`WorkerStartError`."""
         self._admission.enter(payload)
-        call = Call(payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe)
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        call = Call(payload, answer, self._loop.time(), timeout, describe)
         try:
             await self._run(call)
-            return await call.answer
+            return await answer
         except asyncio.CancelledError:
+            drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
         finally:
             self._admission.leave()
 
+    def submit(
+        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+    ) -> Submission:
+        """Start a worker, run the call, give its outcome to a receiver; see ``contracts.WorkerPool``."""
+        self._admission.enter(payload)
+        submission = Submission(receiver, self._admission.leave)
+        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, priority)
+        self._background(self._run_or_fail(call))
+        return submission
+
     def _cancelled(self, call: Call, on_cancel: OnCancel) -> None:
-        call.drop_stream()
         for worker in self._members.values():
             if on_cancel is OnCancel.KILL and worker.runs(call):
                 worker.kill()
@@ -121,14 +132,14 @@ class DebugPool:
         if lease.worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
-        call = Call(
-            payload, self._loop.create_future(), self._loop.time(), timeout=timeout, describe=describe, leased=True
-        )
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        call = Call(payload, answer, self._loop.time(), timeout, describe, leased=True)
         try:
             lease.worker.run(call)
             self._watch(call)
-            return await call.answer
+            return await answer
         except asyncio.CancelledError:
+            drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
 
@@ -190,9 +201,9 @@ class DebugPool:
         elif call.attempts >= MAX_ATTEMPTS:
             call.fail(WorkerRefused(call.attempts))
         else:
-            self._background(self._run_again(call))
+            self._background(self._run_or_fail(call))
 
-    async def _run_again(self, call: Call) -> None:
+    async def _run_or_fail(self, call: Call) -> None:
         try:
             await self._run(call)
         except Exception as error:  # of any kind: the caller waits for it

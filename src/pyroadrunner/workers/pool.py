@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission, check
-from pyroadrunner.workers.call import Call, OnCancel
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
 from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
@@ -89,26 +89,41 @@ class Pool:
     ) -> Reply:
         """Run one call on a free worker; see ``contracts.WorkerPool``."""
         self._admission.enter(payload)
-        call = Call(payload, self._loop.create_future(), self._loop.time(), timeout, describe, priority)
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        call = Call(payload, answer, self._loop.time(), timeout, describe, priority)
         try:
-            if self._idle:
-                self._assign(self._idle.popleft(), call)
-            else:
-                self._queue.push(call)
-                self._ticker.arm()
-            return await call.answer
+            self._start(call)
+            return await answer
         except asyncio.CancelledError:
+            drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
         finally:
             self._admission.leave()
+
+    def submit(
+        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+    ) -> Submission:
+        """Run one call and give its outcome to a receiver; see ``contracts.WorkerPool``."""
+        admission = self._admission
+        admission.enter(payload)
+        submission = Submission(receiver, admission.leave)
+        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, priority)
+        self._start(call)
+        return submission
+
+    def _start(self, call: Call) -> None:
+        if self._idle:
+            self._assign(self._idle.popleft(), call)
+        else:
+            self._queue.push(call)
+            self._ticker.arm()
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> LeaseRequest:
         """Hold a worker: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
     def _cancelled(self, call: Call, on_cancel: OnCancel) -> None:
-        call.drop_stream()
         if on_cancel is OnCancel.KILL:
             for worker in self._workers.members.values():
                 if worker.runs(call):
@@ -141,18 +156,13 @@ class Pool:
         if worker.state is not State.READY:
             raise RuntimeError("a leased worker runs one call at a time")
         check(payload)
-        call = Call(
-            payload,
-            self._loop.create_future(),
-            self._loop.time(),
-            timeout=timeout,
-            describe=describe,
-            leased=True,
-        )
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        call = Call(payload, answer, self._loop.time(), timeout, describe, leased=True)
         try:
             self._assign(worker, call)
-            return await call.answer
+            return await answer
         except asyncio.CancelledError:
+            drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
 
@@ -214,11 +224,7 @@ class Pool:
             call.fail(WorkerRefused(call.attempts))
         else:
             call.wait_again(self._loop.time())
-            if self._idle:
-                self._assign(self._idle.popleft(), call)
-            else:
-                self._queue.push(call)
-                self._ticker.arm()
+            self._start(call)
 
     def on_failed(self, worker: Worker) -> None:
         self._remove_idle(worker)

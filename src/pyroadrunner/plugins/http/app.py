@@ -11,19 +11,29 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import PEER, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, STOPPING, Client, Receive, Scope, Send, WholeExchange
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
+from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
-from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
-from pyroadrunner.plugins.http.response import Head, HeadCache, body_message, read_head, trailers_message, whole
+from pyroadrunner.plugins.http.response import (
+    Head,
+    HeadCache,
+    body_message,
+    framing,
+    read_head,
+    trailers_message,
+    whole,
+)
 from pyroadrunner.plugins.http.response_stream import Forwarder
+from pyroadrunner.plugins.http.worker_call import WorkerCall, describe
+from pyroadrunner.workers.call import Submission
 from pyroadrunner.workers.errors import BadReply as WorkerBadReply
 from pyroadrunner.workers.errors import PoolClosed, WorkerCrashed
 from pyroadrunner.workers.payload import Codec, Payload, Reply
@@ -36,12 +46,50 @@ _TRAILERS = "http.response.trailers"
 Encode = Callable[[Context], bytes]
 
 
+class DirectCall:
+    """The call of a request that is served in callbacks; a receiver for ``WorkerPool.submit``."""
+
+    __slots__ = ("_app", "_began", "_exchange", "_scope", "submission")
+    submission: Submission
+
+    def __init__(self, app: WorkerApp, scope: Scope, exchange: WholeExchange, began: float) -> None:
+        self._app = app
+        self._scope = scope
+        self._exchange = exchange
+        self._began = began
+
+    def __repr__(self) -> str:
+        return f"DirectCall({self.describe()})"
+
+    def on_left(self, gone: bool) -> None:
+        """The client has disconnected. If it may still read a response (``gone`` is false), a call that a worker runs
+        is finished."""
+        if gone or self.submission.waiting:
+            self.submission.cancel()
+            self._exchange.abort()
+
+    def on_stop(self) -> None:
+        """The server stops and its grace period is over."""
+        self.submission.cancel()
+        self.on_error(self._app.stopped())
+
+    # Receiver
+
+    def on_reply(self, reply: Reply) -> None:
+        self._app.respond(reply, self._scope, self._exchange, self._began)
+
+    def on_error(self, error: Exception) -> None:
+        self._app.respond_error(error, self._scope, self._exchange, self._began)
+
+    def describe(self) -> str:
+        return describe(self._scope)
+
+
 class WorkerApp:
     """Passes requests to a pool of workers.
 
     Args:
         rules: where uploads are stored and which are refused.
-        calls: registers the requests that wait for a reply.
         limits: limits on request bodies; ``None`` = those of the config.
     """
 
@@ -50,12 +98,10 @@ class WorkerApp:
         config: HttpConfig,
         pool: WorkerPool,
         rules: UploadRules,
-        calls: PendingCalls,
         limits: BodyLimits | None = None,
     ) -> None:
         self._pool = pool
         self._heads = HeadCache()
-        self._calls = calls
         self._rules = rules
         self._limits = limits or BodyLimits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._forms = FormLimits.of(config.forms)
@@ -80,6 +126,69 @@ class WorkerApp:
         if kind == NONE:
             return self._execute(context, b"", scope, send, began)
         return self._execute_with_body(context, kind, length, scope, receive, send, began)
+
+    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+        """Serve a request whose body has arrived, in callbacks: no task, no future, no ASGI messages.
+
+        Returns:
+            False: nothing was done; call the application (a multipart or long form, a body that is too large).
+        """
+        began = monotonic()
+        context, kind, length = build(scope)
+        if kind == NONE:
+            body = b""
+        elif length > self._limits.max_body or len(body) > self._limits.max_body:
+            return False
+        elif kind == FORM and not self._raw_body:
+            if len(body) > min(_LONG_FORM, self._form_limits.max_body):
+                return False
+            try:
+                body = self._encode_tree(parse_urlencoded(body, self._forms))
+            except RequestError:
+                return False
+            context.parsed = True
+        elif kind == MULTIPART and not self._raw_body:
+            return False
+        try:
+            payload = Payload(self._encode(context), body, self._codec)
+        except (TypeError, ValueError):
+            return False
+        call = DirectCall(self, scope, exchange, began)
+        try:
+            call.submission = self._pool.submit(payload, call)
+        except RoadRunnerError as error:
+            call.on_error(error)
+        else:
+            exchange.on_left = call.on_left
+            exchange.on_stop = call.on_stop
+        return True
+
+    def respond(self, reply: Reply, scope: Scope, exchange: WholeExchange, began: float) -> None:
+        """The second half of :meth:`serve_whole`: send a reply."""
+        if reply.stream is not None:
+            exchange.continue_in_task(self._stream(reply, scope, False, exchange.send, began))
+            return
+        head = self._heads.get(reply.context)
+        if head is None:
+            try:
+                head = self._read_head(reply, False)
+            except RoadRunnerError as error:
+                self.respond_error(error, scope, exchange, began)
+                return
+        body = reply.body
+        if head.dropped or (head.bodiless and body):
+            _complain(head, reply, self._named(scope))
+        body, length = framing(head, body, head_only=scope["method"] == "HEAD")
+        exchange.respond(head.status, head.block(), body, length)
+
+    def respond_error(self, error: Exception, scope: Scope, exchange: WholeExchange, began: float) -> None:
+        """Send the response to a failure."""
+        answer = self._failed("execute", error, scope, began)
+        exchange.respond(answer.status, HeaderBlock(answer.headers), answer.body, len(answer.body))
+
+    def stopped(self) -> PoolClosed:
+        """The error of a request whose grace period is over."""
+        return PoolClosed(self._pool.name)
 
     async def _execute_with_body(
         self, context: Context, kind: int, length: int, scope: Scope, receive: Receive, send: Send, began: float
@@ -131,30 +240,30 @@ class WorkerApp:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError) as wrong:  # a middleware set attributes that can't be encoded
             log_error("payload forming error", wrong, began, self._named(scope))
-            await _answer(send, failure(wrong, self._internal_code, self._overload_code, self._debug))
+            await _answer(send, self._failure(wrong))
             return
-        task = asyncio.current_task()
-        assert task is not None  # it runs in the listener's task of this request
-        peer = scope[PEER] if PEER in scope else scope.get("client")
-        ports = self._calls.ports
-        if peer:
-            ports[task] = peer[1]
+        call = WorkerCall(scope)
+        client: Client | None = scope.get(CLIENT)
         try:
-            reply = await self._pool.exec(payload, describe=partial(_describe, context.method, scope["raw_path"]))
+            call.submission = self._pool.submit(payload, call)
+            if client is not None:
+                client.on_left = call.on_left
+            reply = await call.reply()
+        except ClientGone:
+            await _answer(send, CLIENT_LEFT)
+            return
         except RoadRunnerError as error:
             await self._fail("execute", error, scope, send, began)
             return
-        except asyncio.CancelledError:
-            if self._calls.was_cancelled(task):
+        except asyncio.CancelledError as cancelled:
+            if STOPPING in cancelled.args:  # the grace period of the server is over
+                await _answer(send, self._failure(PoolClosed(self._pool.name)))
+            else:
                 await _answer(send, CLIENT_LEFT)
-                return
-            # The server stops and its grace period is over.
-            stops = PoolClosed(self._pool.name)
-            await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
             raise
         finally:
-            if peer:
-                del ports[task]
+            if client is not None:
+                client.on_left = None
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, scope, trailers, send, began)
@@ -207,15 +316,18 @@ class WorkerApp:
             log_error("write response (chunk) error", error, began, self._named(scope))
 
     async def _fail(self, what: str, error: Exception, scope: Scope, send: Send, began: float) -> None:
+        await _answer(send, self._failed(what, error, scope, began))
+
+    def _failed(self, what: str, error: Exception, scope: Scope, began: float) -> Answer:
+        """Log a failure; return the response."""
         if isinstance(error, OVERLOAD):
             self._overload.refused(error, monotonic())
         elif not isinstance(error, WorkerCrashed | WorkerBadReply):  # the pool has logged these with all details
             log_error(what, error, began, self._named(scope))
-        await _answer(send, failure(error, self._internal_code, self._overload_code, self._debug))
+        return self._failure(error)
 
-
-def _describe(method: str, path: bytes) -> str:
-    return f"{method} {path.decode(errors='replace')}"
+    def _failure(self, error: Exception) -> Answer:
+        return failure(error, self._internal_code, self._overload_code, self._debug)
 
 
 def _final(status: int, default: int) -> int:

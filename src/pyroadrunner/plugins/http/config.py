@@ -57,6 +57,25 @@ class FormsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """Maximum number of files in a multipart form; more is 413. 0 = no limit."""
 
 
+class LimitsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``http.limits``: bounds of a client connection (not in RoadRunner)."""
+
+    head_timeout: Duration = 30.0
+    """From the first byte of a request head to its last, and from a new connection to its first byte; more is 408."""
+    idle_timeout: Duration = 3600.0
+    """Between two requests of a connection; then it is closed."""
+    body_timeout: Duration = 60.0
+    """Without a byte while a request body arrives; more is 408."""
+    write_timeout: Duration = 300.0
+    """Without a byte read by the client while a response waits for it; then the connection is closed."""
+    max_head_size: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 1024
+    """KB (2**10 bytes) of the request line and the headers together; more is 431."""
+    max_buffer_size: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 256
+    """KB (2**10 bytes) that are read ahead of a client, and that wait for a client before a stream pauses."""
+    max_connections: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Concurrent connections; more close idle ones, or get 503. 0 = a share of the limit of open files."""
+
+
 class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``http.http2``."""
 
@@ -147,8 +166,7 @@ class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     headers: HeadersConfig | None = None
     static: StaticConfig | None = None
     ssl: SslConfig = SslConfig()
-    http10: bool = False
-    """Also serve HTTP/1.0 on ``http.address`` (not in RoadRunner, which always does). It slows newer versions down."""
+    limits: LimitsConfig = LimitsConfig()
     http2: Http2Config = Http2Config()
     http3: Http3Config = Http3Config()
     fcgi: FcgiConfig = FcgiConfig()

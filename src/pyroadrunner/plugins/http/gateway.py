@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send, ServeWhole, WholeExchange
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
-_NO_HTTP2 = b"HTTP/2 without TLS is not served here (http.http2.h2c is off)\n"
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -23,25 +22,24 @@ def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) ->
 
 
 class Gateway:
-    """Handles every scope.
+    """Handles every scope."""
 
-    Args:
-        http2: whether HTTP/2 is served here. The listener supports it on every address, even after an ``Upgrade``
-            header that a proxy forwards unchecked. Behind such a proxy it must be possible to disable it.
-    """
-
-    def __init__(self, app: ASGIApp, *, http2: bool = True) -> None:
-        self._app = app
-        self._http2 = http2
+    def __init__(self, app: ASGIApp) -> None:
+        self.replace(app)
 
     def replace(self, app: ASGIApp) -> None:
         """Pass new requests to another application. Running requests are not affected."""
         self._app = app
+        self._serve_whole: ServeWhole | None = getattr(app, "serve_whole", None)
+
+    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+        """Pass a request on; see ``asgi.WholeExchange``."""
+        if self._serve_whole is None or scope["raw_path"] == b"*":
+            return False
+        return self._serve_whole(scope, body, exchange)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]
-        if not self._http2 and scope.get("http_version") == "2":
-            return _refuse_http2(scope, send)
         if kind == "http":
             if scope["raw_path"] == b"*":
                 return self._options(send)
@@ -75,12 +73,3 @@ class Gateway:
             await send({**message, "type": f"websocket.{message['type']}"})
 
         await self._app(request, no_body, answer)
-
-
-async def _refuse_http2(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close"})
-        return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_NO_HTTP2))]
-    await send({"type": "http.response.start", "status": 505, "headers": headers})
-    await send(body_message(_NO_HTTP2))

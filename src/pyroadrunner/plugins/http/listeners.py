@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
 from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.http1.limits import Limits
+from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.http1.refusals import Refusals
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
@@ -67,7 +70,7 @@ class Listeners:
 
     def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
         self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
-        self._http10 = config.http10
+        self._limits = config.limits
         self._h2c = config.http2.h2c
         self._redirect = config.ssl.redirect
         self._files = files_of(config.ssl)
@@ -76,6 +79,7 @@ class Listeners:
                 "unable to run http service, no method has been specified (http, https, http/2 or FastCGI): set"
                 " http.address, such as 127.0.0.1:8080"
             )
+        self.refusals = Refusals(log)
         self.tls: TlsListener | None = None
         self._plain_sockets: BoundSockets | None = None
         self._tls_sockets: BoundSockets | None = None
@@ -207,20 +211,30 @@ class Listeners:
         return self._files
 
     def _plain(self, gateway: Gateway, sockets: BoundSockets) -> Listener:
-        if not self._http10:
+        if self._h2c:
             return HttpListener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
-        from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
+        return Http1Listener(gateway, sockets, self._http1_limits(), refusals=self.refusals)
 
-        return Http10Listener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
+    def _http1_limits(self) -> Limits:
+        limits = self._limits
+        return Limits(
+            head_timeout=limits.head_timeout,
+            idle_timeout=limits.idle_timeout,
+            body_timeout=limits.body_timeout,
+            write_timeout=limits.write_timeout,
+            max_head=limits.max_head_size << 10,
+            max_buffer=limits.max_buffer_size << 10,
+            max_connections=limits.max_connections or self._connection_limit,
+        )
 
     def _plain_gateway(self, chain: Chain) -> Gateway:
         around = self._acme.challenge.plain if self._acme is not None else _identity
         if self._redirect and self._tls_sockets is not None:
-            return Gateway(around(Redirect(self._tls_sockets.port)), http2=self._h2c)
-        return self._gateway(chain, around, http2=self._h2c)
+            return Gateway(around(Redirect(self._tls_sockets.port)))
+        return self._gateway(chain, around)
 
-    def _gateway(self, chain: Chain, around: Around, *, http2: bool = True) -> Gateway:
-        gateway = Gateway(around(chain()), http2=http2)
+    def _gateway(self, chain: Chain, around: Around) -> Gateway:
+        gateway = Gateway(around(chain()))
         self._gateways.append((gateway, around))
         return gateway
 

@@ -33,6 +33,6 @@ RELOADABLE_KEYS = frozenset(
 
 # Keys of the sockets and of the worker processes.
 RESTART_KEYS = frozenset(
-    {"address", "fcgi", "http10", "http2", "http3", "routes", "socket_mode", "ssl"}
+    {"address", "fcgi", "http2", "http3", "limits", "routes", "socket_mode", "ssl"}
     | {f"pool.{key}" for key in POOL_RESTART_KEYS}
 )

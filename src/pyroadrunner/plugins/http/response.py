@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pyroadrunner.asgi import Message
+from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
 from pyroadrunner.workers.payload import Codec
 
@@ -63,7 +64,7 @@ class Head:
         replaced: the body that replaces the worker's if its status was invalid.
     """
 
-    __slots__ = ("bodiless", "dropped", "headers", "length", "replaced", "status", "trailers")
+    __slots__ = ("_block", "bodiless", "dropped", "headers", "length", "replaced", "status", "trailers")
 
     def __init__(self, status: int, raw: Headers, *, trailers: bool) -> None:
         """
@@ -79,6 +80,7 @@ class Head:
         self.trailers: list[Pair] = []
         self.dropped: list[str] = []
         self.replaced: bytes | None = None
+        self._block: HeaderBlock | None = None
         headers = self.headers
         for name, values in raw.items():
             key = _names.get(name)
@@ -100,6 +102,12 @@ class Head:
         if not 200 <= status <= 599:
             self._no_status(status)
 
+    def block(self) -> HeaderBlock:
+        """The header lines, for a server that takes them encoded."""
+        if self._block is None:
+            self._block = HeaderBlock(self.headers)
+        return self._block
+
     def copy(self) -> Head:
         """The same head, with lists of its own for what a response adds."""
         other = Head.__new__(Head)
@@ -110,6 +118,7 @@ class Head:
         other.trailers = []
         other.dropped = []
         other.replaced = self.replaced
+        other._block = self._block
         return other
 
     def _part(self, raw: Headers, trailers: bool) -> None:
@@ -239,17 +248,22 @@ def whole(head: Head, body: bytes, *, head_only: bool) -> tuple[Message, Message
     Args:
         head_only: whether the request was HEAD; the length is the one it would have with a body.
     """
+    body, length = framing(head, body, head_only=head_only)
+    return start_message(head, length), body_message(body)
+
+
+def framing(head: Head, body: bytes, *, head_only: bool) -> tuple[bytes, int | None]:
+    """The body to send for a complete reply, and the value of ``Content-Length`` (``None`` = none is sent)."""
     if head.replaced is not None:
         body = head.replaced
     if head.bodiless:
         head.trailers = []
-        return start_message(head, head.length if head.status == 304 else None), body_message(EMPTY)
+        return EMPTY, head.length if head.status == 304 else None
     if head_only:
         head.trailers = []
         # The length of an empty body is unknown: the worker may have left the body out because of HEAD.
-        length = head.length if head.length is not None else len(body) or None
-        return start_message(head, length), body_message(EMPTY)
-    return start_message(head, len(body)), body_message(body)
+        return EMPTY, head.length if head.length is not None else len(body) or None
+    return body, len(body)
 
 
 def merge(into: dict[str, list[str]], headers: Headers) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
+from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send, ServeWhole, WholeExchange
 from pyroadrunner.config.values import StringList
 from pyroadrunner.workers.partial_config import PartialPoolConfig
 
@@ -86,8 +86,16 @@ class Router:
         return f"Router({self._apps})"
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app_of(scope)(scope, receive, send)
+
+    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+        """Pass a request on; see ``asgi.WholeExchange``."""
+        serve_whole: ServeWhole | None = getattr(self._app_of(scope), "serve_whole", None)
+        return serve_whole is not None and serve_whole(scope, body, exchange)
+
+    def _app_of(self, scope: Scope) -> ASGIApp:
         found = self._match(f"{scope['method']} {scope['path']}")
-        return self._apps[(found.lastindex or 0) if found else 0](scope, receive, send)
+        return self._apps[(found.lastindex or 0) if found else 0]
 
 
 def _glob(path: str) -> str:

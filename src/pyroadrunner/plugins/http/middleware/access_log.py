@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send, ServeWhole, WholeExchange
 from pyroadrunner.log import Log
 
 log = Log("http")
@@ -30,6 +30,7 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp, *, long: bool, slow: float = 0.0) -> None:
         self._app = app
+        self._serve_whole: ServeWhole | None = getattr(app, "serve_whole", None)
         self._long = long
         self._slow = slow
 
@@ -39,6 +40,12 @@ class AccessLog:
         if log.enabled_for(logging.INFO):
             return self._logged(scope, receive, send)
         return self._watched(scope, receive, send) if self._slow else self._app(scope, receive, send)
+
+    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+        """Pass on a request that is not logged; see ``asgi.WholeExchange``."""
+        if self._serve_whole is None or self._slow or log.enabled_for(logging.INFO):
+            return False
+        return self._serve_whole(scope, body, exchange)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = datetime.now(UTC)

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.gateway import Gateway
-from pyroadrunner.plugins.http.protocols.http10.listener import Http10Listener
 from support.asgi import ScriptedPool, worker_app
 from support.http import Client, split
 from support.nginx import Nginx

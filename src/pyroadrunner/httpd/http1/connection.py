@@ -1,0 +1,472 @@
+"""One client connection: finds requests in its bytes, and keeps its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from traceback import format_exception
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote_to_bytes
+
+from pyroadrunner.asgi import Scope
+from pyroadrunner.httpd.http1.chunked import ChunkedDecoder
+from pyroadrunner.httpd.http1.exchange import Exchange
+from pyroadrunner.httpd.http1.header_block import HeaderBlock
+from pyroadrunner.httpd.http1.refusals import Refusal, bad_request
+from pyroadrunner.httpd.http1.request_head import UNKNOWN, RequestHead, parse
+from pyroadrunner.httpd.http1.response_head import date_line, status_line
+
+if TYPE_CHECKING:
+    from pyroadrunner.httpd.http1.listener import Http1Listener
+
+_HEAD_END = b"\r\n\r\n"
+_LINGER = 1.0  # seconds that a client has to read the last response while it still sends
+_MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_ASGI = {"version": "3.0", "spec_version": "2.5"}
+_SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
+_VERSIONS = ("1.0", "1.1")
+
+
+class Connection(asyncio.Protocol):
+    """One connection. Reads one request at a time: what a client sends ahead waits in a bounded buffer.
+
+    Attributes:
+        deadline: time of the loop at which :meth:`expire` is due; 0.0 = none.
+        requests: requests so far.
+        idle: whether it waits for the first byte of a request.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_body_missing",
+        "_closing",
+        "_decoder",
+        "_drained",
+        "_eof",
+        "_exchange",
+        "_lingering",
+        "_listener",
+        "_loop",
+        "_parsing",
+        "_paused",
+        "_peer",
+        "_sent",
+        "_server",
+        "_stalled_since",
+        "_transport",
+        "_waiter",
+        "_written",
+        "deadline",
+        "requests",
+    )
+
+    def __init__(self, listener: Http1Listener) -> None:
+        self._listener = listener
+        self._loop = listener.loop
+        self._ahead = b""  # bytes that are not yet parsed
+        self._exchange: Exchange | None = None
+        self._decoder: ChunkedDecoder | None = None
+        self._body_missing = 0  # bytes of a body with a length
+        self._drained = 0
+        self._parsing = False
+        self._paused = False  # whether reading is paused
+        self._closing = False
+        self._lingering = False
+        self._eof = False
+        self._waiter: asyncio.Future[None] | None = None  # set while the client reads too slowly
+        self._written = 0
+        self._sent = 0
+        self._stalled_since = 0.0
+        self.deadline = 0.0
+        self.requests = 0
+
+    def __repr__(self) -> str:
+        return f"Connection({self._peer}, requests={self.requests}, {self._exchange!r})"
+
+    # -- what asyncio calls ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = _address(transport.get_extra_info("peername"))
+        self._server = _address(transport.get_extra_info("sockname"))
+        limits = self._listener.limits
+        self._transport.set_write_buffer_limits(high=limits.max_buffer)
+        self.deadline = self._loop.time() + limits.head_timeout
+        self._listener.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            if self._lingering or self._closing:
+                return
+            if self._ahead:
+                self._more_of_head(data)
+            else:
+                self._serve(data)
+        elif not exchange.body_done:
+            self._read_body(exchange, data)
+        else:
+            self._read_ahead(data)
+
+    def eof_received(self) -> bool:
+        """A client that closes its sending side may still wait for its response."""
+        self._eof = True
+        exchange = self._exchange
+        if exchange is None:
+            return False
+        exchange.disconnected(gone=not exchange.body_done)
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closing = True
+        self._release_writer()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.disconnected(gone=True)
+        self._listener.closed(self)
+
+    def pause_writing(self) -> None:
+        if self._waiter is None:
+            self._waiter = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        self._release_writer()
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a request of which no byte has arrived."""
+        return self._exchange is None and not self._ahead
+
+    def _more_of_head(self, data: bytes) -> None:
+        buffer = cast("bytearray", self._ahead)
+        start = max(0, len(buffer) - 3)
+        buffer += data
+        if buffer.find(_HEAD_END, start) >= 0:
+            self._ahead = b""
+            self._serve(bytes(buffer))
+        else:
+            self._check_partial(buffer, start)
+
+    def _serve(self, data: bytes) -> None:
+        """Serve the requests in ``data``; what is left waits in ``_ahead``."""
+        self._parsing = True
+        try:
+            while data and self._exchange is None and not self._closing:
+                end = data.find(_HEAD_END)
+                if end <= 0:
+                    data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
+                    end = data.find(_HEAD_END)
+                if end < 0:
+                    if data:
+                        self._ahead = cast("bytes", bytearray(data))
+                        self.deadline = self._loop.time() + self._listener.limits.head_timeout
+                        self._check_partial(data, 0)
+                    return
+                end += 4
+                data = self._begin(data, b"") if end == len(data) else self._begin(data[:end], data[end:])
+        finally:
+            self._parsing = False
+        if data:
+            self._read_ahead(data)
+
+    def _check_partial(self, head: bytes | bytearray, start: int) -> None:
+        """Refuse what can't become a head."""
+        if len(head) > self._listener.limits.max_head:
+            self.refuse(Refusal(431, "size", "the head is too large"))
+            return
+        at = head.find(b"\n", start)
+        while at >= 0:
+            if at == 0 or head[at - 1] != 0x0D:
+                self.refuse(bad_request("line", "a line of the head ends with LF alone"))
+                return
+            at = head.find(b"\n", at + 1)
+        if not 0x20 < head[0] < 0x7F:
+            self.refuse(bad_request("line", "the request line is malformed"))
+
+    def _begin(self, head: bytes, rest: bytes) -> bytes:
+        """Start one request; returns the bytes behind it."""
+        listener = self._listener
+        try:
+            if len(head) > listener.limits.max_head:
+                raise Refusal(431, "size", "the head is too large")
+            request = parse(head)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return b""
+        self.requests += 1
+        scope = self._scope(request)
+        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep and not listener.retired)
+        length = request.length
+        whole = b""
+        if length == 0:
+            exchange.body_done = True
+        elif length == UNKNOWN:
+            self._decoder = decoder = ChunkedDecoder()
+            if rest:
+                try:
+                    whole, rest = decoder.feed(rest)
+                except Refusal as refusal:
+                    self._exchange = None
+                    self.refuse(refusal)
+                    return b""
+            exchange.body_done = decoder.done
+        else:
+            size = len(rest)
+            if size >= length:
+                whole, rest = (rest, b"") if size == length else (rest[:length], rest[length:])
+                exchange.body_done = True
+            else:
+                whole, rest = rest, b""
+                self._body_missing = length - size
+        if exchange.body_done:
+            self.deadline = 0.0
+            serve_whole = listener.serve_whole
+            if serve_whole is not None and not request.trailers and serve_whole(scope, whole, exchange):
+                return rest
+            exchange.add(whole, done=True)
+        else:
+            self.deadline = self._loop.time() + listener.limits.body_timeout
+            exchange.add(whole, done=False)
+        exchange.run(listener.app)
+        return rest
+
+    def _scope(self, request: RequestHead) -> Scope:
+        path = request.path
+        return {
+            **_SCOPE_HEAD,
+            "http_version": _VERSIONS[request.minor],
+            "method": request.method,
+            "path": path.decode() if path.isascii() and b"%" not in path else _decode(path),
+            "raw_path": path,
+            "query_string": request.query,
+            "headers": request.headers,
+            "client": self._peer,
+            "server": self._server,
+        }
+
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        rest = b""
+        if self._decoder is not None:
+            try:
+                piece, rest = self._decoder.feed(data)
+            except Refusal as refusal:
+                self._refuse_body(exchange, refusal)
+                return
+            done = self._decoder.done
+        else:
+            piece = data
+            if len(data) > self._body_missing:
+                piece, rest = data[: self._body_missing], data[self._body_missing :]
+            self._body_missing -= len(piece)
+            done = not self._body_missing
+        exchange.add(piece, done=done)
+        if exchange.finished:
+            self._drained += len(data)
+        limits = self._listener.limits
+        if done:
+            self.deadline = 0.0
+            self._decoder = None
+            if exchange.finished:
+                self._next(rest)
+            elif rest:
+                self._read_ahead(rest)
+        elif exchange.finished and self._drained > _MAX_DRAINED:
+            self._linger()
+        elif exchange.queued > limits.max_buffer:
+            self.deadline = 0.0  # the application is slow, not the client
+            self._pause()
+        else:
+            self.deadline = self._loop.time() + limits.body_timeout
+
+    def _read_ahead(self, data: bytes) -> None:
+        self._ahead += data
+        if len(self._ahead) > self._listener.limits.max_buffer:
+            self._pause()
+
+    # -- Stream ------------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        if not self._closing:
+            self._written += len(data)
+            self._transport.write(data)
+
+    def write_pair(self, head: bytes, body: bytes) -> None:
+        if not self._closing:
+            self._written += len(head) + len(body)
+            self._transport.writelines((head, body))
+
+    def writable(self) -> asyncio.Future[None] | None:
+        return self._waiter
+
+    def body_taken(self) -> None:
+        if self._paused and self._exchange is not None and not self._exchange.body_done:
+            self.deadline = self._loop.time() + self._listener.limits.body_timeout
+            self._resume()
+
+    def response_ended(self, *, keep: bool) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if not exchange.body_done:
+            # The application did not need the whole body. A small rest is read, so that the connection can be kept.
+            if not keep or self._decoder is not None or self._body_missing > _MAX_DRAINED:
+                self._exchange = None
+                self._linger()
+            else:
+                self._drained = 0
+                self._resume()
+            return
+        self._exchange = None
+        if not keep or self._eof or self._listener.retired:
+            self._close()
+        elif self._parsing:
+            self.deadline = self._loop.time() + self._listener.limits.idle_timeout
+        else:
+            self._next(b"")
+
+    def abort(self) -> None:
+        """Close now and drop what the client has not read."""
+        self._closing = True
+        self._transport.abort()
+
+    def given_up(self, exchange: Exchange) -> None:
+        if exchange is self._exchange:
+            self.abort()
+
+    def failed(self, exchange: Exchange, error: Exception) -> None:
+        self._listener.log.error(
+            "request failed",
+            method=exchange.scope["method"],
+            path=exchange.scope["raw_path"].decode(errors="replace"),
+            error="".join(format_exception(error)).rstrip(),
+        )
+        if exchange is self._exchange and not exchange.started:
+            exchange.respond(500, HeaderBlock([(b"connection", b"close")]), b"", 0)
+
+    # -- its end -----------------------------------------------------------------------------------------------------
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        exchange = self._exchange
+        if exchange is not None:
+            if exchange.finished:
+                self._linger()
+            else:
+                self._refuse_body(exchange, Refusal(408, "timeout", "the request body did not arrive in time"))
+        elif self._ahead and not self._lingering:
+            self.refuse(Refusal(408, "timeout", "the head of the request did not arrive in time"))
+        else:
+            self.abort()
+
+    def check_progress(self, now: float, limit: float) -> None:
+        """Close the connection if the client has not read anything for ``limit`` seconds although data waits."""
+        waiting = self._transport.get_write_buffer_size()
+        sent = self._written - waiting
+        if not waiting or sent != self._sent or not self._stalled_since:
+            self._sent = sent
+            self._stalled_since = now
+        elif now - self._stalled_since >= limit:
+            self._listener.refusals.add(
+                Refusal(0, "write", "the client does not read its response; the connection was closed"), self.client
+            )
+            self.abort()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Send an error response, then close."""
+        self._listener.refusals.add(refusal, self.client)
+        body = f"{refusal.status} {refusal.reason}\n".encode()
+        self.write(
+            b"%bContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%bConnection: close\r\n\r\n%b"
+            % (status_line(refusal.status), len(body), date_line(), body)
+        )
+        self._linger()
+
+    def _refuse_body(self, exchange: Exchange, refusal: Refusal) -> None:
+        started = exchange.started
+        self._exchange = None
+        exchange.disconnected(gone=True)
+        if started:
+            self.abort()
+        else:
+            self.refuse(refusal)
+
+    def wind_down(self) -> None:
+        """The server stops: close if no request is running. A head that is arriving has a second to end."""
+        if self._exchange is not None or self._lingering:
+            return
+        if self._ahead:
+            self.deadline = self._loop.time() + _LINGER
+        else:
+            self._close()
+
+    def stop(self) -> None:
+        """The grace period of the server is over."""
+        if self._exchange is not None:
+            self._exchange.stop()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is running."""
+        return self._exchange is not None
+
+    @property
+    def client(self) -> str:
+        """Address of the client, for log lines."""
+        return f"{self._peer[0]}:{self._peer[1]}" if self._peer is not None else "unix"
+
+    def _next(self, rest: bytes) -> None:
+        """The response and the body are complete: go on with the next request."""
+        self._exchange = None
+        self._decoder = None
+        if self._eof:
+            self._close()
+            return
+        ahead = self._ahead
+        self._ahead = b""
+        self.deadline = self._loop.time() + self._listener.limits.idle_timeout
+        self._resume()
+        if ahead or rest:
+            self._serve(bytes(ahead) + rest)
+
+    def _linger(self) -> None:
+        """Close the sending side, and read on for a moment: closing a socket with unread bytes sends a reset, which may
+        reach the client before the response does."""
+        if self._closing or self._lingering:
+            return
+        self._exchange = None
+        self._ahead = b""
+        if self._eof:
+            self._close()
+            return
+        self._lingering = True
+        self.deadline = self._loop.time() + _LINGER
+        self._resume()
+        self._transport.write_eof()
+
+    def _close(self) -> None:
+        self._closing = True
+        self._transport.close()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _release_writer(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+def _address(name: object) -> tuple[str, int] | None:
+    return (name[0], name[1]) if isinstance(name, tuple) else None
+
+
+def _decode(path: bytes) -> str:
+    return unquote_to_bytes(path).decode("utf-8", "replace")

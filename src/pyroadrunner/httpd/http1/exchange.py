@@ -1,0 +1,359 @@
+"""One request and its response: the ASGI callables of an application, or a direct response without a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from pyroadrunner.asgi import CLIENT, STOPPING, ASGIApp, Message, Scope
+from pyroadrunner.httpd.http1.header_block import HeaderBlock
+from pyroadrunner.httpd.http1.request_head import RequestHead
+from pyroadrunner.httpd.http1.response_head import date_line, status_line
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_COPY_BELOW = 1 << 16  # bytes: up to here one joined write is cheaper than two
+_BODILESS = (204, 304)
+_NO_LENGTH = -1
+_EXTENSIONS = ("http.response.informational",)
+
+
+class Stream(Protocol):
+    """The connection of an exchange."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def write_pair(self, head: bytes, body: bytes) -> None: ...
+
+    def writable(self) -> asyncio.Future[None] | None:
+        """Done when the client has read enough; ``None`` = write now."""
+
+    def body_taken(self) -> None:
+        """The application has read the queued body."""
+
+    def response_ended(self, *, keep: bool) -> None:
+        """The response is complete."""
+
+    def given_up(self, exchange: Exchange) -> None:
+        """The response of this exchange can't be completed."""
+
+    def failed(self, exchange: Exchange, error: Exception) -> None:
+        """The application raised an exception."""
+
+
+class Exchange:
+    """One request of a connection.
+
+    Attributes:
+        scope: of ASGI.
+        queued: bytes of the body that the application has not read.
+        body_done: whether the whole body has arrived.
+        started: whether the head of the response was written.
+        finished: whether the response is complete.
+        left: whether the client has closed its sending side, or was refused.
+        gone: whether the client can't read a response any more.
+        on_left: called when the client disconnects, instead of cancelling the task. Its argument: whether it can't read
+            a response any more (it may have closed its sending side only).
+        on_stop: called when the server stops and its grace period is over, if there is no task.
+    """
+
+    __slots__ = (
+        "_app",
+        "_chunked",
+        "_end_delivered",
+        "_expects",
+        "_keep",
+        "_minor",
+        "_missing",
+        "_no_body",
+        "_pieces",
+        "_start",
+        "_stream",
+        "_task",
+        "_trailers",
+        "_waiter",
+        "body_done",
+        "finished",
+        "gone",
+        "left",
+        "on_left",
+        "on_stop",
+        "queued",
+        "scope",
+        "started",
+    )
+
+    def __init__(self, stream: Stream, head: RequestHead, scope: Scope, *, keep: bool) -> None:
+        self._stream = stream
+        self._minor = head.minor
+        self._keep = keep
+        self._no_body = head.method == "HEAD"
+        self._expects = head.expects_continue
+        self._trailers = head.trailers and head.minor == 1
+        self._task: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._end_delivered = False
+        self._start: Message | None = None
+        self._chunked = False
+        self._missing = _NO_LENGTH  # bytes left of the announced length
+        self.scope = scope
+        self.queued = 0
+        self.body_done = False
+        self.started = False
+        self.finished = False
+        self.left = False
+        self.gone = False
+        self.on_left: Callable[[bool], None] | None = None
+        self.on_stop: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.scope['method']} {self.scope['raw_path']!r}, finished={self.finished})"
+
+    # -- for the connection ------------------------------------------------------------------------------------------
+
+    def run(self, app: ASGIApp) -> None:
+        """Run the application in a task."""
+        extensions: dict[str, Any] = {name: {} for name in _EXTENSIONS}
+        if self._trailers:
+            extensions["http.response.trailers"] = {}
+        self.scope["extensions"] = extensions
+        self.scope[CLIENT] = self
+        self._task = asyncio.get_running_loop().create_task(self._run(app(self.scope, self.receive, self.send)))
+
+    def add(self, piece: bytes, *, done: bool) -> None:
+        """Queue the next bytes of the body."""
+        if piece and not self.finished:
+            self._pieces.append(piece)
+            self.queued += len(piece)
+        self.body_done = done
+        self._wake()
+
+    def disconnected(self, *, gone: bool) -> None:
+        """The client has closed its connection, or was refused.
+
+        Args:
+            gone: whether it can't read a response any more.
+        """
+        if self.finished or (self.left and not gone):
+            return
+        self.left = True
+        self.gone = gone
+        if self.on_left is not None:
+            self.on_left(gone)
+        elif self._waiter is not None:
+            self._wake()
+        elif (gone or self.started) and self._task is not None:
+            # Clients of a stream leave by closing; one that closes its sending side alone is not known to read on.
+            self._task.cancel()
+
+    def stop(self) -> None:
+        """The server stops and its grace period is over: end the request."""
+        if self._task is not None:
+            self._task.cancel(STOPPING)
+        elif self.on_stop is not None:
+            self.on_stop()
+
+    @property
+    def waits_for_body(self) -> bool:
+        """Whether the application waits for the client to send more of the body."""
+        return not self.body_done and not self.finished and self._waiter is not None
+
+    # -- for an application without a task ---------------------------------------------------------------------------
+
+    def respond(self, status: int, block: HeaderBlock, body: bytes, length: int | None) -> None:
+        """Send a whole response.
+
+        Args:
+            length: for ``Content-Length``; ``None`` = none is sent.
+        """
+        if self.finished:
+            return
+        keep = self._keep and not block.close
+        head = self._head(status, block, b"Content-Length: %d\r\n" % length if length is not None else b"", keep)
+        self.started = self.finished = True
+        if len(body) < _COPY_BELOW:
+            self._stream.write(head + body)
+        else:
+            self._stream.write_pair(head, body)
+        self._stream.response_ended(keep=keep)
+
+    def abort(self) -> None:
+        """Close the connection: no response is possible."""
+        self._stream.given_up(self)
+
+    def continue_in_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with a coroutine that uses :meth:`send`."""
+        self.on_left = self.on_stop = None
+        self._task = asyncio.get_running_loop().create_task(self._run(work))
+
+    # -- ASGI --------------------------------------------------------------------------------------------------------
+
+    async def receive(self) -> Message:
+        """The next part of the body; after its end, ``http.disconnect`` when the client has gone."""
+        while True:
+            if self._pieces:
+                pieces, self._pieces = self._pieces, []
+                self.queued = 0
+                self._end_delivered = self.body_done
+                self._stream.body_taken()
+                body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                return {"type": "http.request", "body": body, "more_body": not self.body_done}
+            if self.body_done and not self._end_delivered:
+                self._end_delivered = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            if self.left or self.finished:
+                return {"type": "http.disconnect"}
+            if self._expects:
+                self._expects = False
+                self._stream.write(_CONTINUE)
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response; waits while the client does not read.
+
+        Raises:
+            ConnectionResetError: the client has disconnected.
+        """
+        if self.gone:
+            raise ConnectionResetError("the client has disconnected")
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._start = message
+            return
+        if kind == "http.response.body":
+            if self.finished:
+                return
+            body = message.get("body", b"")
+            more = message.get("more_body", False)
+            if self._start is not None:
+                self._begin(self._start, body, more)
+            else:
+                self._continue(body, more)
+        elif kind == "http.response.trailers":
+            self._end_with_trailers(message.get("headers", ()))
+        elif kind == "http.response.informational":
+            self._inform(message)
+        waiter = self._stream.writable()
+        if waiter is not None:
+            await asyncio.shield(waiter)
+            if self.gone:
+                raise ConnectionResetError("the client has disconnected")
+
+    def _inform(self, message: Message) -> None:
+        if self._minor and not self.started:
+            block = HeaderBlock(message.get("headers", ()))
+            self._stream.write(b"%s%s\r\n" % (status_line(message["status"]), block.lines))
+
+    def _begin(self, start: Message, body: bytes, more: bool) -> None:
+        status: int = start["status"]
+        block = HeaderBlock(start.get("headers", ()))
+        length = block.length
+        no_body = self._no_body or status in _BODILESS
+        keep = self._keep and not block.close
+        trailers = self._trailers and start.get("trailers", False) and not no_body
+        framing = b""
+        if no_body:
+            body = b""
+            if not more and length is None and status not in _BODILESS:
+                pass  # HEAD without a known length: none is sent
+        elif trailers:
+            length = None
+        elif not more:
+            length = len(body) if length is None else length
+        if length is not None and status != 204:
+            framing = b"Content-Length: %d\r\n" % length
+        elif not no_body:
+            if self._minor:
+                self._chunked = True
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                keep = False  # HTTP/1.0: the end of the connection is the end of the body
+        self._start = None
+        self._keep = keep
+        self._no_body = no_body
+        self._missing = _NO_LENGTH if length is None or no_body else length
+        head = self._head(status, block, framing, keep)
+        self.started = True
+        if trailers:
+            self._write(head, self._chunk(body))
+            return
+        self._trailers = False
+        if more:
+            self._write(head, self._framed(body))
+            return
+        self._write(head, self._framed(body) + (_LAST_CHUNK if self._chunked else b""))
+        self._finish()
+
+    def _continue(self, body: bytes, more: bool) -> None:
+        data = b"" if self._no_body else self._framed(body)
+        if not more and not self._trailers:
+            if self._chunked:
+                data += _LAST_CHUNK
+            if data:
+                self._stream.write(data)
+            self._finish()
+        elif data:
+            self._stream.write(data)
+
+    def _end_with_trailers(self, headers: Any) -> None:
+        if not self._trailers or self.finished:
+            return
+        self._stream.write(b"0\r\n%s\r\n" % HeaderBlock(headers).lines)
+        self._finish()
+
+    def _framed(self, body: bytes) -> bytes:
+        """The bytes on the wire; never more than the announced length."""
+        if self._chunked:
+            return self._chunk(body)
+        if self._missing != _NO_LENGTH:
+            body = body[: self._missing]
+            self._missing -= len(body)
+        return body
+
+    @staticmethod
+    def _chunk(body: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+
+    def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
+        connection = (
+            b"" if keep and self._minor else b"Connection: keep-alive\r\n" if keep else b"Connection: close\r\n"
+        )
+        return b"%b%b%b%b%b\r\n" % (status_line(status, self._minor), block.lines, framing, date_line(), connection)
+
+    def _write(self, head: bytes, body: bytes) -> None:
+        if len(body) < _COPY_BELOW:
+            self._stream.write(head + body)
+        else:
+            self._stream.write_pair(head, body)
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._wake()
+        if self._missing > 0:  # shorter than announced: only the end of the connection tells the client
+            self._stream.given_up(self)
+        else:
+            self._stream.response_ended(keep=self._keep)
+
+    async def _run(self, work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            pass  # by disconnected() or stop()
+        except Exception as error:
+            if not self.gone:
+                self._stream.failed(self, error)
+        if not self.finished:
+            self._stream.given_up(self)
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
