@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import http.client
 import json
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from typing import Any
 import pytest
 
 from support.http import Client, request, split
+from support.load import Load
 from support.php import require_php
 from support.pools import run
 from support.proxies import Proxy, apache, block, caddy, haproxy, nginx
 from support.recorder import Recorder
-from support.server import Server, free_port
+from support.server import READY, Server, free_port, rr
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ROOT / "docs" / "deploy"
@@ -127,6 +129,8 @@ class Site:
 
     front: Front
     port: int
+    server: Server
+    options: tuple[str, ...]  # of rr
     backend: str  # the host that rr has for the proxy
     recorder: Recorder | None
 
@@ -205,14 +209,15 @@ def deployed(front: Front, over: str, *, recorded: bool = False) -> Iterator[Sit
             address, target = f"127.0.0.1:{own}", front.tcp.replace("127.0.0.1:8080", host)
             config = config.replace('["unix:"]', "[127.0.0.1]")  # as the pages say
         keys = [f"http.address={address}", "http.socket_mode=0666", f"rpc.listen=unix://{folder}/rpc.sock"]
-        stack.enter_context(Server(folder, config, command=("serve", *(f"-o={key}" for key in keys))))
+        options = tuple(f"-o={key}" for key in keys)
+        server = stack.enter_context(Server(folder, config, command=("serve", *options)))
         shown = next(form for form in (front.tcp, front.unix) if form in block(page, front.language, {}, front.number))
         changes = {
             shown: target.replace("/run/rr", str(folder)),
             front.listen: front.listens.format(port=port),
         }
         stack.enter_context(front.start(folder, block(page, front.language, changes, front.number)))
-        yield Site(front, port, host, recorder)
+        yield Site(front, port, server, options, host, recorder)
 
 
 @pytest.fixture(scope="module")
@@ -428,6 +433,18 @@ def test_the_proxy_keeps_connections_and_no_request_is_lost(front: Front) -> Non
             assert site.connections <= 32
 
 
+@on_both
+def test_a_reset_and_a_restart_behind_the_proxy_fail_no_request(site: Site) -> None:
+    with Load(("127.0.0.1", site.port), "/pid") as load:
+        assert rr("reset", *site.options, cwd=site.server.folder).code == 0
+        load.wait_for_more(50)
+        site.server.send(signal.SIGUSR2)
+        site.server.wait_for(READY, times=site.server.stdout.count(READY) + 1)
+        load.wait_for_more(50)
+    assert load.failures == []
+    assert len(load.bodies) > WORKERS
+
+
 @on_tcp
 def test_clients_that_leave_in_the_middle_of_a_body(site: Site) -> None:
     async def leave() -> None:
@@ -465,7 +482,9 @@ def test_a_request_to_upgrade_is_a_get_request(site: Site) -> None:
             seen = told(connection, connection="Upgrade", upgrade="websocket", **key)
             assert seen["method"] == "GET"
             assert seen["headers"].get("Upgrade") == (["websocket"] if site.front.passes_upgrade else None)
-            assert ask(connection, "POST", "/size", b"abc") == (200, b"3")
+            h2c = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2_settings": "AAMAAABkAAQAAP__"}
+            assert ask(connection, "POST", "/size", b"abc", **h2c) == (200, b"3")
+            assert ask(connection, "POST", "/size", b"abcd") == (200, b"4")
 
 
 @on_tcp
