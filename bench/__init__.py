@@ -1,7 +1,8 @@
 """Measures the server next to nginx + php-fpm and the bare workers, and checks the targets.
 
     __main__.py      `make bench`: every load on every subject in turn, report, docs/benchmarks.md
-    loads.py         the requests: hello, a POST, a large response, an application
+    loads.py         the requests: hello, a page for a browser, a POST, a large response, an application, a boot
+    classes.py       the class files that the boot loads
     rr.py nginx.py   HTTP servers under test, started with two PHP workers each
     bare.py          the same workers over pipes without HTTP: the limit
     measure.py       one load on one subject: traffic, CPU and memory

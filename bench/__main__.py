@@ -1,4 +1,4 @@
-"""``make bench``: measure every load on every subject, then report. About three minutes."""
+"""``make bench``: measure every load on every subject, then report. About four minutes."""
 
 from __future__ import annotations
 

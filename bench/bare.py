@@ -11,9 +11,13 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
 
+from bench import classes
 from bench.client import WrongAnswer
 from bench.loads import Load
 from bench.subject import PHP, PHP_FILES, WORKERS
@@ -28,16 +32,16 @@ TITLE = "the workers alone, over pipes"
 class Worker:
     """One PHP process and its two pipes, after the handshake."""
 
-    def __init__(self) -> None:
-        environment = {**os.environ, "RR_RELAY": "pipes", "RR_MODE": "http"}
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        environment = {**os.environ, **(variables or {}), "RR_RELAY": "pipes", "RR_MODE": "http"}
         command = [*PHP, str(PHP_FILES / "worker.php")]
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        self.input = self._child.stdin.fileno()
-        self.output = self._child.stdout.fileno()
+        self._pipes = (self._child.stdin, self._child.stdout)
+        self.input, self.output = (pipe.fileno() for pipe in self._pipes)
         self._reader = FrameReader()
         self.ask(encode(Flag.CONTROL | Flag.JSON, b'{"pid":%d}' % os.getpid()))
 
@@ -63,19 +67,23 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        for pipe in self._pipes:
+            pipe.close()
 
 
 @contextlib.contextmanager
 def workers() -> Iterator[list[Worker]]:
     """Start the same number of workers as the servers have."""
     started: list[Worker] = []
-    try:
-        for _ in range(WORKERS):
-            started.append(Worker())
-        yield started
-    finally:
-        for worker in started:
-            worker.stop()
+    with tempfile.TemporaryDirectory(prefix="bench-bare-") as name:
+        variables = classes.write(Path(name) / "classes")
+        try:
+            for _ in range(WORKERS):
+                started.append(Worker(variables))
+            yield started
+        finally:
+            for worker in started:
+                worker.stop()
 
 
 def request(load: Load) -> bytes:
@@ -85,8 +93,8 @@ def request(load: Load) -> bytes:
         "protocol": "HTTP/1.1",
         "method": "POST" if load.post_bytes else "GET",
         "uri": f"http://127.0.0.1:8080{load.path}",
-        "headers": {"Content-Type": ["application/octet-stream"]} if load.post_bytes else {},
-        "cookies": {},
+        "headers": {name: [value] for name, value in load.sent_headers},
+        "cookies": {name: unquote(value) for name, value in load.cookies},
         "rawQuery": "",
         "parsed": False,
         "uploads": None,
@@ -103,11 +111,10 @@ def check(worker: Worker, load: Load) -> None:
     """
     frame = worker.ask(request(load))
     size = frame.options[0]
-    status, body = json.loads(frame.payload[:size])["status"], frame.payload[size:]
-    if not load.accepts(status, body):
-        raise WrongAnswer(
-            f"a bare worker answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}"
-        )
+    head, body = json.loads(frame.payload[:size]), frame.payload[size:]
+    headers = [(name, value) for name, values in dict(head.get("headers") or {}).items() for value in values]
+    if not load.accepts(head["status"], headers, body):
+        raise WrongAnswer(f"a bare worker answers {load.path} with {head} and {len(body)} bytes: {body[:200]!r}")
 
 
 def rate(started: list[Worker], load: Load, seconds: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench.loads import Load
 
@@ -17,6 +19,15 @@ class WrongAnswer(Exception):
     """A subject sent a wrong response; measuring it would be meaningless."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A whole response; headers in the order in which they came."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 def free_port() -> int:
     """A free loopback TCP port."""
     with socket.socket() as probe:
@@ -25,18 +36,19 @@ def free_port() -> int:
         return port
 
 
-def ask(port: int, path: str, body: bytes = b"", timeout: float = 10.0) -> tuple[int, bytes]:
-    """Send one request on a new connection; return status and body.
+def ask(
+    port: int, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, timeout: float = 10.0
+) -> Answer:
+    """Send one request on a new connection: a GET, or a POST if there is a body.
 
     Raises:
         OSError, http.client.HTTPException: no response.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        headers = {"Content-Type": "application/octet-stream"} if body else {}
-        connection.request("POST" if body else "GET", path, body or None, headers)
+        connection.request("POST" if body else "GET", path, body or None, headers or {})
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return Answer(status=answer.status, headers=answer.getheaders(), body=answer.read())
     finally:
         connection.close()
 
@@ -51,10 +63,10 @@ def wait_until_up(port: int, timeout: float = 15.0) -> None:
     last: object = "nothing"
     while time.monotonic() < end:
         try:
-            status, _ = ask(port, "/hello", timeout=2.0)
-            if status < 500:
+            answer = ask(port, "/hello", timeout=2.0)
+            if answer.status < 500:
                 return
-            last = f"status {status}"
+            last = f"status {answer.status}"
         except (OSError, http.client.HTTPException) as error:
             last = error
         time.sleep(0.005)
@@ -67,6 +79,9 @@ def check(port: int, load: Load, name: str) -> None:
     Raises:
         WrongAnswer: with the actual response.
     """
-    status, body = ask(port, load.path, load.body)
-    if not load.accepts(status, body):
-        raise WrongAnswer(f"{name} answers {load.path} with status {status} and {len(body)} bytes: {body[:200]!r}")
+    answer = ask(port, load.path, load.body, dict(load.sent_headers))
+    if not load.accepts(answer.status, answer.headers, answer.body):
+        raise WrongAnswer(
+            f"{name} answers {load.path} with status {answer.status}, {answer.headers} and {len(answer.body)} bytes: "
+            f"{answer.body[:200]!r}"
+        )

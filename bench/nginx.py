@@ -1,7 +1,8 @@
 """The usual PHP setup: nginx in front of php-fpm, tuned for speed.
 
 Two static children over a unix socket, opcache as shipped by Debian (on), no access log, keep-alive for clients.
-Connections to php-fpm are not kept alive: each would occupy one of the two children while other requests wait.
+Connections to php-fpm are not kept: without ``keepalive`` and ``fastcgi_keep_conn`` nginx makes one for each request. A
+kept connection would occupy one of the two children while it is idle, and other requests would wait.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import wrk
+from bench import classes, wrk
 from bench.client import NotUp, free_port, wait_until_up
 from bench.loads import HELLO
 from bench.subject import PHP_FILES, WORKERS, Subject, process
@@ -48,6 +49,7 @@ http {{
             fastcgi_param SERVER_PROTOCOL $server_protocol;
             fastcgi_param REMOTE_ADDR     $remote_addr;
             fastcgi_param SERVER_NAME     $server_name;
+            fastcgi_param {variables};
         }}
     }}
 }}
@@ -81,6 +83,13 @@ def find(name: str) -> str:
     raise NotUp(f"{name} is not installed; make bench installs it")
 
 
+def nginx_config(folder: Path, processes: int, port: int) -> str:
+    """The config of nginx; the class files of the load ``boot`` are written beside it."""
+    variables = " ".join(f'{name} "{value}"' for name, value in classes.write(folder / "classes").items())
+    script = PHP_FILES / "fpm.php"
+    return NGINX.format(folder=folder, processes=processes, port=port, script=script, variables=variables)
+
+
 @contextlib.contextmanager
 def serving(processes: int) -> Iterator[Subject]:
     """Start both, wait for the first response, stop both at the end.
@@ -99,7 +108,7 @@ def serving(processes: int) -> Iterator[Subject]:
         (folder / "fpm.conf").write_text(
             FPM.format(folder=folder, workers=WORKERS, user=f"user = {user}" if root else "")
         )
-        config = NGINX.format(folder=folder, processes=processes, port=port, script=PHP_FILES / "fpm.php")
+        config = nginx_config(folder, processes, port)
         (folder / "nginx.conf").write_text((f"user {user};" if root else "") + config)
         fpm_command = [find("php-fpm"), "-F", "-y", str(folder / "fpm.conf"), *(["-R"] if root else [])]
         fpm = stack.enter_context(process(fpm_command, folder / "log", folder))

@@ -98,9 +98,9 @@ def list_files(folder: Path) -> str:
 
 
 def ask(port: int) -> None:
-    status, body = http.ask(port, PATH, timeout=30)
-    if status != 200:
-        raise RuntimeError(f"{status} for GET {PATH}: {body!r}")
+    answer = http.ask(port, PATH, timeout=30)
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status} for GET {PATH}: {answer.body!r}")
 
 
 def measure(port: int, rpc: int, measured: Measured) -> None:

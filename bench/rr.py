@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import classes
 from bench.client import NotUp, free_port, wait_until_up
 from bench.subject import PHP, PHP_FILES, WORKERS, Subject, process
 
@@ -48,6 +50,17 @@ def settings(port: int, rpc_port: int, worker: str, http: Mapping[str, Any]) -> 
     }
 
 
+def executable(name: str) -> str:
+    """The absolute path of a command, which may be relative to this folder: the server runs in its own.
+
+    Raises:
+        NotUp: the command was not found.
+    """
+    if found := shutil.which(name):
+        return str(Path(found).absolute())
+    raise NotUp(f"there is no command {name}")
+
+
 @contextlib.contextmanager
 def serving(
     command: tuple[str, ...] = RR, worker: str = "worker.php", http: Mapping[str, Any] | None = None
@@ -55,12 +68,15 @@ def serving(
     """Start the server, wait for its first response, stop it at the end.
 
     Raises:
-        NotUp: with its output.
+        NotUp: with its output, or because there is no such command.
     """
+    command = (executable(command[0]), *command[1:])
     with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
         folder = Path(name)
         port = free_port()
-        config = write(folder, settings(port, free_port(), worker, http or {}))
+        options = settings(port, free_port(), worker, http or {})
+        options["server"]["env"] = classes.write(folder / "classes")
+        config = write(folder, options)
         log = folder / "log"
         with process([*command, "serve", "-c", str(config)], log, folder) as child:
             try:

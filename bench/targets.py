@@ -36,8 +36,13 @@ def speed_checks(rr: Samples, nginx: Samples, bare: Mapping[str, float], idle_rs
         checks.append(
             Check(what="p99 of hello (3 x p50 + 2 ms)", measured=hello.p99_ms, most=most, unit="ms", digits=2)
         )
-    if (there := nginx.get("app")) and (app := rr.get("app")):
-        checks.append(Check(what="application, to nginx + php-fpm", measured=app.rate / there.rate, unit="x", digits=2))
+    for name, what in (
+        ("browser", "page for a browser, to nginx + php-fpm"),
+        ("app", "application, to nginx + php-fpm"),
+        ("boot", "framework boot, to nginx + php-fpm"),
+    ):
+        if (there := nginx.get(name)) and (here := rr.get(name)):
+            checks.append(Check(what=what, measured=here.rate / there.rate, unit="x", digits=2))
     checks.append(Check(what="failed requests, all loads", measured=sum(one.errors for one in rr.values()), most=0))
     checks.append(Check(what="memory when idle", measured=idle_rss_mb, most=60, unit="MB", digits=1))
     if rr:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.loads import Load
+from bench.loads import SERIAL, Load
 
 SCRIPTS = Path(__file__).parent / "wrk"
 MARK = "bench: "
@@ -75,10 +76,22 @@ def parse_report(output: str) -> dict[str, float]:
     raise WrkFailed(output.strip() or "wrk printed nothing")
 
 
-def command(script: str, port: int, path: str, *, connections: int, seconds: float, post_bytes: int = 0) -> list[str]:
+def command(
+    script: str,
+    port: int,
+    path: str,
+    *,
+    connections: int,
+    seconds: float,
+    post_bytes: int = 0,
+    headers: Sequence[tuple[str, str]] = (),
+) -> list[str]:
     """The command line of wrk. It has one thread, since it shares the machine with the subject."""
     options = ["-t", "1", "-c", str(connections), "-d", f"{seconds:.0f}s", "--timeout", "60s"]
-    return ["wrk", *options, "-s", str(SCRIPTS / script), f"http://127.0.0.1:{port}{path}", "--", str(post_bytes)]
+    for name, value in headers:
+        options += ["-H", f"{name}: {value}"]
+    url = f"http://127.0.0.1:{port}{path}"
+    return ["wrk", *options, "-s", str(SCRIPTS / script), url, "--", str(post_bytes), SERIAL]
 
 
 def start(script: str, port: int, path: str, *, connections: int, seconds: float) -> subprocess.Popen[str]:
@@ -114,6 +127,7 @@ def run(port: int, load: Load, seconds: float) -> Traffic:
         connections=load.connections,
         seconds=seconds,
         post_bytes=load.post_bytes,
+        headers=load.sent_headers,
     )
     ended = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return traffic(parse_report(ended.stdout))

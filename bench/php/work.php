@@ -12,6 +12,7 @@ function answer(string $path, string $body): string
         '/post' => 'got ' . strlen($body),
         '/large' => large(),
         '/app' => page(),
+        '/boot' => 'booted ' . boot() . ' classes',
         default => 'no such load: ' . $path,
     };
 }
@@ -22,6 +23,60 @@ function large(): string
     static $text = null;
 
     return $text ??= str_repeat("0123456789abcdef0123456789abcde\n", 3200);
+}
+
+/** A page, as short as a framework's page without content. */
+function browser(int $cookies): string
+{
+    static $lines = null;
+    $lines ??= str_repeat("<p>A line of the page, of 40 bytes.</p>\n", 36);
+
+    return "<!doctype html><title>{$cookies} cookies</title>\n{$lines}";
+}
+
+/**
+ * Its headers: two cookies with values of 180 bytes, other ones each time, as Laravel encrypts them anew for each answer.
+ *
+ * @return array<string, string|list<string>>
+ */
+function browserHeaders(): array
+{
+    static $rest = null;
+    $rest ??= substr(str_repeat('c2Vzc2lvbiBvZiBhIGJyb3dzZXIg', 6), 0, 153) . '%3D; path=/; samesite=lax';
+    $token = 'eyJpdiI6' . sprintf('%016x', hrtime(true)) . $rest;
+
+    return [
+        'Content-Type' => 'text/html; charset=UTF-8',
+        'Cache-Control' => 'no-cache, private',
+        'Vary' => 'Accept-Language',
+        'X-Frame-Options' => 'SAMEORIGIN',
+        'X-Content-Type-Options' => 'nosniff',
+        'Referrer-Policy' => 'same-origin',
+        'Set-Cookie' => ["XSRF-TOKEN={$token}", "laravel_session={$token}; httponly"],
+    ];
+}
+
+/**
+ * Loads the class files of bench/classes.py and makes the services, as a framework does when it boots: once in the life
+ * of a worker, for each request with php-fpm. Returns the number of classes.
+ */
+function boot(): int
+{
+    static $loaded = 0;
+    static $container = [];
+    if ($loaded > 0) {
+        return $loaded;
+    }
+    $folder = $_SERVER['BENCH_CLASSES'];
+    spl_autoload_register(static function (string $class) use ($folder, &$loaded): void {
+        require $folder . '/' . strtr(substr($class, strlen('Bench\\')), '\\', '/') . '.php';
+        ++$loaded;
+    });
+    foreach (require $folder . '/services.php' as $class) {
+        $container[$class] = new $class();
+    }
+
+    return $loaded;
 }
 
 /**

@@ -1,11 +1,36 @@
--- Sends a GET, or a POST of so many bytes: wrk ... -s load.lua URL -- BYTES. Reports in one line of JSON.
+-- Sends a GET, or a POST of so many bytes: wrk ... -s load.lua URL -- BYTES SERIAL. Reports in one line of JSON.
+-- Where a header has the text SERIAL, each request has another number.
 
 function init(args)
-  local bytes = tonumber(args[1] or "0")
+  local bytes = tonumber(args[1])
   if bytes > 0 then
     wrk.method = "POST"
     wrk.body = string.rep("x", bytes)
-    wrk.headers["Content-Type"] = "application/octet-stream"
+  end
+  local pieces = split(wrk.format(), args[2])
+  if #pieces > 1 then
+    numbered(pieces, "%0" .. #args[2] .. "x")
+  end
+end
+
+function split(text, mark)
+  local pieces, start = {}, 1
+  while true do
+    local first, last = text:find(mark, start, true)
+    table.insert(pieces, text:sub(start, first and first - 1))
+    if not first then
+      return pieces
+    end
+    start = last + 1
+  end
+end
+
+-- wrk calls a function of the name "request" for each request, and makes only one request if there is no such function.
+function numbered(pieces, digits)
+  local count = 0
+  request = function()
+    count = count + 1
+    return table.concat(pieces, digits:format(count))
   end
 end
 

@@ -74,7 +74,7 @@ def test_a_request_looks_the_same_to_the_worker_and_is_logged() -> None:
             "remoteAddr": "127.0.0.1",
             "protocol": "HTTP/1.1",
             "method": "PUT",
-            "uri": "http://ex.com/a%2Fb%7Cc?x=%20",
+            "uri": "http://ex.com/a/b%7Cc?x=%20",
             "headers": {
                 "Content-Type": ["text/plain"],
                 "Cookie": ["a=1"],

@@ -80,6 +80,14 @@ def test_ratios_are_taken_to_the_same_load_of_nginx_and_to_hello() -> None:
     assert found["256 connections, to 32"] == "yes"
 
 
+def test_a_load_without_a_target_is_listed_with_its_ratio() -> None:
+    names = ("browser", "app", "boot")
+    found = speed_checks({name: figures(300) for name in names}, {name: figures(200) for name in names}, {}, 40.0)
+    listed = {check.what: (check.value, check.verdict) for check in found}
+    for what in ("page for a browser", "application", "framework boot"):
+        assert listed[f"{what}, to nginx + php-fpm"] == ("1.50 x", "")
+
+
 def test_what_was_not_measured_is_not_judged() -> None:
     found = verdicts(speed_checks({"post": figures(10)}, {}, {}, 40.0))
     assert set(found) == {"failed requests, all loads", "memory when idle", "memory under load"}
@@ -113,6 +121,7 @@ def test_the_page_has_every_figure_and_says_what_does_not_hold() -> None:
     assert "| hello | pyroadrunner | 1,234 |" in page
     assert "| hello | the workers alone | 9,876 |" in page
     assert "2 nginx worker processes" in page
+    assert "connections to php-fpm are not kept" in page
     assert "- PHP: 8.2.1" in page
     assert "| hello, to nginx + php-fpm | >= 2.00 x | 1.23 x | NO |" in page
     assert "1,234" in text(results, checks)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import pytest
+from bench.loads import BROWSER, SERIAL
 from bench.wrk import Statuses, WrkFailed, command, parse_report, statuses, traffic
 
 REPORT = {
@@ -57,5 +59,12 @@ def test_statuses_tell_refused_from_not_answered() -> None:
 
 def test_the_size_of_a_post_reaches_the_script() -> None:
     line = command("load.lua", 8080, "/post", connections=32, seconds=4, post_bytes=1024)
-    assert line[-3:] == ["http://127.0.0.1:8080/post", "--", "1024"]
+    assert line[-4:] == ["http://127.0.0.1:8080/post", "--", "1024", SERIAL]
     assert line[line.index("-d") + 1] == "4s"
+
+
+def test_the_headers_of_a_load_reach_wrk_and_are_written_before_the_url() -> None:
+    line = command("load.lua", 8080, "/browser", connections=32, seconds=4, headers=BROWSER.sent_headers)
+    given = [value for option, value in pairwise(line) if option == "-H"]
+    assert given == [f"{name}: {value}" for name, value in BROWSER.sent_headers]
+    assert line[-4:] == ["http://127.0.0.1:8080/browser", "--", "0", SERIAL]

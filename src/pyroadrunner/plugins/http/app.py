@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, STOPPING, Client, Receive, Scope, Send, WholeExchange
+from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send, WholeExchange
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
@@ -302,7 +302,12 @@ class WorkerApp:
     async def _stream(self, reply: Reply, scope: Scope, trailers: bool, send: Send, began: float) -> None:
         assert reply.stream is not None
         forwarder = Forwarder(
-            send, self._codec, head_only=scope["method"] == "HEAD", trailers=trailers, request=self._named(scope)
+            send,
+            self._codec,
+            head_only=scope["method"] == "HEAD",
+            trailers=trailers,
+            interim=INFORMATIONAL in scope.get("extensions", ()),
+            request=self._named(scope),
         )
         try:
             await forwarder.forward(reply, reply.stream)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from pyroadrunner.asgi import ATTRIBUTES, Scope
+from pyroadrunner.asgi import ATTRIBUTES, BARE_QUERY, Scope
+from pyroadrunner.plugins.http.bounded_cache import BoundedCache
+from pyroadrunner.plugins.http.cookies import parse_cookies, size_in_memory
 
 # Kinds of bodies.
 NONE, RAW, FORM, MULTIPART = range(4)
@@ -23,17 +26,13 @@ UNKNOWN_LENGTH = -1
 
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2.0", "3": "HTTP/3.0"}
 _BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads their body
-_MOST_COOKIES = 3000
-_NAMES_KEPT = 1024  # header names cached; clients choose them, so the cache is limited
 
-# Bytes of a path that Go's URL.EscapedPath leaves unchanged (net/url validEncoded); all others are escaped.
-_PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/%$&+,:;=@!'()*[]"
-_PATH_ESCAPED = [chr(byte) if byte in _PATH_LEGAL else f"%{byte:02X}" for byte in range(256)]
-
-# Go net/http, readCookies: a name is a token, a value printable ASCII without quote, semicolon, backslash.
-_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_COOKIE_VALUE = re.compile(r"[\x20\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]*")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Go's URL.EscapedPath (net/url): a path of these bytes and of valid escapes is left unchanged (validEncoded) ...
+_PATH_LEGAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/$&+,:;=@!'()*[]"
+# ... any other is decoded, and all but these bytes are escaped (shouldEscape).
+_PATH_KEPT = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~/$&+,:;=@"
+_PATH_ESCAPED = [chr(byte) if byte in _PATH_KEPT else f"%{byte:02X}" for byte in range(256)]
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class Context(msgspec.Struct, rename="camel", gc=False):
@@ -44,7 +43,7 @@ class Context(msgspec.Struct, rename="camel", gc=False):
     method: str
     uri: str
     headers: dict[str, list[str]]
-    cookies: dict[str, str]
+    cookies: Mapping[str, str]  # shared with other requests
     raw_query: str
     parsed: bool = False
     uploads: dict[str, Any] | None = None
@@ -52,8 +51,6 @@ class Context(msgspec.Struct, rename="camel", gc=False):
 
 
 encode_json = msgspec.json.Encoder().encode
-
-_names: dict[bytes, str] = {}
 
 
 def build(scope: Scope) -> tuple[Context, int, int]:
@@ -66,17 +63,18 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         the context, the kind of body (``NONE``, ``RAW``, ``FORM``, ``MULTIPART``), and the announced length of the body
         or ``UNKNOWN_LENGTH``.
     """
-    headers: dict[str, list[str]] = {}
-    for key, value in scope["headers"]:
-        name = _names.get(key) or _remember(key)
-        text = value.decode("utf-8", "replace")
-        if name in headers:
-            headers[name].append(text)
-        else:
-            headers[name] = [text]
+    pairs = scope["headers"]
+    try:
+        headers = {_names[key]: [value.decode()] for key, value in pairs}
+    except UnicodeDecodeError:
+        headers = _collect(pairs)
+    if len(headers) != len(pairs):
+        headers = _collect(pairs)
     host = headers.pop("Host", None)
     version = scope["http_version"]
-    if chunked := headers.pop("Transfer-Encoding", None) is not None:
+    chunked = "Transfer-Encoding" in headers
+    if chunked:
+        del headers["Transfer-Encoding"]
         headers.pop("Trailer", None)
     length = UNKNOWN_LENGTH
     if "Content-Length" in headers:
@@ -84,21 +82,22 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         text = headers["Content-Length"][0].partition(",")[0].rstrip()
         headers["Content-Length"] = [text]
         length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else UNKNOWN_LENGTH
-    cookies = headers.get("Cookie")
-    if cookies is None:
-        jar = {}
-    else:
-        if version in ("2", "3") and len(cookies) > 1:  # split cookies, RFC 9113 section 8.2.3
-            cookies = headers["Cookie"] = ["; ".join(cookies)]
-        jar = parse_cookies(cookies)
+    jar: Mapping[str, str] = {}
+    if "Cookie" in headers:
+        cookies = headers["Cookie"]
+        line = cookies[0] if len(cookies) == 1 else "; ".join(cookies)
+        if version in ("2", "3"):  # split cookies, RFC 9113 section 8.2.3
+            headers["Cookie"] = [line]
+        jar = _cookies[line]
     raw_path: bytes = scope["raw_path"]
-    if raw_path.translate(None, _PATH_LEGAL):
-        path = "".join(map(_PATH_ESCAPED.__getitem__, raw_path))
-    else:
-        path = raw_path.decode()
-    query: str = scope["query_string"].decode("utf-8", "rr_percent")
+    target = _paths[raw_path]
+    query = ""
+    if query_string := scope["query_string"]:
+        query = query_string.decode("utf-8", "rr_percent")
+        target = f"{target}?{query}"
+    elif BARE_QUERY in scope:
+        target += "?"
     method: str = scope["method"]
-    target = f"{path}?{query}" if query else path
     client = scope.get("client")
     context = Context(
         client[0] if client else "127.0.0.1",  # a unix socket has no address
@@ -124,40 +123,26 @@ def build(scope: Scope) -> tuple[Context, int, int]:
     return context, RAW if length > 0 or chunked or version not in ("1.1", "1.0") else NONE, length
 
 
-def parse_cookies(lines: list[str]) -> dict[str, str]:
-    """Names and decoded values of ``Cookie`` headers. The last of a name wins; cookies that Go refuses are left out. If
-    there are more than ``_MOST_COOKIES``, none is decoded, as in Go since 1.24.8: no browser sends that many."""
-    jar: dict[str, str] = {}
-    if sum([line.count(";") for line in lines], len(lines)) > _MOST_COOKIES:
-        return jar
-    for line in lines:
-        for part in line.split(";"):
-            name, _, value = part.strip(" \t").partition("=")
-            name = name.strip(" \t")
-            if not _COOKIE_NAME.fullmatch(name):
-                continue
-            if len(value) > 1 and value[0] == value[-1] == '"':
-                value = value[1:-1]
-            if not _COOKIE_VALUE.fullmatch(value):
-                continue
-            if "%" in value or "+" in value:
-                if _BAD_ESCAPE.search(value):
-                    continue
-                value = unquote_to_bytes(value.replace("+", " ")).decode("utf-8", "replace")
-            jar[name] = value
-    return jar
-
-
 def canonical(name: bytes) -> str:
     """A header name as Go writes it: ``x-fOO_bar-b`` is ``X-Foo_bar-B``."""
     return "-".join([part.capitalize() for part in name.decode("utf-8", "replace").split("-")])
 
 
-def _remember(key: bytes) -> str:
-    name = canonical(key)
-    if len(_names) < _NAMES_KEPT:
-        _names[key] = name
-    return name
+def _collect(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    """Headers of which some have the same name, or bytes that are not UTF-8."""
+    headers: dict[str, list[str]] = {}
+    for key, value in pairs:
+        headers.setdefault(_names[key], []).append(value.decode("utf-8", "replace"))
+    return headers
+
+
+def escaped(path: bytes) -> str:
+    """A path as Go writes it. If it has an illegal byte, its valid escapes are written anew, so ``%2f`` becomes ``/``.
+    Go refuses invalid escapes; here their percent sign is escaped."""
+    odd = path.translate(None, _PATH_LEGAL)
+    if odd and (odd.strip(b"%") or _BAD_ESCAPE.search(path)):
+        return "".join(map(_PATH_ESCAPED.__getitem__, unquote_to_bytes(path)))
+    return path.decode()
 
 
 def _local(scope: Scope) -> str:
@@ -175,3 +160,7 @@ def _percent(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("rr_percent", _percent)
+
+_names = BoundedCache(canonical, entries=1024, max_bytes=1 << 16)
+_paths = BoundedCache(escaped, entries=1024, max_bytes=1 << 18)
+_cookies = BoundedCache(parse_cookies, entries=1024, max_bytes=1 << 20, size=size_in_memory)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import Message
+from pyroadrunner.asgi import INFORMATIONAL, Message
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
 from pyroadrunner.workers.payload import Codec
@@ -26,8 +26,10 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAMES_KEPT = 1024
 _HEADS_KEPT, _CACHED_BYTES = 256, 1024
-# Hop-by-hop headers between worker and server have no meaning; "connection" is for the client and is passed on.
-_NOT_OURS = ("transfer-encoding", "keep-alive", "proxy-connection", "upgrade")
+# The connection to the client is the server's: of these the worker decides only whether it is closed.
+_HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade")
+_HOP = b":"  # what they are learned as; no name
+_CLOSE = (b"connection", b"close")
 _CONTENT_LENGTH = b"content-length"
 _BODILESS = (204, 304)
 _PROTO = int(Codec.PROTO)  # an enum's operators cost a microsecond each
@@ -90,6 +92,9 @@ class Head:
                 self.dropped.append(name)
             elif key is _CONTENT_LENGTH:
                 self.length = _to_length(values)
+            elif key is _HOP:
+                if _CLOSE not in headers and _closes(name, values):
+                    headers.append(_CLOSE)
             else:
                 for value in values:
                     text = value.strip(" \t")
@@ -232,6 +237,12 @@ def start_message(head: Head, length: int | None) -> Message:
     return message
 
 
+def informational_message(status: int, raw: Headers) -> Message:
+    """An interim response, without the headers that belong to a body or to the connection."""
+    headers = [pair for pair in Head(200, raw, trailers=False).headers if pair is not _CLOSE]
+    return {"type": INFORMATIONAL, "status": status, "headers": headers}
+
+
 def body_message(body: bytes, more: bool = False) -> Message:
     """``http.response.body``."""
     return {"type": "http.response.body", "body": body, "more_body": more}
@@ -272,15 +283,17 @@ def merge(into: dict[str, list[str]], headers: Headers) -> None:
         into.setdefault(name, []).extend(values)
 
 
-_names: dict[str, bytes] = {name.title(): EMPTY for name in _NOT_OURS}
+_names: dict[str, bytes] = {name.title(): _HOP for name in _HOP_BY_HOP}
 _names["Content-Length"] = _names["content-length"] = _CONTENT_LENGTH
 
 
 def _learn(name: str) -> bytes:
-    """The name to send; empty if the header can't or must not be sent."""
+    """The name to send; empty if the header can't be sent, ``_HOP`` if it is the server's."""
     lower = name.lower()
-    if lower in _NOT_OURS or not _TOKEN.fullmatch(name):
+    if not _TOKEN.fullmatch(name):
         key = EMPTY
+    elif lower in _HOP_BY_HOP:
+        key = _HOP
     elif lower == "content-length":
         key = _CONTENT_LENGTH
     else:
@@ -288,6 +301,12 @@ def _learn(name: str) -> bytes:
     if len(_names) < _NAMES_KEPT:
         _names[name] = key
     return key
+
+
+def _closes(name: str, values: Iterable[str]) -> bool:
+    """Whether a header of the connection is ``Connection`` with the option ``close``."""
+    options = ",".join(values).split(",") if name.lower() == "connection" else ()
+    return any(option.strip().lower() == "close" for option in options)
 
 
 def _one_line(text: str) -> str:

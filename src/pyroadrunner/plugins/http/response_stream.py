@@ -1,8 +1,9 @@
 """Sends a streamed response, chunk by chunk, from the worker to the client.
 
-The first head with a final status is used; heads of later chunks are ignored (newer PHP clients repeat them). Headers
-of interim responses (1xx) are sent with the final one. If the stream is not read to its end, the worker is asked
-to stop it, also on cancellation: the server cancels a request when its client disconnects.
+The first head with a final status is used; heads of later chunks are ignored (newer PHP clients repeat them). Interim
+responses (1xx) are sent when they come, if the server can, and their headers again with the final one, as in
+RoadRunner. If the stream is not read to its end, the worker is asked to stop it, also on cancellation: the server
+cancels a request when its client disconnects.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pyroadrunner.plugins.http.response import (
     EMPTY,
     Head,
     body_message,
+    informational_message,
     merge,
     read_head,
     start_message,
@@ -35,6 +37,7 @@ class Forwarder:
         asked: codec of the request.
         head_only: whether the request was HEAD.
         trailers: whether the client accepts trailers.
+        interim: whether the server sends interim responses (``INFORMATIONAL`` is in the scope's extensions).
         stall_timeout: seconds a client may leave one chunk unread.
         request: fields that identify the request in the log.
 
@@ -49,6 +52,7 @@ class Forwarder:
         *,
         head_only: bool,
         trailers: bool,
+        interim: bool,
         stall_timeout: float = STALL_TIMEOUT,
         request: Mapping[str, str] | None = None,
     ) -> None:
@@ -56,6 +60,7 @@ class Forwarder:
         self._asked = asked
         self._head_only = head_only
         self._trailers = trailers
+        self._informs = interim
         self._stall_timeout = stall_timeout
         self._request = request or {}
         self._interim: dict[str, list[str]] = {}
@@ -92,10 +97,11 @@ class Forwarder:
         if self._head is None:
             if chunk.context:
                 status, headers = read_head(chunk.context, chunk.codec, self._asked)
-                if 100 <= status < 200 and status != 101 and not chunk.body:
-                    merge(self._interim, headers)
-                    return True
                 merge(self._interim, headers)
+                if 100 <= status < 200 and status != 101:
+                    await self._inform(status)
+                    if not chunk.body:
+                        return True
                 await self._start(status)
             elif chunk.body:
                 await self._start(200)
@@ -106,6 +112,13 @@ class Forwarder:
         if chunk.body:
             await self._write(chunk.body)
         return not self._over
+
+    async def _inform(self, status: int) -> None:
+        """Send an interim response with all headers so far. The server itself sends 100, because it knows whether the
+        client waits for it."""
+        if self._informs and status != 100:
+            async with asyncio.timeout(self._stall_timeout):
+                await self._send(informational_message(status, self._interim))
 
     async def _start(self, status: int) -> None:
         head = self._head = Head(status, self._interim, trailers=self._trailers)

@@ -309,6 +309,16 @@ def test_a_stream_is_forwarded_and_an_interrupted_one_is_left_incomplete() -> No
     assert log.messages == ["read stream"]
 
 
+@pytest.mark.parametrize("extensions", [[], ["http.response.informational"]])
+def test_interim_responses_are_sent_if_the_server_can(extensions: list[str]) -> None:
+    frames = streamed((head(103, link="</a>"), b""), (head(404), b"no"), (b"", b""))
+    exchange = Exchange(http_scope(extensions=extensions)).run(worker_app(ScriptedPool(frames)))
+    kinds = [message["type"] for message in exchange.messages]
+    assert kinds[: len(extensions)] == extensions
+    start = exchange.messages[len(extensions)]
+    assert (start["status"], start["headers"]) == (404, [(b"link", b"</a>")])
+
+
 def test_a_stream_that_fails_before_its_head_is_a_failure() -> None:
     exchange = Exchange(http_scope()).run(
         worker_app(

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from pyroadrunner.plugins.http.errors import BadReply
-from pyroadrunner.plugins.http.response import Head, HeadCache, merge, read_head, start_message, whole
+from pyroadrunner.plugins.http.response import (
+    Head,
+    HeadCache,
+    informational_message,
+    merge,
+    read_head,
+    start_message,
+    whole,
+)
 from pyroadrunner.proto.http.v1.http_pb2 import HeaderValue, Response
 from pyroadrunner.workers.payload import Codec
 
@@ -92,11 +100,6 @@ def test_protobuf_headers_are_bytes_on_the_wire() -> None:
         ({"X": ["a\x00b", "ok"]}, [(b"x", b"ok")], ["X"]),
         ({"X": ["a\x7f"]}, [], ["X"]),
         ({"X Y": ["1"], "": ["2"], "X\r\nY": ["3"], "É": ["4"], "a:b": ["5"]}, [], ["X Y", "", "X\r\nY", "É", "a:b"]),
-        (
-            {"Transfer-Encoding": ["chunked"], "keep-alive": ["x"], "Upgrade": ["x"], "Connection": ["close"]},
-            [(b"connection", b"close")],
-            ["Transfer-Encoding", "keep-alive", "Upgrade"],
-        ),
         ({"Http2-Push": ["/a.css"]}, [(b"http2-push", b"/a.css")], []),
     ],
 )
@@ -106,6 +109,72 @@ def test_headers_are_sent_in_order_and_never_break_the_response(
     head = Head(200, raw, trailers=False)
     assert head.headers == sent
     assert head.dropped == dropped
+
+
+CLOSE = [(b"connection", b"close")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent"),
+    [
+        ({"Connection": ["close"]}, CLOSE),
+        ({"connection": ["close"]}, CLOSE),
+        ({"CONNECTION": ["CLOSE"]}, CLOSE),
+        ({"cOnNeCtIoN": [" Close\t"]}, CLOSE),
+        ({"Connection": ["close", "close"]}, CLOSE),
+        ({"Connection": ["close, close"]}, CLOSE),
+        ({"Connection": ["close"], "connection": ["close"], "CONNECTION": ["close"]}, CLOSE),
+        ({"Connection": ["keep-alive"], "connection": ["close"]}, CLOSE),
+        ({"Connection": ["keep-alive", "close"]}, CLOSE),
+        ({"Connection": ["X-Foo,close ,Keep-Alive"]}, CLOSE),
+        ({"Connection": [",,close,"]}, CLOSE),
+        ({"Connection": ["X\r\n, close"]}, CLOSE),
+        ({"Connection": ["close"], "Keep-Alive": ["timeout=5"], "Upgrade": ["h2c"]}, CLOSE),
+        ({"Connection": ["keep-alive"]}, []),
+        ({"connection": ["Keep-Alive, X-Foo"]}, []),
+        ({"Connection": ["Upgrade"], "Upgrade": ["websocket"]}, []),
+        ({"Connection": ["TE, transfer-encoding"]}, []),
+        ({"Connection": [""]}, []),
+        ({"Connection": []}, []),
+        ({"Connection": ["closed", "not close", "close;x", "clo\u017fe", '"close"']}, []),
+        ({"Connection": ["close\r\nX-Evil: 1"]}, []),
+        ({"Connection": ["\x00"]}, []),
+        ({"Keep-Alive": ["close"], "keep-alive": ["timeout=5, max=100"], "KEEP-ALIVE": ["x"]}, []),
+        ({"Proxy-Connection": ["close"], "proxy-connection": ["keep-alive"], "PROXY-connection": ["x"]}, []),
+        ({"TE": ["trailers"], "te": ["gzip"], "Te": ["close"]}, []),
+        ({"Transfer-Encoding": ["chunked"], "transfer-encoding": ["gzip, chunked"]}, []),
+        ({"TRANSFER-ENCODING": ["identity", "chunked"], "Transfer-encoding": ["xchunked"]}, []),
+        ({"Upgrade": ["websocket"], "upgrade": ["h2c"], "UPGRADE": ["\x00"]}, []),
+    ],
+)
+def test_of_the_headers_of_a_connection_only_close_is_sent_once_and_the_rest_is_no_fault(
+    raw: dict[str, list[str]], sent: list[tuple[bytes, bytes]]
+) -> None:
+    for _ in range(2):  # unknown spellings, then known ones
+        head = Head(200, {"X-Foo": ["1"], **raw, "X-Last": ["2"]}, trailers=False)
+        assert sorted(head.headers) == sorted([(b"x-foo", b"1"), *sent, (b"x-last", b"2")])
+        assert head.dropped == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Connection ", " Connection", "Connection:", "Transfer-Encoding\r\n", "Upgrade\x00", "TE\t"]
+)
+def test_a_connection_header_with_a_name_that_is_not_legal_is_dropped_as_any_other(name: str) -> None:
+    head = Head(200, {name: ["close"]}, trailers=False)
+    assert head.headers == []
+    assert head.dropped == [name]
+
+
+def test_close_is_never_a_trailer() -> None:
+    head = Head(200, {"Trailer": ["Connection, TE"], "Connection": ["close"], "TE": ["x"]}, trailers=True)
+    assert (head.headers, head.trailers) == (CLOSE, [])
+
+
+def test_an_interim_response_has_only_headers_of_its_own() -> None:
+    message = informational_message(
+        103, {"Link": ["</a>"], "Connection": ["close"], "Content-Length": ["1"], "TE": ["x"]}
+    )
+    assert message == {"type": "http.response.informational", "status": 103, "headers": [(b"link", b"</a>")]}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +302,7 @@ def test_a_known_head_is_not_read_again_and_each_response_has_its_own() -> None:
     [
         b'{"status":200,"headers":{"Set-Cookie":["a=b"]}}',
         b'{"status":200,"headers":{"X-A":["' + b"x" * 2000 + b'"]}}',
-        b'{"status":200,"headers":{"Keep-Alive":["1"]}}',
+        b'{"status":200,"headers":{"X Y":["1"]}}',
     ],
 )
 def test_a_head_with_a_cookie_a_large_one_and_one_with_a_warning_are_not_kept(context: bytes) -> None:

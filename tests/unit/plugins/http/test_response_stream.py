@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from pyroadrunner.asgi import Message
 from pyroadrunner.plugins.http.errors import BadReply
 from pyroadrunner.plugins.http.response_stream import Forwarder
 from pyroadrunner.workers.errors import WorkerCrashed
-from pyroadrunner.workers.payload import Reply
+from pyroadrunner.workers.payload import Chunk, Reply
 from support.asgi import JSON, ScriptedStream, head, streamed
 from support.log import logged
 
@@ -41,7 +43,9 @@ class Client:
 
         async def main() -> None:
             forwarder = Forwarder(
-                self.send, JSON, **{"head_only": False, "trailers": False, "stall_timeout": 60.0, **options}
+                self.send,
+                JSON,
+                **{"head_only": False, "trailers": False, "interim": False, "stall_timeout": 60.0, **options},
             )
             self.whole = await forwarder.forward(reply, stream)
 
@@ -88,7 +92,97 @@ def test_a_body_without_a_head_is_200() -> None:
     assert client.bodies == [(b"a", True), (b"", False)]
 
 
-def test_headers_of_interim_responses_come_with_the_final_one_whose_status_is_used() -> None:
+def informational(status: int, *headers: tuple[bytes, bytes]) -> Message:
+    return {"type": "http.response.informational", "status": status, "headers": list(headers)}
+
+
+def test_each_interim_response_is_sent_when_it_comes_with_all_headers_so_far() -> None:
+    client = Client()
+
+    class Watching(ScriptedStream):
+        """Notes how many messages the client has got before each frame."""
+
+        def __init__(self, frames: list[Chunk | Exception]) -> None:
+            super().__init__(frames)
+            self.before: list[int] = []
+
+        async def _read(self) -> AsyncIterator[Chunk]:
+            async for chunk in super()._read():
+                self.before.append(len(client.messages))
+                yield chunk
+
+    frames: list[Chunk | Exception] = [
+        Chunk(head(102, x_more="2"), b"", JSON),
+        Chunk(head(404, x="1"), b"no", JSON),
+        Chunk(b"", b"", JSON),
+    ]
+    stream = Watching(frames)
+    client.take(Reply(head(103, link="</a>"), b"", JSON, stream), interim=True)
+    link, more = (b"link", b"</a>"), (b"x-more", b"2")
+    assert client.messages[:2] == [informational(103, link), informational(102, link, more)]
+    assert client.messages[2] == {"type": "http.response.start", "status": 404, "headers": [link, more, (b"x", b"1")]}
+    assert [message.get("body") for message in client.messages[3:]] == [b"no", b""]
+    assert stream.before == [1, 2, 4]
+    assert client.whole
+
+
+def test_an_interim_response_has_no_headers_of_a_body_or_connection_and_none_that_are_invalid() -> None:
+    context = json.dumps(
+        {
+            "status": 103,
+            "headers": {
+                "Link": ["</a>\r\nX: y", "</b>"],
+                "Content-Length": ["5"],
+                "Connection": ["close"],
+                "transfer-encoding": ["chunked"],
+                "Keep-Alive": ["timeout=5"],
+                "Upgrade": ["websocket"],
+                "Trailer": ["Link"],
+                "X Y": ["1"],
+            },
+        }
+    ).encode()
+    client = Client().take(streamed((context, b""), (head(), b"final"), END), interim=True)
+    assert client.messages[0] == informational(103, (b"link", b"</a>  X: y"), (b"link", b"</b>"))
+
+
+@pytest.mark.parametrize("interim", [False, True])
+def test_100_is_left_to_the_server_and_its_headers_come_with_the_final_response(interim: bool) -> None:
+    client = Client().take(streamed((head(100, x="1"), b""), (head(201), b"a"), END), interim=interim)
+    assert client.head == (201, [(b"x", b"1")])
+
+
+def test_101_is_no_interim_response() -> None:
+    client = Client().take(streamed((head(101), b""), END), interim=True)
+    assert client.head[0] == 500
+
+
+def test_a_body_of_an_interim_response_starts_the_final_one() -> None:
+    client = Client().take(streamed((head(103, link="</a>"), b"a"), (head(404), b"b"), END), interim=True)
+    assert client.messages[0] == informational(103, (b"link", b"</a>"))
+    assert client.messages[1]["status"] == 200
+    assert [message["body"] for message in client.messages[2:]] == [b"a", b"b", b""]
+
+
+def test_a_worker_that_fails_after_an_interim_response_has_not_started_the_final_one() -> None:
+    client = Client()
+    reply = streamed((head(103), b""), CRASH)
+    assert reply.stream is not None
+    forwarder = Forwarder(client.send, JSON, head_only=False, trailers=False, interim=True)
+    with pytest.raises(WorkerCrashed):
+        asyncio.run(forwarder.forward(reply, reply.stream))
+    assert client.messages == [informational(103)]
+    assert not forwarder.started
+
+
+def test_a_client_that_does_not_read_an_interim_response_is_disconnected() -> None:
+    reply = streamed((head(103), b""), (head(), b"a"), END)
+    with pytest.raises(TimeoutError):
+        Client(stall_at=0).take(reply, interim=True, stall_timeout=0.001)
+    assert dropped(reply)
+
+
+def test_if_the_server_sends_none_headers_of_interim_responses_come_with_the_final_one_alone() -> None:
     client = Client().take(
         streamed((head(103, link="</a>"), b""), (head(103, link="</b>"), b""), (head(404, x="1"), b"no"))
     )

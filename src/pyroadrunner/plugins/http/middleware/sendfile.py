@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import INFORMATIONAL, ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.content.file_answer import send_whole
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.middleware.public import open_file
@@ -73,6 +73,8 @@ class _Answer:
             if self.path:
                 self.headers = [pair for pair in headers if pair[0] not in _REPLACED]
                 return
+        elif message["type"] == INFORMATIONAL:
+            message = {**message, "headers": [pair for pair in message["headers"] if pair[0] != _HEADER]}
         await self._send(message)
 
 

@@ -39,6 +39,14 @@ def test_a_named_file_replaces_the_body(file: Path) -> None:
     ]
 
 
+def test_an_interim_response_does_not_show_the_path(file: Path) -> None:
+    hints = head(103, link="</a>", x_sendfile=str(file))
+    exchange = ask(streamed((hints, b""), (head(), b""), (b"", b"")), extensions=["http.response.informational"])
+    assert exchange.messages[0]["headers"] == [(b"link", b"</a>")]
+    assert exchange.messages[1]["type"] == "http.response.start"
+    assert exchange.messages[2]["body"] == b"hello"
+
+
 def test_the_workers_content_type_is_used(file: Path) -> None:
     exchange = ask(reply(head(x_sendfile=str(file), content_type="application/pdf")))
     assert [value for name, value in exchange.headers if name == "content-type"] == ["application/pdf"]

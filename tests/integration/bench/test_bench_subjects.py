@@ -1,0 +1,44 @@
+"""The real subjects of the bench give the expected answer to every load."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from bench import bare, rr
+from bench.client import NotUp, ask, check
+from bench.loads import BOOT, LOADS
+
+from support.php import require_php
+
+php = pytest.mark.usefixtures("php_worker")
+
+
+@pytest.fixture
+def php_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench runs ``php``: put its folder in front."""
+    monkeypatch.setenv("PATH", f"{Path(require_php()).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@php
+def test_the_server_answers_every_load_and_boots_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(rr.RR[0]).parent)
+    with rr.serving(("./rr",)) as subject:
+        for load in LOADS:
+            check(subject.port, load, subject.title)
+        again = [ask(subject.port, BOOT.path).body for _ in range(5)]
+    assert set(again) == {BOOT.answer}
+
+
+@php
+def test_the_bare_workers_answer_every_load() -> None:
+    with bare.workers() as workers:
+        for worker in workers:
+            for load in LOADS:
+                bare.check(worker, load)
+
+
+def test_a_command_that_does_not_exist_is_an_error_with_its_name() -> None:
+    with pytest.raises(NotUp, match="no-such-command"), rr.serving(("no-such-command",)):
+        pass
