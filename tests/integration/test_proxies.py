@@ -208,8 +208,8 @@ def deployed(front: Front, over: str, *, recorded: bool = False) -> Iterator[Sit
             host = f"127.0.0.1:{recorder.port if recorder else own}"
             address, target = f"127.0.0.1:{own}", front.tcp.replace("127.0.0.1:8080", host)
             config = config.replace('["unix:"]', "[127.0.0.1]")  # as the pages say
-        keys = [f"http.address={address}", "http.socket_mode=0666", f"rpc.listen=unix://{folder}/rpc.sock"]
-        options = tuple(f"-o={key}" for key in keys)
+        keys = (f"http.address={address}", f"rpc.listen=unix://{folder}/rpc.sock")
+        options = tuple(f"-o={key}" for key in (*keys, "http.socket_mode=0666", "endure.retirement=1s"))
         server = stack.enter_context(Server(folder, config, command=("serve", *options)))
         shown = next(form for form in (front.tcp, front.unix) if form in block(page, front.language, {}, front.number))
         changes = {
