@@ -7,7 +7,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import Scope
+from pyroadrunner.asgi import BARE_QUERY, Scope
 from pyroadrunner.httpd.http1.chunked import ChunkedDecoder
 from pyroadrunner.httpd.http1.exchange import Exchange
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
         if exchange.body_done:
             self.deadline = 0.0
             serve_whole = listener.serve_whole
-            if serve_whole is not None and not request.trailers and serve_whole(scope, whole, exchange):
+            if serve_whole is not None and not request.fields.trailers and serve_whole(scope, whole, exchange):
                 return rest
             exchange.add(whole, done=True)
         else:
@@ -233,17 +233,20 @@ class Connection(asyncio.Protocol):
 
     def _scope(self, request: RequestHead) -> Scope:
         path = request.path
-        return {
+        scope: Scope = {
             **_SCOPE_HEAD,
             "http_version": _VERSIONS[request.minor],
             "method": request.method,
             "path": path.decode() if path.isascii() and b"%" not in path else _decode(path),
             "raw_path": path,
-            "query_string": request.query,
+            "query_string": request.query or b"",
             "headers": request.headers,
             "client": self._peer,
             "server": self._server,
         }
+        if request.query is None:
+            scope[BARE_QUERY] = True
+        return scope
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
         rest = b""

@@ -91,8 +91,8 @@ class Exchange:
         self._minor = head.minor
         self._keep = keep
         self._no_body = head.method == "HEAD"
-        self._expects = head.expects_continue
-        self._trailers = head.trailers and head.minor == 1
+        self._expects = head.fields.expects_continue and head.minor == 1
+        self._trailers = head.fields.trailers and head.minor == 1
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
@@ -323,10 +323,12 @@ class Exchange:
         return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
 
     def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
-        connection = (
-            b"" if keep and self._minor else b"Connection: keep-alive\r\n" if keep else b"Connection: close\r\n"
-        )
-        return b"%b%b%b%b%b\r\n" % (status_line(status, self._minor), block.lines, framing, date_line(), connection)
+        if not keep:
+            connection = _CLOSE
+        else:
+            connection = b"" if self._minor else _KEEP_ALIVE
+        date = b"" if block.dated else date_line()
+        return b"".join((status_line(status, self._minor), block.lines, framing, date, connection, b"\r\n"))
 
     def _write(self, head: bytes, body: bytes) -> None:
         if len(body) < _COPY_BELOW:

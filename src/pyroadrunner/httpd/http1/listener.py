@@ -8,6 +8,7 @@ from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.http1.connection import Connection
 from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.refusals import Refusal, Refusals
+from pyroadrunner.httpd.http1.whole import ServeWhole
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
@@ -24,8 +25,8 @@ class Http1Listener:
     """Serves one ASGI application on the sockets of one address.
 
     Args:
-        app: if it has a method ``serve_whole`` (see ``asgi.DirectApp``), requests whose body has arrived are first
-            offered to that.
+        app: if it has a method ``serve_whole`` (see ``whole.py``), requests whose body has arrived are first offered to
+            that.
         log: the channel of the plugin that owns the listener.
         refusals: counts the refused requests; ``None`` = its own.
     """
@@ -40,7 +41,7 @@ class Http1Listener:
         refusals: Refusals | None = None,
     ) -> None:
         self.app = app
-        self.serve_whole = getattr(app, "serve_whole", None)
+        self.serve_whole: ServeWhole | None = getattr(app, "serve_whole", None)
         self.limits = limits or Limits()
         self.log = log
         self.refusals = refusals or Refusals(log)

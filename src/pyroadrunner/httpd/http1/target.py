@@ -1,7 +1,7 @@
 """The target of a request: path, query, host. Pure.
 
-Lenient where a request stays unambiguous: bytes that are not ASCII and invalid percent escapes pass, as in RoadRunner;
-the application decides what they mean. Strict where two servers could disagree.
+Lenient where a request stays unambiguous, as Go's: bytes that are not ASCII pass, and in the query also invalid percent
+escapes. Strict where two servers could disagree.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from functools import lru_cache
 
 from pyroadrunner.httpd.http1.refusals import bad_request
 
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)(?:#.*)?", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.%A-Za-z]+\])(?::[0-9]*)?")
 
 
-def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes | None]:
+def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None, bytes | None]:
     """Split a request target.
 
     Args:
         target: not empty, without blanks and control characters.
 
     Returns:
-        path, query without its ``?``, and the authority of an absolute target (``None`` for the other forms). The path
-        of ``OPTIONS *`` is ``*``.
+        path; query without its ``?``, ``None`` if nothing follows the ``?``; the authority of an absolute target,
+        ``None`` for the other forms. The path of ``OPTIONS *`` is ``*``.
 
     Raises:
         Refusal: it has none of the forms of RFC 9112 section 3.2 that an origin server accepts.
@@ -38,10 +39,10 @@ def split_target(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes | No
         host, target = absolute.groups()
         if not target.startswith(b"/"):
             target = b"/" + target
-    elif b"#" in target:
-        target = target[: target.index(b"#")]
-    path, _, query = target.partition(b"?")
-    return path, query, host
+    path, mark, query = target.partition(b"?")
+    if b"%" in path and _BAD_ESCAPE.search(path):
+        raise bad_request("target", "the path has an invalid percent escape")
+    return path, query if query or not mark else None, host
 
 
 @lru_cache(1024)

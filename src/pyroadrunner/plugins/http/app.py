@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send, WholeExchange
+from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
+from pyroadrunner.httpd.http1.whole import WholeExchange
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
@@ -168,7 +169,7 @@ class WorkerApp:
         if reply.stream is not None:
             exchange.continue_in_task(self._stream(reply, scope, False, exchange.send, began))
             return
-        head = self._heads.get(reply.context)
+        head = self._heads.shared(reply.context)
         if head is None:
             try:
                 head = self._read_head(reply, False)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send, ServeWhole, WholeExchange
+from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
 _SCHEMES = {"ws": "http", "wss": "https"}
@@ -33,7 +34,7 @@ class Gateway:
         self._serve_whole: ServeWhole | None = getattr(app, "serve_whole", None)
 
     def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
-        """Pass a request on; see ``asgi.WholeExchange``."""
+        """Pass a request on; see ``httpd.http1.whole``."""
         if self._serve_whole is None or scope["raw_path"] == b"*":
             return False
         return self._serve_whole(scope, body, exchange)

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import msgspec
 
-from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send, ServeWhole, WholeExchange
+from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.config.values import StringList
+from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
 from pyroadrunner.workers.partial_config import PartialPoolConfig
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -89,7 +90,7 @@ class Router:
         return self._app_of(scope)(scope, receive, send)
 
     def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
-        """Pass a request on; see ``asgi.WholeExchange``."""
+        """Pass a request on; see ``httpd.http1.whole``."""
         serve_whole: ServeWhole | None = getattr(self._app_of(scope), "serve_whole", None)
         return serve_whole is not None and serve_whole(scope, body, exchange)
 

@@ -98,7 +98,9 @@ def test_an_uploaded_file_exists_for_the_worker_and_is_removed_afterwards(tmp_pa
 
         async def cancelled(payload: Any, **options: Any) -> Any:
             await LookingPool.exec(pool, payload, **options)
-            raise asyncio.CancelledError
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.Event().wait()
 
         pool.exec = cancelled
         with pytest.raises(asyncio.CancelledError):

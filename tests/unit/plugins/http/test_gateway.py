@@ -90,19 +90,3 @@ async def _never() -> Message:
 
 
 async def _ignore(message: Message) -> None: ...
-
-
-def test_http2_can_be_refused_while_http1_is_served() -> None:
-    pool = ScriptedPool()
-    gateway = Gateway(worker_app(pool), http2=False)
-    exchange = Exchange(http_scope(http_version="2")).run(gateway)
-    assert exchange.status == 505
-    assert b"h2c is off" in exchange.body
-    assert pool.asked == []
-    assert Exchange(http_scope()).run(gateway).status == 200
-
-
-def test_a_websocket_over_refused_http2_is_closed() -> None:
-    exchange = Exchange({**http_scope(http_version="2"), "type": "websocket", "scheme": "ws"})
-    exchange.run(Gateway(worker_app(ScriptedPool()), http2=False))
-    assert exchange.messages == [{"type": "websocket.close"}]

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send, ServeWhole, WholeExchange
+from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
 from pyroadrunner.log import Log
 
 log = Log("http")
@@ -42,7 +43,7 @@ class AccessLog:
         return self._watched(scope, receive, send) if self._slow else self._app(scope, receive, send)
 
     def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
-        """Pass on a request that is not logged; see ``asgi.WholeExchange``."""
+        """Pass on a request that is not logged; see ``httpd.http1.whole``."""
         if self._serve_whole is None or self._slow or log.enabled_for(logging.INFO):
             return False
         return self._serve_whole(scope, body, exchange)
