@@ -526,16 +526,24 @@ def test_apache_with_files_and_unchanged_paths(tmp_path: Path) -> None:
                 assert told(connection, path)["uri"] == f"http://127.0.0.1:{port}{path}"
 
 
-def test_a_health_check_of_haproxy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["application", "status"])
+def test_a_health_check_of_haproxy(tmp_path: Path, page: str) -> None:
     """Its requests are in HTTP/1.0, without any header."""
-    config = {"server": {"command": [require_php(), str(WORKER)]}, "http": {"pool": {"num_workers": 1}}}
+    status = f"127.0.0.1:{free_port()}"
+    config = {
+        "server": {"command": [require_php(), str(WORKER)]},
+        "http": {"pool": {"num_workers": 1}},
+        "status": {"address": status},
+    }
     with Server(tmp_path, config) as server:
+        target, port = ("/ready", f"port {status.rpartition(':')[2]}") if page == "status" else ("/pid", "")
         site = f"""
 listen app
     bind 127.0.0.1:{free_port()}
-    option httpchk GET /pid
-    server rr {server.config["http"]["address"]} check inter 100ms
+    log stderr format raw local0
+    option log-health-checks
+    option httpchk GET {target}
+    server rr {server.config["http"]["address"]} check {port} inter 100ms
 """
         with haproxy(tmp_path, site) as proxy:
-            server.wait_for('{"status": 200, "method": "GET", "URI": "/pid"', times=3)
-            assert "DOWN" not in proxy.log
+            proxy.wait_for("Health check for server app/rr succeeded, reason: Layer7 check passed, code: 200")
