@@ -424,6 +424,44 @@ class SlowPool(ScriptedPool):
         return await super().exec(payload, **options)
 
 
+def test_after_a_take_over_each_connection_closes_with_a_response_that_says_so() -> None:
+    """Also a response whose request came before; one whose head was sent before leaves its connection open."""
+    waiting, go = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        if scope["path"] == "/begun":
+            await send(start)
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        waiting.set()
+        await go.wait()
+        if scope["path"] != "/begun":
+            await send(start)
+        await send({"type": "http.response.body", "body": b"whole"})
+
+    async def main() -> None:
+        async with listening(app) as served:
+            begun, asked = await served.connect(), await served.connect()
+            await begun.send(request("GET", "/begun", close=False))
+            await begun.until(b"half")
+            waiting.clear()
+            await asked.send(request("GET", "/asked", close=False))
+            async with asyncio.timeout(PATIENCE):
+                await waiting.wait()
+            served.listener.close_after_response()
+            go.set()
+            _, headers, body = split(await asked.rest())
+            assert (body, headers["connection"]) == (b"whole", ["close"])
+            await begun.until(b"0\r\n\r\n")
+            await begun.send(request("GET", "/next", close=False))
+            _, headers, body = split(await begun.rest())
+            assert (body, headers["connection"]) == (b"whole", ["close"])
+            begun.close()
+            asked.close()
+
+    run(main())
+
+
 def test_stopping_refuses_connections_and_finishes_running_requests() -> None:
     async def main() -> None:
         pool = SlowPool()

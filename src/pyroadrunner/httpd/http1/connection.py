@@ -203,7 +203,7 @@ class Connection(asyncio.Protocol):
             return len(data)
         self.requests += 1
         scope = self._scope(request)
-        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep and not listener.retired)
+        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep)
         if not self._decoder and not self._body_missing:
             exchange.body_done = True
             self.deadline = 0.0
@@ -303,6 +303,10 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
             self._resume()
 
+    @property
+    def retired(self) -> bool:
+        return self._listener.retired
+
     def can_skip_body(self) -> bool:
         return self._decoder is None and self._body_missing <= _MAX_SKIPPED
 
@@ -317,7 +321,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             return
         self._exchange = None
-        if not keep or self._listener.retired:
+        if not keep or self._listener.refusing:
             self._close()
         elif self._parsing:
             self.deadline = self._loop.time() + self._listener.limits.idle_timeout

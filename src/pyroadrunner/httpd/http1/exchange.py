@@ -34,6 +34,10 @@ class Stream(Protocol):
     def body_taken(self) -> None:
         """The application has read the queued body."""
 
+    @property
+    def retired(self) -> bool:
+        """Whether the connection closes after its next response, which has to say so."""
+
     def can_skip_body(self) -> bool:
         """Whether the rest of the body is small enough to be read and dropped."""
 
@@ -175,7 +179,7 @@ class Exchange:
         """
         if self.finished:
             return
-        keep = self._keep and not block.close
+        keep = self._keep and not block.close and not self._stream.retired
         head = self._head(status, block, b"Content-Length: %d\r\n" % length if length is not None else b"", keep)
         self.started = self.finished = True
         if len(body) < _COPY_BELOW:
@@ -263,7 +267,7 @@ class Exchange:
     def _begin(self, start: Message, body: bytes, more: bool) -> None:
         status: int = start["status"]
         block = HeaderBlock(start.get("headers", ()))
-        keep = self._keep and not block.close
+        keep = self._keep and not block.close and not self._stream.retired
         if not self.body_done:  # the client still sends, or waits for 100 Continue
             keep = keep and not self._expects and self._stream.can_skip_body()
         no_body = self._no_body or status in _BODILESS
