@@ -148,8 +148,8 @@ def parse(head: bytes) -> RequestHead:
         raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
     request.keep = not fields.close and (minor == 1 or fields.keep_alive)
     if authority is not None:
-        if not is_host(authority):
-            raise bad_request("host", "the host of the request target is malformed")
+        if authority[:1] in (b"", b":") or not is_host(authority):  # RFC 9110 section 4.2.1: a URL without a host is invalid
+            raise bad_request("host", "the host of the request target is missing or malformed")
         # RFC 9112 section 3.2.2: the authority counts, Host is ignored.
         request.headers = [(b"host", authority), *(pair for pair in fields.pairs if pair[0] != b"host")]
         return request
