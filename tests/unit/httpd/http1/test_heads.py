@@ -23,3 +23,21 @@ def test_an_absolute_target_without_a_host_is_refused(target: bytes) -> None:
 def test_the_host_of_an_absolute_target_counts() -> None:
     assert parse(head(b"http://other.org:81/a")).headers == [(b"host", b"other.org:81")]
     assert parse(head(b"http://[::1]/a")).headers == [(b"host", b"[::1]")]
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (200, "OK"),
+        (413, "Request Entity Too Large"),
+        (414, "Request URI Too Long"),
+        (416, "Requested Range Not Satisfiable"),
+        (418, "I'm a teapot"),
+        (419, "Page Expired"),
+        (422, "Unprocessable Entity"),
+        (599, "status code 599"),
+    ],
+)
+def test_reason_phrases_are_those_of_go_in_every_version_of_python(status: int, phrase: str) -> None:
+    assert status_line(status) == f"HTTP/1.1 {status} {phrase}\r\n".encode()
+    assert status_line(status, 0) == f"HTTP/1.0 {status} {phrase}\r\n".encode()
