@@ -41,3 +41,18 @@ def test_the_host_of_an_absolute_target_counts() -> None:
 def test_reason_phrases_are_those_of_go_in_every_version_of_python(status: int, phrase: str) -> None:
     assert status_line(status) == f"HTTP/1.1 {status} {phrase}\r\n".encode()
     assert status_line(status, 0) == f"HTTP/1.0 {status} {phrase}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "keep"),
+    [
+        ((b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"), True),
+        ((b"Connection: upgrade", b"Upgrade: H2C"), True),
+        ((b"Connection: Upgrade, close", b"Upgrade: h2c"), False),
+        ((b"Connection: Upgrade", b"Upgrade: websocket"), False),
+        ((b"Connection: Upgrade", b"Upgrade: h2c, websocket"), False),
+        ((b"Connection: Upgrade", b"Upgrade: h2c", b"Upgrade: websocket"), False),
+    ],
+)
+def test_an_offer_of_http2_does_not_cost_the_connection(lines: tuple[bytes, ...], keep: bool) -> None:
+    assert parse(head(b"/", *lines)).keep is keep
