@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         self._eof = True
         exchange = self._exchange
         if exchange is None:
-            return False
+            return bool(self._buffer)
         exchange.disconnected(gone=not exchange.body_done)
         return True
 
@@ -137,6 +137,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._release_writer()
+        if self._exchange is None and self._buffer and not self._parsing:
+            self._next()
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +163,8 @@ class Connection(asyncio.Protocol):
         """Serve the requests in ``data`` from ``at`` on, one after the other; what is left waits in the buffer."""
         self._parsing = True
         try:
-            while at < len(data) and self._exchange is None and not self._closing:
+            # While responses wait for a client that reads too slowly, its next requests wait too.
+            while at < len(data) and self._exchange is None and not self._closing and self._waiter is None:
                 if data[at] in _LINE_ENDS:  # a blank line before a request line, RFC 9112 section 2.2
                     at += 1
                     continue
@@ -429,7 +432,7 @@ class Connection(asyncio.Protocol):
         if self._buffer:
             data, self._buffer = self._buffer, b""
             self._serve(data, self._offset)
-        if self._eof and self._exchange is None:
+        if self._eof and self._exchange is None and not self._buffer:
             self._close()
 
     def _linger(self) -> None:
