@@ -364,6 +364,10 @@ class Connection(asyncio.Protocol):
                 self._refuse_body(exchange, Refusal(408, "timeout", "the request body did not arrive in time"))
         elif self._partial and not self._lingering:
             self.refuse(Refusal(408, "timeout", "the head of the request did not arrive in time"))
+        elif self._transport.get_write_buffer_size():
+            # The client still reads its last response, for which it has the write timeout.
+            wait = _LINGER if self._lingering else self._listener.limits.idle_timeout
+            self.deadline = self._loop.time() + wait
         else:
             self.abort()
 
