@@ -295,12 +295,12 @@ class Connection(asyncio.Protocol):
     # -- Stream ------------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        if not self._closing:
+        if not self._transport.is_closing():  # at an error it closes before the connection is lost
             self._written += len(data)
             self._transport.write(data)
 
     def write_pair(self, head: bytes, body: bytes) -> None:
-        if not self._closing:
+        if not self._transport.is_closing():
             self._written += len(head) + len(body)
             self._transport.writelines((head, body))
 
@@ -442,7 +442,7 @@ class Connection(asyncio.Protocol):
     def _linger(self) -> None:
         """Close the sending side, and read on for a moment: closing a socket with unread bytes sends a reset, which may
         reach the client before the response does."""
-        if self._closing or self._lingering:
+        if self._lingering or self._transport.is_closing():
             return
         self._exchange = None
         self._buffer = b""
@@ -460,14 +460,15 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _pause(self) -> None:
-        if not self._paused:
+        if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused:
             self._paused = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def _release_writer(self) -> None:
         waiter, self._waiter = self._waiter, None
