@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         """A client that closes its sending side may still wait for its response."""
         self._eof = True
         exchange = self._exchange
-        if exchange is None:
+        if exchange is None or exchange.finished:
             return bool(self._buffer)
         exchange.disconnected(gone=not exchange.body_done)
         return True
@@ -323,6 +323,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             else:
                 self._drained = 0
+                self.deadline = self._loop.time() + self._listener.limits.body_timeout
                 self._resume()
             return
         self._exchange = None
@@ -405,9 +406,13 @@ class Connection(asyncio.Protocol):
 
     def wind_down(self) -> None:
         """The server stops: close if no request is running. A head that is arriving has a second to end."""
-        if self._exchange is not None or self._lingering:
-            return
-        if self._partial:
+        exchange = self._exchange
+        if exchange is not None:
+            if exchange.finished:  # the rest of a body is read that no application wants
+                self._linger()
+        elif self._lingering:
+            pass
+        elif self._partial:
             self.deadline = self._loop.time() + _LINGER
         else:
             self._close()
