@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
             return len(data)
         self.requests += 1
         scope = self._scope(request)
-        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep and not listener.retired)
+        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep)
         if not self._decoder and not self._body_missing:
             exchange.body_done = True
             self.deadline = 0.0
@@ -312,13 +312,24 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
             self._resume()
 
+    def can_keep(self, *, complete: bool) -> bool:
+        exchange = self._exchange
+        if self._listener.retired or exchange is None:
+            return False
+        return not complete or exchange.body_done or self._drains
+
+    @property
+    def _drains(self) -> bool:
+        """Whether the rest of the body is small enough to be read although no application wants it."""
+        return self._decoder is None and self._body_missing <= _MAX_DRAINED
+
     def response_ended(self, *, keep: bool) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         if not exchange.body_done:
             # The application did not need the whole body. A small rest is read, so that the connection can be kept.
-            if not keep or self._decoder is not None or self._body_missing > _MAX_DRAINED:
+            if not keep or not self._drains:
                 self._exchange = None
                 self._linger()
             else:

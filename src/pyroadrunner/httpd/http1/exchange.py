@@ -34,6 +34,13 @@ class Stream(Protocol):
     def body_taken(self) -> None:
         """The application has read the queued body."""
 
+    def can_keep(self, *, complete: bool) -> bool:
+        """Whether another request can follow on the connection.
+
+        Args:
+            complete: whether the response is complete, so that the application needs no more of the body.
+        """
+
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
 
@@ -129,6 +136,7 @@ class Exchange:
         if piece and not self.finished:
             self._pieces.append(piece)
             self.queued += len(piece)
+            self._expects = False  # the client has not waited for 100
         self.body_done = done
         self._wake()
 
@@ -172,7 +180,7 @@ class Exchange:
         """
         if self.finished:
             return
-        keep = self._keep and not block.close
+        keep = self._keeps(block, complete=True)
         head = self._head(status, block, b"Content-Length: %d\r\n" % length if length is not None else b"", keep)
         self.started = self.finished = True
         if len(body) < _COPY_BELOW:
@@ -207,7 +215,7 @@ class Exchange:
                 return {"type": "http.request", "body": b"", "more_body": False}
             if self.left or self.finished:
                 return {"type": "http.disconnect"}
-            if self._expects:
+            if self._expects and not self.started:
                 self._expects = False
                 self._stream.write(_CONTINUE)
             self._waiter = asyncio.get_running_loop().create_future()
@@ -257,7 +265,7 @@ class Exchange:
         block = HeaderBlock(start.get("headers", ()))
         length = block.length
         no_body = self._no_body or status in _BODILESS
-        keep = self._keep and not block.close
+        keep = self._keeps(block, complete=not more)
         trailers = self._trailers and start.get("trailers", False) and not no_body
         framing = b""
         if no_body:
@@ -291,6 +299,15 @@ class Exchange:
             return
         self._write(head, self._framed(body) + (_LAST_CHUNK if self._chunked else b""))
         self._finish()
+
+    def _keeps(self, block: HeaderBlock, *, complete: bool) -> bool:
+        """Whether the connection is kept after this response; decided when its head is written, which says so."""
+        if not self._keep or block.close:
+            return False
+        if self._expects and not self.body_done:
+            # The client still waits for 100. It may send the body or not, so its next request can't be found.
+            return False
+        return self._stream.can_keep(complete=complete)
 
     def _continue(self, body: bytes, more: bool) -> None:
         data = b"" if self._no_body else self._framed(body)
