@@ -129,7 +129,12 @@ class Exchange:
             extensions["http.response.trailers"] = {}
         self.scope["extensions"] = extensions
         self.scope[CLIENT] = self
-        self._task = asyncio.get_running_loop().create_task(self._run(app(self.scope, self.receive, self.send)))
+        try:
+            work = app(self.scope, self.receive, self.send)
+        except Exception as error:
+            self._stream.failed(self, error)
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._run(work))
 
     def add(self, piece: bytes, *, done: bool) -> None:
         """Queue the next bytes of the body."""
@@ -229,11 +234,14 @@ class Exchange:
 
         Raises:
             ConnectionResetError: the client has disconnected.
+            RuntimeError, ValueError: the message is not allowed here, or not valid.
         """
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
         if kind == "http.response.start":
+            if self.started or self._start is not None:
+                raise RuntimeError("the response has already started")
             self._start = message
             return
         if kind == "http.response.body":
@@ -241,10 +249,13 @@ class Exchange:
                 return
             body = message.get("body", b"")
             more = message.get("more_body", False)
-            if self._start is not None:
-                self._begin(self._start, body, more)
-            else:
+            start, self._start = self._start, None
+            if start is not None:
+                self._begin(start, body, more)
+            elif self.started:
                 self._continue(body, more)
+            else:
+                raise RuntimeError("the response has not started")
         elif kind == "http.response.trailers":
             self._end_with_trailers(message.get("headers", ()))
         elif kind == "http.response.informational":
@@ -262,6 +273,8 @@ class Exchange:
 
     def _begin(self, start: Message, body: bytes, more: bool) -> None:
         status: int = start["status"]
+        if not 200 <= status <= 999:
+            raise ValueError(f"{status} is not the status of a final response")
         block = HeaderBlock(start.get("headers", ()))
         length = block.length
         no_body = self._no_body or status in _BODILESS
@@ -284,7 +297,6 @@ class Exchange:
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 keep = False  # HTTP/1.0: the end of the connection is the end of the body
-        self._start = None
         self._keep = keep
         self._no_body = no_body
         self._missing = _NO_LENGTH if length is None or no_body else length
@@ -366,6 +378,9 @@ class Exchange:
         except Exception as error:
             if not self.gone:
                 self._stream.failed(self, error)
+        else:
+            if not self.started and not self.left:
+                self._stream.failed(self, RuntimeError("the application returned without a response"))
         if not self.finished:
             self._stream.given_up(self)
 
