@@ -161,12 +161,12 @@ class Exchange:
             self._wake()
         elif (gone or self.started) and self._task is not None:
             # Clients of a stream leave by closing; one that closes its sending side alone is not known to read on.
-            self._task.cancel()
+            self._cancel()
 
     def stop(self) -> None:
         """The server stops and its grace period is over: end the request."""
         if self._task is not None:
-            self._task.cancel(STOPPING)
+            self._cancel(STOPPING)
         elif self.on_stop is not None:
             self.on_stop()
 
@@ -383,6 +383,11 @@ class Exchange:
                 self._stream.failed(self, RuntimeError("the application returned without a response"))
         if not self.finished:
             self._stream.given_up(self)
+
+    def _cancel(self, *reason: str) -> None:
+        """Cancel the task, but not before its first step: it would drop the coroutine, and what that has to release."""
+        if self._task is not None:
+            asyncio.get_running_loop().call_soon(self._task.cancel, *reason)
 
     def _wake(self) -> None:
         waiter = self._waiter
