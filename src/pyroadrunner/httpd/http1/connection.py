@@ -33,7 +33,6 @@ class Connection(asyncio.Protocol):
     Attributes:
         deadline: time of the loop at which :meth:`expire` is due; 0.0 = none.
         requests: requests so far.
-        idle: whether it waits for the first byte of a request.
     """
 
     __slots__ = (
@@ -143,9 +142,13 @@ class Connection(asyncio.Protocol):
     # -- requests ----------------------------------------------------------------------------------------------------
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a request of which no byte has arrived."""
-        return self._exchange is None and not self._partial
+    def idleness(self) -> tuple[int, float] | None:
+        """``None`` if it serves a request, or still sends a response. Otherwise the smaller, the sooner it may be closed
+        when room is needed: first those that are kept without a request, then new ones that have sent nothing, then
+        those whose head is incomplete; in each group those that wait longest."""
+        if self._exchange is not None or self._buffer or self._closing or self._transport.get_write_buffer_size():
+            return None
+        return 2 if self._partial else 0 if self.requests else 1, self.deadline
 
     def _read_head(self, data: bytes) -> None:
         """More of a head whose beginning has arrived."""
