@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from traceback import format_exception
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
@@ -22,6 +24,7 @@ _HEAD_END = b"\r\n\r\n"
 _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
 _MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
 _ASGI = {"version": "3.0", "spec_version": "2.5"}
 _SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
 _VERSIONS = ("1.0", "1.1")
@@ -349,12 +352,23 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def abort(self) -> None:
-        """Close now and drop what the client has not read."""
+        """Close now and drop what the client has not read. A client that could take the end of the connection for the
+        end of its response gets a reset."""
         self._closing = True
+        exchange = self._exchange
+        if self._transport.get_write_buffer_size() or (exchange is not None and exchange.ends_with_connection):
+            connection = self._transport.get_extra_info("socket")
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def given_up(self, exchange: Exchange) -> None:
-        if exchange is self._exchange:
+        if exchange is not self._exchange:
+            return
+        if exchange.started and not exchange.ends_with_connection:
+            self._exchange = None
+            self._close()  # after what the client has not read yet
+        else:
             self.abort()
 
     def failed(self, exchange: Exchange, error: Exception) -> None:

@@ -59,6 +59,7 @@ class Exchange:
         queued: bytes of the body that the application has not read.
         body_done: whether the whole body has arrived.
         started: whether the head of the response was written.
+        ends_with_connection: whether only the end of the connection ends the response.
         finished: whether the response is complete.
         left: whether the client has closed its sending side, or was refused.
         gone: whether the client can't read a response any more.
@@ -83,6 +84,7 @@ class Exchange:
         "_trailers",
         "_waiter",
         "body_done",
+        "ends_with_connection",
         "finished",
         "gone",
         "left",
@@ -111,6 +113,7 @@ class Exchange:
         self.queued = 0
         self.body_done = False
         self.started = False
+        self.ends_with_connection = False
         self.finished = False
         self.left = False
         self.gone = False
@@ -296,7 +299,8 @@ class Exchange:
                 self._chunked = True
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
-                keep = False  # HTTP/1.0: the end of the connection is the end of the body
+                keep = False
+                self.ends_with_connection = True
         self._keep = keep
         self._no_body = no_body
         self._missing = _NO_LENGTH if length is None or no_body else length
