@@ -22,7 +22,7 @@ from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
-from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
+from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, build_whole, encode_json
 from pyroadrunner.plugins.http.response import (
     Head,
     HeadCache,
@@ -50,12 +50,11 @@ Encode = Callable[[Context], bytes]
 class DirectCall:
     """The call of a request that is served in callbacks; a receiver for ``WorkerPool.submit``."""
 
-    __slots__ = ("_app", "_began", "_exchange", "_scope", "submission")
+    __slots__ = ("_app", "_began", "_exchange", "submission")
     submission: Submission
 
-    def __init__(self, app: WorkerApp, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def __init__(self, app: WorkerApp, exchange: WholeExchange, began: float) -> None:
         self._app = app
-        self._scope = scope
         self._exchange = exchange
         self._began = began
 
@@ -77,13 +76,13 @@ class DirectCall:
     # Receiver
 
     def on_reply(self, reply: Reply) -> None:
-        self._app.respond(reply, self._scope, self._exchange, self._began)
+        self._app.respond(reply, self._exchange, self._began)
 
     def on_error(self, error: Exception) -> None:
-        self._app.respond_error(error, self._scope, self._exchange, self._began)
+        self._app.respond_error(error, self._exchange, self._began)
 
     def describe(self) -> str:
-        return describe(self._scope)
+        return describe(self._exchange.head.method, self._exchange.head.path)
 
 
 class WorkerApp:
@@ -128,14 +127,14 @@ class WorkerApp:
             return self._execute(context, b"", scope, send, began)
         return self._execute_with_body(context, kind, length, scope, receive, send, began)
 
-    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+    def serve_whole(self, exchange: WholeExchange, body: bytes) -> bool:
         """Serve a request whose body has arrived, in callbacks: no task, no future, no ASGI messages.
 
         Returns:
             False: nothing was done; call the application (a multipart or long form, a body that is too large).
         """
         began = monotonic()
-        context, kind, length = build(scope)
+        context, kind, length = build_whole(exchange)
         if kind == NONE:
             body = b""
         elif length > self._limits.max_body or len(body) > self._limits.max_body:
@@ -154,7 +153,7 @@ class WorkerApp:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError):
             return False
-        call = DirectCall(self, scope, exchange, began)
+        call = DirectCall(self, exchange, began)
         try:
             call.submission = self._pool.submit(payload, call)
         except RoadRunnerError as error:
@@ -164,27 +163,27 @@ class WorkerApp:
             exchange.on_stop = call.on_stop
         return True
 
-    def respond(self, reply: Reply, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def respond(self, reply: Reply, exchange: WholeExchange, began: float) -> None:
         """The second half of :meth:`serve_whole`: send a reply."""
         if reply.stream is not None:
-            exchange.continue_in_task(self._stream(reply, scope, False, exchange.send, began))
+            exchange.continue_in_task(self._stream(reply, exchange.scope, False, exchange.send, began))
             return
         head = self._heads.shared(reply.context)
         if head is None:
             try:
                 head = self._read_head(reply, False)
             except RoadRunnerError as error:
-                self.respond_error(error, scope, exchange, began)
+                self.respond_error(error, exchange, began)
                 return
         body = reply.body
         if head.dropped or (head.bodiless and body):
-            _complain(head, reply, self._named(scope))
-        body, length = framing(head, body, head_only=scope["method"] == "HEAD")
+            _complain(head, reply, self._named(exchange.scope))
+        body, length = framing(head, body, head_only=exchange.head.method == "HEAD")
         exchange.respond(head.status, head.block(), body, length)
 
-    def respond_error(self, error: Exception, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def respond_error(self, error: Exception, exchange: WholeExchange, began: float) -> None:
         """Send the response to a failure."""
-        answer = self._failed("execute", error, scope, began)
+        answer = self._failed("execute", error, exchange.scope, began)
         exchange.respond(answer.status, HeaderBlock(answer.headers), answer.body, len(answer.body))
 
     def stopped(self) -> PoolClosed:
