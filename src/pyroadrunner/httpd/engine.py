@@ -23,7 +23,11 @@ from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.net.errors import ListenError
 
 DEFAULT_STREAMS = 128  # concurrent streams of one HTTP/2 connection, as in RoadRunner
-_HEAD_BYTES = 1 << 20  # request line and headers together; more gives 431
+_HEAD_BYTES = 1 << 20  # request line and headers of HTTP/1 together; more gives 431
+# Of HTTP/2, as the client counts it (RFC 9113, section 6.5.2); more gives 431. It is a bound for memory: one byte of
+# HPACK may stand for 4 KB, and all streams of a connection may be open at once.
+_H2_HEAD_BYTES = 1 << 17
+_H2_BLOCK_BYTES = 1 << 18  # compressed; more ends the connection, since its HPACK state is then unknown
 _H2_FRAME_BYTES = 1 << 14  # HTTP/2's initial value; with more, h2spec's oversized frames would be accepted
 _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
@@ -200,6 +204,8 @@ def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles |
         limit_connections=connections,
         max_concurrent_streams=streams,
         h2_max_inbound_frame_size=_H2_FRAME_BYTES,
+        h2_max_header_list_size=_H2_HEAD_BYTES,
+        h2_max_header_block_size=_H2_BLOCK_BYTES,
         proxy_protocol="v2" if behind_proxy else "off",
         grpc=True,  # otherwise h2corn refuses gRPC requests by their content type
         limit_request_head_size=_HEAD_BYTES,
