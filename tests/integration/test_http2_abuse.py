@@ -3,6 +3,7 @@ other clients are served."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from support.http2 import (
     get,
     headers,
     settings,
+    window,
 )
 from support.php import require_php
 from support.server import Server, free_port
@@ -174,3 +176,26 @@ def test_endless_empty_continuations_occupy_no_memory(door: Door) -> None:
         assert door.peak_mb < 100
         client.send(frame(CONTINUATION, END_HEADERS, 1))
         assert client.status(1) == 200
+
+
+@pytest.mark.parametrize("kind", ["h2c", "tls"])
+def test_large_pieces_of_a_response_are_not_queued_for_a_client_that_does_not_read(tmp_path: Path, kind: str) -> None:
+    with serving(tmp_path, kind, workers=2) as door, door.open(receive_bytes=4096) as client, door.open() as other:
+        client.send(window(0, (1 << 31) - 1 - 65_535) + settings(initial_window_size=(1 << 31) - 1))
+        client.request(1, "/chunks?count=40&size=20000000")
+        assert client.until((HEADERS,)) is not None
+        other.request(1, "/slow?ms=1500")
+        assert other.status(1) == 200
+        assert door.peak_mb < 200
+
+
+def test_large_pieces_are_not_queued_on_http1_over_tls(tmp_path: Path) -> None:
+    with serving(tmp_path, "tls", workers=2) as door, door.open() as other, socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(door.address)
+        with door.http1.wrap_socket(raw, server_hostname="localhost") as client:
+            client.sendall(b"GET /chunks?count=40&size=20000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            other.request(1, "/slow?ms=1500")
+            assert other.status(1) == 200
+            assert door.peak_mb < 200

@@ -7,6 +7,7 @@ ends a response that makes progress.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,14 @@ _FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
 _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
 _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
+_PIECE = 1 << 16  # bytes; h2corn queues up to 32 pieces of a streamed body on HTTP/1.1, whatever their size
 _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
 _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
 
 _HTTP = Log("http")
+
+_CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade"}
 
 # h2corn prints a banner on stderr, and no setting disables it. Octane shows stderr as an error.
 h2corn._lib.emit_banner = lambda config, tls: None
@@ -164,10 +168,9 @@ class HttpListener:
             self._server = Server(self._request, self._config)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._retired and scope["http_version"] == "1.1":
-            send = _with_connection_close(send)
+        response = _Response(send, closing=self._retired and scope["http_version"] == "1.1")
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, response.send)
         except asyncio.CancelledError:
             if not self._aborting:
                 raise
@@ -181,14 +184,50 @@ class HttpListener:
         return frame is not None and frame.f_locals.get("self") is self
 
 
-def _with_connection_close(send: Send) -> Send:
-    async def closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"connection"]
-            message = {**message, "headers": [*kept, (b"connection", b"close")]}
-        await send(message)
+class _Response:
+    """Sends the messages of one response in the form that h2corn takes.
 
-    return closing
+    Args:
+        closing: close the connection after this response (HTTP/1.1).
+    """
+
+    __slots__ = ("_closing", "_send")
+
+    def __init__(self, send: Send, *, closing: bool) -> None:
+        self._send = send
+        self._closing = closing
+
+    def send(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]  # also "websocket.http.response...", the response to a refused handshake
+        if kind.endswith("http.response.body"):
+            if message.get("more_body") and len(message.get("body", b"")) > _PIECE:
+                return _send_in_pieces(self._send, message)
+        elif kind.endswith("http.response.start"):
+            message = _with_own_connection(message, closing=self._closing)
+        return self._send(message)
+
+
+async def _send_in_pieces(send: Send, message: Message) -> None:
+    with memoryview(message["body"]) as whole:
+        for start in range(0, len(whole), _PIECE):
+            await send({**message, "body": bytes(whole[start : start + _PIECE])})
+
+
+def _with_own_connection(message: Message, *, closing: bool) -> Message:
+    """Without the fields that control a connection: h2corn knows only some of their values, and answers 500 to others.
+    ``close`` is kept."""
+    headers = message.get("headers", ())
+    if not closing and _CONNECTION.isdisjoint([name.lower() for name, _ in headers]):
+        return message
+    kept = []
+    for name, value in headers:
+        if name.lower() not in _CONNECTION:
+            kept.append((name, value))
+        elif name.lower() == b"connection" and b"close" in [token.strip() for token in value.lower().split(b",")]:
+            closing = True
+    if closing:
+        kept.append((b"connection", b"close"))
+    return {**message, "headers": kept}
 
 
 def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles | None, behind_proxy: bool) -> Config:
