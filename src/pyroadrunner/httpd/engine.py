@@ -2,11 +2,16 @@
 
 Its limits ensure that a slow client costs only itself: the body is read before a worker is assigned, and no timeout
 ends a response that makes progress.
+
+The engine has no setting for some bounds, and no way to close a connection. The kernel ends a connection whose client
+does not read (TCP_USER_TIMEOUT). After the grace period the listener finds the connections among the process's sockets
+and resets them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -22,8 +27,10 @@ from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.net.errors import ListenError
+from pyroadrunner.net.peers import close_accepted
 
 DEFAULT_STREAMS = 128  # concurrent streams of one HTTP/2 connection, as in RoadRunner
+WRITE_TIMEOUT = 300.0  # seconds without progress after which a response is given up
 _HEAD_BYTES = 1 << 20  # request line and headers of HTTP/1 together; more gives 431
 # Of HTTP/2, as the client counts it (RFC 9113, section 6.5.2); more gives 431. It is a bound for memory: one byte of
 # HPACK may stand for 4 KB, and all streams of a connection may be open at once.
@@ -55,6 +62,8 @@ class HttpListener:
         connections: concurrent connections; more wait in the backlog. 0 = half of the limit of open files.
         tls: the files of the certificate; ``None`` = plain HTTP.
         behind_proxy: whether each connection begins with the client's address (PROXY protocol, version 2).
+        write_timeout: seconds without progress after which a response is given up and its connection is closed; 0 = no
+            limit.
         log: the channel of the plugin that owns the listener.
     """
 
@@ -67,6 +76,7 @@ class HttpListener:
         connections: int = 0,
         tls: TlsFiles | None = None,
         behind_proxy: bool = False,
+        write_timeout: float = WRITE_TIMEOUT,
         log: Log = _HTTP,
     ) -> None:
         self._app = app
@@ -79,7 +89,7 @@ class HttpListener:
         self._connections = connections or share(2)
         self._requests: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._config = _config(bound, streams, self._connections, tls, behind_proxy)
+        self._config = _config(bound, streams, self._connections, tls, behind_proxy, write_timeout)
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
@@ -134,18 +144,32 @@ class HttpListener:
         self._retired = True
 
     async def finish(self, grace: float) -> None:
-        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them."""
+        """After :meth:`refuse`: wait ``grace`` seconds for the running requests, then cancel them. A connection whose
+        client does not even read that answer is reset."""
         await resume_inherited(self._bound)
-        if self._requests is not None:
-            done, _ = await asyncio.wait([self._requests], timeout=grace)
-            if not done:
-                self._aborting = True
-                cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-                self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
-                for task in cut:
-                    task.cancel()
-                await asyncio.wait([self._requests], timeout=_UNWIND_TIMEOUT)
+        if self._requests is not None and not await self._ends_within(grace):
+            self._aborting = True
+            cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
+            self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
+            for task in cut:
+                task.cancel()
+            if not await self._ends_within(_UNWIND_TIMEOUT):
+                self._reset_connections()
+                await self._ends_within(_UNWIND_TIMEOUT)
         self._bound.close()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        assert self._requests is not None
+        done, _ = await asyncio.wait([self._requests], timeout=seconds)
+        return bool(done)
+
+    def _reset_connections(self) -> None:
+        try:
+            closed = close_accepted(self._bound.sockets)
+        except OSError as wrong:  # no descriptor is free
+            self._log.warning("the remaining connections can't be closed", error=str(wrong))
+        else:
+            self._log.warning("closed the remaining connections", connections=closed)
 
     async def _serve(self) -> None:
         """Run the engine and restart it after a system error (``accept`` without a free descriptor)."""
@@ -182,6 +206,21 @@ class HttpListener:
             return False
         frame = getattr(coroutine, "cr_frame", None)
         return frame is not None and frame.f_locals.get("self") is self
+
+
+def _limit_writes(bound: BoundSockets, timeout: float) -> bool:
+    """Make the kernel end connections whose client does not read; accepted sockets inherit the option. Return whether
+    it does so. h2corn has no such limit on HTTP/1.1. On HTTP/2 it has one, but a connection that is merely slow may
+    exceed it: h2corn counts from the moment when the kernel takes no more until it takes the next megabyte."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is None:
+        return False
+    try:
+        for one in bound.sockets:
+            one.setsockopt(socket.IPPROTO_TCP, option, int(timeout * 1000))
+    except OSError:  # a unix socket, or a sandbox that implements only part of Linux
+        return False
+    return True
 
 
 class _Response:
@@ -230,7 +269,14 @@ def _with_own_connection(message: Message, *, closing: bool) -> Message:
     return {**message, "headers": kept}
 
 
-def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles | None, behind_proxy: bool) -> Config:
+def _config(
+    bound: BoundSockets,
+    streams: int,
+    connections: int,
+    tls: TlsFiles | None,
+    behind_proxy: bool,
+    write_timeout: float,
+) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
         lifespan="off",
@@ -257,9 +303,11 @@ def _config(bound: BoundSockets, streams: int, connections: int, tls: TlsFiles |
                 path="/*",
                 max_request_body_size=0,
                 timeout_request_body_idle=_BODY_TIMEOUT,
-                h2_timeout_response_stall=_BODY_TIMEOUT,
+                h2_timeout_response_stall=write_timeout,
             ),
         ),
+        h2_timeout_response_stall=write_timeout,
+        h2_timeout_write=0 if _limit_writes(bound, write_timeout) else write_timeout,
         timeout_handshake=_FIRST_BYTE_TIMEOUT,
         timeout_request_header=_HEAD_TIMEOUT,
         timeout_request_body_idle=_BODY_TIMEOUT,
