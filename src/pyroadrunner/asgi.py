@@ -20,3 +20,7 @@ PEER = "pyroadrunner.peer"
 # The request log shows them.
 REQUEST_ID = "pyroadrunner.request_id"
 TRACE_ID = "pyroadrunner.trace_id"
+
+# The message with which a listener cancels the tasks of the requests that still run after the grace period
+# (``task.cancel(STOPPED)``). Any other cancellation means that the client has left.
+STOPPED = "the server stops"

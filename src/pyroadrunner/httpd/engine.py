@@ -19,7 +19,7 @@ from typing import Any
 import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
-from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import STOPPED, ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net.backlog import warn_when_full
@@ -152,7 +152,7 @@ class HttpListener:
             cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
             self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
             for task in cut:
-                task.cancel()
+                task.cancel(STOPPED)
             if not await self._ends_within(_UNWIND_TIMEOUT):
                 self._reset_connections()
                 await self._ends_within(_UNWIND_TIMEOUT)

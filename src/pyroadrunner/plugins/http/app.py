@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import PEER, Receive, Scope, Send
+from pyroadrunner.asgi import PEER, STOPPED, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
@@ -144,10 +144,13 @@ class WorkerApp:
         except RoadRunnerError as error:
             await self._fail("execute", error, scope, send, began)
             return
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if self._calls.was_cancelled(task):
                 await _answer(send, CLIENT_LEFT)
                 return
+            if STOPPED not in cancelled.args:  # the listener has noticed that the client left
+                await _answer(send, CLIENT_LEFT)  # for the log and the metrics
+                raise
             # The server stops and its grace period is over.
             stops = PoolClosed(self._pool.name)
             await _answer(send, failure(stops, self._internal_code, self._overload_code, self._debug))
