@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import pytest
 
 from support.http2 import (
     CONTINUATION,
+    DATA,
     END_HEADERS,
     END_STREAM,
     FIRST_OF_THE_DYNAMIC_TABLE,
+    GOAWAY,
     HEADERS,
     PING,
     SETTINGS,
@@ -24,6 +26,7 @@ from support.http2 import (
     frame,
     get,
     headers,
+    reset,
     settings,
     window,
 )
@@ -176,6 +179,64 @@ def test_endless_empty_continuations_occupy_no_memory(door: Door) -> None:
         assert door.peak_mb < 100
         client.send(frame(CONTINUATION, END_HEADERS, 1))
         assert client.status(1) == 200
+
+
+def cancelled(client: Http2, stream: int, path: str) -> tuple[bytes, bytes]:
+    """A request, and what resets its stream: the client does so itself."""
+    return headers(stream, get(path, scheme=client.scheme)), reset(stream)
+
+
+def zero_increment(client: Http2, stream: int, path: str) -> tuple[bytes, bytes]:
+    """The server must reset the stream (RFC 9113, section 6.9)."""
+    return headers(stream, get(path, scheme=client.scheme)), window(stream, 0)
+
+
+def longer_than_announced(client: Http2, stream: int, path: str) -> tuple[bytes, bytes]:
+    """The server must reset the stream (RFC 9113, section 8.1.1)."""
+    block = get(path, field("content-length", "1"), scheme=client.scheme, method="POST")
+    return headers(stream, block, end=False), frame(DATA, 0, stream, b"123")
+
+
+RESETS = [cancelled, zero_increment, longer_than_announced]
+Resets = Callable[[Http2, int, str], tuple[bytes, bytes]]
+
+
+@pytest.mark.parametrize("resets", RESETS)
+def test_a_client_whose_streams_are_all_reset_loses_its_connection(door: Door, resets: Resets) -> None:
+    with door.open() as other, door.open() as client:
+        other.request(1, f"/wait?for={door.gate}")
+        for stream in range(1, 4000, 2):
+            request, wrong = resets(client, stream, "/pid")
+            try:
+                client.send(request + frame(PING, 0, 0, b"12345678"))
+                if client.until((PING, GOAWAY)) is None:
+                    break
+                client.send(wrong)
+            except OSError:
+                break
+        else:
+            assert client.until((GOAWAY,)) is not None
+        door.gate.touch()
+        assert other.status(1) == 200
+    assert door.serves()
+
+
+@pytest.mark.parametrize("resets", RESETS)
+def test_a_flood_of_streams_that_are_reset_needs_no_memory(door: Door, resets: Resets) -> None:
+    """All at once: most of these requests are over before they reach the application."""
+    with door.open(receive_bytes=4096) as client:
+        many = b"".join(b"".join(resets(client, stream, "/pid")) for stream in range(1, 40_000, 2))
+        flood(client, many, 1)
+        assert door.serves()
+    assert door.peak_mb < 100
+
+
+def test_a_client_that_cancels_some_requests_keeps_its_connection(door: Door) -> None:
+    with door.open() as client:
+        for stream in range(1, 200, 2):
+            client.send(b"".join(cancelled(client, stream, "/pid")))
+        client.request(201, "/pid")
+        assert client.status(201) == 200
 
 
 @pytest.mark.parametrize("kind", ["h2c", "tls"])

@@ -4,8 +4,8 @@ Its limits ensure that a slow client costs only itself: the body is read before 
 ends a response that makes progress.
 
 The engine has no setting for some bounds, and no way to close a connection. The kernel ends a connection whose client
-does not read (TCP_USER_TIMEOUT). After the grace period the listener finds the connections among the process's sockets
-and resets them.
+does not read (TCP_USER_TIMEOUT). For the rest, the listener finds the connection among the process's sockets and resets
+it: after the grace period, and if the client has too many HTTP/2 streams reset.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
-from pyroadrunner.asgi import STOPPED, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.asgi import PEER, STOPPED, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.httpd.reset_guard import RESETS, Client, ResetGuard
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net.backlog import warn_when_full
@@ -27,7 +29,7 @@ from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
 from pyroadrunner.net.drain import drain, resume_inherited
 from pyroadrunner.net.errors import ListenError
-from pyroadrunner.net.peers import close_accepted
+from pyroadrunner.net.peers import close_accepted, close_peers
 
 DEFAULT_STREAMS = 128  # concurrent streams of one HTTP/2 connection, as in RoadRunner
 WRITE_TIMEOUT = 300.0  # seconds without progress after which a response is given up
@@ -42,6 +44,7 @@ _HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
 _BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
 _KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
 _PIECE = 1 << 16  # bytes; h2corn queues up to 32 pieces of a streamed body on HTTP/1.1, whatever their size
+_CUT_DELAY = 0.05  # seconds in which more connections to close are found: each search reads the table of open files
 _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
 _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
@@ -89,6 +92,9 @@ class HttpListener:
         self._connections = connections or share(2)
         self._requests: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
+        self._resets = ResetGuard(max(RESETS, 2 * streams))
+        self._to_cut: set[Client] = set()
         self._config = _config(bound, streams, self._connections, tls, behind_proxy, write_timeout)
         self._server = Server(self._request, self._config)
 
@@ -195,10 +201,34 @@ class HttpListener:
         response = _Response(send, closing=self._retired and scope["http_version"] == "1.1")
         try:
             await self._app(scope, receive, response.send)
+            if not response.started and scope["type"] == "http":  # the client has left in the middle of its body
+                self._count_reset(scope)
         except asyncio.CancelledError:
             if not self._aborting:
+                self._count_reset(scope)
                 raise
             # Cancelled by finish(): returning closes the connection without a traceback.
+
+    def _count_reset(self, scope: Scope) -> None:
+        """Count a stream that its client has reset, or the engine because of an error of the client."""
+        client = scope[PEER] if PEER in scope else scope.get("client")
+        if scope["http_version"] != "2" or not client:  # a unix socket has no clients to tell apart
+            return
+        loop = asyncio.get_running_loop()
+        peer = client[0], client[1]
+        if self._resets.exceeded(peer, loop.time()):
+            if not self._to_cut:
+                loop.call_later(_CUT_DELAY, self._cut)
+            self._to_cut.add(peer)
+
+    def _cut(self) -> None:
+        peers, self._to_cut = self._to_cut, set()
+        with suppress(OSError):  # no descriptor is free
+            if closed := close_peers(peers):
+                clients = sorted({host for host, _ in peers})
+                self._log.warning(
+                    "closed connections: too many HTTP/2 streams were reset", connections=closed, clients=clients
+                )
 
     def _is_request(self, task: asyncio.Task[Any]) -> bool:
         coroutine = task.get_coro()
@@ -228,13 +258,17 @@ class _Response:
 
     Args:
         closing: close the connection after this response (HTTP/1.1).
+
+    Attributes:
+        started: whether the application has sent the beginning.
     """
 
-    __slots__ = ("_closing", "_send")
+    __slots__ = ("_closing", "_send", "started")
 
     def __init__(self, send: Send, *, closing: bool) -> None:
         self._send = send
         self._closing = closing
+        self.started = False
 
     def send(self, message: Message) -> Awaitable[None]:
         kind = message["type"]  # also "websocket.http.response...", the response to a refused handshake
@@ -242,6 +276,7 @@ class _Response:
             if message.get("more_body") and len(message.get("body", b"")) > _PIECE:
                 return _send_in_pieces(self._send, message)
         elif kind.endswith("http.response.start"):
+            self.started = True
             message = _with_own_connection(message, closing=self._closing)
         return self._send(message)
 
