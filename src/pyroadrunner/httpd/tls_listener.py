@@ -17,7 +17,7 @@ from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.engine import WRITE_TIMEOUT, HttpListener
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
@@ -52,6 +52,7 @@ class TlsListener:
     Args:
         files: the checked files.
         connections: concurrent connections of one engine; 0 = half of the limit of open files.
+        write_timeout: see :class:`HttpListener`.
         retirement: seconds that idle connections of an old certificate stay open.
     """
 
@@ -63,6 +64,7 @@ class TlsListener:
         *,
         streams: int,
         connections: int = 0,
+        write_timeout: float = WRITE_TIMEOUT,
         tick: float = _INTERVAL,
         retirement: float = _RETIREMENT,
     ) -> None:
@@ -71,6 +73,7 @@ class TlsListener:
         self._files = files
         self._streams = streams
         self._connections = connections
+        self._write_timeout = write_timeout
         self._every = tick
         self._retirement = 0.0 if BOTH_ACCEPT else retirement
         self._stamp = files.stamp()
@@ -180,7 +183,14 @@ class TlsListener:
         await asyncio.gather(*(listener.finish(grace) for listener in listeners))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
-        return HttpListener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
+        return HttpListener(
+            app,
+            bound,
+            streams=self._streams,
+            connections=self._connections,
+            tls=self._files,
+            write_timeout=self._write_timeout,
+        )
 
     async def _replace(self) -> None:
         self.keep_newest_socket()

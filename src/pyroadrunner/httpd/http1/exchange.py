@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPING, ASGIApp, Message, Scope
+from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, ASGIApp, Message, Scope
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
 from pyroadrunner.httpd.http1.response_head import date_line, status_line
@@ -163,7 +163,7 @@ class Exchange:
     def stop(self) -> None:
         """The server stops and its grace period is over: end the request."""
         if self._task is not None:
-            self._cancel(STOPPING)
+            self._cancel(STOPPED)
         elif self.on_stop is not None:
             self.on_stop()
 

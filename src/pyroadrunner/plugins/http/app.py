@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, INFORMATIONAL, PEER, STOPPED, Client, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
@@ -20,6 +20,7 @@ from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, build_whole, encode_json
@@ -90,6 +91,7 @@ class WorkerApp:
 
     Args:
         rules: where uploads are stored and which are refused.
+        calls: registers the calls whose server does not tell that their client has left.
         limits: limits on request bodies; ``None`` = those of the config.
     """
 
@@ -98,11 +100,13 @@ class WorkerApp:
         config: HttpConfig,
         pool: WorkerPool,
         rules: UploadRules,
+        calls: PendingCalls,
         limits: BodyLimits | None = None,
     ) -> None:
         self._pool = pool
         self._heads = HeadCache()
         self._rules = rules
+        self._calls = calls
         self._limits = limits or BodyLimits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._forms = FormLimits.of(config.forms)
         self._form_limits = self._limits
@@ -248,6 +252,8 @@ class WorkerApp:
             call.submission = self._pool.submit(payload, call)
             if client is not None:
                 client.on_left = call.on_left
+            elif port := _watched_port(scope):
+                self._calls.ports[call] = port
             reply = await call.reply()
         except ClientGone:
             await _answer(send, CLIENT_LEFT)
@@ -256,7 +262,7 @@ class WorkerApp:
             await self._fail("execute", error, scope, send, began)
             return
         except asyncio.CancelledError as cancelled:
-            if STOPPING in cancelled.args:  # the grace period of the server is over
+            if STOPPED in cancelled.args:  # the grace period of the server is over
                 await _answer(send, self._failure(PoolClosed(self._pool.name)))
             else:
                 await _answer(send, CLIENT_LEFT)
@@ -264,6 +270,8 @@ class WorkerApp:
         finally:
             if client is not None:
                 client.on_left = None
+            else:
+                self._calls.ports.pop(call, None)
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, scope, trailers, send, began)
@@ -333,6 +341,12 @@ class WorkerApp:
 
     def _failure(self, error: Exception) -> Answer:
         return failure(error, self._internal_code, self._overload_code, self._debug)
+
+
+def _watched_port(scope: Scope) -> int:
+    """The port of a client whose disconnect the server does not report (HTTP/1.1 on h2corn); 0 = it reports it."""
+    peer = scope[PEER] if PEER in scope else scope.get("client")
+    return peer[1] if peer and scope["http_version"] == "1.1" else 0
 
 
 def _final(status: int, default: int) -> int:

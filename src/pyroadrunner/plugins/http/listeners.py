@@ -116,6 +116,11 @@ class Listeners:
         return f"Listeners({self._open})"
 
     @property
+    def uses_h2corn(self) -> bool:
+        """Whether an address is served by h2corn, which does not report a client that leaves in HTTP/1.1."""
+        return self._tls_sockets is not None or self._h2c
+
+    @property
     def _connection_limit(self) -> int:
         """Maximum number of connections of one listener."""
         return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
