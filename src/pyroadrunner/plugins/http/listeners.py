@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
 from pyroadrunner.httpd.errors import TlsError
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.httpd.http1.refusals import Refusals
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
