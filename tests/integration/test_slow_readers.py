@@ -14,6 +14,7 @@ import pytest
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
 from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -76,7 +77,7 @@ async def served(folder: Path, app: ASGIApp, *, write_timeout: float) -> AsyncIt
     bound = [BoundSockets(TcpAddress("127.0.0.1", 0)) for _ in range(2)]
     addresses = [("127.0.0.1", one.port) for one in bound]
     listeners = [
-        HttpListener(app, one, tls=tls, write_timeout=write_timeout)
+        HttpListener(app, one, tls=tls, limits=Limits(write_timeout=write_timeout))
         for one, tls in zip(bound, (None, files), strict=True)
     ]
     for one in listeners:

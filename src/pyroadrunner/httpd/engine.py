@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import h2corn._lib
 from h2corn import Config, RequestPolicy, Server
 
 from pyroadrunner.asgi import PEER, STOPPED, ASGIApp, Message, Receive, Scope, Send
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.reset_guard import RESETS, Client, ResetGuard
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
@@ -32,17 +33,11 @@ from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.peers import close_accepted, close_peers
 
 DEFAULT_STREAMS = 128  # concurrent streams of one HTTP/2 connection, as in RoadRunner
-WRITE_TIMEOUT = 300.0  # seconds without progress after which a response is given up
-_HEAD_BYTES = 1 << 20  # request line and headers of HTTP/1 together; more gives 431
 # Of HTTP/2, as the client counts it (RFC 9113, section 6.5.2); more gives 431. It is a bound for memory: one byte of
 # HPACK may stand for 4 KB, and all streams of a connection may be open at once.
 _H2_HEAD_BYTES = 1 << 17
 _H2_BLOCK_BYTES = 1 << 18  # compressed; more ends the connection, since its HPACK state is then unknown
 _H2_FRAME_BYTES = 1 << 14  # HTTP/2's initial value; with more, h2spec's oversized frames would be accepted
-_FIRST_BYTE_TIMEOUT = 30.0  # seconds from a new connection to its first byte
-_HEAD_TIMEOUT = 30.0  # seconds without a byte while a head is read
-_BODY_TIMEOUT = 60.0  # seconds without a byte while a body is read
-_KEEP_ALIVE_TIMEOUT = 3600.0  # seconds between two requests, as in RoadRunner
 _PIECE = 1 << 16  # bytes; h2corn queues up to 32 pieces of a streamed body on HTTP/1.1, whatever their size
 _CUT_DELAY = 0.05  # seconds in which more connections to close are found: each search reads the table of open files
 _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
@@ -62,11 +57,10 @@ class HttpListener:
 
     Args:
         streams: concurrent streams of one HTTP/2 connection.
-        connections: concurrent connections; more wait in the backlog. 0 = half of the limit of open files.
+        limits: of a connection; ``None`` = the defaults. Connections above ``max_connections`` wait in the backlog, and
+            ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
         behind_proxy: whether each connection begins with the client's address (PROXY protocol, version 2).
-        write_timeout: seconds without progress after which a response is given up and its connection is closed; 0 = no
-            limit.
         log: the channel of the plugin that owns the listener.
     """
 
@@ -76,10 +70,9 @@ class HttpListener:
         bound: BoundSockets,
         *,
         streams: int = DEFAULT_STREAMS,
-        connections: int = 0,
+        limits: Limits | None = None,
         tls: TlsFiles | None = None,
         behind_proxy: bool = False,
-        write_timeout: float = WRITE_TIMEOUT,
         log: Log = _HTTP,
     ) -> None:
         self._app = app
@@ -89,13 +82,14 @@ class HttpListener:
         self._aborting = False
         self._retired = False
         self._refusing = False
-        self._connections = connections or share(2)
+        limits = limits or Limits()
+        self._connections = limits.max_connections or share(2)
         self._requests: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
         self._resets = ResetGuard(max(RESETS, 2 * streams))
         self._to_cut: set[Client] = set()
-        self._config = _config(bound, streams, self._connections, tls, behind_proxy, write_timeout)
+        self._config = _config(bound, streams, self._connections, limits, tls, behind_proxy)
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
@@ -198,7 +192,7 @@ class HttpListener:
             self._server = Server(self._request, self._config)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = _Response(send, closing=self._retired and scope["http_version"] == "1.1")
+        response = _Response(send, self._closes if scope["http_version"] == "1.1" else _never)
         try:
             await self._app(scope, receive, response.send)
             if not response.started and scope["type"] == "http":  # the client has left in the middle of its body
@@ -208,6 +202,9 @@ class HttpListener:
                 self._count_reset(scope)
                 raise
             # Cancelled by finish(): returning closes the connection without a traceback.
+
+    def _closes(self) -> bool:
+        return self._retired
 
     def _count_reset(self, scope: Scope) -> None:
         """Count a stream that its client has reset, or the engine because of an error of the client."""
@@ -253,21 +250,26 @@ def _limit_writes(bound: BoundSockets, timeout: float) -> bool:
     return True
 
 
+def _never() -> bool:
+    """HTTP/2 announces the end of a connection without a response."""
+    return False
+
+
 class _Response:
     """Sends the messages of one response in the form that h2corn takes.
 
     Args:
-        closing: close the connection after this response (HTTP/1.1).
+        closes: whether the connection is closed after this response; called at its beginning.
 
     Attributes:
         started: whether the application has sent the beginning.
     """
 
-    __slots__ = ("_closing", "_send", "started")
+    __slots__ = ("_closes", "_send", "started")
 
-    def __init__(self, send: Send, *, closing: bool) -> None:
+    def __init__(self, send: Send, closes: Callable[[], bool]) -> None:
         self._send = send
-        self._closing = closing
+        self._closes = closes
         self.started = False
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -277,7 +279,7 @@ class _Response:
                 return _send_in_pieces(self._send, message)
         elif kind.endswith("http.response.start"):
             self.started = True
-            message = _with_own_connection(message, closing=self._closing)
+            message = _with_own_connection(message, closing=self._closes())
         return self._send(message)
 
 
@@ -308,9 +310,9 @@ def _config(
     bound: BoundSockets,
     streams: int,
     connections: int,
+    limits: Limits,
     tls: TlsFiles | None,
     behind_proxy: bool,
-    write_timeout: float,
 ) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
@@ -328,7 +330,7 @@ def _config(
         h2_max_header_block_size=_H2_BLOCK_BYTES,
         proxy_protocol="v2" if behind_proxy else "off",
         grpc=True,  # otherwise h2corn refuses gRPC requests by their content type
-        limit_request_head_size=_HEAD_BYTES,
+        limit_request_head_size=limits.max_head,
         limit_request_line=0,
         limit_request_fields=0,
         limit_request_field_size=0,
@@ -337,15 +339,15 @@ def _config(
             RequestPolicy(
                 path="/*",
                 max_request_body_size=0,
-                timeout_request_body_idle=_BODY_TIMEOUT,
-                h2_timeout_response_stall=write_timeout,
+                timeout_request_body_idle=limits.body_timeout,
+                h2_timeout_response_stall=limits.write_timeout,
             ),
         ),
-        h2_timeout_response_stall=write_timeout,
-        h2_timeout_write=0 if _limit_writes(bound, write_timeout) else write_timeout,
-        timeout_handshake=_FIRST_BYTE_TIMEOUT,
-        timeout_request_header=_HEAD_TIMEOUT,
-        timeout_request_body_idle=_BODY_TIMEOUT,
-        timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
+        h2_timeout_response_stall=limits.write_timeout,
+        h2_timeout_write=0 if _limit_writes(bound, limits.write_timeout) else limits.write_timeout,
+        timeout_handshake=limits.head_timeout,
+        timeout_request_header=limits.head_timeout,
+        timeout_request_body_idle=limits.body_timeout,
+        timeout_keep_alive=limits.idle_timeout,
         timeout_graceful_shutdown=_NO_LIMIT,
     )

@@ -17,7 +17,8 @@ from typing import Protocol
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.httpd.engine import WRITE_TIMEOUT, HttpListener
+from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
@@ -51,8 +52,7 @@ class TlsListener:
 
     Args:
         files: the checked files.
-        connections: concurrent connections of one engine; 0 = half of the limit of open files.
-        write_timeout: see :class:`HttpListener`.
+        limits: see :class:`HttpListener`; the connections are those of one engine.
         retirement: seconds that idle connections of an old certificate stay open.
     """
 
@@ -63,8 +63,7 @@ class TlsListener:
         files: TlsFiles,
         *,
         streams: int,
-        connections: int = 0,
-        write_timeout: float = WRITE_TIMEOUT,
+        limits: Limits | None = None,
         tick: float = _INTERVAL,
         retirement: float = _RETIREMENT,
     ) -> None:
@@ -72,8 +71,7 @@ class TlsListener:
         self._bound = bound
         self._files = files
         self._streams = streams
-        self._connections = connections
-        self._write_timeout = write_timeout
+        self._limits = limits
         self._every = tick
         self._retirement = 0.0 if BOTH_ACCEPT else retirement
         self._stamp = files.stamp()
@@ -183,14 +181,7 @@ class TlsListener:
         await asyncio.gather(*(listener.finish(grace) for listener in listeners))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
-        return HttpListener(
-            app,
-            bound,
-            streams=self._streams,
-            connections=self._connections,
-            tls=self._files,
-            write_timeout=self._write_timeout,
-        )
+        return HttpListener(app, bound, streams=self._streams, limits=self._limits, tls=self._files)
 
     async def _replace(self) -> None:
         self.keep_newest_socket()

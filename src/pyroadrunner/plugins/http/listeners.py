@@ -150,7 +150,7 @@ class Listeners:
             around = _identity if self._files.client == "none" else ClientCertificate
             gateway = self._gateway(chain, around)
             self.tls = TlsListener(
-                gateway, self._tls_sockets, self._files, streams=self._streams, connections=self._connection_limit
+                gateway, self._tls_sockets, self._files, streams=self._streams, limits=self._limits_of_connections()
             )
             await self._start(self.tls)
             if self._acme is not None:
@@ -217,10 +217,10 @@ class Listeners:
 
     def _plain(self, gateway: Gateway, sockets: BoundSockets) -> Listener:
         if self._h2c:
-            return HttpListener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
-        return Http1Listener(gateway, sockets, self._http1_limits(), refusals=self.refusals)
+            return HttpListener(gateway, sockets, streams=self._streams, limits=self._limits_of_connections())
+        return Http1Listener(gateway, sockets, self._limits_of_connections(), refusals=self.refusals)
 
-    def _http1_limits(self) -> Limits:
+    def _limits_of_connections(self) -> Limits:
         limits = self._limits
         return Limits(
             head_timeout=limits.head_timeout,
