@@ -21,8 +21,8 @@ def test_an_absolute_target_without_a_host_is_refused(target: bytes) -> None:
 
 
 def test_the_host_of_an_absolute_target_counts() -> None:
-    assert parse(head(b"http://other.org:81/a")).headers == [(b"host", b"other.org:81")]
-    assert parse(head(b"http://[::1]/a")).headers == [(b"host", b"[::1]")]
+    assert parse(head(b"http://other.org:81/a")).headers() == [(b"host", b"other.org:81")]
+    assert parse(head(b"http://[::1]/a")).headers() == [(b"host", b"[::1]")]
 
 
 @pytest.mark.parametrize(
