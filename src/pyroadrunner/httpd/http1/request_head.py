@@ -105,8 +105,8 @@ class Fields:
         self.close = b"close" in tokens
         self.keep_alive = b"keep-alive" in tokens
         if b"upgrade" in known and b"upgrade" in tokens:
-            # This server never switches. A client that asks for WebSocket may send it all the same, through a proxy that
-            # does not look at the status. Clients that offer HTTP/2 (curl, Java) do so with every first request.
+            # This server never switches. A client that asks for WebSocket may use it all the same, through a proxy that
+            # ignores the status. Clients that offer HTTP/2 (curl, Java) do so with every first request.
             self.close = self.close or any(value.lower() != b"h2c" for name, value in pairs if name == b"upgrade")
         self.expects_continue = b"expect" in known
         if self.expects_continue and known[b"expect"].lower() != b"100-continue":
