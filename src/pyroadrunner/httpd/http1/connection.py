@@ -23,6 +23,7 @@ _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
 _MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
 _RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
+_INCOMPLETE = bad_request("incomplete", "the request is incomplete")
 
 
 class Connection(asyncio.Protocol):
@@ -112,9 +113,18 @@ class Connection(asyncio.Protocol):
         self._eof = True
         exchange = self._exchange
         if exchange is None or exchange.finished:
+            if self._partial:
+                self._write_refusal(_INCOMPLETE)
             return bool(self._buffer)
-        exchange.disconnected(gone=not exchange.body_done)
-        return True
+        if exchange.body_done:
+            exchange.disconnected(gone=False)
+            return True
+        # Most such clients have left. No warning: uploads are cancelled often, and the log of requests has them.
+        exchange.disconnected(gone=True)
+        if not exchange.started:
+            self._exchange = None
+            self._write_refusal(_INCOMPLETE)
+        return False
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
@@ -386,12 +396,15 @@ class Connection(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Send an error response, then close."""
         self._listener.refusals.add(refusal, self.client)
+        self._write_refusal(refusal)
+        self._linger()
+
+    def _write_refusal(self, refusal: Refusal) -> None:
         body = f"{refusal.status} {refusal.reason}\n".encode()
         self.write(
             b"%bContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%bConnection: close\r\n\r\n%b"
             % (status_line(refusal.status), len(body), date_line(), body)
         )
-        self._linger()
 
     def _refuse_body(self, exchange: Exchange, refusal: Refusal) -> None:
         started = exchange.started

@@ -112,8 +112,9 @@ class Fields:
         self.close = b"close" in tokens
         self.keep_alive = b"keep-alive" in tokens
         if b"upgrade" in known and b"upgrade" in tokens:
-            # This server never switches. The client may send the other protocol behind its request all the same.
-            self.close = True
+            # This server never switches. A client that asks for WebSocket may use it all the same, through a proxy that
+            # ignores the status. Clients that offer HTTP/2 (curl, Java) do so with every first request.
+            self.close = self.close or any(value.lower() != b"h2c" for name, value in pairs if name == b"upgrade")
         self.expects_continue = b"expect" in known
         if self.expects_continue and known[b"expect"].lower() != b"100-continue":
             raise Refusal(HTTPStatus.EXPECTATION_FAILED, "expectation", "the expectation is not supported")
@@ -161,8 +162,9 @@ def parse(head: bytes) -> RequestHead:
     if not minor and fields.length == UNKNOWN:
         raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
     if request.authority is not None:
-        if not is_host(request.authority):
-            raise bad_request("host", "the host of the request target is malformed")
+        # RFC 9110 section 4.2.1: a URL without a host is invalid.
+        if request.authority[:1] in (b"", b":") or not is_host(request.authority):
+            raise bad_request("host", "the host of the request target is missing or malformed")
     elif minor and fields.host is None:
         raise bad_request("host", "the Host header is missing")
     request.keep = not fields.close and (minor == 1 or fields.keep_alive)

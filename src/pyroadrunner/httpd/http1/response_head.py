@@ -7,7 +7,14 @@ from http import HTTPStatus
 from time import time
 
 _UNNAMED = {419: "Page Expired", 499: "Client Closed Request"}  # known statuses outside the registry
-_STATUSES = {status.value: status.phrase for status in HTTPStatus} | _UNNAMED
+_AS_IN_GO = {  # those of Python change with its versions
+    413: "Request Entity Too Large",
+    414: "Request URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    418: "I'm a teapot",
+    422: "Unprocessable Entity",
+}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | _UNNAMED | _AS_IN_GO
 _lines: dict[tuple[int, int], bytes] = {}
 _date = (0, b"")
 
@@ -16,7 +23,8 @@ def status_line(status: int, minor: int = 1) -> bytes:
     """``HTTP/1.1 200 OK`` with its line end."""
     line = _lines.get((status, minor))
     if line is None:
-        line = _lines[status, minor] = f"HTTP/1.{minor} {status} {_STATUSES.get(status, '')}\r\n".encode()
+        phrase = _PHRASES.get(status) or f"status code {status}"
+        line = _lines[status, minor] = f"HTTP/1.{minor} {status} {phrase}\r\n".encode()
     return line
 
 

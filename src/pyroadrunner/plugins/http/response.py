@@ -33,6 +33,7 @@ _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "transfer-e
 _HOP = b":"  # what they are learned as; no name
 _CLOSE = (b"connection", b"close")
 _CONTENT_LENGTH = b"content-length"
+_TRAILER = b"trailer"
 _BODILESS = (204, 304)
 _PROTO = int(Codec.PROTO)  # an enum's operators cost a microsecond each
 
@@ -86,6 +87,7 @@ class Head:
         self.replaced: bytes | None = None
         self._block: HeaderBlock | None = None
         headers = self.headers
+        announced: Iterable[str] = ()
         for name, values in raw.items():
             key = _names.get(name)
             if key is None:
@@ -94,6 +96,8 @@ class Head:
                 self.dropped.append(name)
             elif key is _CONTENT_LENGTH:
                 self.length = _to_length(values)
+            elif key is _TRAILER:
+                announced = values
             elif key is _HOP:
                 if _CLOSE not in headers and _closes(name, values):
                     headers.append(_CLOSE)
@@ -104,8 +108,8 @@ class Head:
                         self.dropped.append(name)
                     else:
                         headers.append((key, encoded))
-        if "Trailer" in raw:
-            self._part(raw, trailers)
+        if trailers and announced:
+            self._part(announced)
         if not 200 <= status <= 599:
             self._no_status(status)
 
@@ -133,11 +137,10 @@ class Head:
         other._block = self._block
         return other
 
-    def _part(self, raw: Headers, trailers: bool) -> None:
-        announced = {part.strip() for value in raw["Trailer"] for part in value.split(",")}
-        moved = {_names.get(name) for name in announced if name in raw} - {None} if trailers else set()
+    def _part(self, announced: Iterable[str]) -> None:
+        moved = {name.strip().encode() for name in ",".join(announced).lower().split(",")} - {b"connection"}
         self.trailers = [pair for pair in self.headers if pair[0] in moved]
-        self.headers[:] = [pair for pair in self.headers if pair[0] not in moved and pair[0] != b"trailer"]
+        self.headers[:] = [pair for pair in self.headers if pair[0] not in moved]
 
     def _no_status(self, status: int) -> None:
         if 100 <= status < 200 and status != 101:
@@ -307,6 +310,8 @@ def _learn(name: str) -> bytes:
         key = _HOP
     elif lower == "content-length":
         key = _CONTENT_LENGTH
+    elif lower == "trailer":
+        key = _TRAILER
     else:
         key = lower.encode()
     if len(_names) < _NAMES_KEPT:
