@@ -1,9 +1,9 @@
 """A connection of the HTTP/1 server without a socket: the test is the client, the clock is virtual.
 
-    client = Wire(app)
-    client.send(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
-    await turns()
-    assert client.received.startswith(b"HTTP/1.1 200")
+client = Wire(app)
+client.send(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+await turns()
+assert client.received.startswith(b"HTTP/1.1 200")
 """
 
 from __future__ import annotations
@@ -152,9 +152,7 @@ class Wire:
         listener: of the server.
     """
 
-    def __init__(
-        self, app: ASGIApp, limits: Limits | None = None, *, listener: Http1Listener | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits | None = None, *, listener: Http1Listener | None = None) -> None:
         self.listener = listener or serve(app, limits)
         self.connection = Connection(self.listener)
         self.transport = FakeTransport(self.connection)

@@ -138,9 +138,7 @@ class Http1Listener:
         found = ((one.idleness, one) for one in self._connections if one is not new)
         idle = sorted(((rank, one) for rank, one in found if rank is not None), key=lambda pair: pair[0])
         for _, one in idle[: max(1, len(idle) // _ROOM)]:
-            self.refusals.add(
-                Refusal(0, "idle", "connection limit reached; an idle connection was closed"), one.client
-            )
+            self.refusals.add(Refusal(0, "idle", "connection limit reached; an idle connection was closed"), one.client)
             one.abort()
         return bool(idle)
 
