@@ -43,7 +43,6 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_closing",
         "_decoder",
-        "_drained",
         "_eof",
         "_exchange",
         "_lingering",
@@ -69,13 +68,10 @@ class Connection(asyncio.Protocol):
         self._loop = listener.loop
         self._buffer = b""  # bytes behind the running request, from ``_offset`` on
         self._offset = 0
-        self._partial = (
-            bytearray()
-        )  # the beginning of a head; grows in place, since a slow client sends it in many parts
+        self._partial = bytearray()  # the beginning of a head; a slow client sends it byte by byte
         self._exchange: Exchange | None = None
         self._decoder: ChunkedDecoder | None = None
         self._body_missing = 0  # bytes of a body with a length
-        self._drained = 0
         self._parsing = False
         self._paused = False  # whether reading is paused
         self._closing = False
@@ -280,9 +276,7 @@ class Connection(asyncio.Protocol):
             if exchange.finished:
                 self._next()
         elif exchange.finished:
-            self._drained += len(data)
-            if self._drained > _MAX_DRAINED:
-                self._linger()
+            pass  # the rest is dropped; its time is limited
         elif exchange.queued > limits.max_buffer:
             self.deadline = 0.0  # the application is slow, not the client
             self._pause()
@@ -339,12 +333,11 @@ class Connection(asyncio.Protocol):
                 self._exchange = None
                 self._linger()
             else:
-                self._drained = 0
                 self.deadline = self._loop.time() + self._listener.limits.body_timeout
                 self._resume()
             return
         self._exchange = None
-        if not keep or self._listener.retired:
+        if not keep or self._listener.refusing:
             self._close()
         elif self._parsing:
             self.deadline = self._loop.time() + self._listener.limits.idle_timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from pyroadrunner.asgi import CLIENT, STOPPING, ASGIApp, Message, Scope
@@ -279,19 +280,17 @@ class Exchange:
         if not 200 <= status <= 999:
             raise ValueError(f"{status} is not the status of a final response")
         block = HeaderBlock(start.get("headers", ()))
-        length = block.length
         no_body = self._no_body or status in _BODILESS
         keep = self._keeps(block, complete=not more)
         trailers = self._trailers and start.get("trailers", False) and not no_body
-        framing = b""
+        length = block.length
         if no_body:
             body = b""
-            if not more and length is None and status not in _BODILESS:
-                pass  # HEAD without a known length: none is sent
         elif trailers:
             length = None
-        elif not more:
-            length = len(body) if length is None else length
+        elif length is None and not more:
+            length = len(body)
+        framing = b""
         if length is not None and status != 204:
             framing = b"Content-Length: %d\r\n" % length
         elif not no_body:
@@ -388,10 +387,10 @@ class Exchange:
         if not self.finished:
             self._stream.given_up(self)
 
-    def _cancel(self, *reason: str) -> None:
+    def _cancel(self, reason: str | None = None) -> None:
         """Cancel the task, but not before its first step: it would drop the coroutine, and what that has to release."""
         if self._task is not None:
-            asyncio.get_running_loop().call_soon(self._task.cancel, *reason)
+            asyncio.get_running_loop().call_soon(partial(self._task.cancel, reason))
 
     def _wake(self) -> None:
         waiter = self._waiter
