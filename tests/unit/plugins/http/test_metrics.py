@@ -58,4 +58,7 @@ def test_requests_in_flight_are_the_running_and_the_waiting_ones() -> None:
 
 def test_refusals_by_kind() -> None:
     family = refusal_metrics({"line": 3, "idle": 1})
-    assert [(sample.labels, sample.value) for sample in family.samples] == [({"kind": "idle"}, 1), ({"kind": "line"}, 3)]
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"kind": "idle"}, 1),
+        ({"kind": "line"}, 3),
+    ]
