@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyroadrunner.content.codings import NAMES, available
 from pyroadrunner.contracts import HasConnections, HasTask, Plugin
 from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share
@@ -54,7 +55,7 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
                 log.warning("the folder does not exist; its files are not found", root=mount.root)
         self._bound = BoundSockets(parse_endpoint(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
-        self._listener = HttpListener(app, self._bound, connections=share(8), log=log)
+        self._listener = HttpListener(app, self._bound, limits=Limits(max_connections=share(8)), log=log)
         await self._listener.start()  # closes its sockets on failure
 
     async def run(self) -> None:

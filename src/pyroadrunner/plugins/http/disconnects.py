@@ -1,12 +1,14 @@
 """Cancels queued requests whose clients have disconnected, so that workers do not run them for nothing.
 
-In an overload many clients disconnect. Their requests would keep the workers busy long after the overload is over.
+In an overload many clients disconnect. Their requests would keep the workers busy long after the overload is over. Our
+own HTTP/1 server and HTTP/2 tell at once; this is for HTTP/1.1 on h2corn, which reads nothing while a request runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.log import Log
@@ -17,38 +19,35 @@ _WAITED = 0.25  # seconds the oldest request of a pool must have waited for a ch
 log = Log("http")
 
 
+class WaitingCall(Protocol):
+    """A call without a reply."""
+
+    def on_left(self, gone: bool) -> None:
+        """The client has disconnected; ``gone``: it can't read a response any more."""
+
+
 class PendingCalls:
     """Calls without a reply yet.
 
     Attributes:
-        ports: TCP port of the client, by the task that waits for the reply. The application writes it itself, for each
-            request.
+        ports: TCP port of the client, by the call. The application writes it itself, for each request.
     """
 
-    __slots__ = ("_cancelled", "ports")
+    __slots__ = ("ports",)
 
     def __init__(self) -> None:
-        self.ports: dict[asyncio.Task[object], int] = {}
-        self._cancelled: set[asyncio.Task[object]] = set()
+        self.ports: dict[WaitingCall, int] = {}
 
     def __repr__(self) -> str:
         return f"PendingCalls({len(self.ports)})"
 
     def cancel_disconnected(self, connected: Collection[int]) -> int:
-        """Cancel the tasks whose client's port is not in ``connected``; return their number."""
-        left = [task for task, port in self.ports.items() if port not in connected and task not in self._cancelled]
-        for task in left:
-            self._cancelled.add(task)
-            task.cancel()
+        """Cancel the calls whose client's port is not in ``connected``; return their number."""
+        left = [call for call, port in self.ports.items() if port not in connected]
+        for call in left:
+            del self.ports[call]
+            call.on_left(True)
         return len(left)
-
-    def was_cancelled(self, task: asyncio.Task[object]) -> bool:
-        """Whether :meth:`cancel_disconnected` cancelled this task. If so, the cancellation is undone."""
-        if task not in self._cancelled:
-            return False
-        self._cancelled.discard(task)
-        task.uncancel()
-        return True
 
 
 class Disconnects:
