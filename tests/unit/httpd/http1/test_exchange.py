@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pyroadrunner.asgi import Message, Receive, Scope, Send
-from pyroadrunner.httpd.http1.limits import Limits
+from pyroadrunner.httpd.limits import Limits
 from support.http1 import POST, Wire, answers, body, start
 from support.virtual_time import run_virtual, turns
 

@@ -21,7 +21,7 @@ def test_one_line_a_second_is_logged_for_each_kind(monkeypatch: pytest.MonkeyPat
         now[0] += 1.0
         refusals.add(bad_request("line", "the line is bad"), "192.0.2.3:7")
     lines = log.of("request refused")
-    assert [(line["status"], line["reason"], line["remote_address"], line["refused"]) for line in lines] == [
+    assert [(line["status"], line["reason"], line["remote_address"], line["times"]) for line in lines] == [
         (400, "the line is bad", "192.0.2.1:5", 1),
         (431, "too large", "192.0.2.2:6", 1),
         (400, "the line is bad", "192.0.2.3:7", 50),
