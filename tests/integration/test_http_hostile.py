@@ -188,6 +188,31 @@ def test_a_client_that_leaves_the_queue_is_logged_and_counted_as_499(tmp_path: P
         assert samples['rr_http_request_total{status="200"}'] == 1
 
 
+def test_a_client_that_leaves_the_queue_takes_its_call_along_without_a_log_and_middleware_too(tmp_path: Path) -> None:
+    """Then requests are served without a task."""
+    gate = tmp_path / "gate"
+    metrics = f"127.0.0.1:{free_port()}"
+    with serving(tmp_path, logs={"level": "warn"}, metrics={"address": metrics}) as server:
+
+        def waiting(count: int) -> None:
+            deadline = time.monotonic() + 20
+            while scrape(metrics)["rr_http_requests_queue"] != count:
+                assert time.monotonic() < deadline
+
+        with connect(server) as running:
+            running.sendall(f"GET /wait?for={gate} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            waiting(1)
+            leaving = [connect(server) for _ in range(3)]
+            for connection in leaving:
+                connection.sendall(GET)
+            waiting(4)
+            for connection in leaving:
+                connection.close()
+            waiting(1)
+            gate.touch()
+            until(running, b"waited")
+
+
 # -- clients that do not read ----------------------------------------------------------------------------------------
 
 
