@@ -449,7 +449,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _linger(self) -> None:
-        """Close the sending side, and read on while the client sends, for 30 seconds: closing a socket with unread bytes
+        """Close the sending side, and read on while the client sends, up to 30 s: closing a socket with unread bytes
         sends a reset, which may reach the client before the response does."""
         if self._lingering or self._transport.is_closing():
             return
