@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
     }
     with Server(folder, config) as server:
         address = server.config["metrics"]["address"]
+        with socket.create_connection(server.address, 20) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
         request = threading.Thread(target=lambda: urlopen(f"{server.url}/wait", timeout=20).close())
         request.start()
         server.wait_for("waiting")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _HEAD_END = b"\r\n\r\n"
 _LINE_ENDS = b"\r\n"
-_LINGER = 1.0  # seconds that a client has to read the last response while it still sends
+_LINGER = 1.0  # seconds without a byte from a client that still sends after its last response
+_MAX_LINGER = 30.0  # seconds that it may go on; it has to stop sending before it reads
+_LAST_HEAD = 1.0  # seconds for the rest of a head when the server stops
 _MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
 _RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
 _INCOMPLETE = bad_request("incomplete", "the request is incomplete")
@@ -42,6 +44,7 @@ class Connection(asyncio.Protocol):
         "_eof",
         "_exchange",
         "_lingering",
+        "_lingers_until",
         "_listener",
         "_loop",
         "_offset",
@@ -72,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._paused = False  # whether reading is paused
         self._closing = False
         self._lingering = False
+        self._lingers_until = 0.0
         self._eof = False
         self._waiter: asyncio.Future[None] | None = None  # set while the client reads too slowly
         self._written = 0
@@ -98,6 +102,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             if self._lingering or self._closing:
+                if not self._listener.refusing:
+                    self.deadline = min(self._loop.time() + _LINGER, self._lingers_until)
                 return
             if self._partial:
                 self._read_head(data)
@@ -424,7 +430,7 @@ class Connection(asyncio.Protocol):
         elif self._lingering:
             pass
         elif self._partial:
-            self.deadline = self._loop.time() + _LINGER
+            self.deadline = self._loop.time() + _LAST_HEAD
         else:
             self._close()
 
@@ -456,8 +462,8 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _linger(self) -> None:
-        """Close the sending side, and read on for a moment: closing a socket with unread bytes sends a reset, which may
-        reach the client before the response does."""
+        """Close the sending side, and read on while the client sends, up to 30 s: closing a socket with unread bytes
+        sends a reset, which may reach the client before the response does."""
         if self._lingering or self._transport.is_closing():
             return
         self._exchange = None
@@ -467,7 +473,9 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._lingering = True
-        self.deadline = self._loop.time() + _LINGER
+        now = self._loop.time()
+        self.deadline = now + _LINGER
+        self._lingers_until = now + _MAX_LINGER
         self._resume()
         self._transport.write_eof()
 

@@ -107,8 +107,8 @@ class Fields:
         if self.host is not None and not is_host(self.host):
             raise bad_request("host", "the Host header is malformed")
         self.length = _length(known)
-        options = b",".join([value for name, value in pairs if name == b"connection"]).lower().replace(b" ", b"")
-        tokens = options.split(b",")
+        options = b",".join([value for name, value in pairs if name == b"connection"]).lower()
+        tokens = [option.strip(b" \t") for option in options.split(b",")]
         self.close = b"close" in tokens
         self.keep_alive = b"keep-alive" in tokens
         if b"upgrade" in known and b"upgrade" in tokens:
@@ -134,7 +134,7 @@ class _Receiver:
         self.complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value))
+        self.fields.append((name.lower(), value.rstrip(b" \t")))  # llhttp drops the blanks before a value alone
 
     def on_headers_complete(self) -> None:
         self.complete = True

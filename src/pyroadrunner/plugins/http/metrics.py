@@ -22,3 +22,9 @@ async def request_metrics(pools: Mapping[str, WorkerPool], uptime: float) -> lis
         ),
         MetricFamily("rr_http_uptime_seconds", "counter", "Seconds since the start.", [Sample({}, int(uptime))]),
     ]
+
+
+def refusal_metrics(counts: Mapping[str, int]) -> MetricFamily:
+    """Requests and connections that the HTTP/1 server refused, by kind."""
+    samples = [Sample({"kind": kind}, count) for kind, count in sorted(counts.items())]
+    return MetricFamily("rr_http_refused_total", "counter", "Refused requests and connections, by kind.", samples)

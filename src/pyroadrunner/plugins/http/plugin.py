@@ -36,7 +36,7 @@ from pyroadrunner.plugins.http.counters import RequestCounters
 from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.listeners import Listeners
-from pyroadrunner.plugins.http.metrics import request_metrics
+from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
 from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS
@@ -155,9 +155,10 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         return self._pools
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        """Metrics of the pools (queue, dynamic allocator) and of the requests."""
+        """Metrics of the pools (queue, dynamic allocator), of the requests and of those that were refused."""
         requests = await request_metrics(self._pools, monotonic() - self._began)
-        return [*await queue_metrics("http", self._pools), *requests, *self._counters.families()]
+        refused = refusal_metrics(self._listeners.refusals.counts if self._listeners is not None else {})
+        return [*await queue_metrics("http", self._pools), *requests, refused, *self._counters.families()]
 
     async def healthy(self) -> bool:
         """Whether each pool has a worker that is ready or working."""

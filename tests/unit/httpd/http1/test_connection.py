@@ -454,6 +454,33 @@ def test_a_large_body_that_is_not_read_closes_the_connection_after_the_response(
 
 
 @in_virtual_time
+async def test_a_client_that_still_sends_has_time_to_read_the_response_but_not_for_ever() -> None:
+    client = Wire(answers(start(413), body(b"early")), LIMITS)
+    client.send(POST % (1 << 20, b""))
+    await turns()
+    for _ in range(50):
+        await asyncio.sleep(0.5)
+        client.send(b"x")
+    assert not client.transport.lost
+    for _ in range(20):
+        await asyncio.sleep(0.5)
+        client.send(b"x")
+    assert client.transport.lost
+
+
+@in_virtual_time
+async def test_a_stop_is_not_delayed_by_a_client_that_sends_on_after_its_response() -> None:
+    client = Wire(answers(start(413), body(b"early")), LIMITS)
+    client.send(POST % (1 << 20, b""))
+    await turns()
+    client.listener.refuse()
+    for _ in range(5):
+        await asyncio.sleep(0.5)
+        client.send(b"x")
+    assert client.transport.lost
+
+
+@in_virtual_time
 async def test_a_body_that_stops_while_it_is_drained_closes_the_connection() -> None:
     read = asyncio.Event()
 

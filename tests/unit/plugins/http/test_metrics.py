@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from pyroadrunner.plugins.http.metrics import request_metrics
+from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.workers.metrics import queue_metrics
 from pyroadrunner.workers.stats import BOUNDS, PoolStats
 from support.rpc import FakePool, worker
@@ -54,3 +54,11 @@ def test_requests_in_flight_are_the_running_and_the_waiting_ones() -> None:
     in_flight, uptime = asyncio.run(request_metrics(pools, 12.9))
     assert (in_flight.name, in_flight.kind, in_flight.samples[0].value) == ("rr_http_requests_queue", "gauge", 4)
     assert (uptime.name, uptime.kind, uptime.samples[0].value) == ("rr_http_uptime_seconds", "counter", 12)
+
+
+def test_refusals_by_kind() -> None:
+    family = refusal_metrics({"line": 3, "idle": 1})
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"kind": "idle"}, 1),
+        ({"kind": "line"}, 3),
+    ]
