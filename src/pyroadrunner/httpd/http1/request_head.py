@@ -41,9 +41,10 @@ class RequestHead:
         keep: whether the client allows another request on its connection.
         fields: what the header fields say.
         cookie: a ``Cookie`` field that is not among ``fields``; ``None`` = none.
+        cookie_at: how many fields come before it.
     """
 
-    __slots__ = ("authority", "cookie", "fields", "keep", "method", "minor", "path", "query")
+    __slots__ = ("authority", "cookie", "cookie_at", "fields", "keep", "method", "minor", "path", "query")
 
     method: str
     path: bytes
@@ -53,6 +54,7 @@ class RequestHead:
     keep: bool
     fields: Fields
     cookie: str | None
+    cookie_at: int
 
     def __repr__(self) -> str:
         return f"RequestHead({self.method} {self.path!r}, {self.fields!r})"
@@ -61,7 +63,7 @@ class RequestHead:
         """Lower-case names and values, in order; ``host`` is the authority that counts."""
         pairs = self.fields.pairs.copy()
         if self.cookie is not None:
-            pairs.append((b"cookie", self.cookie.encode()))
+            pairs.insert(self.cookie_at, (b"cookie", self.cookie.encode()))
         if self.authority is None:
             return pairs
         return [(b"host", self.authority), *(pair for pair in pairs if pair[0] != b"host")]
@@ -154,8 +156,7 @@ def parse(head: bytes) -> RequestHead:
         raise refuse_line(head)
     method, target, minor = line.groups()
     request = RequestHead()
-    request.cookie, request.fields = _read_fields(head, line.end())
-    fields = request.fields
+    request.fields = fields = _read_fields(request, head, line.end())
     request.method = method.decode()
     request.minor = minor = 1 if minor == b"1" else 0
     request.path, request.query, request.authority = split_target(method, target)
@@ -171,8 +172,8 @@ def parse(head: bytes) -> RequestHead:
     return request
 
 
-def _read_fields(head: bytes, start: int) -> tuple[str | None, Fields]:
-    """The cookie and the other fields of a head whose header lines begin at ``start``.
+def _read_fields(request: RequestHead, head: bytes, start: int) -> Fields:
+    """Read the cookie of a head whose header lines begin at ``start``; return its other fields.
 
     Browsers repeat their headers with each request, but an application may set new cookies with each response. So an
     ordinary ``Cookie`` line is read apart, and the others are looked up.
@@ -185,8 +186,11 @@ def _read_fields(head: bytes, start: int) -> tuple[str | None, Fields]:
         if value.isascii() and (cookie := value.decode()).isprintable():
             fields = _fields[head[start : at + 2] + head[end + 2 :]]
             if not fields.has_cookie:
-                return cookie, fields
-    return None, _fields[head[start:]]
+                request.cookie = cookie
+                request.cookie_at = head.count(b"\n", start, at + 2)
+                return fields
+    request.cookie = None
+    return _fields[head[start:]]
 
 
 def refuse_line(head: bytes) -> Refusal:

@@ -85,7 +85,8 @@ def test_options_of_several_lines_count() -> None:
 
 
 def test_the_connection_is_not_kept_if_the_client_may_speak_another_protocol() -> None:
-    assert not head(b"Connection: Upgrade", b"Upgrade: h2c").keep
+    assert not head(b"Connection: Upgrade", b"Upgrade: websocket").keep
+    assert head(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c").keep
     assert head(b"Upgrade: h2c").keep
     assert head(b"Connection: Upgrade").keep
 

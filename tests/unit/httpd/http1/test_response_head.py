@@ -12,7 +12,7 @@ def test_status_lines() -> None:
     assert status_line(200) == b"HTTP/1.1 200 OK\r\n"
     assert status_line(404, 0) == b"HTTP/1.0 404 Not Found\r\n"
     assert status_line(419) == b"HTTP/1.1 419 Page Expired\r\n"
-    assert status_line(599) == b"HTTP/1.1 599 \r\n"
+    assert status_line(599) == b"HTTP/1.1 599 status code 599\r\n"
 
 
 def test_the_date_is_the_time_now() -> None:
