@@ -1,5 +1,6 @@
 #!/bin/sh
-# Check that commands exist; install the packages of missing ones with apt if permitted.
+# Check that commands exist; install the packages of missing ones with apt if permitted. Services in them (nginx, HAProxy,
+# Redis) are not started: the tests start their own.
 #
 #   sh scripts/packages.sh COMMAND=PACKAGE...     such as php=php-cli; "php-fpm" is also found as php-fpm8.2
 #                                                 a COMMAND with a slash is a file that must exist
@@ -46,7 +47,18 @@ apt() {
 
 echo "== installing$packages" >&2
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d # Debian's packages ask it before they start a service; 101 means no
+end() {
+    [ -z "$mine" ] || $root rm -f "$policy"
+    rm -f "$log"
+}
+mine=''
+trap end EXIT
+trap 'exit 1' INT TERM
+if [ ! -e "$policy" ]; then
+    mine=1
+    printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null && $root chmod 755 "$policy"
+fi
 for attempt in 1 2 3 4 5; do
     # The package lists may be absent or old, and another apt may hold a lock without a timeout: update and retry.
     if { [ "$attempt" -eq 1 ] || apt update; } >"$log" 2>&1 &&

@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from functools import partial
 
 import pytest
 
 from support.brokers import Brokers
+from support.http import ENGINES, Listening
+from support.http import listening as serve
 
 # If it is set (as in many container images), Python does not cache compiled modules, and each of the hundreds of `rr`
 # processes would compile the whole editable package again: a third of its start. For users, pip compiles it.
@@ -50,3 +53,9 @@ def brokers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _BROKERS in session.config.stash:
         session.config.stash[_BROKERS].close()
+
+
+@pytest.fixture(params=ENGINES)
+def listening(request: pytest.FixtureRequest) -> Listening:
+    """``support.http.listening`` with each server of plain HTTP/1 in turn."""
+    return partial(serve, engine=request.param)

@@ -117,17 +117,3 @@ def test_a_reset_and_a_restart_behind_the_proxy_fail_no_request(site: Site) -> N
         load.wait_for_more(50)
     assert load.failures == []
     assert len(load.bodies) > 4  # four workers at a time
-
-
-def test_nginx_without_http_1_1_gets_400(tmp_path: Path) -> None:
-    """As the page says."""
-    folder = tmp_path / "app"
-    folder.mkdir()
-    port, sock = free_port(), folder / "http.sock"
-    config = {
-        "server": {"command": [require_php(), str(WORKER)]},
-        "http": {"address": f"unix://{sock}", "pool": {"num_workers": 1}},
-    }
-    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://unix:{sock}:/; }} }}"
-    with Server(folder, config) as server, nginx(tmp_path, site):
-        assert Site(folder, port, server).ask(request("GET", "/pid"))[0] == 400

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.nginx import Nginx
 from support.php import require_php
+from support.proxies import Proxy, nginx
 from support.server import Server, free_port, rr
 
 WORKER = Path(__file__).parent.parent / "support" / "workers" / "context.php"
@@ -50,13 +53,25 @@ def serving(folder: Path, address: str, worker: Path = WORKER) -> Server:
     )
 
 
-def in_front(folder: Path, address: str) -> Nginx:
+@dataclass(frozen=True)
+class Front:
+    """nginx and its port."""
+
+    nginx: Proxy
+    port: int
+
+
+@contextmanager
+def in_front(folder: Path, address: str) -> Iterator[Front]:
     target = address.removeprefix("tcp://").replace("unix://", "unix:")
-    return Nginx(folder, LOCATION, f"upstream rr {{ server {target}; keepalive 4; }}")
+    port = free_port()
+    upstream = f"upstream rr {{ server {target}; keepalive 4; }}"
+    with nginx(folder, f"{upstream} server {{ listen 127.0.0.1:{port}; {LOCATION} }}") as proxy:
+        yield Front(proxy, port)
 
 
-def ask(nginx: Nginx, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=20)
+def ask(front: Front, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=20)
     try:
         connection.request(method, target, body, {"Content-Type": "text/plain", "X-Foo": "bar"} if body else {})
         with connection.getresponse() as answer:
@@ -73,48 +88,48 @@ def test_requests_pass_through_nginx(tmp_path: Path, form: str) -> None:
         "plain": f"127.0.0.1:{port}",
         "unix": f"unix://{tmp_path}/rr.sock",
     }[form]
-    with serving(tmp_path, address), in_front(tmp_path, address) as nginx:
-        status, body = ask(nginx, "POST", "/a%20b/../c?x=1", b"hello")
+    with serving(tmp_path, address), in_front(tmp_path, address) as front:
+        status, body = ask(front, "POST", "/a%20b/../c?x=1", b"hello")
         told = json.loads(body)
         assert status == 200
-        assert told["uri"] == f"http://127.0.0.1:{nginx.port}/a%20b/../c?x=1"
+        assert told["uri"] == f"http://127.0.0.1:{front.port}/a%20b/../c?x=1"
         assert (told["method"], told["protocol"], told["body"]) == ("POST", "HTTP/1.1", "hello")
         assert told["remote"] == "127.0.0.1"
         assert told["headers"]["X-Foo"] == ["bar"]
         with ThreadPoolExecutor(8) as threads:
-            answers = threads.map(lambda number: ask(nginx, "GET", f"/{number}"), range(200))
+            answers = threads.map(lambda number: ask(front, "GET", f"/{number}"), range(200))
         for number, (status, body) in enumerate(answers):
-            assert (status, json.loads(body)["uri"]) == (200, f"http://127.0.0.1:{nginx.port}/{number}")
-        assert ask(nginx, "HEAD", "/") == (200, b"")
-        assert " [error] " not in nginx.log
+            assert (status, json.loads(body)["uri"]) == (200, f"http://127.0.0.1:{front.port}/{number}")
+        assert ask(front, "HEAD", "/") == (200, b"")
+        assert " [error] " not in front.nginx.log
 
 
 def test_large_bodies_limits_and_streams(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
-    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
-        assert ask(nginx, "POST", "/size", bytes(4 * MB)) == (200, b"%d" % (4 * MB))
-        status, body = ask(nginx, "POST", "/size", bytes(9 * MB))
+    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as front:
+        assert ask(front, "POST", "/size", bytes(4 * MB)) == (200, b"%d" % (4 * MB))
+        status, body = ask(front, "POST", "/size", bytes(9 * MB))
         assert (status, body) == (413, b"serve_http: http: request body too large\n")
-        assert ask(nginx, "GET", f"/zeros?size={8 * MB}") == (200, bytes(8 * MB))
+        assert ask(front, "GET", f"/zeros?size={8 * MB}") == (200, bytes(8 * MB))
 
 
 def test_a_client_that_disconnects_frees_the_worker(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
-    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
-        connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=20)
+    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as front:
+        connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=20)
         connection.request("GET", f"/zeros?size={4000 * MB}")
         with connection.getresponse() as answer:
             answer.read(MB)
         connection.close()
-        assert ask(nginx, "GET", "/pid")[0] == 200
+        assert ask(front, "GET", "/pid")[0] == 200
 
 
 def test_a_worker_that_crashes_during_a_response_is_reported(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
-    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as nginx:
+    with serving(tmp_path, address, ZEROS), in_front(tmp_path, address) as front:
         with pytest.raises(http.client.IncompleteRead):
-            ask(nginx, "GET", "/breaking")
-        assert ask(nginx, "GET", "/pid")[0] == 200
+            ask(front, "GET", "/breaking")
+        assert ask(front, "GET", "/pid")[0] == 200
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:

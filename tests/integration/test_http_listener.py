@@ -17,7 +17,7 @@ from pyroadrunner.plugins.http.config import HttpConfig, UploadsConfig
 from pyroadrunner.workers.errors import WorkerFailed
 from pyroadrunner.workers.payload import Chunk, Reply
 from support.asgi import JSON, ScriptedPool, head, reply, streamed, worker_app
-from support.http import PATIENCE, listening, request, split
+from support.http import PATIENCE, Listening, request, split
 from support.pools import run
 
 HELLO = reply(head(200, content_type="text/plain"), b"hello")
@@ -57,7 +57,7 @@ def dechunk(body: bytes) -> bytes:
         found, body = found + body[: int(size, 16)], body[int(size, 16) + 2 :]
 
 
-def test_a_response_names_no_server_and_has_its_date_and_length() -> None:
+def test_a_response_names_no_server_and_has_its_date_and_length(listening: Listening) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             status, headers, body = split(await served.talk(request()))
@@ -68,7 +68,7 @@ def test_a_response_names_no_server_and_has_its_date_and_length() -> None:
     run(main())
 
 
-def test_pipelined_requests_are_answered_in_order() -> None:
+def test_pipelined_requests_are_answered_in_order(listening: Listening) -> None:
     class Echo(ScriptedPool):
         async def exec(self, payload: Any, **options: Any) -> Reply:
             await super().exec(payload, **options)
@@ -94,7 +94,7 @@ def test_pipelined_requests_are_answered_in_order() -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n", 431),
     ],
 )
-def test_a_malformed_request_is_refused_without_a_worker(raw: bytes, status: int) -> None:
+def test_a_malformed_request_is_refused_without_a_worker(listening: Listening, raw: bytes, status: int) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -104,7 +104,7 @@ def test_a_malformed_request_is_refused_without_a_worker(raw: bytes, status: int
     run(main())
 
 
-def test_large_and_many_headers_below_a_megabyte_are_passed_on() -> None:
+def test_large_and_many_headers_below_a_megabyte_are_passed_on(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -116,7 +116,7 @@ def test_large_and_many_headers_below_a_megabyte_are_passed_on() -> None:
     run(main())
 
 
-def test_any_method_and_any_content_type_reach_the_worker() -> None:
+def test_any_method_and_any_content_type_reach_the_worker(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -127,7 +127,7 @@ def test_any_method_and_any_content_type_reach_the_worker() -> None:
     run(main())
 
 
-def test_a_slow_upload_occupies_no_worker() -> None:
+def test_a_slow_upload_occupies_no_worker(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool)) as served:
@@ -143,7 +143,7 @@ def test_a_slow_upload_occupies_no_worker() -> None:
     run(main())
 
 
-def test_a_body_slower_than_the_minimum_rate_is_refused() -> None:
+def test_a_body_slower_than_the_minimum_rate_is_refused(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         app = worker_app(pool, limits=BodyLimits(max_body=1 << 20, idle_timeout=0.0, min_rate=1 << 30))
@@ -160,7 +160,7 @@ def test_a_body_slower_than_the_minimum_rate_is_refused() -> None:
 @pytest.mark.parametrize("goodbye", ["close", "abort"])
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=XbX"])
 def test_a_client_that_disconnects_in_mid_upload_needs_no_worker_and_leaves_no_file(
-    tmp_path: Path, content_type: str, goodbye: str
+    listening: Listening, tmp_path: Path, content_type: str, goodbye: str
 ) -> None:
     left = asyncio.Event()
 
@@ -193,7 +193,7 @@ def test_a_client_that_disconnects_in_mid_upload_needs_no_worker_and_leaves_no_f
     run(main())
 
 
-def test_a_client_that_is_still_sending_reads_the_413_for_a_body_over_the_limit() -> None:
+def test_a_client_that_is_still_sending_reads_the_413_for_a_body_over_the_limit(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         async with listening(worker_app(pool, HttpConfig(max_request_size=1))) as served:
@@ -213,7 +213,7 @@ def test_a_client_that_is_still_sending_reads_the_413_for_a_body_over_the_limit(
     run(main())
 
 
-def test_expect_100_continue_is_sent_when_the_body_is_read() -> None:
+def test_expect_100_continue_is_sent_when_the_body_is_read(listening: Listening) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             client = await served.connect()
@@ -228,7 +228,7 @@ def test_expect_100_continue_is_sent_when_the_body_is_read() -> None:
     run(main())
 
 
-def test_a_head_request_gets_no_body_and_the_connection_is_kept() -> None:
+def test_a_head_request_gets_no_body_and_the_connection_is_kept(listening: Listening) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             raw = await served.talk(request("HEAD", close=False) + request("GET"))
@@ -240,7 +240,7 @@ def test_a_head_request_gets_no_body_and_the_connection_is_kept() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body_keeps_the_connection_usable(status: int) -> None:
+def test_a_status_without_a_body_keeps_the_connection_usable(listening: Listening, status: int) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(reply(head(status), b"stray")))) as served:
             raw = await served.talk(request(close=False) + request())
@@ -250,7 +250,7 @@ def test_a_status_without_a_body_keeps_the_connection_usable(status: int) -> Non
     run(main())
 
 
-def test_headers_from_the_worker_can_not_split_the_response() -> None:
+def test_headers_from_the_worker_can_not_split_the_response(listening: Listening) -> None:
     async def main() -> None:
         context = (
             b'{"status":200,"headers":{"X":["a\\r\\nEvil: 1\\r\\n\\r\\nbody"],"B d":["x"],"Y":["\\u0000"],"Z":["ok"]}}'
@@ -265,7 +265,7 @@ def test_headers_from_the_worker_can_not_split_the_response() -> None:
     run(main())
 
 
-def test_a_worker_can_close_the_connection() -> None:
+def test_a_worker_can_close_the_connection(listening: Listening) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(reply(head(connection="close"), b"x")))) as served:
             assert split(await served.talk(request(close=False)))[1]["connection"] == ["close"]
@@ -273,7 +273,7 @@ def test_a_worker_can_close_the_connection() -> None:
     run(main())
 
 
-def test_a_stream_is_chunked_and_ends() -> None:
+def test_a_stream_is_chunked_and_ends(listening: Listening) -> None:
     async def main() -> None:
         stream = streamed((head(200, x="1"), b"a"), (b"", b"bc"), (b"", b""))
         async with listening(worker_app(ScriptedPool(stream))) as served:
@@ -284,7 +284,7 @@ def test_a_stream_is_chunked_and_ends() -> None:
     run(main())
 
 
-def test_each_chunk_reaches_the_client_before_the_next_one_exists() -> None:
+def test_each_chunk_reaches_the_client_before_the_next_one_exists(listening: Listening) -> None:
     async def main() -> None:
         stream = OpenStream()
         async with listening(worker_app(ScriptedPool(Reply(head(), b"first", JSON, stream)))) as served:
@@ -298,7 +298,7 @@ def test_each_chunk_reaches_the_client_before_the_next_one_exists() -> None:
     run(main())
 
 
-def test_trailers_follow_the_body_for_a_client_that_accepts_them() -> None:
+def test_trailers_follow_the_body_for_a_client_that_accepts_them(listening: Listening) -> None:
     async def main() -> None:
         context = b'{"status":200,"headers":{"Trailer":["X-T"],"X-T":["1"]}}'
         for answer in (reply(context, b"abc"), streamed((context, b"a"), (b"", b"bc"))):
@@ -311,7 +311,9 @@ def test_trailers_follow_the_body_for_a_client_that_accepts_them() -> None:
 
 
 @pytest.mark.parametrize("length", [None, "100"])
-def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_client_notices(length: str | None) -> None:
+def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_client_notices(
+    listening: Listening, length: str | None
+) -> None:
     async def main() -> None:
         context = head() if length is None else head(content_length=length)
         stream = streamed((context, b"abc"), WorkerFailed("boom", 1))
@@ -327,7 +329,7 @@ def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_cli
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_a_client_that_disconnects_in_mid_stream_stops_the_worker(hard: bool) -> None:
+def test_a_client_that_disconnects_in_mid_stream_stops_the_worker(listening: Listening, hard: bool) -> None:
     async def main() -> None:
         stream = OpenStream()
         async with listening(worker_app(ScriptedPool(Reply(head(), b"first", JSON, stream)))) as served:
@@ -343,7 +345,7 @@ def test_a_client_that_disconnects_in_mid_stream_stops_the_worker(hard: bool) ->
     run(main())
 
 
-def test_a_client_that_reads_slowly_pauses_the_worker() -> None:
+def test_a_client_that_reads_slowly_pauses_the_worker(listening: Listening) -> None:
     class Endless:
         def __init__(self) -> None:
             self.sent = 0
@@ -377,7 +379,7 @@ def test_a_client_that_reads_slowly_pauses_the_worker() -> None:
     run(main())
 
 
-def test_a_unix_socket_serves_and_is_removed(tmp_path: Path) -> None:
+def test_a_unix_socket_serves_and_is_removed(listening: Listening, tmp_path: Path) -> None:
     async def main() -> None:
         pool = ScriptedPool(HELLO)
         path = tmp_path / "rr.sock"
@@ -389,7 +391,7 @@ def test_a_unix_socket_serves_and_is_removed(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_websocket_handshake_reaches_the_worker_as_a_get() -> None:
+def test_a_websocket_handshake_reaches_the_worker_as_a_get(listening: Listening) -> None:
     async def main() -> None:
         pool = ScriptedPool(reply(head(426), b"no websockets here"))
         async with listening(worker_app(pool)) as served:
@@ -424,7 +426,45 @@ class SlowPool(ScriptedPool):
         return await super().exec(payload, **options)
 
 
-def test_stopping_refuses_connections_and_finishes_running_requests() -> None:
+def test_after_a_take_over_each_connection_closes_with_a_response_that_says_so(listening: Listening) -> None:
+    """Also a response whose request came before; one whose head was sent before leaves its connection open."""
+    waiting, go = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        if scope["path"] == "/begun":
+            await send(start)
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        waiting.set()
+        await go.wait()
+        if scope["path"] != "/begun":
+            await send(start)
+        await send({"type": "http.response.body", "body": b"whole"})
+
+    async def main() -> None:
+        async with listening(app) as served:
+            begun, asked = await served.connect(), await served.connect()
+            await begun.send(request("GET", "/begun", close=False))
+            await begun.until(b"half")
+            waiting.clear()
+            await asked.send(request("GET", "/asked", close=False))
+            async with asyncio.timeout(PATIENCE):
+                await waiting.wait()
+            served.listener.close_after_response()
+            go.set()
+            _, headers, body = split(await asked.rest())
+            assert (body, headers["connection"]) == (b"whole", ["close"])
+            await begun.until(b"0\r\n\r\n")
+            await begun.send(request("GET", "/next", close=False))
+            _, headers, body = split(await begun.rest())
+            assert (body, headers["connection"]) == (b"whole", ["close"])
+            begun.close()
+            asked.close()
+
+    run(main())
+
+
+def test_stopping_refuses_connections_and_finishes_running_requests(listening: Listening) -> None:
     async def main() -> None:
         pool = SlowPool()
         async with listening(worker_app(pool)) as served, asyncio.timeout(PATIENCE):
@@ -445,7 +485,9 @@ def test_stopping_refuses_connections_and_finishes_running_requests() -> None:
     run(main())
 
 
-def test_stopping_cancels_requests_that_run_after_the_grace_period(capfd: pytest.CaptureFixture[str]) -> None:
+def test_stopping_cancels_requests_that_run_after_the_grace_period(
+    listening: Listening, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def main() -> None:
         pool = SlowPool()
         async with listening(worker_app(pool)) as served, asyncio.timeout(PATIENCE):
@@ -462,7 +504,9 @@ def test_stopping_cancels_requests_that_run_after_the_grace_period(capfd: pytest
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_nothing_is_written_to_the_terminal_in_normal_operation(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_written_to_the_terminal_in_normal_operation(
+    listening: Listening, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def main() -> None:
         async with listening(worker_app(ScriptedPool(HELLO))) as served:
             await served.talk(request())

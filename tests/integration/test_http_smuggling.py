@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.asgi import ScriptedPool, worker_app
-from support.http import listening, request, split
+from support.http import Listening, request, split
 from support.pools import run
 
 POST = b"POST / HTTP/1.1\r\nHost: ex.com\r\n"
@@ -70,7 +70,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_ambiguous_request_is_refused_and_others_are_served(shape: str) -> None:
+def test_an_ambiguous_request_is_refused_and_others_are_served(listening: Listening, shape: str) -> None:
     pool = ScriptedPool()
 
     async def main() -> tuple[bytes, bytes]:
@@ -93,7 +93,7 @@ def test_an_ambiguous_request_is_refused_and_others_are_served(shape: str) -> No
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 3\r\nContent-Length: 3", b"Content-Length: 3, 3"])
-def test_a_repeated_content_length_counts_once(length: bytes) -> None:
+def test_a_repeated_content_length_counts_once(listening: Listening, length: bytes) -> None:
     pool = ScriptedPool()
 
     async def main() -> bytes:

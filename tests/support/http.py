@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.net.address import TcpAddress, UnixAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.gateway import Gateway
 
+# The two servers of plain HTTP/1: the one of ``http.address``, and that of ``http2.h2c`` (and of TLS).
+ENGINES: dict[str, Callable[[ASGIApp, BoundSockets], Http1Listener | HttpListener]] = {
+    "http1": Http1Listener,
+    "h2corn": HttpListener,
+}
+Listening = Callable[..., AbstractAsyncContextManager["Served"]]  # the function below, with an engine
 PATIENCE = 20.0  # seconds to wait for an event before the test fails
 
 
@@ -23,7 +30,7 @@ class Served:
         listener: the listener itself, for tests that stop it.
     """
 
-    def __init__(self, listener: Http1Listener, bound: BoundSockets) -> None:
+    def __init__(self, listener: Http1Listener | HttpListener, bound: BoundSockets) -> None:
         self.listener = listener
         self.port = bound.port
         self._path = bound.address.path if isinstance(bound.address, UnixAddress) else None
@@ -92,10 +99,14 @@ class Client:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, path: Path | None = None) -> AsyncIterator[Served]:
-    """Serve an application on a free loopback port, or on a unix socket."""
+async def listening(app: ASGIApp, path: Path | None = None, *, engine: str = "http1") -> AsyncIterator[Served]:
+    """Serve an application on a free loopback port, or on a unix socket.
+
+    Args:
+        engine: a key of ``ENGINES``.
+    """
     bound = BoundSockets(UnixAddress(str(path)) if path is not None else TcpAddress("127.0.0.1", 0))
-    listener = Http1Listener(Gateway(app), bound)
+    listener = ENGINES[engine](Gateway(app), bound)
     served = Served(listener, bound)
     await listener.start()
     try:

@@ -15,10 +15,13 @@ import pytest
 
 PATIENCE = 30.0  # seconds for a program to start
 
+_FOLDERS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
 
 def require(program: str) -> str:
-    """Path of a program. Without it the test is skipped on a laptop and fails in CI (``CI`` is set)."""
-    path = shutil.which(program)
+    """Path of a program, also of a server that only root has on ``PATH``. Without it the test is skipped on a laptop
+    and fails in CI (``CI`` is set)."""
+    path = shutil.which(program, path=_FOLDERS)
     if path is None:
         if os.environ.get("CI"):
             pytest.fail(f"{program} is not installed, and in CI it has to be", pytrace=False)

@@ -19,6 +19,17 @@ function zeros(int $size): Generator
     }
 }
 
+/** Two pieces; between them the test must create the file. */
+function gated(string $gate): Generator
+{
+    yield "data: first\n\n";
+    while (!file_exists($gate)) {
+        usleep(1000);
+        clearstatcache();
+    }
+    yield "data: second\n\n";
+}
+
 /** One piece, then the process exits. */
 function breaking(): Generator
 {
@@ -59,14 +70,21 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
     ]),
     '/events' => new Response(
         headers: ['Content-Type' => 'text/event-stream', 'X-Accel-Buffering' => 'no'],
-        body: (static function () use ($request): Generator { // the second piece when the test creates a file
-            yield "data: first\n\n";
-            while (!file_exists($request->query['for'])) {
-                usleep(1000);
-                clearstatcache();
-            }
-            yield "data: second\n\n";
-        })(),
+        body: gated($request->query['for']),
     ),
+    '/stream' => new Response(headers: ['Content-Type' => 'text/plain'], body: gated($request->query['for'])),
+    '/letters' => str_repeat('abcdefghijklmnop', (int) $request->query['size'] >> 4),
+    '/missing' => Response::text('not here', 404),
+    '/request' => Response::json([
+        'address' => $request->remoteAddr,
+        'uri' => $request->uri,
+        'protocol' => $request->protocol,
+        'method' => $request->method,
+        'headers' => $request->headers,
+        'query' => $request->query,
+        'raw_query' => $request->rawQuery,
+        'form' => $request->parsed,
+        'body' => $request->body,
+    ]),
     default => Response::json(['form' => $request->parsed, 'query' => $request->query]),
 });

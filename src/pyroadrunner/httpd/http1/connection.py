@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pyroadrunner.httpd.http1.listener import Http1Listener
 
 _HEAD_END = b"\r\n\r\n"
+_LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
-_MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_MAX_SKIPPED = 1 << 18  # bytes of a body that the application does not read; more closes the connection
 _ASGI = {"version": "3.0", "spec_version": "2.5"}
 _SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
 _VERSIONS = ("1.0", "1.1")
@@ -36,17 +37,18 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_ahead",
         "_body_missing",
+        "_buffer",
         "_closing",
         "_decoder",
-        "_drained",
         "_eof",
         "_exchange",
         "_lingering",
         "_listener",
         "_loop",
+        "_offset",
         "_parsing",
+        "_partial",
         "_paused",
         "_peer",
         "_sent",
@@ -62,11 +64,14 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Http1Listener) -> None:
         self._listener = listener
         self._loop = listener.loop
-        self._ahead = b""  # bytes that are not yet parsed
+        self._buffer = b""  # bytes behind the running request, from ``_offset`` on
+        self._offset = 0
+        self._partial = (
+            bytearray()
+        )  # the beginning of a head; grows in place, since a slow client sends it in many parts
         self._exchange: Exchange | None = None
         self._decoder: ChunkedDecoder | None = None
         self._body_missing = 0  # bytes of a body with a length
-        self._drained = 0
         self._parsing = False
         self._paused = False  # whether reading is paused
         self._closing = False
@@ -98,14 +103,14 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             if self._lingering or self._closing:
                 return
-            if self._ahead:
-                self._more_of_head(data)
+            if self._partial:
+                self._read_head(data)
             else:
-                self._serve(data)
+                self._serve(data, 0)
         elif not exchange.body_done:
             self._read_body(exchange, data)
         else:
-            self._read_ahead(data)
+            self._keep(data, 0)
 
     def eof_received(self) -> bool:
         """A client that closes its sending side may still wait for its response."""
@@ -136,42 +141,43 @@ class Connection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Whether it waits for a request of which no byte has arrived."""
-        return self._exchange is None and not self._ahead
+        return self._exchange is None and not self._partial
 
-    def _more_of_head(self, data: bytes) -> None:
-        buffer = cast("bytearray", self._ahead)
-        start = max(0, len(buffer) - 3)
-        buffer += data
-        if buffer.find(_HEAD_END, start) >= 0:
-            self._ahead = b""
-            self._serve(bytes(buffer))
+    def _read_head(self, data: bytes) -> None:
+        """More of a head whose beginning has arrived."""
+        partial = self._partial
+        start = max(0, len(partial) - 3)
+        partial += data
+        if partial.find(_HEAD_END, start) >= 0:
+            data = bytes(partial)
+            partial.clear()
+            self._serve(data, 0)
         else:
-            self._check_partial(buffer, start)
+            self._check_partial(start)
 
-    def _serve(self, data: bytes) -> None:
-        """Serve the requests in ``data``; what is left waits in ``_ahead``."""
+    def _serve(self, data: bytes, at: int) -> None:
+        """Serve the requests in ``data`` from ``at`` on, one after the other; what is left waits in the buffer."""
         self._parsing = True
         try:
-            while data and self._exchange is None and not self._closing:
-                end = data.find(_HEAD_END)
-                if end <= 0:
-                    data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
-                    end = data.find(_HEAD_END)
+            while at < len(data) and self._exchange is None and not self._closing:
+                if data[at] in _LINE_ENDS:  # a blank line before a request line, RFC 9112 section 2.2
+                    at += 1
+                    continue
+                end = data.find(_HEAD_END, at)
                 if end < 0:
-                    if data:
-                        self._ahead = cast("bytes", bytearray(data))
-                        self.deadline = self._loop.time() + self._listener.limits.head_timeout
-                        self._check_partial(data, 0)
+                    self._partial += data[at:]
+                    self.deadline = self._loop.time() + self._listener.limits.head_timeout
+                    self._check_partial(0)
                     return
-                end += 4
-                data = self._begin(data, b"") if end == len(data) else self._begin(data[:end], data[end:])
+                at = self._begin(data, at, end + 4)
         finally:
             self._parsing = False
-        if data:
-            self._read_ahead(data)
+        if at < len(data):
+            self._keep(data, at)
 
-    def _check_partial(self, head: bytes | bytearray, start: int) -> None:
-        """Refuse what can't become a head."""
+    def _check_partial(self, start: int) -> None:
+        """Refuse at once what can't become a head; ``start`` is where the new bytes begin."""
+        head = self._partial
         if len(head) > self._listener.limits.max_head:
             self.refuse(Refusal(431, "size", "the head is too large"))
             return
@@ -184,52 +190,45 @@ class Connection(asyncio.Protocol):
         if not 0x20 < head[0] < 0x7F:
             self.refuse(bad_request("line", "the request line is malformed"))
 
-    def _begin(self, head: bytes, rest: bytes) -> bytes:
-        """Start one request; returns the bytes behind it."""
+    def _begin(self, data: bytes, at: int, end: int) -> int:
+        """Start the request whose head is ``data[at:end]``; return where it ends in ``data``."""
         listener = self._listener
         try:
-            if len(head) > listener.limits.max_head:
+            if end - at > listener.limits.max_head:
                 raise Refusal(431, "size", "the head is too large")
-            request = parse(head)
+            request = parse(data if end - at == len(data) else data[at:end])
+            body, end = self._first_body(request, data, end)
         except Refusal as refusal:
             self.refuse(refusal)
-            return b""
+            return len(data)
         self.requests += 1
         scope = self._scope(request)
-        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep and not listener.retired)
-        length = request.length
-        whole = b""
-        if length == 0:
+        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep)
+        if not self._decoder and not self._body_missing:
             exchange.body_done = True
-        elif length == UNKNOWN:
-            self._decoder = decoder = ChunkedDecoder()
-            if rest:
-                try:
-                    whole, rest = decoder.feed(rest)
-                except Refusal as refusal:
-                    self._exchange = None
-                    self.refuse(refusal)
-                    return b""
-            exchange.body_done = decoder.done
-        else:
-            size = len(rest)
-            if size >= length:
-                whole, rest = (rest, b"") if size == length else (rest[:length], rest[length:])
-                exchange.body_done = True
-            else:
-                whole, rest = rest, b""
-                self._body_missing = length - size
-        if exchange.body_done:
             self.deadline = 0.0
             serve_whole = listener.serve_whole
-            if serve_whole is not None and not request.trailers and serve_whole(scope, whole, exchange):
-                return rest
-            exchange.add(whole, done=True)
+            if serve_whole is not None and not request.fields.trailers and serve_whole(scope, body, exchange):
+                return end
         else:
             self.deadline = self._loop.time() + listener.limits.body_timeout
-            exchange.add(whole, done=False)
+        exchange.add(body, done=exchange.body_done)
         exchange.run(listener.app)
-        return rest
+        return end
+
+    def _first_body(self, request: RequestHead, data: bytes, at: int) -> tuple[bytes, int]:
+        """The part of the body that has arrived with the head, and where it ends in ``data``."""
+        length = request.length
+        if length == 0:
+            return b"", at
+        if length == UNKNOWN:
+            decoder = ChunkedDecoder()
+            body, rest = decoder.feed(data[at:])
+            self._decoder = None if decoder.done else decoder
+            return body, len(data) - len(rest)
+        end = min(at + length, len(data))
+        self._body_missing = length - (end - at)
+        return data[at:end], end
 
     def _scope(self, request: RequestHead) -> Scope:
         path = request.path
@@ -249,7 +248,6 @@ class Connection(asyncio.Protocol):
         return scope
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
-        rest = b""
         if self._decoder is not None:
             try:
                 piece, rest = self._decoder.feed(data)
@@ -258,33 +256,31 @@ class Connection(asyncio.Protocol):
                 return
             done = self._decoder.done
         else:
-            piece = data
-            if len(data) > self._body_missing:
-                piece, rest = data[: self._body_missing], data[self._body_missing :]
+            piece, rest = data[: self._body_missing], data[self._body_missing :]
             self._body_missing -= len(piece)
             done = not self._body_missing
+        if rest:
+            self._keep(rest, 0)
         exchange.add(piece, done=done)
-        if exchange.finished:
-            self._drained += len(data)
         limits = self._listener.limits
         if done:
             self.deadline = 0.0
             self._decoder = None
             if exchange.finished:
-                self._next(rest)
-            elif rest:
-                self._read_ahead(rest)
-        elif exchange.finished and self._drained > _MAX_DRAINED:
-            self._linger()
+                self._next()
         elif exchange.queued > limits.max_buffer:
             self.deadline = 0.0  # the application is slow, not the client
             self._pause()
         else:
             self.deadline = self._loop.time() + limits.body_timeout
 
-    def _read_ahead(self, data: bytes) -> None:
-        self._ahead += data
-        if len(self._ahead) > self._listener.limits.max_buffer:
+    def _keep(self, data: bytes, at: int) -> None:
+        """Keep bytes behind the running request."""
+        if self._buffer:
+            self._buffer, self._offset = self._buffer[self._offset :] + data[at:], 0
+        else:
+            self._buffer, self._offset = data, at
+        if len(self._buffer) - self._offset > self._listener.limits.max_buffer:
             self._pause()
 
     # -- Stream ------------------------------------------------------------------------------------------------------
@@ -307,26 +303,30 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
             self._resume()
 
+    @property
+    def retired(self) -> bool:
+        return self._listener.retired
+
+    def can_skip_body(self) -> bool:
+        return self._decoder is None and self._body_missing <= _MAX_SKIPPED
+
     def response_ended(self, *, keep: bool) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         if not exchange.body_done:
-            # The application did not need the whole body. A small rest is read, so that the connection can be kept.
-            if not keep or self._decoder is not None or self._body_missing > _MAX_DRAINED:
-                self._exchange = None
-                self._linger()
-            else:
-                self._drained = 0
+            if keep:  # read the rest, then the next request
                 self._resume()
+            else:
+                self._linger()
             return
         self._exchange = None
-        if not keep or self._eof or self._listener.retired:
+        if not keep or self._listener.refusing:
             self._close()
         elif self._parsing:
             self.deadline = self._loop.time() + self._listener.limits.idle_timeout
         else:
-            self._next(b"")
+            self._next()
 
     def abort(self) -> None:
         """Close now and drop what the client has not read."""
@@ -357,7 +357,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             else:
                 self._refuse_body(exchange, Refusal(408, "timeout", "the request body did not arrive in time"))
-        elif self._ahead and not self._lingering:
+        elif self._partial and not self._lingering:
             self.refuse(Refusal(408, "timeout", "the head of the request did not arrive in time"))
         else:
             self.abort()
@@ -398,7 +398,7 @@ class Connection(asyncio.Protocol):
         """The server stops: close if no request is running. A head that is arriving has a second to end."""
         if self._exchange is not None or self._lingering:
             return
-        if self._ahead:
+        if self._partial:
             self.deadline = self._loop.time() + _LINGER
         else:
             self._close()
@@ -418,19 +418,17 @@ class Connection(asyncio.Protocol):
         """Address of the client, for log lines."""
         return f"{self._peer[0]}:{self._peer[1]}" if self._peer is not None else "unix"
 
-    def _next(self, rest: bytes) -> None:
+    def _next(self) -> None:
         """The response and the body are complete: go on with the next request."""
         self._exchange = None
-        self._decoder = None
-        if self._eof:
-            self._close()
-            return
-        ahead = self._ahead
-        self._ahead = b""
         self.deadline = self._loop.time() + self._listener.limits.idle_timeout
-        self._resume()
-        if ahead or rest:
-            self._serve(bytes(ahead) + rest)
+        if self._paused:
+            self._resume()
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._serve(data, self._offset)
+        if self._eof and self._exchange is None:
+            self._close()
 
     def _linger(self) -> None:
         """Close the sending side, and read on for a moment: closing a socket with unread bytes sends a reset, which may
@@ -438,7 +436,8 @@ class Connection(asyncio.Protocol):
         if self._closing or self._lingering:
             return
         self._exchange = None
-        self._ahead = b""
+        self._buffer = b""
+        self._partial.clear()
         if self._eof:
             self._close()
             return

@@ -34,6 +34,13 @@ class Stream(Protocol):
     def body_taken(self) -> None:
         """The application has read the queued body."""
 
+    @property
+    def retired(self) -> bool:
+        """Whether the connection closes after its next response, which has to say so."""
+
+    def can_skip_body(self) -> bool:
+        """Whether the rest of the body is small enough to be read and dropped."""
+
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
 
@@ -91,8 +98,8 @@ class Exchange:
         self._minor = head.minor
         self._keep = keep
         self._no_body = head.method == "HEAD"
-        self._expects = head.expects_continue
-        self._trailers = head.trailers and head.minor == 1
+        self._expects = head.fields.expects_continue and head.minor == 1
+        self._trailers = head.fields.trailers and head.minor == 1
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
@@ -172,7 +179,7 @@ class Exchange:
         """
         if self.finished:
             return
-        keep = self._keep and not block.close
+        keep = self._keep and not block.close and not self._stream.retired
         head = self._head(status, block, b"Content-Length: %d\r\n" % length if length is not None else b"", keep)
         self.started = self.finished = True
         if len(body) < _COPY_BELOW:
@@ -221,11 +228,14 @@ class Exchange:
 
         Raises:
             ConnectionResetError: the client has disconnected.
+            RuntimeError: the messages are out of order.
         """
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
         if kind == "http.response.start":
+            if self.started or self._start is not None:
+                raise RuntimeError("the application sent http.response.start twice")
             self._start = message
             return
         if kind == "http.response.body":
@@ -235,8 +245,10 @@ class Exchange:
             more = message.get("more_body", False)
             if self._start is not None:
                 self._begin(self._start, body, more)
-            else:
+            elif self.started:
                 self._continue(body, more)
+            else:
+                raise RuntimeError("the application sent http.response.body before http.response.start")
         elif kind == "http.response.trailers":
             self._end_with_trailers(message.get("headers", ()))
         elif kind == "http.response.informational":
@@ -255,27 +267,26 @@ class Exchange:
     def _begin(self, start: Message, body: bytes, more: bool) -> None:
         status: int = start["status"]
         block = HeaderBlock(start.get("headers", ()))
-        length = block.length
+        keep = self._keep and not block.close and not self._stream.retired
+        if not self.body_done:  # the client still sends, or waits for 100 Continue
+            keep = keep and not self._expects and self._stream.can_skip_body()
         no_body = self._no_body or status in _BODILESS
-        keep = self._keep and not block.close
         trailers = self._trailers and start.get("trailers", False) and not no_body
-        framing = b""
+        length = block.length
         if no_body:
             body = b""
-            if not more and length is None and status not in _BODILESS:
-                pass  # HEAD without a known length: none is sent
         elif trailers:
             length = None
-        elif not more:
-            length = len(body) if length is None else length
+        elif length is None and not more:
+            length = len(body)
+        framing = b""
         if length is not None and status != 204:
             framing = b"Content-Length: %d\r\n" % length
+        elif not no_body and self._minor:
+            self._chunked = True
+            framing = b"Transfer-Encoding: chunked\r\n"
         elif not no_body:
-            if self._minor:
-                self._chunked = True
-                framing = b"Transfer-Encoding: chunked\r\n"
-            else:
-                keep = False  # HTTP/1.0: the end of the connection is the end of the body
+            keep = False  # HTTP/1.0: the end of the connection is the end of the body
         self._start = None
         self._keep = keep
         self._no_body = no_body
@@ -323,10 +334,9 @@ class Exchange:
         return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
 
     def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
-        connection = (
-            b"" if keep and self._minor else b"Connection: keep-alive\r\n" if keep else b"Connection: close\r\n"
-        )
-        return b"%b%b%b%b%b\r\n" % (status_line(status, self._minor), block.lines, framing, date_line(), connection)
+        connection = _CLOSE if not keep else b"" if self._minor else _KEEP_ALIVE
+        date = b"" if block.dated else date_line()
+        return b"".join((status_line(status, self._minor), block.lines, framing, date, connection, b"\r\n"))
 
     def _write(self, head: bytes, body: bytes) -> None:
         if len(body) < _COPY_BELOW:

@@ -1,4 +1,4 @@
-"""The header lines of a response, to bytes. Pure.
+"""The header lines of a response, to bytes. Pure, and on the hot path.
 
 Names are written as Go writes them (``Content-Type``), since clients of RoadRunner see them that way.
 """
@@ -7,51 +7,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pyroadrunner.bounded_cache import BoundedCache
+
 Pair = tuple[bytes, bytes]
 
-_NAMES_KEPT = 1024  # names cached; applications choose them, so the cache is limited
 _CONTENT_LENGTH = b"Content-Length: "
 _CONNECTION = b"Connection: "
-_OURS = (b"Transfer-Encoding: ", b"Keep-Alive: ", b"Date: ")
-_names: dict[bytes, bytes] = {}
+_DATE = b"Date: "
+_HOP_BY_HOP = (b"Transfer-Encoding: ", b"Keep-Alive: ", b"Proxy-Connection: ", b"Upgrade: ")
+_SPECIAL = frozenset((_CONTENT_LENGTH, _CONNECTION, _DATE, *_HOP_BY_HOP))
 
 
 class HeaderBlock:
     """Header lines ready to send, and what the server must know of them.
 
     Attributes:
-        lines: without ``Content-Length``, ``Connection``, ``Transfer-Encoding``, ``Keep-Alive``, ``Date``.
+        lines: without ``Content-Length`` and the headers of the connection.
         length: of ``Content-Length``.
         close: whether the application wants the connection closed.
+        dated: whether there is a ``Date``.
     """
 
-    __slots__ = ("close", "length", "lines")
+    __slots__ = ("close", "dated", "length", "lines")
 
-    def __init__(self, headers: Iterable[Pair]) -> None:
+    def __init__(self, headers: Iterable[Pair], *, checked: bool = False) -> None:
         """
+        Args:
+            checked: whether it is certain that no value contains a line break.
+
         Raises:
             ValueError: a value contains a line break.
         """
         self.length: int | None = None
         self.close = False
+        self.dated = False
         lines: list[bytes] = []
-        count = 0
         for name, value in headers:
-            line = _names.get(name) or _remember(name)
-            if line == _CONTENT_LENGTH:
-                self.length = int(value)
-            elif line == _CONNECTION:
-                self.close = self.close or b"close" in value.lower()
-            elif line not in _OURS:
+            line = _names[name]
+            if line in _SPECIAL:
+                if line == _CONTENT_LENGTH:
+                    self.length = int(value)
+                elif line == _CONNECTION:
+                    self.close = self.close or b"close" in value.lower()
+                elif line == _DATE:
+                    self.dated = True
+                    lines += (line, value, b"\r\n")
+            else:
                 lines += (line, value, b"\r\n")
-                count += 1
-        self.lines = b"".join(lines)
-        if self.lines.count(b"\n") != count or self.lines.count(b"\r") != count:
+        self.lines = block = b"".join(lines)
+        if not checked and not 3 * block.count(b"\n") == 3 * block.count(b"\r") == len(lines):
             raise ValueError("a response header contains a line break")
 
+    def __repr__(self) -> str:
+        return f"HeaderBlock({self.lines!r}, length={self.length})"
 
-def _remember(name: bytes) -> bytes:
-    canonical = b"-".join([part.capitalize() for part in name.split(b"-")]) + b": "
-    if len(_names) < _NAMES_KEPT:
-        _names[name] = canonical
-    return canonical
+
+def _line(name: bytes) -> bytes:
+    return b"-".join([part.capitalize() for part in name.split(b"-")]) + b": "
+
+
+_names = BoundedCache(_line, entries=1024, max_bytes=1 << 16)

@@ -52,7 +52,7 @@ class Http1Listener:
         self._max_connections = self.limits.max_connections or share(2)
         self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
-        self._refusing = False
+        self.refusing = False
         self._ended = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -90,7 +90,7 @@ class Http1Listener:
 
     def refuse(self) -> None:
         """Accept no more connections; open connections finish their requests."""
-        self._refusing = self.retired = True
+        self.refusing = self.retired = True
         for server in self._servers:
             server.close()
         self._bound.refuse()
@@ -127,7 +127,7 @@ class Http1Listener:
     def closed(self, connection: Connection) -> None:
         """A connection has closed."""
         self._connections.discard(connection)
-        if self._refusing:
+        if self.refusing:
             self._check_ended()
 
     # -- private -----------------------------------------------------------------------------------------------------

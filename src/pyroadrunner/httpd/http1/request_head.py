@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import httptools
 
+from pyroadrunner.bounded_cache import BoundedCache
 from pyroadrunner.httpd.http1.refusals import Refusal, bad_request
 from pyroadrunner.httpd.http1.target import is_host, split_target
 
@@ -37,11 +38,10 @@ class RequestHead:
         headers: lower-case names and values, in order. The authority of an absolute target is the value of ``host``.
         length: bytes of the body; ``UNKNOWN`` = chunked.
         keep: whether the client allows another request on its connection.
-        expects_continue: whether the client waits for 100 before it sends the body.
-        trailers: whether the client accepts trailer fields.
+        fields: what the header fields say.
     """
 
-    __slots__ = ("expects_continue", "headers", "keep", "length", "method", "minor", "path", "query", "trailers")
+    __slots__ = ("fields", "headers", "keep", "length", "method", "minor", "path", "query")
 
     method: str
     path: bytes
@@ -50,14 +50,65 @@ class RequestHead:
     headers: list[tuple[bytes, bytes]]
     length: int
     keep: bool
-    expects_continue: bool
-    trailers: bool
+    fields: Fields
 
     def __repr__(self) -> str:
         return f"RequestHead({self.method} {self.path!r}, length={self.length})"
 
 
-class _Fields:
+class Fields:
+    """The header fields of a head, checked; shared by requests with the same fields.
+
+    Attributes:
+        pairs: lower-case names and values, in order.
+        host: of ``Host``.
+        length: bytes of the body; ``UNKNOWN`` = chunked.
+        close: whether the client closes its connection after the response.
+        keep_alive: whether a client of HTTP/1.0 keeps it.
+        expects_continue: whether the client waits for 100 before it sends the body.
+        trailers: whether the client accepts trailer fields.
+    """
+
+    __slots__ = ("close", "expects_continue", "host", "keep_alive", "length", "pairs", "trailers")
+
+    def __init__(self, block: bytes) -> None:
+        """
+        Args:
+            block: the header lines, with the empty line at their end.
+
+        Raises:
+            Refusal: they are malformed or ambiguous.
+        """
+        lines = block.count(b"\n")
+        if lines != block.count(b"\r\n"):
+            raise bad_request("line", "a line of the head ends with LF alone")
+        if lines > _MAX_FIELDS:
+            raise Refusal(431, "size", f"the head has more than {_MAX_FIELDS} lines")
+        self.pairs = pairs = _split(block)
+        known = dict(pairs)
+        if len(known) != len(pairs):
+            _check_repeated(pairs)
+        self.host = known.get(b"host")
+        if self.host is not None and not is_host(self.host):
+            raise bad_request("host", "the Host header is malformed")
+        self.length = _length(known)
+        options = b",".join([value for name, value in pairs if name == b"connection"]).lower().replace(b" ", b"")
+        tokens = options.split(b",")
+        self.close = b"close" in tokens
+        self.keep_alive = b"keep-alive" in tokens
+        if b"upgrade" in known and b"upgrade" in tokens:
+            # This server never switches. The client may send the other protocol behind its request all the same.
+            self.close = True
+        self.expects_continue = b"expect" in known
+        if self.expects_continue and known[b"expect"].lower() != b"100-continue":
+            raise Refusal(HTTPStatus.EXPECTATION_FAILED, "expectation", "the expectation is not supported")
+        self.trailers = b"te" in known and b"trailers" in known[b"te"].lower()
+
+    def __repr__(self) -> str:
+        return f"Fields({self.pairs})"
+
+
+class _Receiver:
     """Receives the fields from llhttp."""
 
     __slots__ = ("complete", "fields")
@@ -85,45 +136,26 @@ def parse(head: bytes) -> RequestHead:
     line = _LINE.match(head)
     if line is None:
         raise refuse_line(head)
-    lines = head.count(b"\n")
-    if lines != head.count(b"\r\n"):
-        raise bad_request("line", "a line of the head ends with LF alone")
-    if lines > _MAX_FIELDS:
-        raise Refusal(431, "size", f"the head has more than {_MAX_FIELDS} lines")
     method, target, minor = line.groups()
-    headers = _fields(head[line.end() :])
+    fields = _fields[head[line.end() :]]
     request = RequestHead()
     request.method = method.decode()
-    request.minor = 1 if minor == b"1" else 0
+    request.minor = minor = 1 if minor == b"1" else 0
     request.path, request.query, authority = split_target(method, target)
-    known = dict(headers)
-    if len(known) != len(headers):
-        _check_repeated(headers)
-    host = known.get(b"host")
+    request.fields = fields
+    request.length = length = fields.length
+    if length == UNKNOWN and not minor:
+        raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
+    request.keep = not fields.close and (minor == 1 or fields.keep_alive)
     if authority is not None:
+        if not is_host(authority):
+            raise bad_request("host", "the host of the request target is malformed")
         # RFC 9112 section 3.2.2: the authority counts, Host is ignored.
-        headers = [(b"host", authority), *(pair for pair in headers if pair[0] != b"host")]
-        host = authority
-    if host is None:
-        if request.minor:
-            raise bad_request("host", "the Host header is missing")
-    elif not is_host(host):
-        raise bad_request("host", "the Host header is malformed")
-    request.headers = headers
-    request.length = _length(known, request.minor) if b"transfer-encoding" in known or b"content-length" in known else 0
-    wishes = known.get(b"connection")
-    if wishes is None:
-        request.keep = request.minor == 1
-    else:
-        if len(known) != len(headers):
-            wishes = b",".join([value for name, value in headers if name == b"connection"])
-        tokens = wishes.lower().replace(b" ", b"").split(b",")
-        request.keep = b"close" not in tokens and (request.minor == 1 or b"keep-alive" in tokens)
-        if b"upgrade" in known and b"upgrade" in tokens:
-            # This server never switches. The client may send the other protocol behind its request all the same.
-            request.keep = False
-    request.expects_continue = b"expect" in known and _expects_continue(known[b"expect"], request.minor)
-    request.trailers = b"te" in known and b"trailers" in known[b"te"].lower()
+        request.headers = [(b"host", authority), *(pair for pair in fields.pairs if pair[0] != b"host")]
+        return request
+    if fields.host is None and minor:
+        raise bad_request("host", "the Host header is missing")
+    request.headers = fields.pairs.copy()
     return request
 
 
@@ -135,8 +167,8 @@ def refuse_line(head: bytes) -> Refusal:
     return bad_request("line", "the request line is malformed")
 
 
-def _fields(block: bytes) -> list[tuple[bytes, bytes]]:
-    receiver = _Fields()
+def _split(block: bytes) -> list[tuple[bytes, bytes]]:
+    receiver = _Receiver()
     try:
         httptools.HttpRequestParser(receiver).feed_data(_FIXED_LINE + block)
     except httptools.HttpParserUpgrade:
@@ -145,7 +177,7 @@ def _fields(block: bytes) -> list[tuple[bytes, bytes]]:
         merged = _merge_lengths(block)
         if merged == block:
             raise bad_request("header", f"a header is malformed or ambiguous: {wrong}") from None
-        return _fields(merged)
+        return _split(merged)
     if not receiver.complete:
         raise bad_request("header", "a header line is malformed")
     return receiver.fields
@@ -170,24 +202,21 @@ def _check_repeated(headers: list[tuple[bytes, bytes]]) -> None:
             raise bad_request("header", f"more than one {name.decode().title()} header")
 
 
-def _length(known: dict[bytes, bytes], minor: int) -> int:
+def _length(known: dict[bytes, bytes]) -> int:
     coding = known.get(b"transfer-encoding")
     length = known.get(b"content-length")
     if coding is not None:
         if length is not None:
             raise bad_request("header", "Transfer-Encoding together with Content-Length")
-        if not minor:
-            raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
         if coding.lower() != b"chunked":
             raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "coding", "the transfer coding is not supported")
         return UNKNOWN
-    assert length is not None
+    if length is None:
+        return 0
     if not _LENGTH.fullmatch(length):
         raise bad_request("header", "Content-Length is not a number")
     return int(length)
 
 
-def _expects_continue(value: bytes, minor: int) -> bool:
-    if value.lower() != b"100-continue":
-        raise Refusal(HTTPStatus.EXPECTATION_FAILED, "expectation", "the expectation is not supported")
-    return minor == 1
+# Clients repeat their headers with each request of a connection. An entry takes about four times its bytes.
+_fields = BoundedCache(Fields, entries=1024, max_bytes=1 << 20, size=lambda block, fields: 4 * len(block))

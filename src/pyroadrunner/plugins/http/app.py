@@ -169,7 +169,7 @@ class WorkerApp:
         if reply.stream is not None:
             exchange.continue_in_task(self._stream(reply, scope, False, exchange.send, began))
             return
-        head = self._heads.get(reply.context)
+        head = self._heads.shared(reply.context)
         if head is None:
             try:
                 head = self._read_head(reply, False)

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from pyroadrunner.asgi import ATTRIBUTES, BARE_QUERY, Scope
-from pyroadrunner.plugins.http.bounded_cache import BoundedCache
+from pyroadrunner.bounded_cache import BoundedCache
 from pyroadrunner.plugins.http.cookies import parse_cookies, size_in_memory
 
 # Kinds of bodies.

@@ -110,7 +110,7 @@ class Head:
     def block(self) -> HeaderBlock:
         """The header lines, for a server that takes them encoded."""
         if self._block is None:
-            self._block = HeaderBlock(self.headers)
+            self._block = HeaderBlock(self.headers, checked=True)
         return self._block
 
     def copy(self) -> Head:
@@ -163,6 +163,10 @@ class HeadCache:
         """A head to send, the caller's own; ``None`` = not known."""
         kept = self._heads.get(context)
         return kept.copy() if kept is not None else None
+
+    def shared(self, context: bytes) -> Head | None:
+        """A head for reading only; ``None`` = not known."""
+        return self._heads.get(context)
 
     def put(self, context: bytes, head: Head) -> None:
         """Remember a head that has not been changed yet, if it is worth it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyroadrunner.plugins.http.bounded_cache import BoundedCache
+from pyroadrunner.bounded_cache import BoundedCache
 
 
 class Doubler:
