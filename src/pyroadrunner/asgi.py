@@ -17,7 +17,7 @@ INFORMATIONAL = "http.response.informational"
 # A key of the scope: ``dict[str, str]`` that a middleware passes to the worker as request attributes.
 ATTRIBUTES = "pyroadrunner.attributes"
 # A key of the scope, set if ``client`` is not the peer of the connection: the peer, in the form of ``client``; ``None``
-# = its disconnect can't be detected.
+# = not known.
 PEER = "pyroadrunner.peer"
 # A key of the scope, set if the target ends in ``?`` with no query behind it; ``query_string`` can't tell.
 BARE_QUERY = "pyroadrunner.bare_query"

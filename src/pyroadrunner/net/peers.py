@@ -1,9 +1,7 @@
-"""Ask the kernel which clients are still connected and which have not sent anything.
+"""Ask the kernel about the connections of this process: how many there are, and which clients have not sent anything.
 
-HTTP/1.1 servers, h2corn included, notice that a client has disconnected when they write to it. So a request may wait
-for a worker although its client has disconnected. And h2corn does not report a connection before its first request. The
-kernel reports both. Asking it costs some microseconds per connection, so this is for a queue that does not move and for
-the stop of a server, not for every request.
+h2corn does not report a connection before its first request, but the kernel does. Asking it costs some microseconds per
+connection, so this is for a full backlog and for the stop of a server, not for every request.
 """
 
 from __future__ import annotations
@@ -24,25 +22,6 @@ _DATA_SEGMENTS_IN = 152
 _SEGMENTS_OF_A_HANDSHAKE = 2  # a TLS client sends its ClientHello, then its Finished message, then a request
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-
-
-def peer_ports() -> set[int]:
-    """The client ports of all TCP connections of this process, without those that the client has closed.
-
-    On systems that do not report the state of a connection (macOS), only reset connections are left out.
-
-    Raises:
-        OSError: no descriptor is free.
-    """
-    ports = set()
-    for connection in _connections():
-        try:
-            if sys.platform == "linux" and _info(connection, 1)[0] != _ESTABLISHED:
-                continue
-            ports.add(connection.getpeername()[1])
-        except OSError:  # reset by the client
-            continue
-    return ports
 
 
 def silent_connections(port: int, *, tls: bool = False) -> Iterator[socket.socket]:
