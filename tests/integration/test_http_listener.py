@@ -18,6 +18,7 @@ from pyroadrunner.workers.errors import WorkerFailed
 from pyroadrunner.workers.payload import Chunk, Reply
 from support.asgi import JSON, ScriptedPool, head, reply, streamed, worker_app
 from support.http import PATIENCE, Listening, request, split
+from support.http import listening as serve
 from support.pools import run
 
 HELLO = reply(head(200, content_type="text/plain"), b"hello")
@@ -27,14 +28,17 @@ class OpenStream:
     """A stream fed by the test; it records whether it was dropped."""
 
     def __init__(self) -> None:
-        self.frames: asyncio.Queue[Chunk] = asyncio.Queue()
+        self.frames: asyncio.Queue[Chunk | Exception] = asyncio.Queue()
         self.given_up = asyncio.Event()
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 
     async def __anext__(self) -> Chunk:
-        return await self.frames.get()
+        frame = await self.frames.get()
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
 
     async def abort(self) -> None:
         self.drop()
@@ -324,6 +328,22 @@ def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_cli
                 assert body == b"3\r\nabc\r\n"  # no last chunk
             else:
                 assert (headers["content-length"], body) == (["100"], b"abc")
+
+    run(main())
+
+
+def test_a_stream_that_breaks_off_resets_a_connection_whose_end_would_end_the_response() -> None:
+    async def main() -> None:
+        stream = OpenStream()
+        async with serve(worker_app(ScriptedPool(Reply(head(), b"first", JSON, stream)))) as served:
+            client = await served.connect()
+            await client.send(b"GET / HTTP/1.0\r\n\r\n")
+            raw = await client.until(b"first")
+            assert b"Connection: close" in raw
+            assert b"Transfer-Encoding" not in raw
+            stream.frames.put_nowait(WorkerFailed("boom", 1))
+            assert await client.rest() == b"<reset>"
+            client.close()
 
     run(main())
 

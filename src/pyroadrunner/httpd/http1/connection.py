@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from traceback import format_exception
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 _HEAD_END = b"\r\n\r\n"
 _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
-_MAX_SKIPPED = 1 << 18  # bytes of a body that the application does not read; more closes the connection
+_MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
 _ASGI = {"version": "3.0", "spec_version": "2.5"}
 _SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
 _VERSIONS = ("1.0", "1.1")
@@ -33,7 +36,6 @@ class Connection(asyncio.Protocol):
     Attributes:
         deadline: time of the loop at which :meth:`expire` is due; 0.0 = none.
         requests: requests so far.
-        idle: whether it waits for the first byte of a request.
     """
 
     __slots__ = (
@@ -66,9 +68,7 @@ class Connection(asyncio.Protocol):
         self._loop = listener.loop
         self._buffer = b""  # bytes behind the running request, from ``_offset`` on
         self._offset = 0
-        self._partial = (
-            bytearray()
-        )  # the beginning of a head; grows in place, since a slow client sends it in many parts
+        self._partial = bytearray()  # the beginning of a head; a slow client sends it byte by byte
         self._exchange: Exchange | None = None
         self._decoder: ChunkedDecoder | None = None
         self._body_missing = 0  # bytes of a body with a length
@@ -116,8 +116,8 @@ class Connection(asyncio.Protocol):
         """A client that closes its sending side may still wait for its response."""
         self._eof = True
         exchange = self._exchange
-        if exchange is None:
-            return False
+        if exchange is None or exchange.finished:
+            return bool(self._buffer)
         exchange.disconnected(gone=not exchange.body_done)
         return True
 
@@ -135,13 +135,19 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._release_writer()
+        if self._exchange is None and self._buffer and not self._parsing:
+            self._next()
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a request of which no byte has arrived."""
-        return self._exchange is None and not self._partial
+    def idleness(self) -> tuple[int, float] | None:
+        """``None`` if it serves a request, or still sends a response. Otherwise the smaller, the sooner it may be
+        closed when room is needed: first those that are kept without a request, then new ones that have sent nothing, then
+        those whose head is incomplete; in each group those that wait longest."""
+        if self._exchange is not None or self._buffer or self._closing or self._transport.get_write_buffer_size():
+            return None
+        return 2 if self._partial else 0 if self.requests else 1, self.deadline
 
     def _read_head(self, data: bytes) -> None:
         """More of a head whose beginning has arrived."""
@@ -159,7 +165,8 @@ class Connection(asyncio.Protocol):
         """Serve the requests in ``data`` from ``at`` on, one after the other; what is left waits in the buffer."""
         self._parsing = True
         try:
-            while at < len(data) and self._exchange is None and not self._closing:
+            # While responses wait for a client that reads too slowly, its next requests wait too.
+            while at < len(data) and self._exchange is None and not self._closing and self._waiter is None:
                 if data[at] in _LINE_ENDS:  # a blank line before a request line, RFC 9112 section 2.2
                     at += 1
                     continue
@@ -268,6 +275,8 @@ class Connection(asyncio.Protocol):
             self._decoder = None
             if exchange.finished:
                 self._next()
+        elif exchange.finished:
+            pass  # the rest is dropped; its time is limited
         elif exchange.queued > limits.max_buffer:
             self.deadline = 0.0  # the application is slow, not the client
             self._pause()
@@ -286,12 +295,12 @@ class Connection(asyncio.Protocol):
     # -- Stream ------------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        if not self._closing:
+        if not self._transport.is_closing():  # at an error it closes before the connection is lost
             self._written += len(data)
             self._transport.write(data)
 
     def write_pair(self, head: bytes, body: bytes) -> None:
-        if not self._closing:
+        if not self._transport.is_closing():
             self._written += len(head) + len(body)
             self._transport.writelines((head, body))
 
@@ -303,22 +312,29 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
             self._resume()
 
-    @property
-    def retired(self) -> bool:
-        return self._listener.retired
+    def can_keep(self, *, complete: bool) -> bool:
+        exchange = self._exchange
+        if self._listener.retired or exchange is None:
+            return False
+        return not complete or exchange.body_done or self._drains
 
-    def can_skip_body(self) -> bool:
-        return self._decoder is None and self._body_missing <= _MAX_SKIPPED
+    @property
+    def _drains(self) -> bool:
+        """Whether the rest of the body is small enough to be read although no application wants it."""
+        return self._decoder is None and self._body_missing <= _MAX_DRAINED
 
     def response_ended(self, *, keep: bool) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         if not exchange.body_done:
-            if keep:  # read the rest, then the next request
-                self._resume()
-            else:
+            # The application did not need the whole body. A small rest is read, so that the connection can be kept.
+            if not keep or not self._drains:
+                self._exchange = None
                 self._linger()
+            else:
+                self.deadline = self._loop.time() + self._listener.limits.body_timeout
+                self._resume()
             return
         self._exchange = None
         if not keep or self._listener.refusing:
@@ -329,12 +345,23 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def abort(self) -> None:
-        """Close now and drop what the client has not read."""
+        """Close now and drop what the client has not read. A client that could take the end of the connection for the
+        end of its response gets a reset."""
         self._closing = True
+        exchange = self._exchange
+        if self._transport.get_write_buffer_size() or (exchange is not None and exchange.ends_with_connection):
+            connection = self._transport.get_extra_info("socket")
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def given_up(self, exchange: Exchange) -> None:
-        if exchange is self._exchange:
+        if exchange is not self._exchange:
+            return
+        if exchange.started and not exchange.ends_with_connection:
+            self._exchange = None
+            self._close()  # after what the client has not read yet
+        else:
             self.abort()
 
     def failed(self, exchange: Exchange, error: Exception) -> None:
@@ -359,6 +386,10 @@ class Connection(asyncio.Protocol):
                 self._refuse_body(exchange, Refusal(408, "timeout", "the request body did not arrive in time"))
         elif self._partial and not self._lingering:
             self.refuse(Refusal(408, "timeout", "the head of the request did not arrive in time"))
+        elif self._transport.get_write_buffer_size():
+            # The client still reads its last response, for which it has the write timeout.
+            wait = _LINGER if self._lingering else self._listener.limits.idle_timeout
+            self.deadline = self._loop.time() + wait
         else:
             self.abort()
 
@@ -396,9 +427,13 @@ class Connection(asyncio.Protocol):
 
     def wind_down(self) -> None:
         """The server stops: close if no request is running. A head that is arriving has a second to end."""
-        if self._exchange is not None or self._lingering:
-            return
-        if self._partial:
+        exchange = self._exchange
+        if exchange is not None:
+            if exchange.finished:  # the rest of a body is read that no application wants
+                self._linger()
+        elif self._lingering:
+            pass
+        elif self._partial:
             self.deadline = self._loop.time() + _LINGER
         else:
             self._close()
@@ -427,13 +462,13 @@ class Connection(asyncio.Protocol):
         if self._buffer:
             data, self._buffer = self._buffer, b""
             self._serve(data, self._offset)
-        if self._eof and self._exchange is None:
+        if self._eof and self._exchange is None and not self._buffer:
             self._close()
 
     def _linger(self) -> None:
         """Close the sending side, and read on for a moment: closing a socket with unread bytes sends a reset, which may
         reach the client before the response does."""
-        if self._closing or self._lingering:
+        if self._lingering or self._transport.is_closing():
             return
         self._exchange = None
         self._buffer = b""
@@ -451,14 +486,15 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _pause(self) -> None:
-        if not self._paused:
+        if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused:
             self._paused = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def _release_writer(self) -> None:
         waiter, self._waiter = self._waiter, None

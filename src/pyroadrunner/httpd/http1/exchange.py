@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from pyroadrunner.asgi import CLIENT, STOPPING, ASGIApp, Message, Scope
@@ -34,12 +35,12 @@ class Stream(Protocol):
     def body_taken(self) -> None:
         """The application has read the queued body."""
 
-    @property
-    def retired(self) -> bool:
-        """Whether the connection closes after its next response, which has to say so."""
+    def can_keep(self, *, complete: bool) -> bool:
+        """Whether another request can follow on the connection.
 
-    def can_skip_body(self) -> bool:
-        """Whether the rest of the body is small enough to be read and dropped."""
+        Args:
+            complete: whether the response is complete, so that the application needs no more of the body.
+        """
 
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
@@ -59,6 +60,7 @@ class Exchange:
         queued: bytes of the body that the application has not read.
         body_done: whether the whole body has arrived.
         started: whether the head of the response was written.
+        ends_with_connection: whether only the end of the connection ends the response.
         finished: whether the response is complete.
         left: whether the client has closed its sending side, or was refused.
         gone: whether the client can't read a response any more.
@@ -83,6 +85,7 @@ class Exchange:
         "_trailers",
         "_waiter",
         "body_done",
+        "ends_with_connection",
         "finished",
         "gone",
         "left",
@@ -111,6 +114,7 @@ class Exchange:
         self.queued = 0
         self.body_done = False
         self.started = False
+        self.ends_with_connection = False
         self.finished = False
         self.left = False
         self.gone = False
@@ -129,13 +133,19 @@ class Exchange:
             extensions["http.response.trailers"] = {}
         self.scope["extensions"] = extensions
         self.scope[CLIENT] = self
-        self._task = asyncio.get_running_loop().create_task(self._run(app(self.scope, self.receive, self.send)))
+        try:
+            work = app(self.scope, self.receive, self.send)
+        except Exception as error:
+            self._stream.failed(self, error)
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._run(work))
 
     def add(self, piece: bytes, *, done: bool) -> None:
         """Queue the next bytes of the body."""
         if piece and not self.finished:
             self._pieces.append(piece)
             self.queued += len(piece)
+            self._expects = False  # the client has not waited for 100
         self.body_done = done
         self._wake()
 
@@ -155,12 +165,12 @@ class Exchange:
             self._wake()
         elif (gone or self.started) and self._task is not None:
             # Clients of a stream leave by closing; one that closes its sending side alone is not known to read on.
-            self._task.cancel()
+            self._cancel()
 
     def stop(self) -> None:
         """The server stops and its grace period is over: end the request."""
         if self._task is not None:
-            self._task.cancel(STOPPING)
+            self._cancel(STOPPING)
         elif self.on_stop is not None:
             self.on_stop()
 
@@ -179,7 +189,7 @@ class Exchange:
         """
         if self.finished:
             return
-        keep = self._keep and not block.close and not self._stream.retired
+        keep = self._keeps(block, complete=True)
         head = self._head(status, block, b"Content-Length: %d\r\n" % length if length is not None else b"", keep)
         self.started = self.finished = True
         if len(body) < _COPY_BELOW:
@@ -214,7 +224,7 @@ class Exchange:
                 return {"type": "http.request", "body": b"", "more_body": False}
             if self.left or self.finished:
                 return {"type": "http.disconnect"}
-            if self._expects:
+            if self._expects and not self.started:
                 self._expects = False
                 self._stream.write(_CONTINUE)
             self._waiter = asyncio.get_running_loop().create_future()
@@ -228,14 +238,14 @@ class Exchange:
 
         Raises:
             ConnectionResetError: the client has disconnected.
-            RuntimeError: the messages are out of order.
+            RuntimeError, ValueError: the message is not allowed here, or not valid.
         """
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
         if kind == "http.response.start":
             if self.started or self._start is not None:
-                raise RuntimeError("the application sent http.response.start twice")
+                raise RuntimeError("the response has already started")
             self._start = message
             return
         if kind == "http.response.body":
@@ -243,12 +253,13 @@ class Exchange:
                 return
             body = message.get("body", b"")
             more = message.get("more_body", False)
-            if self._start is not None:
-                self._begin(self._start, body, more)
+            start, self._start = self._start, None
+            if start is not None:
+                self._begin(start, body, more)
             elif self.started:
                 self._continue(body, more)
             else:
-                raise RuntimeError("the application sent http.response.body before http.response.start")
+                raise RuntimeError("the response has not started")
         elif kind == "http.response.trailers":
             self._end_with_trailers(message.get("headers", ()))
         elif kind == "http.response.informational":
@@ -266,11 +277,11 @@ class Exchange:
 
     def _begin(self, start: Message, body: bytes, more: bool) -> None:
         status: int = start["status"]
+        if not 200 <= status <= 999:
+            raise ValueError(f"{status} is not the status of a final response")
         block = HeaderBlock(start.get("headers", ()))
-        keep = self._keep and not block.close and not self._stream.retired
-        if not self.body_done:  # the client still sends, or waits for 100 Continue
-            keep = keep and not self._expects and self._stream.can_skip_body()
         no_body = self._no_body or status in _BODILESS
+        keep = self._keeps(block, complete=not more)
         trailers = self._trailers and start.get("trailers", False) and not no_body
         length = block.length
         if no_body:
@@ -282,12 +293,13 @@ class Exchange:
         framing = b""
         if length is not None and status != 204:
             framing = b"Content-Length: %d\r\n" % length
-        elif not no_body and self._minor:
-            self._chunked = True
-            framing = b"Transfer-Encoding: chunked\r\n"
         elif not no_body:
-            keep = False  # HTTP/1.0: the end of the connection is the end of the body
-        self._start = None
+            if self._minor:
+                self._chunked = True
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                keep = False
+                self.ends_with_connection = True
         self._keep = keep
         self._no_body = no_body
         self._missing = _NO_LENGTH if length is None or no_body else length
@@ -302,6 +314,15 @@ class Exchange:
             return
         self._write(head, self._framed(body) + (_LAST_CHUNK if self._chunked else b""))
         self._finish()
+
+    def _keeps(self, block: HeaderBlock, *, complete: bool) -> bool:
+        """Whether the connection is kept after this response; decided when its head is written, which says so."""
+        if not self._keep or block.close:
+            return False
+        if self._expects and not self.body_done:
+            # The client still waits for 100. It may send the body or not, so its next request can't be found.
+            return False
+        return self._stream.can_keep(complete=complete)
 
     def _continue(self, body: bytes, more: bool) -> None:
         data = b"" if self._no_body else self._framed(body)
@@ -360,8 +381,16 @@ class Exchange:
         except Exception as error:
             if not self.gone:
                 self._stream.failed(self, error)
+        else:
+            if not self.started and not self.left:
+                self._stream.failed(self, RuntimeError("the application returned without a response"))
         if not self.finished:
             self._stream.given_up(self)
+
+    def _cancel(self, reason: str | None = None) -> None:
+        """Cancel the task, but not before its first step: it would drop the coroutine, and what that has to release."""
+        if self._task is not None:
+            asyncio.get_running_loop().call_soon(partial(self._task.cancel, reason))
 
     def _wake(self) -> None:
         waiter = self._waiter

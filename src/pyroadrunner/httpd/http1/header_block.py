@@ -5,12 +5,14 @@ Names are written as Go writes them (``Content-Type``), since clients of RoadRun
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pyroadrunner.bounded_cache import BoundedCache
 
 Pair = tuple[bytes, bytes]
 
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTENT_LENGTH = b"Content-Length: "
 _CONNECTION = b"Connection: "
 _DATE = b"Date: "
@@ -33,10 +35,10 @@ class HeaderBlock:
     def __init__(self, headers: Iterable[Pair], *, checked: bool = False) -> None:
         """
         Args:
-            checked: whether it is certain that no value contains a line break.
+            checked: whether it is certain that no value contains a line break or NUL.
 
         Raises:
-            ValueError: a value contains a line break.
+            ValueError: a name is not a token, a value contains a line break or NUL, or there is no single length.
         """
         self.length: int | None = None
         self.close = False
@@ -46,6 +48,8 @@ class HeaderBlock:
             line = _names[name]
             if line in _SPECIAL:
                 if line == _CONTENT_LENGTH:
+                    if not value.isdigit() or self.length not in (None, int(value)):
+                        raise ValueError("the Content-Length of a response is not a single number")
                     self.length = int(value)
                 elif line == _CONNECTION:
                     self.close = self.close or b"close" in value.lower()
@@ -55,14 +59,16 @@ class HeaderBlock:
             else:
                 lines += (line, value, b"\r\n")
         self.lines = block = b"".join(lines)
-        if not checked and not 3 * block.count(b"\n") == 3 * block.count(b"\r") == len(lines):
-            raise ValueError("a response header contains a line break")
+        if not checked and (not 3 * block.count(b"\n") == 3 * block.count(b"\r") == len(lines) or b"\0" in block):
+            raise ValueError("a response header contains a line break or NUL")
 
     def __repr__(self) -> str:
         return f"HeaderBlock({self.lines!r}, length={self.length})"
 
 
 def _line(name: bytes) -> bytes:
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is not the name of a response header")
     return b"-".join([part.capitalize() for part in name.split(b"-")]) + b": "
 
 

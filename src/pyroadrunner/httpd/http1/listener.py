@@ -121,7 +121,7 @@ class Http1Listener:
     def opened(self, connection: Connection) -> None:
         """A client has connected."""
         self._connections.add(connection)
-        if len(self._connections) > self._max_connections and not self._make_room():
+        if len(self._connections) > self._max_connections and not self._make_room(connection):
             connection.refuse(Refusal(503, "connections", "all connections are in use"))
 
     def closed(self, connection: Connection) -> None:
@@ -135,14 +135,13 @@ class Http1Listener:
     def _accept(self) -> Connection:
         return Connection(self)
 
-    def _make_room(self) -> bool:
-        """Close the connections that have been idle for the longest time."""
-        idle = sorted((one for one in self._connections if one.idle), key=lambda one: one.deadline)
-        idle = [one for one in idle if one.requests] or idle
-        for one in idle[: max(1, len(idle) // _ROOM)]:
+    def _make_room(self, new: Connection) -> bool:
+        """Close idle connections, except a new one."""
+        found = ((one.idleness, one) for one in self._connections if one is not new)
+        idle = sorted(((rank, one) for rank, one in found if rank is not None), key=lambda pair: pair[0])
+        for _, one in idle[: max(1, len(idle) // _ROOM)]:
+            self.refusals.add(Refusal(0, "idle", "connection limit reached; an idle connection was closed"), one.client)
             one.abort()
-        if idle:
-            self.refusals.add(Refusal(0, "idle", "connection limit reached; idle connections were closed"), "")
         return bool(idle)
 
     def _is_silent(self) -> bool:
