@@ -149,6 +149,25 @@ def test_a_stop_does_not_wait_longer_than_its_grace(run: Run) -> None:
     run(main())
 
 
+def test_new_connections_are_refused_while_all_others_have_requests(run: Run) -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with (
+            serving(desk, limits=replace(LIMITS, max_connections=1)) as server,
+            browser_of(server.address) as first,
+            AsyncExitStack() as stack,
+        ):
+            first.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+            await desk.waiting.wait()
+            for _ in range(3):
+                refused = await stack.enter_async_context(browser_of(server.address))
+                assert (await refused.answer()).status == 503
+            desk.go.set()
+            assert (await first.answer()).text == "/wait"
+
+    run(main())
+
+
 def test_a_new_connection_is_served_immediately_when_all_others_are_idle(run: Run) -> None:
     async def main() -> None:
         async with serving(Desk()) as server, AsyncExitStack() as stack:
