@@ -142,8 +142,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def idleness(self) -> tuple[int, float] | None:
-        """``None`` if it serves a request, still sends a response or is closing. Otherwise the smaller, the sooner it may
-        be closed when room is needed: first those that are kept without a request, then new ones that have sent
+        """``None`` if it serves a request, still sends a response or is closing. Otherwise the smaller, the sooner it
+        may be closed when room is needed: first those that are kept without a request, then new ones that have sent
         nothing, then those whose head is incomplete; in each group those that wait longest."""
         if self._exchange is not None or self._buffer or self._closing or self._lingering:
             return None
