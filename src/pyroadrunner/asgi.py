@@ -17,7 +17,7 @@ INFORMATIONAL = "http.response.informational"
 # A key of the scope: ``dict[str, str]`` that a middleware passes to the worker as request attributes.
 ATTRIBUTES = "pyroadrunner.attributes"
 # A key of the scope, set if ``client`` is not the peer of the connection: the peer, in the form of ``client``; ``None``
-# = not known.
+# = its disconnect can't be detected.
 PEER = "pyroadrunner.peer"
 # A key of the scope, set if the target ends in ``?`` with no query behind it; ``query_string`` can't tell.
 BARE_QUERY = "pyroadrunner.bare_query"
@@ -27,8 +27,9 @@ REQUEST_ID = "pyroadrunner.request_id"
 TRACE_ID = "pyroadrunner.trace_id"
 # A key of the scope, set by our own HTTP/1 server: the :class:`Client` of the request.
 CLIENT = "pyroadrunner.client"
-# The message of ``Task.cancel`` when the server stops and its grace period is over.
-STOPPING = "the server stops"
+# The message with which a listener cancels the tasks of the requests that still run after the grace period
+# (``task.cancel(STOPPED)``). Any other cancellation means that the client has left.
+STOPPED = "the server stops"
 
 
 class Client(Protocol):

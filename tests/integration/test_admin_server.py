@@ -16,7 +16,7 @@ import uvloop
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import LIMITS, AdminServer
-from pyroadrunner.httpd.http1.limits import Limits
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import TcpAddress, parse_address
 from pyroadrunner.net.errors import ListenError

@@ -18,8 +18,8 @@ from pyroadrunner.content.file_answer import send_file
 from pyroadrunner.content.open_files import OpenFiles
 from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.file_sender import FileSender
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from support.http import Client, Served, request, split

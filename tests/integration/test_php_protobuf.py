@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -55,7 +56,12 @@ def test_the_example_application_answers_as_in_json(server: Server) -> None:
     upload = json.loads(ask(server, "/upload", MULTIPART, "multipart/form-data; boundary=b"))
     assert upload == {"name": "a.txt", "size": 3, "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d"}
     assert ask(server, "/stream?from=3") == b"3\n2\n1\nlift-off\n"
-    assert ask(server, "/hints") == b"Hello after the hints!\n"
+    with socket.create_connection(server.address, 20) as client:  # urllib takes a 103 for the response
+        client.sendall(b"GET /hints HTTP/1.1\r\nHost: ex.com\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 103 Early Hints\r\n")
+    assert b"\r\n\r\nHTTP/1.1 200 OK\r\n" in answer
+    assert b"Hello after the hints!\n" in answer
 
 
 def test_an_error_is_a_500_and_the_worker_keeps_running(server: Server) -> None:

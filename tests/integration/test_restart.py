@@ -117,6 +117,20 @@ def test_https_is_taken_over_right_after_a_certificate_renewal(tmp_path: Path) -
         assert not served & before
 
 
+def test_a_client_that_does_not_read_does_not_hold_the_restart(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    identity = authority.server()
+    ssl = {"address": f"127.0.0.1:{free_port()}", "cert": str(identity.cert), "key": str(identity.key)}
+    http = {"pool": {"num_workers": 1}, "ssl": ssl}
+    with server(tmp_path, http=http, endure={"retirement": "100ms", "grace_period": "1s"}) as running:
+        host, _, port = ssl["address"].rpartition(":")
+        raw = socket.create_connection((host, int(port)), 20)
+        with authority.context().wrap_socket(raw, server_hostname="localhost") as slow:
+            slow.sendall(b"GET /zeros?size=100000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert slow.recv(12) == b"HTTP/1.1 200"
+            restart(running)
+
+
 @pytest.mark.parametrize("how", ["config", "worker"])
 def test_if_the_new_process_fails_to_start_the_old_one_keeps_running_and_reports_why(tmp_path: Path, how: str) -> None:
     with server(tmp_path) as running:

@@ -12,6 +12,7 @@ from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.reader import BodyLimits
 from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.workers.call import OnCancel
 from pyroadrunner.workers.payload import Chunk, Codec, Payload, Reply
 from support.unused_pool import UnusedPool
@@ -193,4 +194,4 @@ class Exchange:
 def worker_app(pool: ScriptedPool, config: HttpConfig | None = None, limits: BodyLimits | None = None) -> WorkerApp:
     """The application on a scripted pool."""
     config = config or HttpConfig()
-    return WorkerApp(config, pool, UploadRules(config.uploads), limits)
+    return WorkerApp(config, pool, UploadRules(config.uploads), PendingCalls(), limits)

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.httpd.http1.connection import Connection
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pyroadrunner.admin.app import AdminApp, Handler
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import Address

@@ -18,6 +18,7 @@ from typing import Protocol
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
@@ -51,7 +52,7 @@ class TlsListener:
 
     Args:
         files: the checked files.
-        connections: concurrent connections of one engine; 0 = half of the limit of open files.
+        limits: see :class:`HttpListener`; the connections are those of one engine.
         retirement: seconds that idle connections of an old certificate stay open.
     """
 
@@ -62,7 +63,7 @@ class TlsListener:
         files: TlsFiles,
         *,
         streams: int,
-        connections: int = 0,
+        limits: Limits | None = None,
         tick: float = _INTERVAL,
         retirement: float = _RETIREMENT,
     ) -> None:
@@ -70,7 +71,7 @@ class TlsListener:
         self._bound = bound
         self._files = files
         self._streams = streams
-        self._connections = connections
+        self._limits = limits
         self._every = tick
         self._retirement = 0.0 if BOTH_ACCEPT else retirement
         self._stamp = files.stamp()
@@ -180,7 +181,7 @@ class TlsListener:
         await asyncio.gather(*(listener.finish(grace) for listener in listeners))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
-        return HttpListener(app, bound, streams=self._streams, connections=self._connections, tls=self._files)
+        return HttpListener(app, bound, streams=self._streams, limits=self._limits, tls=self._files)
 
     async def _replace(self) -> None:
         self.keep_newest_socket()

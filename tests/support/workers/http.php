@@ -10,6 +10,14 @@ use PyRoadRunner\Http\Request;
 use PyRoadRunner\Http\Response;
 use PyRoadRunner\Http\Server;
 
+/** Large pieces of zeros. */
+function chunks(int $count, int $size): Generator
+{
+    for ($i = 0; $i < $count; ++$i) {
+        yield str_repeat("\0", $size);
+    }
+}
+
 /** Pieces of 64 KB up to the size. */
 function zeros(int $size): Generator
 {
@@ -47,6 +55,9 @@ Server::run(static fn (Request $request): Response|string => match ($request->pa
     )),
     '/size' => (string) strlen($request->body),
     '/zeros' => new Response(body: zeros((int) $request->query['size'])),
+    '/large' => str_repeat("\0", (int) $request->query['size']),
+    '/chunks' => new Response(body: chunks((int) $request->query['count'], (int) $request->query['size'])),
+    '/connection' => new Response(headers: [(string) $request->query['name'] => (string) $request->query['value']], body: 'ok'),
     '/breaking' => new Response(body: breaking()),
     '/slow' => (static function () use ($request): string {
         usleep((int) $request->query['ms'] * 1000);

@@ -1,6 +1,5 @@
 """HTTP/1.0 and HTTP/1.1 in our own event loop. Heads are parsed by httptools (llhttp).
 
-limits.py         the bounds of a connection
 refusals.py       malformed requests: their status, log lines and counts
 target.py         the request target: path, query, host (pure)
 request_head.py   the head of a request (pure)

@@ -7,9 +7,7 @@ import socket
 import struct
 from traceback import format_exception
 from typing import TYPE_CHECKING, cast
-from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import BARE_QUERY, Scope
 from pyroadrunner.httpd.http1.chunked import ChunkedDecoder
 from pyroadrunner.httpd.http1.exchange import Exchange
 from pyroadrunner.httpd.http1.file_sender import FileSender
@@ -26,9 +24,6 @@ _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds that a client has to read the last response while it still sends
 _MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
 _RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
-_ASGI = {"version": "3.0", "spec_version": "2.5"}
-_SCOPE_HEAD = {"type": "http", "asgi": _ASGI, "scheme": "http", "root_path": ""}
-_VERSIONS = ("1.0", "1.1")
 
 
 class Connection(asyncio.Protocol):
@@ -218,13 +213,12 @@ class Connection(asyncio.Protocol):
             self.refuse(refusal)
             return len(data)
         self.requests += 1
-        scope = self._scope(request)
-        exchange = self._exchange = Exchange(self, request, scope, keep=request.keep)
+        exchange = self._exchange = Exchange(self, request, self._peer, self._server)
         if not self._decoder and not self._body_missing:
             exchange.body_done = True
             self.deadline = 0.0
             serve_whole = listener.serve_whole
-            if serve_whole is not None and not request.fields.trailers and serve_whole(scope, body, exchange):
+            if serve_whole is not None and not request.fields.trailers and serve_whole(exchange, body):
                 return end
         else:
             self.deadline = self._loop.time() + listener.limits.body_timeout
@@ -234,7 +228,7 @@ class Connection(asyncio.Protocol):
 
     def _first_body(self, request: RequestHead, data: bytes, at: int) -> tuple[bytes, int]:
         """The part of the body that has arrived with the head, and where it ends in ``data``."""
-        length = request.length
+        length = request.fields.length
         if length == 0:
             return b"", at
         if length == UNKNOWN:
@@ -245,23 +239,6 @@ class Connection(asyncio.Protocol):
         end = min(at + length, len(data))
         self._body_missing = length - (end - at)
         return data[at:end], end
-
-    def _scope(self, request: RequestHead) -> Scope:
-        path = request.path
-        scope: Scope = {
-            **_SCOPE_HEAD,
-            "http_version": _VERSIONS[request.minor],
-            "method": request.method,
-            "path": path.decode() if path.isascii() and b"%" not in path else _decode(path),
-            "raw_path": path,
-            "query_string": request.query or b"",
-            "headers": request.headers,
-            "client": self._peer,
-            "server": self._server,
-        }
-        if request.query is None:
-            scope[BARE_QUERY] = True
-        return scope
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
         if self._decoder is not None:
@@ -402,8 +379,8 @@ class Connection(asyncio.Protocol):
     def failed(self, exchange: Exchange, error: Exception) -> None:
         self._listener.log.error(
             "request failed",
-            method=exchange.scope["method"],
-            path=exchange.scope["raw_path"].decode(errors="replace"),
+            method=exchange.head.method,
+            path=exchange.head.path.decode(errors="replace"),
             error="".join(format_exception(error)).rstrip(),
         )
         if exchange is self._exchange and not exchange.started:
@@ -539,7 +516,3 @@ class Connection(asyncio.Protocol):
 
 def _address(name: object) -> tuple[str, int] | None:
     return (name[0], name[1]) if isinstance(name, tuple) else None
-
-
-def _decode(path: bytes) -> str:
-    return unquote_to_bytes(path).decode("utf-8", "replace")

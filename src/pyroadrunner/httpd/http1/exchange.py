@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import CLIENT, STOPPING, ASGIApp, Message, Scope
+from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, ASGIApp, Message, Scope
 from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
@@ -21,8 +22,12 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _COPY_BELOW = 1 << 16  # bytes: up to here one joined write is cheaper than two
 _BODILESS = (204, 304)
 _NO_LENGTH = -1
+_ASGI = {"version": "3.0", "spec_version": "2.5"}
 _ZERO_COPY = "http.response.zerocopysend"
 _EXTENSIONS = ("http.response.informational", *([_ZERO_COPY] if file_sender.AVAILABLE else []))
+
+
+Address = tuple[str, int] | None
 
 
 class Stream(Protocol):
@@ -66,7 +71,8 @@ class Exchange:
     """One request of a connection.
 
     Attributes:
-        scope: of ASGI.
+        head: of the request.
+        client, server: the addresses of the connection; ``None`` for a unix socket.
         queued: bytes of the body that the application has not read.
         body_done: whether the whole body has arrived.
         started: whether the head of the response was written.
@@ -79,66 +85,51 @@ class Exchange:
         on_stop: called when the server stops and its grace period is over, if there is no task.
     """
 
-    __slots__ = (
-        "_app",
-        "_chunked",
-        "_end_delivered",
-        "_expects",
-        "_keep",
-        "_minor",
-        "_missing",
-        "_no_body",
-        "_pieces",
-        "_start",
-        "_stream",
-        "_task",
-        "_trailers",
-        "_waiter",
-        "body_done",
-        "ends_with_connection",
-        "finished",
-        "gone",
-        "left",
-        "on_left",
-        "on_stop",
-        "queued",
-        "scope",
-        "started",
-    )
+    # Defaults for what few requests change: most need no task, no queue, no framing.
+    _scope: Scope | None = None
+    _task: asyncio.Task[None] | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _pieces: list[bytes] | None = None
+    _end_delivered = False
+    _start: Message | None = None
+    _chunked = False
+    _missing = _NO_LENGTH  # bytes left of the announced length
+    _trailers = False
+    queued = 0
+    body_done = False
+    started = False
+    ends_with_connection = False
+    finished = False
+    left = False
+    gone = False
+    on_left: Callable[[bool], None] | None = None
+    on_stop: Callable[[], None] | None = None
 
-    def __init__(self, stream: Stream, head: RequestHead, scope: Scope, *, keep: bool) -> None:
+    def __init__(self, stream: Stream, head: RequestHead, client: Address, server: Address) -> None:
         self._stream = stream
-        self._minor = head.minor
-        self._keep = keep
+        self.head = head
+        self.client = client
+        self.server = server
+        self._keep = head.keep
         self._no_body = head.method == "HEAD"
         self._expects = head.fields.expects_continue and head.minor == 1
-        self._trailers = head.fields.trailers and head.minor == 1
-        self._task: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._pieces: list[bytes] = []
-        self._end_delivered = False
-        self._start: Message | None = None
-        self._chunked = False
-        self._missing = _NO_LENGTH  # bytes left of the announced length
-        self.scope = scope
-        self.queued = 0
-        self.body_done = False
-        self.started = False
-        self.ends_with_connection = False
-        self.finished = False
-        self.left = False
-        self.gone = False
-        self.on_left: Callable[[bool], None] | None = None
-        self.on_stop: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
-        return f"Exchange({self.scope['method']} {self.scope['raw_path']!r}, finished={self.finished})"
+        return f"Exchange({self.head!r}, finished={self.finished})"
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of ASGI; made when it is first asked for."""
+        if self._scope is None:
+            self._scope = _scope(self.head, self.client, self.server)
+        return self._scope
 
     # -- for the connection ------------------------------------------------------------------------------------------
 
     def run(self, app: ASGIApp) -> None:
         """Run the application in a task."""
         extensions: dict[str, Any] = {name: {} for name in _EXTENSIONS}
+        self._trailers = self.head.fields.trailers and self.head.minor == 1
         if self._trailers:
             extensions["http.response.trailers"] = {}
         self.scope["extensions"] = extensions
@@ -153,6 +144,8 @@ class Exchange:
     def add(self, piece: bytes, *, done: bool) -> None:
         """Queue the next bytes of the body."""
         if piece and not self.finished:
+            if self._pieces is None:
+                self._pieces = []
             self._pieces.append(piece)
             self.queued += len(piece)
             self._expects = False  # the client has not waited for 100
@@ -180,7 +173,7 @@ class Exchange:
     def stop(self) -> None:
         """The server stops and its grace period is over: end the request."""
         if self._task is not None:
-            self._cancel(STOPPING)
+            self._cancel(STOPPED)
         elif self.on_stop is not None:
             self.on_stop()
 
@@ -223,7 +216,7 @@ class Exchange:
         """The next part of the body; after its end, ``http.disconnect`` when the client has gone."""
         while True:
             if self._pieces:
-                pieces, self._pieces = self._pieces, []
+                pieces, self._pieces = self._pieces, None
                 self.queued = 0
                 self._end_delivered = self.body_done
                 self._stream.body_taken()
@@ -317,7 +310,7 @@ class Exchange:
         self._continue(b"", message.get("more_body", False))
 
     def _inform(self, message: Message) -> None:
-        if self._minor and not self.started:
+        if self.head.minor and not self.started:
             block = HeaderBlock(message.get("headers", ()))
             self._stream.write(b"%s%s\r\n" % (status_line(message["status"]), block.lines))
 
@@ -340,7 +333,7 @@ class Exchange:
         if length is not None and status != 204:
             framing = b"Content-Length: %d\r\n" % length
         elif not no_body:
-            if self._minor:
+            if self.head.minor:
                 self._chunked = True
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
@@ -401,9 +394,9 @@ class Exchange:
         return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
 
     def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
-        connection = _CLOSE if not keep else b"" if self._minor else _KEEP_ALIVE
+        connection = _CLOSE if not keep else b"" if self.head.minor else _KEEP_ALIVE
         date = b"" if block.dated else date_line()
-        return b"".join((status_line(status, self._minor), block.lines, framing, date, connection, b"\r\n"))
+        return b"".join((status_line(status, self.head.minor), block.lines, framing, date, connection, b"\r\n"))
 
     def _write(self, head: bytes, body: bytes) -> None:
         if len(body) < _COPY_BELOW:
@@ -442,3 +435,28 @@ class Exchange:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+
+def _scope(head: RequestHead, client: Address, server: Address) -> Scope:
+    path = head.path
+    scope: Scope = {
+        "type": "http",
+        "asgi": _ASGI,
+        "http_version": "1.1" if head.minor else "1.0",
+        "method": head.method,
+        "scheme": "http",
+        "path": path.decode() if path.isascii() and b"%" not in path else _decode(path),
+        "raw_path": path,
+        "query_string": head.query or b"",
+        "root_path": "",
+        "headers": head.headers(),
+        "client": client,
+        "server": server,
+    }
+    if head.query is None:
+        scope[BARE_QUERY] = True
+    return scope
+
+
+def _decode(path: bytes) -> str:
+    return unquote_to_bytes(path).decode("utf-8", "replace")

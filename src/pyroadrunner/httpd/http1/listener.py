@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.http1.connection import Connection
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.refusals import Refusal, Refusals
 from pyroadrunner.httpd.http1.whole import ServeWhole
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share

@@ -13,7 +13,7 @@ class Refusal(Exception):
     """A request that is refused. The connection closes: its next request can't be found.
 
     Attributes:
-        status: of the response.
+        status: of the response; 0 = none, the connection is closed.
         kind: a short name for the metrics.
         reason: for the log and the client.
     """
@@ -54,10 +54,8 @@ class Refusals:
         if now - at < _EVERY:
             return
         self._logged[kind] = (now, count)
-        self._log.warning(
-            "request refused",
-            status=refusal.status,
-            reason=refusal.reason,
-            remote_address=client,
-            refused=count - before,
-        )
+        fields = {"reason": refusal.reason, "remote_address": client, "times": count - before}
+        if refusal.status:
+            self._log.warning("request refused", status=refusal.status, **fields)
+        else:
+            self._log.warning("connection closed", **fields)

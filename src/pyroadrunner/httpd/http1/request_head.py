@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 
@@ -35,25 +36,30 @@ class RequestHead:
         path: of the target, still escaped.
         query: of the target, still escaped, without its ``?``; ``None`` if nothing follows the ``?``.
         minor: 0 or 1, of HTTP/1.x.
-        headers: lower-case names and values, in order. The authority of an absolute target is the value of ``host``.
-        length: bytes of the body; ``UNKNOWN`` = chunked.
+        authority: of an absolute target; it counts, and ``Host`` is ignored (RFC 9112 section 3.2.2).
         keep: whether the client allows another request on its connection.
         fields: what the header fields say.
     """
 
-    __slots__ = ("fields", "headers", "keep", "length", "method", "minor", "path", "query")
+    __slots__ = ("authority", "fields", "keep", "method", "minor", "path", "query")
 
     method: str
     path: bytes
     query: bytes | None
     minor: int
-    headers: list[tuple[bytes, bytes]]
-    length: int
+    authority: bytes | None
     keep: bool
     fields: Fields
 
     def __repr__(self) -> str:
-        return f"RequestHead({self.method} {self.path!r}, length={self.length})"
+        return f"RequestHead({self.method} {self.path!r}, {self.fields!r})"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Lower-case names and values, in order; ``host`` is the authority that counts."""
+        pairs = self.fields.pairs
+        if self.authority is None:
+            return pairs.copy()
+        return [(b"host", self.authority), *(pair for pair in pairs if pair[0] != b"host")]
 
 
 class Fields:
@@ -67,9 +73,10 @@ class Fields:
         keep_alive: whether a client of HTTP/1.0 keeps it.
         expects_continue: whether the client waits for 100 before it sends the body.
         trailers: whether the client accepts trailer fields.
+        read: for the application: what it has made of the fields.
     """
 
-    __slots__ = ("close", "expects_continue", "host", "keep_alive", "length", "pairs", "trailers")
+    __slots__ = ("close", "expects_continue", "host", "keep_alive", "length", "pairs", "read", "trailers")
 
     def __init__(self, block: bytes) -> None:
         """
@@ -85,6 +92,7 @@ class Fields:
         if lines > _MAX_FIELDS:
             raise Refusal(431, "size", f"the head has more than {_MAX_FIELDS} lines")
         self.pairs = pairs = _split(block)
+        self.read: Any = None
         known = dict(pairs)
         if len(known) != len(pairs):
             _check_repeated(pairs)
@@ -141,21 +149,16 @@ def parse(head: bytes) -> RequestHead:
     request = RequestHead()
     request.method = method.decode()
     request.minor = minor = 1 if minor == b"1" else 0
-    request.path, request.query, authority = split_target(method, target)
+    request.path, request.query, request.authority = split_target(method, target)
     request.fields = fields
-    request.length = length = fields.length
-    if length == UNKNOWN and not minor:
+    if not minor and fields.length == UNKNOWN:
         raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
-    request.keep = not fields.close and (minor == 1 or fields.keep_alive)
-    if authority is not None:
-        if not is_host(authority):
+    if request.authority is not None:
+        if not is_host(request.authority):
             raise bad_request("host", "the host of the request target is malformed")
-        # RFC 9112 section 3.2.2: the authority counts, Host is ignored.
-        request.headers = [(b"host", authority), *(pair for pair in fields.pairs if pair[0] != b"host")]
-        return request
-    if fields.host is None and minor:
+    elif minor and fields.host is None:
         raise bad_request("host", "the Host header is missing")
-    request.headers = fields.pairs.copy()
+    request.keep = not fields.close and (minor == 1 or fields.keep_alive)
     return request
 
 
@@ -218,5 +221,5 @@ def _length(known: dict[bytes, bytes]) -> int:
     return int(length)
 
 
-# Clients repeat their headers with each request of a connection. An entry takes about four times its bytes.
-_fields = BoundedCache(Fields, entries=1024, max_bytes=1 << 20, size=lambda block, fields: 4 * len(block))
+# Clients repeat their headers with each request of a connection. An entry takes up to ten times its bytes.
+_fields = BoundedCache(Fields, entries=1024, max_bytes=1 << 22, size=lambda block, fields: 10 * len(block))

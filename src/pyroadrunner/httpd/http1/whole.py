@@ -7,18 +7,28 @@ from typing import Any, Protocol
 
 from pyroadrunner.asgi import Client, Message, Scope
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
+from pyroadrunner.httpd.http1.request_head import RequestHead
 
 
 class WholeExchange(Client, Protocol):
     """One request whose body has arrived, for an application that responds in callbacks instead of a task. Such an
-    application has a method ``serve_whole(scope, body, exchange) -> bool``; it returns ``False`` if it does not serve
-    this request in callbacks: then it is called as an ASGI application.
+    application has a method ``serve_whole(exchange, body) -> bool``; it returns ``False`` if it does not serve this
+    request in callbacks: then it is called as an ASGI application.
 
     Attributes:
+        head: of the request.
+        client, server: the addresses of the connection; ``None`` for a unix socket.
         on_stop: called when the server stops and its grace period is over.
     """
 
+    head: RequestHead
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
     on_stop: Callable[[], None] | None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of ASGI; made when it is first asked for."""
 
     def respond(self, status: int, block: HeaderBlock, body: bytes, length: int | None) -> None:
         """Send a whole response; ``length`` is the value of ``Content-Length``, ``None`` = none is sent."""
@@ -33,4 +43,4 @@ class WholeExchange(Client, Protocol):
         """Close the connection: no response is possible."""
 
 
-ServeWhole = Callable[[Scope, bytes, WholeExchange], bool]
+ServeWhole = Callable[[WholeExchange, bytes], bool]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyroadrunner.content.codings import NAMES, available
 from pyroadrunner.contracts import HasConnections, HasTask, Plugin
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.descriptors import share

@@ -8,5 +8,6 @@ request, protobuf  a scope -> the context for the worker (pure); cookies
 body/              reads bodies, takes forms and uploads apart
 response           a worker's reply -> ASGI messages (pure); response_stream: one in several frames
 errors             which status each error has; error_log, debug_page: what the log and a developer see
+disconnects        cancels queued requests of clients that have disconnected
 counters, metrics  for Prometheus
 """

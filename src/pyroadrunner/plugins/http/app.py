@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, INFORMATIONAL, STOPPING, Client, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, INFORMATIONAL, PEER, STOPPED, Client, Receive, Scope, Send
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
@@ -20,9 +20,10 @@ from pyroadrunner.plugins.http.body.forms import FormLimits, parse_urlencoded
 from pyroadrunner.plugins.http.body.reader import BodyLimits, BodyReader
 from pyroadrunner.plugins.http.body.uploads import Form, UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
+from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
-from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, encode_json
+from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, build_whole, encode_json
 from pyroadrunner.plugins.http.response import (
     Head,
     HeadCache,
@@ -50,12 +51,11 @@ Encode = Callable[[Context], bytes]
 class DirectCall:
     """The call of a request that is served in callbacks; a receiver for ``WorkerPool.submit``."""
 
-    __slots__ = ("_app", "_began", "_exchange", "_scope", "submission")
+    __slots__ = ("_app", "_began", "_exchange", "submission")
     submission: Submission
 
-    def __init__(self, app: WorkerApp, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def __init__(self, app: WorkerApp, exchange: WholeExchange, began: float) -> None:
         self._app = app
-        self._scope = scope
         self._exchange = exchange
         self._began = began
 
@@ -77,13 +77,13 @@ class DirectCall:
     # Receiver
 
     def on_reply(self, reply: Reply) -> None:
-        self._app.respond(reply, self._scope, self._exchange, self._began)
+        self._app.respond(reply, self._exchange, self._began)
 
     def on_error(self, error: Exception) -> None:
-        self._app.respond_error(error, self._scope, self._exchange, self._began)
+        self._app.respond_error(error, self._exchange, self._began)
 
     def describe(self) -> str:
-        return describe(self._scope)
+        return describe(self._exchange.head.method, self._exchange.head.path)
 
 
 class WorkerApp:
@@ -91,6 +91,7 @@ class WorkerApp:
 
     Args:
         rules: where uploads are stored and which are refused.
+        calls: registers the calls whose server does not tell that their client has left.
         limits: limits on request bodies; ``None`` = those of the config.
     """
 
@@ -99,11 +100,13 @@ class WorkerApp:
         config: HttpConfig,
         pool: WorkerPool,
         rules: UploadRules,
+        calls: PendingCalls,
         limits: BodyLimits | None = None,
     ) -> None:
         self._pool = pool
         self._heads = HeadCache()
         self._rules = rules
+        self._calls = calls
         self._limits = limits or BodyLimits(max_body=(config.max_request_size or _DEFAULT_MAX_MB) * _MB)
         self._forms = FormLimits.of(config.forms)
         self._form_limits = self._limits
@@ -128,14 +131,14 @@ class WorkerApp:
             return self._execute(context, b"", scope, send, began)
         return self._execute_with_body(context, kind, length, scope, receive, send, began)
 
-    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+    def serve_whole(self, exchange: WholeExchange, body: bytes) -> bool:
         """Serve a request whose body has arrived, in callbacks: no task, no future, no ASGI messages.
 
         Returns:
             False: nothing was done; call the application (a multipart or long form, a body that is too large).
         """
         began = monotonic()
-        context, kind, length = build(scope)
+        context, kind, length = build_whole(exchange)
         if kind == NONE:
             body = b""
         elif length > self._limits.max_body or len(body) > self._limits.max_body:
@@ -154,7 +157,7 @@ class WorkerApp:
             payload = Payload(self._encode(context), body, self._codec)
         except (TypeError, ValueError):
             return False
-        call = DirectCall(self, scope, exchange, began)
+        call = DirectCall(self, exchange, began)
         try:
             call.submission = self._pool.submit(payload, call)
         except RoadRunnerError as error:
@@ -164,27 +167,27 @@ class WorkerApp:
             exchange.on_stop = call.on_stop
         return True
 
-    def respond(self, reply: Reply, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def respond(self, reply: Reply, exchange: WholeExchange, began: float) -> None:
         """The second half of :meth:`serve_whole`: send a reply."""
         if reply.stream is not None:
-            exchange.continue_in_task(self._stream(reply, scope, False, exchange.send, began))
+            exchange.continue_in_task(self._stream(reply, exchange.scope, False, exchange.send, began))
             return
         head = self._heads.shared(reply.context)
         if head is None:
             try:
                 head = self._read_head(reply, False)
             except RoadRunnerError as error:
-                self.respond_error(error, scope, exchange, began)
+                self.respond_error(error, exchange, began)
                 return
         body = reply.body
         if head.dropped or (head.bodiless and body):
-            _complain(head, reply, self._named(scope))
-        body, length = framing(head, body, head_only=scope["method"] == "HEAD")
+            _complain(head, reply, self._named(exchange.scope))
+        body, length = framing(head, body, head_only=exchange.head.method == "HEAD")
         exchange.respond(head.status, head.block(), body, length)
 
-    def respond_error(self, error: Exception, scope: Scope, exchange: WholeExchange, began: float) -> None:
+    def respond_error(self, error: Exception, exchange: WholeExchange, began: float) -> None:
         """Send the response to a failure."""
-        answer = self._failed("execute", error, scope, began)
+        answer = self._failed("execute", error, exchange.scope, began)
         exchange.respond(answer.status, HeaderBlock(answer.headers), answer.body, len(answer.body))
 
     def stopped(self) -> PoolClosed:
@@ -249,6 +252,8 @@ class WorkerApp:
             call.submission = self._pool.submit(payload, call)
             if client is not None:
                 client.on_left = call.on_left
+            elif port := _watched_port(scope):
+                self._calls.ports[call] = port
             reply = await call.reply()
         except ClientGone:
             await _answer(send, CLIENT_LEFT)
@@ -257,7 +262,7 @@ class WorkerApp:
             await self._fail("execute", error, scope, send, began)
             return
         except asyncio.CancelledError as cancelled:
-            if STOPPING in cancelled.args:  # the grace period of the server is over
+            if STOPPED in cancelled.args:  # the grace period of the server is over
                 await _answer(send, self._failure(PoolClosed(self._pool.name)))
             else:
                 await _answer(send, CLIENT_LEFT)
@@ -265,6 +270,8 @@ class WorkerApp:
         finally:
             if client is not None:
                 client.on_left = None
+            else:
+                self._calls.ports.pop(call, None)
         trailers = _TRAILERS in scope.get("extensions", ())
         if reply.stream is not None:
             await self._stream(reply, scope, trailers, send, began)
@@ -334,6 +341,12 @@ class WorkerApp:
 
     def _failure(self, error: Exception) -> Answer:
         return failure(error, self._internal_code, self._overload_code, self._debug)
+
+
+def _watched_port(scope: Scope) -> int:
+    """The port of a client whose disconnect the server does not report (HTTP/1.1 on h2corn); 0 = it reports it."""
+    peer = scope[PEER] if PEER in scope else scope.get("client")
+    return peer[1] if peer and scope["http_version"] == "1.1" else 0
 
 
 def _final(status: int, default: int) -> int:

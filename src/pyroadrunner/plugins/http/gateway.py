@@ -33,11 +33,11 @@ class Gateway:
         self._app = app
         self._serve_whole: ServeWhole | None = getattr(app, "serve_whole", None)
 
-    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+    def serve_whole(self, exchange: WholeExchange, body: bytes) -> bool:
         """Pass a request on; see ``httpd.http1.whole``."""
-        if self._serve_whole is None or scope["raw_path"] == b"*":
+        if self._serve_whole is None or exchange.head.path == b"*":
             return False
-        return self._serve_whole(scope, body, exchange)
+        return self._serve_whole(exchange, body)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         kind = scope["type"]

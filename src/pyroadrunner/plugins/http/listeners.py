@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
 from pyroadrunner.httpd.errors import TlsError
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.httpd.http1.refusals import Refusals
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
@@ -116,6 +116,11 @@ class Listeners:
         return f"Listeners({self._open})"
 
     @property
+    def uses_h2corn(self) -> bool:
+        """Whether an address is served by h2corn, which does not report a client that leaves in HTTP/1.1."""
+        return self._tls_sockets is not None or self._h2c
+
+    @property
     def _connection_limit(self) -> int:
         """Maximum number of connections of one listener."""
         return share(2 * sum(one is not None for one in (self._plain_sockets, self._tls_sockets)))
@@ -145,7 +150,7 @@ class Listeners:
             around = _identity if self._files.client == "none" else ClientCertificate
             gateway = self._gateway(chain, around)
             self.tls = TlsListener(
-                gateway, self._tls_sockets, self._files, streams=self._streams, connections=self._connection_limit
+                gateway, self._tls_sockets, self._files, streams=self._streams, limits=self._limits_of_connections()
             )
             await self._start(self.tls)
             if self._acme is not None:
@@ -212,10 +217,10 @@ class Listeners:
 
     def _plain(self, gateway: Gateway, sockets: BoundSockets) -> Listener:
         if self._h2c:
-            return HttpListener(gateway, sockets, streams=self._streams, connections=self._connection_limit)
-        return Http1Listener(gateway, sockets, self._http1_limits(), refusals=self.refusals)
+            return HttpListener(gateway, sockets, streams=self._streams, limits=self._limits_of_connections())
+        return Http1Listener(gateway, sockets, self._limits_of_connections(), refusals=self.refusals)
 
-    def _http1_limits(self) -> Limits:
+    def _limits_of_connections(self) -> Limits:
         limits = self._limits
         return Limits(
             head_timeout=limits.head_timeout,

@@ -28,10 +28,12 @@ from pyroadrunner.contracts import (
     Tracing,
     WorkerPool,
 )
+from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.counters import RequestCounters
+from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.listeners import Listeners
 from pyroadrunner.plugins.http.metrics import request_metrics
@@ -64,6 +66,8 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         self._counters = RequestCounters()
         self._began = monotonic()
         self._listeners: Listeners | None = None
+        self._calls = PendingCalls()
+        self._disconnects: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"HttpPlugin({self._listeners!r}, {list(self._pools.values())})"
@@ -95,6 +99,10 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
             await destroy_pools(self._pools, 0)
             raise
         self._listeners = listeners
+        if listeners.uses_h2corn:
+            self._disconnects = asyncio.create_task(
+                Disconnects(self._pools, self._calls, peer_ports).run(), name="disconnects"
+            )
 
     async def run(self) -> None:
         """Wait until all listeners have stopped."""
@@ -105,6 +113,8 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         """Refuse connections, wait for running requests, stop the workers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
+        if self._disconnects is not None:
+            self._disconnects.cancel()
         if self._listeners is not None:
             await self._listeners.stop(grace)
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
@@ -162,7 +172,7 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         configs = config.pools()
 
         def app(name: str) -> WorkerApp:
-            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules)
+            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules, self._calls)
 
         served: ASGIApp = app(self.name)
         if config.routes:

@@ -1,4 +1,4 @@
-"""Converts an ASGI scope to a worker's request: context, kind of body, length. Pure, and on the hot path.
+"""Converts a request to the worker's: context, kind of body, length. Pure, and on the hot path.
 
 The worker sees the same as behind Go's ``net/http`` and RoadRunner: canonical header names, the absolute URI, headers
 without ``Host`` and ``Transfer-Encoding``, decoded cookies. Invalid UTF-8 becomes U+FFFD before encoding, because PHP's
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +17,7 @@ import msgspec
 
 from pyroadrunner.asgi import ATTRIBUTES, BARE_QUERY, Scope
 from pyroadrunner.bounded_cache import BoundedCache
+from pyroadrunner.httpd.http1.whole import WholeExchange
 from pyroadrunner.plugins.http.cookies import parse_cookies, size_in_memory
 
 # Kinds of bodies.
@@ -25,6 +26,8 @@ NONE, RAW, FORM, MULTIPART = range(4)
 UNKNOWN_LENGTH = -1
 
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2.0", "3": "HTTP/3.0"}
+_NO_COOKIES: Mapping[str, str] = {}
+_NO_ADDRESS = "127.0.0.1"  # of a client of a unix socket
 _BODILESS = ("HEAD", "OPTIONS")  # RoadRunner never reads their body
 
 # Go's URL.EscapedPath (net/url): a path of these bytes and of valid escapes is left unchanged (validEncoded) ...
@@ -53,6 +56,65 @@ class Context(msgspec.Struct, rename="camel", gc=False):
 encode_json = msgspec.json.Encoder().encode
 
 
+class RequestHeaders:
+    """What the headers of a request say, as the worker gets it. Shared by requests with the same headers: not changed.
+
+    Attributes:
+        headers: by canonical name, without ``Host`` and ``Transfer-Encoding``.
+        host: of ``Host``; empty = none.
+        cookies: names and decoded values.
+        length: of ``Content-Length``, or ``UNKNOWN_LENGTH``.
+        kind: of the body, unless the method has none.
+    """
+
+    __slots__ = ("cookies", "headers", "host", "kind", "length")
+
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]], version: str) -> None:
+        """
+        Args:
+            pairs: lower-case names and values.
+            version: as in an ASGI scope.
+        """
+        try:
+            headers = {_names[key]: [value.decode()] for key, value in pairs}
+        except UnicodeDecodeError:
+            headers = _collect(pairs)
+        if len(headers) != len(pairs):
+            headers = _collect(pairs)
+        self.headers = headers
+        self.host = headers.pop("Host")[0] if "Host" in headers else ""
+        chunked = "Transfer-Encoding" in headers
+        if chunked:
+            del headers["Transfer-Encoding"]
+            headers.pop("Trailer", None)
+        self.length = UNKNOWN_LENGTH
+        if "Content-Length" in headers:
+            # The same value twice (in two lines, or in one with a comma) is legal and means that value.
+            text = headers["Content-Length"][0].partition(",")[0].rstrip()
+            headers["Content-Length"] = [text]
+            if text.isascii() and text.isdecimal() and len(text) < 19:
+                self.length = int(text)
+        self.cookies: Mapping[str, str] = _NO_COOKIES
+        if "Cookie" in headers:
+            cookies = headers["Cookie"]
+            line = cookies[0] if len(cookies) == 1 else "; ".join(cookies)
+            if version in ("2", "3"):  # split cookies, RFC 9113 section 8.2.3
+                headers["Cookie"] = [line]
+            self.cookies = _cookies[line]
+        content_type = headers["Content-Type"][0] if "Content-Type" in headers else ""
+        # RoadRunner searches these types anywhere in the value, and in lower case only.
+        if "application/x-www-form-urlencoded" in content_type:
+            self.kind = FORM
+        elif "multipart/form-data" in content_type:
+            self.kind = MULTIPART
+        else:
+            # In HTTP/1 a body is announced by headers; in HTTP/2 and 3 it is known only by reading.
+            self.kind = RAW if self.length > 0 or chunked or version not in ("1.1", "1.0") else NONE
+
+    def __repr__(self) -> str:
+        return f"RequestHeaders({self.headers})"
+
+
 def build(scope: Scope) -> tuple[Context, int, int]:
     """Everything but the body.
 
@@ -63,64 +125,59 @@ def build(scope: Scope) -> tuple[Context, int, int]:
         the context, the kind of body (``NONE``, ``RAW``, ``FORM``, ``MULTIPART``), and the announced length of the body
         or ``UNKNOWN_LENGTH``.
     """
-    pairs = scope["headers"]
-    try:
-        headers = {_names[key]: [value.decode()] for key, value in pairs}
-    except UnicodeDecodeError:
-        headers = _collect(pairs)
-    if len(headers) != len(pairs):
-        headers = _collect(pairs)
-    host = headers.pop("Host", None)
     version = scope["http_version"]
-    chunked = "Transfer-Encoding" in headers
-    if chunked:
-        del headers["Transfer-Encoding"]
-        headers.pop("Trailer", None)
-    length = UNKNOWN_LENGTH
-    if "Content-Length" in headers:
-        # The same value twice (in two lines, or in one with a comma) is legal and means that value.
-        text = headers["Content-Length"][0].partition(",")[0].rstrip()
-        headers["Content-Length"] = [text]
-        length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else UNKNOWN_LENGTH
-    jar: Mapping[str, str] = {}
-    if "Cookie" in headers:
-        cookies = headers["Cookie"]
-        line = cookies[0] if len(cookies) == 1 else "; ".join(cookies)
-        if version in ("2", "3"):  # split cookies, RFC 9113 section 8.2.3
-            headers["Cookie"] = [line]
-        jar = _cookies[line]
-    raw_path: bytes = scope["raw_path"]
-    target = _paths[raw_path]
-    query = ""
-    if query_string := scope["query_string"]:
-        query = query_string.decode("utf-8", "rr_percent")
-        target = f"{target}?{query}"
-    elif BARE_QUERY in scope:
-        target += "?"
-    method: str = scope["method"]
+    read = RequestHeaders(scope["headers"], version)
     client = scope.get("client")
+    method: str = scope["method"]
+    target, query = _target(scope["raw_path"], None if BARE_QUERY in scope else scope["query_string"])
     context = Context(
-        client[0] if client else "127.0.0.1",  # a unix socket has no address
+        client[0] if client else _NO_ADDRESS,
         _PROTOCOLS.get(version) or f"HTTP/{version}",
         method,
-        f"{scope['scheme']}://{host[0] if host else _local(scope)}{target}",
-        headers,
-        jar,
+        f"{scope['scheme']}://{read.host or _local(scope.get('server'))}{target}",
+        read.headers,
+        read.cookies,
         query,
     )
     if ATTRIBUTES in scope:
         context.attributes = scope[ATTRIBUTES]
     if method in _BODILESS:
         return context, NONE, 0
-    content_type = headers.get("Content-Type")
-    if content_type is not None:
-        # RoadRunner searches these types anywhere in the value, and in lower case only.
-        if "application/x-www-form-urlencoded" in content_type[0]:
-            return context, FORM, length
-        if "multipart/form-data" in content_type[0]:
-            return context, MULTIPART, length
-    # In HTTP/1 a body is announced by headers; in HTTP/2 and 3 it is known only by reading.
-    return context, RAW if length > 0 or chunked or version not in ("1.1", "1.0") else NONE, length
+    return context, read.kind, read.length
+
+
+def build_whole(exchange: WholeExchange) -> tuple[Context, int, int]:
+    """As :func:`build`, for a request that has no scope."""
+    head = exchange.head
+    read: RequestHeaders | None = head.fields.read
+    if read is None:
+        read = head.fields.read = RequestHeaders(head.fields.pairs, "1.1")
+    client = exchange.client
+    method = head.method
+    target, query = _target(head.path, head.query)
+    host = read.host or _local(exchange.server) if head.authority is None else head.authority.decode()
+    context = Context(
+        client[0] if client is not None else _NO_ADDRESS,
+        "HTTP/1.1" if head.minor else "HTTP/1.0",
+        method,
+        f"http://{host}{target}",
+        read.headers,
+        read.cookies,
+        query,
+    )
+    if method in _BODILESS:
+        return context, NONE, 0
+    return context, read.kind, read.length
+
+
+def _target(path: bytes, query: bytes | None) -> tuple[str, str]:
+    """Path and query as Go writes them, and the query alone."""
+    if query is None:
+        return f"{_paths[path]}?", ""
+    if not query:
+        return _paths[path], ""
+    text = query.decode("utf-8", "rr_percent")
+    return f"{_paths[path]}?{text}", text
 
 
 def canonical(name: bytes) -> str:
@@ -145,9 +202,9 @@ def escaped(path: bytes) -> str:
     return path.decode()
 
 
-def _local(scope: Scope) -> str:
+def _local(server: tuple[str, int | None] | None) -> str:
     """Our own address, for requests without a host (HTTP/1.0)."""
-    host, port = scope.get("server") or ("", None)
+    host, port = server or ("", None)
     if not host or port is None:
         return "localhost"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

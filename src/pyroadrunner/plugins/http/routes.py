@@ -89,10 +89,10 @@ class Router:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._app_of(scope)(scope, receive, send)
 
-    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+    def serve_whole(self, exchange: WholeExchange, body: bytes) -> bool:
         """Pass a request on; see ``httpd.http1.whole``."""
-        serve_whole: ServeWhole | None = getattr(self._app_of(scope), "serve_whole", None)
-        return serve_whole is not None and serve_whole(scope, body, exchange)
+        serve_whole: ServeWhole | None = getattr(self._app_of(exchange.scope), "serve_whole", None)
+        return serve_whole is not None and serve_whole(exchange, body)
 
     def _app_of(self, scope: Scope) -> ASGIApp:
         found = self._match(f"{scope['method']} {scope['path']}")

@@ -61,9 +61,9 @@ class WorkerCall:
             self._reply.set_exception(error)
 
     def describe(self) -> str:
-        return describe(self._scope)
+        return describe(self._scope["method"], self._scope["raw_path"])
 
 
-def describe(scope: Scope) -> str:
+def describe(method: str, path: bytes) -> str:
     """``GET /path``."""
-    return f"{scope['method']} {scope['raw_path'].decode(errors='replace')}"
+    return f"{method} {path.decode(errors='replace')}"

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pyroadrunner.asgi import CLIENT, Message, Receive, Scope, Send
-from pyroadrunner.httpd.http1.limits import Limits
+from pyroadrunner.httpd.limits import Limits
 from support.http1 import CHUNKED, GET, POST, Recorder, Wire, answers, body, start
 from support.log import logged
 from support.virtual_time import in_virtual_time, turns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pyroadrunner.httpd.http1.limits import Limits
+from pyroadrunner.httpd.limits import Limits
 from support.http1 import GET, Recorder, Wire, serve
 from support.virtual_time import in_virtual_time, turns
 

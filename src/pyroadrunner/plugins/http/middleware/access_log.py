@@ -42,11 +42,11 @@ class AccessLog:
             return self._logged(scope, receive, send)
         return self._watched(scope, receive, send) if self._slow else self._app(scope, receive, send)
 
-    def serve_whole(self, scope: Scope, body: bytes, exchange: WholeExchange) -> bool:
+    def serve_whole(self, exchange: WholeExchange, body: bytes) -> bool:
         """Pass on a request that is not logged; see ``httpd.http1.whole``."""
         if self._serve_whole is None or self._slow or log.enabled_for(logging.INFO):
             return False
-        return self._serve_whole(scope, body, exchange)
+        return self._serve_whole(exchange, body)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = datetime.now(UTC)

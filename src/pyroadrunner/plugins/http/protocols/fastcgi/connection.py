@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pyroadrunner.asgi import ASGIApp, Message
+from pyroadrunner.asgi import STOPPED, ASGIApp, Message
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.protocols.fastcgi.records import (
     KEEP_CONN,
@@ -88,7 +88,7 @@ class FastCgiConnection(Transport):
     def abort_requests(self) -> None:
         """Cancel the running requests."""
         for task in self._running:
-            task.cancel()
+            task.cancel(STOPPED)
         self.abort()
 
     # -- what requests call ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from pyroadrunner.asgi import STOPPED
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.protocols.forwarding.tunnel import Tunnel
 from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
@@ -74,7 +75,7 @@ class ForwardingConnection(Transport):
     def abort_requests(self) -> None:
         """Cancel the running requests."""
         for task in self._tasks:
-            task.cancel()
+            task.cancel(STOPPED)
         self.abort()
 
     # -- for the classes below -------------------------------------------------------------------------------------

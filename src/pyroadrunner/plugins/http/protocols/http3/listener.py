@@ -10,7 +10,7 @@ from aioquic.asyncio.server import QuicServer
 from aioquic.h3.connection import H3_ALPN
 from aioquic.quic.configuration import QuicConfiguration
 
-from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.asgi import STOPPED, ASGIApp
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.log import Log
@@ -97,7 +97,7 @@ class Http3Listener:
             if late:
                 log.warning("grace period over; cancelling the remaining requests", requests=len(late))
                 for task in late:
-                    task.cancel()
+                    task.cancel(STOPPED)
                 await asyncio.wait(late, timeout=_LAST_SECONDS)
         if self._server is not None:
             self._server.close()

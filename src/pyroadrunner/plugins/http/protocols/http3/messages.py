@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import Message, Scope
+from pyroadrunner.asgi import PEER, Message, Scope
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,6 +34,7 @@ def scope_of(headers: Headers, client: tuple[str, int], server: tuple[str, int])
         "root_path": "",
         "headers": plain,
         "client": client,
+        PEER: None,  # a UDP port does not show whether the client is still connected
         "server": server,
         "extensions": {},
     }

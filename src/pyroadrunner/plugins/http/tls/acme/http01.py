@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, nullcontext
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.httpd.http1.limits import Limits
 from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets

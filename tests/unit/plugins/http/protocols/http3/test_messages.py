@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyroadrunner.asgi import PEER
 from pyroadrunner.plugins.http.protocols.http3.messages import head, scope_of
 from support.asgi import Exchange, ScriptedPool, worker_app
 
@@ -31,6 +32,12 @@ def test_a_request_as_the_worker_sees_it() -> None:
     )
     assert told["headers"] == {"X-Foo": ["bar"], "Cookie": ["a=1; b=2"]}
     assert told["cookies"] == {"a": "1", "b": "2"}
+
+
+def test_a_client_without_tcp_is_never_treated_as_disconnected() -> None:
+    scope = scope_of(REQUEST, ("192.0.2.7", 5), ("192.0.2.1", 443))
+    assert scope is not None
+    assert scope[PEER] is None
 
 
 def test_the_authority_replaces_the_host() -> None:
