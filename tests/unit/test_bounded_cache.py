@@ -16,27 +16,43 @@ class Doubler:
         return text * 2
 
 
-def test_a_result_is_made_once() -> None:
+def filled(cache: BoundedCache[str, str], *texts: str) -> None:
+    """Ask for each text twice: then it is kept."""
+    for text in texts * 2:
+        assert cache[text] == text * 2
+
+
+def test_a_result_is_kept_when_its_argument_comes_again() -> None:
     make = Doubler()
     cache = BoundedCache(make, entries=4, max_bytes=1000)
-    assert [cache["a"], cache["a"], cache["b"]] == ["aa", "aa", "bb"]
-    assert make.asked == ["a", "b"]
+    assert [cache["a"], cache["a"], cache["a"], cache["b"]] == ["aa", "aa", "aa", "bb"]
+    assert make.asked == ["a", "a", "b"]
+    assert list(cache) == ["a"]
+
+
+def test_what_never_comes_again_is_not_kept() -> None:
+    cache = BoundedCache(Doubler(), entries=2, max_bytes=1000)
+    filled(cache, "a")
+    for number in range(100):
+        cache[f"{number}!"]
+    assert list(cache) == ["a"]
 
 
 def test_there_are_never_more_entries_than_allowed() -> None:
     make = Doubler()
     cache = BoundedCache(make, entries=2, max_bytes=1000)
     for text in "abcde":
-        assert cache[text] == text * 2
+        filled(cache, text)
         assert len(cache) <= 2
+    make.asked.clear()
     assert cache["e"] == "ee"
-    assert make.asked == list("abcde")
+    assert make.asked == []
 
 
 def test_the_bytes_of_all_entries_are_bounded() -> None:
     cache = BoundedCache(Doubler(), entries=1000, max_bytes=160, size=lambda text, made: len(text) + len(made))
     for number in range(100):
-        cache[f"{number:03}"]
+        filled(cache, f"{number:03}")
         assert sum(len(text) + len(made) for text, made in cache.items()) <= 160
     assert "099" in cache
 
@@ -44,13 +60,11 @@ def test_the_bytes_of_all_entries_are_bounded() -> None:
 def test_a_large_result_is_not_kept_and_displaces_nothing() -> None:
     make = Doubler()
     cache = BoundedCache(make, entries=4, max_bytes=160)
-    assert cache["a"] == "aa"
-    assert cache["x" * 6] == cache["x" * 6] == "x" * 12
+    filled(cache, "a", "x" * 6)
     assert list(cache) == ["a"]
-    assert make.asked == ["a", "xxxxxx", "xxxxxx"]
 
 
 def test_the_repr_shows_how_full_it_is() -> None:
     cache = BoundedCache(Doubler(), entries=4, max_bytes=1000)
-    assert cache["abc"]
+    filled(cache, "abc")
     assert repr(cache) == "BoundedCache(1, bytes=6)"

@@ -62,6 +62,17 @@ class HeaderBlock:
         if not checked and (not 3 * block.count(b"\n") == 3 * block.count(b"\r") == len(lines) or b"\0" in block):
             raise ValueError("a response header contains a line break or NUL")
 
+    @classmethod
+    def checked(cls, headers: Iterable[Pair], *, close: bool, dated: bool) -> HeaderBlock:
+        """A block of headers of which the application knows that they have no line break, and that neither
+        ``Content-Length`` nor headers of the connection are among them."""
+        block = cls.__new__(cls)
+        block.length = None
+        block.close = close
+        block.dated = dated
+        block.lines = b"".join([b"%b%b\r\n" % (_names[name], value) for name, value in headers])
+        return block
+
     def __repr__(self) -> str:
         return f"HeaderBlock({self.lines!r}, length={self.length})"
 

@@ -25,6 +25,7 @@ _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/1\
 _VERSION = re.compile(rb"[^\r\n]* HTTP/(\d)\.(\d)\r?\n")
 _FIXED_LINE = b"GET / HTTP/1.1\r\n"  # what llhttp gets in place of the request line
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_COOKIE = b"\r\nCookie: "
 _ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
@@ -39,9 +40,10 @@ class RequestHead:
         authority: of an absolute target; it counts, and ``Host`` is ignored (RFC 9112 section 3.2.2).
         keep: whether the client allows another request on its connection.
         fields: what the header fields say.
+        cookie: a ``Cookie`` field that is not among ``fields``; ``None`` = none.
     """
 
-    __slots__ = ("authority", "fields", "keep", "method", "minor", "path", "query")
+    __slots__ = ("authority", "cookie", "fields", "keep", "method", "minor", "path", "query")
 
     method: str
     path: bytes
@@ -50,15 +52,18 @@ class RequestHead:
     authority: bytes | None
     keep: bool
     fields: Fields
+    cookie: str | None
 
     def __repr__(self) -> str:
         return f"RequestHead({self.method} {self.path!r}, {self.fields!r})"
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Lower-case names and values, in order; ``host`` is the authority that counts."""
-        pairs = self.fields.pairs
+        pairs = self.fields.pairs.copy()
+        if self.cookie is not None:
+            pairs.append((b"cookie", self.cookie.encode()))
         if self.authority is None:
-            return pairs.copy()
+            return pairs
         return [(b"host", self.authority), *(pair for pair in pairs if pair[0] != b"host")]
 
 
@@ -69,6 +74,7 @@ class Fields:
         pairs: lower-case names and values, in order.
         host: of ``Host``.
         length: bytes of the body; ``UNKNOWN`` = chunked.
+        has_cookie: whether there is a ``Cookie``.
         close: whether the client closes its connection after the response.
         keep_alive: whether a client of HTTP/1.0 keeps it.
         expects_continue: whether the client waits for 100 before it sends the body.
@@ -76,7 +82,7 @@ class Fields:
         read: for the application: what it has made of the fields.
     """
 
-    __slots__ = ("close", "expects_continue", "host", "keep_alive", "length", "pairs", "read", "trailers")
+    __slots__ = ("close", "expects_continue", "has_cookie", "host", "keep_alive", "length", "pairs", "read", "trailers")
 
     def __init__(self, block: bytes) -> None:
         """
@@ -96,6 +102,7 @@ class Fields:
         known = dict(pairs)
         if len(known) != len(pairs):
             _check_repeated(pairs)
+        self.has_cookie = b"cookie" in known
         self.host = known.get(b"host")
         if self.host is not None and not is_host(self.host):
             raise bad_request("host", "the Host header is malformed")
@@ -145,12 +152,12 @@ def parse(head: bytes) -> RequestHead:
     if line is None:
         raise refuse_line(head)
     method, target, minor = line.groups()
-    fields = _fields[head[line.end() :]]
     request = RequestHead()
+    request.cookie, request.fields = _read_fields(head, line.end())
+    fields = request.fields
     request.method = method.decode()
     request.minor = minor = 1 if minor == b"1" else 0
     request.path, request.query, request.authority = split_target(method, target)
-    request.fields = fields
     if not minor and fields.length == UNKNOWN:
         raise bad_request("header", "Transfer-Encoding in HTTP/1.0")
     if request.authority is not None:
@@ -160,6 +167,24 @@ def parse(head: bytes) -> RequestHead:
         raise bad_request("host", "the Host header is missing")
     request.keep = not fields.close and (minor == 1 or fields.keep_alive)
     return request
+
+
+def _read_fields(head: bytes, start: int) -> tuple[str | None, Fields]:
+    """The cookie and the other fields of a head whose header lines begin at ``start``.
+
+    Browsers repeat their headers with each request, but an application may set new cookies with each response. So an
+    ordinary ``Cookie`` line is read apart, and the others are looked up.
+    """
+    at = head.find(_COOKIE, start - 2)
+    if at >= 0:
+        begin = at + len(_COOKIE)
+        end = head.find(b"\r\n", begin)
+        value = head[begin:end].strip(b" \t")
+        if value.isascii() and (cookie := value.decode()).isprintable():
+            fields = _fields[head[start : at + 2] + head[end + 2 :]]
+            if not fields.has_cookie:
+                return cookie, fields
+    return None, _fields[head[start:]]
 
 
 def refuse_line(head: bytes) -> Refusal:

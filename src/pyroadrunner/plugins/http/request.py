@@ -153,6 +153,7 @@ def build_whole(exchange: WholeExchange) -> tuple[Context, int, int]:
     if read is None:
         read = head.fields.read = RequestHeaders(head.fields.pairs, "1.1")
     client = exchange.client
+    cookie = head.cookie
     method = head.method
     target, query = _target(head.path, head.query)
     host = read.host or _local(exchange.server) if head.authority is None else head.authority.decode()
@@ -161,8 +162,8 @@ def build_whole(exchange: WholeExchange) -> tuple[Context, int, int]:
         "HTTP/1.1" if head.minor else "HTTP/1.0",
         method,
         f"http://{host}{target}",
-        read.headers,
-        read.cookies,
+        read.headers if cookie is None else {**read.headers, "Cookie": [cookie]},
+        read.cookies if cookie is None else _cookies[cookie],
         query,
     )
     if method in _BODILESS:

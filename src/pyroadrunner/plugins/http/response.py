@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pyroadrunner.asgi import INFORMATIONAL, Message
+from pyroadrunner.bounded_cache import BoundedCache
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.plugins.http.errors import BAD_STATUS_HEADERS, BadReply, bad_status
 from pyroadrunner.workers.payload import Codec
@@ -25,6 +26,7 @@ EMPTY = b""
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAMES_KEPT = 1024
+_SHORT = 64  # characters of a value that probably comes again
 _HEADS_KEPT, _CACHED_BYTES = 256, 1024
 # The connection to the client is the server's: of these the worker decides only whether it is closed.
 _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade")
@@ -97,11 +99,11 @@ class Head:
                     headers.append(_CLOSE)
             else:
                 for value in values:
-                    text = value.strip(" \t")
-                    if not text.isprintable() and _CONTROL.search(text := _one_line(text)):
+                    encoded = _short[value] if len(value) <= _SHORT else _encode(value)
+                    if encoded is None:
                         self.dropped.append(name)
-                        continue
-                    headers.append((key, text.encode()))
+                    else:
+                        headers.append((key, encoded))
         if "Trailer" in raw:
             self._part(raw, trailers)
         if not 200 <= status <= 599:
@@ -110,7 +112,12 @@ class Head:
     def block(self) -> HeaderBlock:
         """The header lines, for a server that takes them encoded."""
         if self._block is None:
-            self._block = HeaderBlock(self.headers, checked=True)
+            headers = self.headers
+            close = _CLOSE in headers
+            dated = b"date" in dict(headers)
+            if close:
+                headers = [pair for pair in headers if pair is not _CLOSE]
+            self._block = HeaderBlock.checked(headers, close=close, dated=dated)
         return self._block
 
     def copy(self) -> Head:
@@ -311,6 +318,17 @@ def _closes(name: str, values: Iterable[str]) -> bool:
     """Whether a header of the connection is ``Connection`` with the option ``close``."""
     options = ",".join(values).split(",") if name.lower() == "connection" else ()
     return any(option.strip().lower() == "close" for option in options)
+
+
+def _encode(value: str) -> bytes | None:
+    """A header's value as it is sent; ``None`` = it can't be sent."""
+    text = value.strip(" \t")
+    if not text.isprintable() and _CONTROL.search(text := _one_line(text)):
+        return None
+    return text.encode()
+
+
+_short = BoundedCache(_encode, entries=1024, max_bytes=1 << 17)
 
 
 def _one_line(text: str) -> str:
