@@ -40,7 +40,7 @@ def test_a_page_is_plain_text(path: str, status: str, text: str) -> None:
         port = free_port()
         server = asyncio.create_task(debug_server(port))
         stuck = asyncio.create_task(asyncio.Event().wait(), name="a stuck task")
-        answer = await ask(port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await ask(port, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         for task in (server, stuck):
             task.cancel()
         await asyncio.gather(server, stuck, return_exceptions=True)
@@ -56,12 +56,12 @@ def test_malformed_requests_do_no_harm(capfd: pytest.CaptureFixture[str]) -> Non
         port = free_port()
         server = asyncio.create_task(debug_server(port))
         await ask(port, b"x" * 20_000 + b"\r\n\r\n")
-        answer = await ask(port, b"\r\n\r\n")
+        answer = await ask(port, b"x\r\n\r\n")
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
         return answer
 
-    assert asyncio.run(live()).startswith("HTTP/1.1 404")
+    assert asyncio.run(live()).startswith("HTTP/1.1 400")
     assert capfd.readouterr() == ("", "")
 
 

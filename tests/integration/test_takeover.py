@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.log import Log

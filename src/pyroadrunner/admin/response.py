@@ -1,10 +1,9 @@
-"""Encode a response. Pure."""
+"""A response. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -23,33 +22,28 @@ class AdminResponse:
     content_type: str = PLAIN
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def encode(self, *, head: bool, close: bool) -> bytes:
-        """The bytes of the whole response.
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self.body.encode() if isinstance(self.body, str) else self.body
 
-        Args:
-            head: the request was HEAD: leave out the body, keep its length.
-            close: add ``Connection: close``.
-        """
-        body = self.body.encode() if isinstance(self.body, str) else self.body
-        lines = [
-            f"HTTP/1.1 {self.status} {_reason(self.status)}",
-            f"Content-Type: {self.content_type}",
-            f"Content-Length: {len(body)}",
-            "X-Content-Type-Options: nosniff",
-            *(f"{name}: {value}" for name, value in self.headers.items()),
-            *(["Connection: close"] if close else []),
-        ]
-        start = ("\r\n".join(lines) + "\r\n\r\n").encode()
-        return start if head else start + body
+    @property
+    def pairs(self) -> list[tuple[bytes, bytes]]:
+        """The headers, in ASGI's form."""
+        headers = {
+            "content-type": self.content_type,
+            "content-length": str(len(self.content)),
+            "x-content-type-options": "nosniff",
+            **self.headers,
+        }
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-def _reason(status: int) -> str:
-    """The reason phrase; empty for a status code without one, which a config may set."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
+# A request that is refused closes its connection: the client may still send a body.
+_CLOSE = {"connection": "close"}
 
 NOT_FOUND = AdminResponse(404, "404 page not found\n")
-NOT_ALLOWED = AdminResponse(405, "405 only GET and HEAD are allowed\n", headers={"Allow": "GET, HEAD"})
+NOT_ALLOWED = AdminResponse(405, "405 only GET and HEAD are allowed\n", headers={"allow": "GET, HEAD", **_CLOSE})
+NO_BODY = AdminResponse(413, "413 a request body is not allowed\n", headers=_CLOSE)
+TOO_MANY_PARAMETERS = AdminResponse(400, "400 too many parameters\n", headers=_CLOSE)
+FAILED = AdminResponse(500, "500 internal server error, see logs\n")

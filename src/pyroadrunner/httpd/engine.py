@@ -60,7 +60,6 @@ class HttpListener:
         limits: of a connection; ``None`` = the defaults. Connections above ``max_connections`` wait in the backlog, and
             ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
-        behind_proxy: whether each connection begins with the client's address (PROXY protocol, version 2).
         log: the channel of the plugin that owns the listener.
     """
 
@@ -72,7 +71,6 @@ class HttpListener:
         streams: int = DEFAULT_STREAMS,
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
-        behind_proxy: bool = False,
         log: Log = _HTTP,
     ) -> None:
         self._app = app
@@ -89,7 +87,7 @@ class HttpListener:
         # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
         self._resets = ResetGuard(max(RESETS, 2 * streams))
         self._to_cut: set[Client] = set()
-        self._config = _config(bound, streams, self._connections, limits, tls, behind_proxy)
+        self._config = _config(bound, streams, self._connections, limits, tls)
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
@@ -312,7 +310,6 @@ def _config(
     connections: int,
     limits: Limits,
     tls: TlsFiles | None,
-    behind_proxy: bool,
 ) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
@@ -328,7 +325,6 @@ def _config(
         h2_max_inbound_frame_size=_H2_FRAME_BYTES,
         h2_max_header_list_size=_H2_HEAD_BYTES,
         h2_max_header_block_size=_H2_BLOCK_BYTES,
-        proxy_protocol="v2" if behind_proxy else "off",
         grpc=True,  # otherwise h2corn refuses gRPC requests by their content type
         limit_request_head_size=limits.max_head,
         limit_request_line=0,

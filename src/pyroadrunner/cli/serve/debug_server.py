@@ -13,43 +13,37 @@ from collections.abc import Callable
 
 import psutil
 
+from pyroadrunner.admin.app import AdminRequest
+from pyroadrunner.admin.response import AdminResponse
+from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.cli.console import complain
+from pyroadrunner.log import Log
+from pyroadrunner.net.address import TcpAddress
+from pyroadrunner.net.errors import ListenError
 
 PORT = 6061  # RoadRunner's profiler port
-_READ_TIMEOUT = 5.0
-_LONGEST_HEAD = 8192  # bytes
+
+log = Log("server")
 
 
 async def debug_server(port: int = PORT) -> None:
     """Serve until cancelled. A port in use is only reported: it must not prevent the server from starting."""
+    server = AdminServer(TcpAddress("127.0.0.1", port), "-d", _answer, log)
     try:
-        server = await asyncio.start_server(_answer, "127.0.0.1", port, limit=_LONGEST_HEAD)
-    except OSError as wrong:
+        await server.start()
+    except ListenError as wrong:
         complain(f"[ERROR] debug server stopped with error: {wrong}")
         return
-    async with server:
-        await asyncio.Event().wait()
-
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        async with asyncio.timeout(_READ_TIMEOUT):
-            head = await reader.readuntil(b"\r\n\r\n")
-        words = head.split(b"\r\n", 1)[0].split(b" ")
-        path = words[1].split(b"?")[0].decode("latin-1") if len(words) > 1 else ""
-        page = PAGES.get(path)
-        status = "200 OK" if page else "404 Not Found"
-        body = (page() if page else index()).encode("utf-8", "replace")
-        writer.write(
-            f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-            + body
-        )
-        await writer.drain()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):  # the client's fault
-        pass
+        await asyncio.Event().wait()
     finally:
-        writer.close()
+        await server.stop(0.0)
+
+
+async def _answer(request: AdminRequest) -> AdminResponse:
+    page = PAGES.get(request.path)
+    text = page() if page is not None else index()
+    return AdminResponse(200 if page is not None else 404, text.encode("utf-8", "replace"))
 
 
 def index() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from pyroadrunner.httpd.http1.chunked import ChunkedDecoder
 from pyroadrunner.httpd.http1.exchange import Exchange
+from pyroadrunner.httpd.http1.file_sender import FileSender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.refusals import Refusal, bad_request
 from pyroadrunner.httpd.http1.request_head import UNKNOWN, RequestHead, parse
@@ -52,10 +53,12 @@ class Connection(asyncio.Protocol):
         "_partial",
         "_paused",
         "_peer",
+        "_sender",
         "_sent",
         "_server",
         "_stalled_since",
         "_transport",
+        "_unsent",
         "_waiter",
         "_written",
         "deadline",
@@ -79,6 +82,8 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self._waiter: asyncio.Future[None] | None = None  # set while the client reads too slowly
         self._written = 0
+        self._sender: FileSender | None = None
+        self._unsent = 0  # bytes left of the part of a file that is being sent
         self._sent = 0
         self._stalled_since = 0.0
         self.deadline = 0.0
@@ -135,6 +140,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
         self._release_writer()
+        if self._sender is not None:
+            self._sender.abort()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.disconnected(gone=True)
@@ -153,10 +160,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def idleness(self) -> tuple[int, float] | None:
-        """``None`` if it serves a request, or still sends a response. Otherwise the smaller, the sooner it may be
-        closed when room is needed: first those that are kept without a request, then new ones that have sent nothing,
-        then those whose head is incomplete; in each group those that wait longest."""
-        if self._exchange is not None or self._buffer or self._closing or self._transport.get_write_buffer_size():
+        """``None`` if it serves a request, still sends a response or is closing. Otherwise the smaller, the sooner it
+        may be closed when room is needed: first those that are kept without a request, then new ones that have sent
+        nothing, then those whose head is incomplete; in each group those that wait longest."""
+        if self._exchange is not None or self._buffer or self._closing or self._lingering:
+            return None
+        if self._transport.get_write_buffer_size():
             return None
         return 2 if self._partial else 0 if self.requests else 1, self.deadline
 
@@ -300,6 +309,32 @@ class Connection(asyncio.Protocol):
     def writable(self) -> asyncio.Future[None] | None:
         return self._waiter
 
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        transport = self._transport
+        self._written += count
+        self._unsent = count
+        transport.set_write_buffer_limits(high=0)  # what is in the buffer must leave first
+        try:
+            while self._waiter is not None:
+                await asyncio.shield(self._waiter)
+            if self._closing:
+                raise ConnectionResetError("the client has disconnected")
+            sender = self._sender = FileSender(transport.get_extra_info("socket").fileno(), file)
+            try:
+                while self._unsent:
+                    sent = await sender.send(offset, self._unsent)
+                    if not sent:
+                        raise OSError("a file became shorter while it was sent")
+                    offset += sent
+                    self._unsent -= sent
+            finally:
+                self._sender = None
+                sender.close()
+        finally:
+            self._unsent = 0
+            if not self._closing:
+                transport.set_write_buffer_limits(high=self._listener.limits.max_buffer)
+
     def body_taken(self) -> None:
         if self._paused and self._exchange is not None and not self._exchange.body_done:
             self.deadline = self._loop.time() + self._listener.limits.body_timeout
@@ -388,7 +423,7 @@ class Connection(asyncio.Protocol):
 
     def check_progress(self, now: float, limit: float) -> None:
         """Close the connection if the client has not read anything for ``limit`` seconds although data waits."""
-        waiting = self._transport.get_write_buffer_size()
+        waiting = self._transport.get_write_buffer_size() + self._unsent
         sent = self._written - waiting
         if not waiting or sent != self._sent or not self._stalled_since:
             self._sent = sent

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, ASGIApp, Message, Scope
+from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
 from pyroadrunner.httpd.http1.response_head import date_line, status_line
@@ -21,7 +23,8 @@ _COPY_BELOW = 1 << 16  # bytes: up to here one joined write is cheaper than two
 _BODILESS = (204, 304)
 _NO_LENGTH = -1
 _ASGI = {"version": "3.0", "spec_version": "2.5"}
-_EXTENSIONS = ("http.response.informational",)
+_ZERO_COPY = "http.response.zerocopysend"
+_EXTENSIONS = ("http.response.informational", *([_ZERO_COPY] if file_sender.AVAILABLE else []))
 
 
 Address = tuple[str, int] | None
@@ -36,6 +39,13 @@ class Stream(Protocol):
 
     def writable(self) -> asyncio.Future[None] | None:
         """Done when the client has read enough; ``None`` = write now."""
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        """Send bytes of a file behind all that was written before.
+
+        Raises:
+            OSError: the client has disconnected, or the file is shorter.
+        """
 
     def body_taken(self) -> None:
         """The application has read the queued body."""
@@ -253,6 +263,9 @@ class Exchange:
                 self._continue(body, more)
             else:
                 raise RuntimeError("the response has not started")
+        elif kind == _ZERO_COPY:
+            await self._send_file(message)
+            return
         elif kind == "http.response.trailers":
             self._end_with_trailers(message.get("headers", ()))
         elif kind == "http.response.informational":
@@ -262,6 +275,39 @@ class Exchange:
             await asyncio.shield(waiter)
             if self.gone:
                 raise ConnectionResetError("the client has disconnected")
+
+    async def _send_file(self, message: Message) -> None:
+        """A part of a file, as a piece of the body (the ASGI extension "zero copy send")."""
+        if self.finished:
+            return
+        start, self._start = self._start, None
+        if start is not None:
+            self._begin(start, b"", True)
+        elif not self.started:
+            raise RuntimeError("the response has not started")
+        file: int = message["file"].fileno()
+        offset, count = message.get("offset"), message.get("count")
+        if offset is None:
+            offset = os.lseek(file, 0, os.SEEK_CUR)
+        if count is None:
+            count = max(0, os.fstat(file).st_size - offset)
+        if self._missing != _NO_LENGTH:
+            count = min(count, self._missing)
+        if count and not self._no_body:
+            if self._chunked:
+                self._stream.write(b"%x\r\n" % count)
+            try:
+                await self._stream.send_file(file, offset, count)
+            except BaseException as wrong:
+                if isinstance(wrong, ConnectionError):
+                    self.left = self.gone = True
+                self._stream.given_up(self)  # a part is missing, so nothing can follow
+                raise
+            if self._chunked:
+                self._stream.write(b"\r\n")
+            if self._missing != _NO_LENGTH:
+                self._missing -= count
+        self._continue(b"", message.get("more_body", False))
 
     def _inform(self, message: Message) -> None:
         if self.head.minor and not self.started:

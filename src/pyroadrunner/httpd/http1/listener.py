@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.http1.connection import Connection
@@ -103,7 +104,8 @@ class Http1Listener:
         await resume_inherited(self._bound)
         if not await self._ends_within(grace):
             running = [connection for connection in self._connections if connection.busy]
-            self.log.warning("grace period over; cancelling the remaining requests", requests=len(running))
+            if running:
+                self.log.warning("grace period over; cancelling the remaining requests", requests=len(running))
             for connection in running:
                 connection.stop()
             await self._ends_within(_UNWIND)
@@ -159,9 +161,8 @@ class Http1Listener:
             self._ended.set()
 
     async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        except TimeoutError:
-            return False
-        return True
+        if not self._ended.is_set():
+            with suppress(TimeoutError):
+                # Not asyncio.timeout: with Python 3.11 it raises CancelledError in a task that is being cancelled.
+                await asyncio.wait_for(self._ended.wait(), seconds)
+        return self._ended.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyroadrunner.content.codings import NAMES, available
 from pyroadrunner.contracts import HasConnections, HasTask, Plugin
-from pyroadrunner.httpd.engine import HttpListener
+from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.log import Log
 from pyroadrunner.net.bound_sockets import BoundSockets
@@ -28,7 +28,7 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
     def __init__(self, config: FileServerConfig) -> None:
         self._config = config
         self._mounts: list[Mount] = []
-        self._listener: HttpListener | None = None
+        self._listener: Http1Listener | None = None
         self._bound: BoundSockets | None = None
 
     def __repr__(self) -> str:
@@ -55,8 +55,8 @@ class FileServerPlugin(Plugin, HasTask, HasConnections):
                 log.warning("the folder does not exist; its files are not found", root=mount.root)
         self._bound = BoundSockets(parse_endpoint(self._config.address, _KEY), _KEY)
         app = FileServer(self._mounts, etag=self._config.calculate_etag, weak=self._config.weak)
-        self._listener = HttpListener(app, self._bound, limits=Limits(max_connections=share(8)), log=log)
-        await self._listener.start()  # closes its sockets on failure
+        self._listener = Http1Listener(app, self._bound, Limits(max_connections=share(8)), log=log)
+        await self._listener.start()
 
     async def run(self) -> None:
         """Wait until the listener has stopped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
-from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer
 from pyroadrunner.contracts import HasMetrics, HasPools, HasRpc, MetricFamily, Plugin, RpcMethod

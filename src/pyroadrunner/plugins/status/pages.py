@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pyroadrunner.admin.request import AdminRequest
+from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import NOT_FOUND, AdminResponse
 from pyroadrunner.plugins.status.checks import Check, Checks
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from pyroadrunner.admin.connection import Timeouts
-from pyroadrunner.admin.server import AdminServer
+from pyroadrunner.admin.server import LIMITS, AdminServer
 from pyroadrunner.contracts import HasRpc, HasStatus, HasStopHook, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
@@ -28,9 +28,9 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc):
         code = config.unavailable_status_code
         self._checks = Checks(plugins, code, config.check_timeout)
         self._pages = Pages(self._checks, code)
-        timeouts = Timeouts(read=config.check_timeout)
+        limits = replace(LIMITS, head_timeout=config.check_timeout)
         self._server = AdminServer(
-            parse_address(config.address, default_scheme="tcp"), "status.address", self._pages.answer, log, timeouts
+            parse_address(config.address, default_scheme="tcp"), "status.address", self._pages.answer, log, limits
         )
 
     def __repr__(self) -> str:

@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
-from pyroadrunner.admin.request import read_request
+from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
@@ -43,8 +44,8 @@ def ask(target: str, plugins: Sequence[Told], *, stopping: bool = False, code: i
     pages = Pages(Checks(plugins, code, 0.0 if any(p._healthy is ... for p in plugins) else 20.0), code)
     if stopping:
         pages.stopping = True
-    request = read_request(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    return asyncio.run(pages.answer(request))
+    path, _, query = target.partition("?")
+    return asyncio.run(pages.answer(AdminRequest(path, parse_qs(query))))
 
 
 def entries(response: AdminResponse) -> list[tuple[str, str, int]]:

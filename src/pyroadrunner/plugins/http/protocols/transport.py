@@ -1,4 +1,4 @@
-"""The transport of one connection, for the protocols implemented here: FastCGI, HTTP/1.0."""
+"""The transport of one connection, for the protocols implemented here: FastCGI, and what the forwarding inspects."""
 
 from __future__ import annotations
 

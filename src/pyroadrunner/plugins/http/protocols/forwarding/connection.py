@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from pyroadrunner.asgi import STOPPED
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.http.protocols.forwarding.tunnel import Tunnel
 from pyroadrunner.plugins.http.protocols.forwarding.upstream import Upstream
@@ -69,14 +68,6 @@ class ForwardingConnection(Transport):
         if self._tunnel is not None:
             self._tunnel.close()
         self._check_closed()
-
-    # -- for the listener ------------------------------------------------------------------------------------------
-
-    def abort_requests(self) -> None:
-        """Cancel the running requests."""
-        for task in self._tasks:
-            task.cancel(STOPPED)
-        self.abort()
 
     # -- for the classes below -------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ class Tunnel(asyncio.Protocol):
     def __init__(self, client: asyncio.Transport, upstream: Upstream, first: bytes) -> None:
         self._client = client
         self._upstream = upstream
-        self._first = bytearray(upstream.preamble(client) + first)
+        self._first = bytearray(first)
         self._transport: asyncio.Transport | None = None
         self._ended = False
         self._closed = False

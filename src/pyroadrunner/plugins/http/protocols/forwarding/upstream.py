@@ -8,14 +8,10 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.plugins.http.protocols.forwarding.proxy_protocol import preamble
 
 
 class Upstream(Protocol):
     """Accepts forwarded connections."""
-
-    def preamble(self, client: asyncio.Transport) -> bytes:
-        """The bytes it expects before the client's first byte."""
 
     async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.
@@ -28,42 +24,10 @@ class Upstream(Protocol):
         """The connection has been closed."""
 
 
-class UnixUpstream:
-    """An engine on a unix socket that only we can reach, so it can trust a preamble.
-
-    Args:
-        path: of the socket.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __repr__(self) -> str:
-        return f"UnixUpstream({self._path})"
-
-    def preamble(self, client: asyncio.Transport) -> bytes:
-        """The preamble of the PROXY protocol."""
-        return preamble(
-            client.get_extra_info("socket").family,
-            client.get_extra_info("peername"),
-            client.get_extra_info("sockname"),
-        )
-
-    async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
-        """Open a connection for a client.
-
-        Raises:
-            OSError: the engine is not reachable.
-        """
-        await asyncio.get_running_loop().create_unix_connection(lambda: tunnel, self._path)
-
-    def closed(self, tunnel: asyncio.Protocol) -> None:
-        """Do nothing: no state is kept."""
-
-
 class TcpUpstream:
-    """An engine on a port of 127.0.0.1. Every local process can connect to it, so a preamble can't be trusted. Instead
-    the port of our end identifies the client for :meth:`with_clients`; other connections keep their own address.
+    """An engine on a port of 127.0.0.1. Every local process can connect to it, so an address that it sends can't be
+    trusted. The port of our end identifies the client for :meth:`with_clients`; other connections keep their own
+    address.
 
     Attributes:
         port: of the engine.
@@ -88,10 +52,6 @@ class TcpUpstream:
             return app(scope, receive, send)
 
         return with_client
-
-    def preamble(self, client: asyncio.Transport) -> bytes:
-        """Empty."""
-        return b""
 
     async def connect(self, tunnel: asyncio.Protocol, client: asyncio.Transport) -> None:
         """Open a connection for a client.

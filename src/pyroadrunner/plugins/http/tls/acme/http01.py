@@ -1,21 +1,24 @@
 """http-01: the ACME server requests a file under each name, over plain HTTP.
 
 It connects to port 80. If ``http.address`` uses that port, the listener there responds, before any middleware.
-Otherwise a small server listens on that port while a certificate is being issued.
+Otherwise a server listens on that port while a certificate is being issued.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, nullcontext
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.httpd.errors import TlsError
+from pyroadrunner.httpd.http1.listener import Http1Listener
+from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.tls_listener import TlsListener
+from pyroadrunner.net.address import TcpAddress
+from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.plugins.http.tls.acme.challenge import ChallengeRequest
 
 _FOLDER = "/.well-known/acme-challenge/"
+_LIMITS = Limits(head_timeout=10.0, idle_timeout=10.0, write_timeout=10.0, max_head=16 << 10, max_connections=256)
 
 # Path -> content of the open challenges. Written by the thread that talks to the ACME server, read by others.
 Answers = dict[str, bytes]
@@ -47,10 +50,10 @@ class HttpChallenge:
         """A context in which the server can validate challenges.
 
         Raises:
-            TlsError: the port can't be bound.
+            ListenError: the port can't be bound.
         """
         try:
-            with nullcontext() if self._shared else answering(self._port, self.answers):
+            async with nullcontext() if self._shared else answering(self._port, self.answers):
                 yield
         finally:
             self.answers.clear()
@@ -82,44 +85,26 @@ class ChallengeAnswers:
         return self._app(scope, receive, send)
 
 
-@contextmanager
-def answering(port: int, answers: Answers) -> Iterator[None]:
+@asynccontextmanager
+async def answering(port: int, answers: Answers) -> AsyncIterator[None]:
     """A context in which a server responds to challenges on all IPv4 addresses.
 
     Raises:
-        TlsError: the port can't be bound.
+        ListenError: the port can't be bound.
     """
-
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # not needed without ACME
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-
-        def do_GET(self) -> None:
-            found = answers.get(self.path)
-            self.send_response(200 if found is not None else 404)
-            self.send_header("Content-Length", str(len(found or b"")))
-            self.end_headers()
-            self.wfile.write(found or b"")
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
-            """Log nothing on stderr."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-    try:
-        server = Server(("0.0.0.0", port), Handler)
-    except OSError as wrong:
-        raise TlsError(f"http.ssl.acme.alt_http_port {port} can't be listened on: {wrong.strerror}") from wrong
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="acme challenges")
-    thread.start()
+    bound = BoundSockets(TcpAddress("", port), "http.ssl.acme.alt_http_port")
+    listener = Http1Listener(ChallengeAnswers(_not_found, answers), bound, _LIMITS)
+    await listener.start()
     try:
         yield
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        listener.refuse()
+        await listener.finish(0.0)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
 
 
 async def _answer(send: Send, content: bytes) -> None:
