@@ -344,15 +344,8 @@ class Exchange:
         self._missing = _NO_LENGTH if length is None or no_body else length
         head = self._head(status, block, framing, keep)
         self.started = True
-        if trailers:
-            self._write(head, self._chunk(body))
-            return
-        self._trailers = False
-        if more:
-            self._write(head, self._framed(body))
-            return
-        self._write(head, self._framed(body) + (_LAST_CHUNK if self._chunked else b""))
-        self._finish()
+        self._trailers = trailers
+        self._write(head, body, last=not more)
 
     def _keeps(self, block: HeaderBlock, *, complete: bool) -> bool:
         """Whether the connection is kept after this response; decided when its head is written, which says so."""
@@ -364,15 +357,7 @@ class Exchange:
         return self._stream.can_keep(complete=complete)
 
     def _continue(self, body: bytes, more: bool) -> None:
-        data = b"" if self._no_body else self._framed(body)
-        if not more and not self._trailers:
-            if self._chunked:
-                data += _LAST_CHUNK
-            if data:
-                self._stream.write(data)
-            self._finish()
-        elif data:
-            self._stream.write(data)
+        self._write(b"", b"" if self._no_body else body, last=not more)
 
     def _end_with_trailers(self, headers: Any) -> None:
         if not self._trailers or self.finished:
@@ -380,29 +365,34 @@ class Exchange:
         self._stream.write(b"0\r\n%s\r\n" % HeaderBlock(headers).lines)
         self._finish()
 
-    def _framed(self, body: bytes) -> bytes:
-        """The bytes on the wire; never more than the announced length."""
-        if self._chunked:
-            return self._chunk(body)
-        if self._missing != _NO_LENGTH:
-            body = body[: self._missing]
-            self._missing -= len(body)
-        return body
-
-    @staticmethod
-    def _chunk(body: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-
     def _head(self, status: int, block: HeaderBlock, framing: bytes, keep: bool) -> bytes:
         connection = _CLOSE if not keep else b"" if self.head.minor else _KEEP_ALIVE
         date = b"" if block.dated else date_line()
         return b"".join((status_line(status, self.head.minor), block.lines, framing, date, connection, b"\r\n"))
 
-    def _write(self, head: bytes, body: bytes) -> None:
+    def _write(self, head: bytes, body: bytes, *, last: bool) -> None:
+        """Write a part of the body, never more than the announced length. Large parts are not copied."""
+        last = last and not self._trailers
+        tail = b""
+        if self._chunked:
+            if body:
+                head += b"%x\r\n" % len(body)
+                tail = b"\r\n"
+            if last:
+                tail += _LAST_CHUNK
+        elif self._missing != _NO_LENGTH:
+            body = body[: self._missing]
+            self._missing -= len(body)
         if len(body) < _COPY_BELOW:
-            self._stream.write(head + body)
+            data = head + body + tail
+            if data:
+                self._stream.write(data)
         else:
             self._stream.write_pair(head, body)
+            if tail:
+                self._stream.write(tail)
+        if last:
+            self._finish()
 
     def _finish(self) -> None:
         self.finished = True
