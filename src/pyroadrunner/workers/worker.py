@@ -433,7 +433,7 @@ class Worker:
             status_str=self.state.label,
             pool=pool,
             activity=call.describe() if call else "",
-            activity_since=time.time_ns() - int((now - call.began) * 1e9) if call else 0,
+            activity_since=max(self.created_ns, time.time_ns() - int((now - call.began) * 1e9)) if call else 0,
         )
 
 
