@@ -17,6 +17,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import Delivery
 from pyroadrunner.plugins.jobs.job_queue import JobQueue, Lane
 from pyroadrunner.plugins.jobs.outcome import Outcome, after_answer, after_failure
 from pyroadrunner.plugins.jobs.pipeline import JobPipeline
+from pyroadrunner.plugins.jobs.reasons import reason_of
 from pyroadrunner.plugins.jobs.tracing import PushTracer
 
 _MOST_REFUSALS = 5  # workers that may hand a job back before that is a failure
@@ -160,7 +161,7 @@ class Consumer:
         except LeaseEnded:
             raise
         except (PoolError, BadAnswer) as wrong:
-            error = str(wrong)
+            error = reason_of(wrong)
             self._failed(pipeline, delivery, error)
         else:
             error = answer.message if answer.kind in (Kind.ERROR, Kind.NACK) else ""
