@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,31 +44,38 @@ class Runs:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.touch()
+        self._found: list[Run] = []
+        self._read = 0  # bytes
 
     def all(self) -> list[Run]:
         """All runs so far; a worker that was killed while it wrote leaves half a line."""
-        found = []
-        for line in self.path.read_bytes().split(b"\n"):
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        complete = new[: new.rfind(b"\n") + 1]
+        self._read += len(complete)
+        for line in complete.splitlines():
             try:
                 data = json.loads(line)
             except ValueError:
                 continue
-            found.append(Run(**{**data, "payload": base64.b64decode(data["payload"])}))
-        return found
+            self._found.append(Run(**{**data, "payload": base64.b64decode(data["payload"])}))
+        return self._found
 
     def of(self, *ids: str) -> list[Run]:
         """The runs of these jobs."""
-        return [run for run in self.all() if run.id in ids]
+        wanted = set(ids)
+        return [run for run in self.all() if run.id in wanted]
 
     def wait(self, ids: Sequence[str], times: int = 1, patience: float = PATIENCE) -> list[Run]:
         """Wait until each of these jobs ran so often; return their runs."""
         until = time.monotonic() + patience
         while True:
             found = self.of(*ids)
-            counts = {name: sum(run.id == name for run in found) for name in ids}
-            if all(count >= times for count in counts.values()):
+            counts = Counter(run.id for run in found)
+            late = {name: counts[name] for name in ids if counts[name] < times}
+            if not late:
                 return found
-            late = {name: count for name, count in counts.items() if count < times}
             assert time.monotonic() < until, (
                 f"{len(late)} jobs did not run {times} times: {dict(list(late.items())[:5])}"
             )
@@ -81,7 +89,9 @@ class JobServer:
         jobs: a client.
     """
 
-    def __init__(self, folder: Path, sections: Mapping[str, Any], *, workers: int = 2) -> None:
+    def __init__(
+        self, folder: Path, sections: Mapping[str, Any], *, workers: int = 2, env: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.runs = Runs(folder / "runs")
         config = {
@@ -91,7 +101,7 @@ class JobServer:
             "metrics": {"address": f"127.0.0.1:{free_port()}"},
             "status": {"address": f"127.0.0.1:{free_port()}"},
         }
-        self.server = Server(folder, config)
+        self.server = Server(folder, config, env=env)
         self._rpc: RpcClient | None = None
 
     @property

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from support.packages import EXAMPLES, installed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +59,21 @@ class Broker:
 
     Attributes:
         sections: global sections of the config, such as ``amqp``.
+        env: environment of the server.
+        options: settings of every pipeline, which depend on the running broker.
         stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
     """
 
     sections: dict[str, Any] = field(default_factory=dict)
-    stop: Callable[[], None] | None = None
-    start: Callable[[], None] | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    stop: Callable[[], object] | None = None
+    start: Callable[[], object] | None = None
 
 
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
+    Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
 ]
 
 
@@ -74,5 +82,16 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
     """The broker of a subject."""
     if subject.driver == "memory":
         yield Broker()
+        return
+    if subject.driver == "folder":
+        jobs, away = folder / "jobs", folder / "away"
+        jobs.mkdir()
+        env = {"PYTHONPATH": str(installed(EXAMPLES / "jobs-driver-folder"))}
+        yield Broker(
+            env=env,
+            options={"path": str(jobs)},
+            stop=partial(jobs.rename, away),
+            start=partial(away.rename, jobs),
+        )
         return
     raise ValueError(subject.driver)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,9 +23,9 @@ def served(
     subject: Subject = request.param
     folder = tmp_path_factory.mktemp(subject.name)
     with running(subject, folder) as broker:
-        server = JobServer(folder, broker.sections)
+        server = JobServer(folder, broker.sections, env=broker.env)
         with server.server:
-            yield subject, server
+            yield replace(subject, options=lambda name: {**subject.options(name), **broker.options}), server
             server.disconnect()
 
 

@@ -63,10 +63,10 @@ class Scene:
     def __init__(self, subject: Subject, folder: Path, broker: Broker) -> None:
         self.subject = subject
         self.broker = broker
-        self.server = JobServer(folder, broker.sections)
+        self.server = JobServer(folder, broker.sections, env=broker.env)
         self.server.server.start().wait_for("RoadRunner server started")
         name = f"ledger-{os.getpid()}"
-        options = {**subject.options(name), "max_attempts": 0}
+        options = {**subject.options(name), **broker.options}
         self.queue = Queue(self.server, name, subject.driver, options)
         self.queue.declare()
 

@@ -13,7 +13,7 @@ from enum import Enum
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, Driver
-from pyroadrunner.plugins.jobs.errors import NotConnected
+from pyroadrunner.plugins.jobs.errors import NotConnected, PipelineClosed
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 15.0  # seconds between two attempts
 REFUSED_WAIT = 15.0  # after an error that only a person can remove
@@ -84,7 +84,7 @@ class Connection:
             task.cancel()
             await asyncio.wait([task])
         self.state = State.CLOSED
-        self._connected.clear()
+        self._connected.set()  # those who wait are told
         await self._driver.disconnect()
 
     def lost(self, why: str) -> None:
@@ -98,8 +98,14 @@ class Connection:
         await self._attempted.wait()
 
     async def wait(self) -> None:
-        """Wait until there is a connection."""
+        """Wait until there is a connection.
+
+        Raises:
+            PipelineClosed: there will be none.
+        """
         await self._connected.wait()
+        if self.state is State.CLOSED:
+            raise PipelineClosed(self._name)
 
     def not_connected(self, waited: float) -> NotConnected:
         """The error for those who have waited in vain."""

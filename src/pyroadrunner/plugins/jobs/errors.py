@@ -77,6 +77,13 @@ class NotConnected(JobsError):
         super().__init__(f"the pipeline {name} has no connection to its broker after {waited:g} s: {state}")
 
 
+class PipelineClosed(JobsError):
+    """The pipeline was destroyed, or the server stops."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the pipeline {name} is closed")
+
+
 class NoAnswer(JobsError):
     """The broker did not answer within the time limit; it may still have done what was asked."""
 

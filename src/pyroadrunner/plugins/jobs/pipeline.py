@@ -161,7 +161,8 @@ class JobPipeline(Host):
         """Push jobs, in order; wait for a connection if there is none.
 
         Raises:
-            PushRefused, BrokerError, NotConnected, NoAnswer: some may have been pushed.
+            NotConnected: there was no connection in time, or the broker refuses the settings.
+            PushRefused, BrokerError, NoAnswer, PipelineClosed: some may have been pushed.
         """
         if not self.connection.connected:
             return self._push(jobs, None)
@@ -171,11 +172,14 @@ class JobPipeline(Host):
     async def _push(self, jobs: Sequence[Job], pending: Done) -> None:
         """Push until ``timeout`` is over. If the connection breaks in the middle, push all jobs again on the next one:
         the broker may then have some of them twice, but none is lost."""
-        until = self._loop.time() + self.timeout
+        began = self._loop.time()
+        until = began + self.timeout
         while True:
             try:
                 async with asyncio.timeout_at(until):
                     if pending is None:
+                        if self.connection.state is State.FAILED:
+                            raise self.connection.not_connected(self._loop.time() - began)
                         await self.connection.wait()
                         pending = self.driver.push(jobs)
                     if pending is not None:
@@ -285,7 +289,7 @@ class JobPipeline(Host):
                         if self.connection.connected or not survives:
                             raise
                     pending = None
-        except (BrokerError, PushRefused, TimeoutError) as error:
+        except (BrokerError, JobsError, PushRefused, TimeoutError) as error:
             self._report(delivery, error)
             if isinstance(outcome, Requeue | Redeliver) and not delivery.job.auto_ack:
                 self._unsettled += 1

@@ -35,6 +35,7 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
     """Takes jobs over RPC, keeps them on brokers, and runs them on its workers."""
 
     name = "jobs"
+    weight = 5  # before plugins whose requests push jobs, and so stopped after them
 
     def __init__(
         self, config: JobsConfig, factory: PoolFactory, effective: EffectiveConfig, tracing: Sequence[Tracing] = ()

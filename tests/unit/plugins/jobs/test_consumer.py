@@ -163,6 +163,32 @@ async def test_a_job_that_every_worker_hands_back_has_failed() -> None:
 
 
 @in_virtual_time
+async def test_a_job_that_takes_too_long_is_a_failure() -> None:
+    async with running_jobs(pool={"num_workers": 1, "supervisor": {"exec_ttl": "2s"}}) as jobs:
+        await jobs.push("1")
+        with logged("jobs") as log:
+            await asyncio.sleep(2.5)
+        (line,) = log.of("job processed with errors")
+        assert line["error"] == "the job ran longer than exec_ttl (2 s), and its worker was killed"
+        await asyncio.sleep(1.1)
+        assert jobs.running() == ["1"]
+        await jobs.finish()
+
+
+@in_virtual_time
+async def test_workers_that_reach_max_jobs_are_replaced_and_no_job_waits_for_them() -> None:
+    async with running_jobs(pool={"num_workers": 1, "max_jobs": 1}) as jobs:
+        await jobs.push("1", "2", "3")
+        pids = set()
+        done = []
+        while len(done) < 3:
+            await turns(20)
+            pids.add(next(worker.pid for worker in jobs.workers() if worker.requests))
+            done.append(await jobs.answer())
+        assert (done, len(pids)) == (["1", "2", "3"], 3)
+
+
+@in_virtual_time
 async def test_a_requeue_merges_headers_and_waits() -> None:
     async with running_jobs() as jobs:
         await jobs.push("1", headers={"a": ["1"], "b": ["1"]})

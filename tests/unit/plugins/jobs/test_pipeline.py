@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pyroadrunner.plugins.jobs.connection import LONGEST_WAIT
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, Delivery, Job, PushRefused
-from pyroadrunner.plugins.jobs.errors import AlreadyRunning, NoAnswer, NotConnected, NotRunning
+from pyroadrunner.plugins.jobs.errors import AlreadyRunning, NoAnswer, NotConnected, NotRunning, PipelineClosed
 from pyroadrunner.plugins.jobs.job_queue import JobQueue
 from pyroadrunner.plugins.jobs.outcome import ACK, NACK, Bury, Redeliver, Requeue
 from pyroadrunner.plugins.jobs.pipeline import JobPipeline, Settings
@@ -106,6 +107,25 @@ async def test_a_push_fails_in_words_when_the_time_is_over() -> None:
             await found.push([job()])  # type: ignore[misc]
         assert str(failed.value) == "the pipeline p has no connection to its broker after 60 s: connecting: away"
         assert asyncio.get_running_loop().time() - began == pytest.approx(TIMEOUT)
+
+
+@in_virtual_time
+async def test_a_push_fails_at_once_when_the_broker_refuses_the_settings() -> None:
+    async with pipeline(connected=False) as (found, driver):
+        driver.fails = BrokerRefused("ACCESS_REFUSED")
+        await asyncio.sleep(LONGEST_WAIT)
+        with pytest.raises(NotConnected, match="failed: ACCESS_REFUSED"):
+            await found.push([job()])  # type: ignore[misc]
+
+
+@in_virtual_time
+async def test_a_push_that_waits_is_told_when_the_pipeline_is_closed() -> None:
+    async with pipeline(connected=False) as (found, _):
+        push = asyncio.ensure_future(found.push([job()]))  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+        await found.connection.stop()
+        with pytest.raises(PipelineClosed, match="the pipeline p is closed"):
+            await push
 
 
 @in_virtual_time
