@@ -142,8 +142,9 @@ class JobsWorker:
                 task.ack()
         except RelayClosed:
             raise
-        except Exception:
-            text = traceback.format_exc()
+        except Exception as error:
+            # The error first: lists of failed jobs show the beginning.
+            text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
             if task.settled:
                 print(text, file=sys.stderr, flush=True)
             else:
