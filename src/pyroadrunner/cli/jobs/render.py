@@ -10,7 +10,8 @@ from typing import Any
 from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
 from pyroadrunner.cli.workers.humanize import count
 
-_WIDTH = 60  # of a payload or an error in a table
+_WIDTH = 60  # of a payload or the error of a job in a table
+_ERROR_WIDTH = 200  # of the error of a pipeline
 
 Found = Sequence[Mapping[str, Any]]
 
@@ -34,7 +35,7 @@ def states(found: Found) -> str:
     headers = ["PIPELINE", "DRIVER", "STATE", "ERROR"]
     if not any(_error(one) for one in found):
         headers, rows = headers[:3], [row[:3] for row in rows]
-    return draw(headers, rows, coloured=False)
+    return draw(headers, rows, coloured=False, width=_ERROR_WIDTH + _WIDTH)
 
 
 def stats(found: Found) -> str:
@@ -121,7 +122,7 @@ def _body(job: Mapping[str, Any]) -> str:
 
 
 def _error(one: Mapping[str, Any]) -> str:
-    return _shown(one.get("error_message", ""))
+    return cut(" ".join(one.get("error_message", "").split()), _ERROR_WIDTH)
 
 
 def _shown(text: str) -> str:

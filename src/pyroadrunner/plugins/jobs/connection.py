@@ -19,6 +19,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 15.0  # seconds between two attempts
 REFUSED_WAIT = 15.0  # after an error that only a person can remove
 STEADY_AFTER = 10.0  # a connection that lived for so long is retried at once
 ATTEMPT_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 5.0  # a broker that does not answer must not hold up a stop
 
 log = Log("jobs")
 
@@ -85,7 +86,7 @@ class Connection:
             await asyncio.wait([task])
         self.state = State.CLOSED
         self._connected.set()  # those who wait are told
-        await self._driver.disconnect()
+        await self._disconnect()
 
     def lost(self, why: str) -> None:
         """The driver reports that its connection broke."""
@@ -127,7 +128,7 @@ class Connection:
                 wait = self._backoff(failures)
             else:
                 failures += 1
-            await self._driver.disconnect()
+            await self._disconnect()
             await asyncio.sleep(wait)
 
     async def _attempt(self, failures: int) -> float | None:
@@ -155,6 +156,15 @@ class Connection:
                 return None
             self._report(State.CONNECTING, self.error or "the connection was lost", failures)
         return self._backoff(failures)
+
+    async def _disconnect(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._driver.disconnect()
+        except TimeoutError:
+            log.warning("pipeline could not close its connection in time", pipeline=self._name, seconds=CLOSE_TIMEOUT)
+        except Exception as error:  # a bug of a driver or of its library: the pipeline must come back nevertheless
+            log.error("pipeline could not close its connection", pipeline=self._name, error=repr(error))
 
     def _backoff(self, failures: int) -> float:
         """Seconds to wait; half of it is random, so that many pipelines do not come back in one moment."""

@@ -210,6 +210,7 @@ class JobPipeline(Host):
             self._report(delivery, error)
             self._count_settled()
             return False
+        delivery.acknowledged = True
         return True
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -230,7 +231,9 @@ class JobPipeline(Host):
     def give_back(self, delivery: Delivery) -> None:
         """Release a delivery that was not run."""
         pending: Done = None
-        if self._fresh(delivery):
+        if delivery.acknowledged:
+            log.warning("job was acknowledged before its run and is lost", pipeline=self.name, id=delivery.job.id)
+        elif self._fresh(delivery):
             try:
                 pending = self.driver.release(delivery)
             except BrokerError as error:
@@ -249,7 +252,7 @@ class JobPipeline(Host):
         return self.connection.connected and delivery.epoch == self.connection.epoch
 
     def _apply(self, delivery: Delivery, outcome: Outcome) -> Done:
-        driver, acked = self.driver, delivery.job.auto_ack
+        driver, acked = self.driver, delivery.acknowledged
         match outcome:
             case Requeue(headers, delay):
                 copy = delivery.job.copy(headers, delay)
@@ -264,7 +267,7 @@ class JobPipeline(Host):
 
     async def _finish(self, delivery: Delivery, outcome: Outcome, pending: Done) -> None:
         """Settle a delivery whose driver, or whose dead letter pipeline, has to wait for a broker."""
-        survives = self.driver.receipts_survive or delivery.job.auto_ack
+        survives = self.driver.receipts_survive or delivery.acknowledged
         try:
             async with asyncio.timeout(self.timeout):
                 if isinstance(outcome, Bury) and (survives or self._fresh(delivery)):
@@ -281,7 +284,7 @@ class JobPipeline(Host):
                             await pending
                         return
                     except PushRefused as error:  # a copy with headers or a delay that the broker does not take
-                        if not isinstance(outcome, Requeue) or delivery.job.auto_ack:
+                        if not isinstance(outcome, Requeue) or delivery.acknowledged:
                             raise
                         self._report(delivery, error)
                         outcome = Redeliver(self.policy.backoff(1))
@@ -291,7 +294,7 @@ class JobPipeline(Host):
                     pending = None
         except (BrokerError, JobsError, PushRefused, TimeoutError) as error:
             self._report(delivery, error)
-            if isinstance(outcome, Requeue | Redeliver) and not delivery.job.auto_ack:
+            if isinstance(outcome, Requeue | Redeliver) and not delivery.acknowledged:
                 self._unsettled += 1
                 self.give_back(delivery)
         finally:

@@ -165,6 +165,25 @@ async def test_a_bug_of_a_driver_does_not_end_the_pipeline() -> None:
     await connection.stop()
 
 
+@pytest.mark.parametrize("error", [OSError("broken"), None])
+@in_virtual_time
+async def test_a_driver_that_does_not_close_does_not_end_the_pipeline(error: Exception | None) -> None:
+    connection, driver = made()
+
+    async def disconnect() -> None:
+        if error is not None:
+            raise error
+        await asyncio.Event().wait()
+
+    driver.disconnect = disconnect  # type: ignore[method-assign]
+    connection.start()
+    await connection.wait()
+    connection.lost("cut")
+    await connection.wait()
+    assert connection.epoch == 2
+    await connection.stop()
+
+
 @in_virtual_time
 async def test_a_stop_ends_an_attempt_and_a_wait() -> None:
     connection, driver = made()

@@ -321,6 +321,26 @@ async def test_an_auto_ack_job_that_can_not_be_acknowledged_does_not_run() -> No
 
 
 @in_virtual_time
+async def test_an_acknowledged_job_is_not_given_back() -> None:
+    async with pipeline() as (found, driver):
+        driver.deliver(auto_ack=True)
+        delivery = take(found)
+        await found.acknowledge_first(delivery)
+        found.give_back(delivery)
+        assert driver.log == ["ack 1"]
+        assert found.unsettled == 0
+
+
+@in_virtual_time
+async def test_a_waiting_auto_ack_job_is_given_back() -> None:
+    async with pipeline() as (found, driver):
+        driver.deliver(auto_ack=True)
+        await found.close_intake()
+        await found.settled()
+        assert driver.log == ["cancel", "release 1"]
+
+
+@in_virtual_time
 async def test_a_requeued_auto_ack_job_is_pushed() -> None:
     async with pipeline() as (found, driver):
         driver.deliver(auto_ack=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from pyroadrunner.errors import RoadRunnerError
@@ -68,6 +70,25 @@ async def test_require_brokers_starts_when_all_are_there() -> None:
     async with running_jobs(require_brokers=True) as jobs:
         await jobs.push("1")
         assert await jobs.finish() == ["1"]
+
+
+@in_virtual_time
+async def test_a_broker_that_does_not_answer_does_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers: list[FakeDriver] = []
+
+    def made(host: Host, config: object, section: object) -> FakeDriver:
+        drivers.append(FakeDriver(host))
+        return drivers[-1]
+
+    monkeypatch.setattr(DriverInfo, "load", lambda _info: made)
+    loop = asyncio.get_running_loop()
+    async with running_jobs() as jobs:
+        for name in "123":
+            drivers[0].deliver(id=name)
+        drivers[0].hangs = True
+        began = loop.time()
+        await jobs.plugin.stop(10.0)
+        assert loop.time() - began < 25
 
 
 @in_virtual_time

@@ -135,7 +135,8 @@ class Delivery:
         more: further keys for the worker (Kafka: ``topic``, ``partition``, ``offset``).
         earlier: how often the broker has delivered the message before, if it counts; otherwise 0.
         order_key: deliveries of a pipeline with the same key run one at a time, in the order of arrival.
-        received, epoch, failed_at: set by the pipeline: the time of the loop, the connection, the time of this failure.
+        received, epoch, failed_at, acknowledged: set by the pipeline: the time of the loop, the connection, the time of
+            this failure, whether it was acknowledged before its run (``auto_ack``).
     """
 
     job: Job
@@ -147,6 +148,7 @@ class Delivery:
     received: float = 0.0
     epoch: int = 0
     failed_at: str = ""
+    acknowledged: bool = False
 
     def failed_attempts(self) -> int:
         """Failed attempts, by the header or by the broker, whichever is more."""
