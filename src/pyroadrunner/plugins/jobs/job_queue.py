@@ -128,7 +128,7 @@ class JobQueue:
         return any(lane.first() is not None for lane in self._lanes)
 
     def take(self) -> tuple[Lane, Delivery] | None:
-        """Take the best job that may run now; ``None`` if there is none."""
+        """Take the best job that may run now; ``None`` if no job may."""
         best: Lane | None = None
         best_entry: tuple[int, int, Delivery] | None = None
         for lane in self._lanes:

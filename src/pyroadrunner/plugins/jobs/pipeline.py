@@ -168,7 +168,7 @@ class JobPipeline(Host):
     # -- pushing -------------------------------------------------------------------------------------------------------
 
     def push(self, jobs: Sequence[Job]) -> Done:
-        """Push jobs, in order; wait for a connection if there is none.
+        """Push jobs, in order; without a connection, wait for one.
 
         Raises:
             NotConnected: there was no connection in time, or the broker refuses the settings.
