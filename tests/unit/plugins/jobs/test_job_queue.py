@@ -108,6 +108,21 @@ def test_a_full_queue_has_room_again_when_half_of_it_has_gone() -> None:
     assert queue.room(lambda: None) == 2
 
 
+def test_one_that_asks_for_room_again_and_again_is_told_once() -> None:
+    queue = JobQueue(1)
+    lane = queue.open_lane(0)
+    queue.add(lane, delivery("1"))
+    told: list[int] = []
+
+    def note() -> None:
+        told.append(1)
+
+    for _ in range(3):
+        assert queue.room(note) == 0
+    queue.take()
+    assert told == [1]
+
+
 def test_a_closed_lane_is_forgotten() -> None:
     queue = JobQueue(4)
     lane = queue.open_lane(0)
