@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.jobs.drivers.contract import Delivery, Job
@@ -21,6 +21,7 @@ def taken(queue: JobQueue) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2))))
 def test_lower_numbers_first_then_the_order_of_arrival_over_all_pipelines(jobs: list[tuple[int, int]]) -> None:
     queue = JobQueue(1000)
