@@ -177,6 +177,39 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
+    """A queue of a plugin, as probes and operators see it.
+
+    Attributes:
+        queue: the broker's name of it.
+        active, delayed, reserved: numbers of jobs, as the broker counts them.
+        ready: whether its jobs are being received.
+        state: ``connecting``, ``ready``, ``paused`` or ``failed``.
+        error_message: what is wrong; empty = nothing.
+    """
+
+    pipeline: str
+    driver: str
+    queue: str = ""
+    active: int = 0
+    delayed: int = 0
+    reserved: int = 0
+    ready: bool = False
+    priority: int = 0
+    state: str = ""
+    error_message: str = ""
+
+
+class HasPipelines(Protocol):
+    """A plugin with queues; ``informer`` and ``status`` show them."""
+
+    name: str
+
+    @abstractmethod
+    async def pipelines(self) -> Sequence[PipelineState]:
+        """All queues; a broker that does not answer is an ``error_message``."""
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -322,6 +355,7 @@ __all__ = [
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
+    "HasPipelines",
     "HasPools",
     "HasProcesses",
     "HasRpc",
@@ -339,6 +373,7 @@ __all__ = [
     "PartialPoolConfig",
     "PartialSupervisorConfig",
     "Payload",
+    "PipelineState",
     "Plugin",
     "PoolClosed",
     "PoolConfig",

@@ -13,6 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from pyroadrunner.sdk.jobs import Jobs
+from pyroadrunner.sdk.rpc import RpcClient
 from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port
@@ -22,6 +24,10 @@ DASHBOARDS = sorted((ROOT / "docs" / "dashboards").glob("*.json"))
 _TARGET = {"job", "instance"}  # labels that Prometheus adds
 WORKER = """<?php
 require %r;
+if (getenv('RR_MODE') === 'jobs') {
+    PyRoadRunner\\Jobs\\JobsWorker::create()->run(function () { fwrite(STDERR, "a job runs\\n"); });
+    exit;
+}
 $worker = PyRoadRunner\\Http\\HttpWorker::create();
 while ($request = $worker->waitRequest()) {
     if (str_contains($request->uri, '/wait')) {
@@ -42,6 +48,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
     config = {
         "server": {"command": f"{require_php()} worker.php"},
         "http": {"pool": pool, "middleware": ["http_metrics"], "routes": [{"name": "slow", "match": "/slow"}]},
+        "jobs": {"pool": {"num_workers": 1}, "consume": ["p"], "pipelines": {"p": {"driver": "memory"}}},
         "metrics": {"address": f"127.0.0.1:{free_port()}"},
     }
     with Server(folder, config) as server:
@@ -58,6 +65,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
         refused.value.close()
         (folder / "go").touch()
         request.join(20)
+        with Jobs(RpcClient(server.rpc)) as jobs:
+            jobs.push("p", "Job")
+        server.wait_for("a job runs")
         found: dict[str, set[str]] = {}
         for sample in scrape(address):
             name, _, labels = sample.partition("{")
@@ -66,7 +76,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
 
 
 def test_there_are_dashboards() -> None:
-    assert [path.stem for path in DASHBOARDS] == ["http", "process", "workers"]
+    assert [path.stem for path in DASHBOARDS] == ["http", "jobs", "process", "workers"]
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,21 +17,17 @@ import yaml
 from pyroadrunner.sdk.rpc import RpcClient
 from pyroadrunner.sdk.rpc.errors import CallFailed
 from support.metrics import scrape
+from support.packages import EXAMPLES, installed
 from support.php import require_php
 from support.server import Server, free_port, rr
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin-spool"
+EXAMPLE = EXAMPLES / "plugin-spool"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site() -> Path:
     """A folder with the package, installed from its source by pip; nothing is fetched."""
-    folder = tmp_path_factory.mktemp("site")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
-    done = subprocess.run([*pip, *offline, "--target", str(folder), str(EXAMPLE)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return installed(EXAMPLE)
 
 
 @pytest.fixture

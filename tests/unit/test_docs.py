@@ -154,3 +154,17 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     ]
     assert len(pages) > 5
     assert [page.name for page in pages if page.name != "differences.md" and f"({page.name}" not in told] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "example"),
+    [
+        ("jobs.md", "php", "jobs/worker.php"),
+        ("jobs.md", "python", "jobs-python/worker.py"),
+        ("jobs-drivers.md", "toml", "jobs-driver-folder/pyproject.toml"),
+        ("jobs-drivers.md", "python", "jobs-driver-folder/src/rr_jobs_folder/config.py"),
+    ],
+)
+def test_the_pages_on_jobs_show_their_examples(page: str, language: str, example: str) -> None:
+    shown = blocks(ROOT / "docs" / page, language)
+    assert (ROOT / "examples" / example).read_text("utf-8") in shown

@@ -20,12 +20,14 @@ SHARED = (
 )
 
 _JSON = Flag(name="json", help="print JSON")
+_LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this (default: 100)")
 
 # First word and description of each group of two-word commands.
 GROUPS = {
     "config": "check and show the config",
     "kv": "read and change key-value storages of a running server",
     "lock": "list and release named locks of a running server",
+    "jobs": "control the queues of a running server, look at jobs, retry failed ones",
 }
 
 COMMANDS = (
@@ -124,6 +126,79 @@ COMMANDS = (
         help="release locks of any holder",
         flags=(_JSON,),
         example="rr lock release report",
+    ),
+    Command(
+        words=("jobs",),
+        arguments="[PIPELINE,...]",
+        most=1,
+        help="control pipelines with RoadRunner's flags",
+        flags=(
+            Flag(name="list", help="list pipelines"),
+            Flag(name="pause", help="pause pipelines"),
+            Flag(name="resume", help="resume pipelines"),
+            Flag(name="destroy", help="destroy pipelines"),
+        ),
+        example="rr jobs --pause mails,reports",
+    ),
+    Command(words=("jobs", "list"), help="list the pipelines of a running server and their states", flags=(_JSON,)),
+    Command(words=("jobs", "stats"), help="show how many jobs the pipelines have", flags=(_JSON,)),
+    Command(
+        words=("jobs", "pause"),
+        arguments="PIPELINE...",
+        most=None,
+        help="receive no more jobs; pushing still works",
+        example="rr jobs pause mails",
+    ),
+    Command(words=("jobs", "resume"), arguments="PIPELINE...", most=None, help="receive jobs again"),
+    Command(
+        words=("jobs", "destroy"),
+        arguments="PIPELINE...",
+        most=None,
+        help="remove pipelines from the server; their jobs stay on the broker",
+    ),
+    Command(
+        words=("jobs", "push"),
+        arguments="PIPELINE JOB [PAYLOAD]",
+        most=3,
+        help="push a job and print its id; with - the payload is read from stdin",
+        flags=(
+            Flag(name="id", value="ID", help="id of the job (default: a random one)"),
+            Flag(name="header", value="NAME=VALUE", many=True, help="a header; may be repeated"),
+            Flag(name="delay", value="SECONDS", help="run the job later"),
+            Flag(name="priority", value="NUMBER", help="lower numbers run first (default: the pipeline's)"),
+            Flag(name="auto-ack", help="acknowledge the job before it runs"),
+        ),
+        example="""rr jobs push mails send-mail '{"to": "a@example.com"}' --delay 60""",
+    ),
+    Command(
+        words=("jobs", "peek"),
+        arguments="PIPELINE [ID...]",
+        most=None,
+        help="show jobs that wait on the broker",
+        flags=(_LIMIT, _JSON),
+    ),
+    Command(
+        words=("jobs", "failed"),
+        arguments="[PIPELINE [ID...]]",
+        most=None,
+        help="show dead letters with their errors and attempts",
+        flags=(_LIMIT, _JSON),
+        example="rr jobs failed dead",
+    ),
+    Command(
+        words=("jobs", "retry"),
+        arguments="PIPELINE [ID...]",
+        most=None,
+        help="put dead letters back into the pipelines where they have failed",
+        example="rr jobs retry dead",
+    ),
+    Command(
+        words=("jobs", "purge"),
+        arguments="PIPELINE [ID...]",
+        most=None,
+        help="delete jobs that wait on the broker",
+        flags=(Flag(name="all", help="all jobs of the pipeline"),),
+        example="rr jobs purge dead --all",
     ),
     Command(
         words=("php-library",),

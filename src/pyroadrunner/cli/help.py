@@ -17,8 +17,7 @@ def help_text(words: Sequence[str]) -> str:
         return _command_help(command)
     below = [command for command in COMMANDS if command.words[: len(words)] == tuple(words)]
     lines = [_ABOUT, ""] if not words else []
-    lines += ["Usage:", f"  {' '.join(('rr', *words))} COMMAND [flags]", "", "Commands:"]
-    lines += _rows([(" ".join((*command.words, command.arguments)).strip(), command.help) for command in below])
+    lines += ["Usage:", f"  {' '.join(('rr', *words))} COMMAND [flags]", "", "Commands:", *_commands(below)]
     return "\n".join([*lines, "", *_flags("Flags of every command:", SHARED)])
 
 
@@ -29,7 +28,13 @@ def _command_help(command: Command) -> str:
         lines += ["", "Example:", f"  {command.example}"]
     if command.flags:
         lines += ["", *_flags("Flags:", command.flags)]
+    if below := [other for other in COMMANDS if other.words[:-1] == command.words]:
+        lines += ["", "Commands:", *_commands(below)]
     return "\n".join([*lines, "", *_flags("Flags of every command:", SHARED)])
+
+
+def _commands(found: Sequence[Command]) -> list[str]:
+    return _rows([(" ".join((*command.words, command.arguments)).strip(), command.help) for command in found])
 
 
 def _flags(title: str, flags: Sequence[Flag]) -> list[str]:

@@ -199,6 +199,44 @@ def _lock_release(line: Line) -> int:
     return command.release(_options(line, require_version=False), line.arguments, as_json=line.on("json"))
 
 
+def _jobs(line: Line) -> int:
+    from pyroadrunner.cli.jobs import command
+
+    options, arguments = _options(line, require_version=False), line.arguments
+    match line.words[1:]:
+        case ("list",):
+            return command.list_pipelines(options, as_json=line.on("json"))
+        case ("stats",):
+            return command.stats(options, as_json=line.on("json"))
+        case ("peek",):
+            return command.peek(options, arguments, line.text("limit"), as_json=line.on("json"))
+        case ("failed",):
+            return command.failed(options, arguments, line.text("limit"), as_json=line.on("json"))
+        case ("retry",):
+            return command.retry(options, arguments)
+        case ("purge",):
+            return command.purge(options, arguments, everything=line.on("all"))
+        case (action,):
+            return command.control(options, action, arguments)
+        case _:
+            flags = (flag for flag in ("pause", "destroy", "resume", "list") if line.on(flag))
+            names = arguments[0] if arguments else ""
+            return command.of_roadrunner(options, next(flags, ""), names, silent=line.on("silent"))
+
+
+def _jobs_push(line: Line) -> int:
+    from pyroadrunner.cli.jobs import command
+
+    job = command.JobOptions(
+        id=line.text("id"),
+        headers=line.texts("header"),
+        delay=line.text("delay"),
+        priority=line.text("priority"),
+        auto_ack=line.on("auto-ack"),
+    )
+    return command.push(_options(line, require_version=False), line.arguments, job)
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -227,6 +265,17 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("kv", "clear"): _kv,
     ("lock", "list"): _lock_list,
     ("lock", "release"): _lock_release,
+    ("jobs",): _jobs,
+    ("jobs", "list"): _jobs,
+    ("jobs", "stats"): _jobs,
+    ("jobs", "pause"): _jobs,
+    ("jobs", "resume"): _jobs,
+    ("jobs", "destroy"): _jobs,
+    ("jobs", "push"): _jobs_push,
+    ("jobs", "peek"): _jobs,
+    ("jobs", "failed"): _jobs,
+    ("jobs", "retry"): _jobs,
+    ("jobs", "purge"): _jobs,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),

@@ -222,7 +222,12 @@ class SectionReader:
         if isinstance(kind, inspect.AnyType):
             return value
         if isinstance(kind, inspect.StructType):
-            return self._struct(kind.cls, value, path)
+            # Of a union with one member Python keeps the member.
+            return (
+                self._tagged({str(kind.tag): kind}, value, path)
+                if kind.tag_field
+                else self._struct(kind.cls, value, path)
+            )
         if isinstance(kind, inspect.LiteralType):
             return self._literal(kind, value, path)
         if isinstance(kind, inspect.ListType):

@@ -30,7 +30,7 @@ def test_fish_offers_every_first_word_once() -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_fish_offers_the_words_of_a_group_until_one_is_given(group: str) -> None:
-    words = [command.words[1] for command in COMMANDS if command.words[0] == group]
+    words = [command.words[1] for command in COMMANDS if command.words[0] == group and len(command.words) > 1]
     condition = f"'__fish_seen_subcommand_from {group}; and not __fish_seen_subcommand_from {' '.join(words)}'"
     assert offered(condition) == words
 

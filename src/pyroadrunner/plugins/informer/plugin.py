@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import HasPools, HasProcesses, HasRpc, Plugin, RpcMethod
+from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, HasRpc, Plugin, RpcMethod
 from pyroadrunner.plugins.informer.rpc import methods
 
 
@@ -13,9 +13,15 @@ class InformerPlugin(Plugin, HasRpc):
 
     name = "informer"
 
-    def __init__(self, plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[HasPools],
+        sidecars: Sequence[HasProcesses] = (),
+        queues: Sequence[HasPipelines] = (),
+    ) -> None:
         self._plugins = plugins
         self._sidecars = sidecars
+        self._queues = queues
 
     async def start(self) -> None:
         pass
@@ -24,4 +30,4 @@ class InformerPlugin(Plugin, HasRpc):
         pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        return methods(self._plugins, self._sidecars)
+        return methods(self._plugins, self._sidecars, self._queues)

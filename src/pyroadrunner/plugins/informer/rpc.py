@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from pyroadrunner.contracts import HasPools, HasProcesses, RpcMethod, WorkerPool
+from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, PipelineState, RpcMethod, WorkerPool
 from pyroadrunner.plugins.informer.errors import NoWorkers
 from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
@@ -23,7 +23,30 @@ class WorkerDetails(msgspec.Struct):
     workers: list[WorkerInfo]
 
 
-def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) -> Mapping[str, RpcMethod]:
+class JobsView(msgspec.Struct, rename="pascal"):
+    """A queue with RoadRunner's keys, which are Go's names; ``State`` is not in RoadRunner."""
+
+    pipeline: str
+    driver: str
+    queue: str
+    active: int
+    delayed: int
+    reserved: int
+    ready: bool
+    priority: int
+    error_message: str
+    state: str
+
+    @classmethod
+    def of(cls, found: PipelineState) -> JobsView:
+        return cls(**{name: getattr(found, name) for name in cls.__struct_fields__})
+
+
+def methods(
+    plugins: Sequence[HasPools],
+    sidecars: Sequence[HasProcesses] = (),
+    queues: Sequence[HasPipelines] = (),
+) -> Mapping[str, RpcMethod]:
     """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, for the plugins that are
     running at the time of the call."""
 
@@ -52,8 +75,10 @@ def methods(plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses] = ()) 
         """The workers with additional keys (``pool``, ``activity``, ``activitySince``); not in RoadRunner."""
         return WorkerDetails(await found_workers(name))
 
-    def jobs(_: str) -> None:
+    async def jobs(name: str) -> list[JobsView] | None:
         """The pipelines of a plugin; null if it has none, as in RoadRunner."""
+        found = [JobsView.of(one) for plugin in queues if plugin.name == name for one in await plugin.pipelines()]
+        return found or None
 
     async def add_worker(name: str) -> bool:
         await _default_pool(plugins, name).add_worker()

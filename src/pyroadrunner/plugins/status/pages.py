@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import NOT_FOUND, AdminResponse
+from pyroadrunner.contracts import HasPipelines, PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 
 _STOPPING = "service is shutting down\n"
@@ -21,10 +24,12 @@ class Pages:
     Args:
         checks: asks the plugins.
         unavailable: status code of a negative response.
+        queues: a live view of the plugins with pipelines.
     """
 
-    def __init__(self, checks: Checks, unavailable: int) -> None:
+    def __init__(self, checks: Checks, unavailable: int, queues: Sequence[HasPipelines] = ()) -> None:
         self._checks = checks
+        self._queues = queues
         self._unavailable = unavailable
         self.stopping = False
 
@@ -35,8 +40,32 @@ class Pages:
         if self.stopping:
             return AdminResponse(_STOPPING_CODES[path], _STOPPING)
         if path == "/jobs":
-            return AdminResponse(self._unavailable, "jobs plugin not found\n")
+            return await self._jobs()
         names = request.query.get("plugin", ())
         entries = await self._checks.entries(Check.HEALTH if path == "/health" else Check.READY, names)
         good = all(entry.status_code == 200 for entry in entries)
         return AdminResponse(200 if good else self._unavailable, msgspec.json.encode(entries))
+
+    async def _jobs(self) -> AdminResponse:
+        """All pipelines. The status is 200 only if none of them has an error."""
+        if not self._queues:
+            return AdminResponse(self._unavailable, "jobs plugin not found\n")
+        found = [_page_keys(one) for plugin in self._queues for one in await plugin.pipelines()]
+        wrong = any(one["error_message"] for one in found)
+        return AdminResponse(self._unavailable if wrong else 200, msgspec.json.encode(found))
+
+
+def _page_keys(found: PipelineState) -> dict[str, str | int | bool]:
+    """RoadRunner's keys in its order, then ``state``."""
+    return {
+        "pipeline": found.pipeline,
+        "priority": found.priority,
+        "ready": found.ready,
+        "queue": found.queue,
+        "active": found.active,
+        "delayed": found.delayed,
+        "reserved": found.reserved,
+        "driver": found.driver,
+        "error_message": found.error_message,
+        "state": found.state,
+    }

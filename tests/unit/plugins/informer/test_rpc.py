@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pyroadrunner.contracts import HasPools
+from pyroadrunner.contracts import HasPools, PipelineState
 from pyroadrunner.plugins.informer.errors import NoWorkers
 from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from support.rpc import FakePlugin, FakePool, FakeSidecars, worker
@@ -95,3 +95,36 @@ def test_one_pool_can_be_asked_about_by_its_name() -> None:
     default, other = FakePool("http"), FakePool("http.slow")
     call("AddWorker", "http.slow", FakePlugin("http", default, other))
     assert (default.added, other.added) == (0, 1)
+
+
+class Queues:
+    """A plugin with one pipeline."""
+
+    name = "jobs"
+
+    async def pipelines(self) -> list[PipelineState]:
+        return [PipelineState(pipeline="p", driver="memory", active=2, ready=True, priority=5, state="ready")]
+
+
+def test_pipelines_have_roadrunners_keys_and_their_state() -> None:
+    jobs = InformerPlugin([], [], [Queues()]).rpc_methods()["Jobs"].call
+    found = msgspec.json.decode(msgspec.json.encode(asyncio.run(jobs("jobs"))))
+    assert found == [
+        {
+            "Pipeline": "p",
+            "Driver": "memory",
+            "Queue": "",
+            "Active": 2,
+            "Delayed": 0,
+            "Reserved": 0,
+            "Ready": True,
+            "Priority": 5,
+            "ErrorMessage": "",
+            "State": "ready",
+        }
+    ]
+
+
+def test_a_plugin_without_pipelines_has_none() -> None:
+    jobs = InformerPlugin([], [], [Queues()]).rpc_methods()["Jobs"].call
+    assert asyncio.run(jobs("http")) is None

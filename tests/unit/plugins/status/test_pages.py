@@ -12,6 +12,7 @@ import pytest
 
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
+from pyroadrunner.contracts import PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
 from support.log import logged
@@ -116,3 +117,44 @@ def test_one_plugin_can_be_checked_over_rpc() -> None:
     assert asyncio.run(checks.code(Check.HEALTH, "http")) == 200
     assert asyncio.run(checks.code(Check.READY, "http")) == 503
     assert asyncio.run(checks.code(Check.READY, "jobs")) is None
+
+
+class Queues:
+    """A plugin with two pipelines; the second has this error."""
+
+    name = "jobs"
+
+    def __init__(self, error: str = "") -> None:
+        self._error = error
+
+    async def pipelines(self) -> list[PipelineState]:
+        ready = PipelineState(pipeline="p", driver="memory", queue="p", active=2, ready=True, priority=5, state="ready")
+        return [ready, PipelineState(pipeline="q", driver="amqp", state="connecting", error_message=self._error)]
+
+
+def ask_jobs(queues: Queues) -> AdminResponse:
+    return asyncio.run(Pages(Checks([], 555, 20.0), 555, [queues]).answer(AdminRequest("/jobs", {})))
+
+
+def test_pipelines_are_listed_with_roadrunners_keys_in_its_order() -> None:
+    answer = ask_jobs(Queues())
+    assert answer.status == 200
+    assert json.loads(answer.body)[0] == {
+        "pipeline": "p",
+        "priority": 5,
+        "ready": True,
+        "queue": "p",
+        "active": 2,
+        "delayed": 0,
+        "reserved": 0,
+        "driver": "memory",
+        "error_message": "",
+        "state": "ready",
+    }
+    assert list(json.loads(answer.body)[0])[:2] == ["pipeline", "priority"]
+
+
+def test_a_pipeline_with_an_error_is_told_with_the_code_of_unavailability() -> None:
+    answer = ask_jobs(Queues("dial tcp: refused"))
+    assert answer.status == 555
+    assert [one["error_message"] for one in json.loads(answer.body)] == ["", "dial tcp: refused"]

@@ -1,0 +1,1 @@
+"""``rr jobs``: the pipelines of a running server, the jobs in them, and its dead letters."""

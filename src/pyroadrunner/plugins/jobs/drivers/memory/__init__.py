@@ -1,0 +1,1 @@
+"""The driver ``memory``: a queue in the server's own memory."""

@@ -1,0 +1,61 @@
+"""The examples with jobs, as they are shipped."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import yaml
+
+from pyroadrunner.sdk.jobs import Jobs
+from pyroadrunner.sdk.rpc import RpcClient
+from support.packages import EXAMPLES
+from support.php import require_php
+from support.server import Server, free_port, rr
+
+
+@contextmanager
+def example(name: str, folder: Path, command: str) -> Iterator[Server]:
+    """The example's server on free ports; failed jobs run again at once."""
+    shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True)
+    config = yaml.safe_load((EXAMPLES / name / ".rr.yaml").read_text("utf-8"))
+    config["rpc"]["listen"] = f"tcp://127.0.0.1:{free_port()}"
+    if "http" in config:
+        config["http"]["address"] = f"127.0.0.1:{free_port()}"
+    config["server"]["command"] = command
+    config["jobs"]["pipelines"]["mails"]["backoff"] = {"initial": "0s"}
+    with Server(folder, config) as server:
+        yield server
+        assert server.stop() == 0
+
+
+def failed(server: Server) -> None:
+    """The job for an unknown address ends as a dead letter."""
+    server.wait_for("job was moved to the dead letter pipeline")
+    shown = rr("jobs", "failed", cwd=server.folder).stdout
+    assert "there is no such address" in shown
+    assert "send-mail" in shown
+
+
+def test_a_php_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path) -> None:
+    with example("jobs", tmp_path, f"{require_php()} worker.php") as server:
+        with urlopen(f"{server.url}/?to=me", timeout=20) as answer:
+            assert answer.read().startswith(b"queued as ")
+        server.wait_for("mail to me, attempt 1")
+        urlopen(f"{server.url}/?to=unknown", timeout=20).close()
+        failed(server)
+
+
+def test_a_python_worker(tmp_path: Path) -> None:
+    with example("jobs-python", tmp_path, f"{sys.executable} worker.py") as server:
+        with Jobs(RpcClient(server.rpc)) as jobs:
+            jobs.push("mails", "send-mail", '{"to": "me"}')
+            jobs.push("mails", "send-later")
+            jobs.push("mails", "send-mail", '{"to": "unknown"}')
+        server.wait_for("mail to me, attempt 1")
+        server.wait_for("the gateway is busy")
+        failed(server)

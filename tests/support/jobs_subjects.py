@@ -1,0 +1,97 @@
+"""The drivers of ``jobs`` as subjects of one suite: how to run each, and where they may differ.
+
+For a new driver, add a :class:`Subject` and its broker to :func:`running`, then run
+
+    pytest tests/conformance/jobs -k NAME
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from support.packages import EXAMPLES, installed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One driver with one kind of broker behind it.
+
+    Attributes:
+        name: of the subject; the driver's unless several subjects have one driver.
+        driver: name of the driver.
+        options: makes the settings of a pipeline, as for ``jobs.Declare``, from a name that no other test uses.
+        prefetch: the key that bounds unsettled jobs; empty = none.
+        queue: whether the worker gets the broker's name of the queue.
+        delays: whether a delayed push runs later; ``retry_delays``: also a job that comes back.
+        refuses_delays: whether a delayed push is an error.
+        ordered: whether jobs of equal priority run in the order of the push.
+        headers: whether headers survive; ``values``: also several of one name.
+        persistent: whether jobs survive a destroyed pipeline and a killed server.
+        largest: bytes of the largest payload of the suite.
+        empty: whether a payload may be empty; ``binary``: may be any bytes.
+    """
+
+    name: str
+    driver: str
+    options: Callable[[str], dict[str, Any]] = field(default=lambda _name: {})
+    prefetch: str = "prefetch"
+    queue: bool = False
+    delays: bool = True
+    retry_delays: bool = True
+    refuses_delays: bool = False
+    ordered: bool = True
+    headers: bool = True
+    values: bool = True
+    persistent: bool = True
+    largest: int = 5_000_000
+    empty: bool = True
+    binary: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """A running broker.
+
+    Attributes:
+        sections: global sections of the config, such as ``amqp``.
+        env: environment of the server.
+        options: settings of every pipeline, which depend on the running broker.
+        stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
+    """
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    stop: Callable[[], object] | None = None
+    start: Callable[[], object] | None = None
+
+
+SUBJECTS = [
+    Subject(name="memory", driver="memory", persistent=False),
+    Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
+]
+
+
+@contextmanager
+def running(subject: Subject, folder: Path) -> Iterator[Broker]:
+    """The broker of a subject."""
+    if subject.driver == "memory":
+        yield Broker()
+        return
+    if subject.driver == "folder":
+        jobs, away = folder / "jobs", folder / "away"
+        jobs.mkdir()
+        env = {"PYTHONPATH": str(installed(EXAMPLES / "jobs-driver-folder"))}
+        yield Broker(
+            env=env,
+            options={"path": str(jobs)},
+            stop=partial(jobs.rename, away),
+            start=partial(away.rename, jobs),
+        )
+        return
+    raise ValueError(subject.driver)
