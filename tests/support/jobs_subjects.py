@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from support.beanstalk import beanstalkd
 from support.packages import EXAMPLES, installed
 
 
@@ -74,6 +75,13 @@ class Broker:
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
+    Subject(
+        name="beanstalk",
+        driver="beanstalk",
+        options=lambda name: {"tube": name},
+        queue=True,
+        largest=60_000,
+    ),
 ]
 
 
@@ -93,5 +101,9 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
             stop=partial(jobs.rename, away),
             start=partial(away.rename, jobs),
         )
+        return
+    if subject.driver == "beanstalk":
+        with beanstalkd(folder) as server:
+            yield Broker(sections={"beanstalk": {"addr": server.address}}, stop=server.stop, start=server.start)
         return
     raise ValueError(subject.driver)
