@@ -248,8 +248,8 @@ class JobPipeline(Host):
         await self._all_settled.wait()
 
     def _fresh(self, delivery: Delivery) -> bool:
-        """Whether the connection that brought a delivery is still there."""
-        return self.connection.connected and delivery.epoch == self.connection.epoch
+        """Whether a delivery can be settled now: on the connection that brought it, or on any."""
+        return self.connection.connected and (self.driver.receipts_survive or delivery.epoch == self.connection.epoch)
 
     def _apply(self, delivery: Delivery, outcome: Outcome) -> Done:
         driver, acked = self.driver, delivery.acknowledged

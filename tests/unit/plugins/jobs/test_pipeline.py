@@ -234,6 +234,19 @@ async def test_a_surviving_delivery_whose_ack_breaks_is_settled_on_the_next_conn
 
 
 @in_virtual_time
+async def test_a_surviving_delivery_that_waits_is_given_back_on_the_next_connection() -> None:
+    async with pipeline(survives=True) as (found, driver):
+        driver.deliver()
+        driver.cut()
+        await turns()
+        driver.fails = None
+        await asyncio.sleep(1)
+        await found.close_intake()
+        await found.settled()
+        assert driver.log[-1] == "release 1"
+
+
+@in_virtual_time
 async def test_a_copy_that_the_broker_refuses_leaves_the_job_for_a_later_attempt() -> None:
     async with pipeline() as (found, driver):
         driver.deliver()
