@@ -16,6 +16,7 @@ from typing import Any
 
 from support.beanstalk import beanstalkd
 from support.packages import EXAMPLES, installed
+from support.redis import redis_server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,12 @@ SUBJECTS = [
         queue=True,
         largest=60_000,
     ),
+    Subject(
+        name="redis",
+        driver="redis",
+        options=lambda name: {"queue": name, "visibility_timeout": "2s"},
+        queue=True,
+    ),
 ]
 
 
@@ -105,5 +112,10 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
     if subject.driver == "beanstalk":
         with beanstalkd(folder) as server:
             yield Broker(sections={"beanstalk": {"addr": server.address}}, stop=server.stop, start=server.start)
+        return
+    if subject.driver == "redis":
+        with redis_server(folder, "--appendonly", "yes", "--appendfsync", "everysec") as server:
+            sections = {"redis": {"addrs": [server.address]}}
+            yield Broker(sections=sections, stop=server.program.kill, start=server.program.start)
         return
     raise ValueError(subject.driver)

@@ -248,7 +248,7 @@ class BeanstalkDriver(Driver):
 
     async def _touch(self) -> None:
         """Keep the held jobs."""
-        with contextlib.suppress(BrokerError):  # its connection has told the pipeline
+        try:
             while True:
                 await asyncio.sleep(_TOUCH_EVERY)
                 lines = [*self._lines, *([self._inspector] if self._inspector else [])]
@@ -259,3 +259,5 @@ class BeanstalkDriver(Driver):
                             pipeline=self._host.name,
                             jobs=len(gone),
                         )
+        except BrokerError as error:
+            self._host.lost(str(error))
