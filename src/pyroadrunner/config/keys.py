@@ -37,8 +37,15 @@ def split_key(key: str) -> list[str]:
     return parts
 
 
+def keeps_spelling(path: KeyPath) -> bool:
+    """Whether the keys of the map at ``path`` are names of something on a broker (arguments of a queue, tags, topics),
+    which keep their case and their dots: RoadRunner changes them. They are in the settings of a driver of ``jobs``."""
+    return len(path) > 4 and path[:2] == ("jobs", "pipelines") and path[3] == "config"
+
+
 def normalise(document: Mapping[str, Any], lines: Mapping[KeyPath, int], place: Origin) -> Layer:
-    """Convert all keys to lower case, expand dotted keys to maps, and record the origin of every key.
+    """Convert all keys to lower case, expand dotted keys to maps, and record the origin of every key. Some maps keep
+    theirs, see :func:`keeps_spelling`.
 
     Keys that become equal (``Http`` and ``http``; ``http.address`` and ``http: {address: }``) are merged if both are
     maps. Otherwise they are an error: RoadRunner uses a random one.
@@ -62,7 +69,7 @@ class _Walk:
     def map(self, source: Mapping[str, Any], written: KeyPath, target: dict[str, Any], path: KeyPath) -> None:
         for key, value in source.items():
             here = (*written, key)
-            *parents, last = split_key(key)
+            *parents, last = [key] if keeps_spelling(path) else split_key(key)
             holder, place = target, path
             for parent in parents:
                 place = (*place, parent)

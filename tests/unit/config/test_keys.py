@@ -69,3 +69,17 @@ def test_forgetting_a_path_forgets_all_paths_inside_it() -> None:
 
 def test_a_path_is_formatted_as_in_the_config() -> None:
     assert dotted(("http", "middleware", 0, "name")) == "http.middleware[0].name"
+
+
+def test_names_on_a_broker_keep_their_case_and_their_dots() -> None:
+    document = {
+        "Jobs": {
+            "Pipelines": {
+                "Mails": {"Driver": "kafka", "Config": {"Prefetch": 1, "Tags": {"Team.A": {"X-Y.Z": 1}}}},
+            }
+        }
+    }
+    layer = normalise(document, {}, Origin(kind="file", source="x"))
+    config = {"prefetch": 1, "tags": {"Team.A": {"X-Y.Z": 1}}}
+    assert layer.data == {"jobs": {"pipelines": {"mails": {"driver": "kafka", "config": config}}}}
+    assert ("jobs", "pipelines", "mails", "config", "tags", "Team.A", "X-Y.Z") in layer.origins

@@ -67,6 +67,20 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "redis":
             yield Need(f"kv.{name}.driver", _REDIS, "redis")
+    yield from _of_jobs(config)
+
+
+def _of_jobs(config: Mapping[str, Any]) -> Iterator[Need]:
+    pipelines = value(config, "jobs.pipelines")
+    if not isinstance(pipelines, dict):
+        return
+    from pyroadrunner.plugins.jobs.installed import installed_drivers  # imports the settings of all drivers
+
+    drivers = installed_drivers()
+    for name, pipeline in pipelines.items():
+        info = drivers.get(str(pipeline.get("driver"))) if isinstance(pipeline, dict) else None
+        if info is not None and info.modules:
+            yield Need(f"jobs.pipelines.{name}.driver", info.modules, info.extra)
 
 
 def inspect(need: Need) -> Finding:
@@ -74,7 +88,7 @@ def inspect(need: Need) -> Finding:
     missing = [module for module in need.modules if not _is_there(module)]
     if not missing:
         return ok(_PART, need.key, _sum(need.modules, "installed"))
-    todo = f"pip install 'pyroadrunner[{need.extra}]'"
+    todo = f"pip install 'pyroadrunner[{need.extra}]'" if need.extra else "install the package of the driver again"
     found = _sum(missing, "not installed")
     if need.without:
         return warn(_PART, need.key, f"{found}, so {need.without}", todo)

@@ -95,7 +95,7 @@ class DriverNotInstalled(JobsError):
     """The Python package that a driver needs is not installed."""
 
     def __init__(self, name: str, driver: str, extra: str, module: str) -> None:
-        todo = f"; pip install '{extra}'" if extra else ""
+        todo = f"; pip install 'pyroadrunner[{extra}]'" if extra else ""
         super().__init__(
             f"jobs.pipelines.{name}: the driver {driver} needs a Python package with the module `{module}`{todo}"
         )

@@ -33,6 +33,16 @@ from pyroadrunner.plugins.jobs.outcome import Ack, Bury, Nack, Outcome, Policy, 
 log = Log("jobs")
 
 _GONE = "its connection was lost"
+_MOST_TRIES = 5  # to settle a delivery on a connection that works
+_PAUSE = 0.5  # seconds between them
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What becomes of a job that was not run."""
+
+
+RELEASE = Release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +226,43 @@ class JobPipeline(Host):
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Apply the outcome of a job that has run. Returns at once; the broker is awaited in the background."""
         self._count(outcome)
+        self._settle(delivery, outcome)
+
+    def give_back(self, delivery: Delivery) -> None:
+        """Release a delivery that was not run."""
+        if delivery.acknowledged:
+            log.warning("job was acknowledged before its run and is lost", pipeline=self.name, id=delivery.job.id)
+            self._count_settled()
+        else:
+            self._settle(delivery, RELEASE)
+
+    async def settled(self) -> None:
+        """Wait until all deliveries are settled."""
+        await self._all_settled.wait()
+
+    def _fresh(self, delivery: Delivery) -> bool:
+        """Whether the connection that brought a delivery is still there."""
+        return self.connection.connected and delivery.epoch == self.connection.epoch
+
+    def _apply(self, delivery: Delivery, outcome: Outcome | Release) -> Done:
+        driver, acked = self.driver, delivery.acknowledged
+        match outcome:
+            case Requeue(headers, delay):
+                copy = delivery.job.copy(headers, delay)
+                return driver.push([copy]) if acked else driver.requeue(delivery, headers, delay)
+            case Redeliver(delay):
+                delivery.failed_at = timestamp(time.time())
+                if acked:
+                    return None
+                return driver.redeliver(delivery, delay)
+            case Nack():
+                return None if acked else driver.nack(delivery)
+            case Release():
+                return driver.release(delivery)
+            case _:
+                return None if acked else driver.ack(delivery)
+
+    def _settle(self, delivery: Delivery, outcome: Outcome | Release) -> None:
         pending: Done = None
         if self._fresh(delivery) and not isinstance(outcome, Bury):
             try:
@@ -228,77 +275,51 @@ class JobPipeline(Host):
                     return
         self._in_background(self._finish(delivery, outcome, pending))
 
-    def give_back(self, delivery: Delivery) -> None:
-        """Release a delivery that was not run."""
-        pending: Done = None
-        if delivery.acknowledged:
-            log.warning("job was acknowledged before its run and is lost", pipeline=self.name, id=delivery.job.id)
-        elif self._fresh(delivery):
-            try:
-                pending = self.driver.release(delivery)
-            except BrokerError as error:
-                self._report(delivery, error)
-        if pending is None:
-            self._count_settled()
-        else:
-            self._in_background(self._await_release(delivery, pending))
-
-    async def settled(self) -> None:
-        """Wait until all deliveries are settled."""
-        await self._all_settled.wait()
-
-    def _fresh(self, delivery: Delivery) -> bool:
-        """Whether a delivery can be settled now: on the connection that brought it, or on any."""
-        return self.connection.connected and (self.driver.receipts_survive or delivery.epoch == self.connection.epoch)
-
-    def _apply(self, delivery: Delivery, outcome: Outcome) -> Done:
-        driver, acked = self.driver, delivery.acknowledged
-        match outcome:
-            case Requeue(headers, delay):
-                copy = delivery.job.copy(headers, delay)
-                return driver.push([copy]) if acked else driver.requeue(delivery, headers, delay)
-            case Redeliver(delay):
-                delivery.failed_at = timestamp(time.time())
-                return driver.redeliver(delivery, delay)
-            case Nack():
-                return driver.nack(delivery)
-            case _:
-                return None if acked else driver.ack(delivery)
-
-    async def _finish(self, delivery: Delivery, outcome: Outcome, pending: Done) -> None:
+    async def _finish(self, delivery: Delivery, outcome: Outcome | Release, pending: Done) -> None:
         """Settle a delivery whose driver, or whose dead letter pipeline, has to wait for a broker."""
-        survives = self.driver.receipts_survive or delivery.acknowledged
         try:
-            async with asyncio.timeout(self.timeout):
-                if isinstance(outcome, Bury) and (survives or self._fresh(delivery)):
-                    outcome = await self._buried(delivery, outcome)
-                while True:
-                    try:
-                        if pending is None:
-                            if survives:
-                                await self.connection.wait()
-                            elif not self._fresh(delivery):
-                                raise BrokerError(_GONE)
-                            pending = self._apply(delivery, outcome)
-                        if pending is not None:
-                            await pending
-                        return
-                    except PushRefused as error:  # a copy with headers or a delay that the broker does not take
-                        if not isinstance(outcome, Requeue) or delivery.acknowledged:
-                            raise
-                        self._report(delivery, error)
-                        outcome = Redeliver(self.policy.backoff(1))
-                    except BrokerError:
-                        if self.connection.connected or not survives:
-                            raise
-                    pending = None
-        except (BrokerError, JobsError, PushRefused, TimeoutError) as error:
+            if isinstance(outcome, Bury) and (self._survives(delivery) or self._fresh(delivery)):
+                outcome = await self._buried(delivery, outcome)
+            await self._try(delivery, outcome, pending)
+        except PushRefused as error:  # a copy with headers or a delay that the broker does not take
+            self._report(delivery, error)
+            if isinstance(outcome, Requeue) and not delivery.acknowledged:
+                self._unsettled += 1
+                self._settle(delivery, Redeliver(self.policy.backoff(delivery.failed_attempts() + 1)))
+        except (BrokerError, JobsError, TimeoutError) as error:
             self._report(delivery, error)
             if isinstance(outcome, Requeue | Redeliver) and not delivery.acknowledged:
                 self._unsettled += 1
-                self.give_back(delivery)
+                self._settle(delivery, RELEASE)
         finally:
             self._count_settled()
+
+    async def _try(self, delivery: Delivery, outcome: Outcome | Release, pending: Done) -> None:
+        """Apply an outcome. If the delivery survives its connection, wait for the next one as long as it takes: the
+        driver keeps the job from running elsewhere meanwhile."""
+        tries = 0
+        while True:
+            try:
+                if pending is None:
+                    if self._survives(delivery):
+                        await self.connection.wait()
+                    elif not self._fresh(delivery):
+                        raise BrokerError(_GONE)
+                    pending = self._apply(delivery, outcome)
+                if pending is not None:
+                    async with asyncio.timeout(self.timeout):
+                        await pending
+                return
+            except (BrokerError, TimeoutError):
+                pending = None
+                tries += self.connection.connected
+                if not self._survives(delivery) or tries >= _MOST_TRIES:
+                    raise
+                await asyncio.sleep(_PAUSE)
+
+    def _survives(self, delivery: Delivery) -> bool:
+        """Whether a delivery, or what is left to do for it, does not depend on its connection."""
+        return self.driver.receipts_survive or delivery.acknowledged
 
     async def _buried(self, delivery: Delivery, outcome: Bury) -> Outcome:
         """Push to the dead letter pipeline; what then becomes of the original."""
@@ -317,15 +338,6 @@ class JobPipeline(Host):
             error=outcome.error,
         )
         return Ack()
-
-    async def _await_release(self, delivery: Delivery, pending: Awaitable[None]) -> None:
-        try:
-            async with asyncio.timeout(self.timeout):
-                await pending
-        except (BrokerError, PushRefused, TimeoutError) as error:
-            self._report(delivery, error)
-        finally:
-            self._count_settled()
 
     def _report(self, delivery: Delivery, error: Exception) -> None:
         why = str(error) or f"no answer within {self.timeout:g} s"

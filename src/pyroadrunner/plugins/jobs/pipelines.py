@@ -164,7 +164,8 @@ class Pipelines:
         left = max(0.0, until - asyncio.get_running_loop().time())
         await asyncio.gather(*(consumer.stop(left) for consumer in self._consumers.values()))
         left = max(1.0, until - asyncio.get_running_loop().time())
-        await self._each(pipelines, lambda pipeline: _within(left, pipeline.settled(), pipeline))
+        # Without a connection nothing can be settled.
+        await self._each(pipelines, lambda one: _within(left if one.connection.connected else 0.0, one.settled(), one))
         await self._each(pipelines, JobPipeline.close)
         self._found.clear()
 

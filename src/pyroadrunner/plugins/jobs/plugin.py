@@ -54,6 +54,7 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
             BrokersMissing: ``jobs.require_brokers`` is set, and a broker is away.
             WorkerStartError: the workers failed to start.
         """
+        self._tracer.start()
         try:
             await self._pipelines.start()
         except BaseException:

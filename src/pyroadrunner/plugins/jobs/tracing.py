@@ -23,11 +23,16 @@ class PushTracer:
     """
 
     def __init__(self, tracing: Sequence[Tracing]) -> None:
-        self._tracing = tracing
+        self._plugins = tracing
+        self._tracing: Tracing | None = None
+
+    def start(self) -> None:
+        """Find the plugin that records traces; all plugins are constructed now."""
+        self._tracing = next(iter(self._plugins), None)
 
     def traced(self, job: Job, pipeline: JobPipeline) -> Job:
         """The job with the trace of its push, a span that has ended: the broker's part is in the latency metric."""
-        tracing = next(iter(self._tracing), None)
+        tracing = self._tracing
         if tracing is None:
             return job
         span = self._begin(tracing, "publish", job, pipeline)
@@ -38,7 +43,7 @@ class PushTracer:
 
     def process(self, delivery: Delivery, pipeline: JobPipeline) -> Span | None:
         """The span of a run; the worker continues it."""
-        tracing = next(iter(self._tracing), None)
+        tracing = self._tracing
         if tracing is None:
             return None
         span = self._begin(tracing, "process", delivery.job, pipeline)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pyroadrunner.cli.doctor.extras import Need, inspect, needs
 from pyroadrunner.cli.doctor.finding import Verdict
+from pyroadrunner.plugins.jobs import installed
+from pyroadrunner.plugins.jobs.drivers.contract import DriverInfo, PipelineConfig
 
 
 def keys(config: Mapping[str, Any], *, experimental: bool = False) -> list[tuple[str, str]]:
@@ -30,6 +33,14 @@ def test_each_part_names_what_it_needs() -> None:
         ("kv.fast.driver", "redis"),
     ]
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []
+
+
+def test_a_driver_of_jobs_names_its_client_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = DriverInfo(config=PipelineConfig, make="x:Y", modules=("aio_pika",), extra="amqp")
+    monkeypatch.setattr(installed, "installed_drivers", lambda: {"amqp": info, "memory": replace(info, modules=())})
+    pipelines = {"a": {"driver": "amqp"}, "b": {"driver": "memory"}, "c": {"driver": "nope"}}
+    found = list(needs({"jobs": {"pipelines": pipelines}}, experimental=False))
+    assert found == [Need("jobs.pipelines.a.driver", ("aio_pika",), "amqp")]
 
 
 def test_http3_needs_nothing_if_it_is_off() -> None:

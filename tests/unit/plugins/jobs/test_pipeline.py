@@ -234,16 +234,29 @@ async def test_a_surviving_delivery_whose_ack_breaks_is_settled_on_the_next_conn
 
 
 @in_virtual_time
-async def test_a_surviving_delivery_that_waits_is_given_back_on_the_next_connection() -> None:
+async def test_a_surviving_delivery_that_did_not_run_is_released_on_the_next_connection() -> None:
     async with pipeline(survives=True) as (found, driver):
         driver.deliver()
         driver.cut()
-        await turns()
+        found.give_back(take(found))
+        await asyncio.sleep(3 * TIMEOUT)
+        assert "release 1" not in driver.log
         driver.fails = None
-        await asyncio.sleep(1)
-        await found.close_intake()
         await found.settled()
         assert driver.log[-1] == "release 1"
+
+
+@in_virtual_time
+async def test_a_surviving_delivery_is_given_up_when_a_working_broker_refuses_it_again_and_again() -> None:
+    async with pipeline(survives=True) as (found, driver):
+        driver.deliver()
+        driver.fails = BrokerError("unknown receipt")
+        with logged("jobs") as log:
+            found.settle(take(found), ACK)
+            await found.settled()
+        assert driver.log == ["ack 1"] * 5
+        (line,) = log.of("job could not be settled; its broker may deliver it again")
+        assert line["error"] == "unknown receipt"
 
 
 @in_virtual_time

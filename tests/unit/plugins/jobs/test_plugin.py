@@ -13,7 +13,7 @@ from pyroadrunner.plugins.jobs.drivers.memory.config import MemoryConfig
 from support.jobs import FakeDriver, jobs_section, running_jobs
 from support.virtual_time import in_virtual_time, turns
 
-INFO = DriverInfo(config=MemoryConfig, make="nowhere.at_all:Driver", extra="pyroadrunner[memory]")
+INFO = DriverInfo(config=MemoryConfig, make="nowhere.at_all:Driver", extra="memory")
 
 
 def away(host: Host, config: object, section: object) -> FakeDriver:

@@ -298,7 +298,8 @@ class DriverInfo:
         make: ``module:Class``, called with the host, the config and the section (``None`` without one).
         section: name of the global section, such as ``amqp``; empty = none.
         section_config: model of that section.
-        extra: what to install for a missing client library: ``pyroadrunner[amqp]``.
+        modules: of the client library, for ``rr doctor``.
+        extra: the extra of ``pyroadrunner`` that installs them; empty for a driver of another package.
         declared: converts the string values of ``jobs.Declare`` to what ``config`` reads (another unit, an older
             spelling). Numbers, ``true``/``false``, and JSON texts for maps and lists need no conversion.
     """
@@ -307,6 +308,7 @@ class DriverInfo:
     make: str
     section: str = ""
     section_config: type[msgspec.Struct] | None = None
+    modules: tuple[str, ...] = ()
     extra: str = ""
     declared: Callable[[Mapping[str, str]], Mapping[str, Any]] = _as_declared
 
