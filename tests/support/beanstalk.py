@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,10 @@ class Beanstalkd:
     def start(self) -> None:
         self._program.start()
         self.wait()
+
+    def drain(self) -> None:
+        """Let it accept no more jobs."""
+        os.kill(self._program.pid, signal.SIGUSR1)
 
     def wait(self) -> None:
         if not self.path:

@@ -43,5 +43,6 @@ DRIVER = DriverInfo(
     make="pyroadrunner.plugins.jobs.drivers.redis.driver:RedisDriver",
     section="redis",
     section_config=RedisConfig,
-    extra="pyroadrunner[redis]",
+    modules=("redis", "hiredis"),
+    extra="redis",
 )
