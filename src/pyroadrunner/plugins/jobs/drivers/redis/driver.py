@@ -217,10 +217,12 @@ class RedisDriver(Driver):
                 raise
 
     async def _claim(self, queue: RedisQueue, most: int) -> list[Delivery]:
-        """Jobs that were given back, or whose server is silent."""
-        claimed = await queue.run("claim", self._visible_ms, most)
-        fresh = [one for one in claimed if one[0] not in self._held]
-        return [self._delivery(entry, fields, earlier) for entry, fields, earlier in fresh]
+        """Jobs that were given back, or whose server is silent. Its own that the pipeline has forgotten come back with
+        the next call."""
+        claimed, mine = await queue.run("claim", self._visible_ms, most)
+        if forgotten := [entry for entry in mine if entry not in self._held]:
+            await queue.run("forget", *forgotten)
+        return [self._delivery(entry, fields, earlier) for entry, fields, earlier in claimed]
 
     def _deliveries(self, entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Delivery]:
         return [self._delivery(entry, fields, 0) for entry, fields in entries]

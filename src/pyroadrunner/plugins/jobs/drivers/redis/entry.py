@@ -81,6 +81,7 @@ def _headers(data: bytes) -> Headers:
         return {}
     if not isinstance(found, dict):
         return {}
+    lists = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
     return {
-        name: [str(one) for one in (value if isinstance(value, list) else [value])] for name, value in found.items()
+        name: [one if isinstance(one, str) else json.dumps(one) for one in values] for name, values in lists.items()
     }

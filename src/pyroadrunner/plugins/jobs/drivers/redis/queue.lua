@@ -70,29 +70,33 @@ elseif operation == 'replace' then -- id, job: 1, or 0 if this consumer does not
     add(5)
     return 1
 
-elseif operation == 'release' then -- ids: how many this consumer had
-    local count = 0
+elseif operation == 'release' or operation == 'forget' then -- ids: how many this consumer had; `forget` counts an attempt
+    local count, less = 0, operation == 'release' and 1 or 0
     for i = 4, #ARGV do
         local times = deliveries(ARGV[i])
         if times then
-            redis.call('XCLAIM', stream, group, RELEASED, 0, ARGV[i], 'TIME', 1, 'RETRYCOUNT', times - 1, 'JUSTID')
+            redis.call('XCLAIM', stream, group, RELEASED, 0, ARGV[i], 'TIME', 1, 'RETRYCOUNT', times - less, 'JUSTID')
             count = count + 1
         end
     end
     return count
 
-elseif operation == 'claim' then -- least idle ms, most: entries that are idle for so long, with their earlier deliveries
-    local found = {}
+elseif operation == 'claim' then -- least idle ms, most: entries of others with their earlier deliveries; ids of its own
+    local found, mine = {}, {}
     for _, one in ipairs(redis.call('XPENDING', stream, group, 'IDLE', ARGV[4], '-', '+', ARGV[5])) do
-        local id, times = one[1], one[4]
-        local entry = redis.call('XCLAIM', stream, group, me, 0, id, 'RETRYCOUNT', times + 1)[1]
-        if entry then
-            found[#found + 1] = {entry[1], entry[2], times}
+        local id, consumer, times = one[1], one[2], one[4]
+        if consumer == me then
+            mine[#mine + 1] = id
         else
-            redis.call('XACK', stream, group, id) -- somebody has deleted it
+            local entry = redis.call('XCLAIM', stream, group, me, 0, id, 'RETRYCOUNT', times + 1)[1]
+            if entry then
+                found[#found + 1] = {entry[1], entry[2], times}
+            else
+                redis.call('XACK', stream, group, id) -- somebody has deleted it
+            end
         end
     end
-    return found
+    return {found, mine}
 
 elseif operation == 'touch' then -- ids: those that this consumer does not have
     local gone = {}
