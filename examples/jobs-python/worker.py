@@ -11,7 +11,7 @@ handlers = Handlers()
 @handlers.job("send-mail")
 def send_mail(task: Task) -> None:
     mail = json.loads(task.payload)
-    if mail["to"] == "nobody":
+    if mail["to"] == "unknown":
         raise ValueError("there is no such address")  # a failed attempt
     print(f"mail to {mail['to']}, attempt {task.failed_attempts + 1}", file=sys.stderr)
 

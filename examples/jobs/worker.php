@@ -15,7 +15,7 @@ use PyRoadRunner\Jobs\Task;
 if (getenv('RR_MODE') === 'jobs') {
     JobsWorker::create()->run(static function (Task $task): void {
         $mail = json_decode($task->payload, true, flags: JSON_THROW_ON_ERROR);
-        if ($mail['to'] === 'nobody') {
+        if ($mail['to'] === 'unknown') {
             throw new RuntimeException('there is no such address'); // a failed attempt
         }
         fwrite(STDERR, "mail to {$mail['to']}, attempt " . ($task->failedAttempts() + 1) . "\n");

@@ -34,7 +34,7 @@ def example(name: str, folder: Path, command: str) -> Iterator[Server]:
 
 
 def failed(server: Server) -> None:
-    """The job for nobody ends as a dead letter."""
+    """The job for an unknown address ends as a dead letter."""
     server.wait_for("job was moved to the dead letter pipeline")
     shown = rr("jobs", "failed", cwd=server.folder).stdout
     assert "there is no such address" in shown
@@ -46,7 +46,7 @@ def test_a_php_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path) -> None:
         with urlopen(f"{server.url}/?to=me", timeout=20) as answer:
             assert answer.read().startswith(b"queued as ")
         server.wait_for("mail to me, attempt 1")
-        urlopen(f"{server.url}/?to=nobody", timeout=20).close()
+        urlopen(f"{server.url}/?to=unknown", timeout=20).close()
         failed(server)
 
 
@@ -55,7 +55,7 @@ def test_a_python_worker(tmp_path: Path) -> None:
         with Jobs(RpcClient(server.rpc)) as jobs:
             jobs.push("mails", "send-mail", '{"to": "me"}')
             jobs.push("mails", "send-later")
-            jobs.push("mails", "send-mail", '{"to": "nobody"}')
+            jobs.push("mails", "send-mail", '{"to": "unknown"}')
         server.wait_for("mail to me, attempt 1")
         server.wait_for("the gateway is busy")
         failed(server)

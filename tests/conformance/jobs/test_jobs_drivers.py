@@ -81,9 +81,9 @@ def test_a_delayed_job_runs_later(queue: Queue, subject: Subject) -> None:
     delayed, now = queue.push(delay=2), queue.push()
     (first,) = queue.runs.wait([now])
     (second,) = queue.runs.wait([delayed])
-    assert first.time - pushed < 1.5
     if subject.delays:
-        assert 1.9 < second.time - pushed < 4
+        assert first.time < second.time
+        assert second.time - pushed > 1.9
 
 
 # -- the end of a job

@@ -85,7 +85,7 @@ class Connection:
             task.cancel()
             await asyncio.wait([task])
         self.state = State.CLOSED
-        self._connected.set()  # those who wait are told
+        self._connected.set()  # pushes that wait fail now
         await self._disconnect()
 
     def lost(self, why: str) -> None:

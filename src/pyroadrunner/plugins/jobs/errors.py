@@ -56,6 +56,13 @@ class BadDeclaration(JobsError):
         super().__init__(f"rpc_declare_pipeline:\n\tjobs_plugin_declare: {why}")
 
 
+class DeclarationRefused(JobsError):
+    """The broker refuses the settings of a declared pipeline."""
+
+    def __init__(self, driver: str, why: str) -> None:
+        super().__init__(f"rpc_declare_pipeline:\n\tjobs_plugin_declare:\n\t{driver}_declare: {why}")
+
+
 class NotRunning(JobsError):
     """Nothing to pause."""
 

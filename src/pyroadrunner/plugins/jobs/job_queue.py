@@ -92,7 +92,7 @@ class JobQueue:
         self._lanes: list[Lane] = []
         self._numbers: Iterator[int] = itertools.count()
         self._full = False
-        self._on_room: list[Callable[[], None]] = []
+        self._on_room: dict[Callable[[], None], None] = {}  # each once, in the order of the first request
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
@@ -118,7 +118,7 @@ class JobQueue:
         left = self._limit - len(self)
         if self._full or left <= 0:
             self._full = True
-            self._on_room.append(on_room)
+            self._on_room[on_room] = None
             return 0
         return left
 
@@ -128,7 +128,7 @@ class JobQueue:
         return any(lane.first() is not None for lane in self._lanes)
 
     def take(self) -> tuple[Lane, Delivery] | None:
-        """Take the best job that may run now; ``None`` if there is none."""
+        """Take the best job that may run now; ``None`` if no job may."""
         best: Lane | None = None
         best_entry: tuple[int, int, Delivery] | None = None
         for lane in self._lanes:
@@ -146,6 +146,6 @@ class JobQueue:
         """Call those who wait for room, if there is some. The queue does it whenever a job is taken."""
         if self._full and len(self) <= self._limit // 2:
             self._full = False
-            waiting, self._on_room = self._on_room, []
+            waiting, self._on_room = self._on_room, {}
             for notify in waiting:
                 notify()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyroadrunner.contracts import PipelineState
+from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.jobs.connection import Connection, State
 from pyroadrunner.plugins.jobs.dead_letters import buried, timestamp
@@ -168,7 +169,7 @@ class JobPipeline(Host):
     # -- pushing -------------------------------------------------------------------------------------------------------
 
     def push(self, jobs: Sequence[Job]) -> Done:
-        """Push jobs, in order; wait for a connection if there is none.
+        """Push jobs, in order; without a connection, wait for one.
 
         Raises:
             NotConnected: there was no connection in time, or the broker refuses the settings.
@@ -269,6 +270,10 @@ class JobPipeline(Host):
                 pending = self._apply(delivery, outcome)
             except (BrokerError, PushRefused):
                 pass  # tried again below, in the background
+            except Exception as bug:  # of the driver; the worker goes on with the next job
+                self._report(delivery, bug)
+                self._count_settled()
+                return
             else:
                 if pending is None:
                     self._count_settled()
@@ -291,6 +296,8 @@ class JobPipeline(Host):
             if isinstance(outcome, Requeue | Redeliver) and not delivery.acknowledged:
                 self._unsettled += 1
                 self._settle(delivery, RELEASE)
+        except Exception as bug:  # of the driver; the delivery stays with the broker
+            self._report(delivery, bug)
         finally:
             self._count_settled()
 
@@ -340,7 +347,10 @@ class JobPipeline(Host):
         return Ack()
 
     def _report(self, delivery: Delivery, error: Exception) -> None:
-        why = str(error) or f"no answer within {self.timeout:g} s"
+        if isinstance(error, TimeoutError):
+            why = f"no answer within {self.timeout:g} s"
+        else:
+            why = str(error) if isinstance(error, RoadRunnerError) else repr(error)
         log.error(
             "job could not be settled; its broker may deliver it again",
             pipeline=self.name,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pyroadrunner.contracts import EffectiveConfig, PipelineState, PoolFactory, WorkerPool
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.jobs.config import JobsConfig, Pipeline, driver_of, pool_name
+from pyroadrunner.plugins.jobs.connection import State
 from pyroadrunner.plugins.jobs.consumer import Consumer
 from pyroadrunner.plugins.jobs.declaration import read_declaration, unknown_driver
 from pyroadrunner.plugins.jobs.drivers.contract import Driver, Host, Job
@@ -16,6 +17,7 @@ from pyroadrunner.plugins.jobs.errors import (
     AlreadyDeclared,
     BadDeclaration,
     BrokersMissing,
+    DeclarationRefused,
     DriverNotInstalled,
     NoDriverNamed,
     NoSuchPipeline,
@@ -71,8 +73,9 @@ class Pipelines:
         return {name: one.pool for name, one in self._consumers.items() if one.pool is not None}
 
     def dead_letter_names(self) -> list[str]:
-        """The dead letter pipelines, in the order of the config."""
-        return list(dict.fromkeys(self._dead_letters.values()))
+        """The dead letter pipelines that exist, in the order of the config."""
+        names = dict.fromkeys(self._dead_letters.values())
+        return [name for name in names if name in self._found or name.lower() in self._found]
 
     async def look(self) -> list[PipelineState]:
         """The state of each pipeline."""
@@ -105,6 +108,7 @@ class Pipelines:
 
         Raises:
             NoDriverNamed, AlreadyDeclared, BadDeclaration, DriverNotInstalled, WorkerStartError
+            DeclarationRefused: the broker refuses the settings; the pipeline is not kept.
         """
         name, driver = values.get("name") or values.get("queue", ""), values.get("driver", "")
         if not driver:
@@ -119,6 +123,7 @@ class Pipelines:
             raise unknown_driver(driver, drivers)
         pipeline = self._make(name, read_declaration(driver, drivers[driver], values), driver)
         pipeline.connection.start()
+        await self._first_attempt(pipeline)
         if self._config.consumed(name):
             await self.resume(name)
 
@@ -220,6 +225,18 @@ class Pipelines:
 
     def _consumer_of(self, pipeline: JobPipeline) -> Consumer:
         return self._consumers.get(pool_name(pipeline.name)) or self._consumers["jobs"]
+
+    async def _first_attempt(self, pipeline: JobPipeline) -> None:
+        """Wait for the first attempt to connect. A broker that is away may come back, refused settings are an error."""
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                await pipeline.connection.attempted()
+        except TimeoutError:
+            return
+        if pipeline.connection.state is State.FAILED:
+            error = pipeline.connection.error
+            await self.destroy(pipeline.name)
+            raise DeclarationRefused(pipeline.settings.driver, error)
 
     async def _require_brokers(self) -> None:
         pipelines = list(self)

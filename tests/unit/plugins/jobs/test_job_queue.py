@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.jobs.drivers.contract import Delivery, Job
@@ -21,6 +21,7 @@ def taken(queue: JobQueue) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2))))
 def test_lower_numbers_first_then_the_order_of_arrival_over_all_pipelines(jobs: list[tuple[int, int]]) -> None:
     queue = JobQueue(1000)
@@ -106,6 +107,21 @@ def test_a_full_queue_has_room_again_when_half_of_it_has_gone() -> None:
     queue.take()
     assert told == ["room", "again"]
     assert queue.room(lambda: None) == 2
+
+
+def test_one_that_asks_for_room_again_and_again_is_told_once() -> None:
+    queue = JobQueue(1)
+    lane = queue.open_lane(0)
+    queue.add(lane, delivery("1"))
+    told: list[int] = []
+
+    def note() -> None:
+        told.append(1)
+
+    for _ in range(3):
+        assert queue.room(note) == 0
+    queue.take()
+    assert told == [1]
 
 
 def test_a_closed_lane_is_forgotten() -> None:

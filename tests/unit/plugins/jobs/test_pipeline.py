@@ -296,6 +296,33 @@ async def test_an_ack_that_never_ends_is_given_up() -> None:
 
 
 @in_virtual_time
+async def test_a_bug_of_a_driver_is_logged_and_holds_up_nothing() -> None:
+    async with pipeline() as (found, driver):
+        driver.deliver()
+        driver.fails = KeyError("x")
+        with logged("jobs") as log:
+            found.settle(take(found), ACK)
+            await found.settled()
+        (line,) = log.of("job could not be settled; its broker may deliver it again")
+        assert line["error"] == "KeyError('x')"
+
+
+@in_virtual_time
+async def test_a_bug_in_a_driver_that_does_not_wait_is_logged_too() -> None:
+    async with pipeline() as (found, driver):
+        driver.deliver()
+
+        def ack(_delivery: Delivery) -> None:
+            raise KeyError("x")
+
+        driver.ack = ack  # type: ignore[assignment, method-assign]
+        with logged("jobs") as log:
+            found.settle(take(found), ACK)
+        assert found.unsettled == 0
+        assert len(log.lines) == 1
+
+
+@in_virtual_time
 async def test_a_dead_letter_is_pushed_before_the_original_is_deleted() -> None:
     async with pipeline() as (found, driver):
         delivery = driver.deliver(headers={"h": ["x"], "rr_attempts": ["2"]})

@@ -8,7 +8,7 @@ import pytest
 
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.jobs import pipelines
-from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, DriverInfo, Host
+from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, DriverInfo, Host
 from pyroadrunner.plugins.jobs.drivers.memory.config import MemoryConfig
 from support.jobs import FakeDriver, jobs_section, running_jobs
 from support.virtual_time import in_virtual_time, turns
@@ -52,6 +52,29 @@ async def test_a_server_starts_without_its_broker_and_is_healthy_but_not_ready()
         assert (state.state, state.ready, state.error_message) == ("connecting", False, "dial tcp: refused")
         assert await jobs.plugin.healthy()
         assert not await jobs.plugin.ready()
+
+
+@in_virtual_time
+async def test_a_declaration_that_the_broker_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(host: Host, config: object, section: object) -> FakeDriver:
+        driver = FakeDriver(host)
+        driver.fails = BrokerRefused("ACCESS_REFUSED")
+        return driver
+
+    async with running_jobs() as jobs:
+        monkeypatch.setattr(DriverInfo, "load", lambda _info: refusing)
+        with pytest.raises(RoadRunnerError) as refused:
+            await jobs.call("Declare", pipeline={"name": "d", "driver": "memory"})
+        assert str(refused.value) == ("rpc_declare_pipeline:\n\tjobs_plugin_declare:\n\tmemory_declare: ACCESS_REFUSED")
+        assert list((await jobs.call("List")).pipelines) == ["p"]
+
+
+@in_virtual_time
+async def test_a_declaration_succeeds_while_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_jobs() as jobs:
+        monkeypatch.setattr(DriverInfo, "load", lambda _info: away)
+        await jobs.call("Declare", pipeline={"name": "d", "driver": "memory"})
+        assert list((await jobs.call("List")).pipelines) == ["p", "d"]
 
 
 @pytest.mark.usefixtures("broker_away")

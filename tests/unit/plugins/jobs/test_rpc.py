@@ -171,6 +171,13 @@ async def test_only_chosen_dead_letters_are_retried() -> None:
 
 
 @in_virtual_time
+async def test_a_dead_letter_pipeline_that_is_gone_has_no_jobs() -> None:
+    async with running_jobs() as jobs:
+        await jobs.call("Declare", pipeline={"name": "d", "driver": "memory", "dead_letter": "nowhere"})
+        assert list((await jobs.call("Failed")).jobs) == []
+
+
+@in_virtual_time
 async def test_a_dead_letter_whose_pipeline_is_gone_stays() -> None:
     pipelines = {"p": {"driver": "memory", "dead_letter": "dead"}, "dead": {"driver": "memory"}}
     async with running_jobs(pipelines=pipelines) as jobs:
