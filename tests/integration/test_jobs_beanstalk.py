@@ -118,6 +118,15 @@ async def test_a_job_that_is_too_large_is_refused_and_those_before_it_are_pushed
 
 
 @on_the_loop
+async def test_a_delay_that_beanstalkd_does_not_have_is_refused(broker: Beanstalkd, tube: str) -> None:
+    async with connected(broker.address, tube, consumes=False) as (driver, _):
+        with pytest.raises(PushRefused, match="no delay of 4294967296 s"):
+            await driver.push([job(delay=2**32)])
+        await driver.push([job(delay=2**32 - 1)])
+        assert (await driver.stat()).delayed == 1
+
+
+@on_the_loop
 async def test_a_failed_job_that_is_too_large_with_headers_comes_back_without_its_count(
     broker: Beanstalkd, tube: str
 ) -> None:

@@ -234,6 +234,16 @@ async def test_what_was_on_its_way_when_the_connection_broke_is_given_back(broke
 
 
 @on_the_loop
+async def test_a_redis_that_hangs_counts_as_lost(broker: RedisServer, queue: str) -> None:
+    section = RedisConfig(addrs=[broker.address], read_timeout=0.3)
+    async with connected(queue, section=section, consumes=False) as (driver, host):
+        with broker.hanging():
+            with pytest.raises(BrokerError, match=r"no answer within 0\.3 s"):
+                await driver.push([job()])
+            assert "no answer" in await host.wait_lost()
+
+
+@on_the_loop
 async def test_deleted_keys_are_made_again(broker: RedisServer, client: Redis, queue: str) -> None:
     async with connected(queue, broker.address) as (driver, host):
         client.delete(f"rr.jobs:{{{queue}}}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -92,10 +92,7 @@ def test_cut_connections_lose_no_job(subject: Subject, broker: Broker, scenes: l
 def test_two_servers_on_one_queue_run_each_job_once(
     subject: Subject, broker: Broker, scenes: list[Scene], tmp_path: Path
 ) -> None:
-    for number in (1, 2):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        scenes.append(Scene(subject, folder, broker))
+    two_servers(subject, broker, scenes, tmp_path)
     one, two = scenes
     producers = [Producer(scene.server, scene.queue.name, 200, 0.005) for scene in scenes]
     for producer in producers:
@@ -104,13 +101,40 @@ def test_two_servers_on_one_queue_run_each_job_once(
         producer.join(PATIENCE)
     ids = [*producers[0].ledger, *producers[1].ledger]
     assert len(ids) == 400
+    assert twice(runs_of_both(scenes, ids)) == 0
+    assert one.queue.runs.all()
+    assert two.queue.runs.all()
+
+
+def test_the_jobs_of_a_killed_server_run_on_the_other(
+    subject: Subject, broker: Broker, scenes: list[Scene], tmp_path: Path
+) -> None:
+    two_servers(subject, broker, scenes, tmp_path)
+    killed, other = scenes
+    producer = Producer(other.server, other.queue.name, 300, 0.005)
+    producer.start()
+    while not killed.queue.runs.all():
+        assert producer.is_alive(), "the first server ran no job"
+        time.sleep(0.01)
+    killed.server.server.kill()
+    producer.join(PATIENCE)
+    assert twice(runs_of_both(scenes, producer.ledger)) <= 100  # the largest prefetch of the suite
+
+
+def two_servers(subject: Subject, broker: Broker, scenes: list[Scene], folder: Path) -> None:
+    """Start two servers with the same pipeline."""
+    for number in (1, 2):
+        own = folder / str(number)
+        own.mkdir()
+        scenes.append(Scene(subject, own, broker))
+
+
+def runs_of_both(scenes: list[Scene], ids: Sequence[str]) -> Counter[str]:
+    """Wait until each of these jobs ran; how often each did."""
     until = time.monotonic() + PATIENCE
     while True:
         counts = Counter(run.id for scene in scenes for run in scene.queue.runs.all())
         if set(ids) <= set(counts):
-            break
+            return counts
         assert time.monotonic() < until, f"{len(set(ids) - set(counts))} jobs never ran"
         time.sleep(0.02)
-    assert twice(counts) == 0
-    assert one.queue.runs.all()
-    assert two.queue.runs.all()

@@ -40,6 +40,7 @@ _TOUCH_EVERY = 0.5  # seconds; the shortest time to run is one
 _MOST_LINES = 8  # connections that reserve
 _SHORT_WAIT = 1  # seconds that a connection with jobs waits: beanstalkd's shortest
 _MOST_AT_ONCE = 64  # jobs reserved together
+_LONGEST_DELAY = 2**32 - 1
 
 log = Log("jobs")
 
@@ -94,6 +95,9 @@ class BeanstalkDriver(Driver):
             body = body_of(job)
             if len(body) > self._largest:
                 refused = f"the job takes {len(body)} bytes, and beanstalkd accepts {self._largest} (its option -z)"
+            elif job.delay > _LONGEST_DELAY:
+                refused = f"beanstalkd has no delay of {job.delay} s, only up to {_LONGEST_DELAY} s"
+            if refused:
                 break
             bodies.append(put(body, self._config.tube_priority, job.delay, self._time_to_run))
         wrong = ""
