@@ -43,6 +43,19 @@ def test_definitions_in_any_order_and_with_any_id() -> None:
     assert read_struct(inner + outer + value) == read_struct(outer + inner + value) == {"In": {"N": -5}, "Flag": True}
 
 
+def test_streams_of_many_programs_in_turn() -> None:
+    """Some definitions are remembered; that changes no result, even if one program's begin like another's."""
+    inner = gob.struct_definition(70, "Inner", {"N": gob.INT})
+    streams = [(inner + gob.message(70, gob.fields([gob.signed(1)])), {"N": 1})]
+    for number in range(6):
+        outer = gob.struct_definition(66, f"Outer{number}", {f"In{number}": 70})
+        value = gob.message(66, gob.fields([gob.fields([gob.signed(number + 1)])]))
+        streams.append((inner + outer + value, {f"In{number}": {"N": number + 1}}))
+    for _ in range(2):
+        for stream, value_read in streams:
+            assert read_struct(stream) == value_read
+
+
 def test_lists_and_maps_and_types_that_encode_themselves() -> None:
     """As written by Go for a struct with []string, map[string]int, [2]float64 and time.Time."""
     common = gob.fields([None, gob.signed(70)])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
 BOOL, INT, UINT, FLOAT, BYTES, STRING, COMPLEX = range(1, 8)
@@ -111,14 +110,22 @@ def read_struct(data: bytes) -> dict[str, Any]:
     Raises:
         GobError
     """
+    for definitions, types in _LEARNED.items():
+        if data.startswith(definitions):
+            return _Reader(data, len(definitions), types).value()
     return _Reader(data).value()
 
 
+# Definitions at the start of a stream with the types that they define: a program begins all its streams with the same.
+_LEARNED: dict[bytes, dict[int, _Type]] = {}
+_MOST_LEARNED = 4
+
+
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int = 0, types: Mapping[int, _Type] = _KNOWN) -> None:
         self._data = data
-        self._at = 0
-        self._types = dict(_KNOWN)
+        self._at = at
+        self._types = dict(types)
 
     def definition(self) -> Any:
         found = self._read(_DEFINITION, 0)
@@ -128,11 +135,14 @@ class _Reader:
 
     def value(self) -> dict[str, Any]:
         while True:
+            begin = self._at
             length = self._uint()
             end = self._at + length
             type_id = self._signed()
             if type_id >= FIRST_TYPE and type_id in self._types and self._types[type_id].kind == "struct":
                 found: dict[str, Any] = self._read(type_id, 0)
+                if len(_LEARNED) < _MOST_LEARNED:
+                    _LEARNED.setdefault(self._data[:begin], self._types)
                 return found
             if type_id > -FIRST_TYPE:
                 raise GobError("the value is no struct")
@@ -144,18 +154,18 @@ class _Reader:
         if depth > _DEEPEST:
             raise GobError("the value is nested too deeply")
         match type_id:
-            case 1:  # the numbers of the constants above
-                return bool(self._uint())
+            case 6:  # the numbers of the constants above, common ones first
+                return self._text().decode("utf-8", "replace")
             case 2:
                 return self._signed()
+            case 5:
+                return self._text()
+            case 1:
+                return bool(self._uint())
             case 3:
                 return self._uint()
             case 4:
                 return self._float()
-            case 5:
-                return self._text()
-            case 6:
-                return self._text().decode("utf-8", "replace")
             case 7:
                 return complex(self._float(), self._float())
         found = self._types.get(type_id)
@@ -193,7 +203,11 @@ class _Reader:
         return count
 
     def _uint(self) -> int:
-        first = self._bytes(1)[0]
+        at = self._at
+        if at >= len(self._data):
+            raise GobError("a value is cut off")
+        first = self._data[at]
+        self._at = at + 1
         if first < 128:
             return first
         if first < 248:
@@ -221,7 +235,6 @@ class _Reader:
         return found
 
 
-@lru_cache(maxsize=256)  # the same in each stream of a program
 def _defined(data: bytes) -> _Type:
     for kind, what in _Reader(data).definition().items():
         if kind == "struct":
