@@ -89,7 +89,7 @@ async def test_another_client_reads_what_was_pushed(broker: RedisServer, client:
         b"payload": b"payload",
         b"pipeline": b"p",
         b"priority": b"7",
-        b"headers": b'{"h": ["1", "2"]}',
+        b"headers": b'{"h":["1","2"]}',
     }
 
 

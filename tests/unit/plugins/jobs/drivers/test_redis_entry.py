@@ -56,6 +56,9 @@ def test_an_entry_of_another_program_without_a_payload() -> None:
     [
         (b"{", {}),
         (b"[1]", {}),
+        (b"\xff", {}),
+        (b'{"a": "\\ud800"}', {}),
+        (b'{"a":' + b"[" * 30_000, {}),
         (b'{"a": "1", "b": [1, "2"], "c": true}', {"a": ["1"], "b": ["1", "2"], "c": ["true"]}),
     ],
 )

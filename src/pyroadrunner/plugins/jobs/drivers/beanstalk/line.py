@@ -103,7 +103,7 @@ class Line:
         """
         stats = await self.expect(b"stats-job %d\r\n" % number, b"OK")
         self.held.discard(number)
-        priority = int(stats.figures()["pri"])
+        priority = int(stats.figures().get("pri", 0))
         await self.expect(b"release %d %d %d\r\n" % (number, priority, delay), b"RELEASED")
 
     async def touch(self) -> list[int]:

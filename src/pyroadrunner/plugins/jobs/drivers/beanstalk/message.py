@@ -6,10 +6,11 @@ a job without them is byte for byte what RoadRunner writes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 from pyroadrunner.plugins.jobs.drivers.beanstalk.gob import (
     BOOL,
@@ -54,8 +55,7 @@ def body_of(job: Job) -> bytes:
     values = [_optional(job.name.encode()), _optional(job.id.encode()), _optional(job.payload), options]
     if not job.headers:
         return PLAIN + message(_ITEM, fields(values))
-    headers = json.dumps({name: list(listed) for name, listed in job.headers.items()}, ensure_ascii=False)
-    return WITH_HEADERS + message(_ITEM, fields([*values, text(headers.encode())]))
+    return WITH_HEADERS + message(_ITEM, fields([*values, text(msgspec.json.encode(job.headers))]))
 
 
 def job_of(body: bytes, pipeline: str, priority: int) -> Job:
@@ -97,13 +97,6 @@ def _typed(values: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
 def _headers(data: bytes) -> Headers:
     """Headers from JSON; if another program has a field of this name, they are empty."""
     try:
-        found = json.loads(data) if data else {}
-    except ValueError:
+        return msgspec.json.decode(data, type=dict[str, list[str]]) if data else {}
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
-    if not isinstance(found, dict):
-        return {}
-    return {
-        name: values
-        for name, values in found.items()
-        if isinstance(values, list) and all(isinstance(value, str) for value in values)
-    }

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
 
 from pyroadrunner.plugins.jobs.drivers.contract import FOREIGN, Headers, Job
+
+_Scalar: TypeAlias = str | int | float | bool | None
 
 _OWN = frozenset((b"id", b"job", b"payload", b"pipeline", b"priority", b"headers", b"auto_ack"))
 
@@ -29,8 +34,7 @@ def fields_of(job: Job) -> list[str | bytes | int]:
         job.priority,
     ]
     if job.headers:
-        headers = {name: list(values) for name, values in job.headers.items()}
-        fields += ("headers", json.dumps(headers, ensure_ascii=False))
+        fields += ("headers", msgspec.json.encode(job.headers))
     if job.auto_ack:
         fields += ("auto_ack", 1)
     return fields
@@ -76,10 +80,8 @@ def _whole(value: bytes) -> int:
 def _headers(data: bytes) -> Headers:
     """Headers from JSON; a value that is not a list is one with one item."""
     try:
-        found = json.loads(data) if data else {}
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
+        found = msgspec.json.decode(data, type=dict[str, list[_Scalar] | _Scalar]) if data else {}
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     lists = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
     return {
