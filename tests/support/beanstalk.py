@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from support.ports import free_port
-from support.programs import Program, require, running_program, wait_for_port
+from support.programs import PATIENCE, Program, require, running_program, wait_for_port
 
 
 class Beanstalkd:
@@ -44,6 +45,17 @@ class Beanstalkd:
     def wait(self) -> None:
         if not self.path:
             wait_for_port(self.port, self._program)
+            return
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.connect(self.path)
+                    return
+            except OSError:
+                assert not self._program.ended, self._program.log.read_text()
+                assert time.monotonic() < deadline, self._program.log.read_text()
+                time.sleep(0.02)
 
     def client(self) -> BeanstalkClient:
         return BeanstalkClient(self.port)
@@ -97,7 +109,4 @@ def beanstalkd(folder: Path, *options: str, unix: bool = False) -> Iterator[Bean
     with running_program(command, folder / "beanstalkd.log") as program:
         server = Beanstalkd(port, path, program)
         server.wait()
-        if path:
-            while not os.path.exists(path):
-                assert not program.ended, program.log.read_text()
         yield server
