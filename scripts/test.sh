@@ -15,7 +15,7 @@ sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/N
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
-sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server || exit 1
+sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd || exit 1
 PATH=$php:$PWD/.venv/bin:$PATH
 export PATH
 unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work

@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from support.beanstalk import beanstalkd
 from support.packages import EXAMPLES, installed
+from support.redis import redis_server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,19 @@ class Broker:
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
+    Subject(
+        name="beanstalk",
+        driver="beanstalk",
+        options=lambda name: {"tube": name},
+        queue=True,
+        largest=60_000,
+    ),
+    Subject(
+        name="redis",
+        driver="redis",
+        options=lambda name: {"queue": name, "visibility_timeout": "2s"},
+        queue=True,
+    ),
 ]
 
 
@@ -93,5 +108,14 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
             stop=partial(jobs.rename, away),
             start=partial(away.rename, jobs),
         )
+        return
+    if subject.driver == "beanstalk":
+        with beanstalkd(folder) as server:
+            yield Broker(sections={"beanstalk": {"addr": server.address}}, stop=server.stop, start=server.start)
+        return
+    if subject.driver == "redis":
+        with redis_server(folder, "--appendonly", "yes", "--appendfsync", "everysec") as server:
+            sections = {"redis": {"addrs": [server.address]}}
+            yield Broker(sections=sections, stop=server.program.kill, start=server.program.start)
         return
     raise ValueError(subject.driver)

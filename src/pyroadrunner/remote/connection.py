@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, cast
 
 from pyroadrunner.remote.errors import StoreError
@@ -44,11 +44,13 @@ class PipelinedConnection(asyncio.Protocol):
     Attributes:
         on_push: receives each reply first; returns ``True`` for a message that the server pushes, which answers no
             command.
+        on_close: called once with the reason when the connection closes, whoever closes it.
     """
 
     def __init__(self, address: str, reader: Reader) -> None:
         self.closed = False
         self.on_push: Callable[[Any], bool] | None = None
+        self.on_close: Callable[[str], None] | None = None
         self._address = address
         self._reader = reader
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -84,7 +86,10 @@ class PipelinedConnection(asyncio.Protocol):
 
     def abort(self, why: str, kind: type[StoreError] = ConnectionLost) -> None:
         """Close immediately; waiting calls fail with an error of this kind. Idempotent."""
+        on_close, self.on_close = self.on_close, None
         self.closed = True
+        if on_close is not None:
+            on_close(why)
         if self._transport is not None:
             self._transport.abort()
         while self._waiting:
@@ -132,13 +137,36 @@ async def connect(
     """
     address = f"{host}:{port}"
     loop = asyncio.get_running_loop()
+
+    def made() -> PipelinedConnection:
+        return PipelinedConnection(address, reader)
+
+    return await _connected(
+        f"tcp {address}",
+        timeout,
+        loop.create_connection(made, host, port, ssl=tls, server_hostname=server_hostname),
+    )
+
+
+async def connect_unix(path: str, reader: Reader, timeout: float) -> PipelinedConnection:
+    """Connect to a server on a unix socket; see :func:`connect`.
+
+    Raises:
+        Unreachable
+    """
+    loop = asyncio.get_running_loop()
+    dialled = loop.create_unix_connection(lambda: PipelinedConnection(path, reader), path)
+    return await _connected(f"unix {path}", timeout, dialled)
+
+
+async def _connected(
+    what: str, timeout: float, dialled: Awaitable[tuple[asyncio.BaseTransport, PipelinedConnection]]
+) -> PipelinedConnection:
     try:
         async with asyncio.timeout(timeout):
-            _, connection = await loop.create_connection(
-                lambda: PipelinedConnection(address, reader), host, port, ssl=tls, server_hostname=server_hostname
-            )
+            _, connection = await dialled
             return connection
     except TimeoutError:
-        raise Unreachable(f"dial tcp {address}: not connected within {timeout:g} s") from None
+        raise Unreachable(f"dial {what}: not connected within {timeout:g} s") from None
     except OSError as error:  # includes ssl.SSLError
-        raise Unreachable(f"dial tcp {address}: {(error.strerror or str(error)).lower()}") from error
+        raise Unreachable(f"dial {what}: {(error.strerror or str(error)).lower()}") from error

@@ -33,17 +33,33 @@ def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """
     for key, port in _SECTIONS.items():
         for text in _texts(value(config, key)):
-            yield key, *host_and_port(text, port)
+            if not text.startswith("unix:"):
+                yield key, *host_and_port(text, port)
     if value(config, "lock.driver") == "redis" and value(config, "redis.addrs") is None:
         field, port, default = _STORES["redis"]
         for text in _texts(value(config, f"lock.config.{field}")) or [default]:
             yield f"lock.config.{field}", *host_and_port(text, port)
+    yield from _of_jobs(config)
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") in _STORES:
             field, port, default = _STORES[store["driver"]]
             for text in _texts(value(store, f"config.{field}")) or [default]:
                 yield f"kv.{name}.config.{field}", *host_and_port(text, port)
+
+
+def _of_jobs(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Servers of pipelines without a section, and those that a pipeline names itself."""
+    pipelines = value(config, "jobs.pipelines")
+    for name, pipeline in pipelines.items() if isinstance(pipelines, dict) else ():
+        driver = value(pipeline, "driver") if isinstance(pipeline, dict) else None
+        if driver == "redis":
+            own = _texts(value(pipeline, "config.redis.addrs"))
+            without = [] if value(config, "redis.addrs") is not None else ["127.0.0.1:6379"]
+            for text in own or without:
+                yield f"jobs.pipelines.{name}.config.redis.addrs", *host_and_port(text, 6379)
+        elif driver == "beanstalk" and value(config, "beanstalk.addr") is None:
+            yield f"jobs.pipelines.{name}.driver", "127.0.0.1", 11300
 
 
 def host_and_port(text: str, port: int) -> tuple[str, int]:

@@ -128,6 +128,26 @@ def test_the_brokers_of_a_config() -> None:
     ]
 
 
+def test_the_brokers_of_pipelines() -> None:
+    pipelines = {
+        "own": {"driver": "redis", "config": {"redis": {"addrs": ["a:1", "b:2"]}}},
+        "shared": {"driver": "redis"},
+        "tube": {"driver": "beanstalk"},
+        "memory": {"driver": "memory"},
+    }
+    own = [("jobs.pipelines.own.config.redis.addrs", "a", 1), ("jobs.pipelines.own.config.redis.addrs", "b", 2)]
+    assert list(remote_servers.brokers({"jobs": {"pipelines": pipelines}})) == [
+        *own,
+        ("jobs.pipelines.shared.config.redis.addrs", "127.0.0.1", 6379),
+        ("jobs.pipelines.tube.driver", "127.0.0.1", 11300),
+    ]
+    sections = {"redis": {"addrs": ["c:3"]}, "beanstalk": {"addr": "unix:///run/beanstalkd.sock"}}
+    assert list(remote_servers.brokers({**sections, "jobs": {"pipelines": pipelines}})) == [
+        ("redis.addrs", "c", 3),
+        *own,
+    ]
+
+
 @pytest.mark.parametrize(
     ("files", "free"),
     [

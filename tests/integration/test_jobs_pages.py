@@ -1,0 +1,58 @@
+"""The configs on the pages of the drivers of ``jobs``, run as they are shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from support.beanstalk import beanstalkd
+from support.packages import EXAMPLES
+from support.php import require_php
+from support.proxies import block
+from support.redis import redis_server
+from support.server import Server, free_port, rr
+
+DOCS = EXAMPLES.parent / "docs"
+
+
+@contextmanager
+def broker(driver: str, folder: Path) -> Iterator[dict[str, str]]:
+    """A running broker, and the address that the page has for it with the one that it has."""
+    if driver == "beanstalk":
+        with beanstalkd(folder) as server:
+            yield {"tcp://127.0.0.1:11300": server.address}
+    else:
+        with redis_server(folder) as server:
+            yield {"127.0.0.1:6379": server.address}
+
+
+@pytest.mark.parametrize("driver", ["beanstalk", "redis"])
+def test_the_config_of_a_page_runs_jobs(tmp_path: Path, driver: str) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    shutil.copy(EXAMPLES / "jobs" / "worker.php", folder)
+    with broker(driver, tmp_path) as addresses:
+        changes = {
+            **addresses,
+            "tcp://127.0.0.1:6001": f"tcp://127.0.0.1:{free_port()}",
+            "php worker.php": f"{require_php()} worker.php",
+        }
+        config = block(DOCS / f"jobs-{driver}.md", "yaml", changes)
+        with Server(folder, config) as server:
+            assert rr("jobs", "push", "mails", "send-mail", '{"to":"me"}', cwd=folder).code == 0
+            server.wait_for("mail to me, attempt 1")
+            if driver == "redis":
+                port = int(addresses["127.0.0.1:6379"].rpartition(":")[2])
+                with Redis(port=port) as client:
+                    client.xadd("rr.jobs:{mails}", {"job": "send-mail", "payload": '{"to":"you"}'})
+                server.wait_for("mail to you, attempt 1")
+            states = {
+                line.split()[1]: line for line in rr("jobs", "list", cwd=folder).stdout.splitlines() if driver in line
+            }
+            assert len(states) == 2, states
+            assert server.stop() == 0
