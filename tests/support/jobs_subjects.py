@@ -16,6 +16,7 @@ from typing import Any
 
 from support.beanstalk import beanstalkd
 from support.packages import EXAMPLES, installed
+from support.postgres import postgres_server
 from support.redis import redis_server
 
 
@@ -75,6 +76,8 @@ class Broker:
 
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
+    Subject(name="boltdb", driver="boltdb", queue=True),
+    Subject(name="sql", driver="sql", queue=True),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
     Subject(
         name="beanstalk",
@@ -97,6 +100,23 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
     """The broker of a subject."""
     if subject.driver == "memory":
         yield Broker()
+        return
+    if subject.driver == "boltdb":
+        files, away = folder / "files", folder / "away"
+        files.mkdir()
+        yield Broker(
+            options={"file": str(files / "jobs.db")},
+            stop=partial(files.rename, away),
+            start=partial(away.rename, files),
+        )
+        return
+    if subject.driver == "sql":
+        with postgres_server(folder) as server:
+            yield Broker(
+                sections={"sql": {"dsn": server.dsn, "lease": "2s"}},
+                stop=server.stop,
+                start=server.start,
+            )
         return
     if subject.driver == "folder":
         jobs, away = folder / "jobs", folder / "away"
