@@ -47,9 +47,10 @@ def test_a_command_that_fails_says_how(action: RunCommand, message: str) -> None
 
 
 async def cancelled(action: RunCommand, ready: Path, times: int) -> None:
+    """Cancel an action once it has written to a named pipe."""
+    os.mkfifo(ready)
     task = asyncio.create_task(action.run(OCCASION))
-    while not ready.exists():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(ready.read_text)
     for _ in range(times):
         task.cancel()
         await asyncio.wait([task], timeout=0.2)
@@ -58,13 +59,13 @@ async def cancelled(action: RunCommand, ready: Path, times: int) -> None:
 
 
 def test_a_cancelled_command_may_end_by_itself(tmp_path: Path) -> None:
-    script = f"trap 'touch {tmp_path}/ended; exit 0' TERM; touch {tmp_path}/ready; while :; do sleep 0.01; done"
+    script = f"trap 'touch {tmp_path}/ended; exit 0' TERM; echo > {tmp_path}/ready; while :; do sleep 0.01; done"
     asyncio.run(cancelled(sh(script), tmp_path / "ready", 1))
     assert (tmp_path / "ended").exists()
 
 
 def test_a_second_cancellation_kills_the_group(tmp_path: Path) -> None:
-    script = f"trap '' TERM; echo $$ > {tmp_path}/pid; touch {tmp_path}/ready; while :; do sleep 0.01; done"
+    script = f"trap '' TERM; echo $$ > {tmp_path}/pid; echo > {tmp_path}/ready; while :; do sleep 0.01; done"
     asyncio.run(cancelled(sh(script), tmp_path / "ready", 2))
     pid = int((tmp_path / "pid").read_text())
     with pytest.raises(ProcessLookupError):

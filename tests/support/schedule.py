@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pyroadrunner.config.origin import Origin
 from pyroadrunner.config.section import SectionReader
+from pyroadrunner.contracts import Tracing
 from pyroadrunner.plugins.schedule.actions.contract import ActionFailed, Occasion
 from pyroadrunner.plugins.schedule.config import EntryConfig, ScheduleConfig
 from pyroadrunner.plugins.schedule.entry import Entry
@@ -89,6 +91,9 @@ class Done:
 class FakeAction:
     """Takes some time.
 
+    Attributes:
+        occasions: of its runs.
+
     Args:
         seconds: how long.
         fails: the error; empty = it succeeds.
@@ -98,12 +103,14 @@ class FakeAction:
         self._done = done
         self._seconds = seconds
         self._fails = fails
+        self.occasions: list[Occasion] = []
 
     def __str__(self) -> str:
         return "fake"
 
     async def run(self, occasion: Occasion) -> str:
         done, entry = self._done, occasion.entry
+        self.occasions.append(occasion)
         done.slots[entry, occasion.time] += 1
         done.running[entry] += 1
         done.most[entry] = max(done.most[entry], done.running[entry])
@@ -127,11 +134,12 @@ class FakeServer:
         clock: WallClock | None = None,
         seconds: float = 0.0,
         fails: str = "",
+        tracing: Sequence[Tracing] = (),
         **entries: dict[str, Any],
     ) -> None:
         self.clock = clock or WallClock()
         self.store = store or MemoryStore(100)
-        self.scheduler = Scheduler(self.store, clock=self.clock)
+        self.scheduler = Scheduler(self.store, tracing, clock=self.clock)
         self.entries = {name: entry(name, FakeAction(done, seconds, fails), **keys) for name, keys in entries.items()}
         self.task: asyncio.Task[None] | None = None
 

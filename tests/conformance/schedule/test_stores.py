@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyroadrunner.plugins.schedule.stores.file import FileStore
 from pyroadrunner.plugins.schedule.stores.memory import MemoryStore
 from pyroadrunner.plugins.schedule.stores.redis import RedisStore
 from pyroadrunner.remote.redis.config import RedisConfig
-from support.redis import RedisServer, redis_server
+from support.redis import RedisServer, redis_cluster, redis_server
 
 NOW = 1_780_000_000_000
 Stores = Callable[[], Awaitable[tuple[Store, Store]]]
@@ -26,12 +26,18 @@ Scene = Callable[[Store, Store], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> RedisServer:
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
-@pytest.fixture(params=["memory", "file", "redis"])
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[RedisServer]]:
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as servers:
+        yield servers
+
+
+@pytest.fixture(params=["memory", "file", "redis", "redis-cluster"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
     """Runs a scenario with the stores of two servers; ten runs of each entry are kept."""
 
@@ -44,7 +50,9 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], No
         elif request.param == "file":
             pair = FileStore(str(tmp_path / "state.db"), 10), FileStore(str(tmp_path / "state.db"), 10)
         else:
-            config = RedisConfig(addrs=[request.getfixturevalue("redis").address])
+            clustered = request.param == "redis-cluster"
+            servers = request.getfixturevalue("cluster") if clustered else [request.getfixturevalue("redis")]
+            config = RedisConfig(addrs=[server.address for server in servers])
             prefix = uuid.uuid4().hex
             pair = RedisStore(config, prefix, 10), RedisStore(config, prefix, 10)
         for store in pair:

@@ -60,7 +60,7 @@ class Scheduler:
         self._clock = clock
         self._server = f"{socket.gethostname()}:{os.getpid()}"
         self._entries: dict[str, Entry] = {}
-        self._tasks: dict[asyncio.Task[Any], bool] = {}  # whether its action has begun
+        self._tasks: dict[asyncio.Task[Any], bool] = {}  # whether it has claimed its slot, or is about to
         self._changed = asyncio.Event()  # wakes the loop
         self._ended = asyncio.Event()  # a run of this server has ended
         self._stopping = False
@@ -127,8 +127,8 @@ class Scheduler:
         """Begin no more runs by the timetable. Runs that have not begun are given up; another server may do them."""
         self._stopping = True
         self._changed.set()
-        for task, begun in self._tasks.items():
-            if not begun:
+        for task, claims in self._tasks.items():
+            if not claims:
                 task.cancel()
 
     async def stop(self, grace: float) -> None:
@@ -157,7 +157,8 @@ class Scheduler:
         if task.cancelled():
             raise Stopping
         ended = task.result()
-        assert ended is not None
+        if ended is None:
+            raise Stopping
         return ended
 
     # -- planning ------------------------------------------------------------------------------------------------------
@@ -232,10 +233,13 @@ class Scheduler:
             entry.turn.release()
 
     async def _begin_and_do(self, entry: Entry, run: Run, overlap: Overlap) -> Run | None:
+        task = asyncio.current_task()
+        assert task is not None
         asked = self._clock()
         while run.trigger == "manual" or self._entries.get(entry.name) is entry:  # else changed by a reload
             now = self._clock()
             run = replace(run, began=now, alive=now)
+            self._tasks[task] = True  # a stop must not cancel it now: the slot could be claimed and never run
             try:
                 answer = await self._store.begin(run, overlap)
                 self._answered()
@@ -247,8 +251,7 @@ class Scheduler:
                     entry.figures.missed += 1
                     log.error("run was given up", entry=entry.name, error=str(error))
                     return None
-                await asyncio.sleep(_RETRY)
-                continue
+                answer = None
             if answer is Answer.TAKEN:
                 return None
             if answer is Answer.SKIPPED:
@@ -258,18 +261,18 @@ class Scheduler:
                 return run
             if answer is Answer.RUN:
                 return await self._do(entry, run)
+            if self._stopping:
+                return None
+            self._tasks[task] = False
             self._ended.clear()
             try:
                 async with asyncio.timeout(_RETRY):
                     await self._ended.wait()
-            except TimeoutError:  # it may run in another server
+            except TimeoutError:  # the store is away, or the other run is in another server
                 pass
         return None
 
     async def _do(self, entry: Entry, run: Run) -> Run:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks[task] = True
         entry.running[run.id] = run
         log.debug("run has begun", entry=entry.name, id=run.id)
         renewing = asyncio.create_task(self._renew(run))

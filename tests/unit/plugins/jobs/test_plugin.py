@@ -154,5 +154,5 @@ async def test_a_push_of_another_plugin_that_fails_is_an_error(monkeypatch: pyte
     async with running_jobs() as jobs:
         monkeypatch.setattr(DriverInfo, "load", lambda _info: away)
         await jobs.call("Declare", pipeline={"name": "d", "driver": "memory"})
-        with pytest.raises(RoadRunnerError, match="jobs_plugin_push:\n\tmemory_push: .* has no connection"):
+        with pytest.raises(RoadRunnerError, match="jobs_plugin_push:\n\tmemory_push: the pipeline d has no connection"):
             await jobs.plugin.push_job(NewJob(id="8", name="Report", pipeline="d"))

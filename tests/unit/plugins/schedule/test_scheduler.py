@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from pyroadrunner.plugins.schedule.errors import NoSuchEntry, Stopping
+from pyroadrunner.plugins.schedule.run import Run
+from pyroadrunner.plugins.schedule.store import Answer, Overlap
 from support.schedule import START, Done, FakeAction, FakeServer, KeptStore, WallClock, entry
+from support.tracing import KeptTracing
 from support.virtual_time import in_virtual_time
 
 HOUR = 3_600_000
@@ -219,6 +222,39 @@ async def test_a_stop_without_running_actions_takes_no_time_and_leaves_delayed_r
     async with FakeServer(done, store, clock=wall, report=keys):
         await asyncio.sleep(delay)
     assert done.times("report") == [clock(HOUR)]
+
+
+class SlowStore(KeptStore):
+    """Takes a second to answer."""
+
+    async def begin(self, run: Run, overlap: Overlap) -> Answer:
+        answer = await super().begin(run, overlap)
+        await asyncio.sleep(1)
+        return answer
+
+
+@in_virtual_time
+async def test_a_stop_in_the_middle_of_a_claim_does_not_lose_the_run() -> None:
+    done, store = Done(), SlowStore()
+    server = FakeServer(done, store, every={"interval": "1m"})
+    async with server:
+        await asyncio.sleep(60.5)
+        assert not done.slots
+        await server.stop(grace=30)
+    assert done.times("every") == minutes(1)
+    [run] = await store.history("every", 5)
+    assert run.outcome == "ok"
+
+
+@in_virtual_time
+async def test_a_trace_begins_with_a_run_and_goes_on_in_its_action() -> None:
+    tracing = KeptTracing()
+    action = FakeAction(Done(), fails="no")
+    async with FakeServer(Done(), tracing=[tracing]) as server:
+        server.scheduler.become({"report": entry("report", action, interval="1m")})
+        await asyncio.sleep(65)
+    assert action.occasions[0].trace == tracing.spans[0].headers()
+    assert (tracing.spans[0].name, tracing.spans[0].failed, tracing.spans[0].ended) == ("schedule report", "no", 1)
 
 
 @in_virtual_time

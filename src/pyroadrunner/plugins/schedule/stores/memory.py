@@ -16,6 +16,15 @@ class _Entry:
         self.running = ""
         self.runs: dict[str, Run] = {}
 
+    def claim(self, run: Run) -> None:
+        last = takes(run.slot, self.last)
+        if self.last is not None and last < self.last:
+            self.claims.clear()  # made with a wrong clock
+        self.last = last
+        self.claims[run.slot] = run.id
+        while (oldest := next(iter(self.claims))) < last - KEPT:
+            del self.claims[oldest]
+
 
 class MemoryStore:
     """Implements :class:`~pyroadrunner.plugins.schedule.store.Store`.
@@ -51,10 +60,7 @@ class MemoryStore:
         if busy and overlap == "queue":
             return Answer.WAIT
         if claims:
-            entry.claims[run.slot] = run.id
-            entry.last = takes(run.slot, entry.last)
-            for slot in [slot for slot in entry.claims if slot < entry.last - KEPT]:
-                del entry.claims[slot]
+            entry.claim(run)
         if not busy and overlap != "allow":
             entry.running = run.id
         self._record(entry, skipped(run) if busy else run)
