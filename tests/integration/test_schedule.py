@@ -35,9 +35,15 @@ if (getenv('RR_MODE') === 'jobs') {
     });
     exit;
 }
-PyRoadRunner\\Http\\Server::run(static function (PyRoadRunner\\Http\\Request $request): string {
+PyRoadRunner\\Http\\Server::run(static function (PyRoadRunner\\Http\\Request $request): mixed {
     if (str_ends_with($request->uri, '/fails')) {
         throw new RuntimeException('no database');
+    }
+    if (str_ends_with($request->uri, '/slow')) {
+        sleep(3);
+    }
+    if (str_ends_with($request->uri, '/pid')) {
+        return new PyRoadRunner\\Http\\Response(400, (string) getmypid());
     }
     $line = "{$request->attributes['schedule_entry']} {$request->attributes['schedule_time']}\\n";
     file_put_contents('ran.txt', $line, FILE_APPEND | LOCK_EX);
@@ -276,6 +282,30 @@ def test_a_response_that_is_an_error_is_a_failed_run(tmp_path: Path) -> None:
         assert run["outcome"] == "failed"
         assert run["detail"].startswith("status 500")
         one.wait_for("run has failed")
+
+
+def test_a_request_that_takes_too_long_is_given_up_and_its_worker_finishes_it(tmp_path: Path) -> None:
+    (tmp_path / "worker.php").write_text(PHP_WORKER)
+    entries = {
+        "slow": {"interval": "1h", "timeout": "1s", "http": {"path": "/slow"}},
+        "fast": {"interval": "1h", "http": {"path": "/"}},
+    }
+    sections = {"server": {"command": f"{require_php()} worker.php"}, "http": {"pool": {"num_workers": 1}}}
+    with server(tmp_path, {"entries": entries}, **sections) as one:
+        assert call(one, "Run", {"entry": "slow"})["detail"] == "took longer than 1 s"
+        assert call(one, "Run", {"entry": "fast"})["outcome"] == "ok"
+
+
+def test_a_request_goes_to_the_pool_of_its_route(tmp_path: Path) -> None:
+    (tmp_path / "worker.php").write_text(PHP_WORKER)
+    route = {"match": "/cron/*", "pool": {"num_workers": 1}}
+    http = {"pool": {"num_workers": 1}, "routes": [route]}
+    section = {"entries": {"web": {"interval": "1h", "http": {"path": "/cron/pid"}}}}
+    with server(tmp_path, section, server={"command": f"{require_php()} worker.php"}, http=http) as one:
+        with RpcClient(one.rpc) as client:
+            workers = client.call("informer.WorkerDetails", "http")["workers"]
+        [pid] = [worker["pid"] for worker in workers if worker["pool"] == "http.cron"]
+        assert call(one, "Run", {"entry": "web"})["detail"] == f"status 400: {pid}"
 
 
 def test_an_action_needs_its_section(tmp_path: Path) -> None:

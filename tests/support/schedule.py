@@ -39,11 +39,12 @@ class WallClock:
 
     Args:
         ahead: milliseconds that it is ahead of other clocks.
+        start: what the others show now.
     """
 
-    def __init__(self, ahead: int = 0) -> None:
+    def __init__(self, ahead: int = 0, start: int = START) -> None:
         self._loop = asyncio.get_running_loop()
-        self._offset = START - round(self._loop.time() * 1000) + ahead
+        self._offset = start - round(self._loop.time() * 1000) + ahead
 
     def __call__(self) -> int:
         return round(self._loop.time() * 1000) + self._offset

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, tzinfo
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from pyroadrunner.config.values import Command, Duration, StringMap
-from pyroadrunner.plugins.schedule.cron import BadExpression, CronExpression
-from pyroadrunner.plugins.schedule.timetable import (
-    CronTimes,
-    IntervalTimes,
-    OneTime,
-    Timetable,
-    local_time,
-    next_slot,
-)
 from pyroadrunner.remote.redis.config import RedisConfig
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TODAY = 1_767_225_600_000  # 2026-01-01: a time from which expressions are checked for matches
 
 
 class JobAction(msgspec.Struct, kw_only=True, frozen=True):
@@ -93,7 +81,8 @@ class EntryConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Runs missed by more than a minute, because no server was up or its clock was set forward: `skip` them, run the
     `last` one, or `all` (the newest 1000)."""
     timeout: Duration = 0.0
-    """Longest run; then it has failed, and a command is ended. 0 = no limit."""
+    """Longest run; then it has failed, and a command is ended. The worker of a request finishes it; see `exec_ttl` of
+    its pool. 0 = no limit."""
     job: JobAction | None = None
     http: HttpAction | None = None
     command: Command = msgspec.field(default_factory=list)
@@ -122,36 +111,10 @@ class EntryConfig(msgspec.Struct, kw_only=True, frozen=True):
             yield times[1], f"can't be combined with `{times[0]}`: an entry has one kind of time"
         if 0 < self.interval < 1:
             yield "interval", "should be at least 1s"
-        zone: tzinfo = UTC
-        if self.timezone:
-            try:
-                zone = zone_of(self.timezone)
-            except ValueError as wrong:
-                yield "timezone", str(wrong)
-        if self.cron:
-            try:
-                if next_slot(CronTimes(CronExpression(self.cron), zone), _TODAY) is None:
-                    yield "cron", "never matches"
-            except BadExpression as wrong:
-                yield "cron", str(wrong)
-        if self.at:
-            try:
-                local_time(self.at, zone)
-            except (ValueError, OverflowError):
-                yield "at", "is not a date with a time; write 2026-12-24 18:00 or 2026-12-24T18:00:00+01:00"
+        if self.cron or self.at or self.timezone:
+            from pyroadrunner.plugins.schedule.timetable import wrong_times  # 8 ms of imports, of each command
 
-    def timetable(self, default_zone: str) -> Timetable:
-        """When the entry runs.
-
-        Args:
-            default_zone: ``schedule.timezone``.
-        """
-        if self.interval:
-            return IntervalTimes(round(self.interval * 1000))
-        zone = zone_of(self.timezone or default_zone)
-        if self.at:
-            return OneTime(local_time(self.at, zone))
-        return CronTimes(CronExpression(self.cron), zone)
+            yield from wrong_times(self.cron, self.at, self.timezone)
 
 
 class ScheduleConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -179,10 +142,10 @@ class ScheduleConfig(msgspec.Struct, kw_only=True, frozen=True):
             yield "redis", RedisConfig
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        try:
-            zone_of(self.timezone)
-        except ValueError as wrong:
-            yield "timezone", str(wrong)
+        if self.timezone != "UTC":
+            from pyroadrunner.plugins.schedule.timetable import wrong_times
+
+            yield from wrong_times("", "", self.timezone)
         for key in ("file", "prefix"):
             if not getattr(self, key):
                 yield key, "should not be empty"
@@ -196,17 +159,3 @@ class ScheduleConfig(msgspec.Struct, kw_only=True, frozen=True):
 
     def _of_redis(self) -> RedisConfig:
         return self.config if self.driver == "redis" and self.config is not None else RedisConfig()
-
-
-def zone_of(name: str) -> tzinfo:
-    """Find a time zone.
-
-    Raises:
-        ValueError: this machine does not know the name.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(
-            f'"{name}" is not a time zone of this machine; write Europe/Berlin or UTC (pip install tzdata for all)'
-        ) from None

@@ -11,7 +11,7 @@ from pyroadrunner.plugins.schedule.actions.contract import Action
 from pyroadrunner.plugins.schedule.config import EntryConfig
 from pyroadrunner.plugins.schedule.plan import Plan
 from pyroadrunner.plugins.schedule.run import Run
-from pyroadrunner.plugins.schedule.timetable import delay_of
+from pyroadrunner.plugins.schedule.timetable import delay_of, timetable_of
 
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)  # seconds
 
@@ -63,8 +63,8 @@ class Entry:
     def __init__(self, name: str, config: EntryConfig, timezone: str, action: Action) -> None:
         self.name = name
         self.config = config
-        self.timetable = config.timetable(timezone)
         self.timezone = config.timezone or timezone
+        self.timetable = timetable_of(config.cron, config.interval, config.at, self.timezone)
         self.action = action
         self.plan: Plan | None = None
         self.figures = EntryFigures()

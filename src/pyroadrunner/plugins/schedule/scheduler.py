@@ -33,6 +33,7 @@ T = TypeVar("T")
 _LONGEST_SLEEP = 1.0  # seconds
 _RETRY = 1.0  # seconds between two questions to the store
 _MOST_WAITING = 100  # runs of one entry in the queue of this server; more are skipped
+_LONGEST_DETAIL = 1000  # characters
 _END = 5.0  # seconds of a stop for cancelled runs to end
 
 log = Log("schedule")
@@ -288,6 +289,7 @@ class Scheduler:
         finally:
             renewing.cancel()
             del entry.running[run.id]
+        detail = detail if len(detail) <= _LONGEST_DETAIL else f"{detail[:_LONGEST_DETAIL]}..."
         run = replace(run, outcome=outcome, detail=detail, ended=max(run.began, self._clock()))
         entry.figures.count(run)
         fields = {"entry": entry.name, "id": run.id, "elapsed": (run.ended - run.began) / 1000}

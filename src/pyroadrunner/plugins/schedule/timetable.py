@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from itertools import takewhile
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from pyroadrunner.plugins.schedule.cron import CronExpression
+from pyroadrunner.plugins.schedule.cron import BadExpression, CronExpression
 
 _MINUTE = 60_000
+_CHECKED_FROM = 1_767_225_600_000  # 2026-01-01: whether an expression ever matches
 
 
 class Timetable(Protocol):
@@ -99,3 +101,50 @@ def local_time(text: str, zone: tzinfo) -> int:
     if len(text.strip()) <= len("2026-12-24"):
         raise ValueError(text)
     return int((time if time.tzinfo else time.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+def zone_of(name: str) -> tzinfo:
+    """Find a time zone.
+
+    Raises:
+        ValueError: this machine does not know the name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f'"{name}" is not a time zone of this machine; write Europe/Berlin or UTC (pip install tzdata for all)'
+        ) from None
+
+
+def timetable_of(cron: str, interval: float, at: str, timezone: str) -> Timetable:
+    """The timetable of an entry whose keys have no errors.
+
+    Args:
+        interval: seconds.
+    """
+    if interval:
+        return IntervalTimes(round(interval * 1000))
+    zone = zone_of(timezone)
+    return OneTime(local_time(at, zone)) if at else CronTimes(CronExpression(cron), zone)
+
+
+def wrong_times(cron: str, at: str, timezone: str) -> Iterator[tuple[str, str]]:
+    """The errors of the keys of an entry; empty ones are not checked."""
+    zone: tzinfo = UTC
+    if timezone:
+        try:
+            zone = zone_of(timezone)
+        except ValueError as wrong:
+            yield "timezone", str(wrong)
+    if cron:
+        try:
+            if next_slot(CronTimes(CronExpression(cron), zone), _CHECKED_FROM) is None:
+                yield "cron", "never matches"
+        except BadExpression as wrong:
+            yield "cron", str(wrong)
+    if at:
+        try:
+            local_time(at, zone)
+        except (ValueError, OverflowError):
+            yield "at", "is not a date with a time; write 2026-12-24 18:00 or 2026-12-24T18:00:00+01:00"

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from pyroadrunner.plugins.schedule.config import ScheduleConfig
-from pyroadrunner.plugins.schedule.timetable import next_slot
 from pyroadrunner.remote.redis.config import RedisConfig
-from support.schedule import START, read_section, schedule_section
+from support.schedule import read_section, schedule_section
 
 DAILY = {"cron": "@daily", "command": "true"}
 
@@ -70,18 +69,6 @@ def test_the_section_has_faults_of_its_own() -> None:
         "schedule.history: can't be less than 1",
     ]
     assert faults(timezone="Mars/Base", prefix="")[1] == "schedule.prefix: should not be empty"
-
-
-def test_times_are_in_the_time_zone_of_the_entry_or_of_the_section() -> None:
-    section = schedule_section(
-        timezone="Europe/Berlin",
-        entries={"one": DAILY, "other": {**DAILY, "timezone": "UTC"}, "at": {"at": "2030-01-01 00:00", "command": "x"}},
-    )
-    slots = {name: next_slot(entry.timetable("Europe/Berlin"), START) for name, entry in section.entries.items()}
-    assert slots["one"] is not None
-    assert slots["other"] is not None
-    assert (slots["other"] - slots["one"]) / 3_600_000 in (2, -22)
-    assert slots["at"] == 1_893_452_400_000
 
 
 def test_redis_has_its_settings_in_its_own_section_or_elsewhere() -> None:

@@ -17,7 +17,8 @@ from pyroadrunner.plugins.schedule.errors import (
     UserUnknown,
 )
 from pyroadrunner.plugins.schedule.plugin import SchedulePlugin
-from support.schedule import schedule_section
+from pyroadrunner.plugins.schedule.timetable import next_slot
+from support.schedule import START, schedule_section
 from support.virtual_time import in_virtual_time
 
 
@@ -76,6 +77,18 @@ def test_a_file_that_can_not_be_opened_is_named(tmp_path: Any) -> None:
         assert str(tmp_path / "missing" / "state.db") in str(refused.value)
 
     run(start())
+
+
+@in_virtual_time
+async def test_times_are_in_the_time_zone_of_the_entry_or_of_the_section() -> None:
+    daily = {"cron": "@daily", "command": "true"}
+    at = {"at": "2030-01-01 00:00", "command": "true"}
+    one = plugin(timezone="Europe/Berlin", entries={"here": daily, "utc": {**daily, "timezone": "UTC"}, "at": at})
+    await one.start()
+    slots = {entry.name: next_slot(entry.timetable, START) or 0 for entry in one.scheduler}
+    assert (slots["utc"] - slots["here"]) / 3_600_000 in (2, -22)
+    assert slots["at"] == 1_893_452_400_000
+    await one.stop(1)
 
 
 @in_virtual_time

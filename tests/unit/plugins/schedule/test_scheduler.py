@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -59,6 +60,48 @@ async def test_a_hundred_entries_on_two_servers_with_different_clocks_each_run_o
     assert set(done.slots.values()) == {1}
     for n in range(100):
         assert done.times(f"e{n}") == minutes(*[m for m in range(1, 60) if m % (n % 7 + 1) == 0 and m <= 30])
+
+
+NIGHTS = {"2026-03-28 23:00": "03:00:00+02:00", "2026-10-24 23:00": "02:30:00+02:00"}  # begin; the run of 2:30
+
+
+@pytest.mark.parametrize(("begin", "expected"), NIGHTS.items())
+def test_through_a_change_of_daylight_saving_time_two_servers_run_each_time_once(begin: str, expected: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    start = datetime.fromisoformat(begin).replace(tzinfo=zone)
+    end = start.replace(day=start.day + 1, hour=5, minute=0)
+
+    @in_virtual_time
+    async def run() -> Done:
+        done, store = Done(), KeptStore()
+        keys = {"timezone": "Europe/Berlin"}
+        entries = {
+            "fixed": {"cron": "30 2 * * *", **keys},
+            "often": {"cron": "*/30 * * * *", **keys},
+            "hours": {"interval": "1h"},
+        }
+        now = int(start.timestamp() * 1000) + 1
+        async with (
+            FakeServer(done, store, clock=WallClock(1500, now), **entries),
+            FakeServer(done, store, clock=WallClock(-1500, now), **entries),
+        ):
+            await asyncio.sleep(end.timestamp() - start.timestamp() - 60)
+        return done
+
+    done = run()
+    assert set(done.slots.values()) == {1}
+    begun = start.timestamp()
+    slots = {
+        name: sorted(datetime.fromisoformat(time).timestamp() - begun for entry, time in done.slots if entry == name)
+        for name in ("fixed", "often", "hours")
+    }
+    [fixed] = slots["fixed"]
+    assert datetime.fromtimestamp(begun + fixed, zone).isoformat()[11:] == expected
+    for name, seconds in (("often", 1800.0), ("hours", 3600.0)):
+        first, *more = slots[name]
+        assert first in (0.0, seconds)
+        assert more == [first + seconds * n for n in range(1, len(more) + 1)]
+        assert slots[name][-1] + seconds >= end.timestamp() - begun
 
 
 @in_virtual_time
