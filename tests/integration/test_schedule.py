@@ -42,6 +42,9 @@ PyRoadRunner\\Http\\Server::run(static function (PyRoadRunner\\Http\\Request $re
     if (str_ends_with($request->uri, '/slow')) {
         sleep(3);
     }
+    if (str_ends_with($request->uri, '/body')) {
+        return new PyRoadRunner\\Http\\Response(400, $request->body);
+    }
     if (str_ends_with($request->uri, '/pid')) {
         return new PyRoadRunner\\Http\\Response(400, (string) getmypid());
     }
@@ -373,6 +376,20 @@ def test_a_reload_changes_entries_and_keeps_the_others(tmp_path: Path) -> None:
         assert refused.code == 1
         assert 'schedule.entries.new.cron: "99 * * * *": bad minute "99" (field 1 of 5)' in refused.stderr
     assert set(ran.counts().values()) == {1}
+
+
+def test_a_request_follows_a_reload_of_http(tmp_path: Path) -> None:
+    (tmp_path / "worker.php").write_text(PHP_WORKER)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    action = {"path": "/body", "method": "POST", "body": "a=1", "headers": form}
+    section = {"entries": {"web": {"interval": "1h", "http": action}}}
+    sections = {"server": {"command": f"{require_php()} worker.php"}, "http": {"pool": {"num_workers": 1}}}
+    with server(tmp_path, section, **sections) as one:
+        assert call(one, "Run", {"entry": "web"})["detail"] == 'status 400: {"a":"1"}'
+        http = {**one.config["http"], "raw_body": True}
+        (tmp_path / ".rr.yaml").write_text(yaml.safe_dump({**one.config, "http": http}))
+        assert rr("reload", cwd=tmp_path).code == 0
+        assert call(one, "Run", {"entry": "web"})["detail"] == "status 400: a=1"
 
 
 def test_a_redis_that_is_away_stops_the_schedule_and_readiness_only(tmp_path: Path, redis: RedisServer) -> None:

@@ -21,6 +21,8 @@ from pyroadrunner.plugins.schedule.timetable import next_slot
 from support.schedule import START, schedule_section
 from support.virtual_time import in_virtual_time
 
+DIRECT = "pyroadrunner.remote.redis.direct"
+
 
 class Config(EffectiveConfig):
     def as_dict(self) -> dict[str, Any]:
@@ -58,11 +60,11 @@ def test_a_command_needs_its_user() -> None:
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hiredis", None)
-    for name in [name for name in sys.modules if name.startswith(("pyroadrunner.remote.redis.", "redis"))]:
-        if name not in ("pyroadrunner.remote.redis.config",):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "pyroadrunner.plugins.schedule.stores.redis", raising=False)
+    loaded = ("pyroadrunner.plugins.schedule.stores.redis", "pyroadrunner.remote.redis.client", DIRECT)
+    for name in loaded:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ["hiredis", *(name for name in sys.modules if name.startswith("hiredis."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     error = refusal(driver="redis")
     assert isinstance(error, RedisNotInstalled)
     assert "pip install 'pyroadrunner[redis]'" in str(error)
