@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from urllib.error import HTTPError
@@ -12,6 +13,7 @@ import yaml
 
 from support.packages import EXAMPLES
 from support.php import require_php
+from support.redis import redis_server
 from support.server import Server, free_port, rr
 
 
@@ -36,3 +38,18 @@ def test_each_entry_runs(tmp_path: Path) -> None:
         refused.value.close()
         assert server.stop() == 0
     assert (tmp_path / "rr-schedule.db").exists()
+
+
+def test_the_config_for_laravel_on_several_servers(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "docs" / "schedule.md").read_text("utf-8")
+    [text] = re.findall(r"^```yaml\n(schedule:\n  driver: redis\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    config = yaml.safe_load(text)
+    (tmp_path / "artisan").write_text('<?php echo "ran $argv[1] of ", getenv("RR_SCHEDULE_ENTRY"), "\\n";')
+    require_php()
+    redis = tmp_path / "redis"
+    redis.mkdir()
+    with redis_server(redis) as redis_at:
+        config["schedule"]["config"]["addrs"] = redis_at.address
+        with Server(tmp_path, config) as server:
+            assert rr("schedule", "run", "laravel", cwd=tmp_path).code == 0
+            server.wait_for("ran schedule:run of laravel")

@@ -51,7 +51,8 @@ class Entry:
     """An entry of the config.
 
     Attributes:
-        plan: its slots; ``None`` until the first claims are known.
+        known: its newest claim when the server started; ``None`` = it is new.
+        plan: its slots, once its first ones are looked for.
         running: its runs in this server.
         turn: held by the run at the head of the queue of this server (overlap ``queue``).
         waiting: number of runs that want the turn.
@@ -66,6 +67,7 @@ class Entry:
         self.timezone = config.timezone or timezone
         self.timetable = timetable_of(config.cron, config.interval, config.at, self.timezone)
         self.action = action
+        self.known: int | None = None
         self.plan: Plan | None = None
         self.figures = EntryFigures()
         self.running: dict[str, Run] = {}

@@ -112,9 +112,7 @@ class Scheduler:
         last = await self._last_slots()
         now = self._clock()
         for entry in self:
-            # A claim in the future comes from a wrong clock.
-            after = min(last.get(entry.name, now), now)
-            entry.plan = Plan(entry.timetable, entry.config.catch_up, after)
+            entry.known = min(last.get(entry.name, now), now)  # a claim in the future comes from a wrong clock
         while not self._stopping:
             self._changed.clear()
             self._look()
@@ -178,18 +176,25 @@ class Scheduler:
     def _look(self) -> None:
         now = self._clock()
         for entry in self:
-            if entry.plan is None:  # new by a reload
-                entry.plan = Plan(entry.timetable, entry.config.catch_up, now)
-            due = entry.plan.look(now)
-            if due.dropped:
-                entry.figures.missed += due.dropped
-                log.warning("missed runs are skipped", entry=entry.name, runs=due.dropped)
-            if due.caught_up:
-                log.warning("missed runs are caught up", entry=entry.name, runs=len(due.caught_up))
-            for slot in due.caught_up:
-                self._start(self._execute(entry, self._new(entry, slot, "catch_up")))
-            for slot in due.slots:
-                self._start(self._execute(entry, self._new(entry, slot, "schedule"), delayed=True))
+            try:
+                self._look_at(entry, now)
+            except Exception as bug:  # such as an overflow of dates; the others go on
+                log.error("entry can't be planned; it does not run until a reload", entry=entry.name, error=repr(bug))
+                del self._entries[entry.name]
+
+    def _look_at(self, entry: Entry, now: int) -> None:
+        if entry.plan is None:
+            entry.plan = Plan(entry.timetable, entry.config.catch_up, now if entry.known is None else entry.known)
+        due = entry.plan.look(now)
+        if due.dropped:
+            entry.figures.missed += due.dropped
+            log.warning("missed runs are skipped", entry=entry.name, runs=due.dropped)
+        if due.caught_up:
+            log.warning("missed runs are caught up", entry=entry.name, runs=len(due.caught_up))
+        for slot in due.caught_up:
+            self._start(self._execute(entry, self._new(entry, slot, "catch_up")))
+        for slot in due.slots:
+            self._start(self._execute(entry, self._new(entry, slot, "schedule"), delayed=True))
 
     def _sleep(self) -> float:
         next_slots = [entry.plan.next for entry in self if entry.plan is not None and entry.plan.next is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -341,6 +342,20 @@ async def test_a_store_that_is_away_at_the_end_of_a_run_gets_the_record_later() 
         await asyncio.sleep(5)
         [run] = await server.scheduler.history(server.entries["every"], 5)
         assert run.outcome == "ok"
+
+
+@in_virtual_time
+async def test_an_entry_that_can_not_be_planned_does_not_stop_the_others() -> None:
+    class Broken:
+        def slots(self, after: int) -> Iterator[int]:
+            raise OverflowError("date value out of range")
+
+    done = Done()
+    server = FakeServer(done, broken={"interval": "1m"}, every={"interval": "1m"})
+    server.entries["broken"].timetable = Broken()
+    async with server:
+        await asyncio.sleep(125)
+    assert done.times("every") == minutes(1, 2)
 
 
 @in_virtual_time
