@@ -11,6 +11,7 @@ from pathlib import Path
 
 
 def main() -> int:
+    sys.path.pop(0)  # this folder, whose http.py would hide that of the standard library
     offset_file, _, *arguments = sys.argv[1:]  # the second is the path of rr
     real = time.time_ns
     offset = Path(offset_file)
