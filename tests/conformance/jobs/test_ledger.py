@@ -6,6 +6,7 @@ and the server is killed. In the end each id ran; how many ran twice is bounded 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -80,7 +81,8 @@ class Scene:
 
     def kill_worker(self) -> None:
         for pid in sorted(self.server.server.workers("jobs"))[:1]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
     def accounted(self, producer: Producer) -> Counter[str]:
         """Wait until all accepted jobs ran; how often each did."""
