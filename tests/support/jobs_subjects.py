@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from support.beanstalk import beanstalkd
+from support.brokers import Brokers
 from support.packages import EXAMPLES, installed
 from support.redis import redis_server
 
@@ -64,6 +66,7 @@ class Broker:
         env: environment of the server.
         options: settings of every pipeline, which depend on the running broker.
         stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
+        number: for names that no other user of a shared broker has.
     """
 
     sections: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Broker:
     options: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], object] | None = None
     start: Callable[[], object] | None = None
+    number: int = field(default_factory=count(1).__next__)
 
 
 SUBJECTS = [
@@ -93,8 +97,8 @@ SUBJECTS = [
 
 
 @contextmanager
-def running(subject: Subject, folder: Path) -> Iterator[Broker]:
-    """The broker of a subject."""
+def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker]:
+    """The broker of a subject. Shared ones are reached through a proxy, so that a test can take away its own."""
     if subject.driver == "memory":
         yield Broker()
         return

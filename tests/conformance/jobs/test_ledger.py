@@ -20,6 +20,7 @@ import pytest
 
 from pyroadrunner.sdk.jobs import Jobs, NewJob
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient, Unreachable
+from support.brokers import Brokers
 from support.job_runs import JobServer, Queue
 from support.jobs_subjects import SUBJECTS, Broker, Subject, running
 
@@ -66,7 +67,7 @@ class Scene:
         self.broker = broker
         self.server = JobServer(folder, broker.sections, env=broker.env)
         self.server.server.start().wait_for("RoadRunner server started")
-        name = f"ledger-{os.getpid()}"
+        name = f"ledger-{os.getpid()}-{broker.number}"
         options = {**subject.options(name), **broker.options}
         self.queue = Queue(self.server, name, subject.driver, options)
         self.queue.declare()
@@ -96,9 +97,9 @@ class Scene:
 
 
 @pytest.fixture(params=SUBJECTS, ids=lambda subject: subject.name)
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, tmp_path: Path, brokers: Brokers) -> Iterator[Scene]:
     subject: Subject = request.param
-    with running(subject, tmp_path) as broker:
+    with running(subject, tmp_path, brokers) as broker:
         scene = Scene(subject, tmp_path, broker)
         try:
             yield scene
