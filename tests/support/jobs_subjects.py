@@ -18,7 +18,9 @@ from typing import Any
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
 from support.packages import EXAMPLES, installed
+from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
+from support.tcp_proxy import TcpProxy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,15 @@ class Broker:
     number: int = field(default_factory=count(1).__next__)
 
 
+def _amqp(name: str) -> dict[str, Any]:
+    durable = {"durable": True, "exchange_durable": True, "exchange": "durable"}
+    return {"queue": name, "routing_key": name, "prefetch": 20, **durable}
+
+
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
+    Subject(name="amqp", driver="amqp", options=_amqp, queue=True),
     Subject(
         name="beanstalk",
         driver="beanstalk",
@@ -112,6 +120,11 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
             stop=partial(jobs.rename, away),
             start=partial(away.rename, jobs),
         )
+        return
+    if subject.driver == "amqp":
+        with TcpProxy(brokers.use("rabbitmq", shared_rabbitmq)["port"]) as proxy:
+            section = {"addr": f"amqp://guest:guest@127.0.0.1:{proxy.port}/"}
+            yield Broker(sections={"amqp": section}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
         return
     if subject.driver == "beanstalk":
         with beanstalkd(folder) as server:
