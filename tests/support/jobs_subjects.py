@@ -18,6 +18,7 @@ from typing import Any
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
 from support.packages import EXAMPLES, installed
+from support.postgres import postgres_server
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.tcp_proxy import TcpProxy
@@ -86,6 +87,8 @@ def _amqp(name: str) -> dict[str, Any]:
 
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
+    Subject(name="boltdb", driver="boltdb", queue=True),
+    Subject(name="sql", driver="sql", queue=True),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
     Subject(name="amqp", driver="amqp", options=_amqp, queue=True),
     Subject(
@@ -109,6 +112,23 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
     """The broker of a subject. Shared ones are reached through a proxy, so that a test can take away its own."""
     if subject.driver == "memory":
         yield Broker()
+        return
+    if subject.driver == "boltdb":
+        files, away = folder / "files", folder / "away"
+        files.mkdir()
+        yield Broker(
+            options={"file": str(files / "jobs.db")},
+            stop=partial(files.rename, away),
+            start=partial(away.rename, files),
+        )
+        return
+    if subject.driver == "sql":
+        with postgres_server(folder) as server:
+            yield Broker(
+                sections={"sql": {"dsn": server.dsn, "lease": "2s"}},
+                stop=server.stop,
+                start=server.start,
+            )
         return
     if subject.driver == "folder":
         jobs, away = folder / "jobs", folder / "away"
