@@ -8,6 +8,8 @@ php=$(sh scripts/php.sh) || exit 1
 sh scripts/packages.sh curl=curl nginx=nginx || exit 1
 sh scripts/packages.sh apache2=apache2-bin haproxy=haproxy || # apache2-bin has no service
     echo "== Apache or HAProxy is not installed: their tests are skipped" >&2
+sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
+    echo "== RabbitMQ is not installed: its tests are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.jobs.test_ledger import PATIENCE, Producer, Scene, twice
+from support.brokers import Brokers
 from support.jobs_subjects import SUBJECTS, Broker, Subject, running
 from support.tcp_proxy import TcpProxy
 
@@ -51,8 +52,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def broker(subject: Subject, tmp_path: Path) -> Iterator[Broker]:
-    with running(subject, tmp_path) as broker:
+def broker(subject: Subject, tmp_path: Path, brokers: Brokers) -> Iterator[Broker]:
+    with running(subject, tmp_path, brokers) as broker:
         yield broker
 
 
