@@ -100,6 +100,9 @@ class JobRunner:
             self._lease.submit(payload_of(job.delivery, job.pipeline.settings.driver), self)
         except LeaseEnded as error:
             self._refused(job, error)
+        except Exception as error:  # of any kind, such as text that is not Unicode: the worker gets the next job
+            self._failed(job, f"the job can't be sent to a worker: {error!r}")
+            self._loop.call_soon(self.run)
 
     def _refused(self, job: TakenJob, error: LeaseEnded) -> None:
         """The worker has not run the job."""

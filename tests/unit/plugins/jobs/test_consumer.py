@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.plugins.jobs.drivers.contract import Job
 from support.fake_workers import FakeProcess
 from support.jobs import RunningJobs, head_of, running_jobs
 from support.log import logged
@@ -158,6 +159,19 @@ async def test_the_next_job_runs_in_the_turn_of_the_answer() -> None:
         worker.answer(b'{"type":0,"data":[]}')
         assert jobs.running() == ["2"]
         await jobs.finish()
+
+
+@in_virtual_time
+async def test_a_job_that_cannot_be_encoded_has_failed_and_the_next_one_runs() -> None:
+    async with running_jobs(pipelines={"p": memory(max_attempts=1)}) as jobs:
+        await jobs.push("1")
+        pipeline = next(iter(jobs.plugin._pipelines))
+        pipeline.push([Job(id="2", name="\ud800", payload=b"")])
+        await jobs.push("3")
+        with logged("jobs") as log:
+            assert await jobs.finish() == ["1", "3"]
+        (line,) = log.of("job processed with errors")
+        assert line["error"].startswith("the job can't be sent to a worker: UnicodeEncodeError")
 
 
 @in_virtual_time
