@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
+from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.plugins.jobs.drivers.contract import DriverInfo, PipelineConfig
 from pyroadrunner.plugins.jobs.installed import installed_drivers
@@ -120,7 +121,8 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
         """Names that are consumed only once something has declared them."""
         for at, name in enumerate(self.consume):
             if name.lower() not in self.pipelines:
-                yield f"consume.{at}", "is no pipeline of this config; its jobs run once it is declared over RPC"
+                hint = suggest(name.lower(), self.pipelines) or "its jobs run once it is declared over RPC"
+                yield f"consume.{at}", f'is "{name}", no pipeline of this config; {hint}'
 
     def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:
         """The global sections of the drivers."""

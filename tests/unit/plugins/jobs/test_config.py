@@ -67,5 +67,10 @@ def test_an_unknown_driver_and_an_unknown_name_are_warnings() -> None:
     assert any(
         'unknown driver "memori"; `jobs.pipelines.a` is ignored; did you mean `memory`?' in text for text in texts
     )
-    assert any("jobs.consume[1]: is no pipeline of this config" in text for text in texts)
+    assert any('jobs.consume[1]: is "c", no pipeline of this config' in text for text in texts)
     assert len(texts) == 2
+
+
+def test_a_misspelt_name_in_consume_gets_a_suggestion() -> None:
+    (warning,) = read(pipelines={"mails": {"driver": "memory"}}, consume=["mail"]).warnings
+    assert 'jobs.consume[0]: is "mail", no pipeline of this config; did you mean `mails`?' in str(warning)
