@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
 import yaml
 
 from pyroadrunner.sdk.jobs import Jobs
@@ -41,8 +42,10 @@ def failed(server: Server) -> None:
     assert "send-mail" in shown
 
 
-def test_a_php_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path) -> None:
-    with example("jobs", tmp_path, f"{require_php()} worker.php") as server:
+@pytest.mark.parametrize(("name", "worker"), [("jobs", "worker.php"), ("jobs-http-python", "worker.py")])
+def test_a_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path, name: str, worker: str) -> None:
+    program = require_php() if worker.endswith(".php") else sys.executable
+    with example(name, tmp_path, f"{program} {worker}") as server:
         with urlopen(f"{server.url}/?to=me", timeout=20) as answer:
             assert answer.read().startswith(b"queued as ")
         server.wait_for("mail to me, attempt 1")
