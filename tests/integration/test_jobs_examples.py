@@ -42,7 +42,7 @@ def failed(server: Server) -> None:
     assert "send-mail" in shown
 
 
-@pytest.mark.parametrize(("name", "worker"), [("jobs", "worker.php"), ("jobs-http-python", "worker.py")])
+@pytest.mark.parametrize(("name", "worker"), [("jobs", "worker.php"), ("jobs-http-python", "app.py")])
 def test_a_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path, name: str, worker: str) -> None:
     program = require_php() if worker.endswith(".php") else sys.executable
     with example(name, tmp_path, f"{program} {worker}") as server:
