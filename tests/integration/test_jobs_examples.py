@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,3 +63,10 @@ def test_a_python_worker(tmp_path: Path) -> None:
         server.wait_for("mail to me, attempt 1")
         server.wait_for("the gateway is busy")
         failed(server)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("jobs-*/**/*.php")), ids=lambda path: path.name)
+def test_the_files_for_frameworks_are_php_without_errors(path: Path) -> None:
+    """What they do needs a framework; the pages that show them say with which version they were run."""
+    done = subprocess.run([require_php(), "-l", str(path)], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
