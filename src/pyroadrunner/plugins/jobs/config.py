@@ -113,7 +113,9 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
         for name, pipeline in self.pipelines.items():
             target = pipeline.dead_letter.lower()
             if target and target not in self.pipelines:
-                yield f"pipelines.{name}.dead_letter", "names no pipeline of this config"
+                hint = suggest(target, self.pipelines)
+                why = f'is "{pipeline.dead_letter}", no pipeline of this config{hint and f"; {hint}"}'
+                yield f"pipelines.{name}.dead_letter", why
             elif target == name:
                 yield f"pipelines.{name}.dead_letter", "names the pipeline itself"
 
