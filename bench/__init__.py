@@ -15,6 +15,12 @@
     client.py        single requests: whether a server is up and responds correctly
     acceptance.py    `make acceptance`: startup, big, overload, churn, which also run alone: python -m bench.churn
     rpc.py           `python -m bench.rpc`: calls from PHP, key-value storages
+    jobs.py          `python -m bench.jobs`, also part of `make bench`: job queues, driver by driver
+    job_server.py    a server with two job workers, and one round on it
+    job_samples.py   runs of jobs as figures, rows and checks (pure)
+    brokers.py       the brokers, started for their rows alone
+    client_loops.py  the clients of the brokers alone: the limit
+    jobs_worker.py   the worker in Python
     php/             the code of the workers
 
 Linux only: it reads /proc. Not part of the package.

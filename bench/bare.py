@@ -13,7 +13,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -27,14 +27,16 @@ from pyroadrunner.goridge.reader import FrameReader
 PIPE_BYTES = 1 << 20
 NAME = "bare"
 TITLE = "the workers alone, over pipes"
+HTTP_WORKER = (*PHP, str(PHP_FILES / "worker.php"))
 
 
 class Worker:
-    """One PHP process and its two pipes, after the handshake."""
+    """One worker process and its two pipes, after the handshake."""
 
-    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
-        environment = {**os.environ, **(variables or {}), "RR_RELAY": "pipes", "RR_MODE": "http"}
-        command = [*PHP, str(PHP_FILES / "worker.php")]
+    def __init__(
+        self, variables: Mapping[str, str] | None = None, command: Sequence[str] = HTTP_WORKER, mode: str = "http"
+    ) -> None:
+        environment = {**os.environ, **(variables or {}), "RR_RELAY": "pipes", "RR_MODE": mode}
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0, pipesize=PIPE_BYTES
         )
@@ -119,7 +121,11 @@ def check(worker: Worker, load: Load) -> None:
 
 def rate(started: list[Worker], load: Load, seconds: float) -> float:
     """Total requests per second of all workers."""
-    frame = request(load)
+    return feed(started, request(load), seconds)
+
+
+def feed(started: Sequence[Worker], frame: bytes, seconds: float) -> float:
+    """Send the same frame again and again: replies per second of all workers."""
     by_output = {worker.output: worker for worker in started}
     with select.epoll() as poll:
         for worker in started:

@@ -88,6 +88,11 @@ def usage(roots: Sequence[int]) -> Usage:
     )
 
 
+def cpu_of(pid: int) -> float:
+    """CPU seconds that one process has used so far."""
+    return parse_stat(Path(f"/proc/{pid}/stat").read_text()).cpu_seconds
+
+
 def php_workers(roots: Sequence[int]) -> list[int]:
     """Pids of the PHP processes under these roots."""
     return [one.pid for one in under(roots, running()) if one.is_php]

@@ -27,6 +27,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import (
 from pyroadrunner.plugins.jobs.plugin import JobsPlugin
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
+from pyroadrunner.workers.debug_pool import DebugPool
 from pyroadrunner.workers.pool import Pool
 from support.fake_workers import FakeProcess, FakeSpawner
 from support.virtual_time import turns
@@ -69,6 +70,8 @@ class FakePools(PoolFactory):
     ) -> WorkerPool:
         assert env == {"RR_MODE": "jobs"}
         spawner = self.spawners[name] = FakeSpawner()
+        if config.debug:
+            return DebugPool(name, config, spawner)
         pool = Pool(name, config, spawner, queue)
         await pool.start()
         return pool
@@ -95,6 +98,10 @@ class RunningJobs:
     def workers(self, pool: str = "jobs") -> list[FakeProcess]:
         """The workers of a pool that have not exited."""
         return self._pools.spawners[pool].running()
+
+    def fail_starts(self, number: int, pool: str = "jobs") -> None:
+        """Let the next starts of workers fail."""
+        self._pools.spawners[pool].failing = number
 
     def pools(self) -> set[str]:
         """Names of the pools that were started."""

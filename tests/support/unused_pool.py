@@ -10,7 +10,7 @@ from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.lease import Lease
+from pyroadrunner.workers.lease import Lease, LeaseReceiver
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.stats import PoolStats
 
@@ -51,6 +51,9 @@ class UnusedPool:
         return submission
 
     def lease(self, *, priority: int = 0, timeout: float | None = None) -> AbstractAsyncContextManager[Lease]:
+        raise NotImplementedError
+
+    def request_lease(self, receiver: LeaseReceiver, *, priority: int = 0, timeout: float | None = None) -> None:
         raise NotImplementedError
 
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:

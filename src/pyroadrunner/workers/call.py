@@ -141,7 +141,7 @@ class Submission:
     __slots__ = ("_left", "_receiver", "call")
     call: Call
 
-    def __init__(self, receiver: Receiver, left: Callable[[], None]) -> None:
+    def __init__(self, receiver: Receiver, left: Callable[[], None] = lambda: None) -> None:
         self._receiver: Receiver | None = receiver
         self._left = left
 

@@ -12,7 +12,7 @@ from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.lease import Lease
+from pyroadrunner.workers.lease import Lease, LeaseReceiver
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.stats import PoolStats
 
@@ -78,6 +78,16 @@ class WorkerPool(Protocol):
 
         Raises:
             NoFreeWorker: none became free in time.
+            PoolClosed: the pool stops.
+        """
+
+    def request_lease(self, receiver: LeaseReceiver, *, priority: int = 0, timeout: float | None = None) -> None:
+        """As :meth:`lease`, for hot paths: the lease goes to a callback, without a task and a future. Use its
+        ``submit``.
+
+        The receiver may be called before this returns.
+
+        Raises:
             PoolClosed: the pool stops.
         """
 

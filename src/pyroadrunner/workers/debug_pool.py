@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
-from pyroadrunner.workers.admission import Admission, check
+from pyroadrunner.workers.admission import Admission
 from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.lease import Lease, LeaseRequest
+from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.pool import MAX_ATTEMPTS
 from pyroadrunner.workers.spawn import Spawner
-from pyroadrunner.workers.state import State
 from pyroadrunner.workers.stats import PoolStats
 from pyroadrunner.workers.ticker import Ticker
 from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
@@ -93,6 +92,10 @@ class DebugPool:
         """Start a worker and hold it: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
+    def request_lease(self, receiver: LeaseReceiver, *, priority: int = 0, timeout: float | None = None) -> None:
+        """Give the lease of a worker to a receiver; see ``contracts.WorkerPool``."""
+        LeaseRequest(self, priority, timeout).start(receiver)
+
     def subscribe(self, listener: Callable[[PoolEvent], None]) -> Callable[[], None]:
         """Call ``listener`` with each event; see ``contracts.WorkerPool``."""
         return self._subscribers.subscribe(listener)
@@ -127,11 +130,7 @@ class DebugPool:
         on_cancel: OnCancel,
         describe: Callable[[], str] | None,
     ) -> Reply:
-        if lease.ended.done():
-            raise LeaseEnded(lease.pid, lease.ended.result())
-        if lease.worker.state is not State.READY:
-            raise RuntimeError("a leased worker runs one call at a time")
-        check(payload)
+        check_leased(lease, payload)
         answer: asyncio.Future[Reply] = self._loop.create_future()
         call = Call(payload, answer, self._loop.time(), timeout, describe, leased=True)
         try:
@@ -142,6 +141,14 @@ class DebugPool:
             drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
+
+    def submit_leased(self, lease: Lease, payload: Payload, receiver: Receiver, timeout: float | None) -> Submission:
+        check_leased(lease, payload)
+        submission = Submission(receiver)
+        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, leased=True)
+        lease.worker.run(call)
+        self._watch(call)
+        return submission
 
     def end_lease(self, lease: Lease) -> None:
         lease.worker.lease = None

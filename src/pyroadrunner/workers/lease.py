@@ -12,8 +12,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.admission import check
+from pyroadrunner.workers.call import OnCancel, Receiver, Submission
+from pyroadrunner.workers.errors import LeaseEnded
 from pyroadrunner.workers.payload import Payload, Reply
+from pyroadrunner.workers.state import State
 from pyroadrunner.workers.worker import Worker
 
 
@@ -29,11 +32,25 @@ class LeaseOwner(Protocol):
         describe: Callable[[], str] | None,
     ) -> Reply: ...
 
+    def submit_leased(
+        self, lease: Lease, payload: Payload, receiver: Receiver, timeout: float | None
+    ) -> Submission: ...
+
     def end_lease(self, lease: Lease) -> None:
         """The lease is over."""
 
     def enter_queue(self, request: LeaseRequest) -> None:
         """Give the request a worker now, or add it to the queue."""
+
+
+class LeaseReceiver(Protocol):
+    """Gets a lease in a callback of the event loop. Its methods must not raise."""
+
+    def on_lease(self, lease: Lease) -> None:
+        """A worker is free, and held from now on."""
+
+    def on_error(self, error: Exception) -> None:
+        """No worker comes: the pool stops, or the time is over."""
 
 
 class Lease:
@@ -56,6 +73,11 @@ class Lease:
         state = "released" if self.released else f"ended: {self.ended.result()}" if self.ended.done() else "held"
         return f"Lease(pid={self.pid}, {state})"
 
+    @property
+    def ready(self) -> bool:
+        """Whether the worker takes a call now."""
+        return not self.released and self.worker.state is State.READY
+
     async def exec(
         self,
         payload: Payload,
@@ -72,6 +94,16 @@ class Lease:
         """
         return await self._pool.exec_leased(self, payload, timeout, on_cancel, describe)
 
+    def submit(self, payload: Payload, receiver: Receiver, *, timeout: float | None = None) -> Submission:
+        """As :meth:`exec`, for hot paths: the outcome goes to callbacks, without a task and a future. The receiver is
+        called after this has returned; when it has the reply it may submit the next call.
+
+        Raises:
+            LeaseEnded: the worker takes no more calls. The receiver gets it if the worker hands this one back.
+            EmptyPayload.
+        """
+        return self._pool.submit_leased(self, payload, receiver, timeout)
+
     def end(self, reason: str) -> None:
         """Called by the pool: the worker takes no more calls."""
         if not self.ended.done():
@@ -86,7 +118,7 @@ class Lease:
 
 
 class LeaseRequest:
-    """A wait for a free worker, and its lease: ``async with pool.lease() as lease``.
+    """A wait for a free worker, and its lease: ``async with pool.lease() as lease``; or :meth:`start`, with a receiver.
 
     It waits in the same queue as calls (``call_queue.py``).
     """
@@ -98,20 +130,29 @@ class LeaseRequest:
         self.wait_timeout: float | None = math.inf if timeout is None else timeout
         self._pool = pool
         self._lease: Lease | None = None
+        self.accepted = self.waits_since = asyncio.get_running_loop().time()
+        self.answer: asyncio.Future[Lease] | _Handover
+
+    def start(self, receiver: LeaseReceiver) -> None:
+        """Wait, and give the lease to a receiver, which may be called before this returns.
+
+        Raises:
+            PoolClosed
+        """
+        self.answer = _Handover(receiver)
+        self._pool.enter_queue(self)
 
     def __repr__(self) -> str:
         return f"LeaseRequest({self._lease or 'waiting'})"
 
     async def __aenter__(self) -> Lease:
-        loop = asyncio.get_running_loop()
-        self.accepted = self.waits_since = loop.time()
-        self.answer: asyncio.Future[Lease] = loop.create_future()
+        self.answer = answer = asyncio.get_running_loop().create_future()
         try:
             self._pool.enter_queue(self)
-            self._lease = await self.answer
+            self._lease = await answer
         except asyncio.CancelledError:
-            if self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None:
-                self.answer.result().release()  # the worker came in the same turn of the loop
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                answer.result().release()  # the worker came in the same turn of the loop
             raise
         return self._lease
 
@@ -122,6 +163,41 @@ class LeaseRequest:
             self._lease.release()
 
     def fail(self, error: Exception) -> None:
-        """Raise an error in the waiting task."""
+        """No worker comes: raise an error in the waiting task, or give it to the receiver."""
         if not self.answer.done():
             self.answer.set_exception(error)
+
+
+class _Handover:
+    """The answer of a request with a receiver."""
+
+    __slots__ = ("_receiver",)
+
+    def __init__(self, receiver: LeaseReceiver) -> None:
+        self._receiver: LeaseReceiver | None = receiver
+
+    def done(self) -> bool:
+        return self._receiver is None
+
+    def set_result(self, lease: Lease) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.on_lease(lease)
+
+    def set_exception(self, error: Exception) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.on_error(error)
+
+
+def check_leased(lease: Lease, payload: Payload) -> None:
+    """Refuse a call that the worker of a lease can't run now.
+
+    Raises:
+        LeaseEnded, EmptyPayload.
+    """
+    if lease.ended.done():
+        raise LeaseEnded(lease.pid, lease.ended.result())
+    if lease.worker.state is not State.READY:
+        raise RuntimeError("a leased worker runs one call at a time")
+    check(payload)

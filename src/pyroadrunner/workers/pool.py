@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from pyroadrunner.log import Log
-from pyroadrunner.workers.admission import Admission, check
+from pyroadrunner.workers.admission import Admission
 from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
 from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
@@ -21,7 +21,7 @@ from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
 from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
-from pyroadrunner.workers.lease import Lease, LeaseRequest
+from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
 from pyroadrunner.workers.payload import Payload, Reply
 from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.state import State, active
@@ -123,6 +123,10 @@ class Pool:
         """Hold a worker: ``async with pool.lease() as lease``; see ``contracts.WorkerPool``."""
         return LeaseRequest(self, priority, timeout)
 
+    def request_lease(self, receiver: LeaseReceiver, *, priority: int = 0, timeout: float | None = None) -> None:
+        """Give the lease of a worker to a receiver; see ``contracts.WorkerPool``."""
+        LeaseRequest(self, priority, timeout).start(receiver)
+
     def _cancelled(self, call: Call, on_cancel: OnCancel) -> None:
         if on_cancel is OnCancel.KILL:
             for worker in self._workers.members.values():
@@ -150,21 +154,23 @@ class Pool:
         on_cancel: OnCancel,
         describe: Callable[[], str] | None,
     ) -> Reply:
-        worker = lease.worker
-        if lease.ended.done():
-            raise LeaseEnded(worker.pid, lease.ended.result())
-        if worker.state is not State.READY:
-            raise RuntimeError("a leased worker runs one call at a time")
-        check(payload)
+        check_leased(lease, payload)
         answer: asyncio.Future[Reply] = self._loop.create_future()
         call = Call(payload, answer, self._loop.time(), timeout, describe, leased=True)
         try:
-            self._assign(worker, call)
+            self._assign(lease.worker, call)
             return await answer
         except asyncio.CancelledError:
             drop_stream(answer)
             self._cancelled(call, on_cancel)
             raise
+
+    def submit_leased(self, lease: Lease, payload: Payload, receiver: Receiver, timeout: float | None) -> Submission:
+        check_leased(lease, payload)
+        submission = Submission(receiver)
+        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, leased=True)
+        self._assign(lease.worker, call)
+        return submission
 
     def end_lease(self, lease: Lease) -> None:
         worker = lease.worker

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from bench import bare, rr
+from bench import bare, job_server, rr
+from bench.brokers import Broker
 from bench.client import NotUp, ask, check
+from bench.jobs import workers_alone
 from bench.loads import BOOT, LOADS
 
 from support.php import require_php
@@ -37,6 +39,29 @@ def test_the_bare_workers_answer_every_load() -> None:
         for worker in workers:
             for load in LOADS:
                 bare.check(worker, load)
+
+
+@php
+@pytest.mark.parametrize("workers", ["PHP", "Python"])
+def test_a_round_of_jobs_runs_all_of_them(workers: str) -> None:
+    with job_server.serving(rr.RR, "pyroadrunner", "memory", workers, Broker(), "test") as server:
+        sample = server.round(0.2)
+    assert sample.not_run == 0
+    assert min(sample.pushes, sample.push_p99_us, sample.jobs, sample.wait_p99_ms) > 0
+
+
+@php
+def test_a_client_whose_push_fails_says_why() -> None:
+    with (
+        job_server.serving(rr.RR, "pyroadrunner", "memory", "PHP", Broker(), "test") as server,
+        pytest.raises(job_server.PushFailed, match="no-such-pipeline"),
+    ):
+        server.push("no-such-pipeline", 1, 1)
+
+
+@php
+def test_bare_workers_run_jobs() -> None:
+    assert workers_alone(0.1) > 0
 
 
 def test_a_command_that_does_not_exist_is_an_error_with_its_name() -> None:

@@ -264,6 +264,33 @@ async def test_a_crash_ends_the_lease() -> None:
 
 
 @in_virtual_time
+async def test_a_receiver_gets_a_lease_and_submits_calls() -> None:
+    class Holder:
+        def on_lease(self, lease: Lease) -> None:
+            self.lease = lease
+            lease.submit(Payload(b"context", b"ping", Codec.RAW), self)
+
+        def on_reply(self, reply: Reply) -> None:
+            self.body = bytes(reply.body)
+
+        def on_error(self, error: Exception) -> None:
+            raise error
+
+        def describe(self) -> str:
+            return ""
+
+    async with debug_pool() as (pool, spawner):
+        holder = Holder()
+        pool.request_lease(holder)
+        await turns()
+        spawner.processes[0].answer()
+        assert holder.body == b"ping"
+        holder.lease.release()
+        await turns()
+        assert spawner.running() == []
+
+
+@in_virtual_time
 async def test_a_lease_cancelled_while_its_process_starts_leaves_none() -> None:
     async with debug_pool(FakeSpawner(boot=5.0)) as (pool, spawner):
         task = asyncio.create_task(pool.lease().__aenter__())

@@ -252,6 +252,91 @@ def test_an_idle_leased_worker_does_not_reach_idle_ttl() -> None:
     run_virtual(main())
 
 
+class Holder:
+    """A receiver of leases and replies.
+
+    Attributes:
+        calls: bodies that it still sends, each in the callback of the reply before.
+    """
+
+    def __init__(self, *calls: bytes) -> None:
+        self.calls = list(calls)
+        self.leases: list[Lease] = []
+        self.replies: list[bytes] = []
+        self.errors: list[Exception] = []
+
+    def on_lease(self, lease: Lease) -> None:
+        self.leases.append(lease)
+        self.next()
+
+    def next(self) -> None:
+        if self.calls:
+            self.leases[-1].submit(payload(self.calls.pop(0)), self)
+
+    def on_reply(self, reply: Reply) -> None:
+        self.replies.append(bytes(reply.body))
+        self.next()
+
+    def on_error(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    def describe(self) -> str:
+        return "a call of the holder"
+
+
+def test_a_receiver_gets_a_lease_and_submits_call_after_call_without_a_turn_of_the_loop() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, spawner):
+            [worker] = spawner.processes
+            holder = Holder(b"1", b"2")
+            pool.request_lease(holder)
+            assert [info.activity for info in await pool.workers()] == ["a call of the holder"]
+            worker.answer()
+            worker.answer()
+            assert holder.replies == [b"1", b"2"]
+            [lease] = holder.leases
+            assert lease.ready
+            lease.release()
+            assert not lease.ready
+
+    run_virtual(main())
+
+
+def test_a_requested_lease_waits_for_a_free_worker_and_ends_with_the_pool() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, _):
+            first, second, third = Holder(), Holder(), Holder()
+            for holder in (first, second, third):
+                pool.request_lease(holder)
+            assert (len(first.leases), second.leases) == (1, [])
+            first.leases[0].release()
+            assert len(second.leases) == 1
+            end = asyncio.create_task(pool.destroy(1.0))
+            await turns()
+            assert [type(error) for error in third.errors] == [PoolClosed]
+            second.leases[0].release()
+            await end
+            with pytest.raises(PoolClosed):
+                pool.request_lease(third)
+
+    run_virtual(main())
+
+
+def test_a_submitted_call_that_the_worker_hands_back_is_an_error_of_its_receiver() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, spawner):
+            holder = Holder(b"1")
+            pool.request_lease(holder)
+            spawner.processes[0].hand_back()
+            await turns()
+            assert [type(error) for error in holder.errors] == [LeaseEnded]
+            with pytest.raises(LeaseEnded):
+                holder.leases[0].submit(payload(), holder)
+            holder.leases[0].release()
+
+    run_virtual(main())
+
+
 def test_a_leased_worker_is_not_free() -> None:
     async def main() -> None:
         async with fake_pool(num_workers=2) as (pool, _), pool.lease():

@@ -1,26 +1,23 @@
 """Runs the jobs of one pool: a free worker first, then the best job that waits, then its outcome.
 
 A job is taken only when a worker is there to run it, so no job waits in vain for one, and a more urgent job that
-arrives meanwhile goes first. One task waits for a worker while there are jobs. It keeps its worker as long as there is
-work, and the next task begins to wait.
+arrives meanwhile goes first. One request for a worker waits while there are jobs. The worker is kept as long as there
+is work (``job_runner.py``), and the next request begins to wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
-from pyroadrunner.contracts import Lease, LeaseEnded, PoolClosed, PoolConfig, PoolError, PoolFactory, Reply, WorkerPool
+from pyroadrunner.contracts import Lease, PoolClosed, PoolConfig, PoolFactory, WorkerPool
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.jobs.answer import Answer, BadAnswer, Kind, read_answer
-from pyroadrunner.plugins.jobs.context import payload_of
-from pyroadrunner.plugins.jobs.drivers.contract import Delivery
 from pyroadrunner.plugins.jobs.job_queue import JobQueue, Lane
-from pyroadrunner.plugins.jobs.outcome import Outcome, after_answer, after_failure
+from pyroadrunner.plugins.jobs.job_runner import JobRunner, TakenJob
 from pyroadrunner.plugins.jobs.pipeline import JobPipeline
-from pyroadrunner.plugins.jobs.reasons import reason_of
 from pyroadrunner.plugins.jobs.tracing import PushTracer
 
-_MOST_REFUSALS = 5  # workers that may hand a job back before that is a failure
+_PAUSE = 1.0  # seconds after a worker failed to start
 
 log = Log("jobs")
 
@@ -31,6 +28,7 @@ class Consumer:
     Attributes:
         queue: the waiting jobs.
         pool: ``None`` until a pipeline is consumed: a producer needs no workers.
+        abandoned: the grace of a stop is over: what still runs goes back to its broker.
 
     Args:
         limit: ``jobs.pipeline_size``.
@@ -40,18 +38,20 @@ class Consumer:
         self.name = name
         self.queue = JobQueue(limit)
         self.pool: WorkerPool | None = None
+        self.abandoned = False
         self._config = config
         self._factory = factory
         self._tracer = tracer
         self._pipelines: dict[Lane, JobPipeline] = {}
         self._starting = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._scout: asyncio.Task[None] | None = None  # waits for a free worker
+        self._handed_back: list[TakenJob] = []  # by workers that did not run them; they go first
+        self._requesting = False  # whether a request for a worker waits
+        self._runners: set[JobRunner] = set()
         self._stopping = False
-        self._abandoned = False  # the grace is over: what still runs goes back to its broker
+        self._all_ended = asyncio.Event()  # set once it stops and no job runs
 
     def __repr__(self) -> str:
-        return f"Consumer({self.name!r}, {self.queue!r}, {len(self._tasks)} tasks)"
+        return f"Consumer({self.name!r}, {self.queue!r}, {len(self._runners)} runners)"
 
     def add(self, pipeline: JobPipeline) -> None:
         """Run the jobs of a pipeline whose lane is in the queue."""
@@ -77,156 +77,78 @@ class Consumer:
         if self.pool is not None:
             self.pool.reconfigure(config)
 
-    def wake(self) -> None:
-        """A job may be ready to run."""
-        if self._scout is None and not self._stopping and self.queue.runnable:
-            self._scout = task = asyncio.create_task(self._work(), name=f"jobs of {self.name}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
     async def stop(self, grace: float) -> None:
         """Wait up to ``grace`` seconds for running jobs, then stop the workers. The waiting jobs were given back
         before."""
         self._stopping = True
-        if self._scout is not None:
-            self._scout.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        self._abandoned = True
+        self._give_back()
+        await self._end_of_runners(grace)
+        self.abandoned = True
         if self.pool is not None:
             await self.pool.destroy(0.0)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_of_runners(None)
 
-    # inside
+    async def _end_of_runners(self, timeout: float | None) -> None:
+        if self._runners:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._all_ended.wait()
 
-    async def _work(self) -> None:
+    # JobSource
+
+    def wake(self) -> None:
+        """A job may be ready to run: request a worker, unless a request waits."""
+        if self._requesting or self._stopping or not (self._handed_back or self.queue.runnable):
+            return
         assert self.pool is not None
-        held: tuple[JobPipeline, Delivery] | None = None
-        refusals = 0
+        self._requesting = True
         try:
-            while not self._stopping and (held is not None or self.queue.runnable):
-                async with self.pool.lease() as lease:
-                    self._found_worker()
-                    while not lease.ended.done():
-                        if held is None:
-                            held = await self._next()
-                            if held is None:
-                                return
-                            refusals = 0
-                        try:
-                            await self._run(lease, *held)
-                        except LeaseEnded as error:
-                            refusals += 1
-                            if refusals < _MOST_REFUSALS:
-                                break
-                            self._failed(*held, f"{refusals} workers in a row did not run the job: {error}")
-                        held = None
+            self.pool.request_lease(self)
         except PoolClosed:
             pass  # the server stops
-        finally:
-            if held is not None:
-                pipeline, delivery = held
-                pipeline.lane.done(delivery)
-                pipeline.give_back(delivery)
-            self._found_worker()
 
-    def _found_worker(self) -> None:
-        """The task that waited for a worker waits no more; if there are more jobs, another one does."""
-        if self._scout is asyncio.current_task():
-            self._scout = None
+    def take(self) -> TakenJob | None:
+        """The next job to run; ``None`` if there is none, or the server stops."""
+        if self._stopping:
+            return None
+        if self._handed_back:
+            return self._handed_back.pop(0)
+        taken = self.queue.take()
+        return None if taken is None else TakenJob(self._pipelines[taken[0]], taken[1])
+
+    def put_back(self, job: TakenJob) -> None:
+        """The job has not run, and needs another worker."""
+        self._handed_back.append(job)
+        if self._stopping:
+            self._give_back()
         self.wake()
 
-    async def _next(self) -> tuple[JobPipeline, Delivery] | None:
-        """The next job to run, acknowledged already if it is an ``auto_ack`` job."""
-        while not self._stopping and (taken := self.queue.take()) is not None:
-            lane, delivery = taken
-            pipeline = self._pipelines[lane]
-            if not delivery.job.auto_ack or await pipeline.acknowledge_first(delivery):
-                return pipeline, delivery
-            lane.done(delivery)
-        return None
+    def ended(self, runner: JobRunner) -> None:
+        """The runner has released its lease."""
+        self._runners.discard(runner)
+        if self._stopping and not self._runners:
+            self._all_ended.set()
 
-    async def _run(self, lease: Lease, pipeline: JobPipeline, delivery: Delivery) -> None:
-        figures = pipeline.figures
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        span = self._tracer.process(delivery, pipeline)
-        error = ""
-        try:
-            reply = await lease.exec(
-                payload_of(delivery, pipeline.settings.driver), describe=lambda: _described(delivery)
-            )
-            answer = self._read(reply)
-        except LeaseEnded:
-            raise
-        except (PoolError, BadAnswer) as wrong:
-            error = reason_of(wrong)
-            self._failed(pipeline, delivery, error)
-        else:
-            error = answer.message if answer.kind in (Kind.ERROR, Kind.NACK) else ""
-            figures.done += 1
-            _log_answer(answer, delivery, loop.time() - began)
-            self._settle(pipeline, delivery, after_answer(answer, delivery, pipeline.policy))
-        finally:
-            if span is not None:
-                if error:
-                    span.fail(error)
-                span.end()
-        figures.waits.add(began - delivery.received)
-        figures.runs.add(loop.time() - began)
+    def _give_back(self) -> None:
+        """Give back the jobs that workers have handed back."""
+        jobs, self._handed_back = self._handed_back, []
+        for job in jobs:
+            job.pipeline.lane.done(job.delivery)
+            job.pipeline.give_back(job.delivery)
 
-    def _read(self, reply: Reply) -> Answer:
-        if reply.stream is not None:
-            reply.stream.drop()
-            raise BadAnswer("the worker streams its answer, which jobs do not support")
-        return read_answer(reply.body)
+    # LeaseReceiver
 
-    def _failed(self, pipeline: JobPipeline, delivery: Delivery, error: str) -> None:
-        if self._abandoned:
-            log.warning("job did not end before the stop and is given back", ID=delivery.job.id, pipeline=pipeline.name)
-            pipeline.lane.done(delivery)
-            pipeline.give_back(delivery)
-            return
-        pipeline.figures.failed += 1
-        outcome = after_failure(error, delivery, pipeline.policy)
-        log.error(
-            "job processed with errors",
-            error=error,
-            ID=delivery.job.id,
-            pipeline=pipeline.name,
-            driver=pipeline.settings.driver,
-            attempts=delivery.failed_attempts() + 1,
-            then=type(outcome).__name__.lower(),
-        )
-        self._settle(pipeline, delivery, outcome)
-
-    def _settle(self, pipeline: JobPipeline, delivery: Delivery, outcome: Outcome) -> None:
-        pipeline.lane.done(delivery)
-        pipeline.settle(delivery, outcome)
+    def on_lease(self, lease: Lease) -> None:
+        """A worker is free."""
+        self._requesting = False
+        runner = JobRunner(lease, self, self._tracer)
+        self._runners.add(runner)
+        runner.run()
         self.wake()
 
-
-def _described(delivery: Delivery) -> str:
-    return f"job {delivery.job.name} {delivery.job.id} of {delivery.job.pipeline}"
-
-
-def _log_answer(answer: Answer, delivery: Delivery, seconds: float) -> None:
-    job = delivery.job
-    if answer.kind in (Kind.DONE, Kind.ACK):
-        log.debug("job was processed successfully", ID=job.id, pipeline=job.pipeline, elapsed=int(seconds * 1000))
-    elif answer.kind is None:
-        log.warning(
-            "unknown response type, acknowledging the JOB", ID=job.id, pipeline=job.pipeline, type=answer.number
-        )
-    elif answer.kind is Kind.REQUEUE:
-        log.info("job was requeued", ID=job.id, pipeline=job.pipeline, reason=answer.message, delay=answer.delay)
-    else:
-        log.error(
-            "job failed",
-            error=answer.message,
-            ID=job.id,
-            pipeline=job.pipeline,
-            requeue=answer.again,
-            delay=answer.delay,
-        )
+    def on_error(self, error: Exception) -> None:
+        """No worker comes."""
+        self._requesting = False
+        if not isinstance(error, PoolClosed):  # which means that the server stops
+            log.error("no worker for the waiting jobs", pool=self.name, error=str(error))
+            asyncio.get_running_loop().call_later(_PAUSE, self.wake)

@@ -217,7 +217,7 @@ class JobPipeline(Host):
                 pending = self.driver.ack(delivery)
                 if pending is not None:
                     await pending
-        except (BrokerError, TimeoutError) as error:
+        except Exception as error:  # of the broker, or a bug of the driver
             self._report(delivery, error)
             self._count_settled()
             return False

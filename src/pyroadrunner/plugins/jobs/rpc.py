@@ -166,11 +166,12 @@ async def _empty(pending: Awaitable[None]) -> pb.Empty:
 
 def _job(message: pb.Job, pipeline: JobPipeline) -> Job:
     options = message.options
+    headers = message.headers
     return Job(
         id=message.id,
         name=message.job,
         payload=message.payload,
-        headers={name: list(header.value) for name, header in message.headers.items()},
+        headers={name: list(header.value) for name, header in headers.items()} if headers else {},
         pipeline=pipeline.name,
         priority=options.priority or pipeline.settings.priority,
         delay=max(0, options.delay),

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.plugins.jobs.drivers.contract import Job
 from support.fake_workers import FakeProcess
 from support.jobs import RunningJobs, head_of, running_jobs
 from support.log import logged
@@ -134,6 +135,68 @@ async def test_a_streamed_answer_is_a_failure() -> None:
             worker.stream(b"b", last=True)
             await turns()
         assert "streams its answer" in log.of("job processed with errors")[0]["error"]
+
+
+@in_virtual_time
+async def test_the_next_job_waits_until_a_streamed_answer_has_ended() -> None:
+    async with running_jobs() as jobs:
+        await jobs.push("1", "2")
+        (worker,) = jobs.workers()
+        worker.stream(b"a")
+        await turns()
+        assert jobs.running() == []
+        worker.stream(b"b", last=True)
+        await turns()
+        assert jobs.running() == ["2"]
+        await jobs.finish()
+
+
+@in_virtual_time
+async def test_the_next_job_runs_in_the_turn_of_the_answer() -> None:
+    async with running_jobs() as jobs:
+        await jobs.push("1", "2")
+        (worker,) = jobs.workers()
+        worker.answer(b'{"type":0,"data":[]}')
+        assert jobs.running() == ["2"]
+        await jobs.finish()
+
+
+@in_virtual_time
+async def test_a_job_that_cannot_be_encoded_has_failed_and_the_next_one_runs() -> None:
+    async with running_jobs(pipelines={"p": memory(max_attempts=1)}) as jobs:
+        await jobs.push("1")
+        pipeline = next(iter(jobs.plugin._pipelines))
+        pipeline.push([Job(id="2", name="\ud800", payload=b"")])
+        await jobs.push("3")
+        with logged("jobs") as log:
+            assert await jobs.finish() == ["1", "3"]
+        (line,) = log.of("job processed with errors")
+        assert line["error"].startswith("the job can't be sent to a worker: UnicodeEncodeError")
+
+
+@in_virtual_time
+async def test_a_job_that_is_handed_back_during_a_stop_goes_back_to_its_broker() -> None:
+    async with running_jobs() as jobs:
+        await jobs.push("1")
+        (worker,) = jobs.workers()
+        with logged("jobs") as log:
+            stop = asyncio.ensure_future(jobs.plugin.stop(30.0))
+            await turns(20)
+            worker.hand_back()
+            await stop
+        assert log.of("jobs in memory are lost") == [{"pipeline": "p", "jobs": 1}]
+
+
+@in_virtual_time
+async def test_after_a_worker_that_fails_to_start_another_one_is_requested() -> None:
+    async with running_jobs(pool={"debug": True}) as jobs:
+        jobs.fail_starts(1)
+        with logged("jobs") as log:
+            await jobs.push("1")
+        (line,) = log.of("no worker for the waiting jobs")
+        assert (line["pool"], jobs.running()) == ("jobs", [])
+        await asyncio.sleep(1.1)
+        assert await jobs.finish() == ["1"]
 
 
 @in_virtual_time

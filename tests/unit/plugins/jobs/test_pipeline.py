@@ -364,11 +364,12 @@ async def test_an_auto_ack_job_is_acknowledged_first_and_not_again() -> None:
         assert driver.log == ["ack 1"]
 
 
+@pytest.mark.parametrize("error", [BrokerError("no"), KeyError("a bug of the driver")])
 @in_virtual_time
-async def test_an_auto_ack_job_that_can_not_be_acknowledged_does_not_run() -> None:
+async def test_an_auto_ack_job_that_can_not_be_acknowledged_does_not_run(error: Exception) -> None:
     async with pipeline() as (found, driver):
         driver.deliver(auto_ack=True)
-        driver.fails = BrokerError("no")
+        driver.fails = error
         assert not await found.acknowledge_first(take(found))
         assert found.unsettled == 0
 
