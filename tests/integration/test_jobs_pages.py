@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from support.beanstalk import beanstalkd
+from support.kafka import kafka
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
@@ -26,12 +27,15 @@ def broker(driver: str, folder: Path) -> Iterator[dict[str, str]]:
     if driver == "beanstalk":
         with beanstalkd(folder) as server:
             yield {"tcp://127.0.0.1:11300": server.address}
+    elif driver == "kafka":
+        with kafka(folder / "kafka") as server:
+            yield {"127.0.0.1:9092": server.address}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["beanstalk", "redis"])
+@pytest.mark.parametrize("driver", ["beanstalk", "kafka", "redis"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()
