@@ -8,6 +8,8 @@ php=$(sh scripts/php.sh) || exit 1
 sh scripts/packages.sh curl=curl nginx=nginx || exit 1
 sh scripts/packages.sh apache2=apache2-bin haproxy=haproxy || # apache2-bin has no service
     echo "== Apache or HAProxy is not installed: their tests are skipped" >&2
+sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
+    echo "== RabbitMQ is not installed: its tests are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
@@ -17,6 +19,9 @@ sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/N
 sh scripts/kafka.sh || exit 1
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd || exit 1
+# Debian keeps PostgreSQL's programs outside of PATH.
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) sh scripts/packages.sh postgres=postgresql ||
+    echo "== PostgreSQL is not installed: its tests are skipped" >&2
 PATH=$php:$PWD/.venv/bin:$PATH
 export PATH
 unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work

@@ -128,6 +128,21 @@ final class Worker
         $this->relay->send(Frame::encode(Frame::ERROR, $text));
     }
 
+    /**
+     * The error for a context that cannot be read. The usual cause: the server started this worker for another plugin.
+     *
+     * @param string $what   request, job, ...
+     * @param string $serves the plugin that the caller serves, as in RR_MODE
+     */
+    public function unreadable(string $what, string $why, string $serves): void
+    {
+        $mode = getenv('RR_MODE') ?: $serves;
+        $hint = $mode === $serves
+            ? ''
+            : "; the server started this worker for `{$mode}`, but it serves `{$serves}` (see RR_MODE)";
+        $this->error("cannot read the {$what}: {$why}{$hint}");
+    }
+
     /** Returns the request without a response and asks to be replaced: another worker gets the request. */
     public function stop(): void
     {

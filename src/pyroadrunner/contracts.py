@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -210,6 +210,79 @@ class HasPipelines(Protocol):
         """All queues; a broker that does not answer is an ``error_message``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to push.
+
+    Attributes:
+        id: chosen by the caller.
+        name: of the job, for its handler.
+        priority: 0 = that of the pipeline.
+        delay: whole seconds before the job may run.
+    """
+
+    id: str
+    name: str
+    pipeline: str
+    payload: bytes = b""
+    headers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    priority: int = 0
+    delay: int = 0
+
+
+class PushesJobs(Protocol):
+    """A plugin with job queues, for plugins that push."""
+
+    @abstractmethod
+    async def push_job(self, job: NewJob) -> None:
+        """Push a job; return when the broker has it.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not pushed, or the broker did not say so.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRequest:
+    """A request of the server itself to the application.
+
+    Attributes:
+        path: with the query; percent-encoded.
+        headers: names in lower case.
+        attributes: request attributes for the worker; no client can set them.
+    """
+
+    path: str
+    method: str = "GET"
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    body: bytes = b""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppResponse:
+    """A response of the application.
+
+    Attributes:
+        body: its beginning.
+        complete: whether the response has ended properly.
+    """
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    complete: bool
+
+
+class HandlesRequests(Protocol):
+    """A plugin with an HTTP application, for plugins that send it requests."""
+
+    @abstractmethod
+    async def handle_request(self, request: AppRequest) -> AppResponse:
+        """Handle a request without a connection, in the pool of its route. Middleware does not see it. Errors are
+        responses, as they are for clients: 503 without a free worker, 500 if the worker fails."""
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -342,6 +415,8 @@ __all__ = [
     "BOUNDS",
     "NAMED",
     "POOL_KEYS",
+    "AppRequest",
+    "AppResponse",
     "BadReply",
     "Chunk",
     "Codec",
@@ -352,6 +427,7 @@ __all__ = [
     "EffectiveConfig",
     "EmptyPayload",
     "ExecTimeout",
+    "HandlesRequests",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
@@ -366,6 +442,7 @@ __all__ = [
     "LeaseEnded",
     "Log",
     "MetricFamily",
+    "NewJob",
     "NoFreeWorker",
     "OnCancel",
     "Partial",
@@ -382,6 +459,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PushesJobs",
     "QueueFull",
     "QueuePolicy",
     "Reloadable",

@@ -44,7 +44,14 @@ def _begin(output: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("README.md", 5), ("docs/php.md", 3), ("docs/plain-php.md", 3), ("docs/python-workers.md", 4)]
+    ("page", "least"),
+    [
+        ("README.md", 5),
+        ("docs/php.md", 3),
+        ("docs/plain-php.md", 3),
+        ("docs/python-workers.md", 4),
+        ("docs/jobs.md", 5),
+    ],
 )
 def test_the_first_example_of_a_page_runs_as_it_is(tmp_path: Path, page: str, least: int) -> None:
     example = first_example(ROOT / page)

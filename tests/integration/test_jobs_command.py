@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +146,27 @@ def test_usage(server: Server, arguments: tuple[str, ...], text: str) -> None:
     done = run(server, *arguments)
     assert done.code == 1
     assert text in done.stderr
+
+
+def test_an_unknown_pipeline_or_job_is_named_and_where_to_look(server: Server) -> None:
+    pushed = run(server, "push", "zzz", "send")
+    assert pushed.stderr == (
+        "rpc_push:\n\tjobs_plugin_push: no such pipeline, requested: zzz\nrr jobs list shows the pipelines\n"
+    )
+    paused = run(server, "pause", "zzz")
+    assert paused.stderr == "no such pipeline, requested: zzz\nrr jobs list shows the pipelines\n"
+    retried = run(server, "retry", "dead", "nope", "neither")
+    assert (retried.code, retried.stdout) == (1, "0 jobs retried\n")
+    assert retried.stderr == "not in dead: 2 of 2\n"
+    unknown = run(server, "frobnicate")
+    assert (unknown.code, unknown.stderr.splitlines()[0]) == (1, 'unknown command "frobnicate" for "rr jobs"')
+
+
+def test_a_server_without_jobs(tmp_path: Path) -> None:
+    with Server(tmp_path, {}) as server:
+        listed = run(server, "list")
+    assert listed.code == 1
+    assert "rpc: can't find service jobs.Stat\nthe server runs without jobs: " in listed.stderr
 
 
 def test_the_workers_command_shows_the_pipelines(server: Server) -> None:

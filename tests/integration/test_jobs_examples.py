@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
 import yaml
 
 from pyroadrunner.sdk.jobs import Jobs
@@ -41,8 +43,10 @@ def failed(server: Server) -> None:
     assert "send-mail" in shown
 
 
-def test_a_php_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path) -> None:
-    with example("jobs", tmp_path, f"{require_php()} worker.php") as server:
+@pytest.mark.parametrize(("name", "worker"), [("jobs", "worker.php"), ("jobs-http-python", "app.py")])
+def test_a_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path, name: str, worker: str) -> None:
+    program = require_php() if worker.endswith(".php") else sys.executable
+    with example(name, tmp_path, f"{program} {worker}") as server:
         with urlopen(f"{server.url}/?to=me", timeout=20) as answer:
             assert answer.read().startswith(b"queued as ")
         server.wait_for("mail to me, attempt 1")
@@ -59,3 +63,10 @@ def test_a_python_worker(tmp_path: Path) -> None:
         server.wait_for("mail to me, attempt 1")
         server.wait_for("the gateway is busy")
         failed(server)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("jobs-*/**/*.php")), ids=lambda path: path.name)
+def test_the_files_for_frameworks_are_php_without_errors(path: Path) -> None:
+    """What they do needs a framework; the pages that show them say with which version they were run."""
+    done = subprocess.run([require_php(), "-l", str(path)], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

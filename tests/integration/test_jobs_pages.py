@@ -11,10 +11,12 @@ import pytest
 from redis import Redis
 
 from support.beanstalk import beanstalkd
+from support.brokers import Brokers
 from support.kafka import kafka
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
+from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.server import Server, free_port, rr
 
@@ -22,7 +24,7 @@ DOCS = EXAMPLES.parent / "docs"
 
 
 @contextmanager
-def broker(driver: str, folder: Path) -> Iterator[dict[str, str]]:
+def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, str]]:
     """A running broker, and the address that the page has for it with the one that it has."""
     if driver == "beanstalk":
         with beanstalkd(folder) as server:
@@ -30,17 +32,20 @@ def broker(driver: str, folder: Path) -> Iterator[dict[str, str]]:
     elif driver == "kafka":
         with kafka(folder / "kafka") as server:
             yield {"127.0.0.1:9092": server.address}
+    elif driver == "amqp":
+        found = brokers.use("rabbitmq", shared_rabbitmq)
+        yield {"127.0.0.1:5672": f"127.0.0.1:{found['port']}"}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["beanstalk", "kafka", "redis"])
-def test_the_config_of_a_page_runs_jobs(tmp_path: Path, driver: str) -> None:
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "kafka", "redis"])
+def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()
     shutil.copy(EXAMPLES / "jobs" / "worker.php", folder)
-    with broker(driver, tmp_path) as addresses:
+    with broker(driver, tmp_path, brokers) as addresses:
         changes = {
             **addresses,
             "tcp://127.0.0.1:6001": f"tcp://127.0.0.1:{free_port()}",

@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from support.beanstalk import beanstalkd
+from support.brokers import Brokers
 from support.kafka import kafka, options_of
 from support.packages import EXAMPLES, installed
+from support.postgres import postgres_server
+from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
+from support.tcp_proxy import TcpProxy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,7 @@ class Broker:
         stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
         proxies: for a broker that tells its clients where to connect: the port of a proxy, and the port of the broker
             behind it, by the port of the settings.
+        number: for names that no other user of a shared broker has.
     """
 
     sections: dict[str, Any] = field(default_factory=dict)
@@ -75,11 +81,20 @@ class Broker:
     stop: Callable[[], object] | None = None
     start: Callable[[], object] | None = None
     proxies: dict[int, tuple[int, int]] = field(default_factory=dict)
+    number: int = field(default_factory=count(1).__next__)
+
+
+def _amqp(name: str) -> dict[str, Any]:
+    durable = {"durable": True, "exchange_durable": True, "exchange": "durable"}
+    return {"queue": name, "routing_key": name, "prefetch": 20, **durable}
 
 
 SUBJECTS = [
     Subject(name="memory", driver="memory", persistent=False),
+    Subject(name="boltdb", driver="boltdb", queue=True),
+    Subject(name="sql", driver="sql", queue=True),
     Subject(name="folder", driver="folder", options=lambda name: {"queue": name}, queue=True),
+    Subject(name="amqp", driver="amqp", options=_amqp, queue=True),
     Subject(
         name="beanstalk",
         driver="beanstalk",
@@ -105,10 +120,27 @@ SUBJECTS = [
 
 
 @contextmanager
-def running(subject: Subject, folder: Path) -> Iterator[Broker]:
-    """The broker of a subject."""
+def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker]:
+    """The broker of a subject. Shared ones are reached through a proxy, so that a test can take away its own."""
     if subject.driver == "memory":
         yield Broker()
+        return
+    if subject.driver == "boltdb":
+        files, away = folder / "files", folder / "away"
+        files.mkdir()
+        yield Broker(
+            options={"file": str(files / "jobs.db")},
+            stop=partial(files.rename, away),
+            start=partial(away.rename, files),
+        )
+        return
+    if subject.driver == "sql":
+        with postgres_server(folder) as server:
+            yield Broker(
+                sections={"sql": {"dsn": server.dsn, "lease": "2s"}},
+                stop=server.stop,
+                start=server.start,
+            )
         return
     if subject.driver == "folder":
         jobs, away = folder / "jobs", folder / "away"
@@ -120,6 +152,11 @@ def running(subject: Subject, folder: Path) -> Iterator[Broker]:
             stop=partial(jobs.rename, away),
             start=partial(away.rename, jobs),
         )
+        return
+    if subject.driver == "amqp":
+        with TcpProxy(brokers.use("rabbitmq", shared_rabbitmq)["port"]) as proxy:
+            section = {"addr": f"amqp://guest:guest@127.0.0.1:{proxy.port}/"}
+            yield Broker(sections={"amqp": section}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
         return
     if subject.driver == "beanstalk":
         with beanstalkd(folder) as server:

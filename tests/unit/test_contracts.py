@@ -12,6 +12,8 @@ from pyroadrunner import contracts
 # A name that leaves this list breaks plugins: see the promise in the module's docstring.
 STABLE = {
     "BOUNDS",
+    "AppRequest",
+    "AppResponse",
     "BadReply",
     "Chunk",
     "Codec",
@@ -22,6 +24,7 @@ STABLE = {
     "EffectiveConfig",
     "EmptyPayload",
     "ExecTimeout",
+    "HandlesRequests",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
@@ -37,6 +40,7 @@ STABLE = {
     "Log",
     "MetricFamily",
     "NAMED",
+    "NewJob",
     "NoFreeWorker",
     "OnCancel",
     "POOL_KEYS",
@@ -54,6 +58,7 @@ STABLE = {
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PushesJobs",
     "QueueFull",
     "QueuePolicy",
     "Reloadable",

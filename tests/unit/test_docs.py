@@ -161,10 +161,20 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     [
         ("jobs.md", "php", "jobs/worker.php"),
         ("jobs.md", "python", "jobs-python/worker.py"),
+        ("schedule.md", "yaml", "schedule/.rr.yaml"),
+        ("schedule.md", "php", "schedule/worker.php"),
+        ("schedule.md", "php", "schedule/clean.php"),
+        ("jobs-from-laravel.md", "php", "jobs-laravel/jobs.php"),
+        ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerConnector.php"),
+        ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerJob.php"),
+        ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerQueue.php"),
+        ("jobs-from-symfony.md", "php", "jobs-symfony/jobs.php"),
+        ("jobs-from-symfony.md", "php", "jobs-symfony/src/Messenger/RoadRunnerTransport.php"),
+        ("jobs-from-symfony.md", "php", "jobs-symfony/src/Messenger/RoadRunnerTransportFactory.php"),
         ("jobs-drivers.md", "toml", "jobs-driver-folder/pyproject.toml"),
         ("jobs-drivers.md", "python", "jobs-driver-folder/src/rr_jobs_folder/config.py"),
     ],
 )
-def test_the_pages_on_jobs_show_their_examples(page: str, language: str, example: str) -> None:
+def test_the_pages_on_jobs_and_the_schedule_show_their_examples(page: str, language: str, example: str) -> None:
     shown = blocks(ROOT / "docs" / page, language)
     assert (ROOT / "examples" / example).read_text("utf-8") in shown

@@ -38,7 +38,7 @@ final class HttpWorker
                     ? Request::fromProtobuf($payload->context, $payload->body)
                     : Request::fromContext($payload->context, $payload->body);
             } catch (\JsonException|\UnexpectedValueException $e) {
-                $this->worker->error('cannot read the request: ' . $e->getMessage());
+                $this->worker->unreadable('request', $e->getMessage(), 'http');
             }
         }
 

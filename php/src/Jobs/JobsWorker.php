@@ -26,8 +26,8 @@ final class JobsWorker
         while (($payload = $this->worker->waitPayload()) !== null) {
             try {
                 return Task::fromContext($this->worker, $payload->context, $payload->body);
-            } catch (\JsonException $e) {
-                $this->worker->error('cannot read the job: ' . $e->getMessage());
+            } catch (\JsonException|\UnexpectedValueException $e) {
+                $this->worker->unreadable('job', $e->getMessage(), 'jobs');
             }
         }
 

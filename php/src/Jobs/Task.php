@@ -31,10 +31,16 @@ final class Task
     ) {
     }
 
-    /** @throws \JsonException the head is not JSON */
+    /**
+     * @throws \JsonException            the head is not JSON
+     * @throws \UnexpectedValueException the head is not that of a job
+     */
     public static function fromContext(Worker $worker, string $context, string $body): self
     {
         $head = \json_decode($context, true, 512, JSON_THROW_ON_ERROR);
+        if (!isset($head['pipeline'])) {
+            throw new \UnexpectedValueException('the context has no pipeline');
+        }
 
         return new self(
             $worker,

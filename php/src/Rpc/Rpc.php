@@ -69,7 +69,7 @@ final class Rpc
         $this->sequence = ($this->sequence + 1) & 0xFFFFFFFF;
         $size = \strlen($method);
         try {
-            $this->relay ??= new SocketRelay($this->address);
+            $this->relay ??= $this->connect();
             $this->relay->send(Frame::encode($codec, $method . $argument, [$this->sequence, $size]));
             $reply = $this->relay->receive() ?? throw new RelayException("{$this->address} has closed the connection");
             if (\count($reply->options) !== 2 || $reply->options[0] !== $this->sequence) {
@@ -85,5 +85,17 @@ final class Rpc
         }
 
         return $result;
+    }
+
+    private function connect(): SocketRelay
+    {
+        try {
+            return new SocketRelay($this->address);
+        } catch (RelayException $e) {
+            $hint = getenv('RR_MODE') !== false && !getenv('RR_RPC')
+                ? "RR_RPC is not set: the server's config has no section `rpc`"
+                : 'is the server running (rr serve), with this `rpc.listen`?';
+            throw new RelayException("{$e->getMessage()}; {$hint}", 0, $e);
+        }
     }
 }

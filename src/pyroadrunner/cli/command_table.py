@@ -28,6 +28,7 @@ GROUPS = {
     "kv": "read and change key-value storages of a running server",
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
+    "schedule": "show the scheduled entries of a running server and their runs, run one now",
 }
 
 COMMANDS = (
@@ -199,6 +200,34 @@ COMMANDS = (
         help="delete jobs that wait on the broker",
         flags=(Flag(name="all", help="all jobs of the pipeline"),),
         example="rr jobs purge dead --all",
+    ),
+    Command(
+        words=("schedule", "list"),
+        help="list the entries of the schedule with their next and last runs",
+        flags=(_JSON,),
+    ),
+    Command(
+        words=("schedule", "next"),
+        arguments="[ENTRY...]",
+        most=None,
+        help="show the times of the next runs",
+        flags=(Flag(name="count", value="NUMBER", help="times of each entry (default: 5)"), _JSON),
+        example="rr schedule next report --count 10",
+    ),
+    Command(
+        words=("schedule", "history"),
+        arguments="[ENTRY...]",
+        most=None,
+        help="show the last runs with their durations and outcomes",
+        flags=(Flag(name="count", value="NUMBER", help="runs of each entry (default: 5)"), _JSON),
+    ),
+    Command(
+        words=("schedule", "run"),
+        arguments="ENTRY",
+        most=1,
+        help="run an entry now, and wait for its end",
+        flags=(_JSON,),
+        example="rr schedule run report",
     ),
     Command(
         words=("php-library",),

@@ -237,6 +237,21 @@ def _jobs_push(line: Line) -> int:
     return command.push(_options(line, require_version=False), line.arguments, job)
 
 
+def _schedule(line: Line) -> int:
+    from pyroadrunner.cli.schedule import command
+
+    options, arguments, as_json = _options(line, require_version=False), line.arguments, line.on("json")
+    match line.words[1:]:
+        case ("list",):
+            return command.list_entries(options, as_json=as_json)
+        case ("next",):
+            return command.next_runs(options, arguments, line.text("count"), as_json=as_json)
+        case ("history",):
+            return command.history(options, arguments, line.text("count"), as_json=as_json)
+        case _:
+            return command.run(options, arguments, as_json=as_json)
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -276,6 +291,10 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("jobs", "failed"): _jobs,
     ("jobs", "retry"): _jobs,
     ("jobs", "purge"): _jobs,
+    ("schedule", "list"): _schedule,
+    ("schedule", "next"): _schedule,
+    ("schedule", "history"): _schedule,
+    ("schedule", "run"): _schedule,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),

@@ -18,7 +18,7 @@ KNOWN_SECTIONS = {
     "temporal": "Temporal workflows and activities",
 }
 
-# Used if a storage of `kv` has this name and no `config`, `redis` also by `lock`; alone they have no effect.
+# Used if a storage of `kv` has this name and no `config`, `redis` also by `lock` and `schedule`; alone without effect.
 STORAGE_SECTIONS = ("boltdb", "memcached", "memory", "redis")
 
 # Removed from RoadRunner, which ignores them without a warning.

@@ -65,6 +65,8 @@ def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
         problem = " ".join(part for part in (wrong.problem, wrong.context) if part)
         if mark and wrong.context_mark and wrong.context_mark.line != mark.line:
             problem += f" that starts on line {wrong.context_mark.line + 1}"
+        if wrong.context == "while scanning an alias":
+            problem += "; quote a value that begins with *, such as a cron expression"
         raise TextFault(problem, *((mark.line + 1, mark.column + 1) if mark else ())) from wrong
     except yaml.YAMLError as wrong:
         raise TextFault(" ".join(str(wrong).split())) from wrong

@@ -1,7 +1,11 @@
-"""The HTTP listener: everything between an address in a config and an ASGI application.
+"""HTTP ports: everything between an address in a config and an ASGI application. Two servers with one contract.
 
-``net/endpoint.py`` parses addresses, ``net/bound_sockets.py`` binds them, ``engine.py`` serves (the only module that
-uses h2corn) and closes what the engine can't (``net/peers.py``). ``reset_guard.py`` counts the streams that are reset.
-``tls.py`` checks the files of a certificate, ``tls_listener.py`` reloads changed certificates,
-``net/reuseport.py`` passes an address from one listener to the next.
+http1/           HTTP/1.0 and HTTP/1.1 in the event loop: plain addresses
+engine.py        TLS, HTTP/2 and h2c: h2corn, which no other module uses
+limits.py        the bounds of a connection, for both
+reset_guard.py   counts the streams of HTTP/2 that are reset (pure)
+tls.py           checks the files of a certificate
+tls_listener.py  reloads changed certificates
+
+``net/`` parses and binds addresses, and passes them from one listener to the next.
 """

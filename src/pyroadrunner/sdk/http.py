@@ -18,7 +18,7 @@ from pyroadrunner.goridge.errors import RelayClosed
 from pyroadrunner.goridge.frame import Flag
 from pyroadrunner.sdk.request import MalformedRequest, Request, UploadedFile
 from pyroadrunner.sdk.response import Body, Headers, Response, encode_head, for_text
-from pyroadrunner.sdk.worker import Worker
+from pyroadrunner.sdk.worker import Worker, unreadable
 
 __all__ = ["Answer", "Handler", "HttpWorker", "Request", "Response", "UploadedFile", "serve"]
 
@@ -55,7 +55,7 @@ class HttpWorker:
             try:
                 return Request(payload.context, payload.body)
             except MalformedRequest as error:
-                self.worker.error(f"cannot read the request: {error}")
+                self.worker.error(unreadable("request", error, "http"))
         return None
 
     def respond(self, status: int, body: Body = b"", headers: Headers | None = None) -> None:

@@ -54,6 +54,23 @@ class Payload:
         return f"Payload(context={len(self.context)} B, body={len(self.body)} B, codec={self.codec:#04x})"
 
 
+def unreadable(what: str, why: object, serves: str) -> str:
+    """The error text for a context that can't be read. The usual cause: the server started this worker for another
+    plugin.
+
+    Args:
+        what: ``request``, ``job``, ...
+        serves: the plugin that the caller serves, as in ``RR_MODE``.
+    """
+    mode = os.environ.get("RR_MODE", serves)
+    hint = (
+        ""
+        if mode == serves
+        else f"; the server started this worker for `{mode}`, but it serves `{serves}` (see RR_MODE)"
+    )
+    return f"cannot read the {what}: {why}{hint}"
+
+
 class Worker:
     """The worker's side of the relay. Not safe to share between threads.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.brokers import Brokers
 from support.job_runs import JobServer, Queue
 from support.jobs_subjects import SUBJECTS, Subject, running
 
@@ -18,11 +19,11 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session", params=SUBJECTS, ids=lambda subject: subject.name)
 def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, brokers: Brokers
 ) -> Iterator[tuple[Subject, JobServer]]:
     subject: Subject = request.param
     folder = tmp_path_factory.mktemp(subject.name)
-    with running(subject, folder) as broker:
+    with running(subject, folder, brokers) as broker:
         server = JobServer(folder, broker.sections, env=broker.env)
         with server.server:
             yield replace(subject, options=lambda name: {**subject.options(name), **broker.options}), server

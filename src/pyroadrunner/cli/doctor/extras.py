@@ -61,8 +61,9 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         if exporter == "otlp" and value(config, "otel.client") == "grpc":
             exporter = "otlp grpc"
         yield Need("otel", _OTEL + _EXPORTERS.get(exporter, ()), "otel")
-    if value(config, "lock.driver") == "redis":
-        yield Need("lock.driver", _REDIS, "redis")
+    for section in ("lock", "schedule"):
+        if value(config, f"{section}.driver") == "redis":
+            yield Need(f"{section}.driver", _REDIS, "redis")
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "redis":

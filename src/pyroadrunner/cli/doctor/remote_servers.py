@@ -35,10 +35,11 @@ def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
         for text in _texts(value(config, key)):
             if not text.startswith("unix:"):
                 yield key, *host_and_port(text, port)
-    if value(config, "lock.driver") == "redis" and value(config, "redis.addrs") is None:
-        field, port, default = _STORES["redis"]
-        for text in _texts(value(config, f"lock.config.{field}")) or [default]:
-            yield f"lock.config.{field}", *host_and_port(text, port)
+    for section in ("lock", "schedule"):
+        if value(config, f"{section}.driver") == "redis" and value(config, "redis.addrs") is None:
+            field, port, default = _STORES["redis"]
+            for text in _texts(value(config, f"{section}.config.{field}")) or [default]:
+                yield f"{section}.config.{field}", *host_and_port(text, port)
     yield from _of_jobs(config)
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():

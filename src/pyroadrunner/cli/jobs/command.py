@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,15 @@ from pyroadrunner.cli.jobs import render
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.sdk.rpc.blocking import RpcClient
+from pyroadrunner.sdk.rpc.errors import CallFailed
 
 _FORMS = "command should be in form of: `rr jobs --<destroy/resume/pause> pipe1,pipe2`"
+
+_HINTS = {
+    "no such pipeline": "rr jobs list shows the pipelines",
+    "can't find service jobs.": "the server runs without jobs: its config has no section `jobs`, or its log says why "
+    "they were not started",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +51,8 @@ def of_roadrunner(options: LoadOptions, action: str, names: str, *, silent: bool
     Raises:
         ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as do all of these commands.
     """
+    if not action and names:
+        raise UsageError(f'unknown command "{names}" for "rr jobs"')
     if not action:
         complain(_FORMS)
         return 1
@@ -78,7 +88,7 @@ def control(options: LoadOptions, action: str, pipelines: Sequence[str]) -> int:
     """Pause, resume or destroy pipelines."""
     if not pipelines:
         raise UsageError(f"name a pipeline: rr jobs {action} PIPELINE...; rr jobs list shows them")
-    with RpcClient(server_address(options)) as server:
+    with _server(options) as server:
         server.call(f"jobs.{action.capitalize()}", {"pipelines": list(pipelines)})
     return 0
 
@@ -108,7 +118,7 @@ def push(options: LoadOptions, arguments: Sequence[str], job: JobOptions) -> int
             "auto_ack": job.auto_ack,
         },
     }
-    with RpcClient(server_address(options)) as server:
+    with _server(options) as server:
         server.call("jobs.Push", {"job": message})
     say(found)
     return 0
@@ -142,8 +152,21 @@ def purge(options: LoadOptions, arguments: Sequence[str], *, everything: bool) -
     return _change(options, "jobs.Purge", arguments, "deleted")
 
 
-def _stats(options: LoadOptions) -> list[dict[str, Any]]:
+@contextmanager
+def _server(options: LoadOptions) -> Iterator[RpcClient]:
+    """The running server; its errors say where to look, too."""
     with RpcClient(server_address(options)) as server:
+        try:
+            yield server
+        except CallFailed as error:
+            hint = next((hint for text, hint in _HINTS.items() if text in str(error)), "")
+            if not hint:
+                raise
+            raise CallFailed(f"{error}\n{hint}") from error
+
+
+def _stats(options: LoadOptions) -> list[dict[str, Any]]:
+    with _server(options) as server:
         found: list[dict[str, Any]] = server.call("jobs.Stat", {}).get("stats", [])
     return sorted(found, key=lambda one: str(one["pipeline"]))
 
@@ -157,17 +180,21 @@ def _show(
     *,
     as_json: bool,
 ) -> int:
-    with RpcClient(server_address(options)) as server:
+    with _server(options) as server:
         found = server.call(method, {**_chosen(arguments), "limit": _whole("limit", limit)}).get("jobs", [])
     say(render.as_json([render.plain(job) for job in found]) if as_json else draw(found))
     return 0
 
 
 def _change(options: LoadOptions, method: str, arguments: Sequence[str], done: str) -> int:
-    with RpcClient(server_address(options)) as server:
+    with _server(options) as server:
         count = server.call(method, _chosen(arguments)).get("count", 0)
     say(f"{count} {'job' if count == 1 else 'jobs'} {done}")
-    return 1 if count < len(set(arguments[1:])) else 0
+    named = len(set(arguments[1:]))
+    if count >= named:
+        return 0
+    complain(f"not in {arguments[0]}: {named - count} of {named}")
+    return 1
 
 
 def _chosen(arguments: Sequence[str]) -> dict[str, Any]:

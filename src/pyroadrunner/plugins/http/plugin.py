@@ -13,7 +13,10 @@ from msgspec import structs
 
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import (
+    AppRequest,
+    AppResponse,
     EffectiveConfig,
+    HandlesRequests,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -35,6 +38,7 @@ from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.counters import RequestCounters
 from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
+from pyroadrunner.plugins.http.internal_request import respond
 from pyroadrunner.plugins.http.listeners import Listeners
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
@@ -50,7 +54,9 @@ from pyroadrunner.workers.pools import destroy_pools, start_pools
 _GIVEN_UP_GRACE = 10.0  # seconds for the first requests if the start is cancelled, which means that the server stops
 
 
-class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable):
+class HttpPlugin(
+    Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, HandlesRequests, Reloadable
+):
     """The ``http`` section: serves HTTP with the workers of ``http.pool`` and ``http.routes``."""
 
     name = "http"
@@ -66,6 +72,7 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         self._counters = RequestCounters()
         self._began = monotonic()
         self._listeners: Listeners | None = None
+        self._application: ASGIApp | None = None
         self._calls = PendingCalls()
         self._disconnects: asyncio.Task[None] | None = None
 
@@ -99,6 +106,7 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
             await destroy_pools(self._pools, 0)
             raise
         self._listeners = listeners
+        self._application = self._router(self._config, self._effective.as_dict())
         if listeners.uses_h2corn:
             self._disconnects = asyncio.create_task(
                 Disconnects(self._pools, self._calls, peer_ports).run(), name="disconnects"
@@ -141,14 +149,21 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         """
         assert self._listeners is not None
         replace = self._listeners.replacement(partial(self._chain, section, whole))
+        application = self._router(section, whole)
 
         def apply() -> None:
             self._config = section
             for name, config in section.pools().items():
                 self._pools[name].reconfigure(config)
             replace()
+            self._application = application
 
         return PreparedReload(apply)
+
+    async def handle_request(self, request: AppRequest) -> AppResponse:
+        """Handle a request of another plugin."""
+        assert self._application is not None
+        return await respond(self._application, request)
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """``http``, and one pool per route; empty before the start."""
@@ -169,6 +184,12 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         return await has_free_worker(self._pools.get(self.name))
 
     def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
+        served = self._router(config, effective)
+        around = layers(Setup(config=config, effective=effective, tracing=self._tracing, counters=self._counters))
+        return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
+
+    def _router(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
+        """The application without middleware."""
         rules = UploadRules(config.uploads, owner(effective))
         configs = config.pools()
 
@@ -178,8 +199,7 @@ class HttpPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         served: ASGIApp = app(self.name)
         if config.routes:
             served = Router(served, [(route, app(route.pool_name)) for route in config.routes])
-        around = layers(Setup(config=config, effective=effective, tracing=self._tracing, counters=self._counters))
-        return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
+        return served
 
 
 def owner(config: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -5,5 +5,6 @@ Read in this order: ``config.py``, ``drivers/contract.py`` (what a driver promis
 its connection, its figures), ``job_queue.py`` (what waits for a worker; pure), ``context.py`` and ``answer.py`` (what
 the worker gets and says; pure), ``outcome.py`` (what becomes of a job; pure), ``dead_letters.py`` (pure),
 ``consumer.py`` (a free worker -> a job -> its outcome), ``declaration.py``, ``pipelines.py`` (all of them by name),
-``operator.py`` (peek, retry, purge), ``rpc.py``, ``plugin.py``.
+``operator.py`` (peek, retry, purge), ``push.py``,
+``rpc.py``, ``plugin.py``.
 """

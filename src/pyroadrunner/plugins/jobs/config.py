@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
+from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList
 from pyroadrunner.plugins.jobs.drivers.contract import DriverInfo, PipelineConfig
 from pyroadrunner.plugins.jobs.installed import installed_drivers
@@ -112,7 +113,9 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
         for name, pipeline in self.pipelines.items():
             target = pipeline.dead_letter.lower()
             if target and target not in self.pipelines:
-                yield f"pipelines.{name}.dead_letter", "names no pipeline of this config"
+                hint = suggest(target, self.pipelines)
+                why = f'is "{pipeline.dead_letter}", no pipeline of this config{hint and f"; {hint}"}'
+                yield f"pipelines.{name}.dead_letter", why
             elif target == name:
                 yield f"pipelines.{name}.dead_letter", "names the pipeline itself"
 
@@ -120,7 +123,8 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
         """Names that are consumed only once something has declared them."""
         for at, name in enumerate(self.consume):
             if name.lower() not in self.pipelines:
-                yield f"consume.{at}", "is no pipeline of this config; its jobs run once it is declared over RPC"
+                hint = suggest(name.lower(), self.pipelines) or "its jobs run once it is declared over RPC"
+                yield f"consume.{at}", f'is "{name}", no pipeline of this config; {hint}'
 
     def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:
         """The global sections of the drivers."""

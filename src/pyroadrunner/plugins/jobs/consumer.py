@@ -214,7 +214,7 @@ def _described(delivery: Delivery) -> str:
 def _log_answer(answer: Answer, delivery: Delivery, seconds: float) -> None:
     job = delivery.job
     if answer.kind in (Kind.DONE, Kind.ACK):
-        log.debug("job was processed successfully", ID=job.id, pipeline=job.pipeline, elapsed=seconds)
+        log.debug("job was processed successfully", ID=job.id, pipeline=job.pipeline, elapsed=int(seconds * 1000))
     elif answer.kind is None:
         log.warning(
             "unknown response type, acknowledging the JOB", ID=job.id, pipeline=job.pipeline, type=answer.number
@@ -223,7 +223,7 @@ def _log_answer(answer: Answer, delivery: Delivery, seconds: float) -> None:
         log.info("job was requeued", ID=job.id, pipeline=job.pipeline, reason=answer.message, delay=answer.delay)
     else:
         log.error(
-            "jobs protocol error",
+            "job failed",
             error=answer.message,
             ID=job.id,
             pipeline=job.pipeline,

@@ -30,8 +30,8 @@ class NoOrigin(JobsError):
 
 
 async def peek(pipeline: JobPipeline, limit: int, ids: Collection[str]) -> list[Job]:
-    """Jobs that wait on the broker; they stay there."""
-    async with _taken(pipeline, limit or _LOOKED_AT) as taken:
+    """Jobs that wait on the broker, or those of them with these ids; they stay there."""
+    async with _taken(pipeline, limit or _LOOKED_AT, ids) as taken:
         return [delivery.job for delivery in taken if not ids or delivery.job.id in ids]
 
 
@@ -55,10 +55,21 @@ async def retry(pipelines: Pipelines, name: str, limit: int, ids: Collection[str
     """
     count = 0
     for pipeline in _targets(pipelines, name):
-        async with _taken(pipeline, limit or _AT_ONCE) as taken:
+        count += await _retry_from(pipelines, pipeline, limit, ids)
+    return count
+
+
+async def _retry_from(pipelines: Pipelines, pipeline: JobPipeline, limit: int, ids: Collection[str]) -> int:
+    """One job at most once: a job that fails again meanwhile stays, or this would never end."""
+    retried: set[str] = set()
+    while True:
+        size = min(_AT_ONCE, limit - len(retried)) if limit else _AT_ONCE
+        before = len(retried)
+        async with _taken(pipeline, size, ids) as taken:
+            full = len(taken) >= size
             for delivery in list(taken):
                 job = delivery.job
-                if not origin(job) or (ids and job.id not in ids):
+                if not origin(job) or job.id in retried or (ids and job.id not in ids):
                     continue
                 try:
                     target = pipelines.find(origin(job))
@@ -67,8 +78,9 @@ async def retry(pipelines: Pipelines, name: str, limit: int, ids: Collection[str
                 await _within(pipeline, target.push([replace(revived(job), pipeline=target.name)]))
                 taken.remove(delivery)
                 await _within(pipeline, pipeline.driver.ack(delivery))
-                count += 1
-    return count
+                retried.add(job.id)
+        if ids or not full or len(retried) == before or len(retried) == limit:
+            return len(retried)
 
 
 async def purge(pipeline: JobPipeline, ids: Collection[str]) -> int:
@@ -79,9 +91,9 @@ async def purge(pipeline: JobPipeline, ids: Collection[str]) -> int:
     """
     count = 0
     while True:
-        async with _taken(pipeline, _AT_ONCE) as taken:
+        async with _taken(pipeline, _AT_ONCE, ids) as taken:
             chosen = [delivery for delivery in taken if not ids or delivery.job.id in ids]
-            full = len(taken) == _AT_ONCE
+            full = not ids and len(taken) == _AT_ONCE
             for delivery in chosen:
                 taken.remove(delivery)
                 await _within(pipeline, pipeline.driver.ack(delivery))
@@ -95,15 +107,27 @@ def _targets(pipelines: Pipelines, name: str) -> Sequence[JobPipeline]:
 
 
 @asynccontextmanager
-async def _taken(pipeline: JobPipeline, limit: int) -> AsyncIterator[list[Delivery]]:
-    """Jobs held by this call; those that are left in the list at its end are released."""
+async def _taken(pipeline: JobPipeline, limit: int, ids: Collection[str]) -> AsyncIterator[list[Delivery]]:
+    """Jobs held by this call; those that are left in the list at its end are released.
+
+    Args:
+        limit: how many; with ``ids`` as many as it takes to find these.
+    """
+    taken: list[Delivery] = []
+    missing = set(ids)
     try:
-        async with asyncio.timeout(pipeline.timeout):
-            await pipeline.connection.wait()
-            taken = list(await pipeline.driver.take(limit))
-    except TimeoutError:
-        raise NoAnswer(pipeline.name, pipeline.timeout) from None
-    try:
+        while True:
+            size = _AT_ONCE if ids else limit
+            try:
+                async with asyncio.timeout(pipeline.timeout):
+                    await pipeline.connection.wait()
+                    found = await pipeline.driver.take(size)
+            except TimeoutError:
+                raise NoAnswer(pipeline.name, pipeline.timeout) from None
+            taken += found
+            missing -= {delivery.job.id for delivery in found}
+            if not missing or len(found) < size:
+                break
         yield taken
     finally:
         for delivery in reversed(taken):

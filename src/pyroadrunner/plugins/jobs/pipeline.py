@@ -396,14 +396,15 @@ class JobPipeline(Host):
             await self._cancel()
 
     async def resume(self) -> None:
-        """Receive jobs: now, or as soon as there is a connection.
+        """Receive jobs: now, or as soon as there is a connection. Nothing new while it connects already: clients that
+        see a pipeline which is not ready resume it before they push.
 
         Raises:
-            AlreadyRunning: it is not paused.
+            AlreadyRunning: it receives jobs.
             BrokerError, NoAnswer: the broker refused.
         """
         async with self._lock:
-            if self.consumes:
+            if self.consumes and self.connection.connected:
                 raise AlreadyRunning(self.settings.driver)
             if self.connection.connected:
                 try:

@@ -14,10 +14,12 @@ from pyroadrunner.contracts import (
     HasRpc,
     HasStatus,
     MetricFamily,
+    NewJob,
     PipelineState,
     Plugin,
     PoolFactory,
     PreparedReload,
+    PushesJobs,
     Reloadable,
     RpcMethod,
     Tracing,
@@ -26,12 +28,14 @@ from pyroadrunner.contracts import (
     queue_metrics,
 )
 from pyroadrunner.plugins.jobs.config import JobsConfig
+from pyroadrunner.plugins.jobs.drivers.contract import Job
 from pyroadrunner.plugins.jobs.metrics import job_metrics
 from pyroadrunner.plugins.jobs.pipelines import Pipelines
+from pyroadrunner.plugins.jobs.push import Push
 from pyroadrunner.plugins.jobs.tracing import PushTracer
 
 
-class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, Reloadable):
+class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, PushesJobs, Reloadable):
     """Takes jobs over RPC, keeps them on brokers, and runs them on its workers."""
 
     name = "jobs"
@@ -77,6 +81,27 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
     async def pipelines(self) -> Sequence[PipelineState]:
         """All pipelines."""
         return await self._pipelines.look()
+
+    async def push_job(self, job: NewJob) -> None:
+        """Push a job of another plugin.
+
+        Raises:
+            NoSuchPipeline, CallFailed
+        """
+        pipeline = self._pipelines.find(job.pipeline)
+        pushed = Job(
+            id=job.id,
+            name=job.name,
+            payload=job.payload,
+            headers=job.headers,
+            pipeline=pipeline.name,
+            priority=job.priority or pipeline.settings.priority,
+            delay=job.delay,
+        )
+        traced = self._tracer.traced(pushed, pipeline)
+        pending = Push(pipeline, [traced], pipeline.figures.single, "jobs_plugin_push").begin()
+        if pending is not None:
+            await pending
 
     async def metrics(self) -> Sequence[MetricFamily]:
         pools = await queue_metrics(self.name, self.pools())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from itertools import groupby
-from time import monotonic
 
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.jobs.drivers.contract import Done, Job
 from pyroadrunner.plugins.jobs.errors import CallFailed, EmptyId, NoSuchPipeline
-from pyroadrunner.plugins.jobs.figures import Pushes
 from pyroadrunner.plugins.jobs.operator import buried_in, peek, purge, retry
 from pyroadrunner.plugins.jobs.pipeline import JobPipeline
 from pyroadrunner.plugins.jobs.pipelines import Pipelines
+from pyroadrunner.plugins.jobs.push import Push
 from pyroadrunner.plugins.jobs.tracing import PushTracer
 from pyroadrunner.proto.jobs.v1 import jobs_pb2 as pb
 
@@ -59,7 +58,7 @@ class JobsRpc:
         name = request.job.options.pipeline
         pipeline = self._target(name, "rpc_push:\n\tjobs_plugin_push")
         job = self._tracer.traced(_job(request.job, pipeline), pipeline)
-        pending = _Push(pipeline, [job], pipeline.figures.single, "rpc_push:\n\tjobs_plugin_push").begin()
+        pending = Push(pipeline, [job], pipeline.figures.single, "rpc_push:\n\tjobs_plugin_push").begin()
         return EMPTY if pending is None else _empty(pending)
 
     def push_batch(self, request: pb.PushBatchRequest) -> Answer:
@@ -84,7 +83,7 @@ class JobsRpc:
     def _push_group(self, name: str, group: Sequence[pb.Job], operation: str) -> Done:
         pipeline = self._target(name, operation)
         jobs = [self._tracer.traced(_job(one, pipeline), pipeline) for one in group]
-        return _Push(pipeline, jobs, pipeline.figures.batch, operation).begin()
+        return Push(pipeline, jobs, pipeline.figures.batch, operation).begin()
 
     def _target(self, name: str, operation: str) -> JobPipeline:
         try:
@@ -158,46 +157,6 @@ class JobsRpc:
 
     async def purge(self, request: pb.JobsRequest) -> pb.Count:
         return pb.Count(count=await purge(self._pipelines.find(request.pipeline), request.ids))
-
-
-class _Push:
-    """One push with its figures and errors."""
-
-    __slots__ = ("_began", "_figures", "_jobs", "_operation", "_pipeline")
-
-    def __init__(self, pipeline: JobPipeline, jobs: Sequence[Job], figures: Pushes, operation: str) -> None:
-        self._pipeline = pipeline
-        self._jobs = jobs
-        self._figures = figures
-        self._operation = operation
-        self._began = monotonic()
-
-    def begin(self) -> Done:
-        try:
-            pending = self._pipeline.push(self._jobs)
-        except RoadRunnerError as error:
-            raise self._failed(error) from error
-        if pending is None:
-            self._done()
-            return None
-        return self._end(pending)
-
-    async def _end(self, pending: Awaitable[None]) -> None:
-        try:
-            await pending
-        except RoadRunnerError as error:
-            raise self._failed(error) from error
-        self._done()
-
-    def _done(self) -> None:
-        self._pipeline.figures.pushed += len(self._jobs)
-        self._figures.count += len(self._jobs)
-        self._figures.latency.add(monotonic() - self._began)
-
-    def _failed(self, error: RoadRunnerError) -> CallFailed:
-        self._pipeline.figures.push_errors += len(self._jobs)
-        self._figures.count += len(self._jobs)
-        return CallFailed(f"{self._operation}:\n\t{self._pipeline.settings.driver}_push", error)
 
 
 async def _empty(pending: Awaitable[None]) -> pb.Empty:

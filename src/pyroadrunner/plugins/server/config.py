@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from pyroadrunner.config.values import Command, Duration, StringMap
+from pyroadrunner.net.address import InvalidAddress, parse_address
 
 
 class OnInitConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -38,3 +41,12 @@ class ServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     relay_timeout: Duration = 60.0
     """Accepted and ignored, as in RoadRunner since 2024.1."""
     on_init: OnInitConfig | None = None
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """An invalid relay."""
+        if self.relay in ("", "pipes"):
+            return
+        try:
+            parse_address(self.relay)
+        except InvalidAddress:
+            yield "relay", f"is `{self.relay}`; expected pipes, tcp://host:port or unix://path"

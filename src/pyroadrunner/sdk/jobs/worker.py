@@ -12,18 +12,18 @@ import msgspec
 
 from pyroadrunner.goridge.errors import RelayClosed
 from pyroadrunner.sdk.jobs.messages import HeaderValues
-from pyroadrunner.sdk.worker import Worker
+from pyroadrunner.sdk.worker import Worker, unreadable
 
 Handler: TypeAlias = Callable[["Task"], Awaitable[None] | None]
 
 _ACK, _NACK, _REQUEUE = 2, 3, 4
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, kw_only=True):
     id: str = ""
     job: str = ""
     headers: dict[str, list[str]] | None = None
-    pipeline: str = ""
+    pipeline: str
     driver: str = ""
     queue: str = ""
 
@@ -117,7 +117,7 @@ class JobsWorker:
             try:
                 return Task(self.worker, _decode_head(payload.context), payload.body)
             except msgspec.MsgspecError as error:
-                self.worker.error(f"cannot read the job: {error}")
+                self.worker.error(unreadable("job", error, "jobs"))
         return None
 
     def run(self, handler: Handler) -> None:

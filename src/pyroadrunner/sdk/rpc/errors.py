@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address, TcpAddress
 
 _HINT = "is the server running (rr serve), with this `rpc.listen`?"
+_NO_RPC = "RR_RPC is not set: the server's config has no section `rpc`"
 
 
 class RpcError(RoadRunnerError):
@@ -28,11 +31,11 @@ def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> 
         lookup: the host name was not found.
     """
     if not isinstance(address, TcpAddress):
-        return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{_HINT}")
+        return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{_hint()}")
     where = address.to_connect()
     if lookup:
-        return Unreachable(f"dial tcp: lookup {where.host}: {_words(error)}\n{_HINT}")
-    return Unreachable(f"dial tcp {where.short}: connect: {_words(error)}\n{_HINT}")
+        return Unreachable(f"dial tcp: lookup {where.host}: {_words(error)}\n{_hint()}")
+    return Unreachable(f"dial tcp {where.short}: connect: {_words(error)}\n{_hint()}")
 
 
 def cut(address: Address, error: Exception | None = None) -> Unreachable:
@@ -48,6 +51,11 @@ def too_late(address: Address, timeout: float) -> Unreachable:
 
 def not_rpc(address: Address, error: Exception) -> Unreachable:
     return Unreachable(f"{address} is not the RPC of a RoadRunner server: {error}")
+
+
+def _hint() -> str:
+    """A worker whose server has RPC gets its address."""
+    return _NO_RPC if "RR_MODE" in os.environ and not os.environ.get("RR_RPC") else _HINT
 
 
 def _words(error: Exception) -> str:

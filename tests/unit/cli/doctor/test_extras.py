@@ -23,6 +23,7 @@ def test_each_part_names_what_it_needs() -> None:
         "http": {"ssl": {"acme": {"email": "me@example.test"}}, "http3": {"address": ":8443"}},
         "otel": {"exporter": "otlp"},
         "lock": {"driver": "redis"},
+        "schedule": {"driver": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }
     assert keys(config, experimental=True) == [
@@ -30,6 +31,7 @@ def test_each_part_names_what_it_needs() -> None:
         ("http.http3", "http3"),
         ("otel", "otel"),
         ("lock.driver", "redis"),
+        ("schedule.driver", "redis"),
         ("kv.fast.driver", "redis"),
     ]
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []

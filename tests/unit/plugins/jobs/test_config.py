@@ -50,7 +50,11 @@ def test_a_pool_of_a_pipeline_takes_missing_keys_from_the_default_pool() -> None
     [
         ({"a": {"config": {}}}, "jobs.pipelines.a.driver: is required"),
         ({"a": {"driver": "memory", "config": {"prefetch": "x"}}}, 'jobs.pipelines.a.config.prefetch: is "x"'),
-        ({"a": {"driver": "memory", "dead_letter": "zz"}}, "jobs.pipelines.a.dead_letter: names no pipeline"),
+        ({"a": {"driver": "memory", "dead_letter": "zz"}}, 'jobs.pipelines.a.dead_letter: is "zz", no pipeline'),
+        (
+            {"a": {"driver": "memory", "dead_letter": "faild"}, "failed": {"driver": "memory"}},
+            'is "faild", no pipeline of this config; did you mean `failed`?',
+        ),
         ({"a": {"driver": "memory", "dead_letter": "A"}}, "jobs.pipelines.a.dead_letter: names the pipeline itself"),
         ({"a": {"driver": "memory", "max_attempts": -1}}, "jobs.pipelines.a.max_attempts: can't be less than 0"),
     ],
@@ -67,5 +71,10 @@ def test_an_unknown_driver_and_an_unknown_name_are_warnings() -> None:
     assert any(
         'unknown driver "memori"; `jobs.pipelines.a` is ignored; did you mean `memory`?' in text for text in texts
     )
-    assert any("jobs.consume[1]: is no pipeline of this config" in text for text in texts)
+    assert any('jobs.consume[1]: is "c", no pipeline of this config' in text for text in texts)
     assert len(texts) == 2
+
+
+def test_a_misspelt_name_in_consume_gets_a_suggestion() -> None:
+    (warning,) = read(pipelines={"mails": {"driver": "memory"}}, consume=["mail"]).warnings
+    assert 'jobs.consume[0]: is "mail", no pipeline of this config; did you mean `mails`?' in str(warning)

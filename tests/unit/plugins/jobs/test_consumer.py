@@ -376,3 +376,26 @@ async def test_the_metrics_of_a_run() -> None:
         assert families["rr_jobs_pipeline_running"].samples[0].value == 1
         assert families["rr_jobs_wait_seconds"].samples[-1].value == 2
         await jobs.finish()
+
+
+@in_virtual_time
+async def test_the_log_has_the_run_time_in_whole_milliseconds_like_that_of_http() -> None:
+    async with running_jobs() as jobs:
+        await jobs.push("1")
+        await asyncio.sleep(0.0129)
+        with logged("jobs") as log:
+            await jobs.finish()
+    (line,) = log.of("job was processed successfully")
+    assert (line["elapsed"], type(line["elapsed"])) == (12, int)
+
+
+@in_virtual_time
+async def test_a_job_that_its_worker_fails_is_a_failed_job_in_the_log() -> None:
+    async with running_jobs() as jobs:
+        await jobs.push("1")
+        (worker,) = jobs.workers()
+        with logged("jobs") as log:
+            worker.answer(b'{"type":1,"data":{"message":"no address","requeue":true,"delay_seconds":60}}')
+            await turns()
+    (line,) = log.of("job failed")
+    assert (line["error"], line["ID"], line["requeue"], line["delay"]) == ("no address", "1", True, 60)

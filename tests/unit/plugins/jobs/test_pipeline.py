@@ -479,6 +479,17 @@ async def test_resume_without_a_connection_consumes_once_there_is_one() -> None:
 
 
 @in_virtual_time
+async def test_resume_while_it_connects_is_no_error() -> None:
+    """Clients resume each pipeline that is not ready before they push: laravel-bridge does."""
+    async with pipeline(connected=False) as (found, driver):
+        assert (found.state, found.ready) == ("connecting", False)
+        await found.resume()
+        driver.fails = None
+        await found.connection.wait()
+        assert (found.ready, driver.consuming) == (True, True)
+
+
+@in_virtual_time
 async def test_a_refused_resume_leaves_the_pipeline_paused() -> None:
     async with pipeline(consumes=False) as (found, driver):
         driver.fails = BrokerRefused("empty queue name")

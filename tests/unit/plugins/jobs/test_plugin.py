@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from pyroadrunner.contracts import NewJob
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.jobs import pipelines
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, DriverInfo, Host
 from pyroadrunner.plugins.jobs.drivers.memory.config import MemoryConfig
-from support.jobs import FakeDriver, jobs_section, running_jobs
+from support.jobs import FakeDriver, head_of, jobs_section, running_jobs
 from support.virtual_time import in_virtual_time, turns
 
 INFO = DriverInfo(config=MemoryConfig, make="nowhere.at_all:Driver", extra="memory")
@@ -131,3 +132,27 @@ async def test_a_reload_changes_the_pools() -> None:
         (await jobs.plugin.prepare_reload(new, {})).apply()
         await turns(20)
         assert (len(jobs.workers()), len(jobs.workers("jobs.p"))) == (3, 3)
+
+
+@in_virtual_time
+async def test_another_plugin_pushes_a_job() -> None:
+    async with running_jobs() as jobs:
+        await jobs.plugin.push_job(
+            NewJob(id="7", name="Report", pipeline="P", payload=b"x", headers={"a": ["b"]}, priority=3)
+        )
+        await turns()
+        assert jobs.running() == ["7"]
+        head = head_of(jobs.workers()[0].requests[0])
+        assert (head["job"], head["pipeline"], head["headers"]) == ("Report", "p", {"a": ["b"]})
+        with pytest.raises(RoadRunnerError, match="no such pipeline, requested: nope"):
+            await jobs.plugin.push_job(NewJob(id="8", name="Report", pipeline="nope"))
+        await jobs.finish()
+
+
+@in_virtual_time
+async def test_a_push_of_another_plugin_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_jobs() as jobs:
+        monkeypatch.setattr(DriverInfo, "load", lambda _info: away)
+        await jobs.call("Declare", pipeline={"name": "d", "driver": "memory"})
+        with pytest.raises(RoadRunnerError, match="jobs_plugin_push:\n\tmemory_push: the pipeline d has no connection"):
+            await jobs.plugin.push_job(NewJob(id="8", name="Report", pipeline="d"))

@@ -171,6 +171,30 @@ async def test_only_chosen_dead_letters_are_retried() -> None:
 
 
 @in_virtual_time
+async def test_a_named_job_is_found_behind_many_others() -> None:
+    async with running_jobs(consume=[]) as jobs:
+        await jobs.push(*(str(number) for number in range(2500)))
+        assert [job.id for job in (await jobs.call("Peek", pipeline="p", ids=["2400"])).jobs] == ["2400"]
+        assert (await jobs.call("Purge", pipeline="p", ids=["2400", "7"])).count == 2
+        assert (await jobs.call("Purge", pipeline="p", ids=["2400", "7"])).count == 0
+        assert [job.id for job in (await jobs.call("Peek", pipeline="p", limit=8)).jobs][-2:] == ["6", "8"]
+        assert (await jobs.call("Purge", pipeline="p")).count == 2498
+
+
+@in_virtual_time
+async def test_all_dead_letters_are_retried_once_however_many_there_are() -> None:
+    pipelines = {"p": {"driver": "memory", "dead_letter": "dead"}, "dead": {"driver": "memory"}}
+    async with running_jobs(pipelines=pipelines) as jobs:
+        died = {"rr_dead_pipeline": ["p"], "rr_dead_reason": ["rejected"]}
+        await jobs.push(*(str(number) for number in range(2500)), pipeline="dead", headers=died)
+        assert (await jobs.call("Retry", pipeline="dead", limit=3)).count == 3
+        assert (await jobs.call("Retry", pipeline="dead")).count == 2497
+        assert list((await jobs.call("Failed", pipeline="dead")).jobs) == []
+        await turns()
+        assert len(await jobs.finish()) == 2500
+
+
+@in_virtual_time
 async def test_a_dead_letter_pipeline_that_is_gone_has_no_jobs() -> None:
     async with running_jobs() as jobs:
         await jobs.call("Declare", pipeline={"name": "d", "driver": "memory", "dead_letter": "nowhere"})

@@ -15,16 +15,15 @@ import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import BoltdbConfig
 from pyroadrunner.plugins.kv.store import Item, StoreStats, counted
-from pyroadrunner.plugins.kv.transactions import Transactions
 from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.sqlite_file import open_file, reason
+from pyroadrunner.remote.transactions import Transactions
 
-LOCK_TIMEOUT = 20.0  # seconds to wait while another process locks the file, as in RoadRunner
 FORMAT = 1
 SLICE = 1000  # items per transaction of a sweep
 
@@ -59,7 +58,7 @@ class BoltdbStore:
         try:
             await self._transactions.start()
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self._file}: {_why(error, self._file)}") from error
+            raise StoreError(f"{self._file}: {reason(error, self._file)}") from error
         self._sweeper = asyncio.create_task(self._sweep_on_time())
 
     async def stop(self) -> None:
@@ -155,12 +154,8 @@ class BoltdbStore:
     # inside
 
     def _open(self) -> sqlite3.Connection:
-        # SQLite creates its other files with the mode of this one.
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self._config.permissions))
-        db = sqlite3.connect(self._file, timeout=LOCK_TIMEOUT, isolation_level=None, cached_statements=256)
+        db = open_file(self._file, self._config.permissions, self._config.synchronous)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(f"PRAGMA synchronous = {self._config.synchronous}")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > FORMAT:
                 raise sqlite3.DatabaseError(f"the file was written by a newer version (format {version}, not {FORMAT})")
@@ -194,21 +189,6 @@ def _row(db: sqlite3.Connection, columns: str, key: str, now: int) -> tuple[Any,
 def _sweep(db: sqlite3.Connection) -> int:
     found = "SELECT rowid FROM items WHERE expires <= ? LIMIT ?"
     return db.execute(f"DELETE FROM items WHERE rowid IN ({found})", (_now(), SLICE)).rowcount
-
-
-def _why(error: Exception, file: str) -> str:
-    if isinstance(error, OSError):
-        return f"{(error.strerror or str(error)).lower()}; set `file` to a path in an existing, writable folder"
-    if "not a database" in str(error):
-        kind = "a BoltDB file of RoadRunner" if _is_boltdb(file) else "not an SQLite database"
-        return f"the file is {kind} and can't be read; set another `file`, or remove this one"
-    return str(error)
-
-
-def _is_boltdb(file: str) -> bool:
-    """Both of its first pages have the magic number 0xED0CDAED after 16 bytes (go.etcd.io/bbolt, page.go, db.go)."""
-    with Path(file).open("rb") as opened:
-        return opened.read(20)[16:] == b"\xed\xda\x0c\xed"
 
 
 def build(config: BoltdbConfig) -> BoltdbStore:

@@ -28,6 +28,7 @@ class QueuedCall(NamedTuple):
     work: Work
     future: asyncio.Future[Any]
     writes: bool
+    lazy: bool
 
 
 class Transactions:
@@ -63,8 +64,12 @@ class Transactions:
             self._queued.put(None)
             await asyncio.to_thread(thread.join)
 
-    def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> asyncio.Future[T]:
+    def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool, lazy: bool = False) -> asyncio.Future[T]:
         """Run ``work`` in the thread; the future has its result after the commit.
+
+        Args:
+            lazy: a power loss may undo it: a transaction of such calls alone does not wait for the disk. The next one
+                with another call flushes it as well.
 
         Raises (when awaited):
             StoreError: raised by ``work``, or with the message of SQLite.
@@ -73,14 +78,14 @@ class Transactions:
         if self._thread is None:
             future.set_exception(StoreError("the storage is closed"))
         else:
-            self._queued.put(QueuedCall(work, future, writes))
+            self._queued.put(QueuedCall(work, future, writes, lazy))
         return future
 
     # in the thread
 
     def _run_thread(self, opened: asyncio.Future[None]) -> None:
         try:
-            connection = self._connect()
+            batches = _Batches(self._connect())
         except (sqlite3.Error, OSError) as error:
             self._loop.call_soon_threadsafe(_settle, [(opened, None, error)])
             return
@@ -91,8 +96,8 @@ class Transactions:
             going_on = batch[-1] is not None
             calls = [wanted for wanted in batch if wanted is not None]
             if calls:
-                self._loop.call_soon_threadsafe(_settle, _do(connection, calls))
-        connection.close()
+                self._loop.call_soon_threadsafe(_settle, batches.do(calls))
+        batches.close()
 
     def _gather(self) -> list[QueuedCall | None]:
         """The queued calls, at least one; ends with ``None`` after the last call."""
@@ -108,28 +113,47 @@ class Transactions:
 Outcome = tuple[asyncio.Future[Any], Any, Exception | None]
 
 
-def _do(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
-    try:
-        return _together(connection, calls)
-    except Exception as error:  # also bugs: the thread must survive for other calls
-        if len(calls) == 1:
-            told = StoreError(str(error)) if isinstance(error, sqlite3.Error) else error
-            return [(calls[0].future, None, told)]
-        return [outcome for call in calls for outcome in _do(connection, [call])]
+class _Batches:
+    """The connection, and how its commits are flushed."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._strict: int = connection.execute("PRAGMA synchronous").fetchone()[0]
+        self._lazy = False
 
-def _together(connection: sqlite3.Connection, calls: list[QueuedCall]) -> list[Outcome]:
-    writes = any(call.writes for call in calls)
-    try:
-        # Reads need a transaction too: all their selects must see the same snapshot.
-        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-        outcomes = [_one(connection, call) for call in calls]
-        connection.execute("COMMIT")
-        return outcomes
-    except BaseException:
-        if connection.in_transaction:  # SQLite rolls back on its own after some errors, such as a full disk
-            connection.execute("ROLLBACK")
-        raise
+    def do(self, calls: list[QueuedCall]) -> list[Outcome]:
+        try:
+            return self._together(calls)
+        except Exception as error:  # also bugs: the thread must survive for other calls
+            if len(calls) == 1:
+                told = StoreError(str(error)) if isinstance(error, sqlite3.Error) else error
+                return [(calls[0].future, None, told)]
+            return [outcome for call in calls for outcome in self.do([call])]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _together(self, calls: list[QueuedCall]) -> list[Outcome]:
+        connection = self._connection
+        writes = any(call.writes for call in calls)
+        try:
+            if writes:
+                self._flush(all(call.lazy for call in calls if call.writes))
+            # Reads need a transaction too: all their selects must see the same snapshot.
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            outcomes = [_one(connection, call) for call in calls]
+            connection.execute("COMMIT")
+            return outcomes
+        except BaseException:
+            if connection.in_transaction:  # SQLite rolls back on its own after some errors, such as a full disk
+                connection.execute("ROLLBACK")
+            raise
+
+    def _flush(self, lazy: bool) -> None:
+        """Set whether the next commit waits for the disk."""
+        if lazy != self._lazy:
+            self._connection.execute(f"PRAGMA synchronous = {'normal' if lazy else self._strict}")
+            self._lazy = lazy
 
 
 def _one(connection: sqlite3.Connection, call: QueuedCall) -> Outcome:

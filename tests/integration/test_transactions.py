@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pyroadrunner.plugins.kv.transactions import Transactions
 from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.transactions import Transactions
 
 
 @asynccontextmanager
@@ -51,6 +51,22 @@ def test_calls_that_come_while_one_runs_share_a_transaction() -> None:
         async with transactions(statements) as made:
             assert await gathered(made, *map(insert, range(100))) == [1] * 100
         assert statements.count("COMMIT") <= 2  # one, or the one of the blocking call before
+
+    asyncio.run(main())
+
+
+def test_lazy_calls_alone_do_not_wait_for_the_disk() -> None:
+    async def main() -> None:
+        statements: list[str] = []
+        async with transactions(statements) as made:
+            await made.run(insert(1), writes=True, lazy=True)
+            await made.run(insert(2), writes=True, lazy=True)
+            await made.run(lambda db: db.execute("SELECT 1"), writes=False)
+            await made.run(insert(3), writes=True)
+            await made.run(insert(4), writes=True)
+        shown = [text for text in statements if text.startswith(("PRAGMA synchronous =", "INSERT"))]
+        inserts = [f"INSERT INTO t VALUES ({number})" for number in range(1, 5)]
+        assert shown == ["PRAGMA synchronous = normal", *inserts[:2], "PRAGMA synchronous = 2", *inserts[2:]]
 
     asyncio.run(main())
 

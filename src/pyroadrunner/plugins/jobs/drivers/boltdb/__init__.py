@@ -1,0 +1,1 @@
+"""The driver ``boltdb``: a queue in a local file."""

@@ -1,0 +1,1 @@
+"""What a run does: ``contract.py``, and a module for each kind of action."""

@@ -1,0 +1,1 @@
+"""Where claims and history are kept: a module each. A client library is imported only in its store."""
