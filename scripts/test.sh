@@ -16,6 +16,7 @@ sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/N
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
+sh scripts/kafka.sh || exit 1
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd || exit 1
 # Debian keeps PostgreSQL's programs outside of PATH.

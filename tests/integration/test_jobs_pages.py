@@ -12,6 +12,7 @@ from redis import Redis
 
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
+from support.kafka import kafka
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
@@ -28,6 +29,9 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
     if driver == "beanstalk":
         with beanstalkd(folder) as server:
             yield {"tcp://127.0.0.1:11300": server.address}
+    elif driver == "kafka":
+        with kafka(folder / "kafka") as server:
+            yield {"127.0.0.1:9092": server.address}
     elif driver == "amqp":
         found = brokers.use("rabbitmq", shared_rabbitmq)
         yield {"127.0.0.1:5672": f"127.0.0.1:{found['port']}"}
@@ -36,7 +40,7 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "redis"])
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "kafka", "redis"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()

@@ -17,6 +17,7 @@ from typing import Any
 
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
+from support.kafka import kafka, options_of
 from support.packages import EXAMPLES, installed
 from support.postgres import postgres_server
 from support.rabbitmq import shared_rabbitmq
@@ -69,6 +70,8 @@ class Broker:
         env: environment of the server.
         options: settings of every pipeline, which depend on the running broker.
         stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
+        proxies: for a broker that tells its clients where to connect: the port of a proxy, and the port of the broker
+            behind it, by the port of the settings.
         number: for names that no other user of a shared broker has.
     """
 
@@ -77,6 +80,7 @@ class Broker:
     options: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], object] | None = None
     start: Callable[[], object] | None = None
+    proxies: dict[int, tuple[int, int]] = field(default_factory=dict)
     number: int = field(default_factory=count(1).__next__)
 
 
@@ -97,6 +101,14 @@ SUBJECTS = [
         options=lambda name: {"tube": name},
         queue=True,
         largest=60_000,
+    ),
+    Subject(
+        name="kafka",
+        driver="kafka",
+        options=options_of,
+        queue=True,
+        ordered=False,  # in each of the four partitions, not between them
+        largest=900_000,
     ),
     Subject(
         name="redis",
@@ -149,6 +161,15 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
     if subject.driver == "beanstalk":
         with beanstalkd(folder) as server:
             yield Broker(sections={"beanstalk": {"addr": server.address}}, stop=server.stop, start=server.start)
+        return
+    if subject.driver == "kafka":
+        with kafka(folder / "kafka") as server:
+            yield Broker(
+                sections={"kafka": {"brokers": [server.address]}},
+                stop=server.stop,
+                start=server.start,
+                proxies={server.port: (server.proxy, server.behind)},
+            )
         return
     if subject.driver == "redis":
         with redis_server(folder, "--appendonly", "yes", "--appendfsync", "everysec") as server:

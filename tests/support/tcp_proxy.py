@@ -11,14 +11,14 @@ from support.ports import free_port
 
 
 class TcpProxy:
-    """Forwards connections to a server.
+    """Forwards connections to the port of a server.
 
     Attributes:
-        port: where it listens.
+        port: where it listens: at ``at``, otherwise at a free port.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = free_port()
+    def __init__(self, port: int, at: int | None = None) -> None:
+        self.port = at or free_port()
         self._target = port
         self._open = threading.Event()  # bytes flow
         self._open.set()
@@ -34,7 +34,7 @@ class TcpProxy:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._open.set()
         self._listener.close()
-        self.cut()
+        self.cut(refuse=True)
 
     def cut(self, *, refuse: bool = False) -> None:
         """Close all connections; with ``refuse``, new ones too."""
@@ -74,7 +74,13 @@ class TcpProxy:
                 client.close()
                 continue
             with self._lock:
-                self._pairs.append((client, server))
+                refuses = self._refuses  # it may have begun meanwhile
+                if not refuses:
+                    self._pairs.append((client, server))
+            if refuses:
+                client.close()
+                server.close()
+                continue
             for source, target in ((client, server), (server, client)):
                 threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
 

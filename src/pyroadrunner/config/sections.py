@@ -11,7 +11,6 @@ KNOWN_SECTIONS = {
     "centrifuge": "proxy of a Centrifugo server",
     "google_pub_sub": "connection of the Google Pub/Sub jobs driver",
     "grpc": "gRPC services",
-    "kafka": "connection of the kafka jobs driver",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",

@@ -26,8 +26,9 @@ NETWORKED = [subject for subject in SUBJECTS if subject.driver not in ("memory",
 class Network:
     """The network between a server and its broker."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, broker: Broker) -> None:
         self.proxies: dict[int, TcpProxy] = {}
+        self._broker = broker
         self._stack = stack
 
     def between(self, value: Any) -> Any:
@@ -41,7 +42,8 @@ class Network:
     def _proxied(self, found: re.Match[str]) -> str:
         port = int(found[1])
         if port not in self.proxies:
-            self.proxies[port] = self._stack.enter_context(TcpProxy(port))
+            at, behind = self._broker.proxies.get(port, (None, port))
+            self.proxies[port] = self._stack.enter_context(TcpProxy(behind, at))
         return f"127.0.0.1:{self.proxies[port].port}"
 
 
@@ -70,7 +72,7 @@ def test_cut_connections_lose_no_job(subject: Subject, broker: Broker, scenes: l
     if subject.driver == "boltdb":
         return  # a file
     with ExitStack() as stack:
-        network = Network(stack)
+        network = Network(stack, broker)
         proxied = replace(
             broker, sections=network.between(broker.sections), options=network.between(broker.options), stop=None
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pyroadrunner.plugins.jobs.drivers.contract import ATTEMPTS, FIRST_FAILED, Delivery, Job
 from pyroadrunner.plugins.jobs.outcome import Bury
@@ -16,6 +17,7 @@ SINCE = "rr_dead_first_failed"
 AT = "rr_dead_at"
 
 _OWN = (PIPELINE, REASON, ERROR, TRIES, SINCE, AT, ATTEMPTS, FIRST_FAILED)
+_NOWHERE: dict[str, Any] = {"topic": "", "partition": 0, "offset": 0}  # the place is that of the other pipeline
 _LONGEST = 2000  # characters of an error
 
 
@@ -42,12 +44,12 @@ def buried(delivery: Delivery, pipeline: str, outcome: Bury, now: float) -> Job:
         SINCE: list(first),
         AT: [at],
     }
-    return replace(job, headers=headers, delay=0, auto_ack=False)
+    return replace(job, headers=headers, delay=0, auto_ack=False, **_NOWHERE)
 
 
 def revived(job: Job) -> Job:
     """A dead letter as it was before its first attempt."""
-    return replace(job, headers=_stripped(job), delay=0)
+    return replace(job, headers=_stripped(job), delay=0, **_NOWHERE)
 
 
 def origin(job: Job) -> str:
