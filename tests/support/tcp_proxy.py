@@ -23,6 +23,7 @@ class TcpProxy:
         self._open = threading.Event()  # bytes flow
         self._open.set()
         self._refuses = False
+        self._ended = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -34,6 +35,8 @@ class TcpProxy:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._open.set()
         self._listener.close()
+        with self._lock:
+            self._ended = True
         self.cut()
 
     def cut(self, *, refuse: bool = False) -> None:
@@ -74,6 +77,10 @@ class TcpProxy:
                 client.close()
                 continue
             with self._lock:
+                if self._ended:  # accepted at the very end
+                    client.close()
+                    server.close()
+                    return
                 self._pairs.append((client, server))
             for source, target in ((client, server), (server, client)):
                 threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
