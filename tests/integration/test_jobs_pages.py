@@ -12,6 +12,7 @@ from redis import Redis
 
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
+from support.nats import shared_nats
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
@@ -31,12 +32,14 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
     elif driver == "amqp":
         found = brokers.use("rabbitmq", shared_rabbitmq)
         yield {"127.0.0.1:5672": f"127.0.0.1:{found['port']}"}
+    elif driver == "nats":
+        yield {"nats://127.0.0.1:4222": f"nats://127.0.0.1:{brokers.use('nats', shared_nats)['port']}"}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "redis"])
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "nats", "redis"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()

@@ -17,6 +17,7 @@ from typing import Any
 
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
+from support.nats import nats_server
 from support.packages import EXAMPLES, installed
 from support.postgres import postgres_server
 from support.rabbitmq import shared_rabbitmq
@@ -104,6 +105,13 @@ SUBJECTS = [
         options=lambda name: {"queue": name, "visibility_timeout": "2s"},
         queue=True,
     ),
+    Subject(
+        name="nats",
+        driver="nats",
+        options=lambda name: {"subject": f"jobs.{name}", "stream": name, "prefetch": 20, "ack_wait": 5},
+        queue=True,
+        largest=700_000,
+    ),
 ]
 
 
@@ -154,5 +162,9 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
         with redis_server(folder, "--appendonly", "yes", "--appendfsync", "everysec") as server:
             sections = {"redis": {"addrs": [server.address]}}
             yield Broker(sections=sections, stop=server.program.kill, start=server.program.start)
+        return
+    if subject.driver == "nats":
+        with nats_server(folder) as nats:
+            yield Broker(sections={"nats": {"addr": nats.url}}, stop=nats.stop, start=nats.start)
         return
     raise ValueError(subject.driver)
