@@ -19,6 +19,7 @@ from support.proxies import block
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.server import Server, free_port, rr
+from support.sqs import shared_sqs
 
 DOCS = EXAMPLES.parent / "docs"
 
@@ -34,12 +35,15 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
         yield {"127.0.0.1:5672": f"127.0.0.1:{found['port']}"}
     elif driver == "nats":
         yield {"nats://127.0.0.1:4222": f"nats://127.0.0.1:{brokers.use('nats', shared_nats)['port']}"}
+    elif driver == "sqs":
+        endpoint = f"http://127.0.0.1:{brokers.use('sqs', shared_sqs)['port']}"
+        yield {"region: eu-central-1": f"region: eu-central-1, key: k, secret: s, endpoint: {endpoint}"}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "nats", "redis"])
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "nats", "redis", "sqs"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()
