@@ -18,7 +18,8 @@ sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/N
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
 sh scripts/kafka.sh || exit 1
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
-sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd || exit 1
+sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \
+    nats-server=nats-server || exit 1
 # Debian keeps PostgreSQL's programs outside of PATH.
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) sh scripts/packages.sh postgres=postgresql ||
     echo "== PostgreSQL is not installed: its tests are skipped" >&2

@@ -13,12 +13,14 @@ from redis import Redis
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
 from support.kafka import kafka
+from support.nats import shared_nats
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.server import Server, free_port, rr
+from support.sqs import shared_sqs
 
 DOCS = EXAMPLES.parent / "docs"
 
@@ -35,12 +37,17 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
     elif driver == "amqp":
         found = brokers.use("rabbitmq", shared_rabbitmq)
         yield {"127.0.0.1:5672": f"127.0.0.1:{found['port']}"}
+    elif driver == "nats":
+        yield {"nats://127.0.0.1:4222": f"nats://127.0.0.1:{brokers.use('nats', shared_nats)['port']}"}
+    elif driver == "sqs":
+        endpoint = f"http://127.0.0.1:{brokers.use('sqs', shared_sqs)['port']}"
+        yield {"region: eu-central-1": f"region: eu-central-1, key: k, secret: s, endpoint: {endpoint}"}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "kafka", "redis"])
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "kafka", "nats", "redis", "sqs"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()

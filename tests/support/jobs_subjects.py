@@ -18,10 +18,12 @@ from typing import Any
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
 from support.kafka import kafka, options_of
+from support.nats import nats_server
 from support.packages import EXAMPLES, installed
 from support.postgres import postgres_server
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
+from support.sqs import shared_sqs
 from support.tcp_proxy import TcpProxy
 
 
@@ -42,6 +44,7 @@ class Subject:
         persistent: whether jobs survive a destroyed pipeline and a killed server.
         largest: bytes of the largest payload of the suite.
         empty: whether a payload may be empty; ``binary``: may be any bytes.
+        burst: jobs that the broker takes quickly enough in a test.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Subject:
     largest: int = 5_000_000
     empty: bool = True
     binary: bool = True
+    burst: int = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,30 @@ SUBJECTS = [
         driver="redis",
         options=lambda name: {"queue": name, "visibility_timeout": "2s"},
         queue=True,
+    ),
+    Subject(
+        name="nats",
+        driver="nats",
+        options=lambda name: {"subject": f"jobs.{name}", "stream": name, "prefetch": 20, "ack_wait": 5},
+        queue=True,
+        largest=700_000,
+    ),
+    Subject(
+        name="sqs",
+        driver="sqs",
+        options=lambda name: {
+            "queue": name,
+            "prefetch": 10,
+            "max_messages_in_flight": 20,
+            "visibility_timeout": 5,
+        },
+        prefetch="max_messages_in_flight",
+        queue=True,
+        ordered=False,
+        largest=200_000,
+        empty=False,
+        binary=False,
+        burst=400,
     ),
 ]
 
@@ -175,5 +203,14 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
         with redis_server(folder, "--appendonly", "yes", "--appendfsync", "everysec") as server:
             sections = {"redis": {"addrs": [server.address]}}
             yield Broker(sections=sections, stop=server.program.kill, start=server.program.start)
+        return
+    if subject.driver == "nats":
+        with nats_server(folder) as nats:
+            yield Broker(sections={"nats": {"addr": nats.url}}, stop=nats.stop, start=nats.start)
+        return
+    if subject.driver == "sqs":
+        with TcpProxy(brokers.use("sqs", shared_sqs)["port"]) as proxy:
+            section = {"key": "k", "secret": "s", "region": "us-east-1", "endpoint": f"http://127.0.0.1:{proxy.port}"}
+            yield Broker(sections={"sqs": section}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
         return
     raise ValueError(subject.driver)
