@@ -23,7 +23,6 @@ class TcpProxy:
         self._open = threading.Event()  # bytes flow
         self._open.set()
         self._refuses = False
-        self._ended = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", self.port))
