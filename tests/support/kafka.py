@@ -161,7 +161,7 @@ def class_path() -> str:
 def kafka(folder: Path, *, tls: bool = False) -> Iterator[Kafka]:
     """A broker of its own."""
     if not (HOME / "complete").exists():
-        pytest.fail("Kafka is not there: run scripts/kafka.sh, which needs Java and Maven", pytrace=False)
+        pytest.skip("Kafka is not there: make test RR_TEST_KAFKA=1 fetches it (needs Java and Maven)")
     folder.mkdir(parents=True, exist_ok=True)
     with Kafka(folder).run(tls=tls) as broker:
         yield broker

@@ -179,7 +179,7 @@ def test_a_broker_that_is_away_for_a_while_loses_no_job(scene: Scene) -> None:
     time.sleep(5)
     start()
     scene.accounted(producer)
-    assert scene.queue.wait_stat(lambda stat: stat.state == "ready").error_message == ""
+    scene.queue.wait_stat(lambda stat: stat.state == "ready" and stat.error_message == "")
 
 
 def test_a_server_starts_without_its_broker_and_connects_later(scene: Scene) -> None:
