@@ -332,6 +332,22 @@ def test_a_worker_that_fails_in_mid_stream_closes_the_connection_so_that_the_cli
     run(main())
 
 
+def test_an_interim_response_is_sent_when_it_comes_also_without_a_request_log() -> None:
+    """Without a log of requests, and without middleware, no ASGI application runs before the worker's reply."""
+
+    async def main() -> None:
+        stream = OpenStream()
+        hints = Reply(head(103, link="</a.css>; rel=preload"), b"", JSON, stream)
+        async with serve(worker_app(ScriptedPool(hints))) as served:
+            client = await served.connect()
+            await client.send(request())
+            interim = await client.until(b"\r\n\r\n")
+            assert interim == b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+            client.abort()
+
+    run(main())
+
+
 def test_a_stream_that_breaks_off_resets_a_connection_whose_end_would_end_the_response() -> None:
     async def main() -> None:
         stream = OpenStream()

@@ -128,11 +128,9 @@ class Exchange:
 
     def run(self, app: ASGIApp) -> None:
         """Run the application in a task."""
-        extensions: dict[str, Any] = {name: {} for name in _EXTENSIONS}
         self._trailers = self.head.fields.trailers and self.head.minor == 1
         if self._trailers:
-            extensions["http.response.trailers"] = {}
-        self.scope["extensions"] = extensions
+            self.scope["extensions"]["http.response.trailers"] = {}
         self.scope[CLIENT] = self
         try:
             work = app(self.scope, self.receive, self.send)
@@ -176,11 +174,6 @@ class Exchange:
             self._cancel(STOPPED)
         elif self.on_stop is not None:
             self.on_stop()
-
-    @property
-    def waits_for_body(self) -> bool:
-        """Whether the application waits for the client to send more of the body."""
-        return not self.body_done and not self.finished and self._waiter is not None
 
     # -- for an application without a task ---------------------------------------------------------------------------
 
@@ -442,6 +435,7 @@ def _scope(head: RequestHead, client: Address, server: Address) -> Scope:
         "headers": head.headers(),
         "client": client,
         "server": server,
+        "extensions": {name: {} for name in _EXTENSIONS},
     }
     if head.query is None:
         scope[BARE_QUERY] = True
