@@ -44,7 +44,7 @@ _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the syst
 _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
 
-_HTTP = Log("http")
+log = Log("http")
 
 _CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade"}
 
@@ -60,7 +60,6 @@ class HttpListener:
         limits: of a connection; ``None`` = the defaults. Connections above ``max_connections`` wait in the backlog, and
             ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
-        log: the channel of the plugin that owns the listener.
     """
 
     def __init__(
@@ -71,12 +70,10 @@ class HttpListener:
         streams: int = DEFAULT_STREAMS,
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
-        log: Log = _HTTP,
     ) -> None:
         self._app = app
         self._bound = bound
         self._tls = tls is not None
-        self._log = log
         self._aborting = False
         self._retired = False
         self._refusing = False
@@ -112,8 +109,8 @@ class HttpListener:
             self._bound.close()
             raise ListenError(f"{self._bound.address.short}: the HTTP server fails to start: {wrong}") from wrong
         self._bound.take_over()
-        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, self._log), name="backlog")
-        self._log.debug("http server was started", address=self._bound.address.short)
+        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, log), name="backlog")
+        log.debug("http server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -148,7 +145,7 @@ class HttpListener:
         if self._requests is not None and not await self._ends_within(grace):
             self._aborting = True
             cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-            self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
+            log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
             for task in cut:
                 task.cancel(STOPPED)
             if not await self._ends_within(_UNWIND_TIMEOUT):
@@ -165,9 +162,9 @@ class HttpListener:
         try:
             closed = close_accepted(self._bound.sockets)
         except OSError as wrong:  # no descriptor is free
-            self._log.warning("the remaining connections can't be closed", error=str(wrong))
+            log.warning("the remaining connections can't be closed", error=str(wrong))
         else:
-            self._log.warning("closed the remaining connections", connections=closed)
+            log.warning("closed the remaining connections", connections=closed)
 
     async def _serve(self) -> None:
         """Run the engine and restart it after a system error (``accept`` without a free descriptor)."""
@@ -177,7 +174,7 @@ class HttpListener:
             except OSError as wrong:
                 if self._refusing or self._watching is None:  # not started yet: the start fails
                     raise
-                self._log.error(
+                log.error(
                     "the HTTP server failed and lost its connections; restarting it",
                     address=self._bound.address.short,
                     error=str(wrong),
@@ -221,7 +218,7 @@ class HttpListener:
         with suppress(OSError):  # no descriptor is free
             if closed := close_peers(peers):
                 clients = sorted({host for host, _ in peers})
-                self._log.warning(
+                log.warning(
                     "closed connections: too many HTTP/2 streams were reset", connections=closed, clients=clients
                 )
 

@@ -44,7 +44,7 @@ class PipelinedConnection(asyncio.Protocol):
     Attributes:
         on_push: receives each reply first; returns ``True`` for a message that the server pushes, which answers no
             command.
-        on_close: called once with the reason when the connection closes, whoever closes it.
+        on_close: called once with the reason when the connection closes, on either side.
     """
 
     def __init__(self, address: str, reader: Reader) -> None:

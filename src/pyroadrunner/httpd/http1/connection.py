@@ -24,7 +24,7 @@ _LINE_ENDS = b"\r\n"
 _LINGER = 1.0  # seconds without a byte from a client that still sends after its last response
 _MAX_LINGER = 30.0  # seconds that it may go on; it has to stop sending before it reads
 _LAST_HEAD = 1.0  # seconds for the rest of a head when the server stops
-_MAX_DRAINED = 1 << 18  # bytes of a body that nobody reads; more closes the connection
+_MAX_DRAINED = 1 << 18  # bytes of a body that the application does not read; more closes the connection
 _RESET = struct.pack("ii", 1, 0)  # for SO_LINGER
 _INCOMPLETE = bad_request("incomplete", "the request is incomplete")
 

@@ -92,7 +92,7 @@ elseif operation == 'claim' then -- least idle ms, most: entries of others with 
             if entry then
                 found[#found + 1] = {entry[1], entry[2], times}
             else
-                redis.call('XACK', stream, group, id) -- somebody has deleted it
+                redis.call('XACK', stream, group, id) -- it was deleted
             end
         end
     end

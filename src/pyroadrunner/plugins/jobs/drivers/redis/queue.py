@@ -17,7 +17,7 @@ from pyroadrunner.remote.redis.keyed import ErrorReply, KeyedConnection
 GROUP = "rr"
 _RELEASED = "-"
 _REFUSED = ("NOAUTH", "WRONGPASS", "NOPERM", "WRONGTYPE")
-_GONE = ("NOGROUP", "NOSCRIPT", "UNBLOCKED")  # somebody has deleted the keys or the script: connecting makes them again
+_GONE = ("NOGROUP", "NOSCRIPT", "UNBLOCKED")  # the keys or the script were deleted: connecting makes them again
 _AT_ONCE = 500  # jobs added by one call of the script
 
 Argument = str | bytes | int

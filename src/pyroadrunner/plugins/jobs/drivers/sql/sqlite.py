@@ -266,7 +266,7 @@ class SqliteStore(Store):
         return False
 
     def _remove_old_locks(self) -> None:
-        """Remove the lock files of dead holders. No rows are theirs: whoever died later is seen by the next call."""
+        """Remove the lock files of dead holders. No rows are theirs: the next call finds holders that died later."""
         for path in glob.glob(f"{glob.escape(self._file)}-holder-*"):
             descriptor = _lock(path)
             if descriptor is not None:
@@ -326,7 +326,7 @@ def _lock_new(path: str, permissions: int) -> int:
 
 
 def _lock(path: str) -> int | None:
-    """A descriptor with the lock, if the file exists and nobody else has it."""
+    """A descriptor with the lock, if the file exists and no other process has the lock."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

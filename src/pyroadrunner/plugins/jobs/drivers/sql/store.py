@@ -122,7 +122,7 @@ class Store(Protocol):
 
     @abstractmethod
     async def delete(self, ids: Sequence[int]) -> None:
-        """Delete rows, whoever holds them: their jobs are done."""
+        """Delete rows, also those that another server holds: their jobs are done."""
 
     @abstractmethod
     async def replace(self, id_: int, holder: int, row: NewRow) -> None:

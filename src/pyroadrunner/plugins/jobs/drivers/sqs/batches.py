@@ -59,7 +59,7 @@ class Batches:
             else:
                 wrong = dict(failures(answer))
             for at, (_, done) in enumerate(batch):
-                if done.done():  # nobody waits for it any more
+                if done.done():  # its caller was cancelled
                     continue
                 if at in wrong:
                     done.set_exception(wrong[at])
