@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, ASGIApp, Message, Scope
+from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, UPGRADE, ASGIApp, Message, Scope
 from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
@@ -59,6 +59,9 @@ class Stream(Protocol):
 
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
+
+    def switch(self, head: bytes, protocol: asyncio.Protocol) -> None:
+        """Send a head, and hand the connection over."""
 
     def given_up(self, exchange: Exchange) -> None:
         """The response of this exchange can't be completed."""
@@ -122,6 +125,8 @@ class Exchange:
         """The scope of ASGI; made when it is first asked for."""
         if self._scope is None:
             self._scope = _scope(self.head, self.client, self.server)
+            if self.head.fields.upgrade:
+                self._scope[UPGRADE] = self
         return self._scope
 
     # -- for the connection ------------------------------------------------------------------------------------------
@@ -202,6 +207,21 @@ class Exchange:
         """Go on with a coroutine that uses :meth:`send`."""
         self.on_left = self.on_stop = None
         self._task = asyncio.get_running_loop().create_task(self._run(work))
+
+    # -- Upgrade -----------------------------------------------------------------------------------------------------
+
+    def switch(self, name: bytes, headers: Iterable[tuple[bytes, bytes]], protocol: asyncio.Protocol) -> None:
+        """Respond with 101 and hand the connection over; see ``asgi.Upgrade``."""
+        if self.left:
+            raise ConnectionResetError("the client has disconnected")
+        if self.started or not self.body_done or not self.head.minor:
+            raise RuntimeError("the connection can't switch to another protocol now")
+        self.started = self.finished = True
+        self.on_left = self.on_stop = None
+        self._stream.switch(
+            b"%sUpgrade: %s\r\nConnection: Upgrade\r\n%s\r\n" % (status_line(101), name, HeaderBlock(headers).lines),
+            protocol,
+        )
 
     # -- ASGI --------------------------------------------------------------------------------------------------------
 
