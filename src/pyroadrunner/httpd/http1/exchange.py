@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, UPGRADE, ASGIApp, Message, Scope
+from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, SWITCH, ASGIApp, Message, Scope
 from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
@@ -81,6 +81,7 @@ class Exchange:
         started: whether the head of the response was written.
         ends_with_connection: whether only the end of the connection ends the response.
         finished: whether the response is complete.
+        switched: whether the connection was handed over to another protocol.
         left: whether the client has closed its sending side, or was refused.
         gone: whether the client can't read a response any more.
         on_left: called when the client disconnects, instead of cancelling the task. Its argument: whether it can't read
@@ -103,6 +104,7 @@ class Exchange:
     started = False
     ends_with_connection = False
     finished = False
+    switched = False
     left = False
     gone = False
     on_left: Callable[[bool], None] | None = None
@@ -126,7 +128,7 @@ class Exchange:
         if self._scope is None:
             self._scope = _scope(self.head, self.client, self.server)
             if self.head.fields.upgrade:
-                self._scope[UPGRADE] = self
+                self._scope[SWITCH] = self._switch
         return self._scope
 
     # -- for the connection ------------------------------------------------------------------------------------------
@@ -208,21 +210,6 @@ class Exchange:
         self.on_left = self.on_stop = None
         self._task = asyncio.get_running_loop().create_task(self._run(work))
 
-    # -- Upgrade -----------------------------------------------------------------------------------------------------
-
-    def switch(self, name: bytes, headers: Iterable[tuple[bytes, bytes]], protocol: asyncio.Protocol) -> None:
-        """Respond with 101 and hand the connection over; see ``asgi.Upgrade``."""
-        if self.left:
-            raise ConnectionResetError("the client has disconnected")
-        if self.started or not self.body_done or not self.head.minor:
-            raise RuntimeError("the connection can't switch to another protocol now")
-        self.started = self.finished = True
-        self.on_left = self.on_stop = None
-        self._stream.switch(
-            b"%sUpgrade: %s\r\nConnection: Upgrade\r\n%s\r\n" % (status_line(101), name, HeaderBlock(headers).lines),
-            protocol,
-        )
-
     # -- ASGI --------------------------------------------------------------------------------------------------------
 
     async def receive(self) -> Message:
@@ -259,6 +246,8 @@ class Exchange:
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
+        if self.switched:
+            return
         if kind == "http.response.start":
             if self.started or self._start is not None:
                 raise RuntimeError("the response has already started")
@@ -321,6 +310,17 @@ class Exchange:
             if self._missing != _NO_LENGTH:
                 self._missing -= count
         self._continue(b"", message.get("more_body", False))
+
+    def _switch(self, name: bytes, headers: Iterable[tuple[bytes, bytes]], protocol: asyncio.Protocol) -> None:
+        """Switch to another protocol; see ``asgi.Switch``."""
+        if self.left:
+            raise ConnectionResetError("the client has closed its sending side")
+        if self.started or not self.body_done or not self.head.minor:
+            raise RuntimeError("the connection can't switch to another protocol now")
+        self.started = self.finished = self.switched = True
+        self.on_left = self.on_stop = None
+        head = b"%sUpgrade: %s\r\nConnection: Upgrade\r\n%s\r\n"
+        self._stream.switch(head % (status_line(101), name, HeaderBlock(headers).lines), protocol)
 
     def _inform(self, message: Message) -> None:
         if self.head.minor and not self.started:

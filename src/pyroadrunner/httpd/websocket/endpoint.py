@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyroadrunner.asgi import UPGRADE, Receive, Scope, Send, Upgrade
+from pyroadrunner.asgi import SWITCH, Receive, Scope, Send, Switch
 from pyroadrunner.httpd.websocket.asgi_socket import AsgiSocket
 from pyroadrunner.httpd.websocket.contract import Accepted, Handshake, Refused, WebSocketApp
 from pyroadrunner.httpd.websocket.handshake import Opening, is_handshake, open_handshake, subprotocols
@@ -15,6 +15,7 @@ _NOT_ASKED = Refused(
     body=b"this address serves WebSocket\n",
     headers=[(b"content-type", b"text/plain; charset=utf-8"), (b"upgrade", b"websocket")],
 )
+_CLIENT_LEFT = Refused(status=499)
 _UNSUPPORTED = Refused(status=501, body=b"this server can't serve WebSocket on this connection\n")
 
 
@@ -33,16 +34,14 @@ class WebSocketEndpoint:
         if scope["type"] == "websocket":
             await self._serve_asgi(scope, receive, send)
             return
-        answer = await self._open(scope)
-        if answer is not None:
-            await _respond(answer, send)
+        await _respond(await self._open(scope), send)
 
-    async def _open(self, scope: Scope) -> Refused | None:
+    async def _open(self, scope: Scope) -> Refused:
         """Open a socket on a connection of our HTTP/1 server."""
         if not is_handshake(scope):
             return _NOT_ASKED
-        upgrade: Upgrade | None = scope.get(UPGRADE)
-        if upgrade is None:
+        switch: Switch | None = scope.get(SWITCH)
+        if switch is None:
             return _UNSUPPORTED
         opening = open_handshake(scope, compression=self._compression())
         if isinstance(opening, Refused):
@@ -50,12 +49,13 @@ class WebSocketEndpoint:
         answer = await self._app.accept(_handshake(scope))
         if isinstance(answer, Refused):
             return answer
+        socket = TransportSocket(answer.handler, answer.limits, opening.extensions)
         try:
-            socket = TransportSocket(answer.handler, answer.limits, opening.extensions)
-            upgrade.switch(b"websocket", _headers(answer, opening), socket)
+            switch(b"websocket", _headers(answer, opening), socket)
         except ConnectionResetError:
             answer.handler.closed(1006, "")
-        return None
+            return _CLIENT_LEFT
+        return Refused(status=101)  # for the middleware; the client has it
 
     async def _serve_asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -92,6 +92,8 @@ def _headers(answer: Accepted, opening: Opening) -> list[tuple[bytes, bytes]]:
 
 
 async def _respond(answer: Refused, send: Send, prefix: str = "") -> None:
-    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    headers = list(answer.headers)
+    if answer.status >= 200:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     await send({"type": f"{prefix}http.response.body", "body": answer.body})
