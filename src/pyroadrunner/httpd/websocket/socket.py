@@ -122,7 +122,7 @@ class TransportSocket(asyncio.Protocol):
         while self._queue and not self._blocked:
             frame, _ = self._queue.popleft()
             self._queued -= len(frame)
-            self._transport.write(frame)
+            self._write(frame)
         if not self._queue and self._ws.eof_sent:
             self._transport.close()
 
@@ -139,7 +139,7 @@ class TransportSocket(asyncio.Protocol):
         if self._blocked:
             self._enqueue(frame, droppable=True)
         else:
-            self._transport.write(frame)
+            self._write(frame)
         return True
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -234,7 +234,11 @@ class TransportSocket(asyncio.Protocol):
             if self._blocked:
                 self._enqueue(data, droppable=False)
             else:
-                self._transport.write(data)
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # at an error it closes before the connection is lost
+            self._transport.write(data)
 
     def _enqueue(self, frame: bytes, *, droppable: bool) -> None:
         self._queue.append((frame, droppable))
