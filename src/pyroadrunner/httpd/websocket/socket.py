@@ -253,6 +253,7 @@ class TransportSocket(asyncio.Protocol):
             self.dropped += 1
             self._ws.send_close(CloseCode.POLICY_VIOLATION, "the client reads too slowly")
             self._answer()
+            self._end()  # it may never read the close
 
     def _drop(self) -> None:
         kept: list[tuple[bytes, bool]] = []

@@ -212,6 +212,7 @@ def test_a_client_that_does_not_read_costs_a_bounded_buffer(drop_oldest: bool) -
             assert it.handler.ends == []
         else:
             assert Close.parse(frames[-1].data).code == CloseCode.POLICY_VIOLATION
+            assert it.handler.ends == [(1008, "the client reads too slowly")]
 
     run_virtual(test())
 
