@@ -395,8 +395,7 @@ def test_without_events_no_workers_are_started(tmp_path: Path) -> None:
         async def scene() -> None:
             async with client(server, "topic=news") as one:
                 with WebSockets(RpcClient(server.rpc)) as sockets:
-                    while not sockets.connections(topic="news"):
-                        await asyncio.sleep(0.02)
+                    await followers(sockets, "news", 1)
                     sockets.publish("news", "hello")
                 await one.send("ignored")
                 assert await one.recv() == "hello"
