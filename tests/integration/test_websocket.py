@@ -49,6 +49,9 @@ WebSocketWorker::create()->run(new class extends Handler {
             $c->useSubprotocol($c->subprotocols[0]);
         }
         $c->identify($query['user'] ?? 'nobody', ['color' => 'blue']);
+        if (isset($query['back'])) {
+            $c->join($query['back'], true, (int) ($query['offset'] ?? 0), $query['epoch'] ?? '');
+        }
         foreach ((array) ($query['join'] ?? []) as $topic) {
             $c->join($topic);
         }
@@ -105,7 +108,7 @@ def serving(folder: Path, **websocket: Any) -> Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    topics = [{"match": "public.*", "public": True}]
+    topics = [{"match": "public.*", "public": True}, {"match": "seen", "presence": True}]
     with serving(tmp_path_factory.mktemp("websocket"), topics=topics, limits={"max_message_size": 64}) as server:
         yield server
         assert server.stop() == 0

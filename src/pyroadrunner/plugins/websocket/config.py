@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from pyroadrunner.config.values import Duration, StringList, StringMap
+from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count, PoolConfig
 
 Event = Literal["connect", "message", "close"]
@@ -47,6 +48,8 @@ class TopicConfig(msgspec.Struct, kw_only=True, frozen=True):
     match: StringList
     """Names, or with stars that match any text: `chat.*`. The first entry that matches a topic counts."""
     history: HistoryConfig = HistoryConfig()
+    presence: bool = False
+    """Whether `websocket.Presence` knows who follows the topic."""
     public: bool = False
     """Any client may follow the topic by the query of its handshake, `?topic=NAME`; otherwise only a worker can join
     it."""
@@ -70,6 +73,12 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     topics: list[TopicConfig] = field(default_factory=list)
     """Settings of topics."""
     limits: LimitsConfig = LimitsConfig()
+    driver: Literal["memory", "redis"] = "memory"
+    """`memory`: topics of this server only. `redis`: of all servers with the same Redis and `prefix`."""
+    prefix: str = "rr.websocket"
+    """Prefix of the keys and channels in Redis."""
+    config: RedisConfig | None = None
+    """Connection to Redis; absent = the section `redis`, else its defaults."""
     compression: bool = True
     """Whether permessage-deflate is accepted, on plain HTTP/1.1; over TLS and HTTP/2 it always is."""
     ping_interval: Duration = 30.0
@@ -79,6 +88,21 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     drain_timeout: Duration = 10.0
     """When the server stops or is replaced, connections are closed with 1012 over so many seconds, not all at once, so
     that their clients do not come back all at once."""
+
+    def elsewhere(self) -> Iterable[tuple[str, type[msgspec.Struct]]]:
+        """Without `config`, the section `redis` applies."""
+        if self.driver == "redis" and self.config is None:
+            yield "redis", RedisConfig
+
+    def absent(self) -> Iterable[tuple[str, str]]:
+        """Settings of Redis that prevent a connection."""
+        yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
+
+    def doubtful(self) -> Iterable[tuple[str, str]]:
+        yield from ((f"config.{key}", message) for key, message in self._of_redis().doubtful())
+
+    def _of_redis(self) -> RedisConfig:
+        return self.config if self.driver == "redis" and self.config is not None else RedisConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.path.startswith("/"):

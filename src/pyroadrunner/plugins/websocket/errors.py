@@ -12,11 +12,18 @@ class WebSocketError(RoadRunnerError):
 class NotInstalled(WebSocketError):
     """The package is missing."""
 
-    def __init__(self, missing: str) -> None:
+    def __init__(self, missing: str, extra: str = "websocket") -> None:
         super().__init__(
-            f"the section websocket needs a package that is not installed: pip install 'pyroadrunner[websocket]'"
+            f"the section websocket needs a package that is not installed: pip install 'pyroadrunner[{extra}]'"
             f" (missing: {missing})"
         )
+
+
+class RedisNotUsable(WebSocketError):
+    """The settings of Redis can't be used."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"websocket: the settings of Redis can't be used: {error}")
 
 
 class NoHttp(WebSocketError):

@@ -57,7 +57,7 @@ class Hub:
                 del self._followers[topic]
                 await self.driver.unfollow(topic)
 
-    async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int]:
+    async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int | None]:
         """Publish to a topic; see ``Driver.publish``."""
         self.published += 1
         return await self.driver.publish(topic, data, text=text, origin=origin)

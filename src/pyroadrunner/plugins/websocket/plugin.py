@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -25,13 +25,16 @@ from pyroadrunner.contracts import (
     queue_metrics,
     start_pools,
 )
-from pyroadrunner.plugins.websocket.config import WebSocketConfig
+from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
+from pyroadrunner.plugins.websocket.drivers.contract import Driver
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
-from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled
+from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.metrics import families
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.turns import Turns
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig
 
 _TICK = 1.0  # seconds between two checks of silent clients
 
@@ -65,9 +68,10 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
 
     async def start(self) -> None:
-        """Start the workers.
+        """Start the workers. Redis is connected to in the background.
 
         Raises:
+            RedisNotUsable, NotInstalled.
             NoHttp: no HTTP port is configured.
             WorkerStartError: the workers failed to start.
         """
@@ -80,13 +84,14 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             self._pools = await start_pools(self._factory, {self.name: config.pool}, env)
         pool = self._pools.get(self.name)
         workers = len(await pool.workers()) if pool is not None else 0
-        hub = Hub(MemoryDriver(lambda topic: self._topics.of(topic).history, loop.time))
+        hub = Hub(self._driver(loop.time))
         await hub.driver.start(hub.deliver)
         self._environment = Environment(
             pool=pool,
             hub=hub,
             turns=Turns(max(1, 2 * workers)),
             limits=config.limits,
+            topics=self._topics,
             events=frozenset(config.events if pool is not None else ()),
             clock=loop.time,
             sessions={},
@@ -140,8 +145,28 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         return await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
-        """The same: events wait for a worker."""
-        return self._draining is None and await all_serve(self._pools.values())
+        """The same, since events wait for a worker; and publications reach the other servers."""
+        environment = self._environment
+        carried = environment is not None and not environment.hub.driver.error
+        return carried and self._draining is None and await all_serve(self._pools.values())
+
+    def _driver(self, clock: Callable[[], float]) -> Driver:
+        def history(topic: str) -> HistoryConfig:
+            return self._topics.of(topic).history
+
+        config = self._config
+        if config.driver == "memory":
+            return MemoryDriver(history, clock)
+        section = config.config or self._effective.section("redis")
+        try:
+            from pyroadrunner.plugins.websocket.drivers.redis import RedisDriver
+
+            redis = section if isinstance(section, RedisConfig) else RedisConfig()
+            return RedisDriver(redis, config.prefix, history)
+        except ModuleNotFoundError as missing:
+            raise NotInstalled(missing.name or "?", "redis") from missing
+        except StoreError as error:
+            raise RedisNotUsable(error) from error
 
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:

@@ -119,18 +119,15 @@ class WebSocketRpc:
         """Followers of each topic here."""
         return {topic: len(followers) for topic, followers in self._hub.topics.items()}
 
-    def presence(self, request: TopicRequest) -> list[dict[str, Any]]:
-        """Who follows a topic: each user once, with the ``info`` that a worker gave."""
+    async def presence(self, request: TopicRequest) -> list[dict[str, Any]]:
+        """Who follows a topic with presence, on all servers: each user once, with the ``info`` that a worker gave."""
         users: dict[str, dict[str, Any]] = {}
-        for identity in self._hub.topics.get(request.topic, ()):
-            session = self._environment.sessions.get(identity)
-            if session is None:
-                continue
+        for member in await self._hub.driver.members(request.topic):
             entry = users.setdefault(
-                session.user or identity,
-                {"user": session.user, "info": msgspec.json.decode(session.info), "connections": []},
+                member.user or member.connection,
+                {"user": member.user, "info": msgspec.json.decode(member.info), "connections": []},
             )
-            entry["connections"].append(identity)
+            entry["connections"].append(member.connection)
         return list(users.values())
 
     def count(self, _: bool) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,13 @@ from pyroadrunner.httpd.websocket.contract import Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import LimitsConfig
+from pyroadrunner.plugins.websocket.drivers.contract import Member
 from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.events import Join, Outgoing
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.rate import Rate
-from pyroadrunner.plugins.websocket.topics import MAX_NAME
+from pyroadrunner.plugins.websocket.topics import MAX_NAME, Topics
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
@@ -49,6 +50,7 @@ class Environment:
 
     Attributes:
         pool: ``None`` = no events go to workers.
+        topics: their settings.
         sessions: the open ones, by id.
     """
 
@@ -57,6 +59,7 @@ class Environment:
     turns: Turns
     limits: LimitsConfig
     events: frozenset[str]
+    topics: Topics
     clock: Callable[[], float]
     sessions: dict[str, Session]
     counters: Counters
@@ -168,7 +171,7 @@ class Session:
             environment.counters.dropped += self._socket.dropped
         log.debug("connection was closed", connection=self.id, code=code, reason=reason)
         if self.topics:
-            self._spawn(environment.hub.leave(list(self.topics), self))
+            self._spawn(self._leave(list(self.topics)))
         if "close" in environment.events and self._opened_at:
             self._add(b"c", b"")
 
@@ -219,7 +222,7 @@ class Session:
         if reply.leave:
             for topic in reply.leave:
                 self.topics.pop(topic, None)
-            await environment.hub.leave(reply.leave, self)
+            await self._leave(reply.leave)
         for wanted in reply.join:
             await self._join(Join(topic=wanted) if isinstance(wanted, str) else wanted)
         if body:
@@ -350,6 +353,8 @@ class Session:
             return
         hub = self._environment.hub
         self.topics[topic] = wanted.envelope
+        if self._environment.topics.of(topic).presence:
+            await hub.driver.enter(topic, Member(connection=self.id, user=self.user, info=bytes(self.info)))
         if not wanted.epoch:
             await hub.join(topic, self)
             return
@@ -364,6 +369,16 @@ class Session:
             self.deliver(publication)
         if self.closed_at is not None:  # meanwhile
             await hub.leave([topic], self)
+
+    async def _leave(self, topics: Sequence[str]) -> None:
+        hub = self._environment.hub
+        await hub.leave(topics, self)
+        for topic in topics:
+            if self._environment.topics.of(topic).presence:
+                try:
+                    await hub.driver.leave(topic, self.id)
+                except RoadRunnerError as error:
+                    log.warning("the end of a presence is not known to other servers", topic=topic, error=str(error))
 
     def _send_to(self, connection: str, outgoing: Outgoing) -> None:
         data, text = outgoing.payload()

@@ -12,6 +12,7 @@ from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
+from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.workers.errors import QueueFull, WorkerFailed
 from pyroadrunner.workers.payload import Payload, Reply
@@ -80,6 +81,7 @@ class Scene:
             turns=Turns(turns),
             limits=limits or LimitsConfig(),
             events=frozenset({"connect", "message", "close"}),
+            topics=Topics([]),
             clock=loop.time,
             sessions={},
             counters=Counters(),

@@ -28,17 +28,37 @@ class Recovered:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A connection that follows a topic with presence.
+
+    Attributes:
+        user: empty = no worker has named one.
+        info: of the user, JSON.
+    """
+
+    connection: str
+    user: str
+    info: bytes
+
+
 class Driver(Protocol):
-    """Carries publications."""
+    """Carries publications.
+
+    Attributes:
+        error: why publications are not carried now; empty = they are.
+    """
+
+    error: str
 
     async def start(self, deliver: Deliver) -> None:
         """Return when publications can be carried, or will be once a server is back."""
 
     async def stop(self) -> None: ...
 
-    async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int]:
-        """Publish; return the publication with its offset, and the number of clients that it was given to, as far as
-        that is known here.
+    async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int | None]:
+        """Publish; return the publication with its offset, and the number of clients that it was given to; ``None`` =
+        unknown, since other servers have clients too.
 
         Raises:
             pyroadrunner.errors.RoadRunnerError: it was not published.
@@ -52,3 +72,12 @@ class Driver(Protocol):
 
     async def recover(self, topic: str, offset: int, epoch: str) -> Recovered:
         """What was published behind a position."""
+
+    async def enter(self, topic: str, member: Member) -> None:
+        """A client joins a topic with presence, or its user has changed."""
+
+    async def leave(self, topic: str, connection: str) -> None:
+        """It has left."""
+
+    async def members(self, topic: str) -> Sequence[Member]:
+        """Who follows a topic with presence, on all servers."""

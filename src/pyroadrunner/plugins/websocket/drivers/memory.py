@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from pyroadrunner.plugins.websocket.config import HistoryConfig
-from pyroadrunner.plugins.websocket.drivers.contract import Deliver, Recovered
+from pyroadrunner.plugins.websocket.drivers.contract import Deliver, Member, Recovered
 from pyroadrunner.plugins.websocket.publication import Publication
 
 _SWEEP = 1024  # topics with a history from which on expired ones are looked for
@@ -37,6 +37,8 @@ class MemoryDriver:
         self._logs: dict[str, _Log] = {}
         self._deliver: Deliver = lambda _: 0
         self._sweep_at = _SWEEP
+        self._members: dict[str, dict[str, Member]] = {}
+        self.error = ""
 
     def __repr__(self) -> str:
         return f"MemoryDriver(topics with history={len(self._logs)})"
@@ -77,6 +79,18 @@ class MemoryDriver:
         kept = len(log.entries)
         found = [entry for _, entry in islice(log.entries, max(0, kept - missed), None)]
         return Recovered(publications=found, offset=log.offset, epoch=log.epoch, complete=missed <= kept)
+
+    async def enter(self, topic: str, member: Member) -> None:
+        self._members.setdefault(topic, {})[member.connection] = member
+
+    async def leave(self, topic: str, connection: str) -> None:
+        members = self._members.get(topic, {})
+        members.pop(connection, None)
+        if not members:
+            self._members.pop(topic, None)
+
+    async def members(self, topic: str) -> Sequence[Member]:
+        return list(self._members.get(topic, {}).values())
 
     def _begin(self, topic: str) -> _Log:
         if len(self._logs) >= self._sweep_at:
