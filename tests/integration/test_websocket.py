@@ -25,7 +25,7 @@ from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from pyroadrunner.sdk.websocket import WebSockets
 from support.packages import EXAMPLES
 from support.php import require_php
-from support.server import Server, free_port
+from support.server import Server, free_port, rr
 
 PATIENCE = 60.0
 T = TypeVar("T")
@@ -253,6 +253,27 @@ def test_other_processes_see_and_steer_connections(server: Server) -> None:
                 with pytest.raises(CallFailed, match="no connection has the id"):
                     sockets.send("unknown", "x")
                 assert sockets.disconnect_user("seen") == 1
+
+    scene()
+
+
+def test_the_command_line_shows_publishes_and_closes(server: Server) -> None:
+    @on_the_loop
+    async def scene() -> None:
+        async with client(server, "user=shown&join[]=shown") as one:
+            await ask(one, "ready?")
+            shown = await asyncio.to_thread(rr, "websocket", "list", "--topic", "shown", cwd=server.folder)
+            assert "shown" in shown.stdout
+            assert "1 connection" not in shown.stdout
+            assert "shown" in (await asyncio.to_thread(rr, "websocket", "topics", cwd=server.folder)).stdout
+            sent = await asyncio.to_thread(rr, "websocket", "publish", "shown", "hello", cwd=server.folder)
+            assert (sent.stdout, await one.recv()) == ("shown: sent to 1 connection\n", "hello")
+            command = ("websocket", "disconnect", "--user", "shown", "--code", "4009", "--reason", "out")
+            closed = await asyncio.to_thread(rr, *command, cwd=server.folder)
+            assert closed.stdout == "closed 1 connection\n"
+            with pytest.raises(ConnectionClosed):
+                await one.recv()
+            assert (one.close_code, one.close_reason) == (4009, "out")
 
     scene()
 

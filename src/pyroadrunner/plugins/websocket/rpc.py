@@ -14,6 +14,7 @@ from pyroadrunner.plugins.websocket.events import Outgoing
 from pyroadrunner.plugins.websocket.session import Environment, Session
 from pyroadrunner.plugins.websocket.topics import MAX_NAME
 
+_CODES = (1000, 1008, 1011, 1012, 1013)
 _LISTED = 1000  # connections of one answer
 
 
@@ -98,7 +99,7 @@ class WebSocketRpc:
     def disconnect(self, request: DisconnectRequest) -> dict[str, int]:
         """Close connections; returns how many."""
         chosen = self._chosen(request.connection, request.user)
-        if not (request.code in (1000, 1008, 1011, 1012, 1013) or 3000 <= request.code <= 4999):
+        if request.code not in _CODES and not 3000 <= request.code <= 4999:
             raise BadMessage(f"{request.code} is no code to close with: 1000, 1008, 1011 to 1013, or 3000 to 4999")
         for one in chosen:
             one.close(request.code, request.reason[:120])
