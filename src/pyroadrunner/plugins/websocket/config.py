@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from pyroadrunner.config.values import Duration, StringList, StringMap
+from pyroadrunner.plugins.websocket.pusher.config import AppConfig
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count, PoolConfig
 
@@ -70,6 +71,10 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """The workers."""
     env: StringMap = field(default_factory=dict)
     """Environment of the workers, over `server.env`."""
+    apps: list[AppConfig] = field(default_factory=list)
+    """Applications that speak the Pusher protocol: Laravel Echo, `pusher-js`."""
+    apps_path: str = ""
+    """Prefix of `/app/KEY` and `/apps/ID`."""
     topics: list[TopicConfig] = field(default_factory=list)
     """Settings of topics."""
     limits: LimitsConfig = LimitsConfig()
@@ -107,6 +112,15 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.path.startswith("/"):
             yield "path", f'"{self.path}" matches no request: a path starts with /'
+        if self.apps_path and (not self.apps_path.startswith("/") or self.apps_path.endswith("/")):
+            yield "apps_path", f'"{self.apps_path}" is no prefix of a path: it begins with / and does not end with it'
+        for name in ("id", "key"):
+            seen: set[str] = set()
+            for number, app in enumerate(self.apps):
+                value = getattr(app, name)
+                if value in seen:
+                    yield f"apps.{number}.{name}", f'"{value}" is used by another application too'
+                seen.add(value)
         for number, origin in enumerate(self.allowed_origins):
             if origin != "*" and "://" not in origin:
                 yield f"allowed_origins.{number}", f'"{origin}" is not an origin: write https://example.com'

@@ -39,12 +39,20 @@ from pyroadrunner.remote.redis.config import RedisConfig
 _TICK = 1.0  # seconds between two checks of silent clients
 
 try:
+    from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
+    from pyroadrunner.plugins.websocket.pusher.api import PusherApi
+    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, is_cached
+    from pyroadrunner.plugins.websocket.pusher.client import PusherClient
+    from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
     from pyroadrunner.plugins.websocket.session import Counters, Environment
     from pyroadrunner.plugins.websocket.sessions import Sessions
 except ModuleNotFoundError as missing:
     raise NotInstalled(missing.name or "?") from missing
+
+
+_CACHE = HistoryConfig(size=1, ttl=CACHE_TTL)
 
 
 class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
@@ -63,6 +71,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         self._draining: asyncio.Task[None] | None = None
         self._environment: Environment | None = None
         self._sessions: Sessions | None = None
+        self._apps: list[PusherApp] = []
+        self._pusher: PusherEndpoint | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -98,6 +108,9 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             counters=Counters(),
         )
         self._sessions = Sessions(config, self._environment, self._topics)
+        if config.apps:
+            self._apps = [PusherApp(app, hub, loop.time) for app in config.apps]
+            self._pusher = PusherEndpoint({app.config.key: app for app in self._apps}, self._sessions.limits)
         self._ticking = loop.create_task(self._tick(), name="websocket tick")
 
     async def stop(self, grace: float) -> None:
@@ -111,6 +124,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         if environment is not None:
             for session in list(environment.sessions.values()):
                 session.abort()
+            for client in self._pusher_clients():
+                client.abort()
             await _idle(environment.turns, grace)
             await environment.hub.driver.stop()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
@@ -126,8 +141,18 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
     def http_mounts(self) -> Sequence[HttpMount]:
         assert self._sessions is not None
         sessions = self._sessions
-        endpoint = WebSocketEndpoint(sessions, compression=lambda: sessions.compression)
-        return [HttpMount(path=self._config.path, app=endpoint)]
+        mounts = [HttpMount(path=self._config.path, app=self._endpoint(sessions))]
+        if self._pusher is not None:
+            prefix = self._config.apps_path
+            api = PusherApi({app.config.id: app for app in self._apps}, prefix)
+            mounts += [
+                HttpMount(path=f"{prefix}/app/*", app=self._endpoint(self._pusher)),
+                HttpMount(path=f"{prefix}/apps/*", app=api),
+            ]
+        return mounts
+
+    def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
+        return WebSocketEndpoint(app, compression=lambda: self._config.compression)
 
     def pools(self) -> Mapping[str, WorkerPool]:
         return self._pools
@@ -152,7 +177,7 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
 
     def _driver(self, clock: Callable[[], float]) -> Driver:
         def history(topic: str) -> HistoryConfig:
-            return self._topics.of(topic).history
+            return _CACHE if is_cached(topic) else self._topics.of(topic).history
 
         config = self._config
         if config.driver == "memory":
@@ -170,15 +195,24 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
 
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:
-            work = self._sessions.drain(self._config.drain_timeout)
+            closing: list[Callable[[], None]] = [client.restart for client in self._pusher_clients()]
+            if self._pusher is not None:
+                self._pusher.draining = True
+            work = self._sessions.drain(self._config.drain_timeout, closing)
             self._draining = asyncio.get_running_loop().create_task(work, name="websocket drain")
+
+    def _pusher_clients(self) -> list[PusherClient]:
+        return [client for app in self._apps for client in app.clients.values()]
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_TICK)
             assert self._sessions is not None
-            self._sessions.tick(loop.time())
+            now = loop.time()
+            self._sessions.tick(now)
+            for client in self._pusher_clients():
+                client.tick(now)
 
 
 async def _idle(turns: Turns, seconds: float) -> None:

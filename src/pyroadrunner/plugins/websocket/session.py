@@ -25,7 +25,7 @@ from pyroadrunner.plugins.websocket.topics import MAX_NAME, Topics
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
-_POLICY, _INTERNAL, _TRY_LATER = 1008, 1011, 1013
+_POLICY, _INTERNAL, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
 
 log = Log("websocket")
 
@@ -200,6 +200,10 @@ class Session:
         """Close the connection."""
         if self._socket is not None:
             self._socket.close(code, reason)
+
+    def restart(self) -> None:
+        """The server stops or is replaced: the client connects again."""
+        self.close(_RESTART, "the server restarts")
 
     def abort(self) -> None:
         """Cut the connection."""

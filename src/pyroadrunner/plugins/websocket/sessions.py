@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qs
 
 from msgspec.structs import replace
@@ -18,12 +19,15 @@ from pyroadrunner.plugins.websocket.session import Environment, Session, log
 from pyroadrunner.plugins.websocket.topics import Topics
 
 _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
-_RESTART = 1012
 _STEP = 0.1  # seconds between two groups of connections that are closed
 
 
 class Sessions:
-    """The WebSocket application of the plugin."""
+    """The WebSocket application of the plugin.
+
+    Attributes:
+        limits: of its sockets.
+    """
 
     def __init__(self, config: WebSocketConfig, environment: Environment, topics: Topics) -> None:
         self._environment = environment
@@ -35,7 +39,7 @@ class Sessions:
         self._config = config
         self._origins = Origins(config.allowed_origins)
         limits = config.limits
-        self._limits = SocketLimits(
+        self.limits = SocketLimits(
             max_message=limits.max_message_size << 10,
             max_buffer=limits.max_buffer_size << 10,
             drop_oldest=limits.slow_clients == "drop_oldest",
@@ -46,11 +50,6 @@ class Sessions:
 
     def __repr__(self) -> str:
         return f"Sessions({len(self._environment.sessions)})"
-
-    @property
-    def compression(self) -> bool:
-        """Whether permessage-deflate is accepted."""
-        return self._config.compression
 
     async def accept(self, handshake: Handshake) -> Accepted | Refused:
         """Decide on a handshake: the limits, the origin, then a worker."""
@@ -76,7 +75,7 @@ class Sessions:
         session.begin_with(reply, body)
         return Accepted(
             handler=session,
-            limits=self._limits,
+            limits=self.limits,
             subprotocol=reply.subprotocol if reply.subprotocol in handshake.subprotocols else "",
         )
 
@@ -117,17 +116,21 @@ class Sessions:
         """Open no more connections."""
         self._draining = True
 
-    async def drain(self, seconds: float) -> None:
-        """Close all connections, a few at a time over ``seconds``."""
+    async def drain(self, seconds: float, more: Sequence[Callable[[], None]] = ()) -> None:
+        """Close all connections, a few at a time over ``seconds``.
+
+        Args:
+            more: functions that close other connections.
+        """
         self.refuse()
-        sessions = list(self._environment.sessions.values())
-        steps = max(1, int(seconds / _STEP)) if len(sessions) > 1 else 1
-        group = -(-len(sessions) // steps)
-        for start in range(0, len(sessions), max(1, group)):
+        closing = [*more, *(session.restart for session in self._environment.sessions.values())]
+        steps = max(1, int(seconds / _STEP)) if len(closing) > 1 else 1
+        group = max(1, -(-len(closing) // steps))
+        for start in range(0, len(closing), group):
             if start:
                 await asyncio.sleep(_STEP)
-            for session in sessions[start : start + group]:
-                session.close(_RESTART, "the server restarts")
+            for close in closing[start : start + group]:
+                close()
 
 
 def _query(query: bytes, name: str) -> list[str]:

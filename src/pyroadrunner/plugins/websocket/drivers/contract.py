@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +73,9 @@ class Driver(Protocol):
     async def recover(self, topic: str, offset: int, epoch: str) -> Recovered:
         """What was published behind a position."""
 
+    async def last(self, topic: str) -> Publication | None:
+        """The newest publication in the history."""
+
     async def enter(self, topic: str, member: Member) -> None:
         """A client joins a topic with presence, or its user has changed."""
 
@@ -81,3 +84,7 @@ class Driver(Protocol):
 
     async def members(self, topic: str) -> Sequence[Member]:
         """Who follows a topic with presence, on all servers."""
+
+    async def occupied(self, prefix: str) -> Mapping[str, int]:
+        """Topics with presence whose name begins so, with the number of their connections. For operators and backends:
+        it may look at all topics."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from pyroadrunner.plugins.websocket.config import HistoryConfig
@@ -80,6 +80,13 @@ class MemoryDriver:
         found = [entry for _, entry in islice(log.entries, max(0, kept - missed), None)]
         return Recovered(publications=found, offset=log.offset, epoch=log.epoch, complete=missed <= kept)
 
+    async def last(self, topic: str) -> Publication | None:
+        log = self._logs.get(topic)
+        if log is None:
+            return None
+        self._trim(log, self._history(topic), self._clock())
+        return log.entries[-1][1] if log.entries else None
+
     async def enter(self, topic: str, member: Member) -> None:
         self._members.setdefault(topic, {})[member.connection] = member
 
@@ -91,6 +98,9 @@ class MemoryDriver:
 
     async def members(self, topic: str) -> Sequence[Member]:
         return list(self._members.get(topic, {}).values())
+
+    async def occupied(self, prefix: str) -> Mapping[str, int]:
+        return {topic: len(members) for topic, members in self._members.items() if topic.startswith(prefix)}
 
     def _begin(self, topic: str) -> _Log:
         if len(self._logs) >= self._sweep_at:

@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -147,6 +147,13 @@ class RedisDriver:
             publications=kept, offset=max(reached, last), epoch=current, complete=reached - offset == len(kept)
         )
 
+    async def last(self, topic: str) -> Publication | None:
+        epoch, _ = await self._read_position(topic)
+        entries = await self._redis.execute("XREVRANGE", self._history_key(topic), "+", "-", "COUNT", 1)
+        for identity, flat in entries:
+            return _publication(dict(_pairs(flat))[b"p"], int(identity.partition(b"-")[0]), epoch)
+        return None
+
     async def enter(self, topic: str, member: Member) -> None:
         entry = _encode((self._server, member.user, bytes(member.info)))
         self._present.setdefault(topic, {})[member.connection] = entry
@@ -178,6 +185,12 @@ class RedisDriver:
             for connection, (server, user, info) in entries
             if server in alive
         ]
+
+    async def occupied(self, prefix: str) -> Mapping[str, int]:
+        start = f"{self._prefix}:presence:{{"
+        found = await self._redis.keys("".join(f"\\{one}" if one in "*?[]\\" else one for one in start + prefix) + "*")
+        counts = await self._redis.execute_many([("HLEN", key) for key in found])
+        return {key.decode()[len(start) : -1]: count for key, count in zip(found, counts, strict=True) if count}
 
     # -- private -----------------------------------------------------------------------------------------------------
 
