@@ -43,7 +43,9 @@ def modern(key: str, *details: Mapping[str, Any], **claims: Any) -> str:
         "authorization_details": [{"type": kind, **detail} for detail in details],
         **claims,
     }
-    return jwt.encode({name: value for name, value in all_claims.items() if value is not None}, key, headers={"typ": "at+jwt"})
+    return jwt.encode(
+        {name: value for name, value in all_claims.items() if value is not None}, key, headers={"typ": "at+jwt"}
+    )
 
 
 class Answer:
