@@ -363,34 +363,36 @@ def test_subscriptions_of_1_0(server: Server) -> None:
     )
     headers = {"Authorization": f"Bearer {token}"}
     query = f"match_urlpattern={HUB}/subscriptions/urlpattern/*"
-    with subscribed(server, query=query, headers=headers) as events:
-        with subscribed(server, query="match_urlpattern=/c/:id", token=token):
-            event = events.next()  # of the other one: nobody sees the own
-            assert event is not None
-            assert event["event"] == "mercure"
-            document = json.loads(event["data"])
-            path = document["id"]
-            assert path.startswith(f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid/urn%3Auuid%3A")
-            assert document == {
-                "id": path,
-                "type": "subscription",
-                "match_type": "urlpattern",
-                "match": "/c/:id",
-                "subscriber": unquote(path.rpartition("/")[2]),
-                "active": True,
-                "payload": {"user": 2},
-            }
-            answer = ask(server, "GET", f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid", headers=headers)
-            assert answer.headers["Content-Type"] == "application/json"
-            assert answer.headers["ETag"] == f'"{event["id"]}"'
-            assert f'rel="mercure"; last-event-id="{event["id"]}"' in answer.headers["Link"]
-            assert answer.json == {
-                "id": f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid",
-                "type": "subscriptions",
-                "subscriptions": [document],
-            }
-            assert ask(server, "GET", path, headers=headers).json == document
-            assert document in ask(server, "GET", f"{HUB}/subscriptions", headers=headers).json["subscriptions"]
+    with (
+        subscribed(server, query=query, headers=headers) as events,
+        subscribed(server, query="match_urlpattern=/c/:id", token=token),
+    ):
+        event = events.next()  # of the other one: nobody sees the own
+        assert event is not None
+        assert event["event"] == "mercure"
+        document = json.loads(event["data"])
+        path = document["id"]
+        assert path.startswith(f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid/urn%3Auuid%3A")
+        assert document == {
+            "id": path,
+            "type": "subscription",
+            "match_type": "urlpattern",
+            "match": "/c/:id",
+            "subscriber": unquote(path.rpartition("/")[2]),
+            "active": True,
+            "payload": {"user": 2},
+        }
+        answer = ask(server, "GET", f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid", headers=headers)
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["ETag"] == f'"{event["id"]}"'
+        assert f'rel="mercure"; last-event-id="{event["id"]}"' in answer.headers["Link"]
+        assert answer.json == {
+            "id": f"{HUB}/subscriptions/urlpattern/%2Fc%2F%3Aid",
+            "type": "subscriptions",
+            "subscriptions": [document],
+        }
+        assert ask(server, "GET", path, headers=headers).json == document
+        assert document in ask(server, "GET", f"{HUB}/subscriptions", headers=headers).json["subscriptions"]
     other = {"Authorization": f"Bearer {modern(SUBSCRIBER_KEY)}"}
     assert ask(server, "GET", f"{HUB}/subscriptions", headers=other).status == 403
 
