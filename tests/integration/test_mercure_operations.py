@@ -74,6 +74,7 @@ def test_a_subscriber_that_does_not_read_is_cut_in_time(tmp_path: Path) -> None:
         for _ in range(8):
             publish(server, "s", "x" * 1_000_000)
         wait_for_subscribers(server, 0)
+        assert server.stop() == 0  # does not wait for it
 
 
 def wait_for_subscribers(server: Server, count: int) -> None:

@@ -138,7 +138,7 @@ class Events:
 
     def data(self, count: int) -> list[str]:
         """The data of the next events."""
-        found = []
+        found: list[str] = []
         for _ in range(count):
             event = self.next()
             assert event is not None, f"the stream has ended after {found}"

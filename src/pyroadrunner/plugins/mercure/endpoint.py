@@ -230,7 +230,10 @@ class Endpoint:
                 watching.cancel()
             hub.remove(stream)
             del self.streams[identity]
-            self.slow += stream.ended == "slow"
+            if stream.ended == "slow":
+                self.slow += 1
+                if CLIENT in scope:
+                    scope[CLIENT].cut()
             if shown:
                 self._later(self._leave(shown))
         return None
