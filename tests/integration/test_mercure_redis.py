@@ -70,9 +70,14 @@ def test_a_redis_that_is_away_loses_nothing_that_was_published(tmp_path: Path, r
             redis.program.kill()
             answer = publish(one, "a", "refused")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            # An error would end an EventSource for good, so it gets an empty stream, and comes back.
+            with subscribed(one, "a", query="lastEventID=urn:x") as other:
+                assert other.next() is None
+                assert other.retry
             redis.program.start()
             accepted(one, "a", "4")
             assert events.data(1) == ["4"]
+        assert one.stderr.count("updates can't be published") == 1
 
 
 def test_a_redis_that_has_lost_its_data_begins_again(tmp_path: Path, redis: RedisServer) -> None:

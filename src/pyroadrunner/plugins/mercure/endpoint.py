@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, Message, Receive, Scope, Send
 from pyroadrunner.contracts import Log
 from pyroadrunner.plugins.mercure import documents
 from pyroadrunner.plugins.mercure.config import MercureConfig
@@ -94,7 +95,7 @@ class Endpoint:
             response = refused.response
             self.refused += response.status in (401, 403)
         except StoreError as error:
-            log.error("a request failed", method=scope["method"], path=scope["path"], error=str(error))
+            log.debug("a request failed", method=scope["method"], path=scope["path"], error=str(error))
             unavailable = (*TEXT, (b"retry-after", b"1"))
             response = Response(status=503, headers=unavailable, body=b"The hub can't reach its store\n")
         if response is not None:
@@ -181,14 +182,15 @@ class Endpoint:
         except BadRequest as wrong:
             raise Refused(400, str(wrong)) from wrong
         headers = [*STREAM, *cors]
-        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
         if self._draining:
-            await send(start)
-            await send({"type": "http.response.body", "body": COMMENT + self._come_back()})
-            return None
+            return await self._send_away(send, start)
         if config.max_subscribers and len(self.streams) >= config.max_subscribers:
             raise Refused(503, "All connections are in use", [(b"retry-after", b"5")])
-        after, answer = await self._resolve(last_id_of(query, scope["headers"]))
+        try:
+            after, answer = await self._resolve(last_id_of(query, scope["headers"]))
+        except StoreError:
+            return await self._send_away(send, start)
         if answer:
             value = answer.encode()
             headers += [(b"last-event-id", value), (b"mercure-last-event-id", value)]
@@ -201,8 +203,10 @@ class Endpoint:
         shown: list[Subscription] = []
         if config.subscriptions:
             shown = documents.subscriptions_of(config.path, identity, selectors, grant, hub.matcher)
-            await hub.store.register(shown)
-            await self._announce(shown, active=True)
+            if hub.store.error:  # do not let the subscriber wait for a server that does not answer
+                self._later(self._enter(shown))
+            else:
+                await self._enter(shown)
         stream = Stream(
             identity,
             selectors,
@@ -224,7 +228,7 @@ class Endpoint:
         except ConnectionError:
             pass  # the client has left
         except StoreError as error:
-            log.error("the history can't be read; the subscriber has to come back", error=str(error))
+            log.debug("the history can't be read; the subscriber has to come back", error=str(error))
         finally:
             if watching is not None:
                 watching.cancel()
@@ -237,6 +241,11 @@ class Endpoint:
             if shown:
                 self._later(self._leave(shown))
         return None
+
+    async def _send_away(self, send: Send, start: Message) -> None:
+        """An empty stream: an ``EventSource`` comes back after it, but gives up for good after an error."""
+        await send(start)
+        await send({"type": "http.response.body", "body": COMMENT + self._come_back()})
 
     async def _resolve(self, last_id: str) -> tuple[int | None, str]:
         """Where a stream begins, and what the response says of it."""
@@ -332,10 +341,12 @@ class Endpoint:
             data = documents.encode(documents.describe(one, active=active)).decode()
             kind = "" if one.kind == "topic" else "mercure"
             update = Update([one.id], data, identity=new_id(), private=True, kind=kind)
-            try:
+            with contextlib.suppress(StoreError):  # the publisher has logged it
                 await self._publisher.publish_checked(update)
-            except StoreError as error:
-                log.warning("an event of a subscription was not published", error=str(error))
+
+    async def _enter(self, subscriptions: list[Subscription]) -> None:
+        await self._hub.store.register(subscriptions)
+        await self._announce(subscriptions, active=True)
 
     async def _leave(self, subscriptions: list[Subscription]) -> None:
         await self._hub.store.unregister(subscriptions)

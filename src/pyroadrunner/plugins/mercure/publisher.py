@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pyroadrunner.contracts import Log
 from pyroadrunner.plugins.mercure.ids import new_id
 from pyroadrunner.plugins.mercure.publication import Rules
 from pyroadrunner.plugins.mercure.stores.contract import Store
 from pyroadrunner.plugins.mercure.update import Update
+from pyroadrunner.remote.errors import StoreError
+
+log = Log("mercure")
 
 
 class Publisher:
@@ -22,6 +26,7 @@ class Publisher:
         self._store = store
         self.published = 0
         self.failed = 0
+        self._failing = False
 
     async def publish(
         self,
@@ -51,8 +56,14 @@ class Publisher:
         """The same, of an update of the hub itself."""
         try:
             await self._store.append(update)
-        except BaseException:
+        except StoreError as error:
             self.failed += 1
+            if not self._failing:
+                log.error("updates can't be published", error=str(error))
+            self._failing = True
             raise
+        if self._failing:
+            log.info("updates can be published again")
+        self._failing = False
         self.published += 1
         return update.id

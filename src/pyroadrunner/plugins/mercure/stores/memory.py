@@ -60,7 +60,7 @@ class MemoryStore(LocalSubscriptions):
         if not self._kept:
             return []
         start = max(0, after + 1 - self._kept[0].sequence)  # sequences have no holes
-        behind = len(self._kept) - start
+        behind = max(0, len(self._kept) - start)
         if behind <= len(self._kept) // 2:  # a deque is walked from its nearer end
             found = list(islice(reversed(self._kept), behind))
             found.reverse()
