@@ -1,13 +1,13 @@
 #!/bin/sh
-# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are kept there. Without
-# Go nothing is built, and the tests that need them are skipped with that reason.
+# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME), pstest (Pub/Sub). They are
+# kept there. Without Go nothing is built, and the tests that need them are skipped with that reason.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.cache/bin
 
 PATH="$PATH:/usr/local/go/bin"
 if ! command -v go >/dev/null 2>&1; then
-    echo '== Go is not installed: the tests with h2spec and pebble are skipped' >&2
+    echo '== Go is not installed: the tests with h2spec, pebble and pstest are skipped' >&2
     exit 0
 fi
 
@@ -19,3 +19,7 @@ build() { # NAME PACKAGE@VERSION
 
 build h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 build pebble github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
+
+# A program of the tests; Go itself knows whether there is anything to do.
+(cd tests/support/pstest && GOFLAGS=-buildvcs=false go build -o "$bin/pstest" .) ||
+    echo '== pstest can not be built: the tests with Pub/Sub are skipped' >&2
