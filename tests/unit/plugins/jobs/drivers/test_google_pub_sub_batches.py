@@ -86,3 +86,15 @@ def test_an_id_may_be_given_up() -> None:
         await other
 
     asyncio.run(scene())
+
+
+def test_a_call_that_is_broken_off_fails_its_ids() -> None:
+    async def send(ack_ids: Sequence[str]) -> None:
+        raise asyncio.CancelledError
+
+    async def scene() -> None:
+        batches = Batches(send)
+        with pytest.raises(BrokerError, match="broken off"):
+            await batches.add("1")
+
+    asyncio.run(scene())

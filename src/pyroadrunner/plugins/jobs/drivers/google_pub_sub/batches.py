@@ -44,15 +44,17 @@ class Batches:
 
     async def _call_once(self) -> None:
         batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        error: BrokerError | None = None
+        error: BrokerError | None = BrokerError("the call was broken off")
         try:
             await self._send([ack_id for ack_id, _ in batch])
+            error = None
         except BrokerError as wrong:
             error = wrong
-        for _, done in batch:
-            if done.done():  # its caller was cancelled
-                continue
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
+        finally:
+            for _, done in batch:
+                if done.done():  # its caller was cancelled
+                    continue
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
