@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, Job, PushRefused
 from pyroadrunner.plugins.jobs.drivers.google_pub_sub.config import PubSubConfig, PubSubSection
 from pyroadrunner.plugins.jobs.drivers.google_pub_sub.driver import PubSubDriver
+from pyroadrunner.proto.pubsub.v1 import pubsub_pb2 as pb
 from pyroadrunner.sdk.jobs import Jobs
 from pyroadrunner.sdk.rpc import RpcClient
 from support.brokers import Brokers
@@ -423,6 +424,50 @@ def test_the_emulators_variable(port: int, name: str, monkeypatch: pytest.Monkey
     scene()
 
 
+def test_a_message_that_could_not_be_given_back_is_not_held(port: int, name: str) -> None:
+    """Otherwise its deadline would be extended, and no server would ever get it."""
+
+    @on_the_loop
+    async def scene() -> None:
+        with TcpProxy(port) as proxy:
+            async with pubsub(proxy.port, name, consume=False, ack_deadline=2) as (driver, host):
+                await driver.push([job("1"), job("2")])
+                released, kept = await driver.take(2)
+                proxy.cut(refuse=True)
+                with pytest.raises(BrokerError):
+                    await driver.release(released)
+                await driver.disconnect()
+                proxy.accept()
+                await driver.connect()
+                await driver.consume()
+                (found,) = await host.wait(1)
+                assert found.job.id == released.job.id
+                await driver.release(released)  # tried again: the new delivery stays held
+                assert (await driver.stat()).reserved == 2
+                await driver.ack(found)
+                await driver.ack(kept)
+
+    scene()
+
+
+def test_messages_that_were_not_taken_are_not_held(name: str) -> None:
+    service = Service()
+    message = pb.Message(message_id="m", attributes={"rr_id": "1"})
+    answer = pb.PullResponse(received_messages=[pb.ReceivedMessage(ack_id="a", message=message)])
+    service.answers["Pull"] = answer.SerializeToString()
+    with service.running() as port:
+
+        @on_the_loop
+        async def scene() -> None:
+            async with pubsub(port, name, consume=False) as (driver, _):
+                service.errors["Pull"] = [None, grpc.StatusCode.INTERNAL]
+                with pytest.raises(BrokerError, match="INTERNAL"):
+                    await driver.take(10)
+                assert (await driver.stat()).reserved == 0
+
+        scene()
+
+
 def test_a_busy_service_is_asked_again(name: str) -> None:
     service = Service()
     codes = grpc.StatusCode
@@ -581,12 +626,14 @@ class Service(grpc.GenericRpcHandler):
 
     Attributes:
         calls: method, subject and token of each one.
-        errors: by method, for its next calls.
+        errors: by method, for its next calls; ``None`` = no error.
+        answers: by method, instead of an empty message.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
-        self.errors: dict[str, list[grpc.StatusCode]] = {}
+        self.errors: dict[str, list[grpc.StatusCode | None]] = {}
+        self.answers: dict[str, bytes] = {}
 
     def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         metadata = dict(call.invocation_metadata)
@@ -595,9 +642,9 @@ class Service(grpc.GenericRpcHandler):
         errors = self.errors.get(method)
 
         def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
-            if errors:
-                context.abort(errors.pop(0), "a test")
-            return b""
+            if errors and (error := errors.pop(0)) is not None:
+                context.abort(error, "a test")
+            return self.answers.get(method, b"")
 
         return grpc.unary_unary_rpc_method_handler(answer)
 

@@ -253,7 +253,7 @@ class PubSubDriver(Driver):
     async def ack(self, delivery: Delivery) -> None:
         receipt: _Receipt = delivery.receipt
         await self._acknowledging.add(receipt.ack_id)
-        self._held.pop(receipt.id, None)
+        self._forget(delivery)
         self._no_attempts.pop(receipt.id, None)
 
     async def nack(self, delivery: Delivery) -> None:
@@ -282,16 +282,17 @@ class PubSubDriver(Driver):
         await self._hide(delivery, receipt.early())
 
     async def _hide(self, delivery: Delivery, seconds: int) -> None:
-        """Let the service deliver a message again after some seconds."""
+        """Let the service deliver a message again after some seconds; if the call fails, after its deadline."""
         receipt: _Receipt = delivery.receipt
-        self._held.pop(receipt.id, None)  # it may come back before the call returns
+        self._forget(delivery)  # it may come back before the call returns
         if receipt.extending is not None and not receipt.extending.done():
             await asyncio.wait([receipt.extending])  # it must not come after this one
-        try:
-            await self._deadline(receipt, seconds)
-        except BrokerError:
-            self._held.setdefault(receipt.id, delivery)
-            raise
+        await self._deadline(receipt, seconds)
+
+    def _forget(self, delivery: Delivery) -> None:
+        """Extend the deadline of a message no more."""
+        if self._held.get(delivery.receipt.id) is delivery:  # otherwise it was delivered again
+            del self._held[delivery.receipt.id]
 
     def _deadline(self, receipt: _Receipt, seconds: int) -> asyncio.Future[None]:
         """Set the deadline of a message, counted from now on. 0: deliver it again now."""
@@ -329,10 +330,15 @@ class PubSubDriver(Driver):
     async def take(self, limit: int) -> Sequence[Delivery]:
         found: list[Delivery] = []
         empty = 0
-        while len(found) < limit and empty < 2:  # a call that does not wait may overlook some
-            deliveries = await self._receive(limit - len(found), wait=False)
-            empty = 0 if deliveries else empty + 1
-            found += deliveries
+        try:
+            while len(found) < limit and empty < 2:  # a call that does not wait may overlook some
+                deliveries = await self._receive(limit - len(found), wait=False)
+                empty = 0 if deliveries else empty + 1
+                found += deliveries
+        except BaseException:
+            for delivery in found:
+                self._forget(delivery)
+            raise
         return found
 
     async def stat(self) -> BrokerStats:
