@@ -21,7 +21,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefuse
 from pyroadrunner.plugins.jobs.drivers.kafka.config import KafkaConfig, KafkaSection
 from pyroadrunner.plugins.jobs.drivers.kafka.driver import KafkaDriver
 from support.brokers import Brokers
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.kafka import PASSWORD, USER, Kafka, KafkaClient, SharedKafka, kafka, options_of, proxied
 
 NUMBERS = itertools.count()
@@ -50,7 +50,7 @@ def driver_of(
 ) -> KafkaDriver:
     """A driver with a topic and a group of this name."""
     config = msgspec.convert(_seconds({**options_of(name), **options}), KafkaConfig)
-    made = msgspec.convert({"brokers": [broker.address], "ping": {"timeout": 5.0}, **(section or {})}, KafkaSection)
+    made = msgspec.convert({"brokers": [broker.address], "ping": {"timeout": 30.0}, **(section or {})}, KafkaSection)
     return KafkaDriver(host, config, made)
 
 
@@ -306,6 +306,24 @@ async def test_no_broker(broker: SharedKafka, topic: str) -> None:
         await driver.connect()
     await driver.disconnect()
     assert time.monotonic() - began < 4
+
+
+@on_the_loop
+async def test_a_paused_pipeline_leaves_its_group_and_comes_back(
+    broker: SharedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyroadrunner.plugins.jobs.drivers.kafka.driver._LINGER", 0.2)
+    host = OpenHost()
+    async with running(driver_of(host, broker, f"pause-{os.getpid()}")) as driver:
+        for turn in range(5):
+            await driver.cancel()
+            await driver.push([job(f"{turn}-{number}") for number in range(10)])
+            async with asyncio.timeout(PATIENCE):
+                while driver._poller is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await driver.consume()
+            for delivery in await host.wait(10):
+                driver.ack(delivery)
 
 
 # -- a broker that fails

@@ -70,7 +70,7 @@ class RecordConsumer:
         self._thread = CallThread("kafka consumer")
         self._assigning: Future[Any] | None = None  # what the thread waits for in the loop
         self._revoking: Future[Any] | None = None
-        self._paused = False
+        self._paused: bool | None = None  # None = some partitions may be, as after an assignment
         self._abandoned = False  # nothing is called any more
         self.unanswered = 0  # commits
         self._client = Consumer(
@@ -106,10 +106,11 @@ class RecordConsumer:
             )
             return
         self._client.assign([TopicPartition(*place, start) for place, (start, _) in starts.items()])
-        self._paused = False
+        self._paused = None
         self._call(self._on_assigned, starts)
 
     def _leave(self) -> None:
+        self._resume()  # a partition that is paused when it goes comes back paused, now and then
         if self._subscribes:
             self._client.unsubscribe()
             until = time.monotonic() + _HANDOVER
@@ -132,7 +133,7 @@ class RecordConsumer:
         except CancelledError:  # the consumer closes
             return
         client.incremental_assign([TopicPartition(*place, start) for place, (start, _) in starts.items()])
-        self._paused = False
+        self._paused = None
         self._call(self._on_assigned, starts)
 
     def _revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
@@ -170,14 +171,17 @@ class RecordConsumer:
         return await self._run(self._idle)
 
     def _fetch(self, limit: int, seconds: float) -> list[Message]:
-        if self._paused:
-            self._paused = False
-            self._client.resume(self._client.assignment())
+        self._resume()
         first = self._client.poll(seconds)
         return [] if first is None else [first, *self._client.consume(limit - 1, 0.0)]
 
+    def _resume(self) -> None:
+        if self._paused is not False:
+            self._client.resume(self._client.assignment())
+            self._paused = False
+
     def _idle(self) -> list[Message]:
-        if not self._paused:
+        if self._paused is not True:
             self._client.pause(self._client.assignment())
             self._paused = True
         first = self._client.poll(0.0)
