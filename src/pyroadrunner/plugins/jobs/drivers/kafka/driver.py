@@ -62,6 +62,7 @@ _POLL, _IDLE_POLL = 0.05, 0.25  # seconds to wait for records
 _TAKE = 5.0
 _STAT = 5.0
 _CLOSE = 4.0  # less than the pipeline's limit
+_MOST_READS = 10
 _PARTITIONS_FOR = 60.0  # seconds for which the number of partitions is remembered
 
 _REFUSED = (
@@ -284,12 +285,15 @@ class KafkaDriver(Driver):
             return job.partition
         until, count = self._partitions.get(topic, (0.0, 0))
         if time.monotonic() > until:
-            try:
-                found = await asyncio.to_thread(producer.client.list_topics, topic, 5.0)
-            except KafkaException as error:
-                raise BrokerError(error_text(error.args[0])) from error
-            count = len(found.topics[topic].partitions)
-            self._partitions[topic] = (time.monotonic() + _PARTITIONS_FOR, count)
+            for _ in range(_MOST_READS):  # a new topic has none at first
+                try:
+                    found = await asyncio.to_thread(producer.client.list_topics, topic, 5.0)
+                except KafkaException as error:
+                    raise BrokerError(error_text(error.args[0])) from error
+                if count := len(found.topics[topic].partitions):
+                    self._partitions[topic] = (time.monotonic() + _PARTITIONS_FOR, count)
+                    break
+                await asyncio.sleep(_NAP)
         if not count:
             return -1
         return (stuck if strategy == "Sticky" else next(self._turns)) % count
