@@ -1,0 +1,188 @@
+"""The connection to Centrifugo's gRPC API. The only module that imports ``grpc``.
+
+The library connects, and connects again for ever, with growing waits. This watches its state, so that the log says when
+the API is away and when it is back, also while no worker calls it. A call does not wait for a connection: while there
+is none, it fails at once with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from pyroadrunner.grpcd import StatusCode, code_name
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.centrifuge.config import ApiTls, CentrifugeConfig
+from pyroadrunner.plugins.centrifuge.errors import ApiFailed, UnusableFiles
+from pyroadrunner.plugins.centrifuge.figures import Figures
+
+SERVICE = "centrifugal.centrifugo.api.CentrifugoApi"
+_MAX_MESSAGE = 64 << 20  # bytes, as for a call over RPC
+_PROBE_TIMEOUT = 1.0  # seconds
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # the longest time for one attempt
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE),
+    ("grpc.max_send_message_length", _MAX_MESSAGE),
+    ("grpc.enable_http_proxy", 0),  # variables for a proxy are for the web, not for a neighbour
+)
+_REASON = "last error: "
+
+log = Log("centrifuge")
+
+
+class Api:
+    """Calls Centrifugo's API.
+
+    Args:
+        figures: counts the calls.
+    """
+
+    def __init__(self, config: CentrifugeConfig, figures: Figures) -> None:
+        self._config = config
+        self._figures = figures
+        self._calls: dict[str, Any] = {}
+        self._metadata = (("authorization", f"apikey {config.api_key}"),) if config.api_key else ()
+        self._compression = grpc.Compression.Gzip if config.use_compressor else None
+        self._timeout = config.api_timeout or None
+        self._refused = False
+        self._channel: grpc.aio.Channel | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        state = "connected" if self._figures.connected else "not connected"
+        return f"Api({self._config.api_target}, {state})"
+
+    def start(self) -> None:
+        """Connect in the background.
+
+        Raises:
+            UnusableFiles: TLS does not work with the configured files.
+        """
+        self._channel = _channel(self._config)
+        self._watching = asyncio.create_task(self._watch(self._channel), name="centrifuge api")
+
+    async def stop(self) -> None:
+        """Disconnect; running calls are cancelled. Idempotent."""
+        task, self._watching = self._watching, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+        self._figures.connected = False
+
+    async def call(self, method: str, request: Any, response: Any) -> Any:
+        """Call a method.
+
+        Args:
+            method: of the API, without its service.
+            request: the message.
+            response: class of the answer.
+
+        Raises:
+            ApiFailed: there was no answer. An error in the answer is none.
+        """
+        run = self._calls.get(method) or self._prepare(method, response)
+        try:
+            answer = await run(
+                request, timeout=self._timeout, metadata=self._metadata, compression=self._compression
+            )
+        except grpc.aio.AioRpcError as error:
+            code = error.code().value[0]
+            self._count(method, code)
+            raise ApiFailed(code_name(code), error.details() or "") from error
+        self._count(method, StatusCode.OK)
+        return answer
+
+    def _prepare(self, method: str, response: Any) -> Any:
+        if self._channel is None:
+            raise ApiFailed(code_name(StatusCode.UNAVAILABLE), "the server stops")
+        run = self._channel.unary_unary(
+            f"/{SERVICE}/{method}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
+        self._calls[method] = run
+        return run
+
+    def _count(self, method: str, code: int) -> None:
+        self._figures.api[method, code_name(code)] += 1
+        refused = code == StatusCode.UNAUTHENTICATED
+        if refused and not self._refused:
+            todo = "correct centrifuge.api_key" if self._config.api_key else "set centrifuge.api_key"
+            log.error(f"Centrifugo's API refuses the key; {todo}", address=self._config.api_target)
+        self._refused = refused
+
+    async def _watch(self, channel: grpc.aio.Channel) -> None:
+        said = ""
+        while True:
+            state = channel.get_state(try_to_connect=True)
+            self._figures.connected = state is grpc.ChannelConnectivity.READY
+            if self._figures.connected:
+                if said:
+                    log.info("Centrifugo's API is connected again", address=self._config.api_target)
+                    said = ""
+                else:
+                    log.debug("Centrifugo's API is connected", address=self._config.api_target)
+            elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                reason = await _reason(channel)
+                if reason and not said:
+                    log.error(
+                        "no connection to Centrifugo's API; retrying", address=self._config.api_target, error=reason
+                    )
+                    said = reason
+            await channel.wait_for_state_change(state)
+
+
+async def _reason(channel: grpc.aio.Channel) -> str:
+    """Why there is no connection; empty if there is one by now. Only a call tells: it fails at once."""
+    try:
+        await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=_PROBE_TIMEOUT)
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            return (error.details() or "no answer").rpartition(_REASON)[2]
+    return ""
+
+
+def _channel(config: CentrifugeConfig) -> grpc.aio.Channel:
+    options: list[tuple[str, Any]] = list(_OPTIONS)
+    if config.tls is None:
+        return grpc.aio.insecure_channel(config.api_target, options=options)
+    for problem in config.tls.problems():
+        if problem.fatal:
+            raise UnusableFiles(problem.key, problem.message)
+        log.warning(f"centrifuge.tls.{problem.key}: {problem.message}")
+    if config.tls.server_name:
+        options.append(("grpc.ssl_target_name_override", config.tls.server_name))
+    return grpc.aio.secure_channel(config.api_target, _credentials(config.tls), options=options)
+
+
+def _credentials(tls: ApiTls) -> grpc.ChannelCredentials:
+    key, cert = (_read(path) for path in (tls.key, tls.cert))
+    return grpc.ssl_channel_credentials(_read(tls.root_ca or _system_roots(), key="root_ca"), key, cert)
+
+
+def _system_roots() -> str:
+    """File with the authorities of the system; empty = unknown, then the library's own are used."""
+    paths = ssl.get_default_verify_paths()
+    candidates: Sequence[str | None] = (paths.cafile, paths.openssl_cafile, "/etc/ssl/certs/ca-certificates.crt")
+    return next((path for path in candidates if path and os.path.exists(path)), "")
+
+
+def _read(path: str, key: str = "cert") -> bytes | None:
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as wrong:
+        raise UnusableFiles(key, f"{path}: {(wrong.strerror or str(wrong)).lower()}") from wrong
