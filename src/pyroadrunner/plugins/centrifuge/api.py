@@ -93,9 +93,7 @@ class Api:
         """
         run = self._calls.get(method) or self._prepare(method, response)
         try:
-            answer = await run(
-                request, timeout=self._timeout, metadata=self._metadata, compression=self._compression
-            )
+            answer = await run(request, timeout=self._timeout, metadata=self._metadata, compression=self._compression)
         except grpc.aio.AioRpcError as error:
             code = error.code().value[0]
             self._count(method, code)

@@ -34,7 +34,9 @@ class GrpcNotInstalled(CentrifugeError):
     """The package for gRPC clients is missing."""
 
     def __init__(self) -> None:
-        super().__init__("centrifuge: Centrifugo's API needs the package grpcio; pip install 'pyroadrunner[centrifuge]'")
+        super().__init__(
+            "centrifuge: Centrifugo's API needs the package grpcio; pip install 'pyroadrunner[centrifuge]'"
+        )
 
 
 class UnusableFiles(CentrifugeError):

@@ -70,9 +70,7 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
         bound = BoundSockets(parse_endpoint(self._config.proxy_address, _ADDRESS), _ADDRESS)
         try:
             await self._start_api()
-            self._pools = await start_pools(
-                self._factory, {self.name: self._config.pool}, {"RR_MODE": "centrifuge"}
-            )
+            self._pools = await start_pools(self._factory, {self.name: self._config.pool}, {"RR_MODE": "centrifuge"})
             from pyroadrunner.plugins.centrifuge.proxy import Proxy  # importing protobuf costs time and memory
 
             proxy = Proxy(lambda: self._pools[self.name], self._config.sub_refresh_type, self._figures)
