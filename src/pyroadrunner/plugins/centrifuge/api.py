@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,7 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # variables for a proxy are for the web, not for a neighbour
 )
 _REASON = "last error: "
+_PREAMBLE = re.compile(r"(?:[A-Z_]+: )?(?:(?:ipv4|ipv6|unix):\S+: )?")  # status and address; the log has the address
 
 log = Log("centrifuge")
 
@@ -104,7 +106,7 @@ class Api:
     def _prepare(self, method: str, response: Any) -> Any:
         if self._channel is None:
             raise ApiFailed(code_name(StatusCode.UNAVAILABLE), "the server stops")
-        run = self._channel.unary_unary(
+        run: Any = self._channel.unary_unary(
             f"/{SERVICE}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=response.FromString,
@@ -143,12 +145,18 @@ class Api:
 
 async def _reason(channel: grpc.aio.Channel) -> str:
     """Why there is no connection; empty if there is one by now. Only a call tells: it fails at once."""
+    call: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
     try:
-        await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=_PROBE_TIMEOUT)
+        await call(b"", timeout=_PROBE_TIMEOUT)
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return (error.details() or "no answer").rpartition(_REASON)[2]
+            return _shortened(error.details() or "no answer")
     return ""
+
+
+def _shortened(details: str) -> str:
+    """Without the library's preamble: ``Failed to connect to remote host: Connection refused``."""
+    return _PREAMBLE.sub("", details.rpartition(_REASON)[2])
 
 
 def _channel(config: CentrifugeConfig) -> grpc.aio.Channel:

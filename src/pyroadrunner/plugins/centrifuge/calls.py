@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from pyroadrunner.grpcd import GrpcStatus, StatusCode
+from pyroadrunner.grpcd.metadata import decode_bin
 from pyroadrunner.plugins.centrifuge.errors import BadReply
 from pyroadrunner.proto.centrifugo.proxy.v1 import proxy_pb2 as pb
 from pyroadrunner.workers.payload import Codec, Payload, Reply
@@ -71,13 +73,17 @@ def payload_of(method: ProxyMethod, headers: Iterable[tuple[bytes, bytes]], mess
     Args:
         headers: of the request, names in lower case. The host is ``:authority`` for workers. A key ``type`` of the
             caller is replaced.
+
+    Raises:
+        GrpcStatus: a ``-bin`` value is no base64.
     """
     context: dict[str, list[str]] = {}
     for name, value in headers:
         if name in _HIDDEN or (name.startswith(b"grpc-") and name != _SHOWN):
             continue
         key = ":authority" if name == b"host" else name.decode("latin-1")
-        context.setdefault(key, []).append(value.decode("utf-8", "replace"))
+        values = _binary(key, value) if name.endswith(b"-bin") else [value]
+        context.setdefault(key, []).extend(one.decode("utf-8", "replace") for one in values)
     context["type"] = [method.type]
     return Payload(_encode(dict(sorted(context.items()))), message, Codec.PROTO)
 
@@ -98,6 +104,13 @@ def answer_of(method: ProxyMethod, reply: Reply) -> bytes:
     if not _is_message(method.response, reply.body):
         raise BadReply(f"proto: the worker's reply is no {method.response.DESCRIPTOR.name}")
     return reply.body
+
+
+def _binary(key: str, value: bytes) -> list[bytes]:
+    try:
+        return decode_bin(value)
+    except ValueError as wrong:
+        raise GrpcStatus(StatusCode.INTERNAL, f"malformed binary metadata {key!r}: {wrong}") from wrong
 
 
 def _is_message(message: Any, data: bytes) -> bool:

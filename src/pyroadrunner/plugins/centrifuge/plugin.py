@@ -94,6 +94,7 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
         until = loop.time() + grace
         listener = self._listener
         if listener is not None:
+            listener.close_after_response()
             await listener.drain()
             listener.refuse()
             await listener.finish(max(0.0, until - loop.time()))
