@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from pyroadrunner.grpcd import StatusCode, code_name
 from pyroadrunner.log import Log
@@ -93,25 +94,28 @@ class Api:
         Raises:
             ApiFailed: there was no answer. An error in the answer is none.
         """
-        run = self._calls.get(method) or self._prepare(method, response)
+        run = self._calls.get(method) or self._prepare(method)
         try:
             answer = await run(request, timeout=self._timeout, metadata=self._metadata, compression=self._compression)
         except grpc.aio.AioRpcError as error:
             code = error.code().value[0]
             self._count(method, code)
             raise ApiFailed(code_name(code), error.details() or "") from error
+        try:
+            message = response.FromString(answer)
+        except DecodeError as error:
+            self._count(method, StatusCode.INTERNAL)
+            raise ApiFailed(code_name(StatusCode.INTERNAL), f"the answer is no {method}Response: {error}") from error
         self._count(method, StatusCode.OK)
-        return answer
+        return message
 
-    def _prepare(self, method: str, response: Any) -> Any:
+    def _prepare(self, method: str) -> Any:
         if self._channel is None:
             raise ApiFailed(code_name(StatusCode.UNAVAILABLE), "the server stops")
-        run: Any = self._channel.unary_unary(
-            f"/{SERVICE}/{method}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=response.FromString,
+        # Not its deserializer: the library turns an answer that can't be read into None.
+        run = self._calls[method] = self._channel.unary_unary(
+            f"/{SERVICE}/{method}", request_serializer=lambda message: message.SerializeToString()
         )
-        self._calls[method] = run
         return run
 
     def _count(self, method: str, code: int) -> None:

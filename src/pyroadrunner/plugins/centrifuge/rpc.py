@@ -12,7 +12,7 @@ from pyroadrunner.proto.centrifugo.api.v1 import api_pb2 as pb
 # A method of the API: its name, a request, the class of the answer.
 CallApi = Callable[[str, Any, Any], Awaitable[Any]]
 
-_MESSAGES: Mapping[str, tuple[Any, Any]] = {
+METHODS: Mapping[str, tuple[Any, Any]] = {
     "Batch": (pb.BatchRequest, pb.BatchResponse),
     "Publish": (pb.PublishRequest, pb.PublishResponse),
     "Broadcast": (pb.BroadcastRequest, pb.BroadcastResponse),
@@ -62,7 +62,7 @@ def rpc_methods(call: CallApi) -> Mapping[str, RpcMethod]:
     """All methods. Fields that this version does not know are forwarded, too."""
     return {
         name: RpcMethod(partial(_forward, call, name, answer), message=request)
-        for name, (request, answer) in _MESSAGES.items()
+        for name, (request, answer) in METHODS.items()
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, MutableSequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -225,24 +225,23 @@ def _fill(message: Any, fields: Mapping[str, Any]) -> None:
 
 
 def _set(message: Any, field: Any, value: Any) -> None:
-    name = field.name
-    if field.message_type is None:
-        if isinstance(value, list | tuple):
-            getattr(message, name).extend(value)
-        elif field.type == field.TYPE_BYTES:
-            setattr(message, name, as_bytes(value))
-        else:
-            setattr(message, name, int(value.timestamp()) if isinstance(value, datetime) else value)
-    elif field.message_type.GetOptions().map_entry:
-        target = getattr(message, name)
+    current = getattr(message, field.name)
+    if isinstance(current, MutableMapping):
         for key, item in value.items():
             if isinstance(item, Mapping):
-                _fill(target[key], item)
+                _fill(current[key], item)
             else:
-                target[key] = item
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _fill(getattr(message, name).add(), item)
+                current[key] = item
+    elif isinstance(current, MutableSequence):
+        if field.message_type is None:
+            current.extend(value)
+        else:
+            for item in value:
+                _fill(current.add(), item)  # type: ignore[attr-defined]  # a list of messages
+    elif field.message_type is not None:
+        current.SetInParent()
+        _fill(current, value if isinstance(value, Mapping) else {"value": value})  # a Switch
+    elif field.type == field.TYPE_BYTES:
+        setattr(message, field.name, as_bytes(value))
     else:
-        getattr(message, name).SetInParent()
-        _fill(getattr(message, name), value if isinstance(value, Mapping) else {"value": value})  # a Switch
+        setattr(message, field.name, int(value.timestamp()) if isinstance(value, datetime) else value)
