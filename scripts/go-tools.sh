@@ -1,6 +1,7 @@
 #!/bin/sh
-# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are kept there. Without
-# Go nothing is built, and the tests that need them are skipped with that reason.
+# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME), and with RR_TEST_CENTRIFUGO
+# Centrifugo, which takes minutes. They are kept there. Without Go nothing is built, and the tests that need them are
+# skipped with that reason.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.cache/bin
@@ -19,3 +20,4 @@ build() { # NAME PACKAGE@VERSION
 
 build h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 build pebble github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
+[ -z "${RR_TEST_CENTRIFUGO:-}" ] || build centrifugo github.com/centrifugal/centrifugo/v6@v6.9.1
