@@ -26,6 +26,7 @@ from support.centrifugo import PROXY, ApiServer, CentrifugoCalls
 from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port, rr
+from support.tls import Authority
 
 WORKERS = Path(__file__).parents[1] / "support" / "workers"
 CLIENT = {"client": "c1", "transport": "websocket", "protocol": "json", "encoding": "json"}
@@ -524,3 +525,41 @@ def test_a_silent_api_is_given_up(tmp_path: Path) -> None:
         centrifugo.gate.clear()
         with pytest.raises(CallFailed, match=r"^rpc error: code = DeadlineExceeded desc = "):
             rpc.call("centrifuge.Info", {})
+
+
+# -- TLS to the API ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def credentials(authority: Authority) -> grpc.ServerCredentials:
+    """Those of a server that requires a certificate of its clients."""
+    server = authority.server("api")
+    pair = (server.key.read_bytes(), server.cert.read_bytes())
+    return grpc.ssl_server_credentials([pair], authority.root.read_bytes(), require_client_auth=True)
+
+
+def test_tls_with_a_client_certificate(tmp_path: Path, authority: Authority) -> None:
+    client = authority.client("rr")
+    tls = {"cert": str(client.cert), "key": str(client.key), "root_ca": str(authority.root)}
+    with (
+        ApiServer(credentials=credentials(authority)) as centrifugo,
+        Server(tmp_path, config(centrifugo.port, tls=tls)) as server,
+        RpcClient(server.rpc) as rpc,
+    ):
+        rpc.call("centrifuge.Publish", {"channel": "news", "data": "MQ=="})
+        assert centrifugo.published().channel == "news"
+
+
+def test_tls_to_a_server_that_is_not_trusted_or_has_another_name(tmp_path: Path, authority: Authority) -> None:
+    client = authority.client("rr")
+    tls = {"cert": str(client.cert), "key": str(client.key)}
+    with ApiServer(credentials=credentials(authority)) as centrifugo:
+        for more in ({}, {"root_ca": str(authority.root), "server_name": "other.example"}):
+            with Server(tmp_path, config(centrifugo.port, tls=tls | more)) as server, RpcClient(server.rpc) as rpc:
+                server.wait_for("no connection to Centrifugo's API; retrying")
+                with pytest.raises(CallFailed, match=r"^rpc error: code = Unavailable desc = "):
+                    rpc.call("centrifuge.Publish", {"channel": "news"})

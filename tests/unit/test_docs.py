@@ -161,6 +161,10 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     [
         ("jobs.md", "php", "jobs/worker.php"),
         ("jobs.md", "python", "jobs-python/worker.py"),
+        ("centrifugo.md", "yaml", "centrifugo/.rr.yaml"),
+        ("centrifugo.md", "json", "centrifugo/centrifugo.json"),
+        ("centrifugo.md", "php", "centrifugo/worker.php"),
+        ("centrifugo.md", "python", "centrifugo-python/chat.py"),
         ("schedule.md", "yaml", "schedule/.rr.yaml"),
         ("schedule.md", "php", "schedule/worker.php"),
         ("schedule.md", "php", "schedule/clean.php"),
