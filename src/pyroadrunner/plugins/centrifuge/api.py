@@ -33,10 +33,16 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.max_send_message_length", _MAX_MESSAGE),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),  # a restarted Centrifugo may have another address
+    # A dead link is noticed by its next call, after the second of these times. Servers in Go refuse pings that come
+    # more often than every five minutes.
+    ("grpc.keepalive_time_ms", 330_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.enable_http_proxy", 0),  # variables for a proxy are for the web, not for a neighbour
 )
 _REASON = "last error: "
 _PREAMBLE = re.compile(r"(?:[A-Z_]+: )?(?:(?:ipv4|ipv6|unix):\S+: )?")  # status and address; the log has the address
+_END = re.compile(r": OK$")  # of TLS errors
 
 log = Log("centrifuge")
 
@@ -160,7 +166,7 @@ async def _reason(channel: grpc.aio.Channel) -> str:
 
 def _shortened(details: str) -> str:
     """Without the library's preamble: ``Failed to connect to remote host: Connection refused``."""
-    return _PREAMBLE.sub("", details.rpartition(_REASON)[2])
+    return _END.sub("", _PREAMBLE.sub("", details.rpartition(_REASON)[2], count=1))
 
 
 def _channel(config: CentrifugeConfig) -> grpc.aio.Channel:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pyroadrunner.contracts import (
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from pyroadrunner.plugins.centrifuge.api import Api
 
 _ADDRESS = "centrifuge.proxy_address"
+_VERBOSITY = "GRPC_VERBOSITY"
 
 
 class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, HasConnections, Reloadable):
@@ -136,7 +139,8 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
 
     async def _start_api(self) -> None:
         try:
-            from pyroadrunner.plugins.centrifuge.api import Api  # only here: it costs 17 MB
+            with _quiet():
+                from pyroadrunner.plugins.centrifuge.api import Api  # only here: it costs 17 MB
         except ModuleNotFoundError as missing:
             if not (missing.name or "").startswith("grpc"):
                 raise
@@ -153,3 +157,17 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
         if self._api is None:
             raise NotStarted
         return await self._api.call(method, request, response)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library from writing each failed attempt to stderr. It reads the variable when it is imported; workers
+    should not inherit it."""
+    if _VERBOSITY in os.environ:
+        yield
+        return
+    os.environ[_VERBOSITY] = "NONE"
+    try:
+        yield
+    finally:
+        os.environ.pop(_VERBOSITY, None)
