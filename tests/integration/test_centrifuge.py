@@ -281,6 +281,7 @@ def test_http_1_and_noise_on_the_port(php: Server, calls: CentrifugoCalls) -> No
     for noise in noises:
         with socket.create_connection((host, int(port)), 30) as connection, suppress(ConnectionResetError):
             connection.sendall(noise)
+            connection.shutdown(socket.SHUT_WR)
             while connection.recv(4096):
                 pass
     assert calls.rpc("echo", b"1").result.data == b"1"
