@@ -1,0 +1,205 @@
+"""Passes calls to workers: one payload for each call, one reply, or a stream of frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pyroadrunner.contracts import Chunk, Payload, PoolError, Reply, ReplyStream, Span, Tracing, WorkerPool
+from pyroadrunner.grpcd import GrpcStatus, Request, Response, StatusCode
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.grpc.context import TRACE_KEYS, ContextEncoder
+from pyroadrunner.plugins.grpc.errors import status_of
+from pyroadrunner.plugins.grpc.reply import is_empty, read_head, response_of
+from pyroadrunner.workers.call import drop_stream
+
+log = Log("grpc")
+
+
+class WorkerMethod:
+    """Serves one method with the workers of a pool; a handler for ``grpcd``.
+
+    Args:
+        service, name: of the method.
+        streams: whether it is declared with a streamed response.
+        tracing: the plugin that records traces, if there is one.
+    """
+
+    __slots__ = ("_context", "_loop", "_pool", "_streams", "_tracing", "path")
+
+    def __init__(
+        self, service: str, name: str, pool: WorkerPool, *, streams: bool = False, tracing: Tracing | None = None
+    ) -> None:
+        self.path = f"/{service}/{name}"
+        self._context = ContextEncoder(service, name)
+        self._pool = pool
+        self._streams = streams
+        self._tracing = tracing
+        self._loop = asyncio.get_running_loop()
+
+    def __repr__(self) -> str:
+        return f"WorkerMethod({self.path})"
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a call.
+
+        Raises:
+            GrpcStatus: its worker failed, or it got none.
+        """
+        if self._tracing is not None:
+            return await self._traced(request, self._tracing)
+        return await self._call(Payload(self._context.encode(request), request.message))
+
+    async def _call(self, payload: Payload) -> Response:
+        call = _Call(self.path, self._loop.create_future())
+        try:
+            submission = self._pool.submit(payload, call)
+            try:
+                reply = await call.reply
+            except asyncio.CancelledError:
+                submission.cancel()
+                drop_stream(call.reply)
+                raise
+        except PoolError as error:
+            raise status_of(error) from error
+        if reply.stream is not None:
+            return self._streamed(reply, reply.stream)
+        if is_empty(reply.context):
+            return Response(reply.body)
+        response, dropped = response_of(reply.context, reply.body)
+        if dropped:
+            self._complain(dropped)
+        return response
+
+    def _streamed(self, first: Reply, stream: ReplyStream) -> Response:
+        if not self._streams:
+            stream.drop()
+            raise GrpcStatus(StatusCode.UNKNOWN, "streaming is not supported")
+        try:
+            head = read_head(first.context)
+        except GrpcStatus:
+            stream.drop()
+            raise
+        if head.dropped:
+            self._complain(head.dropped)
+        response = Response(headers=head.headers or None)
+        head.apply(response)
+        if head.error is not None:
+            stream.drop()
+            return response
+        response.stream = self._messages(first, stream, response)
+        return response
+
+    async def _messages(self, first: Reply, stream: ReplyStream, response: Response) -> AsyncIterator[bytes]:
+        """The messages of a stream; trailers and status go into the response."""
+        try:
+            yield first.body
+            async for chunk in stream:
+                if not is_empty(chunk.context) and self._ends(chunk, response):
+                    return
+                if chunk.body or not chunk.last:
+                    yield chunk.body
+        except PoolError as error:
+            raise status_of(error) from error
+        finally:
+            stream.drop()  # no effect after its end
+
+    def _ends(self, chunk: Chunk, response: Response) -> bool:
+        """Read the context of a later frame: trailers, and perhaps an error, which ends the stream."""
+        head = read_head(chunk.context)
+        if head.dropped:
+            self._complain(head.dropped)
+        head.trailers = [*head.headers, *head.trailers]  # headers are sent already
+        head.apply(response)
+        return head.error is not None
+
+    async def _traced(self, request: Request, tracing: Tracing) -> Response:
+        span = tracing.begin_trace(self.path.removeprefix("/"), request.headers, _attributes(request, self.path))
+        try:
+            hidden = tracing.propagated_headers
+            own = span.headers()
+            if own:
+                request.headers = [pair for pair in request.headers if pair[0] not in hidden] + [
+                    pair for pair in request.headers if pair[0] in hidden and pair[0] in TRACE_KEYS
+                ]
+            response = await self._call(Payload(self._context.encode(request, own), request.message))
+        except GrpcStatus as status:
+            _end_span(span, status.code, status.message)
+            raise
+        except BaseException:
+            _end_span(span, StatusCode.CANCELLED, "cancelled")
+            raise
+        if response.stream is not None:
+            response.stream = _until_end(response.stream, response, span)
+        else:
+            _end_span(span, response.code, response.text)
+        return response
+
+    def _complain(self, dropped: list[str]) -> None:
+        log.warning("dropped parts of the worker's context", method=self.path, dropped=dropped)
+
+
+class _Call:
+    """Receives the reply of one call."""
+
+    __slots__ = ("_path", "reply")
+
+    def __init__(self, path: str, reply: asyncio.Future[Reply]) -> None:
+        self._path = path
+        self.reply = reply
+
+    def on_reply(self, reply: Reply) -> None:
+        if not self.reply.done():
+            self.reply.set_result(reply)
+        elif reply.stream is not None:
+            reply.stream.drop()
+
+    def on_error(self, error: Exception) -> None:
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+    def describe(self) -> str:
+        return self._path
+
+
+async def _until_end(stream: AsyncIterator[bytes], response: Response, span: Span) -> AsyncIterator[bytes]:
+    code, text = int(StatusCode.CANCELLED), "cancelled"
+    try:
+        async for message in stream:
+            yield message
+        code, text = response.code, response.text
+    except GrpcStatus as status:
+        code, text = status.code, status.message
+        raise
+    finally:
+        _end_span(span, code, text)
+
+
+def _attributes(request: Request, path: str) -> dict[str, str | int]:
+    """OpenTelemetry's attributes of an RPC server span. (semantic conventions 1.23)"""
+    service, _, method = path.removeprefix("/").partition("/")
+    found: dict[str, str | int] = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+    if request.peer is not None:
+        found["network.peer.address"], found["network.peer.port"] = request.peer
+    return found
+
+
+_SERVER_ERRORS = frozenset(
+    {
+        StatusCode.UNKNOWN,
+        StatusCode.DEADLINE_EXCEEDED,
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.INTERNAL,
+        StatusCode.UNAVAILABLE,
+        StatusCode.DATA_LOSS,
+    }
+)
+
+
+def _end_span(span: Span, code: int, text: str) -> None:
+    span.set_attributes({"rpc.grpc.status_code": int(code)})
+    if code in _SERVER_ERRORS:
+        span.fail(text)
+    span.end()
+
+
