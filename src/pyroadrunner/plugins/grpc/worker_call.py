@@ -201,5 +201,3 @@ def _end_span(span: Span, code: int, text: str) -> None:
     if code in _SERVER_ERRORS:
         span.fail(text)
     span.end()
-
-
