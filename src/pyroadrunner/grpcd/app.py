@@ -7,7 +7,7 @@ in both directions take the way of ``_StreamCall``. One table of methods decides
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 from pyroadrunner.asgi import STOPPED, Message, Receive, Scope, Send
@@ -78,8 +78,8 @@ class GrpcApp:
         if method is None:
             await _send_status(send, self._unknown(scope["raw_path"].decode("utf-8", "replace")), _suffix(content_type))
             return
-        if b"te" not in found and _TRAILERS not in scope.get("extensions", ()):
-            await _send_without_trailers(send, _NO_TRAILERS)
+        if _TRAILERS not in scope["extensions"]:
+            await _send_status(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS), b"")
             return
         observer = self._observer
         began = monotonic()
@@ -157,9 +157,7 @@ class GrpcApp:
             if observer is not None:
                 observer.ended(method.path, code, text, monotonic() - began)
 
-    async def _read(
-        self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method
-    ) -> bytes:
+    async def _read(self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method) -> bytes:
         """The only message of a request that did not arrive in one piece, is compressed, or is not right."""
         reader = MessageReader(self._max_receive, encoding)
         first: bytes | None = None
@@ -183,7 +181,7 @@ class GrpcApp:
         return first
 
 
-class _ClientLeft(Exception):  # noqa: N818
+class _ClientLeft(Exception):
     """The client has left in the middle of its request."""
 
 
@@ -271,9 +269,7 @@ class _Call:
         else:
             headers = None
         try:
-            await self.finish(
-                Response(code=status.code, text=status.message, details=status.details, headers=headers)
-            )
+            await self.finish(Response(code=status.code, text=status.message, details=status.details, headers=headers))
         except OSError:
             pass  # the client has left; the cause is in the log
 
@@ -362,10 +358,6 @@ async def _send_status(send: Send, status: GrpcStatus, suffix: bytes) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-def _send_without_trailers(send: Send, text: str) -> Awaitable[None]:
-    return _send_status(send, GrpcStatus(StatusCode.INTERNAL, text), b"")
 
 
 async def _refuse_http(scope: Scope, content_type: bytes, send: Send) -> None:
