@@ -50,7 +50,12 @@ class Health:
 
     def shutdown(self) -> None:
         """Not serving from now on; ends every ``Watch``, so that none holds up a stop. Idempotent."""
-        self._status = _NOT_SERVING
+        if not self._ended:
+            self._status = _NOT_SERVING
+        self.end_watches()
+
+    def end_watches(self) -> None:
+        """End every ``Watch`` in the current state: another process has taken over. Idempotent."""
         self._ended = True
         self._notify()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyroadrunner.errors import RoadRunnerError
 
 
@@ -17,6 +19,13 @@ class SchemaError(RoadRunnerError):
         super().__init__(f"{key}: {why}")
         self.key = key
         self.why = why
+
+
+class SchemaInvalid(RoadRunnerError):
+    """Entries of ``grpc.proto`` can't be used; the text has a line for each."""
+
+    def __init__(self, errors: Iterable[SchemaError]) -> None:
+        super().__init__("\n".join(map(str, errors)))
 
 
 class ProtoSyntaxError(RoadRunnerError):
