@@ -73,7 +73,7 @@ class Client:
         compression: grpc.Compression | None = None,
         options: Iterable[tuple[str, Any]] = (),
     ) -> None:
-        every: list[tuple[str, Any]] = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), *options]
+        every = list({"grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0, **dict(options)}.items())
         if credentials is None:
             self.channel = grpc.insecure_channel(target, every, compression)
         else:
