@@ -7,7 +7,7 @@ in both directions take the way of ``_StreamCall``. One table of methods decides
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 from pyroadrunner.asgi import STOPPED, Message, Receive, Scope, Send
@@ -78,8 +78,8 @@ class GrpcApp:
         if method is None:
             await _send_status(send, self._unknown(scope["raw_path"].decode("utf-8", "replace")), _suffix(content_type))
             return
-        if b"te" not in found and _TRAILERS not in scope.get("extensions", ()):
-            await _send_without_trailers(send, _NO_TRAILERS)
+        if _TRAILERS not in scope["extensions"]:
+            await _send_status(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS), b"")
             return
         observer = self._observer
         began = monotonic()
@@ -92,6 +92,8 @@ class GrpcApp:
             timeout: float | None = None
             if b"grpc-timeout" in found:
                 timeout = _timeout(found[b"grpc-timeout"])
+                if not timeout:
+                    raise _deadline_exceeded()
                 task = asyncio.current_task()
                 assert task is not None
                 self._deadlines.add(task, timeout)
@@ -133,8 +135,9 @@ class GrpcApp:
             if PASSED in cancelled.args:
                 assert task is not None
                 task.uncancel()
-                code, text = int(StatusCode.DEADLINE_EXCEEDED), "context deadline exceeded"
-                await call.fail(GrpcStatus(code, text))
+                passed = _deadline_exceeded()
+                code, text = passed.code, passed.message
+                await call.fail(passed)
             else:
                 if STOPPED in cancelled.args:
                     code, text = int(StatusCode.UNAVAILABLE), "the server stops"
@@ -157,9 +160,7 @@ class GrpcApp:
             if observer is not None:
                 observer.ended(method.path, code, text, monotonic() - began)
 
-    async def _read(
-        self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method
-    ) -> bytes:
+    async def _read(self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method) -> bytes:
         """The only message of a request that did not arrive in one piece, is compressed, or is not right."""
         reader = MessageReader(self._max_receive, encoding)
         first: bytes | None = None
@@ -183,7 +184,7 @@ class GrpcApp:
         return first
 
 
-class _ClientLeft(Exception):  # noqa: N818
+class _ClientLeft(Exception):
     """The client has left in the middle of its request."""
 
 
@@ -230,10 +231,13 @@ class _Call:
         await send(_trailers(response))
 
     async def _answer_with_stream(self, response: Response) -> None:
-        await self.start(response.headers)
         assert response.stream is not None
-        async for message in response.stream:
-            await self.message(message)
+        try:
+            await self.start(response.headers)
+            async for message in response.stream:
+                await self.message(message)
+        finally:
+            await response.stream.aclose()
         await self._end(response)
 
     async def start(self, headers: Pairs | None = None) -> None:
@@ -271,9 +275,7 @@ class _Call:
         else:
             headers = None
         try:
-            await self.finish(
-                Response(code=status.code, text=status.message, details=status.details, headers=headers)
-            )
+            await self.finish(Response(code=status.code, text=status.message, details=status.details, headers=headers))
         except OSError:
             pass  # the client has left; the cause is in the log
 
@@ -319,6 +321,10 @@ def _timeout(value: bytes) -> float:
         raise GrpcStatus(StatusCode.INTERNAL, str(wrong)) from wrong
 
 
+def _deadline_exceeded() -> GrpcStatus:
+    return GrpcStatus(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
+
+
 def _is_grpc(content_type: bytes) -> bool:
     return content_type == b"application/grpc" or (
         content_type.lower().startswith(b"application/grpc") and content_type[16:17] in (b"", b"+", b";", b" ")
@@ -362,10 +368,6 @@ async def _send_status(send: Send, status: GrpcStatus, suffix: bytes) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-def _send_without_trailers(send: Send, text: str) -> Awaitable[None]:
-    return _send_status(send, GrpcStatus(StatusCode.INTERNAL, text), b"")
 
 
 async def _refuse_http(scope: Scope, content_type: bytes, send: Send) -> None:

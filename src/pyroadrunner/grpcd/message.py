@@ -84,9 +84,7 @@ def decompress(flag: int, message: bytes, encoding: bytes, limit: int) -> bytes:
     if flag != 1:
         raise GrpcStatus(StatusCode.INTERNAL, f"grpc: received unexpected payload format {flag}")
     if encoding != b"gzip":
-        raise GrpcStatus(
-            StatusCode.INTERNAL, "grpc: compressed flag set with identity or empty encoding"
-        )
+        raise GrpcStatus(StatusCode.INTERNAL, "grpc: compressed flag set with identity or empty encoding")
     return _gunzip(message, limit)
 
 
@@ -99,7 +97,9 @@ def _gunzip(data: bytes, limit: int) -> bytes:
         try:
             part = stream.decompress(data, left)
         except zlib.error as wrong:
-            raise GrpcStatus(StatusCode.INTERNAL, f"grpc: failed to decompress the received message: {wrong}") from wrong
+            raise GrpcStatus(
+                StatusCode.INTERNAL, f"grpc: failed to decompress the received message: {wrong}"
+            ) from wrong
         out.append(part)
         left -= len(part)
         if left <= 0:

@@ -42,7 +42,7 @@ _NAMES[StatusCode.CANCELLED] = "Canceled"
 
 def code_name(code: int) -> str:
     """The name of a code: ``InvalidArgument``; ``Code(99)`` if it has none."""
-    return _NAMES.get(code) or f"Code({code})"  # type: ignore[call-overload,no-any-return]
+    return _NAMES.get(code) or f"Code({code})"  # type: ignore[call-overload]
 
 
 class GrpcStatus(RoadRunnerError):

@@ -42,6 +42,7 @@ _PIECE = 1 << 16  # bytes; h2corn queues up to 32 pieces of a streamed body on H
 _CUT_DELAY = 0.05  # seconds in which more connections to close are found: each search reads the table of open files
 _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
 _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
+_MAX_KEEPALIVE = 32_767  # seconds; Linux takes no more
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
 
 log = Log("http")
@@ -60,6 +61,7 @@ class HttpListener:
         limits: of a connection; ``None`` = the defaults. Connections above ``max_connections`` wait in the backlog, and
             ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
+        date: whether responses carry the header ``date``.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class HttpListener:
         streams: int = DEFAULT_STREAMS,
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
+        date: bool = True,
     ) -> None:
         self._app = app
         self._bound = bound
@@ -84,7 +87,7 @@ class HttpListener:
         # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
         self._resets = ResetGuard(max(RESETS, 2 * streams))
         self._to_cut: set[Client] = set()
-        self._config = _config(bound, streams, self._connections, limits, tls)
+        self._config = _config(bound, streams, self._connections, limits, tls, date=date)
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
@@ -230,6 +233,31 @@ class HttpListener:
         return frame is not None and frame.f_locals.get("self") is self
 
 
+def _limit_in_kernel(bound: BoundSockets, limits: Limits) -> bool:
+    """Make the kernel watch connections. Return whether it ends those whose client does not read."""
+    if limits.keepalive:
+        _keep_alive(bound, limits.keepalive, limits.keepalive_timeout)
+        if limits.keepalive + limits.keepalive_timeout < limits.write_timeout:
+            return False  # TCP_USER_TIMEOUT would replace the keep-alive's own, shorter time
+    return _limit_writes(bound, limits.write_timeout)
+
+
+def _keep_alive(bound: BoundSockets, idle: float, timeout: float) -> None:
+    """Make the kernel probe silent connections; accepted sockets inherit the options."""
+    probes = 3
+    options = {
+        "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE": min(idle, _MAX_KEEPALIVE),
+        "TCP_KEEPINTVL": min(timeout / probes, _MAX_KEEPALIVE),
+        "TCP_KEEPCNT": probes,
+    }
+    with suppress(OSError):  # a unix socket
+        for one in bound.sockets:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in options.items():
+                if (option := getattr(socket, name, None)) is not None:
+                    one.setsockopt(socket.IPPROTO_TCP, option, max(1, round(value)))
+
+
 def _limit_writes(bound: BoundSockets, timeout: float) -> bool:
     """Make the kernel end connections whose client does not read; accepted sockets inherit the option. Return whether
     it does so. h2corn has no such limit on HTTP/1.1. On HTTP/2 it has one, but a connection that is merely slow may
@@ -307,6 +335,8 @@ def _config(
     connections: int,
     limits: Limits,
     tls: TlsFiles | None,
+    *,
+    date: bool,
 ) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
@@ -337,10 +367,11 @@ def _config(
             ),
         ),
         h2_timeout_response_stall=limits.write_timeout,
-        h2_timeout_write=0 if _limit_writes(bound, limits.write_timeout) else limits.write_timeout,
+        h2_timeout_write=0 if _limit_in_kernel(bound, limits) else limits.write_timeout,
         timeout_handshake=limits.head_timeout,
         timeout_request_header=limits.head_timeout,
         timeout_request_body_idle=limits.body_timeout,
         timeout_keep_alive=limits.idle_timeout,
         timeout_graceful_shutdown=_NO_LIMIT,
+        date_header=date,
     )

@@ -1,61 +1,71 @@
-"""Methods that the server answers itself, without a worker: health and reflection.
+"""Services that the server offers itself, without a worker: health and reflection. Pure.
 
-They know messages, not the transport: the application that serves calls hands each of them a :class:`BuiltinCall`. All
-of them are served as bidirectional streams of raw messages, the unary ones, too. A method that returns ends its call
-with OK, one that raises :class:`GrpcStatus` with that status. A call that the client cancels, or whose deadline passes,
-is a cancelled task. Pure.
+They are stream handlers (:data:`pyroadrunner.grpcd.StreamHandler`), the unary ones, too, and know messages, not HTTP/2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from pyroadrunner.errors import RoadRunnerError
-from pyroadrunner.plugins.grpc.status_code import StatusCode
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 
+from pyroadrunner.grpcd import GrpcStatus, StatusCode, Stream, StreamHandler
+from pyroadrunner.proto.grpc.v1 import health_pb2, reflection_pb2
 
-class GrpcStatus(RoadRunnerError):
-    """Ends a call with a status.
+HEALTH = "grpc.health.v1.Health"
+REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+BUILTIN_SERVICES = (HEALTH, *REFLECTION)
 
-    Attributes:
-        code: usually a :class:`StatusCode`.
-        message: for the client.
-    """
+BuiltinMethods: TypeAlias = Mapping[str, StreamHandler]
+"""Handlers by path, such as ``/grpc.health.v1.Health/Check``."""
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
+_OURS = "pyroadrunner."  # before the standard package; see proto/grpc/v1
 
 
-class BuiltinCall(Protocol):
-    """A call as a built-in method sees it."""
-
-    async def receive(self) -> bytes | None:
-        """The next message of the client, decompressed; ``None`` after its last one."""
-        ...
-
-    async def send(self, message: bytes) -> None:
-        """Send a message; waits until the client can take it."""
-        ...
-
-
-BuiltinMethod: TypeAlias = Callable[[BuiltinCall], Awaitable[None]]
-
-BuiltinMethods: TypeAlias = Mapping[str, BuiltinMethod]
-"""Methods by their paths, such as ``/grpc.health.v1.Health/Check``."""
-
-
-async def only_message(call: BuiltinCall) -> bytes:
-    """The one request message of a call.
+async def only_message(call: Stream) -> bytes:
+    """The only message of a unary call.
 
     Raises:
-        GrpcStatus: UNIMPLEMENTED if the client has sent none, or several, as gRPC's C core and grpc-go answer.
+        GrpcStatus: UNIMPLEMENTED if the client has sent none, or several, as gRPC asks of servers.
     """
     message = await call.receive()
     if message is None:
         raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent no message")
     if await call.receive() is not None:
-        raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent more than one message to a unary method")
+        raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent more than one message")
     return message
+
+
+def builtin_files() -> list[FileDescriptorProto]:
+    """Descriptors of the services, with their standard names."""
+    return [
+        _standard(health_pb2.DESCRIPTOR.serialized_pb, "v1", "v1"),
+        _standard(reflection_pb2.DESCRIPTOR.serialized_pb, "v1", "v1"),
+        _standard(reflection_pb2.DESCRIPTOR.serialized_pb, "v1", "v1alpha"),
+    ]
+
+
+def _standard(serialized: bytes, version: str, wanted: str) -> FileDescriptorProto:
+    file = FileDescriptorProto.FromString(serialized)
+    own = file.package
+    file.package = own.removeprefix(_OURS).removesuffix(version) + wanted
+    file.name = f"{file.package.replace('.', '/')}/{file.name.rpartition('/')[2]}"
+
+    def rename(name: str) -> str:
+        return f".{file.package}{name.removeprefix(f'.{own}')}" if name.startswith(f".{own}.") else name
+
+    for message in file.message_type:
+        _rename_types(message, rename)
+    for service in file.service:
+        for method in service.method:
+            method.input_type, method.output_type = rename(method.input_type), rename(method.output_type)
+    return file
+
+
+def _rename_types(message: DescriptorProto, rename: Callable[[str], str]) -> None:
+    for field in message.field:
+        if field.type_name:
+            field.type_name = rename(field.type_name)
+    for nested in message.nested_type:
+        _rename_types(nested, rename)

@@ -13,6 +13,7 @@ from pyroadrunner.config.section import suggest
 from pyroadrunner.config.values import Duration, StringList, StringMap
 from pyroadrunner.net.endpoint import parse_endpoint
 from pyroadrunner.net.errors import ListenError
+from pyroadrunner.plugins.grpc.web.config import GrpcWebConfig
 from pyroadrunner.workers.config import PoolConfig
 
 _MB = 1 << 20
@@ -96,6 +97,9 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     ``pyroadrunner.grpc_interceptors``."""
     env: StringMap = msgspec.field(default_factory=dict)
     """Environment of the workers, over ``server.env``. ``RR_MODE`` is always ``grpc``."""
+    reflection: bool = True
+    """Whether clients may ask for the services and their types (grpcurl and others do)."""
+    web: GrpcWebConfig = GrpcWebConfig()
     pool: PoolConfig = PoolConfig()
 
     def __post_init__(self) -> None:
@@ -144,11 +148,15 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             yield "listen", str(wrong).lstrip()
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Unusable TLS files, interceptors that are not installed."""
+        """Unusable TLS and ``.proto`` files, interceptors that are not installed."""
         if bool(self.tls.cert) != bool(self.tls.key):
             there, missing = ("cert", "key") if self.tls.cert else ("key", "cert")
             yield f"tls.{there}", f"is set and grpc.tls.{missing} is not: TLS needs both"
         yield from ((key, problem.message) for key, problem in self._tls_problems() if problem.fatal)
+        if self.proto:
+            from pyroadrunner.plugins.grpc.schema.reader import read_schema
+
+            yield from ((error.key.removeprefix("grpc."), error.why) for error in read_schema(self.proto)[1])
         if self.interceptors:
             from pyroadrunner.plugins.grpc.interceptors import unknown_interceptors  # only a check needs it here
 

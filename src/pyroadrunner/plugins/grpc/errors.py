@@ -29,5 +29,3 @@ def status_of(error: Exception) -> GrpcStatus:
     if isinstance(error, NoFreeWorker | PoolClosed):
         return GrpcStatus(StatusCode.UNAVAILABLE, str(error))
     return GrpcStatus(StatusCode.INTERNAL, str(error))
-
-

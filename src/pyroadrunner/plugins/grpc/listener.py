@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pyroadrunner.asgi import ASGIApp
-from pyroadrunner.httpd.engine import HttpListener
 from pyroadrunner.httpd.limits import Limits
+from pyroadrunner.httpd.renewable_listener import RenewableListener
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import TcpAddress
@@ -35,7 +35,7 @@ class GrpcListener:
         if self._files is not None and not isinstance(address, TcpAddress):
             raise ListenError(f"grpc.listen: TLS is served over TCP only, provided: {config.listen}")
         self._bound = BoundSockets(address, "grpc.listen")
-        self._listener: HttpListener | TlsListener | None = None
+        self._listener: RenewableListener | None = None
 
     def __repr__(self) -> str:
         return f"GrpcListener({self._bound.address.short})"
@@ -54,15 +54,23 @@ class GrpcListener:
         limits = Limits(
             idle_timeout=config.idle_timeout,
             body_timeout=0.0,  # a client may keep a stream open; no worker waits for it
-            write_timeout=config.timeout,
             max_connections=share(2),
+            keepalive=config.ping_time,
+            keepalive_timeout=config.timeout,
         )
-        streams = config.max_concurrent_streams
-        listener: HttpListener | TlsListener
+        streams, age, grace = config.max_concurrent_streams, config.max_connection_age, config.max_connection_age_grace
+        if age and not isinstance(self._bound.address, TcpAddress):
+            log.warning("grpc.max_connection_age has no effect on a unix socket")
+            age = 0.0
+        listener: RenewableListener
         if self._files is not None:
-            listener = TlsListener(app, self._bound, self._files, streams=streams, limits=limits)
+            listener = TlsListener(
+                app, self._bound, self._files, streams=streams, limits=limits, date=False, max_age=age, age_grace=grace
+            )
         else:
-            listener = HttpListener(app, self._bound, streams=streams, limits=limits)
+            listener = RenewableListener(
+                app, self._bound, streams=streams, limits=limits, date=False, max_age=age, age_grace=grace
+            )
         await listener.start()
         self._listener = listener
 
@@ -87,7 +95,6 @@ class GrpcListener:
             self._bound.close()
             return
         if grace > 0:
-            self._listener.close_after_response()
             await self._listener.drain()
         self._listener.refuse()
         await self._listener.finish(grace)

@@ -49,9 +49,7 @@ class CallCounters:
 
     def families(self) -> Iterator[MetricFamily]:
         """The current values."""
-        yield MetricFamily(
-            "rr_grpc_requests_queue", "gauge", "Calls that wait or run.", [Sample({}, self.in_flight)]
-        )
+        yield MetricFamily("rr_grpc_requests_queue", "gauge", "Calls that wait or run.", [Sample({}, self.in_flight)])
         yield MetricFamily(
             "rr_grpc_request_total",
             "counter",

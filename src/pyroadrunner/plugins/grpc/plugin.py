@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import (
     POOL_KEYS,
     HasCertificates,
@@ -29,12 +30,17 @@ from pyroadrunner.contracts import (
 )
 from pyroadrunner.grpcd import GrpcApp, GrpcStatus, Interceptor, Method, StatusCode, chain
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.grpc import proto_stub
+from pyroadrunner.plugins.grpc.builtin import BuiltinMethods
 from pyroadrunner.plugins.grpc.call_log import CallLog
 from pyroadrunner.plugins.grpc.config import GrpcConfig
+from pyroadrunner.plugins.grpc.health import Health
 from pyroadrunner.plugins.grpc.interceptors import load_interceptors
 from pyroadrunner.plugins.grpc.listener import GrpcListener
 from pyroadrunner.plugins.grpc.metrics import CallCounters
+from pyroadrunner.plugins.grpc.reflection import Reflection
+from pyroadrunner.plugins.grpc.schema.services import Services
+from pyroadrunner.plugins.grpc.served import describe, read_served
+from pyroadrunner.plugins.grpc.web.app import GrpcWeb
 from pyroadrunner.plugins.grpc.worker_call import WorkerMethod
 
 _GIVEN_UP_GRACE = 10.0  # seconds for the first calls if the start is cancelled, which means that the server stops
@@ -54,6 +60,7 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         self._pools: dict[str, WorkerPool] = {}
         self._counters = CallCounters()
         self._listener: GrpcListener | None = None
+        self._health: Health | None = None
 
     def __repr__(self) -> str:
         return f"GrpcPlugin({self._listener!r}, {list(self._pools.values())})"
@@ -71,17 +78,26 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
                 can't be used, or the workers failed to start.
         """
         interceptors = load_interceptors(self._config.interceptors)
-        rpcs = list(proto_stub.read(self._config.proto))
+        schema = read_served(self._config.proto)
         # Bind first: a taken address is reported immediately, while workers may take seconds to boot.
         listener = GrpcListener(self._config)
+        described = asyncio.ensure_future(describe(schema)) if self._config.reflection else None
         try:
             self._pools = await start_pools(self._factory, self._config.pools(), self._config.worker_env())
-            await listener.start(self._app(rpcs, interceptors))
+            self._health = Health(schema.services)
+            builtin = dict(self._health.methods())
+            if described is not None:
+                builtin |= Reflection(schema.services, await described).methods()
+            await listener.start(self._app(schema.services, builtin, interceptors))
         except BaseException as wrong:
+            if described is not None:
+                described.cancel()
+                await asyncio.wait([described])
             await listener.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
             await destroy_pools(self._pools, 0)
             raise
         self._listener = listener
+        self._health.set_serving(True)
         log.info("grpc server was started", address=self._config.listen)
 
     async def run(self) -> None:
@@ -91,6 +107,8 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
 
     async def stop(self, grace: float) -> None:
         """Refuse connections, wait for running calls, stop the workers."""
+        if self._health is not None:
+            self._health.shutdown()
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         if self._listener is not None:
@@ -99,6 +117,8 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
 
     def close_after_response(self) -> None:
         """Another process has taken over the address: close each connection."""
+        if self._health is not None:
+            self._health.end_watches()
         if self._listener is not None:
             self._listener.close_after_response()
 
@@ -137,27 +157,29 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         """Whether the pool has a free worker now."""
         return await has_free_worker(self._pools.get(self.name))
 
-    def _app(self, rpcs: Sequence[proto_stub.Rpc], interceptors: list[Interceptor]) -> GrpcApp:
+    def _app(self, services: Services, builtin: BuiltinMethods, interceptors: list[Interceptor]) -> ASGIApp:
         pool = self._pools[self.name]
         tracing = next(iter(self._tracing), None)
-        methods: dict[str, Method] = {}
-        for rpc in rpcs:
-            worker = WorkerMethod(rpc.service, rpc.name, pool, streams=rpc.server_streaming, tracing=tracing)
-            methods[worker.path] = Method(
-                worker.path, chain(worker, interceptors), client_streaming=rpc.client_streaming
-            )
-        services = {rpc.service for rpc in rpcs}
+        methods = {path: Method(path, stream_handler=handler) for path, handler in builtin.items()}
+        for service in services.values():
+            for rpc in service.methods.values():
+                worker = WorkerMethod(service.name, rpc.name, pool, streams=rpc.server_streaming, tracing=tracing)
+                methods[worker.path] = Method(
+                    worker.path, chain(worker, interceptors), client_streaming=rpc.client_streaming
+                )
+        known = {path.removeprefix("/").rpartition("/")[0] for path in methods}.union(services)
 
         def unknown(path: str) -> GrpcStatus:
             service, _, method = path.removeprefix("/").rpartition("/")
-            if service in services:
+            if service in known:
                 return GrpcStatus(StatusCode.UNIMPLEMENTED, f"unknown method {method} for service {service}")
             return GrpcStatus(StatusCode.UNIMPLEMENTED, f"unknown service {service}")
 
-        return GrpcApp(
+        app = GrpcApp(
             methods,
             max_receive=self._config.max_receive_bytes,
             max_send=self._config.max_send_bytes,
             observer=CallLog(self._counters),
             unknown=unknown,
         )
+        return GrpcWeb(app, self._config.web) if self._config.web.enabled else app

@@ -24,6 +24,7 @@ def files_of(config: GrpcTlsConfig) -> TlsFiles | None:
     if not config.enabled:
         return None
     if config.auth_type in _STRICTER:
-        log.warning("client certificates are always verified, even with this grpc.tls.client_auth_type",
-                    value=config.auth_type)
+        log.warning(
+            "client certificates are always verified, even with this grpc.tls.client_auth_type", value=config.auth_type
+        )
     return TlsFiles(config.cert, config.key, config.root_ca, _CLIENT_AUTH[config.auth_type], "grpc.tls")
