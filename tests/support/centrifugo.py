@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 
 from pyroadrunner.proto.centrifugo.api.v1 import api_pb2 as api
 from pyroadrunner.proto.centrifugo.proxy.v1 import proxy_pb2 as pb
@@ -133,10 +133,10 @@ class ApiServer:
         return answer
 
 
-class _Methods(grpc.GenericRpcHandler):
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # its types are not installed
     def __init__(self, answer: Callable[[str, bytes, Any], bytes]) -> None:
         self._answer = answer
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+    def service(self, handler_call_details: Any) -> Any:
         path = handler_call_details.method
         return grpc.unary_unary_rpc_method_handler(lambda data, context: self._answer(path, data, context))

@@ -14,8 +14,8 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
-import grpc.aio
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError
 
 from pyroadrunner.grpcd import StatusCode, code_name
