@@ -271,6 +271,17 @@ def test_a_full_pool_refuses_at_once(tmp_path: Path, centrifugo: ApiServer) -> N
         assert running.result()
 
 
+def test_calls_wait_in_the_queue_of_the_pool_not_in_the_connection(tmp_path: Path, centrifugo: ApiServer) -> None:
+    """HTTP/2's usual 100 to 128 concurrent streams would hold up the rest in Centrifugo until its timeout."""
+    with Server(tmp_path, config(centrifugo.port, pool={"max_queue_size": 200})) as server, calls_to(server) as calls:
+        calls.rpc("pid")
+        started = [calls.begin("sleep", b"1"), *(calls.begin("pid") for _ in range(249))]
+        codes = [one.code().name for one in started]
+        assert codes.count("OK") >= 200
+        assert codes.count("RESOURCE_EXHAUSTED") == 250 - codes.count("OK")
+        assert "RESOURCE_EXHAUSTED" in codes
+
+
 def test_http_1_and_noise_on_the_port(php: Server, calls: CentrifugoCalls) -> None:
     host, _, port = php.config["centrifuge"]["proxy_address"].removeprefix("tcp://").partition(":")
     noises = (
@@ -565,3 +576,24 @@ def test_tls_to_a_server_that_is_not_trusted_or_has_another_name(tmp_path: Path,
                 with pytest.raises(CallFailed, match=r"^rpc error: code = Unavailable desc = "):
                     rpc.call("centrifuge.Publish", {"channel": "news"})
             assert "ssl_transport_security" not in server.stderr  # the library's own log, a line for each attempt
+
+
+def test_a_reload_uses_a_changed_client_certificate(tmp_path: Path, authority: Authority) -> None:
+    client = Authority(tmp_path, "another").client("rr")
+    tls = {"cert": str(client.cert), "key": str(client.key), "root_ca": str(authority.root)}
+    with (
+        ApiServer(credentials=credentials(authority)) as centrifugo,
+        Server(tmp_path, config(centrifugo.port, tls=tls)) as server,
+        RpcClient(server.rpc) as rpc,
+    ):
+        server.wait_for("no connection to Centrifugo's API; retrying")
+        assert rr("reload", cwd=tmp_path).code == 0
+        client.replace_by(authority.client("renewed"))
+        assert rr("reload", cwd=tmp_path).code == 0
+        server.wait_for("Centrifugo's API gets the changed certificates")
+        rpc.call("centrifuge.Publish", {"channel": "news", "data": "MQ=="})
+        assert centrifugo.published().channel == "news"
+        client.cert.write_text("no certificate", "utf-8")
+        rr("reload", cwd=tmp_path)
+        server.wait_for("Centrifugo's API keeps its old certificate")
+        rpc.call("centrifuge.Publish", {"channel": "news", "data": "MQ=="})

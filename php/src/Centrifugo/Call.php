@@ -56,7 +56,7 @@ final class Call
         return isset($this->fields[$name]);
     }
 
-    /** `data` as JSON; null if it is empty. */
+    /** `data` as JSON; null if it is empty, or the type has none. */
     public function data(): mixed
     {
         $data = $this->fields['data'] ?? '';
@@ -64,7 +64,7 @@ final class Call
         return $data === '' ? null : \json_decode($data, true, 512, JSON_THROW_ON_ERROR);
     }
 
-    /** `meta` as JSON; null if it is empty. */
+    /** `meta` as JSON; null if it is empty, or the type has none. */
     public function meta(): mixed
     {
         $meta = $this->fields['meta'] ?? '';

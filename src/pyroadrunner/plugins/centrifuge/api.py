@@ -12,6 +12,7 @@ import os
 import re
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -20,7 +21,7 @@ from google.protobuf.message import DecodeError
 
 from pyroadrunner.grpcd import StatusCode, code_name
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.centrifuge.config import ApiTls, CentrifugeConfig
+from pyroadrunner.plugins.centrifuge.config import CentrifugeConfig
 from pyroadrunner.plugins.centrifuge.errors import ApiFailed, UnusableFiles
 from pyroadrunner.plugins.centrifuge.figures import Figures
 
@@ -64,6 +65,8 @@ class Api:
         self._refused = False
         self._channel: grpc.aio.Channel | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._files = _Files()
 
     def __repr__(self) -> str:
         state = "connected" if self._figures.connected else "not connected"
@@ -75,19 +78,47 @@ class Api:
         Raises:
             UnusableFiles: TLS does not work with the configured files.
         """
-        self._channel = _channel(self._config)
-        self._watching = asyncio.create_task(self._watch(self._channel), name="centrifuge api")
+        self._files = _files(self._config)
+        self._use(_channel(self._config, self._files))
 
     async def stop(self) -> None:
         """Disconnect; running calls are cancelled. Idempotent."""
-        task, self._watching = self._watching, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
         channel, self._channel = self._channel, None
+        self._calls.clear()
+        tasks = [task for task in (self._watching, *self._closing) if task is not None]
+        self._watching = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if channel is not None:
             await channel.close()
         self._figures.connected = False
+
+    def reload_certificates(self) -> None:
+        """Connect again if the TLS files have changed. Running calls end on the old connection. Never raises: files
+        that can't be used are logged, and the connection stays."""
+        try:
+            files = _files(self._config)
+            if files == self._files or self._channel is None:
+                return
+            channel = _channel(self._config, files)
+        except UnusableFiles as wrong:
+            log.error("Centrifugo's API keeps its old certificate", error=str(wrong))
+            return
+        old, self._files = self._channel, files
+        if self._watching is not None:
+            self._watching.cancel()
+        self._use(channel)
+        closing = asyncio.create_task(old.close(self._timeout), name="centrifuge api, old connection")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        log.info("Centrifugo's API gets the changed certificates", address=self._config.api_target)
+
+    def _use(self, channel: grpc.aio.Channel) -> None:
+        self._calls.clear()
+        self._channel = channel
+        self._watching = asyncio.create_task(self._watch(channel), name="centrifuge api")
 
     async def call(self, method: str, request: Any, response: Any) -> Any:
         """Call a method.
@@ -169,22 +200,34 @@ def _shortened(details: str) -> str:
     return _END.sub("", _PREAMBLE.sub("", details.rpartition(_REASON)[2], count=1))
 
 
-def _channel(config: CentrifugeConfig) -> grpc.aio.Channel:
-    options: list[tuple[str, Any]] = list(_OPTIONS)
-    if config.tls is None:
-        return grpc.aio.insecure_channel(config.api_target, options=options)
-    for problem in config.tls.problems():
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The content of the TLS files; ``None`` = no such file."""
+
+    key: bytes | None = None
+    cert: bytes | None = None
+    root_ca: bytes | None = None
+
+
+def _files(config: CentrifugeConfig) -> _Files:
+    tls = config.tls
+    if tls is None:
+        return _Files()
+    for problem in tls.problems():
         if problem.fatal:
             raise UnusableFiles(problem.key, problem.message)
         log.warning(f"centrifuge.tls.{problem.key}: {problem.message}")
+    return _Files(_read("key", tls.key), _read("cert", tls.cert), _read("root_ca", tls.root_ca or _system_roots()))
+
+
+def _channel(config: CentrifugeConfig, files: _Files) -> grpc.aio.Channel:
+    options: list[tuple[str, Any]] = list(_OPTIONS)
+    if config.tls is None:
+        return grpc.aio.insecure_channel(config.api_target, options=options)
     if config.tls.server_name:
         options.append(("grpc.ssl_target_name_override", config.tls.server_name))
-    return grpc.aio.secure_channel(config.api_target, _credentials(config.tls), options=options)
-
-
-def _credentials(tls: ApiTls) -> grpc.ChannelCredentials:
-    key, cert = (_read(path) for path in (tls.key, tls.cert))
-    return grpc.ssl_channel_credentials(_read(tls.root_ca or _system_roots(), key="root_ca"), key, cert)
+    credentials = grpc.ssl_channel_credentials(files.root_ca, files.key, files.cert)
+    return grpc.aio.secure_channel(config.api_target, credentials, options=options)
 
 
 def _system_roots() -> str:
@@ -194,7 +237,7 @@ def _system_roots() -> str:
     return next((path for path in candidates if path and os.path.exists(path)), "")
 
 
-def _read(path: str, key: str = "cert") -> bytes | None:
+def _read(key: str, path: str) -> bytes | None:
     if not path:
         return None
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyroadrunner.contracts import (
     POOL_KEYS,
+    HasCertificates,
     HasConnections,
     HasMetrics,
     HasPools,
@@ -41,10 +42,13 @@ if TYPE_CHECKING:
     from pyroadrunner.plugins.centrifuge.api import Api
 
 _ADDRESS = "centrifuge.proxy_address"
+_STREAMS = 2048  # concurrent calls of a connection, at least
 _VERBOSITY = "GRPC_VERBOSITY"
 
 
-class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, HasConnections, Reloadable):
+class CentrifugePlugin(
+    Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable
+):
     """The ``centrifuge`` section: answers Centrifugo's calls with workers, and forwards theirs to its API."""
 
     name = "centrifuge"
@@ -77,7 +81,9 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
             from pyroadrunner.plugins.centrifuge.proxy import Proxy  # importing protobuf costs time and memory
 
             proxy = Proxy(lambda: self._pools[self.name], self._config.sub_refresh_type, self._figures)
-            listener = HttpListener(proxy.app, bound)
+            # Centrifugo has one connection: calls wait in the queue of the pool, which refuses those it can't hold.
+            streams = max(_STREAMS, 2 * self._config.pool.max_queue_size)
+            listener = HttpListener(proxy.app, bound, streams=streams)
             await listener.start()
         except BaseException:
             bound.close()
@@ -108,6 +114,11 @@ class CentrifugePlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus,
         """Another process has taken over the address; HTTP/2 connections are told so at the stop."""
         if self._listener is not None:
             self._listener.close_after_response()
+
+    async def reload_certificates(self) -> None:
+        """Connect to the API again if files of ``centrifuge.tls`` have changed."""
+        if self._api is not None:
+            self._api.reload_certificates()
 
     def reloadable_keys(self) -> Collection[str]:
         """The keys of ``centrifuge.pool``."""

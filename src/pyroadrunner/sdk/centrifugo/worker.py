@@ -78,13 +78,13 @@ class Call:
 
     @property
     def data(self) -> Any:
-        """``data`` as JSON; ``None`` if it is empty."""
-        return _decode_json(self.request.data) if self.request.data else None
+        """``data`` as JSON; ``None`` if it is empty, or the type has none."""
+        return self._json("data")
 
     @property
     def meta(self) -> Any:
-        """``meta`` as JSON; ``None`` if it is empty."""
-        return _decode_json(self.request.meta) if self.request.meta else None
+        """``meta`` as JSON; ``None`` if it is empty, or the type has none."""
+        return self._json("meta")
 
     def header(self, name: str) -> str | None:
         """The first value of a metadata key; its name may be in any case."""
@@ -115,6 +115,10 @@ class Call:
         """The call has failed: Centrifugo logs it and treats it as an internal error."""
         self._claim()
         self._worker.error(message)
+
+    def _json(self, name: str) -> Any:
+        text = getattr(self.request, name, b"")
+        return _decode_json(text) if text else None
 
     def _answer(self, response: Any) -> None:
         self._claim()
