@@ -16,8 +16,18 @@ from pyroadrunner.workers.payload import Codec, Payload, Reply
 
 SERVICE = "centrifugal.centrifugo.proxy.CentrifugoProxy"
 STREAMS = ("SubscribeUnidirectional", "SubscribeBidirectional")  # not supported, as in RoadRunner
-_HIDDEN = frozenset({b"te", b"content-length", b"connection"})  # of HTTP itself
-_SHOWN = b"grpc-accept-encoding"  # the only header of the protocol that RoadRunner passes on
+# Names that nearly every call has -> keys for the worker; `None`: of HTTP, or of gRPC itself.
+_KEYS: Mapping[bytes, str | None] = {
+    b"host": ":authority",
+    b"content-type": "content-type",
+    b"user-agent": "user-agent",
+    b"grpc-accept-encoding": "grpc-accept-encoding",
+    b"grpc-timeout": None,
+    b"grpc-encoding": None,
+    b"te": None,
+    b"content-length": None,
+    b"connection": None,
+}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -79,13 +89,24 @@ def payload_of(method: ProxyMethod, headers: Iterable[tuple[bytes, bytes]], mess
     """
     context: dict[str, list[str]] = {}
     for name, value in headers:
-        if name in _HIDDEN or (name.startswith(b"grpc-") and name != _SHOWN):
+        if name in _KEYS:
+            key = _KEYS[name]
+            if key is None:
+                continue
+        elif name.startswith(b"grpc-"):
             continue
-        key = ":authority" if name == b"host" else name.decode("latin-1")
-        values = _binary(key, value) if name.endswith(b"-bin") else [value]
-        context.setdefault(key, []).extend(one.decode("utf-8", "replace") for one in values)
+        else:
+            key = name.decode("latin-1")
+            if name.endswith(b"-bin"):
+                context.setdefault(key, []).extend(_binary(key, value))
+                continue
+        text = value.decode("utf-8", "replace")
+        if key in context:
+            context[key].append(text)
+        else:
+            context[key] = [text]
     context["type"] = [method.type]
-    return Payload(_encode(dict(sorted(context.items()))), message, Codec.PROTO)
+    return Payload(_encode(context), message, Codec.PROTO)
 
 
 def check_request(method: ProxyMethod, message: bytes) -> bool:
@@ -106,9 +127,9 @@ def answer_of(method: ProxyMethod, reply: Reply) -> bytes:
     return reply.body
 
 
-def _binary(key: str, value: bytes) -> list[bytes]:
+def _binary(key: str, value: bytes) -> list[str]:
     try:
-        return decode_bin(value)
+        return [one.decode("utf-8", "replace") for one in decode_bin(value)]
     except ValueError as wrong:
         raise GrpcStatus(StatusCode.INTERNAL, f"malformed binary metadata {key!r}: {wrong}") from wrong
 
