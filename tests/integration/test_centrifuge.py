@@ -394,9 +394,6 @@ def test_a_taken_address_ends_the_start(tmp_path: Path, centrifugo: ApiServer) -
     ("keys", "fault"),
     [
         ({"proxy_address": "127.0.0.1"}, "centrifuge.proxy_address"),
-        ({"grpc_api_address": "http://127.0.0.1:1"}, "centrifuge.grpc_api_address"),
-        ({"api_key": "two words"}, "centrifuge.api_key"),
-        ({"sub_refresh_type": "sub-refresh"}, "centrifuge.sub_refresh_type"),
         ({"tls": {"cert": "a.pem"}}, "centrifuge.tls.key"),
         ({"pool": {"num_workers": 1000}}, "centrifuge.pool.num_workers"),
     ],
