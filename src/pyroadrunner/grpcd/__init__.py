@@ -20,6 +20,7 @@ from pyroadrunner.grpcd.app import GrpcApp
 from pyroadrunner.grpcd.call import (
     Handler,
     Interceptor,
+    MessageStream,
     Method,
     Observer,
     Pairs,
@@ -36,6 +37,7 @@ __all__ = [
     "GrpcStatus",
     "Handler",
     "Interceptor",
+    "MessageStream",
     "Method",
     "Observer",
     "Pairs",

@@ -228,10 +228,13 @@ class _Call:
         await send(_trailers(response))
 
     async def _answer_with_stream(self, response: Response) -> None:
-        await self.start(response.headers)
         assert response.stream is not None
-        async for message in response.stream:
-            await self.message(message)
+        try:
+            await self.start(response.headers)
+            async for message in response.stream:
+                await self.message(message)
+        finally:
+            await response.stream.aclose()
         await self._end(response)
 
     async def start(self, headers: Pairs | None = None) -> None:

@@ -48,6 +48,16 @@ class Request:
         return f"Request({self.path}, {len(self.message)} B, peer={self.peer})"
 
 
+class MessageStream(Protocol):
+    """The messages of a streamed response; an async generator is one."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Called when the call has ended, however; perhaps before the first message was requested."""
+        ...
+
+
 class Response:
     """What a call is answered with.
 
@@ -72,7 +82,7 @@ class Response:
         headers: Pairs | None = None,
         trailers: Pairs | None = None,
         details: bytes = b"",
-        stream: AsyncIterator[bytes] | None = None,
+        stream: MessageStream | None = None,
     ) -> None:
         self.message = message
         self.code = code

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from pyroadrunner.contracts import Chunk, Payload, PoolError, Reply, ReplyStream, Span, Tracing, WorkerPool
-from pyroadrunner.grpcd import GrpcStatus, Request, Response, StatusCode
+from pyroadrunner.grpcd import GrpcStatus, MessageStream, Request, Response, StatusCode
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.grpc.context import TRACE_KEYS, ContextEncoder
 from pyroadrunner.plugins.grpc.errors import status_of
@@ -87,31 +87,8 @@ class WorkerMethod:
         if head.error is not None:
             stream.drop()
             return response
-        response.stream = self._messages(first, stream, response)
+        response.stream = _Messages(self.path, first, stream, response)
         return response
-
-    async def _messages(self, first: Reply, stream: ReplyStream, response: Response) -> AsyncIterator[bytes]:
-        """The messages of a stream; trailers and status go into the response."""
-        try:
-            yield first.body
-            async for chunk in stream:
-                if not is_empty(chunk.context) and self._ends(chunk, response):
-                    return
-                if chunk.body or not chunk.last:
-                    yield chunk.body
-        except PoolError as error:
-            raise status_of(error) from error
-        finally:
-            stream.drop()  # no effect after its end
-
-    def _ends(self, chunk: Chunk, response: Response) -> bool:
-        """Read the context of a later frame: trailers, and perhaps an error, which ends the stream."""
-        head = read_head(chunk.context)
-        if head.dropped:
-            self._complain(head.dropped)
-        head.trailers = [*head.headers, *head.trailers]  # headers are sent already
-        head.apply(response)
-        return head.error is not None
 
     async def _traced(self, request: Request, tracing: Tracing) -> Response:
         span = tracing.begin_trace(self.path.removeprefix("/"), request.headers, _attributes(request, self.path))
@@ -130,13 +107,59 @@ class WorkerMethod:
             _end_span(span, StatusCode.CANCELLED, "cancelled")
             raise
         if response.stream is not None:
-            response.stream = _until_end(response.stream, response, span)
+            response.stream = _TracedMessages(response.stream, response, span)
         else:
             _end_span(span, response.code, response.text)
         return response
 
     def _complain(self, dropped: list[str]) -> None:
-        log.warning("dropped parts of the worker's context", method=self.path, dropped=dropped)
+        complain(self.path, dropped)
+
+
+def complain(path: str, dropped: list[str]) -> None:
+    """Log what was ignored of a worker's context."""
+    log.warning("dropped parts of the worker's context", method=path, dropped=dropped)
+
+
+class _Messages:
+    """The messages of a worker's stream; implements ``grpcd.MessageStream``. Trailers and status go into the
+    response."""
+
+    def __init__(self, path: str, first: Chunk, stream: ReplyStream, response: Response) -> None:
+        self._path = path
+        self._first: Chunk | None = first
+        self._stream = stream
+        self._chunks = aiter(stream)
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        if first is not None:
+            return first.body
+        try:
+            chunk = await anext(self._chunks)
+        except PoolError as error:
+            raise status_of(error) from error
+        if not is_empty(chunk.context) and self._ends(chunk):
+            raise StopAsyncIteration
+        if chunk.last and not chunk.body:
+            raise StopAsyncIteration
+        return chunk.body
+
+    async def aclose(self) -> None:
+        self._stream.drop()  # no effect after its end
+
+    def _ends(self, chunk: Chunk) -> bool:
+        """Read the context of a later frame: trailers, and perhaps an error, which ends the stream."""
+        head = read_head(chunk.context)
+        if head.dropped:
+            complain(self._path, head.dropped)
+        head.trailers = [*head.headers, *head.trailers]  # headers are sent already
+        head.apply(self._response)
+        return head.error is not None
 
 
 class _Call:
@@ -162,17 +185,32 @@ class _Call:
         return self._path
 
 
-async def _until_end(stream: AsyncIterator[bytes], response: Response, span: Span) -> AsyncIterator[bytes]:
-    code, text = int(StatusCode.CANCELLED), "cancelled"
-    try:
-        async for message in stream:
-            yield message
-        code, text = response.code, response.text
-    except GrpcStatus as status:
-        code, text = status.code, status.message
-        raise
-    finally:
-        _end_span(span, code, text)
+class _TracedMessages:
+    """A stream with a span, which ends with it."""
+
+    def __init__(self, stream: MessageStream, response: Response, span: Span) -> None:
+        self._stream = stream
+        self._messages = aiter(stream)
+        self._response = response
+        self._span = span
+        self._outcome = int(StatusCode.CANCELLED), "cancelled"
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._messages)
+        except StopAsyncIteration:
+            self._outcome = self._response.code, self._response.text
+            raise
+        except GrpcStatus as status:
+            self._outcome = status.code, status.message
+            raise
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+        _end_span(self._span, *self._outcome)
 
 
 def _attributes(request: Request, path: str) -> dict[str, str | int]:
