@@ -92,6 +92,8 @@ class GrpcApp:
             timeout: float | None = None
             if b"grpc-timeout" in found:
                 timeout = _timeout(found[b"grpc-timeout"])
+                if not timeout:
+                    raise _deadline_exceeded()
                 task = asyncio.current_task()
                 assert task is not None
                 self._deadlines.add(task, timeout)
@@ -133,8 +135,9 @@ class GrpcApp:
             if PASSED in cancelled.args:
                 assert task is not None
                 task.uncancel()
-                code, text = int(StatusCode.DEADLINE_EXCEEDED), "context deadline exceeded"
-                await call.fail(GrpcStatus(code, text))
+                passed = _deadline_exceeded()
+                code, text = passed.code, passed.message
+                await call.fail(passed)
             else:
                 if STOPPED in cancelled.args:
                     code, text = int(StatusCode.UNAVAILABLE), "the server stops"
@@ -316,6 +319,10 @@ def _timeout(value: bytes) -> float:
         return parse_timeout(value)
     except ValueError as wrong:
         raise GrpcStatus(StatusCode.INTERNAL, str(wrong)) from wrong
+
+
+def _deadline_exceeded() -> GrpcStatus:
+    return GrpcStatus(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
 
 
 def _is_grpc(content_type: bytes) -> bool:
