@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.status_pb2 import Status
 
+from pyroadrunner.grpcd.status import write_status
 from pyroadrunner.sdk.worker import Payload, Worker
 from support.grpc_conformance.messages import message, method_types
 
@@ -91,8 +91,8 @@ class Call:
     def _fail(
         self, code: int, text: str, details: Iterable[AnyMessage], wanted: Any = None, *, sent: bool = False
     ) -> None:
-        status = Status(code=code, message=text, details=details)
-        error = base64.b64encode(status.SerializeToString()).decode()
+        status = write_status(code, text, [detail.SerializeToString() for detail in details])
+        error = base64.b64encode(status).decode()
         self._worker.respond(b"", self._context(wanted, headers=not sent, error=error))
 
     def _context(self, wanted: Any, *, headers: bool = True, **more: str) -> bytes:
