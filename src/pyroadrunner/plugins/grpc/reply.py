@@ -33,16 +33,17 @@ class ReplyHead:
         headers, trailers: metadata.
         error: the code, the message and the serialized ``google.rpc.Status``; ``None`` = the call succeeds.
         succeeds_empty: a status with the code OK: the call succeeds with an empty message.
+        says_ok: the same, or an empty ``error``, which is how a status with nothing but the code OK is serialized.
         dropped: what of the context was ignored, for the log.
     """
 
-    __slots__ = ("dropped", "error", "headers", "succeeds_empty", "trailers")
+    __slots__ = ("dropped", "error", "headers", "says_ok", "succeeds_empty", "trailers")
 
     def __init__(self) -> None:
         self.headers: Pairs = []
         self.trailers: Pairs = []
         self.error: GrpcStatus | None = None
-        self.succeeds_empty = False
+        self.succeeds_empty = self.says_ok = False
         self.dropped: list[str] = []
 
     def __repr__(self) -> str:
@@ -83,11 +84,16 @@ def read_head(context: bytes) -> ReplyHead:
         _add_all(head.headers, ((key, value) for key, value in pairs.items() if key != "error"), head.dropped)
     if error := pairs.get("error"):
         _read_error(error, head)
+    head.says_ok = head.succeeds_empty or error == ""
     return head
 
 
-def response_of(context: bytes, body: bytes) -> tuple[Response, list[str]]:
+def response_of(context: bytes, body: bytes, *, streams: bool = False) -> tuple[Response, list[str]]:
     """The response of a whole reply, and what of its context was ignored.
+
+    Args:
+        streams: whether the method may answer with any number of messages. A reply that says OK and has no body then
+            has none.
 
     Raises:
         GrpcStatus: the reply can't be read.
@@ -96,6 +102,8 @@ def response_of(context: bytes, body: bytes) -> tuple[Response, list[str]]:
     response = Response(body, headers=head.headers or None)
     head.apply(response)
     if head.error is not None:
+        response.message = None
+    elif streams and head.says_ok and not body:
         response.message = None
     elif head.succeeds_empty:
         response.message = b""

@@ -66,7 +66,7 @@ class WorkerMethod:
             return self._streamed(reply, reply.stream)
         if is_empty(reply.context):
             return Response(reply.body)
-        response, dropped = response_of(reply.context, reply.body)
+        response, dropped = response_of(reply.context, reply.body, streams=self._streams)
         if dropped:
             self._complain(dropped)
         return response
