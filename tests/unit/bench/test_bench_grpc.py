@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from bench.grpc import OURS, Sample, checks_of, framed, middle, row
 from bench.h2load import H2loadFailed, Load, parse
 
