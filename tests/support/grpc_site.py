@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class GrpcSite(Server):
         pool: dict[str, Any] | None = None,
         sections: dict[str, Any] | None = None,
         command: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
         **section: Any,
     ) -> None:
         self.port = free_port()
@@ -47,7 +48,7 @@ class GrpcSite(Server):
             "logs": {"mode": "production", "output": "stderr", "level": "debug"},
             **(sections or {}),
         }
-        super().__init__(folder, config)
+        super().__init__(folder, config, env=env)
 
     @property
     def target(self) -> str:

@@ -26,6 +26,8 @@ _RESERVED = frozenset(
     }
 )
 _RESERVED_PREFIX = b"grpc-"
+_BASE64 = b":base64"
+_ENCODED = b"-bin" + _BASE64
 _NAME = re.compile(rb"[0-9a-z_.\-]+")
 _VALUE = re.compile(rb"[\x20-\x7e]*")
 _UNRESERVED = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"  # all of 0x20 to 0x7e but the percent sign
@@ -40,9 +42,12 @@ def is_legal_name(name: bytes) -> bool:
 def encode_pair(name: str, value: str) -> tuple[bytes, bytes] | None:
     """A pair of metadata as a header; ``None`` if it must not go onto the wire.
 
-    A ``-bin`` key's value is encoded in base64. Values with a line break or another control character are never sent.
+    A ``-bin`` key's value is encoded in base64; with ``:base64`` behind the key it is in base64 already, for bytes that
+    are no text. Values with a line break or another control character are never sent.
     """
     key = name.lower().encode("utf-8", "replace")
+    if key.endswith(_ENCODED):
+        return _encoded_pair(key.removesuffix(_BASE64), value)
     if not is_legal_name(key):
         return None
     data = value.encode("utf-8", "surrogateescape")
@@ -53,6 +58,14 @@ def encode_pair(name: str, value: str) -> tuple[bytes, bytes] | None:
         if _VALUE.fullmatch(data) is None:
             return None
     return (key, data) if len(data) <= _MAX_VALUE else None
+
+
+def _encoded_pair(key: bytes, value: str) -> tuple[bytes, bytes] | None:
+    try:
+        data = encode_bin(_decode_one(value.encode("ascii", "replace")))
+    except ValueError:
+        return None
+    return (key, data) if is_legal_name(key) and len(data) <= _MAX_VALUE else None
 
 
 def encode_bin(value: bytes) -> bytes:

@@ -28,7 +28,7 @@ CLIENT_AUTH_TYPES = (
 )
 _ALIASES = {"": "no_client_cert", "no_client_certs": "no_client_cert"}  # the second is in RoadRunner's manual
 
-MessageSize = Annotated[int, msgspec.Meta(ge=0, le=4095)]  # MB; a message's length has 32 bits
+MessageSize = Annotated[float, msgspec.Meta(ge=0, le=4095)]  # MB; a message's length has 32 bits
 
 
 class GrpcTlsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -75,9 +75,9 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     imports relative to the folder of the file."""
     tls: GrpcTlsConfig = GrpcTlsConfig()
     max_send_msg_size: MessageSize = _MESSAGE_SIZE
-    """Largest message of a worker in MB (2**20 bytes); 0 = 50. More is RESOURCE_EXHAUSTED."""
+    """Largest message of a worker in MB (2**20 bytes), also a fraction; 0 = 50. More is RESOURCE_EXHAUSTED."""
     max_recv_msg_size: MessageSize = _MESSAGE_SIZE
-    """Largest message of a client in MB (2**20 bytes); 0 = 50. More is RESOURCE_EXHAUSTED."""
+    """Largest message of a client in MB (2**20 bytes), also a fraction; 0 = 50. More is RESOURCE_EXHAUSTED."""
     max_connection_idle: Duration = 0.0
     """Time without a call after which a connection is closed; 0 = a year."""
     max_connection_age: Duration = 0.0
@@ -118,11 +118,11 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     @property
     def max_receive_bytes(self) -> int:
-        return self.max_recv_msg_size * _MB
+        return int(self.max_recv_msg_size * _MB)
 
     @property
     def max_send_bytes(self) -> int:
-        return self.max_send_msg_size * _MB
+        return int(self.max_send_msg_size * _MB)
 
     @property
     def idle_timeout(self) -> float:

@@ -37,6 +37,7 @@ TRACE_KEYS = {
     b"tracestate": "Tracestate",
     b"uber-trace-id": "Uber-Trace-Id",
 }
+_TIMEOUT = ":timeout-ms"  # what the client gave the call when it arrived
 _BASE64 = ":base64"  # behind the name of a -bin key: its values in base64; no client can send a key with a colon
 
 
@@ -87,6 +88,8 @@ def metadata(request: Request, trace: Iterable[tuple[bytes, bytes]] | None = Non
     if request.authority:
         found[":authority"] = [request.authority]
     found[":peer.address"] = [peer_address(request.peer)]
+    if request.timeout is not None:
+        found[_TIMEOUT] = [str(int(request.timeout * 1000))]
     if request.tls:
         found[":peer.auth-type"] = ["tls"]
     return found

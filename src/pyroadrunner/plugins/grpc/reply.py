@@ -32,17 +32,17 @@ class ReplyHead:
     Attributes:
         headers, trailers: metadata.
         error: the code, the message and the serialized ``google.rpc.Status``; ``None`` = the call succeeds.
-        succeeds_empty: a status with the code OK: the call succeeds with an empty message.
+        says_ok: it has an ``error`` with the code OK, or an empty one, which is the same: nothing is serialized of it.
         dropped: what of the context was ignored, for the log.
     """
 
-    __slots__ = ("dropped", "error", "headers", "succeeds_empty", "trailers")
+    __slots__ = ("dropped", "error", "headers", "says_ok", "trailers")
 
     def __init__(self) -> None:
         self.headers: Pairs = []
         self.trailers: Pairs = []
         self.error: GrpcStatus | None = None
-        self.succeeds_empty = False
+        self.says_ok = False
         self.dropped: list[str] = []
 
     def __repr__(self) -> str:
@@ -83,11 +83,16 @@ def read_head(context: bytes) -> ReplyHead:
         _add_all(head.headers, ((key, value) for key, value in pairs.items() if key != "error"), head.dropped)
     if error := pairs.get("error"):
         _read_error(error, head)
+    head.says_ok = error is not None and head.error is None
     return head
 
 
-def response_of(context: bytes, body: bytes) -> tuple[Response, list[str]]:
+def response_of(context: bytes, body: bytes, *, streams: bool = False) -> tuple[Response, list[str]]:
     """The response of a whole reply, and what of its context was ignored.
+
+    Args:
+        streams: whether the method may answer with any number of messages. A reply that says OK and has no body then
+            has none.
 
     Raises:
         GrpcStatus: the reply can't be read.
@@ -95,10 +100,8 @@ def response_of(context: bytes, body: bytes) -> tuple[Response, list[str]]:
     head = read_head(context)
     response = Response(body, headers=head.headers or None)
     head.apply(response)
-    if head.error is not None:
+    if head.error is not None or (streams and head.says_ok and not body):
         response.message = None
-    elif head.succeeds_empty:
-        response.message = b""
     return response, head.dropped
 
 
@@ -128,8 +131,6 @@ def _read_error(text: str, head: ReplyHead) -> None:
         raise GrpcStatus(StatusCode.UNKNOWN, f"the worker's error can't be read: {wrong}") from wrong
     if status.code:
         head.error = GrpcStatus(status.code & 0xFFFFFFFF, status.message, data if status.has_details else b"")
-    else:
-        head.succeeds_empty = True
 
 
 def _inner(text: str, key: str, dropped: list[str]) -> Iterator[tuple[str, str]]:

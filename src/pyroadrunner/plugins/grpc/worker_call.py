@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pyroadrunner.contracts import Chunk, Payload, PoolError, Reply, ReplyStream, Span, Tracing, WorkerPool
 from pyroadrunner.grpcd import GrpcStatus, MessageStream, Request, Response, StatusCode
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.grpc.context import TRACE_KEYS, ContextEncoder
+from pyroadrunner.plugins.grpc.context import ContextEncoder
 from pyroadrunner.plugins.grpc.errors import status_of
 from pyroadrunner.plugins.grpc.reply import is_empty, read_head, response_of
 from pyroadrunner.workers.call import drop_stream
@@ -66,7 +66,7 @@ class WorkerMethod:
             return self._streamed(reply, reply.stream)
         if is_empty(reply.context):
             return Response(reply.body)
-        response, dropped = response_of(reply.context, reply.body)
+        response, dropped = response_of(reply.context, reply.body, streams=self._streams)
         if dropped:
             self._complain(dropped)
         return response
@@ -93,13 +93,8 @@ class WorkerMethod:
     async def _traced(self, request: Request, tracing: Tracing) -> Response:
         span = tracing.begin_trace(self.path.removeprefix("/"), request.headers, _attributes(request, self.path))
         try:
-            hidden = tracing.propagated_headers
-            own = span.headers()
-            if own:
-                request.headers = [pair for pair in request.headers if pair[0] not in hidden] + [
-                    pair for pair in request.headers if pair[0] in hidden and pair[0] in TRACE_KEYS
-                ]
-            response = await self._call(Payload(self._context.encode(request, own), request.message))
+            trace = span.headers() or None  # the client's own stay, under their lower-case names
+            response = await self._call(Payload(self._context.encode(request, trace), request.message))
         except GrpcStatus as status:
             _end_span(span, status.code, status.message)
             raise
