@@ -255,30 +255,36 @@ def test_a_passed_deadline_gives_the_wait_up_and_keeps_the_worker(calls: Centrif
     assert calls.rpc("pid").result.data == before
 
 
+def wait_until_busy(server: Server) -> None:
+    """Wait until every worker has a call."""
+    with RpcClient(server.rpc) as client:
+        until = time.monotonic() + server.timeout
+        while {one["statusStr"] for one in client.call("informer.Workers", "centrifuge")["workers"]} != {"working"}:
+            assert time.monotonic() < until, "no worker got the call"
+
+
 def test_a_full_pool_refuses_at_once(tmp_path: Path, centrifugo: ApiServer) -> None:
     settings = config(centrifugo.port, pool={"max_queue_size": 1})
     with Server(tmp_path, settings) as server, calls_to(server) as calls:
-        running = calls.begin("sleep", b"1")
-        while True:
-            try:
-                calls.rpc("pid")
-            except grpc.RpcError as error:
-                failed: Any = error
-                assert failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-                assert failed.details() == "static_pool_exec: QueueSize: max queue size reached"
-                break
-            assert not running.done(), "no call was refused"
+        running = calls.begin("sleep", b"3")
+        wait_until_busy(server)
+        assert calls.status(lambda: calls.rpc("pid")) == (
+            "RESOURCE_EXHAUSTED",
+            "static_pool_exec: QueueSize: max queue size reached",
+        )
+        assert not running.done()
         assert running.result()
 
 
 def test_calls_wait_in_the_queue_of_the_pool_not_in_the_connection(tmp_path: Path, centrifugo: ApiServer) -> None:
     """HTTP/2's usual 100 to 128 concurrent streams would hold up the rest in Centrifugo until its timeout."""
     with Server(tmp_path, config(centrifugo.port, pool={"max_queue_size": 200})) as server, calls_to(server) as calls:
-        calls.rpc("pid")
-        started = [calls.begin("sleep", b"1"), *(calls.begin("pid") for _ in range(249))]
-        codes = [one.code().name for one in started]
-        assert codes.count("OK") >= 200
-        assert codes.count("RESOURCE_EXHAUSTED") == 250 - codes.count("OK")
+        running = calls.begin("sleep", b"3")
+        wait_until_busy(server)
+        codes = [one.code().name for one in [calls.begin("pid") for _ in range(249)]]
+        assert running.result()
+        assert codes.count("OK") >= 199
+        assert codes.count("RESOURCE_EXHAUSTED") == 249 - codes.count("OK")
         assert "RESOURCE_EXHAUSTED" in codes
 
 
@@ -325,15 +331,11 @@ def test_workers_reset_metrics_and_status(tmp_path: Path, centrifugo: ApiServer)
         assert samples['rr_centrifugo_proxy_requests_total{status="Unknown",type="rpc"}'] == 1
         assert samples['rr_centrifugo_api_requests_total{method="Publish",status="OK"}'] == 1
         assert samples["rr_centrifugo_api_connected"] == 1
-        running = [calls.begin("sleep", b"1") for _ in range(2)]
-        server_busy = False
-        while not server_busy and not all(one.done() for one in running):
-            try:
-                urlopen(f"http://{status}/ready?plugin=centrifuge", timeout=30).close()
-            except HTTPError as error:
-                error.close()
-                server_busy = error.code == 503
-        assert server_busy
+        running = [calls.begin("sleep", b"3") for _ in range(2)]
+        wait_until_busy(server)
+        with pytest.raises(HTTPError, match="503") as busy:
+            urlopen(f"http://{status}/ready?plugin=centrifuge", timeout=30)
+        busy.value.close()
         for one in running:
             one.result()
 
