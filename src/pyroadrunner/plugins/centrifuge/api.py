@@ -191,13 +191,14 @@ async def _reason(channel: grpc.aio.Channel) -> str:
         await call(b"", timeout=_PROBE_TIMEOUT)
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return _shortened(error.details() or "no answer")
+            return reason_in(error.details() or "")
     return ""
 
 
-def _shortened(details: str) -> str:
-    """Without the library's preamble: ``Failed to connect to remote host: Connection refused``."""
-    return _END.sub("", _PREAMBLE.sub("", details.rpartition(_REASON)[2], count=1))
+def reason_in(details: str) -> str:
+    """The reason in the text of an error, without the library's preamble: ``Failed to connect to remote host: Connection
+    refused``."""
+    return _END.sub("", _PREAMBLE.sub("", details.rpartition(_REASON)[2], count=1)) or "no answer"
 
 
 @dataclass(frozen=True, slots=True)
