@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.grpc.schema.errors import ProtoSyntaxError
@@ -81,6 +81,7 @@ def test_a_syntax_error_names_its_place(source: bytes, error: str | None) -> Non
     assert str(caught.value) == error
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(ECHO.replace(b"(", b" ( ").split()) | st.binary(max_size=4), max_size=40).map(b" ".join)
 )
@@ -91,6 +92,7 @@ def test_no_input_fails_in_another_way(source: bytes) -> None:
         pass
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(ECHO)), st.binary(max_size=3))
 def test_no_damage_to_a_file_fails_in_another_way(at: int, put: bytes) -> None:
     try:
