@@ -101,9 +101,7 @@ def response_of(context: bytes, body: bytes, *, streams: bool = False) -> tuple[
     head = read_head(context)
     response = Response(body, headers=head.headers or None)
     head.apply(response)
-    if head.error is not None:
-        response.message = None
-    elif streams and head.says_ok and not body:
+    if head.error is not None or (streams and head.says_ok and not body):
         response.message = None
     elif head.succeeds_empty:
         response.message = b""
