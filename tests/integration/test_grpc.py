@@ -56,6 +56,7 @@ def test_the_worker_sees_service_method_and_metadata(site: GrpcSite, client: Cli
     assert (context["service"], context["method"]) == ("test.Worker", "Context")
     found = context["context"]
     assert list(context) == ["service", "method", "context"]
+    assert 0 < int(found.pop(":timeout-ms")[0]) <= 60_000
     address = found.pop(":peer.address")
     assert address[0].startswith("127.0.0.1:")
     assert found.pop("user-agent")[0].startswith("grpc-python/")
