@@ -153,7 +153,6 @@ def test_a_file_without_its_import_serves_but_is_not_described(tmp_path: Path) -
 
 def test_a_syntax_error_names_file_line_and_key_and_prevents_the_start(tmp_path: Path) -> None:
     (tmp_path / "a.proto").write_text("service A {\n  rpc M(I) returnz (O);\n}")
-    (tmp_path / "b.proto").write_text('syntax = "proto3";\nmessage A { string a = ; }')
     greeter = Greeter(tmp_path, proto=["*.proto", "none.proto"])
     try:
         assert greeter.start().wait() == 1
@@ -161,6 +160,16 @@ def test_a_syntax_error_names_file_line_and_key_and_prevents_the_start(tmp_path:
         greeter.kill()
     assert 'grpc.proto.0: a.proto:2:12: expected "returns", found "returnz"' in greeter.stderr
     assert 'grpc.proto.1: "none.proto": No such file or directory' in greeter.stderr
+
+
+def test_a_syntax_error_that_only_the_compiler_finds_prevents_the_start(tmp_path: Path) -> None:
+    (tmp_path / "a.proto").write_text('syntax = "proto3";\nmessage A { string a = ; }\nservice S {}')
+    greeter = Greeter(tmp_path, proto=["*.proto"])
+    try:
+        assert greeter.start().wait() == 1
+    finally:
+        greeter.kill()
+    assert "grpc.proto.0: a.proto:2:24: " in greeter.stderr
 
 
 # -- gRPC-Web ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,13 @@ def test_a_legal_pair_goes_onto_the_wire(name: str, value: str, pair: tuple[byte
     assert encode_pair(name, value) == pair
 
 
+def test_bytes_that_are_no_text_come_in_base64() -> None:
+    assert encode_pair("X-A-Bin:base64", "_w==") is None
+    assert encode_pair("X-A-Bin:base64", "/w==") == encode_pair("x-a-bin:base64", "/w") == (b"x-a-bin", b"/w")
+    assert encode_pair("x-a:base64", "/w") is None
+    assert encode_pair("grpc-a-bin:base64", "/w") is None
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "\0", "\t", "é", "\x7f", "x" * 70_000])
 def test_an_illegal_value_does_not(value: str) -> None:
     assert encode_pair("x-a", value) is None

@@ -45,6 +45,11 @@ def test_zero_means_the_default() -> None:
     assert read(ping_time="10ms").ping_time == 1
 
 
+def test_a_limit_may_be_a_fraction_of_a_megabyte() -> None:
+    config = read(max_recv_msg_size=0.25, max_send_msg_size=2)
+    assert (config.max_receive_bytes, config.max_send_bytes) == (1 << 18, 2 << 20)
+
+
 def test_proto_may_be_one_string_and_all_pool_keys_are_read() -> None:
     pool = {"max_queue_size": 5, "reset_timeout": "1s", "stream_timeout": "2s", "dynamic_allocator": {"max_workers": 2}}
     config = read(proto="a.proto", pool=pool)

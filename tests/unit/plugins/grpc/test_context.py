@@ -42,6 +42,11 @@ def test_tls_is_told() -> None:
     assert ":peer.auth-type" not in context([])
 
 
+def test_the_worker_learns_how_long_the_client_waits() -> None:
+    assert context([], timeout=1.2345)[":timeout-ms"] == ["1234"]
+    assert ":timeout-ms" not in context([])
+
+
 def test_binary_metadata_is_there_as_text_and_as_base64() -> None:
     found = context([(b"a-bin", b"/w"), (b"a-bin", b"YQ==,YWI")])
     assert found["a-bin"] == ["\ufffd", "a", "ab"]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.grpcd import GrpcStatus
@@ -105,6 +105,7 @@ async def test_what_is_unknown_is_an_error_response_and_the_stream_goes_on() -> 
     ]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_request_fails_in_another_way(message: bytes) -> None:
     try:

@@ -89,6 +89,23 @@ def test_a_streaming_method_may_answer_without_a_message(error: str) -> None:
     assert response_of(context, b"one", streams=True)[0].message == b"one"
 
 
+@pytest.mark.parametrize(
+    ("context", "body", "streams", "message"),
+    [
+        ({"error": ""}, b"", True, None),
+        ({"error": encoded(write_status(0, "fine"))}, b"", True, None),
+        ({"error": ""}, b"one", True, b"one"),
+        ({"error": ""}, b"", False, b""),
+        ({"headers": "{}"}, b"", True, b""),
+    ],
+)
+def test_a_method_that_streams_may_answer_without_a_message(
+    context: dict[str, str], body: bytes, streams: bool, message: bytes | None
+) -> None:
+    response, _ = response_of(json.dumps(context).encode(), body, streams=streams)
+    assert (response.message, response.code) == (message, 0)
+
+
 def test_a_negative_code_is_unsigned_on_the_wire() -> None:
     response, _ = response_of(json.dumps({"error": encoded(write_status(-1, ""))}).encode(), b"")
     assert response.code == 4294967295

@@ -24,6 +24,7 @@ from pyroadrunner.workers.child_process import start_child
 
 _OPTIONS = ("-I.", "--include_imports", "--descriptor_set_out=/dev/stdout")
 _TIMEOUT = 60.0  # seconds; 8,000 lines take 0.1
+_LAST = 1.0  # seconds to wait for the kernel after SIGKILL
 _ERROR = re.compile(r"(?P<name>.+?):(?P<line>[0-9]+):(?P<column>[0-9]+): (?P<why>.*)")
 # Errors of its parser. Others are about meaning: RoadRunner does not look for them.
 _SYNTAX = ("Expected ", "Missing ", "Unmatched ", "Reached end ", "Unexpected ", "Unterminated ")
@@ -118,6 +119,7 @@ async def _run(root: str, names: Sequence[str]) -> tuple[Sequence[FileDescriptor
             status = await child.wait(_TIMEOUT)
         finally:
             child.kill()
+            await child.wait(_LAST)
         complaints.seek(0)
         text = complaints.read().decode(errors="replace")
         if status is None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.grpc.schema.errors import MalformedPattern
@@ -87,6 +87,7 @@ def test_the_walk_begins_below_the_literal_names_and_ends_at_the_deepest() -> No
     assert [found.root for found in parse_patterns("{a,b}/c/*")] == ["a/c", "b/c"]
 
 
+@settings(deadline=None)
 @given(st.text("ab/*?[]{},\\!^-.", max_size=24))
 def test_no_pattern_fails_in_another_way(text: str) -> None:
     try:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyroadrunner.plugins.grpc.web.format import TextDecoder, WebType, encode_text, trailers_frame, web_type
@@ -44,6 +44,7 @@ def test_trailers_are_one_frame() -> None:
     assert trailers_frame([]) == b"\x80\0\0\0\0"
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=9), max_size=6), st.integers(1, 7))
 def test_text_is_decoded_however_it_is_split(parts: list[bytes], size: int) -> None:
     text = b"".join(encode_text(part) for part in parts)
@@ -53,6 +54,7 @@ def test_text_is_decoded_however_it_is_split(parts: list[bytes], size: int) -> N
     assert decoded == b"".join(parts)
 
 
+@settings(deadline=None)
 @given(st.text("AZaz09+/= \n-_", max_size=20).map(str.encode), st.integers(1, 20))
 def test_text_is_decoded_or_refused(text: bytes, size: int) -> None:
     decoder = TextDecoder()
