@@ -196,8 +196,8 @@ async def _reason(channel: grpc.aio.Channel) -> str:
 
 
 def reason_in(details: str) -> str:
-    """The reason in the text of an error, without the library's preamble: ``Failed to connect to remote host: Connection
-    refused``."""
+    """The reason in the text of an error, such as ``Failed to connect to remote host: Connection refused``, without the
+    library's preamble."""
     return _END.sub("", _PREAMBLE.sub("", details.rpartition(_REASON)[2], count=1)) or "no answer"
 
 
