@@ -164,23 +164,29 @@ class Api:
         self._refused = refused
 
     async def _watch(self, channel: grpc.aio.Channel) -> None:
-        said = ""
+        try:
+            await self._follow(channel)
+        except Exception as error:  # a bug of the library: calls still connect
+            log.error("the connection to Centrifugo's API is no longer watched", error=repr(error))
+
+    async def _follow(self, channel: grpc.aio.Channel) -> None:
+        away = False  # and the log says so
         while True:
             state = channel.get_state(try_to_connect=True)
             self._figures.connected = state is grpc.ChannelConnectivity.READY
             if self._figures.connected:
-                if said:
+                if away:
                     log.info("Centrifugo's API is connected again", address=self._config.api_target)
-                    said = ""
                 else:
                     log.debug("Centrifugo's API is connected", address=self._config.api_target)
-            elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                away = False
+            elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not away:
                 reason = await _reason(channel)
-                if reason and not said:
+                if reason:
+                    away = True
                     log.error(
                         "no connection to Centrifugo's API; retrying", address=self._config.api_target, error=reason
                     )
-                    said = reason
             await channel.wait_for_state_change(state)
 
 
