@@ -76,10 +76,11 @@ class GrpcApp:
             return
         method = self._methods.get(scope["raw_path"])
         if method is None:
-            await _send_status(send, self._unknown(scope["raw_path"].decode("utf-8", "replace")), _suffix(content_type))
+            unknown = self._unknown(scope["raw_path"].decode("utf-8", "replace"))
+            await _Call(send, content_type, b"identity", 0).fail(unknown)
             return
         if _TRAILERS not in scope["extensions"]:
-            await _send_status(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS), b"")
+            await _send_without_trailers(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS))
             return
         observer = self._observer
         began = monotonic()
@@ -359,10 +360,10 @@ def _unknown_encoding(encoding: bytes) -> GrpcStatus:
     return GrpcStatus(StatusCode.UNIMPLEMENTED, f'grpc: Decompressor is not installed for grpc-encoding "{name}"')
 
 
-async def _send_status(send: Send, status: GrpcStatus, suffix: bytes) -> None:
+async def _send_without_trailers(send: Send, status: GrpcStatus) -> None:
     """A response that consists of headers only."""
     headers = [
-        (b"content-type", b"application/grpc" + suffix),
+        _CONTENT_TYPE,
         (b"grpc-status", b"%d" % status.code),
         (b"grpc-message", encode_message(status.message[:_MAX_TEXT])),
     ]

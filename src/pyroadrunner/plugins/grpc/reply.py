@@ -32,18 +32,17 @@ class ReplyHead:
     Attributes:
         headers, trailers: metadata.
         error: the code, the message and the serialized ``google.rpc.Status``; ``None`` = the call succeeds.
-        succeeds_empty: a status with the code OK: the call succeeds with an empty message.
-        says_ok: the same, or an empty ``error``, which is how a status with nothing but the code OK is serialized.
+        says_ok: it has an ``error`` with the code OK, or an empty one, which is the same: nothing is serialized of it.
         dropped: what of the context was ignored, for the log.
     """
 
-    __slots__ = ("dropped", "error", "headers", "says_ok", "succeeds_empty", "trailers")
+    __slots__ = ("dropped", "error", "headers", "says_ok", "trailers")
 
     def __init__(self) -> None:
         self.headers: Pairs = []
         self.trailers: Pairs = []
         self.error: GrpcStatus | None = None
-        self.succeeds_empty = self.says_ok = False
+        self.says_ok = False
         self.dropped: list[str] = []
 
     def __repr__(self) -> str:
@@ -84,7 +83,7 @@ def read_head(context: bytes) -> ReplyHead:
         _add_all(head.headers, ((key, value) for key, value in pairs.items() if key != "error"), head.dropped)
     if error := pairs.get("error"):
         _read_error(error, head)
-    head.says_ok = head.succeeds_empty or error == ""
+    head.says_ok = error is not None and head.error is None
     return head
 
 
@@ -103,8 +102,6 @@ def response_of(context: bytes, body: bytes, *, streams: bool = False) -> tuple[
     head.apply(response)
     if head.error is not None or (streams and head.says_ok and not body):
         response.message = None
-    elif head.succeeds_empty:
-        response.message = b""
     return response, head.dropped
 
 
@@ -134,8 +131,6 @@ def _read_error(text: str, head: ReplyHead) -> None:
         raise GrpcStatus(StatusCode.UNKNOWN, f"the worker's error can't be read: {wrong}") from wrong
     if status.code:
         head.error = GrpcStatus(status.code & 0xFFFFFFFF, status.message, data if status.has_details else b"")
-    else:
-        head.succeeds_empty = True
 
 
 def _inner(text: str, key: str, dropped: list[str]) -> Iterator[tuple[str, str]]:

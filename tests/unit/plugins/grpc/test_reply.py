@@ -75,9 +75,18 @@ def test_details_are_passed_on_as_they_came() -> None:
     assert (response.message, response.code, response.text, response.details) == (None, 3, "bad", status)
 
 
-def test_a_status_without_a_code_is_a_success_without_content() -> None:
-    response, _ = response_of(json.dumps({"error": encoded(write_status(0, "x"))}).encode(), b"dropped")
-    assert (response.message, response.code, response.text) == (b"", 0, "")
+def test_a_status_without_a_code_is_a_success() -> None:
+    context = json.dumps({"error": encoded(write_status(0, "x"))}).encode()
+    response, _ = response_of(context, b"body")
+    assert (response.message, response.code, response.text) == (b"body", 0, "")
+
+
+@pytest.mark.parametrize("error", ["", encoded(write_status(0, "x"))])
+def test_a_streaming_method_may_answer_without_a_message(error: str) -> None:
+    context = json.dumps({"error": error}).encode()
+    assert response_of(context, b"", streams=True)[0].message is None
+    assert response_of(context, b"", streams=False)[0].message == b""
+    assert response_of(context, b"one", streams=True)[0].message == b"one"
 
 
 @pytest.mark.parametrize(
