@@ -109,11 +109,19 @@ class GrpcApp:
             else:
                 message = await receive()
                 body: bytes = message.get("body", b"")
-                if message.get("more_body") or len(body) < PREFIX or body[0] or not _is_whole(body):
+                whole = len(body) >= PREFIX and not body[0] and _is_whole(body)
+                if whole and message.get("more_body"):  # the engine tells the end of a request by itself
+                    if not method.client_streaming:
+                        message = await receive()
+                        whole = not message.get("body") and not message.get("more_body")
+                        body += message.get("body", b"")
+                    if message["type"] == "http.disconnect":
+                        raise _ClientLeft
+                if not whole:
                     request = await self._read(body, message, receive, call.encoding, method)
+                elif len(body) - PREFIX > self._max_receive:
+                    raise too_large("received", len(body) - PREFIX, self._max_receive)
                 else:
-                    if len(body) - PREFIX > self._max_receive:
-                        raise too_large("received", len(body) - PREFIX, self._max_receive)
                     request = body[PREFIX:]
                 client = scope.get("client")
                 response = await method.handler(

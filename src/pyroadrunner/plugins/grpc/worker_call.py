@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from pyroadrunner.contracts import Chunk, Payload, PoolError, Reply, ReplyStream, Span, Tracing, WorkerPool
 from pyroadrunner.grpcd import GrpcStatus, MessageStream, Request, Response, StatusCode
@@ -40,15 +40,15 @@ class WorkerMethod:
     def __repr__(self) -> str:
         return f"WorkerMethod({self.path})"
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         """Answer a call.
 
         Raises:
             GrpcStatus: its worker failed, or it got none.
         """
         if self._tracing is not None:
-            return await self._traced(request, self._tracing)
-        return await self._call(Payload(self._context.encode(request), request.message))
+            return self._traced(request, self._tracing)
+        return self._call(Payload(self._context.encode(request), request.message))
 
     async def _call(self, payload: Payload) -> Response:
         call = _Call(self.path, self._loop.create_future())

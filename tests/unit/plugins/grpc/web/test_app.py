@@ -113,11 +113,11 @@ async def test_an_error_is_a_status_in_the_body() -> None:
 
 
 @in_virtual_time
-async def test_a_page_of_an_allowed_site_may_read_the_response_to_an_unknown_method() -> None:
+async def test_an_unknown_method_is_a_status_in_the_body_that_the_page_may_read() -> None:
     browser = Browser(frame(b""), content_type=BINARY, path=b"/t.T/None", origin=b"https://a.b")
     got = await browser.call(allowed_origin=["*"])
     assert got.headers[b"access-control-allow-origin"] == b"*"
-    assert b"grpc-status: 12\r\n" in got.bodies[-1]
+    assert got.bodies == [trailers_frame([(b"grpc-status", b"12"), (b"grpc-message", b"unknown method /t.T/None")])]
 
 
 @in_virtual_time
