@@ -45,8 +45,6 @@ _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
 _MAX_KEEPALIVE = 32_767  # seconds; Linux takes no more
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
 
-log = Log("http")
-
 _CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade"}
 
 # h2corn prints a banner on stderr, and no setting disables it. Octane shows stderr as an error.
@@ -62,6 +60,7 @@ class HttpListener:
             ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
         date: whether responses carry the header ``date``.
+        channel: of the log.
     """
 
     def __init__(
@@ -73,8 +72,10 @@ class HttpListener:
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
         date: bool = True,
+        channel: str = "http",
     ) -> None:
         self._app = app
+        self._log = Log(channel)
         self._bound = bound
         self._tls = tls is not None
         self._aborting = False
@@ -112,8 +113,8 @@ class HttpListener:
             self._bound.close()
             raise ListenError(f"{self._bound.address.short}: the HTTP server fails to start: {wrong}") from wrong
         self._bound.take_over()
-        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, log), name="backlog")
-        log.debug("http server was started", address=self._bound.address.short)
+        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, self._log), name="backlog")
+        self._log.debug("http server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -148,7 +149,7 @@ class HttpListener:
         if self._requests is not None and not await self._ends_within(grace):
             self._aborting = True
             cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-            log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
+            self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
             for task in cut:
                 task.cancel(STOPPED)
             if not await self._ends_within(_UNWIND_TIMEOUT):
@@ -165,9 +166,9 @@ class HttpListener:
         try:
             closed = close_accepted(self._bound.sockets)
         except OSError as wrong:  # no descriptor is free
-            log.warning("the remaining connections can't be closed", error=str(wrong))
+            self._log.warning("the remaining connections can't be closed", error=str(wrong))
         else:
-            log.warning("closed the remaining connections", connections=closed)
+            self._log.warning("closed the remaining connections", connections=closed)
 
     async def _serve(self) -> None:
         """Run the engine and restart it after a system error (``accept`` without a free descriptor)."""
@@ -177,7 +178,7 @@ class HttpListener:
             except OSError as wrong:
                 if self._refusing or self._watching is None:  # not started yet: the start fails
                     raise
-                log.error(
+                self._log.error(
                     "the HTTP server failed and lost its connections; restarting it",
                     address=self._bound.address.short,
                     error=str(wrong),
@@ -221,7 +222,7 @@ class HttpListener:
         with suppress(OSError):  # no descriptor is free
             if closed := close_peers(peers):
                 clients = sorted({host for host, _ in peers})
-                log.warning(
+                self._log.warning(
                     "closed connections: too many HTTP/2 streams were reset", connections=closed, clients=clients
                 )
 

@@ -29,8 +29,6 @@ HANDSHAKE_TIMEOUT = 1.0  # seconds for TCP handshakes that have begun
 _RETIREMENT = 10.0  # seconds that a retired engine keeps idle connections
 _JITTER = 0.1  # of the age, so that not all servers lose their connections at once
 
-log = Log("http")
-
 
 class RenewableListener:
     """Serves one ASGI application, with one engine after the other.
@@ -38,7 +36,7 @@ class RenewableListener:
     Args:
         limits: see :class:`HttpListener`; the connections are those of one engine.
         tls: the checked files of the certificate; ``None`` = plain HTTP.
-        date: see :class:`HttpListener`.
+        date, channel: see :class:`HttpListener`.
         retirement: seconds that idle connections of a retired engine stay open.
         max_age: seconds after which all connections are closed gracefully, a tenth more or less; 0 = never.
         age_grace: seconds for the calls of these connections; then they are cut. 0 = no limit.
@@ -53,12 +51,14 @@ class RenewableListener:
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
         date: bool = True,
+        channel: str = "http",
         tick: float = _INTERVAL,
         retirement: float = _RETIREMENT,
         max_age: float = 0.0,
         age_grace: float = 0.0,
     ) -> None:
         self._app = app
+        self._log = Log(channel)
         self._bound = bound
         self._tls = tls
         self._streams = streams
@@ -130,7 +130,15 @@ class RenewableListener:
         await asyncio.gather(*(listener.finish(grace) for listener in listeners))
 
     def _listener(self, bound: BoundSockets, app: ASGIApp) -> HttpListener:
-        return HttpListener(app, bound, streams=self._streams, limits=self._limits, tls=self._tls, date=self._date)
+        return HttpListener(
+            app,
+            bound,
+            streams=self._streams,
+            limits=self._limits,
+            tls=self._tls,
+            date=self._date,
+            channel=self._log.name,
+        )
 
     async def _replace(self, retirement: float, cut: float = math.inf) -> None:
         """Start a new engine.
@@ -160,7 +168,7 @@ class RenewableListener:
             try:
                 await self._replace(min(HANDSHAKE_TIMEOUT, self._retirement), self._age_grace)
             except RoadRunnerError as wrong:
-                log.error("connections can't be closed at their age", error=str(wrong))
+                self._log.error("connections can't be closed at their age", error=str(wrong))
                 self._schedule()
 
     async def _tick(self) -> None:

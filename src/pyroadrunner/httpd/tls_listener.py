@@ -13,13 +13,10 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.renewable_listener import HANDSHAKE_TIMEOUT, RenewableListener, RetiredEngine
 from pyroadrunner.httpd.tls import TlsFiles
-from pyroadrunner.log import Log
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.net.bound_sockets import BoundSockets
 from pyroadrunner.net.errors import ListenError
 from pyroadrunner.net.reuseport import BOTH_ACCEPT, bind_again, steer, steer_back
-
-log = Log("http")
 
 
 class Interceptor(Protocol):
@@ -51,11 +48,20 @@ class TlsListener(RenewableListener):
         streams: int,
         limits: Limits | None = None,
         date: bool = True,
+        channel: str = "http",
         max_age: float = 0.0,
         age_grace: float = 0.0,
     ) -> None:
         super().__init__(
-            app, bound, streams=streams, limits=limits, tls=files, date=date, max_age=max_age, age_grace=age_grace
+            app,
+            bound,
+            streams=streams,
+            limits=limits,
+            tls=files,
+            date=date,
+            channel=channel,
+            max_age=max_age,
+            age_grace=age_grace,
         )
         self._files = files
         self._stamp = files.stamp()
@@ -73,12 +79,12 @@ class TlsListener(RenewableListener):
             self._stamp = stamp
             try:
                 for warning in self._files.check():
-                    log.warning(warning)
+                    self._log.warning(warning)
                 await self._replace(self._retirement)
             except RoadRunnerError as wrong:
-                log.error("the new certificate can't be loaded; the old one stays in use", error=str(wrong))
+                self._log.error("the new certificate can't be loaded; the old one stays in use", error=str(wrong))
             else:
-                log.info("certificate loaded", address=self._bound.address.short, cert=self._files.cert)
+                self._log.info("certificate loaded", address=self._bound.address.short, cert=self._files.cert)
 
     @asynccontextmanager
     async def intercept(self, interceptor: Interceptor) -> AsyncIterator[None]:

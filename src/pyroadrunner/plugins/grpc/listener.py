@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.limits import Limits
 from pyroadrunner.httpd.renewable_listener import RenewableListener
@@ -58,19 +60,23 @@ class GrpcListener:
             keepalive=config.ping_time,
             keepalive_timeout=config.timeout,
         )
-        streams, age, grace = config.max_concurrent_streams, config.max_connection_age, config.max_connection_age_grace
+        age = config.max_connection_age
         if age and not isinstance(self._bound.address, TcpAddress):
             log.warning("grpc.max_connection_age has no effect on a unix socket")
             age = 0.0
+        options: dict[str, Any] = {
+            "streams": config.max_concurrent_streams,
+            "limits": limits,
+            "date": False,
+            "channel": "grpc",
+            "max_age": age,
+            "age_grace": config.max_connection_age_grace,
+        }
         listener: RenewableListener
         if self._files is not None:
-            listener = TlsListener(
-                app, self._bound, self._files, streams=streams, limits=limits, date=False, max_age=age, age_grace=grace
-            )
+            listener = TlsListener(app, self._bound, self._files, **options)
         else:
-            listener = RenewableListener(
-                app, self._bound, streams=streams, limits=limits, date=False, max_age=age, age_grace=grace
-            )
+            listener = RenewableListener(app, self._bound, **options)
         await listener.start()
         self._listener = listener
 
