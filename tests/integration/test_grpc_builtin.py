@@ -158,8 +158,8 @@ def test_a_syntax_error_names_file_line_and_key_and_prevents_the_start(tmp_path:
         assert greeter.start().wait() == 1
     finally:
         greeter.kill()
-    assert 'grpc.proto.0: a.proto:2:12: expected "returns", found "returnz"' in greeter.stderr
-    assert 'grpc.proto.1: "none.proto": No such file or directory' in greeter.stderr
+    assert 'grpc.proto[0]: a.proto:2:12: expected "returns", found "returnz"' in greeter.stderr
+    assert 'grpc.proto[1]: "none.proto": No such file or directory' in greeter.stderr
 
 
 def test_a_syntax_error_that_only_the_compiler_finds_prevents_the_start(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_syntax_error_that_only_the_compiler_finds_prevents_the_start(tmp_path
         assert greeter.start().wait() == 1
     finally:
         greeter.kill()
-    assert "grpc.proto.0: a.proto:2:24: " in greeter.stderr
+    assert "grpc.proto[0]: a.proto:2:24: " in greeter.stderr
 
 
 # -- gRPC-Web ----------------------------------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 from support.grpc_site import GrpcSite
-from support.node import require_node_package
+from support.node import require_node
 
 SCRIPT = Path(__file__).parent.parent / "support" / "grpc_client.js"
 
 
 def test_calls_and_streams_of_grpc_js(tmp_path: Path) -> None:
-    node, modules = require_node_package("@grpc/grpc-js", "1.14.0")
+    node, env = require_node()
     with GrpcSite(tmp_path, workers=2) as site:
         done = subprocess.run(
-            [node, str(SCRIPT), site.target, str(modules)], capture_output=True, text=True, timeout=90
+            [node, str(SCRIPT), site.target, env["NODE_PATH"]], capture_output=True, text=True, timeout=90
         )
         assert done.returncode == 0, done.stderr
         seen = json.loads(done.stdout)

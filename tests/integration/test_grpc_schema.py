@@ -73,7 +73,7 @@ def test_a_file_with_a_wrong_type_and_those_that_import_it_are_left_out(folder: 
 def test_an_error_inside_a_message_names_the_key(folder: Path) -> None:
     made = compiled({"a.proto": "\nmessage A { string a = ; }", "b.proto": "message B {}"}, "*.proto")
     assert names(made) == [{"b.proto"}]
-    assert [str(error).rpartition(": ")[0] for error in made.errors] == ["grpc.proto.0: a.proto:2:24"]
+    assert [str(error).rpartition(": ")[0] for error in made.errors] == ["grpc.proto[0]: a.proto:2:24"]
 
 
 def test_an_error_in_an_import_is_a_warning(folder: Path) -> None:

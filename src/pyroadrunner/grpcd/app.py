@@ -203,16 +203,17 @@ class _Call:
     Attributes:
         encoding: of the request, and so of the response.
         started: whether the headers were sent.
+        ending: whether the last of the body was sent, or waits for the client: it is too late for another status.
     """
 
-    __slots__ = ("_content_type", "_limit", "_send", "encoding", "started")
+    __slots__ = ("_content_type", "_limit", "_send", "encoding", "ending", "started")
 
     def __init__(self, send: Send, content_type: bytes, encoding: bytes, limit: int) -> None:
         self._send = send
         self._content_type = content_type
         self._limit = limit
         self.encoding = encoding
-        self.started = False
+        self.started = self.ending = False
 
     async def answer(self, response: Response) -> None:
         """Send a whole response."""
@@ -236,6 +237,7 @@ class _Call:
             else:
                 await self.start(response.headers)
             body = b"\0" + len(message).to_bytes(4, "big") + message
+        self.ending = True
         await send({"type": "http.response.body", "body": body})
         await send(_trailers(response))
 
@@ -273,11 +275,14 @@ class _Call:
         await self._end(response)
 
     async def _end(self, response: Response) -> None:
+        self.ending = True
         await self._send({"type": "http.response.body", "body": b""})
         await self._send(_trailers(response))
 
     async def fail(self, status: GrpcStatus) -> None:
-        """Send an error."""
+        """Send an error, unless the response has ended. The engine resets a stream that has not ended properly."""
+        if self.ending:
+            return
         if self.encoding not in ENCODINGS:
             self.encoding = b"identity"
             headers = [(b"grpc-accept-encoding", b"identity,gzip")]

@@ -215,6 +215,18 @@ async def test_a_call_in_time_is_not_ended_by_its_deadline() -> None:
 
 
 @in_virtual_time
+async def test_a_deadline_while_the_client_reads_the_response_adds_nothing_to_it() -> None:
+    class Slow(Client):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(3600)
+
+    client = await Slow("/s/M", frame(b"x"), headers=[(b"grpc-timeout", b"2S")]).run(app())
+    assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
+
+
+@in_virtual_time
 async def test_a_client_that_leaves_cancels_the_handler() -> None:
     observer = Observed()
     entered = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -18,10 +19,15 @@ log = Log("grpc")
 
 class CallLog:
     """Implements :class:`pyroadrunner.grpcd.Observer`: a failed call is an error, a good one a debug line. Refused
-    calls of an overload share one line a second."""
+    calls of an overload share one line a second.
 
-    def __init__(self, counters: CallCounters) -> None:
+    Args:
+        builtin: paths of the server's own methods: cancelling a stream is how clients end it.
+    """
+
+    def __init__(self, counters: CallCounters, builtin: Container[str] = ()) -> None:
         self._counters = counters
+        self._builtin = builtin
         self._said = -_EVERY
         self._refused = 0
 
@@ -35,7 +41,7 @@ class CallLog:
         counters = self._counters
         counters.in_flight -= 1
         counters.add(path, code, seconds)
-        if not code:
+        if not code or (code == StatusCode.CANCELLED and path in self._builtin):
             if log.enabled_for(logging.DEBUG):
                 log.debug("method was called successfully", method=path, start=_start(seconds), elapsed=_ms(seconds))
         elif code in _REFUSALS:

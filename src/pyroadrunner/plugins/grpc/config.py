@@ -156,7 +156,7 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         if self.proto:
             from pyroadrunner.plugins.grpc.schema.reader import read_schema
 
-            yield from ((error.key.removeprefix("grpc."), error.why) for error in read_schema(self.proto)[1])
+            yield from ((f"proto.{error.entry}", error.why) for error in read_schema(self.proto)[1])
         if self.interceptors:
             from pyroadrunner.plugins.grpc.interceptors import unknown_interceptors  # only a check needs it here
 

@@ -50,3 +50,18 @@ def test_refused_calls_share_a_line(code: StatusCode) -> None:
         for _ in range(100):
             log.ended("/s/M", code, "full", 0)
     assert 1 <= len(lines.of(FAILED)) < 100
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "level"),
+    [
+        ("/s/M", StatusCode.CANCELLED, "ERROR"),
+        ("/s/Watch", StatusCode.CANCELLED, "DEBUG"),
+        ("/s/Watch", StatusCode.INTERNAL, "ERROR"),
+    ],
+)
+def test_cancelling_one_of_the_servers_own_streams_is_no_failure(path: str, code: int, level: str) -> None:
+    calls = CallLog(CallCounters(), {"/s/Watch"})
+    with logged("grpc") as lines:
+        calls.ended(path, code, "", 0.1)
+    assert [line[0] for line in lines.lines] == [level]

@@ -28,8 +28,8 @@ def test_all_errors_prevent_the_start() -> None:
     with pytest.raises(SchemaInvalid) as caught:
         read_served(["bad.proto", "[", "echo.proto"])
     assert str(caught.value).splitlines() == [
-        'grpc.proto.1: "[": "[" is not closed',
-        "grpc.proto.0: bad.proto:1:8: expected a name, found the end of the file",
+        'grpc.proto[1]: "[": "[" is not closed',
+        "grpc.proto[0]: bad.proto:1:8: expected a name, found the end of the file",
     ]
 
 
@@ -55,7 +55,7 @@ async def test_without_the_compiler_only_the_servers_own_services_are_described(
 @pytest.mark.parametrize(
     ("complaints", "wrong", "errors", "warnings"),
     [
-        ("a.proto:1:2: Expected x.\n", {"a.proto"}, ["grpc.proto.0: p/a.proto:1:2: Expected x."], []),
+        ("a.proto:1:2: Expected x.\n", {"a.proto"}, ["grpc.proto[0]: p/a.proto:1:2: Expected x."], []),
         ('a.proto:1:2: "X" is not defined.', {"a.proto"}, [], [("p/a.proto:1:2", '"X" is not defined.')]),
         ("b.proto:1:2: Expected x.", {"b.proto"}, [], [("/r/b.proto:1:2", "Expected x.")]),
         ("a.proto:1:1: warning: unused\n", {"a.proto"}, [], [("/r", "a.proto:1:1: warning: unused")]),
@@ -67,7 +67,7 @@ async def test_without_the_compiler_only_the_servers_own_services_are_described(
 def test_lines_of_the_compiler_are_sorted_and_a_run_always_leaves_a_file_out(
     complaints: str, wrong: set[str], errors: list[str], warnings: list[tuple[str, str]]
 ) -> None:
-    file = ProtoFile(path="p/a.proto", key="grpc.proto.0", root="/r", name="a.proto", imports=frozenset({"b.proto"}))
+    file = ProtoFile(path="p/a.proto", entry=0, root="/r", name="a.proto", imports=frozenset({"b.proto"}))
     compiled = Compiled()
     assert _note_errors(complaints, "/r", [file], compiled) == wrong
     assert [str(error) for error in compiled.errors] == errors

@@ -88,7 +88,7 @@ def _note_errors(complaints: str, root: str, files: list[ProtoFile], compiled: C
         file = listed.get(name)
         where = f"{file.path if file else os.path.join(root, name)}:{found['line']}:{found['column']}"
         if file is not None and found["why"].startswith(_SYNTAX):
-            compiled.errors.append(SchemaError(file.key, f"{where}: {found['why']}"))
+            compiled.errors.append(SchemaError(file.entry, f"{where}: {found['why']}"))
         elif not found["why"].startswith("Import "):  # follows the error of the imported file
             compiled.warnings.append((where, found["why"]))
     if not wrong & {name for file in files for name in (file.name, *file.imports)}:

@@ -11,13 +11,13 @@ class SchemaError(RoadRunnerError):
     """An entry of ``grpc.proto`` can't be used.
 
     Attributes:
-        key: the entry, such as ``grpc.proto.0``.
+        entry: its place, from 0.
         why: the error without the key.
     """
 
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"{key}: {why}")
-        self.key = key
+    def __init__(self, entry: int, why: str) -> None:
+        super().__init__(f"grpc.proto[{entry}]: {why}")
+        self.entry = entry
         self.why = why
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pyroadrunner.plugins.grpc.schema.errors import MalformedPattern, SchemaError
 from pyroadrunner.plugins.grpc.schema.patterns import Pattern, is_pattern, parse_patterns
 
-KEY = "grpc.proto"
-
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
@@ -18,11 +16,11 @@ class ListedFile:
 
     Attributes:
         path: as the entry names it.
-        key: such as ``grpc.proto.0``.
+        entry: its place, from 0.
     """
 
     path: str
-    key: str
+    entry: int
 
 
 def listed_files(entries: Sequence[str], errors: list[SchemaError]) -> list[ListedFile]:
@@ -35,17 +33,16 @@ def listed_files(entries: Sequence[str], errors: list[SchemaError]) -> list[List
     """
     found: dict[str, ListedFile] = {}
     for at, entry in enumerate(entries):
-        key = f"{KEY}.{at}"
         try:
             paths = _paths(entry)
         except MalformedPattern as wrong:
-            errors.append(SchemaError(key, f'"{entry}": {wrong}'))
+            errors.append(SchemaError(at, f'"{entry}": {wrong}'))
             continue
         except (OSError, ValueError) as error:
-            errors.append(SchemaError(key, f'"{entry}": {_reason(error)} (looked in {os.getcwd()})'))
+            errors.append(SchemaError(at, f'"{entry}": {_reason(error)} (looked in {os.getcwd()})'))
             continue
         for path in paths:
-            found.setdefault(os.path.realpath(path), ListedFile(path, key))
+            found.setdefault(os.path.realpath(path), ListedFile(path, at))
     return list(found.values())
 
 

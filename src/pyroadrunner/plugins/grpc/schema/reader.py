@@ -28,14 +28,14 @@ class ProtoFile:
 
     Attributes:
         path: as listed.
-        key: the entry that lists it.
+        entry: the place in ``grpc.proto`` of what lists it.
         root: the import root, absolute.
         name: the path below it, as imports name it.
         imports: names of all files that it needs, directly or not.
     """
 
     path: str
-    key: str
+    entry: int
     root: str
     name: str
     imports: frozenset[str]
@@ -118,7 +118,7 @@ class _Reader:
         if isinstance(outline, Outline):
             return True
         why = f"{file.path}:{outline}" if outline else f"{file.path}: can't be read"
-        self._errors.append(SchemaError(file.key, why))
+        self._errors.append(SchemaError(file.entry, why))
         return False
 
     def _outline(self, path: str) -> Outline | ProtoSyntaxError | None:
@@ -219,4 +219,6 @@ def _compilable(closures: list[tuple[ListedFile, _Closure]]) -> Iterator[ProtoFi
             root, name = imported.get(path, (closure.root, closure.name))
         else:
             root, name = closure.root, closure.name
-        yield ProtoFile(path=file.path, key=file.key, root=root, name=name, imports=frozenset(closure.files) - {name})
+        yield ProtoFile(
+            path=file.path, entry=file.entry, root=root, name=name, imports=frozenset(closure.files) - {name}
+        )

@@ -44,10 +44,10 @@ def test_a_pattern_of_fixed_depth_follows_links_to_folders(folder: Path) -> None
 
 def test_each_wrong_entry_is_an_error_with_its_key(folder: Path) -> None:
     errors: list[SchemaError] = []
-    assert listed_files(["x.proto", "a.proto", "[", "p", "a\0b"], errors)[0].key == "grpc.proto.1"
+    assert listed_files(["x.proto", "a.proto", "[", "p", "a\0b"], errors)[0].entry == 1
     assert [str(error) for error in errors] == [
-        f'grpc.proto.0: "x.proto": No such file or directory (looked in {folder})',
-        'grpc.proto.2: "[": "[" is not closed',
-        f'grpc.proto.3: "p": is not a regular file (looked in {folder})',
-        f'grpc.proto.4: "a\0b": embedded null byte (looked in {folder})',
+        f'grpc.proto[0]: "x.proto": No such file or directory (looked in {folder})',
+        'grpc.proto[2]: "[": "[" is not closed',
+        f'grpc.proto[3]: "p": is not a regular file (looked in {folder})',
+        f'grpc.proto[4]: "a\0b": embedded null byte (looked in {folder})',
     ]

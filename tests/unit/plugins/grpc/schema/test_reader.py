@@ -109,9 +109,9 @@ def test_all_errors_of_listed_files_are_returned(folder: Path) -> None:
     schema, errors = read_schema(["*.proto", "none.proto"])
     assert list(schema.services) == ["B"]
     assert [str(error) for error in errors] == [
-        f'grpc.proto.1: "none.proto": No such file or directory (looked in {folder})',
-        'grpc.proto.0: a.proto:2:12: expected "returns", found "returnz"',
-        "grpc.proto.0: c.proto:1:1: the string does not end on its line",
+        f'grpc.proto[1]: "none.proto": No such file or directory (looked in {folder})',
+        'grpc.proto[0]: a.proto:2:12: expected "returns", found "returnz"',
+        "grpc.proto[0]: c.proto:1:1: the string does not end on its line",
     ]
 
 
@@ -141,4 +141,4 @@ def test_a_long_chain_of_imports_is_read(folder: Path) -> None:
 
 def test_an_empty_list_offers_nothing() -> None:
     assert read("") == Schema()
-    assert ProtoFile.__name__ in repr(ProtoFile(path="a", key="k", root="/", name="a", imports=frozenset()))
+    assert ProtoFile.__name__ in repr(ProtoFile(path="a", entry=0, root="/", name="a", imports=frozenset()))
