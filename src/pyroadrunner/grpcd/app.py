@@ -14,7 +14,7 @@ from pyroadrunner.asgi import STOPPED, Message, Receive, Scope, Send
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.grpcd.call import Method, Observer, Pairs, Request, Response
 from pyroadrunner.grpcd.deadlines import PASSED, Deadlines
-from pyroadrunner.grpcd.message import ENCODINGS, PREFIX, MessageReader, frame, too_large
+from pyroadrunner.grpcd.message import ENCODINGS, PREFIX, MessageReader, decompress, frame, too_large
 from pyroadrunner.grpcd.metadata import encode_bin, encode_message
 from pyroadrunner.grpcd.status import GrpcStatus, StatusCode
 from pyroadrunner.grpcd.timeout import parse_timeout
@@ -25,6 +25,7 @@ _NO_TRAILERS = "the request has no header `te: trailers`, so its response can't 
 _TRAILERS = "http.response.trailers"
 _START: Message = {"type": "http.response.start", "status": 200, "headers": [_CONTENT_TYPE], "trailers": True}
 _OK: Message = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
+_LONG, _LONG_COMPRESSED = 1 << 18, 1 << 12  # bytes
 _MAX_TEXT = 4096  # characters of a status message on the wire; clients refuse long lists of headers
 
 log = Log("grpc")
@@ -102,7 +103,7 @@ class GrpcApp:
                 raise _unknown_encoding(call.encoding)
             if method.handler is None:
                 assert method.stream_handler is not None
-                stream = _StreamCall(receive, call, MessageReader(self._max_receive, call.encoding))
+                stream = _StreamCall(receive, call, self._max_receive)
                 await method.stream_handler(stream)
                 await call.finish(Response())
                 code, text = 0, ""
@@ -171,16 +172,16 @@ class GrpcApp:
 
     async def _read(self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method) -> bytes:
         """The only message of a request that did not arrive in one piece, is compressed, or is not right."""
-        reader = MessageReader(self._max_receive, encoding)
-        first: bytes | None = None
+        reader = MessageReader(self._max_receive)
+        first: tuple[int, bytes] | None = None
         while True:
             reader.feed(body)
             while (one := reader.next()) is not None:
                 if first is not None:
                     raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent more than one message")
                 first = one
-            if first is not None and method.client_streaming:
-                return first
+                if method.client_streaming:
+                    return await _decompressed(first, encoding, self._max_receive)
             if not message.get("more_body"):
                 break
             message = await receive()
@@ -190,7 +191,7 @@ class GrpcApp:
         reader.check_end()
         if first is None:
             raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent no message")
-        return first
+        return await _decompressed(first, encoding, self._max_receive)
 
 
 class _ClientLeft(Exception):
@@ -229,7 +230,7 @@ class _Call:
         send = self._send
         if self.encoding == b"gzip" and message:
             await self.start(response.headers)
-            body = frame(message, compress=True)
+            body = await _compressed(message)
         else:
             if response.headers is None and len(self._content_type) == 16 and self.encoding == b"identity":
                 self.started = True
@@ -265,7 +266,7 @@ class _Call:
         """Send one message of a stream."""
         if len(message) > self._limit:
             raise too_large("trying to send", len(message), self._limit)
-        body = frame(message, compress=self.encoding == b"gzip" and bool(message))
+        body = await _compressed(message) if self.encoding == b"gzip" and message else frame(message)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def finish(self, response: Response) -> None:
@@ -297,12 +298,13 @@ class _Call:
 class _StreamCall:
     """Implements :class:`pyroadrunner.grpcd.call.Stream`."""
 
-    __slots__ = ("_call", "_ended", "_reader", "_receive")
+    __slots__ = ("_call", "_ended", "_limit", "_reader", "_receive")
 
-    def __init__(self, receive: Receive, call: _Call, reader: MessageReader) -> None:
+    def __init__(self, receive: Receive, call: _Call, limit: int) -> None:
         self._receive = receive
         self._call = call
-        self._reader = reader
+        self._limit = limit
+        self._reader = MessageReader(limit)
         self._ended = False
 
     async def receive(self) -> bytes | None:
@@ -315,7 +317,7 @@ class _StreamCall:
                 raise _ClientLeft
             self._reader.feed(event.get("body", b""))
             self._ended = not event.get("more_body")
-        return message
+        return await _decompressed(message, self._call.encoding, self._limit)
 
     async def send(self, message: bytes) -> None:
         if not self._call.started:
@@ -326,6 +328,21 @@ class _StreamCall:
 def unknown_method(path: str) -> GrpcStatus:
     """The status of a path without a method, with grpc-go's texts."""
     return GrpcStatus(StatusCode.UNIMPLEMENTED, f"unknown method {path}")
+
+
+async def _compressed(message: bytes) -> bytes:
+    """A compressed message with its prefix; a large one is compressed in a thread, not to hold up other calls."""
+    if len(message) > _LONG:
+        return await asyncio.to_thread(frame, message, compress=True)
+    return frame(message, compress=True)
+
+
+async def _decompressed(message: tuple[int, bytes], encoding: bytes, limit: int) -> bytes:
+    """The content of a message. A few kilobytes of gzip may stand for megabytes: a thread decompresses more."""
+    flag, data = message
+    if flag and len(data) > _LONG_COMPRESSED:
+        return await asyncio.to_thread(decompress, flag, data, encoding, limit)
+    return decompress(flag, data, encoding, limit)
 
 
 def _timeout(value: bytes) -> float:

@@ -270,6 +270,16 @@ async def test_a_stream_handler_has_both_directions() -> None:
     assert (client.body, client.code) == (frame(b"A") + frame(b"B"), 0)
 
 
+def test_large_compressed_messages_are_served() -> None:
+    async def main() -> None:
+        message = bytes(range(256)) * 4096
+        served = GrpcApp({"/s/M": Method("/s/M", echo)}, max_receive=1 << 21, max_send=1 << 21)
+        client = Client("/s/M", frame(message, compress=True), headers=[(b"grpc-encoding", b"gzip")])
+        assert (await client.run(served)).body == frame(message, compress=True)
+
+    asyncio.run(main())
+
+
 @in_virtual_time
 async def test_an_unknown_encoding_names_the_known_ones() -> None:
     client = await Client("/s/M", frame(b"x"), headers=[(b"grpc-encoding", b"br")]).run(app())
