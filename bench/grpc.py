@@ -171,7 +171,7 @@ def middle(samples: Sequence[Sample]) -> Sample:
     """The medians of several rounds; errors are summed up."""
 
     def of(name: str) -> float:
-        return statistics.median(getattr(sample, name) for sample in samples)
+        return float(statistics.median(getattr(sample, name) for sample in samples))
 
     return Sample(
         calls=of("calls"),
