@@ -336,9 +336,11 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()  # to see the client's end
 
     def _refuse_message(self) -> None:
+        """The client sends without an end: it is cut off, for it would go on while the server waits for it to close."""
         limit = self._listener.max_message >> 20
-        self._fail(_DATA, f"more than {limit} MB have arrived without a delimiter (max_message_size)")
-        self._next()
+        why = f"more than {limit} MB have arrived without a delimiter (max_message_size)"
+        self._listener.failed(self, _DATA, EventFailed(why))
+        self.abort()
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 

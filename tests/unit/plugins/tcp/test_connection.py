@@ -336,7 +336,7 @@ async def test_a_message_that_is_too_large_closes_the_connection() -> None:
     with logged("tcp") as log:
         scene.send(b"x" * MB, b"x")
     assert "max_message_size" in log.of("execute")[0]["error"]
-    assert scene.transport.actions == ["eof"]
+    assert scene.transport.actions == ["abort"]
     assert scene.pool.events[1:] == [("CLOSE", b"")]
 
 
