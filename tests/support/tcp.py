@@ -67,7 +67,7 @@ class EventPool(UnusedPool):
 
     Attributes:
         given: contexts of all events so far, with their body.
-        full: refuse further events.
+        full: refuse further events, but for so many as there is ``room`` for.
         waiting: no worker has the events yet.
     """
 
@@ -76,6 +76,7 @@ class EventPool(UnusedPool):
         self.rules: list[ReplyRule] = []
         self.timeouts: list[float | None] = []
         self.full = False
+        self.room = 0
         self.waiting = False
         self._open: list[Submission] = []
 
@@ -88,8 +89,9 @@ class EventPool(UnusedPool):
         priority: int = 0,
         rule: ReplyRule = ReplyRule.ONE,
     ) -> Submission:
-        if self.full:
+        if self.full and not self.room:
             raise QueueFull("tcp", 1)
+        self.room = max(0, self.room - 1)
         submission = Submission(receiver)
         submission.call = call = Call(payload, submission, 0.0)
         call.attempts = 0 if self.waiting else 1

@@ -17,6 +17,7 @@ exactly one. A client that only closes its sending side still gets the replies t
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _LINGER = (
     1.0  # seconds that a client has to close, too, after the server has: closing at once may cost it the last reply
 )
+_STOP_STALL = 2.0  # seconds without progress that a client has to read its last reply when the server stops
 _NO_CODEC = 0
 _CONNECTED, _DATA, _CLOSE = Event.CONNECTED, Event.DATA, Event.CLOSE
 _FIRST, _OPTIONAL = ReplyRule.FIRST, ReplyRule.OPTIONAL
@@ -246,9 +248,9 @@ class Connection(asyncio.Protocol):
                 self._write(reply.body)
             if verb.closes or self._listener.stopping:
                 self._shut()
-        if self._listener.postponed:
-            self._listener.send_postponed()
         self._next()
+        if self._listener.postponed:  # after its own next event: an overload must not close connections that are served
+            self._listener.send_postponed()
 
     def on_error(self, error: Exception) -> None:
         event, self._event = self._event, None
@@ -363,7 +365,7 @@ class Connection(asyncio.Protocol):
             read = self.sent - unsent
             if read != self._unsent_total or not self._unsent_since:
                 self._unsent_total, self._unsent_since = read, now
-            elif listener.write_timeout and now - self._unsent_since >= listener.write_timeout:
+            elif now - self._unsent_since >= (_STOP_STALL if listener.stopping else listener.write_timeout or inf):
                 listener.refused(self, "write_timeout", "client does not read; its connection is reset")
                 self.abort()
             return

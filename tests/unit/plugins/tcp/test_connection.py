@@ -288,6 +288,20 @@ async def test_a_reply_makes_room_for_a_postponed_close() -> None:
 
 
 @in_virtual_time
+async def test_a_connection_that_is_served_goes_before_a_postponed_close() -> None:
+    scene = Scene().connected()
+    other, transport = scene.connect()
+    other.data_received(b"ahead\r\n")
+    scene.pool.full = True
+    scene.send(b"a\r\n")
+    scene.pool.room = 1
+    scene.pool.reply("CONTINUE")
+    assert scene.pool.events[-1] == ("DATA", b"ahead\r\n")
+    assert transport.actions == []
+    assert len(scene.connections.postponed) == 1
+
+
+@in_virtual_time
 async def test_a_new_connection_that_a_full_queue_refuses_is_closed_without_an_event() -> None:
     scene = Scene().connected()
     scene.pool.full = True
@@ -450,6 +464,22 @@ async def test_the_stop_closes_idle_connections_and_waits_for_events() -> None:
     scene.pool.reply("WRITE", b"hello")
     assert (transport.written, transport.actions) == (b"hello", ["close"])
     assert [event for event, _ in scene.pool.events[3:]] == ["CLOSE"]
+
+
+@in_virtual_time
+async def test_a_stop_does_not_wait_for_a_client_that_does_not_read() -> None:
+    scene = Scene(write_timeout=0.0).connected()
+    scene.send(b"a\r\n")
+    scene.pool.reply("WRITE", b"x" * 100)
+    scene.transport.unsent = 90
+    scene.connection.check(1001.0)
+    scene.connection.check(9000.0)
+    assert scene.transport.actions == []
+    scene.listener.stopping = True
+    scene.connection.wind_down()
+    assert scene.transport.actions == ["close"]
+    scene.connection.check(9001.0)
+    assert scene.transport.actions == ["close", "abort"]
 
 
 @in_virtual_time
