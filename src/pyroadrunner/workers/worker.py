@@ -203,7 +203,10 @@ class Worker:
             self._open_stream(self._call, frame)
 
     def _on_surplus(self, frame: Frame) -> None:
-        """A frame that answers no call."""
+        """A frame that answers no call. One that comes after the stop frame is ignored: ``spiral/roadrunner-tcp`` answers
+        that, too."""
+        if self.state is State.STOPPING:
+            return
         if self._rule is ReplyRule.ONE:
             self._on_protocol_error("a frame that answers no request")
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 
 import pytest
@@ -217,6 +218,23 @@ async def test_further_replies_are_dropped_with_one_warning() -> None:
     assert case.owner.events == ["free: ready", "free: ready"]
     assert log.messages == ["worker sent a second reply to the same request; it is dropped"]
     assert case.child.signals == []
+
+
+@in_virtual_time
+async def test_an_answer_to_the_stop_frame_is_ignored() -> None:
+    case = Case()
+    call = case.lenient()
+    case.process.answer()
+    case.process.wait()
+    await call.answer
+    case.process.stops_on_order = False
+    stopping = asyncio.ensure_future(case.worker.stop())
+    await turns()
+    with logged("server", logging.INFO) as log:
+        case.process.write(encode_payload(b"CLOSE", b"", Flag.RAW))
+        case.process.exit()
+        await stopping
+    assert log.messages == []
 
 
 @in_virtual_time
