@@ -203,8 +203,7 @@ class Worker:
             self._open_stream(self._call, frame)
 
     def _on_surplus(self, frame: Frame) -> None:
-        """A frame that answers no call. One that comes after the stop frame is ignored: ``spiral/roadrunner-tcp`` answers
-        that, too."""
+        """A frame that answers no call. After the stop frame it is ignored: ``spiral/roadrunner-tcp`` answers that."""
         if self.state is State.STOPPING:
             return
         if self._rule is ReplyRule.ONE:
