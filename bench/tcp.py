@@ -30,7 +30,7 @@ TEXT = """## TCP
 
 Written by `python -m bench.tcp`, a part of `make bench`; medians of {rounds} rounds of {seconds:g} s for each load.
 {workers} PHP workers send each message of 34 bytes back. One client process has all connections and sends the next
-message when the answer is there; in the last rows each echo has a connection of its own, so three events. "Server CPU"
+message when the answer is there; in the first rows each echo has a connection of its own, so three events. "Server CPU"
 and "RSS" are those of the server's own process.
 {beside}
 

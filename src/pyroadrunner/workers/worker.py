@@ -51,6 +51,7 @@ _MORE_FRAMES = int(Stream.STREAM)
 _PING = int(Stream.PING)
 _CONTROL = int(Flag.CONTROL)
 _FENCED_CALLS = 16  # first calls of a worker with a fence: most applications that answer twice do so from the start
+_LATE_FENCE = 0.1  # seconds that a call without a fence, which needs no reply, waits for one
 _NO_REPLY = "the worker waits for its next request without a reply to this one"
 
 log = Log("server")
@@ -118,6 +119,7 @@ class Worker:
         self._fences = 0  # requests for its pid that it has not answered
         self._rule = ReplyRule.ONE  # of the last call
         self._surplus = 0  # frames that were dropped
+        self._fenced = False  # whether it has ever sent no reply, or two: all its calls have a fence then
         self._sent_in = -1  # the chunk of the relay during which the last call was sent
         self._abort_timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -144,7 +146,7 @@ class Worker:
         if not self._stderr.quiet:
             self._stderr.mark()
         self._rule = rule = call.rule
-        if rule is not ReplyRule.ONE and (rule is ReplyRule.OPTIONAL or self._surplus or self.execs <= _FENCED_CALLS):
+        if rule is not ReplyRule.ONE and (self._fenced or self.execs <= _FENCED_CALLS):
             self._send_fenced(call)
             return
         relay.send(call.frame)
@@ -152,15 +154,17 @@ class Worker:
             relay.send(call.body)
 
     def _send_fenced(self, call: Call) -> None:
-        self._fence = call
-        self._fences += 1
-        fence = _fence()
         if call.body:
             self._relay.send(call.frame)
             self._relay.send(call.body)
-            self._relay.send(fence)
+            self._send_fence(call)
         else:
-            self._relay.send(call.frame + fence)
+            self._send_fence(call, call.frame)
+
+    def _send_fence(self, call: Call, before: bytes = b"") -> None:
+        self._fence = call
+        self._fences += 1
+        self._relay.send(before + _fence())
 
     def _on_frame(self, frame: Frame) -> None:
         call = self._call
@@ -209,6 +213,7 @@ class Worker:
         if self._rule is ReplyRule.ONE:
             self._on_protocol_error("a frame that answers no request")
             return
+        self._fenced = True
         self._surplus += 1
         if self._surplus == 1:
             fields: dict[str, object] = {"pool": self._pool, "pid": self.pid}
@@ -231,6 +236,7 @@ class Worker:
             self.answers += 1
             self._finish()
             if call.rule is ReplyRule.OPTIONAL:
+                self._fenced = True
                 call.succeed(Reply(b"", b"", 0))
             else:
                 call.fail(WorkerFailed(_NO_REPLY, self.pid))
@@ -259,12 +265,17 @@ class Worker:
     def expire(self, now: float, exec_ttl: float) -> None:
         """Kill it if its call has exceeded its time; in a streamed reply, each frame has that time.
 
+        A call that needs no reply, and has none yet, gets a fence.
+
         Args:
             exec_ttl: seconds, for calls without a timeout of their own; 0 = no limit.
         """
         call = self.current_call
         if call is None or self._ending is not None or (self._stream is not None and self._stream.paused):
             return
+        waits = call.rule is ReplyRule.OPTIONAL and call is self._call and self._fence is None
+        if waits and now - call.began >= _LATE_FENCE:
+            self._send_fence(call)
         limit = exec_ttl if call.timeout is None else call.timeout
         if not limit or now - call.began < limit:
             return

@@ -254,11 +254,27 @@ async def test_a_call_that_needs_no_reply_gets_an_empty_one() -> None:
     await case.past_its_first_calls()
     case.owner.events.clear()
     call = case.lenient(ReplyRule.OPTIONAL)
+    case.worker.expire(call.began + 0.09, 0.0)
+    assert case.process.pid_requests == 0
+    case.worker.expire(call.began + 0.1, 0.0)
+    case.worker.expire(call.began + 0.2, 0.0)
+    assert case.process.pid_requests == 1
     case.process.requests.clear()
     case.process.wait()
     reply = await call.answer
     assert (reply.context, reply.body) == (b"", b"")
     assert case.owner.events == ["free: ready"]
+    case.lenient()
+    assert case.process.pid_requests == 1  # from now on at once
+
+
+@in_virtual_time
+async def test_a_reply_that_is_needed_may_take_its_time() -> None:
+    case = Case()
+    await case.past_its_first_calls()
+    call = case.lenient()
+    case.worker.expire(call.began + 50.0, 0.0)
+    assert case.process.pid_requests == 0
 
 
 @in_virtual_time

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
+from os import urandom
 from typing import TYPE_CHECKING, cast
-from uuid import uuid4
 
 from pyroadrunner.contracts import Payload, QueueFull, Reply, ReplyRule, RoadRunnerError, Submission
 from pyroadrunner.plugins.tcp.event_log import OVERLOAD, EventFailed, log
-from pyroadrunner.plugins.tcp.events import Event, context_prefix, remote_address
+from pyroadrunner.plugins.tcp.events import Event, context_prefix, new_uuid, remote_address
 from pyroadrunner.plugins.tcp.message_buffer import MessageBuffer
 from pyroadrunner.plugins.tcp.verbs import CLOSE, VERBS
 
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self.uuid = str(uuid4())
+        self.uuid = new_uuid(urandom(16))
         self.remote_addr = ""
         self._context = b""
         self._buffer = MessageBuffer(listener.delimiter)

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+_VERSION_4 = 0x4 << 76 | 0b10 << 62
+_RANDOM_BITS = (1 << 128) - 1 & ~(0xF << 76 | 0b11 << 62)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,6 +33,16 @@ def context_prefix(remote_addr: str, server: str, uuid: str) -> bytes:
     """The context of every event of a connection, up to the event; append :attr:`Event.tail`."""
     head = {"remote_addr": remote_addr, "server": server, "uuid": uuid}
     return _encode(head)[:-1] + b',"event":'
+
+
+def new_uuid(random: bytes) -> str:
+    """A UUID of version 4 (RFC 9562, section 5.4); the ``uuid`` module takes three times as long.
+
+    Args:
+        random: 16 bytes.
+    """
+    text = (int.from_bytes(random, "big") & _RANDOM_BITS | _VERSION_4).to_bytes(16, "big").hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def remote_address(peer: Any) -> str:
