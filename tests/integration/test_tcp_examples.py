@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +15,10 @@ import yaml
 
 from support.packages import EXAMPLES
 from support.php import require_php
-from support.server import Server, free_port
+from support.server import Server, environment, free_port
 from support.tcp_clients import LONG, Client
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -48,6 +52,18 @@ def test_the_chat_in_php(tmp_path: Path) -> None:
         assert bert.ask(b"quit") == b"bye\r\n"
         assert bert.rest() == b""
         assert anna.line().endswith(b"has left\r\n")
+
+
+def test_the_script_of_the_page_writes_to_all(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "tcp.md").read_text("utf-8")
+    [script] = [code for code in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "Connections()" in code]
+    with example("tcp", tmp_path, require_php()) as (server, port), connect(port) as anna, connect(port) as bert:
+        for client in (anna, bert):
+            assert client.line().startswith(b"welcome")
+        env = environment({"RR_RPC": server.rpc})
+        subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=LONG)
+        for client in (anna, bert):
+            assert client.line() == b"the server stops in a minute\r\n"
 
 
 def test_capitals_in_python(tmp_path: Path) -> None:
