@@ -537,24 +537,27 @@ def names(client: Client) -> str:
 # -- the start ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("servers", "line", "path"),
-    [
-        ("{a: {addr: '127.0.0.1:PORT'}, b: {addr: 'tcp://127.0.0.1:PORT'}}", 4, "tcp.servers.b.addr"),
-        ("{a: {addr: 'nowhere'}}", 4, "tcp.servers.a.addr"),
-        ("{a: {addr: ':PORT', delimiter: [1]}}", 4, "tcp.servers.a.delimiter"),
-        ("{a: null}", 4, "tcp.servers.a"),
-        ("{}", 4, "tcp.servers"),
-    ],
-)
-def test_a_bad_section_is_refused_with_file_line_and_key(tmp_path: Path, servers: str, line: int, path: str) -> None:
-    text = f"version: '3'\nserver: {{command: 'php x.php'}}\ntcp:\n  servers: {servers}\n"
-    (tmp_path / ".rr.yaml").write_text(text.replace("PORT", str(free_port())), encoding="utf-8")
+HEAD = "version: '3'\nserver: {command: 'php x.php'}\ntcp:\n  servers:\n"
+
+
+def test_bad_servers_are_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    servers = "    a: null\n    b: {addr: nowhere}\n    c:\n      addr: ':9001'\n      delimiter: [1]\n"
+    (tmp_path / ".rr.yaml").write_text(HEAD + servers, encoding="utf-8")
     for command in (("serve",), ("config", "check")):
         done = rr(*command, cwd=tmp_path)
         assert done.code == 1
-        assert path in done.stdout + done.stderr
-        assert f".rr.yaml:{line}" in done.stdout + done.stderr
+        for line, path in ((5, "tcp.servers.a"), (6, "tcp.servers.b.addr"), (9, "tcp.servers.c.delimiter")):
+            assert path in done.stdout + done.stderr
+            assert f".rr.yaml:{line}" in done.stdout + done.stderr
+
+
+def test_two_servers_on_one_port_are_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    servers = "    a: {addr: '127.0.0.1:9001'}\n    b: {addr: 'tcp://:9001'}\n"
+    (tmp_path / ".rr.yaml").write_text(HEAD + servers, encoding="utf-8")
+    done = rr("serve", cwd=tmp_path)
+    assert done.code == 1
+    assert "tcp.servers.b.addr" in done.stderr
+    assert ".rr.yaml:6" in done.stderr
 
 
 def test_a_taken_port_is_named_with_its_key(tmp_path: Path) -> None:
