@@ -346,11 +346,6 @@ class Connection(asyncio.Protocol):
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
-    @property
-    def idle(self) -> float:
-        """When a byte was last seen, as of the last check; time of the loop."""
-        return self._active_at
-
     def check(self, now: float) -> None:
         """Close it if it exceeds a limit. Called once a second."""
         if self._lost:

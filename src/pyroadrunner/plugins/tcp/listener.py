@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 
 from pyroadrunner.contracts import WorkerPool
 from pyroadrunner.httpd.errors import TlsError
@@ -125,7 +125,7 @@ class Listener:
 
     async def _serve(self) -> None:
         tls = make_context(self._files) if self._files is not None else None
-        accept: Callable[[], asyncio.BaseProtocol] = lambda: Connection(self)  # noqa: E731
+        accept = partial(Connection, self)
         if tls is None:
             self._servers = await self._bound.serve(accept)
         else:
