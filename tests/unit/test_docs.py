@@ -161,6 +161,8 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     [
         ("jobs.md", "php", "jobs/worker.php"),
         ("jobs.md", "python", "jobs-python/worker.py"),
+        ("grpc.md", "php", "grpc/worker.php"),
+        ("grpc.md", "python", "grpc-python/greeter.py"),
         ("schedule.md", "yaml", "schedule/.rr.yaml"),
         ("schedule.md", "php", "schedule/worker.php"),
         ("schedule.md", "php", "schedule/clean.php"),
