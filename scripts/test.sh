@@ -23,6 +23,7 @@ else
     echo "== tests with a Kafka broker run with RR_TEST_KAFKA=1; without it they are skipped" >&2
 fi
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
+sh scripts/node-tools.sh || echo "== packages for Node are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \
     nats-server=nats-server || exit 1
 # Debian keeps PostgreSQL's programs outside of PATH.

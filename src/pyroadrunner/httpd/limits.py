@@ -17,6 +17,8 @@ class Limits:
         max_head: request line and headers together.
         max_buffer: what a client may send ahead, and what may wait for a client before the application waits.
         max_connections: concurrent connections; 0 = half of the limit of open files.
+        keepalive: silence after which the kernel asks whether the client is still there; 0 = never.
+        keepalive_timeout: for the answer; then the connection is closed.
     """
 
     head_timeout: float = 30.0
@@ -26,3 +28,5 @@ class Limits:
     max_head: int = 1 << 20
     max_buffer: int = 1 << 18
     max_connections: int = 0
+    keepalive: float = 0.0
+    keepalive_timeout: float = 20.0

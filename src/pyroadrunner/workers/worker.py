@@ -200,7 +200,7 @@ class Worker:
             text = frame.payload.decode(errors="replace")
             self.answers += 1
             self._finish()
-            call.fail(WorkerFailed(text, self.pid))
+            call.fail(WorkerFailed(text, self.pid, frame.payload))
         elif len(frame.options) != 1:
             self._on_protocol_error("Decode: options length should be equal 1 (body offset)")
         else:
@@ -313,7 +313,7 @@ class Worker:
             text = frame.payload.decode(errors="replace")
             if self.state is State.WORKING:
                 self._leave_service(State.INVALID)
-            self._close_stream(WorkerFailed(text, self.pid))
+            self._close_stream(WorkerFailed(text, self.pid, frame.payload))
             return
         chunk = read_chunk(frame)
         if chunk is None:
@@ -321,9 +321,10 @@ class Worker:
             return
         if frame.stream & _PING and not stream.aborted:
             self._relay.send(PONG)
-        if chunk.body or chunk.context:
+        chunk.last = not frame.stream & _MORE_FRAMES
+        if chunk.body or chunk.context or not chunk.last:  # an empty frame may be an empty message
             stream.push(chunk)
-        if not frame.stream & _MORE_FRAMES:
+        if chunk.last:
             self._close_stream(None)
 
     def _detach_stream(self) -> WorkerStream | None:

@@ -112,6 +112,17 @@ async def test_a_large_body_reaches_the_worker_whole() -> None:
 
 
 @in_virtual_time
+async def test_an_error_frame_keeps_its_bytes() -> None:
+    case = Case()
+    call = case.call()
+    case.process.requests.pop(0)
+    case.process.write(encode(Flag.ERROR, b"3|:|no|:|\xff"))
+    error = call.answer.exception()
+    assert isinstance(error, WorkerFailed)
+    assert (error.payload, error.text) == (b"3|:|no|:|\xff", "3|:|no|:|\ufffd")
+
+
+@in_virtual_time
 async def test_an_error_frame_fails_the_call_and_the_worker_takes_the_next() -> None:
     case = Case()
     call = case.call()
@@ -417,6 +428,19 @@ async def test_frames_of_a_worker_that_has_failed_are_ignored() -> None:
 
 
 # -- streamed replies --------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_empty_frame_of_a_stream_arrives_unless_it_is_the_last() -> None:
+    case = Case()
+    _, stream = await case.streaming()
+    case.process.stream(b"")
+    case.process.stream(b"second")
+    case.process.stream(b"", last=True)
+    assert [(chunk.body, chunk.last) async for chunk in stream] == [(b"", False), (b"second", False)]
+    _, stream = await case.streaming()
+    case.process.stream(b"end", last=True)
+    assert [(chunk.body, chunk.last) async for chunk in stream] == [(b"end", True)]
 
 
 @in_virtual_time

@@ -51,6 +51,12 @@ def test_http3_needs_nothing_if_it_is_off() -> None:
     assert keys(config, experimental=True) == [("http.http3", "http3")]
 
 
+def test_reflection_needs_the_compiler_only_for_files() -> None:
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": True}}) == [("grpc.reflection", "grpc")]
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": False}}) == []
+    assert keys({"grpc": {"proto": [], "reflection": True}}) == []
+
+
 def test_codings_matter_only_with_the_middleware() -> None:
     gzip = {"encodings": ["br", "gzip", "zstd"]}
     assert keys({"http": {"middleware": ["headers"], "gzip": gzip}}) == []
@@ -82,6 +88,7 @@ def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) ->
         {"otel": {"exporter": "otlp", "client": "grpc"}},
         {"otel": {"exporter": "zipkin"}},
         {"lock": {"driver": "redis"}},
+        {"grpc": {"proto": ["a.proto"], "reflection": True}},
     ],
 )
 def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
