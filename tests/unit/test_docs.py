@@ -161,6 +161,9 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     [
         ("jobs.md", "php", "jobs/worker.php"),
         ("jobs.md", "python", "jobs-python/worker.py"),
+        ("tcp.md", "yaml", "tcp/.rr.yaml"),
+        ("tcp.md", "php", "tcp/worker.php"),
+        ("tcp.md", "python", "tcp-python/capitals.py"),
         ("grpc.md", "php", "grpc/worker.php"),
         ("grpc.md", "python", "grpc-python/greeter.py"),
         ("schedule.md", "yaml", "schedule/.rr.yaml"),
