@@ -12,7 +12,6 @@ KNOWN_SECTIONS = {
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
-    "tcp": "raw TCP servers",
     "temporal": "Temporal workflows and activities",
 }
 

@@ -58,7 +58,7 @@ class GrpcListener:
         """
         config = self._config
         limits = Limits(
-            idle_timeout=config.idle_timeout,
+            idle_timeout=config.max_connection_idle,
             body_timeout=0.0,  # a client may keep a stream open; no worker waits for it
             write_timeout=_UNREAD_TIMEOUT,
             max_connections=share(2),
