@@ -171,7 +171,8 @@ def middle(samples: Sequence[Sample]) -> Sample:
     """The medians of several rounds; errors are summed up."""
 
     def of(name: str) -> float:
-        return float(statistics.median(getattr(sample, name) for sample in samples))
+        values: list[float] = [getattr(sample, name) for sample in samples]
+        return statistics.median(values)
 
     return Sample(
         calls=of("calls"),

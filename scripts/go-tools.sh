@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME), grpcurl and
-# connectconformance (gRPC). They are kept there. Without Go nothing is built, and the tests that need them are skipped
-# with that reason.
+# connectconformance (gRPC), and with RR_TEST_CENTRIFUGO Centrifugo, which takes minutes. They are kept there. Without
+# Go nothing is built, and the tests that need them are skipped with that reason.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.cache/bin
@@ -27,3 +27,4 @@ build connectconformance $conformance/cmd/connectconformance@v1.0.7
     cp -R "$(go env GOMODCACHE)/$conformance@v1.0.7/proto" .cache/conformance
     chmod -R u+w .cache/conformance
 }
+[ -z "${RR_TEST_CENTRIFUGO:-}" ] || build centrifugo github.com/centrifugal/centrifugo/v6@v6.9.1

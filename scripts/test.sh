@@ -22,6 +22,8 @@ if [ -n "${RR_TEST_KAFKA:-}" ]; then
 else
     echo "== tests with a Kafka broker run with RR_TEST_KAFKA=1; without it they are skipped" >&2
 fi
+[ -n "${RR_TEST_CENTRIFUGO:-}" ] ||
+    echo "== tests with a Centrifugo server run with RR_TEST_CENTRIFUGO=1; without it they are skipped" >&2
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
 sh scripts/node-tools.sh || echo "== packages for Node are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \

@@ -253,8 +253,7 @@ def test_a_client_that_cancels_a_stream_stops_the_worker(site: GrpcSite, client:
     assert client.ask("Echo", b"free") == b"free"
 
 
-def test_a_client_that_does_not_read_slows_the_worker_down(site: GrpcSite, client: Client, tmp_path: Path) -> None:
-    """With flow control an endless stream of 1 KB messages occupies no more than the windows and buffers."""
+def test_a_stream_arrives_in_order(client: Client, tmp_path: Path) -> None:
     told = tmp_path / "told"
     call = client.stream("Count", str(told).encode())
     for number in range(3000):
@@ -262,6 +261,30 @@ def test_a_client_that_does_not_read_slows_the_worker_down(site: GrpcSite, clien
     assert not told.exists()
     call.cancel()
     wait_until(told.exists)
+
+
+def test_a_client_that_does_not_read_stops_the_worker_in_its_write(
+    site: GrpcSite, client: Client, tmp_path: Path
+) -> None:
+    """Messages of 1 KB fill windows and buffers, and no more; other clients are served meanwhile."""
+    told = tmp_path / "told"
+    call = client.stream("Count", str(told).encode())
+    next(call)
+    with site.client() as other:
+        for _ in range(20):
+            other.ask("Sleep", b"50")
+    call.cancel()
+    wait_until(told.exists)
+    assert int(told.read_text()) < 50_000
+
+
+def test_a_large_message_of_a_stream_is_one_message(client: Client) -> None:
+    big = "x" * 300_000
+    assert list(client.stream("Frames", frames(["", big], ["", "small"], end=("", big)))) == [
+        big.encode(),
+        b"small",
+        big.encode(),
+    ]
 
 
 # -- several requests --------------------------------------------------------------------------------------------------

@@ -153,8 +153,9 @@ def test_only_the_calls_of_killed_workers_fail(tmp_path: Path) -> None:
         kills = 0
         while time.monotonic() < ends:
             time.sleep(0.3)
-            os.kill(int(informer(site)[0]["pid"]), signal.SIGKILL)
-            kills += 1
+            for worker in informer(site)[:1]:  # on a busy machine there may be none: new ones are starting
+                os.kill(int(worker["pid"]), signal.SIGKILL)
+                kills += 1
         for thread in threads:
             thread.join()
         assert answered > 100

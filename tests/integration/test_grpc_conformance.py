@@ -89,6 +89,7 @@ def test_every_case_passes(
 ) -> None:
     """The tool has limits of its own for the start of a server (ten seconds) and for a call. Cases that fail on a busy
     machine get two more chances, with one server at a time."""
+    require_go_tool("connectconformance")
     monkeypatch.chdir(PROTOS)  # the import root
     suite = Suite(tmp_path, protocol)
     output, failed = suite.run("--max-servers", "2")

@@ -129,3 +129,21 @@ def test_an_unknown_interceptor_refuses_the_start(tmp_path: Path) -> None:
     done = rr("serve", cwd=tmp_path)
     assert done.code == 1
     assert "grpc.interceptors.0: interceptor auth is not registered" in done.stderr
+
+
+def test_in_debug_mode_each_call_and_each_stream_has_a_process_of_its_own(tmp_path: Path) -> None:
+    with GrpcSite(tmp_path, pool={"debug": True}) as site, site.client() as client:
+        assert client.ask("Pid") != client.ask("Pid")
+        plan = json.dumps({"frames": [["", "one"], ["", ""]], "end": ["", "two"]}).encode()
+        assert list(client.stream("Frames", plan)) == [b"one", b"", b"two"]
+
+
+def test_the_pool_grows_while_calls_wait(tmp_path: Path) -> None:
+    pool = {"dynamic_allocator": {"max_workers": 2, "spawn_rate": 2, "idle_timeout": "60s"}}
+    with GrpcSite(tmp_path, pool=pool, max_concurrent_streams=10) as site, site.client() as client:
+        gates = [tmp_path / f"gate{number}" for number in range(3)]
+        calls = [client.later("Gate", str(gate).encode()) for gate in gates]
+        site.wait_for_workers(3, "grpc")
+        for gate in gates:
+            gate.touch()
+        assert len({call.result() for call in calls}) == 3

@@ -161,6 +161,10 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
     [
         ("jobs.md", "php", "jobs/worker.php"),
         ("jobs.md", "python", "jobs-python/worker.py"),
+        ("centrifugo.md", "yaml", "centrifugo/.rr.yaml"),
+        ("centrifugo.md", "json", "centrifugo/centrifugo.json"),
+        ("centrifugo.md", "php", "centrifugo/worker.php"),
+        ("centrifugo.md", "python", "centrifugo-python/chat.py"),
         ("tcp.md", "yaml", "tcp/.rr.yaml"),
         ("tcp.md", "php", "tcp/worker.php"),
         ("tcp.md", "python", "tcp-python/capitals.py"),

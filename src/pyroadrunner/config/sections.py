@@ -8,7 +8,6 @@ from __future__ import annotations
 
 KNOWN_SECTIONS = {
     "amqp": "connection of the amqp jobs driver (RabbitMQ)",
-    "centrifuge": "proxy of a Centrifugo server",
     "google_pub_sub": "connection of the Google Pub/Sub jobs driver",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",

@@ -6,6 +6,7 @@
     message     length-prefixed messages, gzip
     call        what a handler gets and returns; interceptors
     deadlines   ends calls whose deadline has passed
+    unread      ends streams that hold up the other calls of their connection
     app         the application
 
 A plugin makes a :class:`GrpcApp` from its methods and serves it with ``httpd``::

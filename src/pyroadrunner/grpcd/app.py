@@ -7,17 +7,18 @@ in both directions take the way of ``_StreamCall``. One table of methods decides
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 
 from pyroadrunner.asgi import STOPPED, Message, Receive, Scope, Send
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.grpcd.call import Method, Observer, Pairs, Request, Response
 from pyroadrunner.grpcd.deadlines import PASSED, Deadlines
-from pyroadrunner.grpcd.message import ENCODINGS, PREFIX, MessageReader, frame, too_large
+from pyroadrunner.grpcd.message import ENCODINGS, PREFIX, MessageReader, decompress, frame, too_large
 from pyroadrunner.grpcd.metadata import encode_bin, encode_message
 from pyroadrunner.grpcd.status import GrpcStatus, StatusCode
 from pyroadrunner.grpcd.timeout import parse_timeout
+from pyroadrunner.grpcd.unread import UNREAD, Connections, Sender
 from pyroadrunner.log import Log
 
 _CONTENT_TYPE = (b"content-type", b"application/grpc")
@@ -25,6 +26,7 @@ _NO_TRAILERS = "the request has no header `te: trailers`, so its response can't 
 _TRAILERS = "http.response.trailers"
 _START: Message = {"type": "http.response.start", "status": 200, "headers": [_CONTENT_TYPE], "trailers": True}
 _OK: Message = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
+_LONG, _LONG_COMPRESSED = 1 << 18, 1 << 12  # bytes
 _MAX_TEXT = 4096  # characters of a status message on the wire; clients refuse long lists of headers
 
 log = Log("grpc")
@@ -52,8 +54,9 @@ class GrpcApp:
         self._methods = {path.encode(): method for path, method in methods.items()}
         # A path without its slash is served, as grpc-go does.
         self._methods |= {path.removeprefix(b"/"): method for path, method in self._methods.items()}
-        self._max_receive = max_receive
-        self._max_send = max_send
+        self.max_receive = max_receive
+        self.max_send = max_send
+        self.connections = Connections()
         self._observer = observer
         self._unknown = unknown or unknown_method
         self._deadlines = Deadlines()
@@ -61,126 +64,129 @@ class GrpcApp:
     def __repr__(self) -> str:
         return f"GrpcApp({len(self._methods) // 2} methods)"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one call."""
         if scope["type"] != "http":
-            return
-        headers: Pairs = scope["headers"]
-        found = dict(headers)
+            return _nothing()
+        found: dict[bytes, bytes] = dict(scope["headers"])
         content_type = found.get(b"content-type", b"")
         if scope["method"] != "POST" or not _is_grpc(content_type):
-            await _refuse_http(scope, content_type, send)
-            return
+            return _refuse_http(scope, content_type, send)
         if scope["http_version"] == "1.1":
-            await _send_http(send, 505, b"gRPC needs HTTP/2\n")
-            return
+            return _send_http(send, 505, b"gRPC needs HTTP/2\n")
         method = self._methods.get(scope["raw_path"])
         if method is None:
             unknown = self._unknown(scope["raw_path"].decode("utf-8", "replace"))
-            await _Call(send, content_type, b"identity", 0).fail(unknown)
-            return
+            return _Call(self, scope, send, content_type, b"identity").fail(unknown)
         if _TRAILERS not in scope["extensions"]:
-            await _send_without_trailers(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS))
-            return
+            return _send_without_trailers(send, GrpcStatus(StatusCode.INTERNAL, _NO_TRAILERS))
+        call = _Call(self, scope, send, content_type, found.get(b"grpc-encoding", b"identity"))
+        return self._serve(method, call, found, receive)
+
+    async def _serve(self, method: Method, call: _Call, found: dict[bytes, bytes], receive: Receive) -> None:
         observer = self._observer
         began = monotonic()
         if observer is not None:
             observer.began()
         code, text = int(StatusCode.CANCELLED), "the client has cancelled the call"
         task: asyncio.Task[None] | None = None
-        call = _Call(send, content_type, found.get(b"grpc-encoding", b"identity"), self._max_send)
+        failure: GrpcStatus | None = None
         try:
             timeout: float | None = None
             if b"grpc-timeout" in found:
                 timeout = _timeout(found[b"grpc-timeout"])
-                if not timeout:
-                    raise _deadline_exceeded()
-                task = asyncio.current_task()
-                assert task is not None
+                task = _current_task()
                 self._deadlines.add(task, timeout)
             if call.encoding not in ENCODINGS:
                 raise _unknown_encoding(call.encoding)
             if method.handler is None:
-                assert method.stream_handler is not None
-                stream = _StreamCall(receive, call, MessageReader(self._max_receive, call.encoding))
-                await method.stream_handler(stream)
-                await call.finish(Response())
+                await self._serve_stream(method, call, receive)
                 code, text = 0, ""
             else:
-                message = await receive()
-                body: bytes = message.get("body", b"")
-                whole = len(body) >= PREFIX and not body[0] and _is_whole(body)
-                if whole and message.get("more_body"):  # the engine tells the end of a request by itself
-                    if not method.client_streaming:
-                        message = await receive()
-                        whole = not message.get("body") and not message.get("more_body")
-                        body += message.get("body", b"")
-                    if message["type"] == "http.disconnect":
-                        raise _ClientLeft
-                if not whole:
-                    request = await self._read(body, message, receive, call.encoding, method)
-                elif len(body) - PREFIX > self._max_receive:
-                    raise too_large("received", len(body) - PREFIX, self._max_receive)
-                else:
-                    request = body[PREFIX:]
-                client = scope.get("client")
-                response = await method.handler(
-                    Request(
-                        method.path,
-                        request,
-                        headers,
-                        peer=client and (client[0], client[1]),
-                        authority=found.get(b":authority", found.get(b"host", b"")).decode("utf-8", "replace"),
-                        tls=scope["scheme"] == "https",
-                        timeout=timeout,
-                    )
-                )
+                request = await self._request(method, call, found, receive, timeout)
+                response = await method.handler(request)
                 await call.answer(response)
                 code, text = int(response.code), response.text
         except GrpcStatus as status:
-            code, text = status.code, status.message
-            await call.fail(status)
+            failure = status
         except asyncio.CancelledError as cancelled:
-            if PASSED in cancelled.args:
-                assert task is not None
-                task.uncancel()
-                passed = _deadline_exceeded()
-                code, text = passed.code, passed.message
-                await call.fail(passed)
-            else:
-                if STOPPED in cancelled.args:
-                    code, text = int(StatusCode.UNAVAILABLE), "the server stops"
-                    await call.fail(GrpcStatus(code, text))
+            failure = _status_of(cancelled)
+            if failure is None:
                 raise
+            code, text = failure.code, failure.message
+            if UNREAD in cancelled.args:  # a status would wait, too; without one the engine resets the stream
+                call.ending = True
+            if STOPPED in cancelled.args:
+                await call.fail(failure)
+                raise
+            _current_task().uncancel()
         except _ClientLeft:
             pass
         except OSError as error:  # the server raises it if the client has left
             log.debug("write response error", method=method.path, error=str(error))
         except (RoadRunnerError, ValueError) as error:
-            code, text = int(StatusCode.UNKNOWN), str(error)
-            await call.fail(GrpcStatus(code, text))
-        except Exception as error:  # an interceptor's; the others calls stay alive
-            code, text = int(StatusCode.UNKNOWN), f"{type(error).__name__}: {error}"
-            log.error("a handler failed", method=method.path, error=text)
-            await call.fail(GrpcStatus(code, text))
+            failure = GrpcStatus(StatusCode.UNKNOWN, str(error))
+        except Exception as error:  # an interceptor's; other calls are not concerned
+            failure = GrpcStatus(StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
+            log.error("a handler failed", method=method.path, error=failure.message)
         finally:
             if task is not None:
                 self._deadlines.discard(task)
+            if failure is not None:
+                code, text = failure.code, failure.message
             if observer is not None:
                 observer.ended(method.path, code, text, monotonic() - began)
+        if failure is not None:
+            await call.fail(failure)
+
+    async def _serve_stream(self, method: Method, call: _Call, receive: Receive) -> None:
+        assert method.stream_handler is not None
+        await method.stream_handler(_StreamCall(receive, call, self.max_receive))
+        await call.finish(Response())
+
+    async def _request(
+        self, method: Method, call: _Call, found: dict[bytes, bytes], receive: Receive, timeout: float | None
+    ) -> Request:
+        """The request of a call with one message."""
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        whole = len(body) >= PREFIX and not body[0] and _is_whole(body)
+        if whole and message.get("more_body") and not method.client_streaming:
+            message = await receive()  # the engine tells the end of a request by itself
+            if message["type"] == "http.disconnect":
+                raise _ClientLeft
+            whole = not message.get("body") and not message.get("more_body")
+            body += message.get("body", b"")
+        if not whole:
+            body = await self._read(body, message, receive, call.encoding, method)
+        elif len(body) - PREFIX > self.max_receive:
+            raise too_large("received", len(body) - PREFIX, self.max_receive)
+        else:
+            body = body[PREFIX:]
+        scope = call.scope
+        client = scope.get("client")
+        return Request(
+            method.path,
+            body,
+            scope["headers"],
+            peer=client and (client[0], client[1]),
+            authority=found.get(b":authority", found.get(b"host", b"")).decode("utf-8", "replace"),
+            tls=scope["scheme"] == "https",
+            timeout=timeout,
+        )
 
     async def _read(self, body: bytes, message: Message, receive: Receive, encoding: bytes, method: Method) -> bytes:
         """The only message of a request that did not arrive in one piece, is compressed, or is not right."""
-        reader = MessageReader(self._max_receive, encoding)
-        first: bytes | None = None
+        reader = MessageReader(self.max_receive)
+        first: tuple[int, bytes] | None = None
         while True:
             reader.feed(body)
             while (one := reader.next()) is not None:
                 if first is not None:
                     raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent more than one message")
                 first = one
-            if first is not None and method.client_streaming:
-                return first
+                if method.client_streaming:
+                    return await _decompressed(first, encoding, self.max_receive)
             if not message.get("more_body"):
                 break
             message = await receive()
@@ -190,7 +196,7 @@ class GrpcApp:
         reader.check_end()
         if first is None:
             raise GrpcStatus(StatusCode.UNIMPLEMENTED, "the client sent no message")
-        return first
+        return await _decompressed(first, encoding, self.max_receive)
 
 
 class _ClientLeft(Exception):
@@ -201,18 +207,22 @@ class _Call:
     """The sending side of one call.
 
     Attributes:
+        scope: of the request.
         encoding: of the request, and so of the response.
         started: whether the headers were sent.
+        ending: whether the last of the body was sent, or waits for the client: it is too late for another status.
     """
 
-    __slots__ = ("_content_type", "_limit", "_send", "encoding", "started")
+    __slots__ = ("_app", "_content_type", "_send", "_sender", "encoding", "ending", "scope", "started")
 
-    def __init__(self, send: Send, content_type: bytes, encoding: bytes, limit: int) -> None:
+    def __init__(self, app: GrpcApp, scope: Scope, send: Send, content_type: bytes, encoding: bytes) -> None:
+        self._app = app
+        self.scope = scope
         self._send = send
         self._content_type = content_type
-        self._limit = limit
+        self._sender: Sender | None = None
         self.encoding = encoding
-        self.started = False
+        self.started = self.ending = False
 
     async def answer(self, response: Response) -> None:
         """Send a whole response."""
@@ -223,12 +233,11 @@ class _Call:
         if message is None:
             await self.finish(response)
             return
-        if len(message) > self._limit:
-            raise too_large("trying to send", len(message), self._limit)
+        self._check(message)
         send = self._send
         if self.encoding == b"gzip" and message:
             await self.start(response.headers)
-            body = frame(message, compress=True)
+            body = await _compressed(message)
         else:
             if response.headers is None and len(self._content_type) == 16 and self.encoding == b"identity":
                 self.started = True
@@ -236,18 +245,44 @@ class _Call:
             else:
                 await self.start(response.headers)
             body = b"\0" + len(message).to_bytes(4, "big") + message
-        await send({"type": "http.response.body", "body": body})
+        self.ending = True
+        last: Message = {"type": "http.response.body", "body": body}
+        if self.scope.get("client") in self._app.connections:
+            await self._send_watched(last)
+        else:
+            await send(last)
         await send(_trailers(response))
+
+    async def _send_watched(self, message: Message) -> None:
+        """Send beside a stream of the same connection, which its client may not read."""
+        connections, connection = self._app.connections, self.scope["client"]
+        sender = Sender()
+        sender.waits_since = connections.now()
+        connections.add(connection, sender)
+        try:
+            await self._send(message)
+        finally:
+            connections.discard(connection, sender)
 
     async def _answer_with_stream(self, response: Response) -> None:
         assert response.stream is not None
+        connections, connection = self._app.connections, self.scope.get("client")
+        if connection is not None:  # on a unix socket connections can't be told apart
+            self._sender = Sender(_current_task())
+            connections.add(connection, self._sender)
         try:
             await self.start(response.headers)
             async for message in response.stream:
                 await self.message(message)
         finally:
+            if self._sender is not None:
+                connections.discard(connection, self._sender)
             await response.stream.aclose()
         await self._end(response)
+
+    def _check(self, message: bytes) -> None:
+        if len(message) > self._app.max_send:
+            raise too_large("trying to send", len(message), self._app.max_send)
 
     async def start(self, headers: Pairs | None = None) -> None:
         """Send the headers."""
@@ -261,10 +296,14 @@ class _Call:
 
     async def message(self, message: bytes) -> None:
         """Send one message of a stream."""
-        if len(message) > self._limit:
-            raise too_large("trying to send", len(message), self._limit)
-        body = frame(message, compress=self.encoding == b"gzip" and bool(message))
+        self._check(message)
+        body = await _compressed(message) if self.encoding == b"gzip" and message else frame(message)
+        sender = self._sender
+        if sender is not None:
+            sender.waits_since = self._app.connections.now()
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        if sender is not None:
+            sender.waits_since = 0.0
 
     async def finish(self, response: Response) -> None:
         """Send the status, and before it the headers if they are still to be sent."""
@@ -273,11 +312,14 @@ class _Call:
         await self._end(response)
 
     async def _end(self, response: Response) -> None:
+        self.ending = True
         await self._send({"type": "http.response.body", "body": b""})
         await self._send(_trailers(response))
 
     async def fail(self, status: GrpcStatus) -> None:
-        """Send an error."""
+        """Send an error, unless the response has ended. The engine resets a stream that has not ended properly."""
+        if self.ending:
+            return
         if self.encoding not in ENCODINGS:
             self.encoding = b"identity"
             headers = [(b"grpc-accept-encoding", b"identity,gzip")]
@@ -292,12 +334,13 @@ class _Call:
 class _StreamCall:
     """Implements :class:`pyroadrunner.grpcd.call.Stream`."""
 
-    __slots__ = ("_call", "_ended", "_reader", "_receive")
+    __slots__ = ("_call", "_ended", "_limit", "_reader", "_receive")
 
-    def __init__(self, receive: Receive, call: _Call, reader: MessageReader) -> None:
+    def __init__(self, receive: Receive, call: _Call, limit: int) -> None:
         self._receive = receive
         self._call = call
-        self._reader = reader
+        self._limit = limit
+        self._reader = MessageReader(limit)
         self._ended = False
 
     async def receive(self) -> bytes | None:
@@ -310,7 +353,7 @@ class _StreamCall:
                 raise _ClientLeft
             self._reader.feed(event.get("body", b""))
             self._ended = not event.get("more_body")
-        return message
+        return await _decompressed(message, self._call.encoding, self._limit)
 
     async def send(self, message: bytes) -> None:
         if not self._call.started:
@@ -323,11 +366,46 @@ def unknown_method(path: str) -> GrpcStatus:
     return GrpcStatus(StatusCode.UNIMPLEMENTED, f"unknown method {path}")
 
 
+async def _compressed(message: bytes) -> bytes:
+    """A compressed message with its prefix; a large one is compressed in a thread, not to hold up other calls."""
+    if len(message) > _LONG:
+        return await asyncio.to_thread(frame, message, compress=True)
+    return frame(message, compress=True)
+
+
+async def _decompressed(message: tuple[int, bytes], encoding: bytes, limit: int) -> bytes:
+    """The content of a message. A few kilobytes of gzip may stand for megabytes: a thread decompresses more."""
+    flag, data = message
+    if flag and len(data) > _LONG_COMPRESSED:
+        return await asyncio.to_thread(decompress, flag, data, encoding, limit)
+    return decompress(flag, data, encoding, limit)
+
+
 def _timeout(value: bytes) -> float:
     try:
-        return parse_timeout(value)
+        timeout = parse_timeout(value)
     except ValueError as wrong:
         raise GrpcStatus(StatusCode.INTERNAL, str(wrong)) from wrong
+    if not timeout:
+        raise _deadline_exceeded()
+    return timeout
+
+
+def _current_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+def _status_of(cancelled: asyncio.CancelledError) -> GrpcStatus | None:
+    """Why the server has cancelled a call; ``None`` = its client has left."""
+    if PASSED in cancelled.args:
+        return _deadline_exceeded()
+    if STOPPED in cancelled.args:
+        return GrpcStatus(StatusCode.UNAVAILABLE, "the server stops")
+    if UNREAD in cancelled.args:
+        return GrpcStatus(StatusCode.RESOURCE_EXHAUSTED, UNREAD)
+    return None
 
 
 def _deadline_exceeded() -> GrpcStatus:
@@ -366,6 +444,10 @@ def _trailers(response: Response) -> Message:
 def _unknown_encoding(encoding: bytes) -> GrpcStatus:
     name = encoding.decode("ascii", "replace")
     return GrpcStatus(StatusCode.UNIMPLEMENTED, f'grpc: Decompressor is not installed for grpc-encoding "{name}"')
+
+
+async def _nothing() -> None:
+    """For other protocols than HTTP: the server refuses the connection."""
 
 
 async def _send_without_trailers(send: Send, status: GrpcStatus) -> None:

@@ -26,15 +26,13 @@ class MessageReader:
 
     Args:
         limit: bytes of a message, compressed or not.
-        encoding: of compressed messages: the request's ``grpc-encoding``.
     """
 
-    __slots__ = ("_buffer", "_encoding", "_limit")
+    __slots__ = ("_buffer", "_limit")
 
-    def __init__(self, limit: int, encoding: bytes = b"identity") -> None:
+    def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
         self._limit = limit
-        self._encoding = encoding
 
     def __repr__(self) -> str:
         return f"MessageReader({len(self._buffer)} B buffered, limit={self._limit})"
@@ -43,11 +41,11 @@ class MessageReader:
         """Add bytes of the body."""
         self._buffer += data
 
-    def next(self) -> bytes | None:
-        """The next message, decompressed; ``None`` if it has not arrived whole.
+    def next(self) -> tuple[int, bytes] | None:
+        """The next message with its flag, for :func:`decompress`; ``None`` if it has not arrived whole.
 
         Raises:
-            GrpcStatus: it is too large, or can't be read.
+            GrpcStatus: it is too large.
         """
         buffer = self._buffer
         if len(buffer) < PREFIX:
@@ -60,9 +58,7 @@ class MessageReader:
             return None
         flag, message = buffer[0], bytes(memoryview(buffer)[PREFIX:end])
         del buffer[:end]
-        if not flag:
-            return message
-        return decompress(flag, message, self._encoding, self._limit)
+        return flag, message
 
     def check_end(self) -> None:
         """The body has ended.
@@ -75,12 +71,18 @@ class MessageReader:
 
 
 def decompress(flag: int, message: bytes, encoding: bytes, limit: int) -> bytes:
-    """The content of a message whose flag is not 0.
+    """The content of a message.
+
+    Args:
+        encoding: of compressed messages: the request's ``grpc-encoding``.
+        limit: bytes of the content.
 
     Raises:
         GrpcStatus: the flag is unknown, no encoding was announced, the data is no gzip, or its content is longer than
             ``limit``.
     """
+    if not flag:
+        return message
     if flag != 1:
         raise GrpcStatus(StatusCode.INTERNAL, f"grpc: received unexpected payload format {flag}")
     if encoding != b"gzip":

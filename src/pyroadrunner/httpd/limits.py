@@ -11,8 +11,8 @@ class Limits:
 
     Attributes:
         head_timeout: from the first byte of a head to its last, and from a new connection to its first byte.
-        idle_timeout: between two requests.
-        body_timeout: without a byte while a request body arrives.
+        idle_timeout: between two requests; 0 = no limit (of the engine alone).
+        body_timeout: without a byte while a request body arrives; 0 = no limit (of the engine alone).
         write_timeout: without a byte read by the client while data waits for it.
         max_head: request line and headers together.
         max_buffer: what a client may send ahead, and what may wait for a client before the application waits.

@@ -215,6 +215,18 @@ async def test_a_call_in_time_is_not_ended_by_its_deadline() -> None:
 
 
 @in_virtual_time
+async def test_a_deadline_while_the_client_reads_the_response_adds_nothing_to_it() -> None:
+    class Slow(Client):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(3600)
+
+    client = await Slow("/s/M", frame(b"x"), headers=[(b"grpc-timeout", b"2S")]).run(app())
+    assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
+
+
+@in_virtual_time
 async def test_a_client_that_leaves_cancels_the_handler() -> None:
     observer = Observed()
     entered = asyncio.Event()
@@ -258,8 +270,57 @@ async def test_a_stream_handler_has_both_directions() -> None:
     assert (client.body, client.code) == (frame(b"A") + frame(b"B"), 0)
 
 
+def test_large_compressed_messages_are_served() -> None:
+    async def main() -> None:
+        message = bytes(range(256)) * 4096
+        served = GrpcApp({"/s/M": Method("/s/M", echo)}, max_receive=1 << 21, max_send=1 << 21)
+        client = Client("/s/M", frame(message, compress=True), headers=[(b"grpc-encoding", b"gzip")])
+        assert (await client.run(served)).body == frame(message, compress=True)
+
+    asyncio.run(main())
+
+
 @in_virtual_time
 async def test_an_unknown_encoding_names_the_known_ones() -> None:
     client = await Client("/s/M", frame(b"x"), headers=[(b"grpc-encoding", b"br")]).run(app())
     assert client.code == StatusCode.UNIMPLEMENTED
     assert (b"grpc-accept-encoding", b"identity,gzip") in client.sent[0]["headers"]
+
+
+@in_virtual_time
+async def test_a_stream_that_is_not_read_ends_when_it_holds_up_another_call_of_its_connection() -> None:
+    full = asyncio.Event()
+    free = asyncio.Event()
+
+    class Unread(Client):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if len(self.sent) > 3:
+                full.set()
+                await asyncio.sleep(3600)
+
+    class Beside(Client):
+        async def send(self, message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await free.wait()
+            await super().send(message)
+
+    async def messages() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            free.set()  # as the engine does when a stream is reset
+
+    async def handler(request: Request) -> Response:
+        return Response(stream=messages()) if request.message == b"stream" else Response(b"")  # type: ignore[arg-type]
+
+    observer = Observed()
+    served = app(handler, observer)
+    unread, beside = Unread("/s/M", frame(b"stream")), Beside("/s/M", frame(b"other"))
+    task = asyncio.ensure_future(unread.run(served))
+    await full.wait()
+    assert (await beside.run(served)).code == 0
+    await task
+    assert unread.sent[-1]["type"] == "http.response.body"  # no status: it would wait, too
+    assert [(code, path) for path, code, _ in observer.calls] == [(8, "/s/M"), (0, "/s/M")]

@@ -6,19 +6,19 @@ import gzip
 
 import pytest
 
-from pyroadrunner.grpcd.message import MessageReader, frame
+from pyroadrunner.grpcd.message import MessageReader, decompress, frame
 from pyroadrunner.grpcd.status import GrpcStatus, StatusCode
 
 LIMIT = 1000
 
 
 def read(data: bytes, encoding: bytes = b"identity", limit: int = LIMIT, step: int = 1 << 20) -> list[bytes]:
-    reader = MessageReader(limit, encoding)
+    reader = MessageReader(limit)
     found = []
     for at in range(0, len(data), step):
         reader.feed(data[at : at + step])
         while (message := reader.next()) is not None:
-            found.append(message)
+            found.append(decompress(*message, encoding, limit))
     reader.check_end()
     return found
 

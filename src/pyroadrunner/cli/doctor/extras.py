@@ -63,6 +63,8 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         if exporter == "otlp" and value(config, "otel.client") == "grpc":
             exporter = "otlp grpc"
         yield Need("otel", _OTEL + _EXPORTERS.get(exporter, ()), "otel")
+    if value(config, "centrifuge") is not None:
+        yield Need("centrifuge", ("grpc",), "centrifuge")
     for section in ("lock", "schedule"):
         if value(config, f"{section}.driver") == "redis":
             yield Need(f"{section}.driver", _REDIS, "redis")

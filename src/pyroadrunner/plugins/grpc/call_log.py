@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -18,16 +17,11 @@ log = Log("grpc")
 
 
 class CallLog:
-    """Implements :class:`pyroadrunner.grpcd.Observer`: a failed call is an error, a good one a debug line. Refused
-    calls of an overload share one line a second.
+    """Implements :class:`pyroadrunner.grpcd.Observer`: a failed call is an error, a good or cancelled one a
+    debug line. Refused calls of an overload share one line a second."""
 
-    Args:
-        builtin: paths of the server's own methods: cancelling a stream is how clients end it.
-    """
-
-    def __init__(self, counters: CallCounters, builtin: Container[str] = ()) -> None:
+    def __init__(self, counters: CallCounters) -> None:
         self._counters = counters
-        self._builtin = builtin
         self._said = -_EVERY
         self._refused = 0
 
@@ -41,7 +35,7 @@ class CallLog:
         counters = self._counters
         counters.in_flight -= 1
         counters.add(path, code, seconds)
-        if not code or (code == StatusCode.CANCELLED and path in self._builtin):
+        if not code:
             if log.enabled_for(logging.DEBUG):
                 log.debug("method was called successfully", method=path, start=_start(seconds), elapsed=_ms(seconds))
         elif code in _REFUSALS:
@@ -57,14 +51,17 @@ class CallLog:
             self._fail(path, code, text, seconds, {"calls": refused} if refused > 1 else {})
 
     def _fail(self, path: str, code: int, text: str, seconds: float, more: dict[str, int]) -> None:
-        log.error(
-            "method call was finished with error",
-            error=f"rpc error: code = {code_name(code)} desc = {text}",
-            method=path,
-            start=_start(seconds),
-            elapsed=_ms(seconds),
-            **more,
-        )
+        # A client ends a stream by cancelling it: that is no error of the server.
+        level = logging.DEBUG if code == StatusCode.CANCELLED else logging.ERROR
+        if log.enabled_for(level):
+            fields = {
+                "error": f"rpc error: code = {code_name(code)} desc = {text}",
+                "method": path,
+                "start": _start(seconds),
+                "elapsed": _ms(seconds),
+                **more,
+            }
+            log.write(level, "method call was finished with error", fields)
 
 
 def _start(seconds: float) -> datetime:

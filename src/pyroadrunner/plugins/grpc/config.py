@@ -18,7 +18,6 @@ from pyroadrunner.workers.config import PoolConfig
 
 _MB = 1 << 20
 _MESSAGE_SIZE, _STREAMS = 50, 10
-_FOREVER = 86_400.0 * 365
 CLIENT_AUTH_TYPES = (
     "no_client_cert",
     "request_client_cert",
@@ -79,7 +78,7 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     max_recv_msg_size: MessageSize = _MESSAGE_SIZE
     """Largest message of a client in MB (2**20 bytes), also a fraction; 0 = 50. More is RESOURCE_EXHAUSTED."""
     max_connection_idle: Duration = 0.0
-    """Time without a call after which a connection is closed; 0 = a year."""
+    """Time without a call after which a connection is closed; 0 = no limit."""
     max_connection_age: Duration = 0.0
     """Time after which a connection is closed, with a random tenth more or less; 0 = no limit."""
     max_connection_age_grace: Duration = 0.0
@@ -123,11 +122,6 @@ class GrpcConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     @property
     def max_send_bytes(self) -> int:
         return int(self.max_send_msg_size * _MB)
-
-    @property
-    def idle_timeout(self) -> float:
-        """Seconds."""
-        return self.max_connection_idle or _FOREVER
 
     def pools(self) -> dict[str, PoolConfig]:
         """The only pool, by its name."""

@@ -17,6 +17,10 @@ from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.grpc.config import GrpcConfig
 from pyroadrunner.plugins.grpc.tls import files_of
 
+# Seconds for a client to read on, when data waits for it. The engine keeps at most 2 MB of responses for a connection,
+# of all its calls, so a stream that is not read holds up the others.
+_UNREAD_TIMEOUT = 60.0
+
 log = Log("grpc")
 
 
@@ -54,8 +58,9 @@ class GrpcListener:
         """
         config = self._config
         limits = Limits(
-            idle_timeout=config.idle_timeout,
+            idle_timeout=config.max_connection_idle,
             body_timeout=0.0,  # a client may keep a stream open; no worker waits for it
+            write_timeout=_UNREAD_TIMEOUT,
             max_connections=share(2),
             keepalive=config.ping_time,
             keepalive_timeout=config.timeout,

@@ -179,7 +179,7 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
             methods,
             max_receive=self._config.max_receive_bytes,
             max_send=self._config.max_send_bytes,
-            observer=CallLog(self._counters, builtin),
+            observer=CallLog(self._counters),
             unknown=unknown,
         )
         return GrpcWeb(app, self._config.web) if self._config.web.enabled else app

@@ -23,6 +23,8 @@ def files_of(config: GrpcTlsConfig) -> TlsFiles | None:
     """The configured files; ``None`` if TLS is off."""
     if not config.enabled:
         return None
+    if config.root_ca and config.auth_type == "no_client_cert":
+        log.warning("grpc.tls.root_ca has no effect: client_auth_type requests no certificate")
     if config.auth_type in _STRICTER:
         log.warning(
             "client certificates are always verified, even with this grpc.tls.client_auth_type", value=config.auth_type

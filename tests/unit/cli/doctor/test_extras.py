@@ -22,6 +22,7 @@ def test_each_part_names_what_it_needs() -> None:
     config = {
         "http": {"ssl": {"acme": {"email": "me@example.test"}}, "http3": {"address": ":8443"}},
         "otel": {"exporter": "otlp"},
+        "centrifuge": {"proxy_address": "tcp://127.0.0.1:30000"},
         "lock": {"driver": "redis"},
         "schedule": {"driver": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
@@ -30,6 +31,7 @@ def test_each_part_names_what_it_needs() -> None:
         ("http.ssl.acme", "acme"),
         ("http.http3", "http3"),
         ("otel", "otel"),
+        ("centrifuge", "centrifuge"),
         ("lock.driver", "redis"),
         ("schedule.driver", "redis"),
         ("kv.fast.driver", "redis"),

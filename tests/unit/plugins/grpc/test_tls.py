@@ -20,7 +20,7 @@ def test_both_files_switch_tls_on() -> None:
 @pytest.mark.parametrize(
     ("kind", "client", "warned"),
     [
-        ("no_client_certs", "none", False),
+        ("no_client_certs", "none", True),
         ("request_client_cert", "optional", True),
         ("verify_client_cert_if_given", "optional", False),
         ("require_any_client_cert", "required", True),
