@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME). They are kept there. Without
+# Build the test tools that exist only in Go into .cache/bin: h2spec (HTTP/2), pebble (ACME), grpcurl and
+# connectconformance (gRPC), and with RR_TEST_CENTRIFUGO Centrifugo, which takes minutes. They are kept there. Without
 # Go nothing is built, and the tests that need them are skipped with that reason.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,7 +8,7 @@ bin=$PWD/.cache/bin
 
 PATH="$PATH:/usr/local/go/bin"
 if ! command -v go >/dev/null 2>&1; then
-    echo '== Go is not installed: the tests with h2spec and pebble are skipped' >&2
+    echo '== Go is not installed: the tests with its tools are skipped' >&2
     exit 0
 fi
 
@@ -19,3 +20,11 @@ build() { # NAME PACKAGE@VERSION
 
 build h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 build pebble github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
+build grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+conformance=connectrpc.com/conformance
+build connectconformance $conformance/cmd/connectconformance@v1.0.7
+[ -d .cache/conformance ] || { # the service that a server under test offers
+    cp -R "$(go env GOMODCACHE)/$conformance@v1.0.7/proto" .cache/conformance
+    chmod -R u+w .cache/conformance
+}
+[ -z "${RR_TEST_CENTRIFUGO:-}" ] || build centrifugo github.com/centrifugal/centrifugo/v6@v6.9.1

@@ -23,7 +23,10 @@ if sh scripts/packages.sh java=default-jre-headless mvn=maven; then
     sh scripts/kafka.sh >"$said" 2>&1 &
     kafka=$!
 fi
+[ -n "${RR_TEST_CENTRIFUGO:-}" ] ||
+    echo "== tests with a Centrifugo server run with RR_TEST_CENTRIFUGO=1; without it they are skipped" >&2
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
+sh scripts/node-tools.sh || echo "== packages for Node are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \
     nats-server=nats-server || exit 1
 # Debian keeps PostgreSQL's programs outside of PATH.
