@@ -20,3 +20,11 @@ def require_go_tool(name: str, *, optional: bool = False) -> str:
             pytest.fail(why)
         pytest.skip(why)
     return str(path)
+
+
+def optional_go_tool(name: str, variable: str) -> str:
+    """Path of a tool that is built on request only; without it the test is skipped."""
+    path = _BIN / name
+    if not path.exists():
+        pytest.skip(f"{name} is not built: make test {variable}=1 builds it (needs Go)")
+    return str(path)

@@ -14,7 +14,7 @@ from typing import Any
 from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from grpc import insecure_channel
+from grpc import insecure_channel  # type: ignore[import-untyped]
 
 from support.go_tools import require_go_tool
 from support.ports import free_port

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from grpc import StatusCode
+from grpc import StatusCode  # type: ignore[import-untyped]
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.jobs.drivers.contract import (
