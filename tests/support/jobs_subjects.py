@@ -21,6 +21,7 @@ from support.kafka import options_of, proxied
 from support.nats import nats_server
 from support.packages import EXAMPLES, installed
 from support.postgres import postgres_server
+from support.pubsub import shared_pubsub
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.sqs import shared_sqs
@@ -143,6 +144,14 @@ SUBJECTS = [
         binary=False,
         burst=400,
     ),
+    Subject(
+        name="pubsub",  # names on the service must not begin with "goog"
+        driver="google_pub_sub",
+        options=lambda name: {"project_id": "project", "topic": name, "prefetch": 20, "ack_deadline": 10},
+        ordered=False,
+        largest=3_500_000,
+        burst=2000,
+    ),
 ]
 
 
@@ -211,5 +220,10 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
         with TcpProxy(brokers.use("sqs", shared_sqs)["port"]) as proxy:
             section = {"key": "k", "secret": "s", "region": "us-east-1", "endpoint": f"http://127.0.0.1:{proxy.port}"}
             yield Broker(sections={"sqs": section}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
+        return
+    if subject.driver == "google_pub_sub":
+        with TcpProxy(brokers.use("pubsub", shared_pubsub)["port"]) as proxy:
+            service = {"endpoint": f"127.0.0.1:{proxy.port}", "insecure": True}
+            yield Broker(sections={"google_pub_sub": service}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
         return
     raise ValueError(subject.driver)

@@ -19,6 +19,7 @@ _SECTIONS = {
     "nats.addr": 4222,
     "redis.addrs": 6379,
     "kafka.brokers": 9092,
+    "google_pub_sub.endpoint": 443,
     "nsq.addr": 4150,
     "temporal.address": 7233,
     "centrifuge.grpc_api_address": 10000,
