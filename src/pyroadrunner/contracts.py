@@ -35,7 +35,7 @@ from pyroadrunner.config.values import NAMED, Command, Duration, StringList, Str
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.metric import MetricFamily, Sample
-from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call import OnCancel, ReplyRule, Submission
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
 from pyroadrunner.workers.contract import PoolFactory, WorkerPool
@@ -488,6 +488,7 @@ __all__ = [
     "QueuePolicy",
     "Reloadable",
     "Reply",
+    "ReplyRule",
     "ReplyStream",
     "ResetBegan",
     "ResetEnded",
@@ -498,6 +499,7 @@ __all__ = [
     "State",
     "StringList",
     "StringMap",
+    "Submission",
     "SupervisorConfig",
     "TooManyWorkers",
     "Tracing",

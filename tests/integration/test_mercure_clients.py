@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from test_mercure import config
 
 from pyroadrunner.sdk.mercure import AsyncMercure, Mercure
 from pyroadrunner.sdk.rpc import AsyncRpcClient, CallFailed, RpcClient
-from support.mercure import HUB, PATIENCE, publish, subscribed, subscriber
-from support.server import Server
+from support.mercure import HUB, PATIENCE, ask, publish, subscribed, subscriber
+from support.packages import EXAMPLES
+from support.server import Server, free_port
 
 WORKER = """<?php
 require getenv('RR_PHP_LIBRARY') . '/autoload.php';
@@ -105,3 +108,19 @@ def test_eventsource_of_npm_follows_and_comes_back(server: Server, tmp_path: Pat
         publish(server, "npm", "c", type="news", retry="100")
         publish(server, "npm", "end", id="urn:npm:2")
         assert client.stdout.read() == '["a\\nb","urn:npm:1"]\nnews c\n["end","urn:npm:2"]\n'
+
+
+def test_the_example_of_the_manual(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "mercure", tmp_path, dirs_exist_ok=True)
+    settings = yaml.safe_load((tmp_path / ".rr.yaml").read_text())
+    settings["http"]["address"] = f"127.0.0.1:{free_port()}"
+    settings["rpc"]["listen"] = f"tcp://127.0.0.1:{free_port()}"
+    with Server(tmp_path, settings) as server:
+        with urlopen(f"{server.url}/", timeout=PATIENCE) as page:
+            assert b"EventSource" in page.read()
+        with subscribed(server, "https://example.com/books/{id}", query="lastEventID=earliest") as events:
+            published = ask(server, "POST", "/")
+            event = events.next()
+            assert event is not None
+            assert event["id"] == published.text
+            assert json.loads(event["data"])["book"] == 1

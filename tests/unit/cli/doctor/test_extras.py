@@ -22,16 +22,21 @@ def test_each_part_names_what_it_needs() -> None:
     config = {
         "http": {"ssl": {"acme": {"email": "me@example.test"}}, "http3": {"address": ":8443"}},
         "otel": {"exporter": "otlp"},
+        "centrifuge": {"proxy_address": "tcp://127.0.0.1:30000"},
         "lock": {"driver": "redis"},
         "schedule": {"driver": "redis"},
+        "mercure": {"store": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }
     assert keys(config, experimental=True) == [
         ("http.ssl.acme", "acme"),
         ("http.http3", "http3"),
         ("otel", "otel"),
+        ("centrifuge", "centrifuge"),
         ("lock.driver", "redis"),
         ("schedule.driver", "redis"),
+        ("mercure", "mercure"),
+        ("mercure.store", "redis"),
         ("kv.fast.driver", "redis"),
     ]
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []
@@ -49,6 +54,12 @@ def test_http3_needs_nothing_if_it_is_off() -> None:
     config = {"http": {"http3": {"address": ":8443"}}}
     assert keys(config) == []
     assert keys(config, experimental=True) == [("http.http3", "http3")]
+
+
+def test_reflection_needs_the_compiler_only_for_files() -> None:
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": True}}) == [("grpc.reflection", "grpc")]
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": False}}) == []
+    assert keys({"grpc": {"proto": [], "reflection": True}}) == []
 
 
 def test_codings_matter_only_with_the_middleware() -> None:
@@ -82,6 +93,7 @@ def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) ->
         {"otel": {"exporter": "otlp", "client": "grpc"}},
         {"otel": {"exporter": "zipkin"}},
         {"lock": {"driver": "redis"}},
+        {"grpc": {"proto": ["a.proto"], "reflection": True}},
     ],
 )
 def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
