@@ -184,13 +184,15 @@ class Endpoint:
         headers = [*STREAM, *cors]
         start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
         if self._draining:
-            return await self._send_away(send, start)
+            await self._send_away(send, start)
+            return None
         if config.max_subscribers and len(self.streams) >= config.max_subscribers:
             raise Refused(503, "All connections are in use", [(b"retry-after", b"5")])
         try:
             after, answer = await self._resolve(last_id_of(query, scope["headers"]))
         except StoreError:
-            return await self._send_away(send, start)
+            await self._send_away(send, start)
+            return None
         if answer:
             value = answer.encode()
             headers += [(b"last-event-id", value), (b"mercure-last-event-id", value)]
