@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 import time
+import zlib
 from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -18,7 +21,7 @@ from test_mercure import WORKER, config, serving
 
 from pyroadrunner.sdk.rpc import RpcClient
 from support.http2 import DATA, HEADERS, Http2, field
-from support.mercure import HUB, PATIENCE, Events, ask, publish, subscribed, subscriber
+from support.mercure import HUB, PATIENCE, Events, ask, publish, publisher, subscribed, subscriber
 from support.metrics import scrape
 from support.ports import free_port
 from support.server import READY, Server
@@ -155,15 +158,40 @@ def test_updates_in_a_file_survive_kill_9(tmp_path: Path) -> None:
     with serving(tmp_path, **settings) as server:
         for number in range(100):
             assert publish(server, "a", str(number), id=f"urn:{number}").status == 200
+        acknowledged: list[str] = []
+
+        def go_on() -> None:
+            while True:
+                try:
+                    acknowledged.append(publish(server, "b", token=publisher("b")).text)
+                except (OSError, HTTPException):
+                    return
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        while len(acknowledged) < 10:
+            time.sleep(0.01)
         server.kill()
+        thread.join()
+    with serving(tmp_path, **settings) as server, subscribed(server, "b", query="lastEventID=urn:99") as events:
+        found = []
+        while len(found) < len(acknowledged):
+            event = events.next()
+            assert event is not None
+            found.append(event["id"])
+        assert found == acknowledged
+        for number in range(98, 100):
+            publish(server, "a", str(number), id=f"urn:{number}")
     with serving(tmp_path, **settings) as server:
-        with subscribed(server, "a", query="lastEventID=urn:97") as events:
-            assert events.data(2) == ["98", "99"]
-            publish(server, "a", "100")
-            assert events.data(1) == ["100"]
+        for number in range(100, 150):
+            publish(server, "a", str(number), id=f"urn:{number}")
+        with subscribed(server, "a", query="lastEventID=urn:147") as events:
+            assert events.data(2) == ["148", "149"]
+            publish(server, "a", "150")
+            assert events.data(1) == ["150"]
         with subscribed(server, "a", query="lastEventID=earliest") as events:
-            assert events.data(50) == [str(number) for number in range(51, 101)]
-        with subscribed(server, "a", query="lastEventID=urn:40") as events:  # discarded
+            assert events.data(50) == [str(number) for number in range(101, 151)]
+        with subscribed(server, "a", query="lastEventID=urn:99") as events:  # discarded
             assert events.response.headers["Last-Event-ID"] == "earliest"
             publish(server, "a", "new")
             assert events.data(1) == ["new"]
@@ -186,6 +214,24 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         assert "the file is not an SQLite database" in server.stderr
     finally:
         server.kill()
+
+
+def test_a_compressed_stream_holds_no_update_back(tmp_path: Path) -> None:
+    (tmp_path / "worker.php").write_text(WORKER)
+    settings = config()
+    settings["http"] |= {"middleware": ["gzip"], "gzip": {"encodings": ["gzip"]}}
+    with Server(tmp_path, settings) as server:
+        connection = HTTPConnection(*server.address, timeout=PATIENCE)
+        connection.request("GET", f"{HUB}?topic=a", headers={"Accept-Encoding": "gzip"})
+        response = connection.getresponse()
+        assert response.headers["Content-Encoding"] == "gzip"
+        unpacked = zlib.decompressobj(31)
+        text = b""
+        for end in (b":\n", b"data: one\n\n", b"data: two\n\n"):
+            while not text.endswith(end):
+                text += unpacked.decompress(response.read1(65536))
+            publish(server, "a", "one" if end == b":\n" else "two")
+        connection.close()
 
 
 # -- HTTP/2 ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from pyroadrunner.plugins.mercure.publication import retry_of
 from pyroadrunner.plugins.mercure.publisher import Publisher
 from pyroadrunner.plugins.mercure.request import BadRequest, Query, last_id_of, read_query, selectors_of
 from pyroadrunner.plugins.mercure.responses import STREAM, TEXT, Challenges, Cors, Pairs, Refused, Response, metadata
+from pyroadrunner.plugins.mercure.selectors import Selector
 from pyroadrunner.plugins.mercure.stores.contract import Subscription
 from pyroadrunner.plugins.mercure.stream import COMMENT, Stream, StreamLimits
 from pyroadrunner.plugins.mercure.tokens import Verifier
@@ -122,7 +123,10 @@ class Endpoint:
         for stream in list(self.streams.values()):
             stream.abandon()
         while self.streams or self._announcing:
-            await asyncio.wait(self._announcing) if self._announcing else await asyncio.sleep(0)
+            if self._announcing:
+                await asyncio.wait(self._announcing)
+            else:
+                await asyncio.sleep(0.01)
 
     # -- private -----------------------------------------------------------------------------------------------------
 
@@ -202,13 +206,33 @@ class Endpoint:
             return None
         grant = grant or NOTHING
         identity = new_subscriber()
-        shown: list[Subscription] = []
-        if config.subscriptions:
-            shown = documents.subscriptions_of(config.path, identity, selectors, grant, hub.matcher)
+        if not config.subscriptions:
+            await self._stream(scope, receive, send, start, identity, selectors, grant, after)
+            return None
+        shown = documents.subscriptions_of(config.path, identity, selectors, grant, hub.matcher)
+        try:
             if hub.store.error:  # do not let the subscriber wait for a server that does not answer
                 self._later(self._enter(shown))
             else:
                 await self._enter(shown)
+            await self._stream(scope, receive, send, start, identity, selectors, grant, after)
+        finally:
+            self._later(self._leave(shown))
+        return None
+
+    async def _stream(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        start: Message,
+        identity: str,
+        selectors: Sequence[Selector],
+        grant: Grant,
+        after: int | None,
+    ) -> None:
+        """Send updates until the stream ends."""
+        hub = self._hub
         stream = Stream(
             identity,
             selectors,
@@ -240,9 +264,6 @@ class Endpoint:
                 self.slow += 1
                 if CLIENT in scope:
                     scope[CLIENT].cut()
-            if shown:
-                self._later(self._leave(shown))
-        return None
 
     async def _send_away(self, send: Send, start: Message) -> None:
         """An empty stream: an ``EventSource`` comes back after it, but gives up for good after an error."""

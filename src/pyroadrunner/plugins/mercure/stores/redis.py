@@ -156,6 +156,8 @@ class RedisStore:
     def _on_message(self, message: bytes) -> None:
         number, epoch, record = message.split(b" ", 2)
         sequence = int(number)
+        if self._epoch == "" and sequence == 1:
+            self._epoch = epoch.decode()  # the first update of a new hub
         known = epoch.decode() == self._epoch
         if self._reading is not None:
             self._seen = max(self._seen, sequence)
