@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyroadrunner.log import Log
@@ -55,6 +55,7 @@ class _Receipt:
         group: of a FIFO queue.
         due: when a job may run whose delay is longer than the service's; 0 = at once.
         kept: whether it is hidden again before its time is over.
+        hiding: held while the service is told how long to hide it; calls at the same time have no order.
     """
 
     id: str
@@ -62,6 +63,7 @@ class _Receipt:
     group: str | None
     due: float
     kept: bool = True
+    hiding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def early(self) -> int:
         """Seconds until the job may run, at most those that a message can be hidden."""
@@ -200,14 +202,12 @@ class SqsDriver(Driver):
         if not self._config.retain_failed_jobs:
             await self.ack(delivery)
         elif self._config.error_visibility_timeout:
-            await self._hide(delivery, self._config.error_visibility_timeout)
-            self._held.pop(delivery.receipt.id, None)
+            await self._give_back(delivery, self._config.error_visibility_timeout)
         else:
             self._held.pop(delivery.receipt.id, None)
 
     async def redeliver(self, delivery: Delivery, delay: int) -> None:
-        await self._hide(delivery, min(delay, LONGEST_VISIBILITY - 60))
-        self._held.pop(delivery.receipt.id, None)
+        await self._give_back(delivery, min(delay, LONGEST_VISIBILITY - 60))
 
     async def requeue(self, delivery: Delivery, headers: Headers, delay: int) -> None:
         await self._send([self._message(delivery.job.copy(headers, delay), delivery.receipt)])
@@ -218,14 +218,25 @@ class SqsDriver(Driver):
         self._no_attempts[receipt.id] = self._no_attempts.pop(receipt.id, 0) + 1
         if len(self._no_attempts) > _REMEMBERED:
             del self._no_attempts[next(iter(self._no_attempts))]
-        await self._hide(delivery, receipt.early())
-        self._held.pop(receipt.id, None)
+        await self._give_back(delivery, receipt.early())
+
+    async def _give_back(self, delivery: Delivery, seconds: int) -> None:
+        """Hide a message for the last time; then the queue delivers it again."""
+        name = delivery.receipt.id
+        self._held.pop(name, None)  # before: the next delivery may come before the reply
+        try:
+            await self._hide(delivery, seconds)
+        except BrokerError:
+            if self._held.setdefault(name, delivery) is delivery:
+                raise
+            # Otherwise only the reply was lost: the message has been delivered again.
 
     async def _hide(self, delivery: Delivery, seconds: int) -> None:
         receipt: _Receipt = delivery.receipt
         receipt.kept = False  # a call of the keeper must not come after this one
         try:
-            await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
+            async with receipt.hiding:
+                await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
         except CallFailed as error:
             if not error.code.endswith("MessageNotInflight"):  # otherwise it is visible already
                 receipt.kept = True
@@ -355,7 +366,9 @@ class SqsDriver(Driver):
     async def _keep_one(self, delivery: Delivery) -> None:
         receipt: _Receipt = delivery.receipt
         try:
-            await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": self._visibility})
+            async with receipt.hiding:
+                if receipt.kept:
+                    await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": self._visibility})
         except BrokerError as error:
             if receipt.id in self._held and not self._broken:
                 log.warning("a job could not be kept", pipeline=self._host.name, id=delivery.job.id, error=str(error))
