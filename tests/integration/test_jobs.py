@@ -31,7 +31,7 @@ def config(folder: Path, **jobs: Any) -> dict[str, Any]:
 
 def probe(server: Server, path: str) -> tuple[int, Any]:
     try:
-        with urlopen(f"http://{server.config['status']['address']}{path}", timeout=20) as answer:
+        with urlopen(f"http://{server.config['status']['address']}{path}", timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
         return error.code, json.loads(error.read())

@@ -35,12 +35,11 @@ def tube() -> str:
 
 @asynccontextmanager
 async def connected(
-    address: str, tube: str, *, limit: int = 1000, consumes: bool = True, **section: Any
+    address: str, tube: str, *, limit: int = 1000, consumes: bool = True, wait: float = 1.0, **section: Any
 ) -> AsyncIterator[tuple[BeanstalkDriver, OpenHost]]:
     host = OpenHost(limit)
-    driver = BeanstalkDriver(
-        host, BeanstalkConfig(tube=tube, tube_priority=5), BeanstalkSection(addr=address, **section)
-    )
+    config = BeanstalkConfig(tube=tube, tube_priority=5, reserve_timeout=wait)
+    driver = BeanstalkDriver(host, config, BeanstalkSection(addr=address, **section))
     try:
         await driver.connect()
         if consumes:
@@ -164,7 +163,7 @@ async def test_figures_are_those_of_the_tube(broker: Beanstalkd, tube: str) -> N
 @on_the_loop
 async def test_jobs_are_acknowledged_while_it_waits_for_the_next(broker: Beanstalkd, tube: str) -> None:
     """No acknowledgement waits behind a reserve, with more held jobs than connections."""
-    async with connected(broker.address, tube) as (driver, host):
+    async with connected(broker.address, tube, wait=60.0) as (driver, host):
         held: list[Delivery] = []
         for number in range(20):
             await driver.push([job(str(number))])
@@ -172,16 +171,16 @@ async def test_jobs_are_acknowledged_while_it_waits_for_the_next(broker: Beansta
         lines = {id(delivery.receipt[0]) for delivery in held}
         assert 1 < len(lines) <= 8
         assert (await driver.stat()).reserved == 20
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await settle(driver, held)
         assert await driver.stat() == BrokerStats(queue=tube)
 
 
 @on_the_loop
 async def test_a_pause_is_quick_and_loses_nothing(broker: Beanstalkd, tube: str) -> None:
-    async with connected(broker.address, tube) as (driver, host):
+    async with connected(broker.address, tube, wait=60.0) as (driver, host):
         await asyncio.sleep(0.05)  # it waits in a reserve
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(20):
             await driver.cancel()
             await driver.cancel()
         await driver.push([job()])

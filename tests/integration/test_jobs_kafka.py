@@ -301,4 +301,4 @@ async def test_no_broker(broker: Kafka, topic: str) -> None:
     with pytest.raises(BrokerError, match="ALL_BROKERS_DOWN"):
         await driver.connect()
     await driver.disconnect()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15

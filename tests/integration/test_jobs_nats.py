@@ -20,7 +20,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefuse
 from pyroadrunner.plugins.jobs.drivers.nats.config import NatsConfig, NatsSection, NatsTls
 from pyroadrunner.plugins.jobs.drivers.nats.driver import NatsDriver
 from support.brokers import Brokers
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.nats import NatsServer, nats_server, shared_nats
 from support.tcp_proxy import TcpProxy
 from support.tls import Authority
@@ -114,7 +114,7 @@ def foreign(port: int) -> Iterator[Foreign]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - the broker does not say it
             await asyncio.sleep(0.01)
 
@@ -573,7 +573,7 @@ def test_a_server_that_stops_is_noticed_at_once(tmp_path: Path, name: str) -> No
             assert str(server.port) in await host.wait_lost()
             with pytest.raises(BrokerError):
                 await pushing
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10
             await driver.disconnect()
             with pytest.raises(BrokerError, match=str(server.port)):
                 await driver.connect()

@@ -18,7 +18,7 @@ from pyroadrunner.plugins.jobs.drivers.sqs.client import Client
 from pyroadrunner.plugins.jobs.drivers.sqs.config import SqsConfig, SqsSection
 from pyroadrunner.plugins.jobs.drivers.sqs.driver import SqsDriver
 from support.brokers import Brokers
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.ports import free_port
 from support.sqs import shared_sqs
 from support.tcp_proxy import TcpProxy
@@ -91,7 +91,7 @@ class Foreign:
 async def until_counts(port: int, name: str, counts: tuple[int, int, int]) -> None:
     """The queue does not say when it changes."""
     foreign = Foreign(port, name)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while foreign.counts() != counts:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

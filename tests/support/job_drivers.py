@@ -11,7 +11,7 @@ import uvloop
 
 from pyroadrunner.plugins.jobs.drivers.contract import Delivery, Host, Job
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 P = ParamSpec("P")
 
@@ -35,7 +35,7 @@ class OpenHost(Host):
     """
 
     name = "p"
-    timeout = 20.0
+    timeout = PATIENCE
 
     def __init__(self, limit: int = 1000) -> None:
         self.arrived: list[Delivery] = []

@@ -19,7 +19,7 @@ from support.ports import free_port
 from support.server import Server
 
 WORKER = Path(__file__).parent / "workers" / "jobs.php"
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)

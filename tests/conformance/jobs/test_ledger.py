@@ -202,7 +202,7 @@ def test_a_stop_with_running_jobs_finishes_them_and_returns_the_rest(scene: Scen
     scene.queue.runs.wait(slow[:2])
     began = time.monotonic()
     assert scene.server.server.stop() == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     if scene.subject.persistent:
         scene.server.disconnect()
         scene.restart()
