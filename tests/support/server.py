@@ -93,7 +93,7 @@ class Stream:
             self._changed.notify_all()
 
     def close(self) -> None:
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=30)
         if (
             not self._thread.is_alive()
         ):  # otherwise a grandchild still holds the other end, and the thread reads from it
