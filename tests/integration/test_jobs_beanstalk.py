@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pyroadrunner.plugins.jobs.drivers.beanstalk import driver as driver_module
 from pyroadrunner.plugins.jobs.drivers.beanstalk.config import BeanstalkConfig, BeanstalkSection
 from pyroadrunner.plugins.jobs.drivers.beanstalk.driver import BeanstalkDriver
 from pyroadrunner.plugins.jobs.drivers.beanstalk.message import body_of, job_of
@@ -186,6 +187,23 @@ async def test_a_pause_is_quick_and_loses_nothing(broker: Beanstalkd, tube: str)
         await driver.push([job()])
         assert [found.job.id for found in await driver.take(10)] == ["1"]
         assert host.arrived == []
+
+
+@on_the_loop
+async def test_a_job_that_is_being_acknowledged_does_not_come_back_with_a_pause(
+    broker: Beanstalkd, tube: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection waits for further jobs meanwhile, so beanstalkd does not read the acknowledgement at once."""
+    monkeypatch.setattr(driver_module, "_MOST_LINES", 1)
+    async with connected(broker.address, tube) as (driver, host):
+        await driver.push([job()])
+        (held,) = await host.wait(1)
+        await asyncio.sleep(0.1)
+        acknowledging = asyncio.create_task(driver.ack(held))
+        await asyncio.sleep(0)
+        await driver.cancel()
+        await acknowledging
+        assert await driver.stat() == BrokerStats(queue=tube)
 
 
 @on_the_loop
