@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, Delivery, Job, PushRefused
-from pyroadrunner.plugins.jobs.drivers.sqs.client import Client
+from pyroadrunner.plugins.jobs.drivers.sqs.client import CallFailed, Client
 from pyroadrunner.plugins.jobs.drivers.sqs.config import SqsConfig, SqsSection
 from pyroadrunner.plugins.jobs.drivers.sqs.driver import SqsDriver
 from support.brokers import Brokers
@@ -255,9 +255,11 @@ def test_attempts_are_those_that_ran(port: int, name: str) -> None:
     assert Foreign(port, name).counts() == (0, 0, 0)
 
 
-@pytest.mark.parametrize("how", ["release", "redeliver", "nack"])
+@pytest.mark.parametrize(
+    ("how", "lost"), [("release", False), ("redeliver", False), ("nack", False), ("release", True)]
+)
 def test_a_job_that_comes_back_before_the_reply_is_a_delivery(
-    port: int, name: str, how: str, monkeypatch: pytest.MonkeyPatch
+    port: int, name: str, how: str, lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that waits for messages may bring the job before the call that made it visible returns."""
 
@@ -271,6 +273,8 @@ def test_a_job_that_comes_back_before_the_reply_is_a_delivery(
                 answer = await real(client, action, body, wait)
                 if action == "ChangeMessageVisibilityBatch":
                     await host.wait_arrived(1)
+                    if lost:
+                        raise CallFailed("ServiceUnavailable", "")
                 return answer
 
             await driver.push([job("1")])

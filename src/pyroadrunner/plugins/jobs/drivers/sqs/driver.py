@@ -226,8 +226,9 @@ class SqsDriver(Driver):
         self._held.pop(name, None)  # before: the next delivery may come before the reply
         try:
             await self._hide(delivery, seconds)
-        except BrokerError:
-            if self._held.setdefault(name, delivery) is delivery:
+        except BaseException as error:
+            again = self._held.setdefault(name, delivery)
+            if again is delivery or not isinstance(error, BrokerError):
                 raise
             # Otherwise only the reply was lost: the message has been delivered again.
 
