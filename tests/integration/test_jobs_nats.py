@@ -470,12 +470,12 @@ def test_delays(port: int, name: str) -> None:
             assert found.job.id == "now"
             await driver.redeliver(found, 1)
             late, now = sorted(await host.wait(2), key=lambda found: found.job.id)
-            assert 0.9 < time.time() - began < 3
+            assert time.time() - began > 0.9
             assert (late.job.id, late.earlier, now.earlier) == ("late", 0, 1)
-            await driver.requeue(late, {"a": ["1"]}, 1)
             began = time.time()
+            await driver.requeue(late, {"a": ["1"]}, 1)
             (late,) = await host.wait(1)
-            assert 0.9 < time.time() - began < 3
+            assert time.time() - began > 0.9
             assert (late.earlier, late.job.headers["a"]) == (0, ["1"])
 
     scene()
@@ -608,7 +608,7 @@ def test_tls_with_a_certificate_of_the_client(tmp_path: Path, name: str) -> None
     authority = Authority(tmp_path)
     identity, client = authority.server(), authority.client("worker")
     files = {"cert_file": identity.cert, "key_file": identity.key, "ca_file": authority.root}
-    tls = {**{key: str(file) for key, file in files.items()}, "verify": True}
+    tls = {**{key: str(file) for key, file in files.items()}, "verify": True, "timeout": 60}
 
     @on_the_loop
     async def scene(server: NatsServer) -> None:

@@ -57,7 +57,11 @@ class Scene:
         self.subject = subject
         self.broker = broker
         self.server = JobServer(folder, broker.sections, env=broker.env)
-        self.server.server.start().wait_for("RoadRunner server started")
+        try:
+            self.server.server.start().wait_for("RoadRunner server started")
+        except BaseException:
+            self.server.server.kill()
+            raise
         name = f"ledger-{os.getpid()}-{broker.number}"
         options = {**subject.options(name), **broker.options}
         self.queue = Queue(self.server, name, subject.driver, options)

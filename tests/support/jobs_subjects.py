@@ -142,7 +142,7 @@ SUBJECTS = [
         largest=200_000,
         empty=False,
         binary=False,
-        burst=400,
+        burst=100,  # moto is slow
     ),
 ]
 
