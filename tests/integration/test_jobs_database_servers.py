@@ -204,8 +204,12 @@ def test_the_config_and_the_transaction_of_the_page_of_sql_run(tmp_path: Path) -
     with postgres_server(tmp_path) as postgres:
         dsn = "postgresql://postgres@127.0.0.1:5432/postgres"
         with page(tmp_path, "jobs-sql.md", {dsn: postgres.dsn}) as (server, runs):
-            postgres.sql(block(DOCS / "jobs-sql.md", "sql", {}))
             until = time.monotonic() + PATIENCE
+            with Jobs(RpcClient(server.rpc)) as jobs:
+                while not all(one.ready for one in jobs.stats()):  # then the driver has created its table
+                    assert time.monotonic() < until, server.stderr
+                    time.sleep(0.02)
+            postgres.sql(block(DOCS / "jobs-sql.md", "sql", {}))
             while not (found := runs.all()):
                 assert time.monotonic() < until, server.stderr
                 time.sleep(0.02)
