@@ -21,8 +21,10 @@ _SECTIONS = {
     "kafka.brokers": 9092,
     "sql.dsn": 5432,
     "sqs.endpoint": 80,
+    "google_pub_sub.endpoint": 443,
     "nsq.addr": 4150,
     "temporal.address": 7233,
+    "centrifuge.grpc_api_address": 10000,
 }
 _STORES = {"redis": ("addrs", 6379, "127.0.0.1:6379"), "memcached": ("addr", 11211, "127.0.0.1:11211")}
 # Drivers of jobs: their section's key and their default address.
@@ -83,7 +85,7 @@ def _servers(key: str, found: Any, port: int) -> Iterator[tuple[str, str, int]]:
             yield key, f"unix:{rest.removeprefix('//')}", 0
         elif scheme in ("postgres", "postgresql"):
             yield from ((key, host, number) for host, number in _postgres(text, port))
-        elif scheme != "sqlite":
+        elif scheme not in ("sqlite", "dns"):
             yield key, *host_and_port(text, _PORTS.get(scheme, port))
 
 

@@ -195,19 +195,19 @@ class SqsDriver(Driver):
 
     async def ack(self, delivery: Delivery) -> None:
         await self._deleting.add({"ReceiptHandle": delivery.receipt.handle})
-        self._held.pop(delivery.receipt.id, None)
+        self._forget(delivery)
         self._no_attempts.pop(delivery.receipt.id, None)
 
     async def nack(self, delivery: Delivery) -> None:
         if not self._config.retain_failed_jobs:
             await self.ack(delivery)
         elif self._config.error_visibility_timeout:
-            await self._give_back(delivery, self._config.error_visibility_timeout)
+            await self._hide(delivery, self._config.error_visibility_timeout)
         else:
-            self._held.pop(delivery.receipt.id, None)
+            self._forget(delivery)
 
     async def redeliver(self, delivery: Delivery, delay: int) -> None:
-        await self._give_back(delivery, min(delay, LONGEST_VISIBILITY - 60))
+        await self._hide(delivery, min(delay, LONGEST_VISIBILITY - 60))
 
     async def requeue(self, delivery: Delivery, headers: Headers, delay: int) -> None:
         await self._send([self._message(delivery.job.copy(headers, delay), delivery.receipt)])
@@ -218,33 +218,30 @@ class SqsDriver(Driver):
         self._no_attempts[receipt.id] = self._no_attempts.pop(receipt.id, 0) + 1
         if len(self._no_attempts) > _REMEMBERED:
             del self._no_attempts[next(iter(self._no_attempts))]
-        await self._give_back(delivery, receipt.early())
-
-    async def _give_back(self, delivery: Delivery, seconds: int) -> None:
-        """Hide a message for the last time; then the queue delivers it again."""
-        name = delivery.receipt.id
-        self._held.pop(name, None)  # before: the next delivery may come before the reply
-        try:
-            await self._hide(delivery, seconds)
-        except BaseException as error:
-            again = self._held.setdefault(name, delivery)
-            if again is delivery or not isinstance(error, BrokerError):
-                raise
-            # Otherwise only the reply was lost: the message has been delivered again.
+        await self._hide(delivery, receipt.early())
 
     async def _hide(self, delivery: Delivery, seconds: int) -> None:
+        """Let the service deliver a message again after some seconds; if the call fails, after its visibility
+        timeout."""
         receipt: _Receipt = delivery.receipt
         receipt.kept = False  # a call of the keeper must not come after this one
+        self._forget(delivery)  # it may come back before the call returns
         try:
             async with receipt.hiding:
                 await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
-        except CallFailed as error:
-            if not error.code.endswith("MessageNotInflight"):  # otherwise it is visible already
-                receipt.kept = True
-                raise
-        except BrokerError:
-            receipt.kept = True
+        except asyncio.CancelledError:
+            self._held.setdefault(receipt.id, delivery)  # given back when the connection closes
             raise
+        except BrokerError as error:
+            if receipt.id in self._held:  # only the reply was lost: the message has been delivered again
+                return
+            if not (isinstance(error, CallFailed) and error.code.endswith("MessageNotInflight")):
+                raise  # otherwise it is visible already
+
+    def _forget(self, delivery: Delivery) -> None:
+        """Hide a message no more."""
+        if self._held.get(delivery.receipt.id) is delivery:  # otherwise it was delivered again
+            del self._held[delivery.receipt.id]
 
     def _message(self, job: Job, copied: _Receipt | None = None) -> Json:
         if job.delay > LONGEST_DELAY and copied is None:
@@ -287,10 +284,15 @@ class SqsDriver(Driver):
     async def take(self, limit: int) -> Sequence[Delivery]:
         found: list[Delivery] = []
         empty = 0
-        while len(found) < limit and empty < 2:  # a call without a wait asks only some of the service's machines
-            messages = await self._receive(min(MOST, limit - len(found)), 0)
-            empty = 0 if messages else empty + 1
-            found += messages
+        try:
+            while len(found) < limit and empty < 2:  # a call without a wait asks only some of the service's machines
+                messages = await self._receive(min(MOST, limit - len(found)), 0)
+                empty = 0 if messages else empty + 1
+                found += messages
+        except BaseException:
+            for delivery in found:
+                self._forget(delivery)
+            raise
         return found
 
     async def stat(self) -> BrokerStats:
@@ -310,11 +312,13 @@ class SqsDriver(Driver):
                 self._waits_for_room = False
             try:
                 deliveries = await self._receive(min(room, config.prefetch), config.wait)
+                early: list[Delivery] = []
                 for delivery in deliveries:
                     if self._consumes and not delivery.receipt.early():
                         self._host.deliver(delivery)
                     else:
-                        await self.release(delivery)
+                        early.append(delivery)
+                await asyncio.gather(*[self.release(delivery) for delivery in early])
             except BrokerError as error:
                 if self._broken:
                     return  # the pipeline connects again and consumes again
