@@ -1,4 +1,4 @@
-"""A Kafka broker, the one that ``make test RR_TEST_KAFKA=1`` has fetched (``scripts/kafka.sh``)."""
+"""A Kafka broker, the one that ``scripts/kafka.sh`` has fetched."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOME = Path(__file__).parent.parent / ".cache" / "kafka"
 def kafka(folder: Path) -> Iterator[Broker]:
     java = installed("java")
     if not (HOME / "complete").exists():
-        raise NotMeasured("there is no broker; `make test RR_TEST_KAFKA=1` fetches one (needs Java and Maven)")
+        raise NotMeasured("there is no broker; scripts/kafka.sh fetches one (needs Java and Maven)")
     shutil.copytree(HOME / "data", folder / "data")
     port, controller = free_port(), free_port()
     settings = {

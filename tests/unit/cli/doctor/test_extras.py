@@ -52,7 +52,7 @@ def test_every_client_library_comes_with_an_extra() -> None:
     extras = metadata("pyroadrunner").get_all("Provides-Extra") or []
     drivers = installed.installed_drivers()
     named = {name: info.extra for name, info in drivers.items() if info.modules}
-    assert named.keys() == {"amqp", "kafka", "nats", "redis", "sql", "sqs"}
+    assert named.keys() == {"amqp", "google_pub_sub", "kafka", "nats", "redis", "sql", "sqs"}
     assert set(named.values()) <= set(extras)
     for name, info in drivers.items():
         found = list(needs({"jobs": {"pipelines": {"p": {"driver": name}}}}, experimental=False))
