@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -61,10 +62,12 @@ class Foreign:
     """NATS' protocol over a plain socket."""
 
     def __init__(self, port: int) -> None:
+        self._inbox = f"inbox-{uuid4().hex}"  # other processes of this run use the same server
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
         self._file = self._socket.makefile("rb")
         self._file.readline()  # INFO
-        self._send(b'CONNECT {"verbose":false,"headers":true,"lang":"test","version":"1"}\r\nSUB inbox 1\r\n')
+        connect = 'CONNECT {"verbose":false,"headers":true,"lang":"test","version":"1"}'
+        self._send(f"{connect}\r\nSUB {self._inbox} 1\r\n".encode())
 
     def __enter__(self) -> Foreign:
         return self
@@ -77,9 +80,11 @@ class Foreign:
         """The confirmation of JetStream."""
         if headers:
             head = b"NATS/1.0\r\n" + headers + b"\r\n"
-            self._send(f"HPUB {subject} inbox {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n")
+            self._send(
+                f"HPUB {subject} {self._inbox} {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n"
+            )
         else:
-            self._send(f"PUB {subject} inbox {len(data)}\r\n".encode() + data + b"\r\n")
+            self._send(f"PUB {subject} {self._inbox} {len(data)}\r\n".encode() + data + b"\r\n")
         return self._reply()
 
     def ask(self, what: str, **body: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_brokers_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch, t
         installed("/usr/bin/no-such-broker")
     monkeypatch.setattr(kafka, "HOME", tmp_path)
     monkeypatch.setattr(kafka, "installed", lambda name: name)
-    with pytest.raises(NotMeasured, match="scripts/kafka.sh"):
+    with pytest.raises(NotMeasured, match="scripts/kafka"):
         Measured().driver("kafka", {}, [], 1.0, 1)
 
 
