@@ -20,9 +20,12 @@ import pytest
 import yaml
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame
+from websockets.protocol import Protocol, Side
 
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from pyroadrunner.sdk.websocket import WebSockets
+from support.http2 import DATA, Http2, field, frame
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.server import Server, free_port, rr
@@ -472,6 +475,28 @@ def test_clients_over_tls(tmp_path: Path) -> None:
         scene()
         server.wait_for("closed secure 4000 enough")
         assert server.wait() == 0
+
+
+def test_a_client_over_http2(tmp_path: Path) -> None:
+    """A handshake by extended CONNECT (RFC 8441): the frames of WebSocket are the body of a stream."""
+    (tmp_path / "worker.php").write_text(WORKER)
+    given = config()
+    given["http"]["http2"] = {"h2c": True}
+    with Server(tmp_path, given) as server, Http2(server.address) as connection:
+        handshake = (field(":protocol", "websocket"), field("sec-websocket-version", "13"))
+        connection.request(1, "/ws?user=two", *handshake, method="CONNECT", end=False)
+        assert connection.status(1) == 200
+        peer = Protocol(Side.CLIENT)
+        for text in ("one", "two"):
+            peer.send_text(text.encode())
+            connection.send(frame(DATA, 0, 1, b"".join(peer.data_to_send())))
+            answer = connection.until([DATA], 1)
+            assert answer is not None
+            peer.receive_data(answer.payload)
+        assert [bytes(one.data) for one in peer.events_received() if isinstance(one, Frame)] == [b"one", b"two"]
+        peer.send_close(4000, "enough")
+        connection.send(frame(DATA, 0, 1, b"".join(peer.data_to_send())))
+        server.wait_for("closed two 4000 enough")
 
 
 def example(name: str, folder: Path, program: str) -> Server:
