@@ -9,7 +9,9 @@ import threading
 import time
 import zlib
 from contextlib import ExitStack
+from functools import partial
 from http.client import HTTPConnection, HTTPException
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -314,17 +316,33 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
         server.kill()
 
 
-def test_keys_of_an_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_keys_of_an_address(tmp_path: Path, scheme: str) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     public = {**jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True), "kid": "1"}
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [public]}))
     token = jwt.encode({"mercure": {"publish": ["*"]}}, private, algorithm="ES256", headers={"kid": "1"})
-    settings = {"publisher_jwt": {"key": ""}, "publisher_jwks_url": keys.as_uri()}
-    with serving(tmp_path, **settings) as server, subscribed(server, "a") as events:
-        assert publish(server, "a", "signed", token).status == 200
-        assert publish(server, "a", "forged").status == 401
-        assert events.data(1) == ["signed"]
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as issuer:
+        threading.Thread(target=issuer.serve_forever).start()
+        url = keys.as_uri() if scheme == "file" else f"http://127.0.0.1:{issuer.server_port}/keys.json"
+        settings = {"publisher_jwt": {"key": ""}, "publisher_jwks_url": url}
+        try:
+            with serving(tmp_path, **settings) as server, subscribed(server, "a") as events:
+                assert publish(server, "a", "signed", token).status == 200
+                assert publish(server, "a", "forged").status == 401
+                assert events.data(1) == ["signed"]
+        finally:
+            issuer.shutdown()
+
+
+def test_an_issuer_that_is_away_is_asked_again(tmp_path: Path) -> None:
+    settings = {"publisher_jwks_url": f"http://127.0.0.1:{free_port()}/keys.json", "publisher_jwt": {"key": ""}}
+    with serving(tmp_path, **settings) as server:
+        assert server.stderr.count("the key set can't be read; trying again") == 1
+        assert publish(server, "a").status == 401
+        with subscribed(server, "a"):
+            pass
 
 
 def test_a_hub_is_not_there_without_its_section(tmp_path: Path) -> None:
