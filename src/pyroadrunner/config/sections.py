@@ -15,7 +15,6 @@ KNOWN_SECTIONS = {
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
     "tcp": "raw TCP servers",
-    "temporal": "Temporal workflows and activities",
 }
 
 # Used if a storage of `kv` has this name and no `config`, `redis` also by `lock` and `schedule`; alone without effect.

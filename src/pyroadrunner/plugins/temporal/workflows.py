@@ -1,0 +1,144 @@
+"""The workflow runs of one task queue: an instance of each run that the engine keeps in its cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from temporalio.api.failure.v1 import Failure
+
+from pyroadrunner.contracts import Log
+from pyroadrunner.plugins.temporal.core import RemoveFromCache, WorkflowActivation
+from pyroadrunner.plugins.temporal.core import WorkflowActivationCompletion as Completion
+from pyroadrunner.plugins.temporal.errors import BadAnswer, TemporalError, WorkerLost
+from pyroadrunner.plugins.temporal.failures import TaskFailed, application
+from pyroadrunner.plugins.temporal.instance import activate, destroy
+from pyroadrunner.plugins.temporal.run import Rules, Run
+from pyroadrunner.plugins.temporal.side_effects import missing_value
+from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
+
+log = Log("temporal")
+
+
+class _Cached:
+    """A run, and the generation of the process that has it in memory."""
+
+    __slots__ = ("generation", "run")
+
+    def __init__(self, run: Run, generation: int) -> None:
+        self.run = run
+        self.generation = generation
+
+
+class Workflows:
+    """The cached runs of a task queue.
+
+    Args:
+        on_evicted: called with the run id and the reason when a run has left the cache (for replays).
+    """
+
+    def __init__(
+        self,
+        worker: WorkflowWorker,
+        rules: Rules,
+        on_evicted: Callable[[str, RemoveFromCache], None] | None = None,
+    ) -> None:
+        self._worker = worker
+        self._rules = rules
+        self._on_evicted = on_evicted
+        self._cached: dict[str, _Cached] = {}
+        self.stopping = False
+
+    def __repr__(self) -> str:
+        return f"Workflows({self._rules.task_queue!r}, {len(self._cached)} cached)"
+
+    def __len__(self) -> int:
+        return len(self._cached)
+
+    def lost(self) -> list[str]:
+        """The runs that the present process does not have."""
+        now = self._worker.generation
+        return [run_id for run_id, cached in self._cached.items() if cached.generation != now]
+
+    async def handle(self, activation: WorkflowActivation) -> Completion:
+        """The completion of an activation; never raises."""
+        jobs = activation.jobs
+        if jobs and jobs[0].HasField("remove_from_cache"):
+            await self._evict(activation, jobs[0].remove_from_cache)
+            completion = Completion(run_id=activation.run_id)
+            completion.successful.SetInParent()
+            return completion
+        cached = self._cached.get(activation.run_id)
+        if cached is None:
+            cached = _Cached(Run(activation.run_id, self._rules), self._worker.generation)
+            self._cached[activation.run_id] = cached
+        run = cached.run
+        try:
+            return await self._activate(cached, activation)
+        except TaskFailed as failed:
+            if not missing_value(failed.failure):
+                _report(run, "workflow task failed", failed.failure.message)
+            failure = failed.failure
+        except WorkerLost as lost:
+            failure = application(str(lost), "WorkerLost")
+        except (BadAnswer, TemporalError) as wrong:
+            _report(run, "workflow task failed", str(wrong))
+            failure = application(str(wrong), type(wrong).__name__)
+        except asyncio.CancelledError:
+            raise
+        except Exception as bug:  # a bug of ours: the task fails with it, and the others go on
+            log.error("workflow task failed", run_id=run.run_id, error=f"{type(bug).__name__}: {bug}")
+            failure = application(f"{type(bug).__name__}: {bug}", "InternalError")
+        return _failed(activation.run_id, failure)
+
+    async def _activate(self, cached: _Cached, activation: WorkflowActivation) -> Completion:
+        run, generation = cached.run, cached.generation
+
+        def describe() -> str:
+            return f"{run.workflow_type} {run.workflow_id}"
+
+        exchange = activate(run, activation)
+        try:
+            frame = next(exchange)
+            while True:
+                frame = exchange.send(await self._worker.exchange(frame, generation, describe))
+        except StopIteration as end:
+            completion: Completion = end.value
+            return completion
+
+    async def _evict(self, activation: WorkflowActivation, reason: RemoveFromCache) -> None:
+        cached = self._cached.pop(activation.run_id, None)
+        if cached is None:
+            return
+        run = cached.run
+        kinds = RemoveFromCache.EvictionReason
+        if reason.reason == kinds.NONDETERMINISM:
+            _report(run, "workflow code is not deterministic", reason.message)
+        elif run.ended:
+            self._rules.reevaluations.forget(run.run_id)
+        if cached.generation == self._worker.generation and not self.stopping:
+            run.activation = activation
+            try:
+                await self._worker.exchange(destroy(run), cached.generation, lambda: f"destroy {run.workflow_id}")
+            except (WorkerLost, BadAnswer) as ignored:
+                log.debug("a run was not destroyed", run_id=run.run_id, error=str(ignored))
+        if self._on_evicted is not None:
+            self._on_evicted(activation.run_id, reason)
+
+
+def _failed(run_id: str, failure: Failure) -> Completion:
+    completion = Completion(run_id=run_id)
+    completion.failed.failure.CopyFrom(failure)
+    return completion
+
+
+def _report(run: Run, what: str, error: str) -> None:
+    log.error(
+        what,
+        workflow=run.workflow_type,
+        workflow_id=run.workflow_id,
+        run_id=run.run_id,
+        task_queue=run.rules.task_queue,
+        history_length=run.activation.history_length,
+        error=error,
+    )
