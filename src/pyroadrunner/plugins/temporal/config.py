@@ -127,8 +127,9 @@ class TemporalConfig(msgspec.Struct, kw_only=True, frozen=True):
     address: str = "127.0.0.1:7233"
     """Host and port of the server's frontend."""
     namespace: str = "default"
-    cache_size: Count = 10_000
-    """Workflow runs that are kept in memory, of all task queues together; 0 = the default."""
+    cache_size: Annotated[int, msgspec.Meta(ge=-1)] = 10_000
+    """Workflow runs that each task queue keeps in memory; 0 = the default. -1 = none: every task replays its run (not
+    in RoadRunner)."""
     activities: PoolConfig = PoolConfig()
     """The pool of the activity workers. Workflows run in one more worker."""
     disable_activity_workers: bool = False

@@ -16,7 +16,7 @@ from pyroadrunner.contracts import Log, WorkerPool
 from pyroadrunner.plugins.temporal.activities import RunningActivities
 from pyroadrunner.plugins.temporal.config import TemporalConfig
 from pyroadrunner.plugins.temporal.connection import client_settings
-from pyroadrunner.plugins.temporal.core import Client, CoreWorker, LogEntry, RPCError, Runtime
+from pyroadrunner.plugins.temporal.core import Client, CoreWorker, RPCError, Runtime
 from pyroadrunner.plugins.temporal.envelope import command, encode_json, write
 from pyroadrunner.plugins.temporal.errors import BadAnswer, BadWorkerInfo, WorkerLost
 from pyroadrunner.plugins.temporal.instance import Outgoing
@@ -80,6 +80,10 @@ class Host:
         self._api_key = next((info.api_key for info in self.infos if info.api_key), "")
         self.runtime = self._make_runtime()
         self._task = asyncio.create_task(self._serve(self.runtime), name="temporal: connects")
+
+    @property
+    def namespace(self) -> str:
+        return self._config.namespace
 
     def next_id(self) -> int:
         """An id for a command for PHP."""
@@ -168,7 +172,7 @@ class Host:
             settings = worker_settings(
                 info,
                 namespace=self._config.namespace,
-                cached_runs=self._config.cache_size,
+                cached_runs=max(0, self._config.cache_size),
                 activities=self._activity_pool is not None,
             )
             engine = CoreWorker.create(client, settings)
@@ -233,9 +237,3 @@ class Host:
         self.client = self.runtime = None
         if hasattr(self, "worker"):
             await self.worker.stop()
-
-
-def write_entry(entry: LogEntry) -> None:
-    """Write a line of the engine's log."""
-    write_line = {"error": log.error, "warning": log.warning, "info": log.info}.get(entry.level, log.debug)
-    write_line(entry.message, **{str(name): str(value) for name, value in entry.fields.items()})

@@ -13,6 +13,9 @@ from temporalio.api.common.v1 import Payloads
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.plugins.temporal.errors import EmptyKey, InvalidHeartbeat, NotRunning
 from pyroadrunner.plugins.temporal.host import Host
+from pyroadrunner.plugins.temporal.replay_rpc import ReplayRpc
+from pyroadrunner.proto.temporal.v1.protocol_pb2 import History as ReplayedHistory
+from pyroadrunner.proto.temporal.v1.protocol_pb2 import ReplayRequest
 
 _CANCELLATION = 0.01  # seconds in which a cancellation usually arrives
 
@@ -39,7 +42,12 @@ class TemporalRpc:
         self._host = host
 
     def methods(self) -> Mapping[str, RpcMethod]:
+        replays = ReplayRpc(self._host)
         return {
+            "ReplayWorkflow": RpcMethod(replays.replay_workflow, message=ReplayRequest),
+            "DownloadWorkflowHistory": RpcMethod(replays.download_history, message=ReplayRequest),
+            "ReplayFromJSON": RpcMethod(replays.replay_file, message=ReplayRequest),
+            "ReplayWorkflowHistory": RpcMethod(replays.replay_history, message=ReplayedHistory),
             "RecordActivityHeartbeat": RpcMethod(self._heartbeat, Heartbeat),
             "GetActivityNames": RpcMethod(self._activity_names, bool),
             "GetWorkflowNames": RpcMethod(self._workflow_names, bool),
