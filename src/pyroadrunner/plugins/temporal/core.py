@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -76,6 +76,8 @@ __all__ = [
     "FireTimer",
     "HistoryFeed",
     "InitializeWorkflow",
+    "LogEntry",
+    "MetricUpdate",
     "NamespacedWorkflowExecution",
     "PollShutdownError",
     "QueryWorkflow",
@@ -125,6 +127,20 @@ class LogEntry:
     level: str
     message: str
     fields: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MetricUpdate:
+    """A new value of a metric.
+
+    Attributes:
+        kind: 0 = counter (the value is added), 1 = gauge, 2 = histogram.
+    """
+
+    name: str
+    kind: int
+    value: float
+    attributes: Mapping[str, Any]
 
 
 class _Forwarding:
@@ -187,9 +203,12 @@ class Runtime:
         """A gauge among the engine's metrics: returns the function that sets it."""
         return self._runtime.metric_meter.create_gauge(name, description).set
 
-    def metrics(self) -> Sequence[temporalio.runtime.BufferedMetricUpdate]:
-        """The updates since the last call; empty without a buffer."""
-        return self._buffer.retrieve_updates() if self._buffer is not None else ()
+    def metrics(self) -> Iterator[MetricUpdate]:
+        """The updates since the last call; none without a buffer."""
+        for update in self._buffer.retrieve_updates() if self._buffer is not None else ():
+            yield MetricUpdate(
+                name=update.metric.name, kind=int(update.metric.kind), value=update.value, attributes=update.attributes
+            )
 
 
 def _settings(kind: Callable[..., _Settings], values: Mapping[str, Any]) -> _Settings:

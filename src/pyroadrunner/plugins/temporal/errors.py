@@ -32,6 +32,13 @@ class WorkerLost(TemporalError):
         self.pid = pid
 
 
+class WorkerStopped(TemporalError):
+    """The server stops, and with it the workflow worker."""
+
+    def __init__(self) -> None:
+        super().__init__("the server stops")
+
+
 class UnknownInterceptor(TemporalError):
     """``temporal.interceptors`` names one that is not installed."""
 
@@ -58,3 +65,10 @@ class EmptyKey(TemporalError):
 
     def __init__(self) -> None:
         super().__init__("the API key is empty")
+
+
+class MetricsNotServed(TemporalError):
+    """The address of ``temporal.metrics`` can't be used."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"temporal.metrics can't be served: {why}")

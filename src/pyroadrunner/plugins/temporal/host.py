@@ -18,11 +18,12 @@ from pyroadrunner.plugins.temporal.config import TemporalConfig
 from pyroadrunner.plugins.temporal.connection import client_settings
 from pyroadrunner.plugins.temporal.core import Client, CoreWorker, RPCError, Runtime
 from pyroadrunner.plugins.temporal.envelope import command, encode_json, write
-from pyroadrunner.plugins.temporal.errors import BadAnswer, BadWorkerInfo, WorkerLost
+from pyroadrunner.plugins.temporal.errors import BadAnswer, BadWorkerInfo, MetricsNotServed, WorkerLost, WorkerStopped
 from pyroadrunner.plugins.temporal.instance import Outgoing
 from pyroadrunner.plugins.temporal.run import Rules
 from pyroadrunner.plugins.temporal.side_effects import Reevaluations
 from pyroadrunner.plugins.temporal.task_queue import TaskQueue
+from pyroadrunner.plugins.temporal.telemetry import Telemetry
 from pyroadrunner.plugins.temporal.worker_info import WorkerInfo, read_worker_info, worker_settings
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.version import ROADRUNNER_VERSION
@@ -45,9 +46,8 @@ class Host:
         running: the activities.
     """
 
-    def __init__(self, config: TemporalConfig, runtime: Callable[[], Runtime]) -> None:
+    def __init__(self, config: TemporalConfig) -> None:
         self._config = config
-        self._make_runtime = runtime
         self._ids = itertools.count(1)
         self._reevaluations = Reevaluations()
         self._activity_pool: WorkerPool | None = None
@@ -55,7 +55,7 @@ class Host:
         self._rebuild = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._api_key = ""
-        self._stopping = False
+        self._telemetry: Telemetry | None = None
         self.runtime: Runtime | None = None
         self.client: Client | None = None
         self.worker: WorkflowWorker
@@ -72,13 +72,21 @@ class Host:
 
         Raises:
             BadWorkerInfo: there are none.
+            MetricsNotServed
         """
         self._activity_pool = activities
         self.worker = WorkflowWorker(workflows, self._on_lost, self._on_replaced)
         await self.worker.start()
         self.infos = await self._ask()
         self._api_key = next((info.api_key for info in self.infos if info.api_key), "")
-        self.runtime = self._make_runtime()
+        pools = {"rr_workflows_pool_queue_size": workflows.stats}
+        if activities is not None:
+            pools["rr_activities_pool_queue_size"] = activities.stats
+        self._telemetry = Telemetry(self._config.metrics, pools)
+        try:
+            self.runtime = await self._telemetry.start()
+        except (OSError, RuntimeError, ValueError) as failed:
+            raise MetricsNotServed(failed) from failed
         self._task = asyncio.create_task(self._serve(self.runtime), name="temporal: connects")
 
     @property
@@ -127,7 +135,7 @@ class Host:
         try:
             async with asyncio.timeout(_INFO):
                 said = await self.worker.exchange(frame, self.worker.generation, lambda: "GetWorkerInfo")
-        except (BadAnswer, WorkerLost, TimeoutError) as failed:
+        except (BadAnswer, WorkerLost, WorkerStopped, TimeoutError) as failed:
             why = str(failed) or f"no answer in {_INFO:g} s"
             raise BadWorkerInfo(f"the worker did not describe its task queues: {why}") from failed
         return read_worker_info(said)
@@ -220,7 +228,6 @@ class Host:
         Args:
             destroy_activities: kills activities that still run at the end of the grace.
         """
-        self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -234,6 +241,8 @@ class Host:
                 await result
             await asyncio.gather(*(queue.wait(_AFTER_GRACE) for queue in queues))
         await asyncio.gather(*(queue.close() for queue in queues))
+        if self._telemetry is not None:
+            await self._telemetry.stop()
         self.client = self.runtime = None
         if hasattr(self, "worker"):
             await self.worker.stop()

@@ -61,12 +61,11 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
         """
         try:
             from pyroadrunner.plugins.temporal.host import Host
-            from pyroadrunner.plugins.temporal.telemetry import make_runtime
         except ModuleNotFoundError as missing:
             if not (missing.name or "").startswith("temporalio"):
                 raise
             raise NotInstalled(missing.name or "?") from missing
-        host = Host(self._config, lambda: make_runtime(self._config.metrics))
+        host = Host(self._config)
         self._pools = await start_pools(self._factory, _pool_configs(self._config), _ENV)
         try:
             await host.start(self._pools[WORKFLOWS], self._pools.get(ACTIVITIES))

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyroadrunner.contracts import Lease, LeaseEnded, Log, Payload, PoolClosed, PoolError, WorkerFailed, WorkerPool
 from pyroadrunner.plugins.temporal.envelope import read
-from pyroadrunner.plugins.temporal.errors import BadAnswer, WorkerLost
+from pyroadrunner.plugins.temporal.errors import BadAnswer, WorkerLost, WorkerStopped
 from pyroadrunner.plugins.temporal.instance import Outgoing
 from pyroadrunner.proto.temporal.v1.protocol_pb2 import Message
 
@@ -45,6 +45,7 @@ class WorkflowWorker:
         self._turn = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._told: asyncio.Future[None] | None = None
+        self._stopped = False
         self.generation = 0
         self.pid = 0
 
@@ -59,6 +60,8 @@ class WorkflowWorker:
     async def stop(self) -> None:
         """Return the worker to its pool. Exchanges fail from now on."""
         self.generation += 1
+        self._stopped = True
+        self._available.set()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -68,10 +71,13 @@ class WorkflowWorker:
 
         Raises:
             WorkerLost: the process of this generation is gone.
+            WorkerStopped: the server stops.
             BadAnswer: PHP refused the frame, or its answer is invalid.
         """
         if generation == self.generation:
             await self._available.wait()  # outside of the turn, which the keeper needs
+        if self._stopped:
+            raise WorkerStopped
         async with self._turn:
             lease = self._lease
             if generation != self.generation or lease is None:
@@ -109,6 +115,8 @@ class WorkflowWorker:
                     async with self._turn:  # the exchange in hand ends before the worker stops
                         pass
             except PoolClosed:
+                self._stopped = True
+                self._available.set()
                 return
             except PoolError as failed:
                 log.error("no workflow worker", error=str(failed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from temporalio.api.failure.v1 import Failure
@@ -10,7 +9,7 @@ from temporalio.api.failure.v1 import Failure
 from pyroadrunner.contracts import Log
 from pyroadrunner.plugins.temporal.core import RemoveFromCache, WorkflowActivation
 from pyroadrunner.plugins.temporal.core import WorkflowActivationCompletion as Completion
-from pyroadrunner.plugins.temporal.errors import BadAnswer, TemporalError, WorkerLost
+from pyroadrunner.plugins.temporal.errors import TemporalError, WorkerLost
 from pyroadrunner.plugins.temporal.failures import TaskFailed, application
 from pyroadrunner.plugins.temporal.instance import activate, destroy
 from pyroadrunner.plugins.temporal.run import Rules, Run
@@ -68,28 +67,29 @@ class Workflows:
             completion = Completion(run_id=activation.run_id)
             completion.successful.SetInParent()
             return completion
-        cached = self._cached.get(activation.run_id)
-        if cached is None:
-            cached = _Cached(Run(activation.run_id, self._rules), self._worker.generation)
-            self._cached[activation.run_id] = cached
-        run = cached.run
-        try:
-            return await self._activate(cached, activation)
-        except TaskFailed as failed:
-            if not missing_value(failed.failure):
-                _report(run, "workflow task failed", failed.failure.message)
-            failure = failed.failure
-        except WorkerLost as lost:
-            failure = application(str(lost), "WorkerLost")
-        except (BadAnswer, TemporalError) as wrong:
-            _report(run, "workflow task failed", str(wrong))
-            failure = application(str(wrong), type(wrong).__name__)
-        except asyncio.CancelledError:
-            raise
-        except Exception as bug:  # a bug of ours: the task fails with it, and the others go on
-            log.error("workflow task failed", run_id=run.run_id, error=f"{type(bug).__name__}: {bug}")
-            failure = application(f"{type(bug).__name__}: {bug}", "InternalError")
-        return _failed(activation.run_id, failure)
+        while True:
+            cached = self._cached.get(activation.run_id)
+            fresh = cached is None
+            if cached is None:
+                cached = _Cached(Run(activation.run_id, self._rules), self._worker.generation)
+                self._cached[activation.run_id] = cached
+            try:
+                return await self._activate(cached, activation)
+            except WorkerLost as lost:
+                if fresh:  # the next process can start with this activation
+                    del self._cached[activation.run_id]
+                    continue
+                return _failed(activation.run_id, application(str(lost), "WorkerLost"))
+            except TaskFailed as failed:
+                if missing_value(failed.failure) is None:
+                    _report(cached.run, "workflow task failed", failed.failure.message)
+                return _failed(activation.run_id, failed.failure)
+            except TemporalError as wrong:
+                _report(cached.run, "workflow task failed", str(wrong))
+                return _failed(activation.run_id, application(str(wrong), type(wrong).__name__))
+            except Exception as bug:  # a bug of ours: the task fails with it, and the others go on
+                _report(cached.run, "workflow task failed", f"{type(bug).__name__}: {bug}")
+                return _failed(activation.run_id, application(f"{type(bug).__name__}: {bug}", "InternalError"))
 
     async def _activate(self, cached: _Cached, activation: WorkflowActivation) -> Completion:
         run, generation = cached.run, cached.generation
@@ -120,7 +120,7 @@ class Workflows:
             run.activation = activation
             try:
                 await self._worker.exchange(destroy(run), cached.generation, lambda: f"destroy {run.workflow_id}")
-            except (WorkerLost, BadAnswer) as ignored:
+            except TemporalError as ignored:
                 log.debug("a run was not destroyed", run_id=run.run_id, error=str(ignored))
         if self._on_evicted is not None:
             self._on_evicted(activation.run_id, reason)

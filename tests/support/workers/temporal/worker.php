@@ -2,8 +2,8 @@
 
 declare(strict_types=1);
 
-// Workflows and activities for tests. The environment says what differs between workers: VERSION of the code,
-// TASK_QUEUE, OPTIONS (JSON) of the worker.
+// Workflows and activities for tests. The environment says what differs between workers: TASK_QUEUE, WORKER_OPTIONS and
+// BEHAVIORS (JSON); the file CODE_FILE has the version of the code.
 
 use Workflows\Activity;
 use Workflows\Asynchronous;
@@ -13,7 +13,7 @@ use Workflows\Workflow;
 
 require __DIR__ . '/sdk.php';
 
-$code = (int) (\getenv('CODE_VERSION') ?: 1);
+$code = \is_file((string) \getenv('CODE_FILE')) ? (int) \file_get_contents((string) \getenv('CODE_FILE')) : 1;
 
 $workflows = [
     'echo' => static fn(Workflow $w, mixed ...$args): mixed => $args,
