@@ -74,7 +74,7 @@ async def until_waiting(runs: Runs, *handles: Handle) -> None:
 
 
 def logged(server: Server, message: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in server.stdout.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in server.stderr.splitlines() if line.startswith("{")]
     return [line for line in lines if line["msg"] == message]
 
 
@@ -161,13 +161,14 @@ def test_code_that_is_not_deterministic_is_reported_and_can_be_mended(tmp_path: 
             assert "TMPRL1100" in message
             response = await runs.replay(handle, "not-deterministic")
             assert response.status.code == 9
-            assert "TMPRL1100" in response.status.message
+            assert response.status.message.startswith("[TMPRL1100]")
             runs.server.wait_for("workflow code is not deterministic")
             line = logged(runs.server, "workflow code is not deterministic")[0]
             assert line["workflow"] == "not-deterministic"
             assert line["workflow_id"] == handle.id
             assert line["run_id"] == handle.first_execution_run_id
-            assert "event" in line["error"].lower()
+            assert line["error"].startswith("[TMPRL1100] Nondeterminism error: ")
+            assert "TimerStarted" in line["error"], "the event"
             code.write_text("1")
             await reset(runs)
             assert await runs.result(handle) == "done"

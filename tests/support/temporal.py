@@ -91,9 +91,7 @@ def task_queue() -> str:
     return f"queue-{os.getpid()}-{next(_NUMBERS)}"
 
 
-def worker_config(
-    address: str, queue: str, *, env: Mapping[str, str] | None = None, rpc: bool = True, **section: Any
-) -> dict[str, Any]:
+def worker_config(address: str, queue: str, *, env: Mapping[str, str] | None = None, **section: Any) -> dict[str, Any]:
     """The sections of a server whose worker serves a task queue."""
     variables = {"TASK_QUEUE": queue, **(env or {})}
     return {
@@ -183,7 +181,7 @@ async def running(
     """A server with a task queue of its own, and its runs."""
     queue = task_queue()
     client = await connected(address)
-    server = Server(folder, worker_config(address, queue, env=env, **section))
+    server = Server(folder, worker_config(address, queue, env=env, **section), timeout=LIMIT)
     await asyncio.to_thread(server.__enter__)
     try:
         yield Runs(client, queue, server)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import RetryState
 from temporalio.api.failure.v1 import Failure
@@ -105,3 +107,12 @@ def query_failure(failure: Failure) -> Failure:
     result.CopyFrom(with_info(failure))
     result.message = f"workflow_process_handle_query: {text}"
     return result
+
+
+_DUMPED = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
+
+
+def engine_text(text: str) -> str:
+    """What the engine says of an eviction: the message alone, without the dump of the failure around it."""
+    found = _DUMPED.search(text)
+    return found[1].replace('\\"', '"') if found else text

@@ -15,6 +15,7 @@ from pyroadrunner.plugins.temporal.core import (
     Runtime,
     WorkerSettings,
 )
+from pyroadrunner.plugins.temporal.failures import engine_text
 from pyroadrunner.plugins.temporal.run import Rules
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.plugins.temporal.workflows import Workflows
@@ -47,7 +48,7 @@ async def replay(runtime: Runtime, rules: Rules, worker: WorkflowWorker, history
 
     def on_evicted(_run_id: str, job: RemoveFromCache) -> None:
         if job.reason not in _HARMLESS:
-            found.append(job.message)
+            found.append(engine_text(job.message))
 
     workflows = Workflows(worker, rules, on_evicted)
     try:

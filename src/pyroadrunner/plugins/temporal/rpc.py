@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payloads
 
 from pyroadrunner.contracts import RpcMethod
@@ -56,9 +57,9 @@ class TemporalRpc:
 
     async def _heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         try:
-            token = base64.b64decode(heartbeat.task_token)
-            details = Payloads.FromString(base64.b64decode(heartbeat.details))
-        except (binascii.Error, ValueError) as wrong:
+            token = base64.b64decode(heartbeat.task_token, validate=True)
+            details = Payloads.FromString(base64.b64decode(heartbeat.details, validate=True))
+        except (binascii.Error, ValueError, DecodeError) as wrong:
             raise InvalidHeartbeat(wrong) from wrong
         running = self._host.running.get(token)
         if running is None:

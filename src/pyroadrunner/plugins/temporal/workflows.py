@@ -10,7 +10,7 @@ from pyroadrunner.contracts import Log
 from pyroadrunner.plugins.temporal.core import RemoveFromCache, WorkflowActivation
 from pyroadrunner.plugins.temporal.core import WorkflowActivationCompletion as Completion
 from pyroadrunner.plugins.temporal.errors import TemporalError, WorkerLost
-from pyroadrunner.plugins.temporal.failures import TaskFailed, application
+from pyroadrunner.plugins.temporal.failures import TaskFailed, application, engine_text
 from pyroadrunner.plugins.temporal.instance import activate, destroy
 from pyroadrunner.plugins.temporal.run import Rules, Run
 from pyroadrunner.plugins.temporal.side_effects import missing_value
@@ -113,7 +113,7 @@ class Workflows:
         run = cached.run
         kinds = RemoveFromCache.EvictionReason
         if reason.reason == kinds.NONDETERMINISM:
-            _report(run, "workflow code is not deterministic", reason.message)
+            _report(run, "workflow code is not deterministic", engine_text(reason.message))
         elif run.ended:
             self._rules.reevaluations.forget(run.run_id)
         if cached.generation == self._worker.generation and not self.stopping:
