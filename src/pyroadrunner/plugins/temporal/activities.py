@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from temporalio.api.common.v1 import Payload as TemporalPayload
 from temporalio.api.failure.v1 import Failure
 
-from pyroadrunner.contracts import Log, Payload, PoolError, WorkerFailed, WorkerPool
+from pyroadrunner.contracts import Log, Payload, PoolError, TemporalCall, WorkerFailed, WorkerPool
 from pyroadrunner.plugins.temporal.core import (
     ActivityCancellationDetails,
     ActivityTask,
@@ -22,6 +22,7 @@ from pyroadrunner.plugins.temporal.errors import BadAnswer
 from pyroadrunner.plugins.temporal.failures import application, with_info
 from pyroadrunner.plugins.temporal.run_info import activity_info
 from pyroadrunner.plugins.temporal.side_effects import ACTIVITY, failure_of
+from pyroadrunner.plugins.temporal.wrappers import Wrappers
 
 log = Log("temporal")
 
@@ -51,12 +52,20 @@ class Activities:
     Args:
         pool: ``None`` = activity workers are switched off; only side effects run.
         running: shared by all task queues, for heartbeats.
+        wrappers: of each activity.
     """
 
     def __init__(
-        self, engine: CoreWorker, pool: WorkerPool | None, running: RunningActivities, task_queue: str, namespace: str
+        self,
+        engine: CoreWorker,
+        pool: WorkerPool | None,
+        running: RunningActivities,
+        task_queue: str,
+        namespace: str,
+        wrappers: Wrappers,
     ) -> None:
         self._engine = engine
+        self._wrappers = wrappers
         self._pool = pool
         self._running = running
         self._task_queue = task_queue
@@ -79,7 +88,7 @@ class Activities:
             return completion
         self._running[task.task_token] = RunningActivity(self._engine)
         try:
-            await self._call(start, task.task_token, completion)
+            await self._wrapped(start, task.task_token, completion)
         except (PoolError, BadAnswer) as failed:
             log.error(
                 "activity failed",
@@ -98,7 +107,36 @@ class Activities:
             del self._running[task.task_token]
         return completion
 
-    async def _call(self, start: Start, token: bytes, completion: ActivityTaskCompletion) -> None:
+    async def _wrapped(self, start: Start, token: bytes, completion: ActivityTaskCompletion) -> None:
+        """Run an activity in a span and in the interceptors, if there are any."""
+        wrappers = self._wrappers
+        header = dict(start.header_fields)
+        if not wrappers:
+            await self._call(start, token, completion, header)
+            return
+        call = TemporalCall(
+            kind="local activity" if start.is_local else "activity",
+            type=start.activity_type,
+            task_queue=self._task_queue,
+            workflow_id=start.workflow_execution.workflow_id,
+            run_id=start.workflow_execution.run_id,
+            workflow_type=start.workflow_type,
+            attempt=start.attempt,
+            header=header,
+        )
+
+        async def work(header: Mapping[str, TemporalPayload]) -> str:
+            await self._call(start, token, completion, header)
+            result = completion.result
+            if result.HasField("failed"):
+                return result.failed.failure.message
+            return result.cancelled.failure.message if result.HasField("cancelled") else ""
+
+        await wrappers.run(call, work)
+
+    async def _call(
+        self, start: Start, token: bytes, completion: ActivityTaskCompletion, header: Mapping[str, TemporalPayload]
+    ) -> None:
         if self._pool is None:
             text = "activity workers are switched off (temporal.disable_activity_workers)"
             completion.result.failed.failure.CopyFrom(application(text, "NoActivityWorkers", non_retryable=True))
@@ -112,8 +150,7 @@ class Activities:
             options["heartbeatDetails"] = len(start.heartbeat_details)
             payloads += start.heartbeat_details
         name = "InvokeLocalActivity" if start.is_local else "InvokeActivity"
-        header: Mapping[str, TemporalPayload] | None = dict(start.header_fields) or None
-        message = command(next(self._numbers[start.is_local]), name, options, payloads, header)
+        message = command(next(self._numbers[start.is_local]), name, options, payloads, header or None)
         message.task_queue = self._task_queue
         reply = await self._pool.exec(
             Payload(self._context, write([message])),

@@ -26,6 +26,7 @@ from pyroadrunner.plugins.temporal.task_queue import TaskQueue
 from pyroadrunner.plugins.temporal.telemetry import Telemetry
 from pyroadrunner.plugins.temporal.worker_info import WorkerInfo, read_worker_info, worker_settings
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
+from pyroadrunner.plugins.temporal.wrappers import Wrappers
 from pyroadrunner.version import ROADRUNNER_VERSION
 
 log = Log("temporal")
@@ -46,8 +47,9 @@ class Host:
         running: the activities.
     """
 
-    def __init__(self, config: TemporalConfig) -> None:
+    def __init__(self, config: TemporalConfig, wrappers: Wrappers) -> None:
         self._config = config
+        self._wrappers = wrappers
         self._ids = itertools.count(1)
         self._reevaluations = Reevaluations()
         self._activity_pool: WorkerPool | None = None
@@ -184,7 +186,9 @@ class Host:
                 activities=self._activity_pool is not None,
             )
             engine = CoreWorker.create(client, settings)
-            queue = TaskQueue(engine, settings, self.rules(info), self.worker, self._activity_pool, self.running)
+            queue = TaskQueue(
+                engine, settings, self.rules(info), self.worker, self._activity_pool, self.running, self._wrappers
+            )
             self._queues.append(queue)
             await engine.validate()
         for queue in self._queues:

@@ -14,12 +14,14 @@ from pyroadrunner.contracts import (
     HasPools,
     HasRpc,
     HasStatus,
+    InterceptsTemporal,
     MetricFamily,
     PipelineState,
     Plugin,
     PoolConfig,
     PoolFactory,
     RpcMethod,
+    Tracing,
     WorkerPool,
     all_serve,
     destroy_pools,
@@ -42,8 +44,16 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
 
     name = "temporal"
 
-    def __init__(self, config: TemporalConfig, factory: PoolFactory) -> None:
+    def __init__(
+        self,
+        config: TemporalConfig,
+        factory: PoolFactory,
+        tracing: Sequence[Tracing] = (),
+        interceptors: Sequence[InterceptsTemporal] = (),
+    ) -> None:
         self._config = config
+        self._tracing = tracing
+        self._interceptors = interceptors
         self._factory = factory
         self._pools: Mapping[str, WorkerPool] = {}
         self._host: Host | None = None
@@ -56,16 +66,21 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
 
         Raises:
             NotInstalled: the extra is missing.
+            UnknownInterceptor
             WorkerStartError: the workers failed to start.
             BadWorkerInfo: they have no task queues.
         """
         try:
             from pyroadrunner.plugins.temporal.host import Host
+            from pyroadrunner.plugins.temporal.interceptors import Interceptors
+            from pyroadrunner.plugins.temporal.tracing import Tracer
+            from pyroadrunner.plugins.temporal.wrappers import Wrappers
         except ModuleNotFoundError as missing:
             if not (missing.name or "").startswith("temporalio"):
                 raise
             raise NotInstalled(missing.name or "?") from missing
-        host = Host(self._config)
+        interceptors = Interceptors(self._interceptors, self._config.interceptors)
+        host = Host(self._config, Wrappers(Tracer(self._tracing), interceptors))
         self._pools = await start_pools(self._factory, _pool_configs(self._config), _ENV)
         try:
             await host.start(self._pools[WORKFLOWS], self._pools.get(ACTIVITIES))

@@ -16,9 +16,12 @@ from pyroadrunner.plugins.temporal.core import (
     WorkerSettings,
 )
 from pyroadrunner.plugins.temporal.failures import engine_text
+from pyroadrunner.plugins.temporal.interceptors import Interceptors
 from pyroadrunner.plugins.temporal.run import Rules
+from pyroadrunner.plugins.temporal.tracing import Tracer
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.plugins.temporal.workflows import Workflows
+from pyroadrunner.plugins.temporal.wrappers import Wrappers
 
 log = Log("temporal")
 
@@ -50,7 +53,7 @@ async def replay(runtime: Runtime, rules: Rules, worker: WorkflowWorker, history
         if job.reason not in _HARMLESS:
             found.append(engine_text(job.message))
 
-    workflows = Workflows(worker, rules, on_evicted)
+    workflows = Workflows(worker, rules, Wrappers(Tracer(), Interceptors()), on_evicted)
     try:
         await feed.push(workflow_id, history.SerializeToString())
         feed.close()

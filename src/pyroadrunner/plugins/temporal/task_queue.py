@@ -18,6 +18,7 @@ from pyroadrunner.plugins.temporal.core import (
 from pyroadrunner.plugins.temporal.run import Rules
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.plugins.temporal.workflows import Workflows
+from pyroadrunner.plugins.temporal.wrappers import Wrappers
 
 log = Log("temporal")
 
@@ -41,13 +42,14 @@ class TaskQueue:
         worker: WorkflowWorker,
         pool: WorkerPool | None,
         running: RunningActivities,
+        wrappers: Wrappers,
     ) -> None:
         self.name = settings.task_queue
-        self.workflows = Workflows(worker, rules)
+        self.workflows = Workflows(worker, rules, wrappers)
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._engine = engine
         self._settings = settings
-        self._activities = Activities(engine, pool, running, self.name, settings.namespace)
+        self._activities = Activities(engine, pool, running, self.name, settings.namespace, wrappers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls: list[asyncio.Task[None]] = []
 

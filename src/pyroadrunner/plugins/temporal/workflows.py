@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from temporalio.api.failure.v1 import Failure
 
-from pyroadrunner.contracts import Log
-from pyroadrunner.plugins.temporal.core import RemoveFromCache, WorkflowActivation
+from pyroadrunner.contracts import Log, TemporalCall
+from pyroadrunner.plugins.temporal.core import InitializeWorkflow, RemoveFromCache, WorkflowActivation
 from pyroadrunner.plugins.temporal.core import WorkflowActivationCompletion as Completion
 from pyroadrunner.plugins.temporal.errors import TemporalError, WorkerLost
 from pyroadrunner.plugins.temporal.failures import TaskFailed, application, engine_text
@@ -15,6 +15,7 @@ from pyroadrunner.plugins.temporal.instance import activate, destroy
 from pyroadrunner.plugins.temporal.run import Rules, Run
 from pyroadrunner.plugins.temporal.side_effects import missing_value
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
+from pyroadrunner.plugins.temporal.wrappers import Wrappers
 
 log = Log("temporal")
 
@@ -33,6 +34,7 @@ class Workflows:
     """The cached runs of a task queue.
 
     Args:
+        wrappers: of each task.
         on_evicted: called with the run id and the reason when a run has left the cache (for replays).
     """
 
@@ -40,10 +42,12 @@ class Workflows:
         self,
         worker: WorkflowWorker,
         rules: Rules,
+        wrappers: Wrappers,
         on_evicted: Callable[[str, RemoveFromCache], None] | None = None,
     ) -> None:
         self._worker = worker
         self._rules = rules
+        self._wrappers = wrappers
         self._on_evicted = on_evicted
         self._cached: dict[str, _Cached] = {}
         self.stopping = False
@@ -74,7 +78,7 @@ class Workflows:
                 cached = _Cached(Run(activation.run_id, self._rules), self._worker.generation)
                 self._cached[activation.run_id] = cached
             try:
-                return await self._activate(cached, activation)
+                return await self._wrapped(cached, activation)
             except WorkerLost as lost:
                 if fresh:  # the next process can start with this activation
                     del self._cached[activation.run_id]
@@ -90,6 +94,31 @@ class Workflows:
             except Exception as bug:  # a bug of ours: the task fails with it, and the others go on
                 _report(cached.run, "workflow task failed", f"{type(bug).__name__}: {bug}")
                 return _failed(activation.run_id, application(f"{type(bug).__name__}: {bug}", "InternalError"))
+
+    async def _wrapped(self, cached: _Cached, activation: WorkflowActivation) -> Completion:
+        """Handle an activation in the interceptors, and the first one of a run in a span, if there are any."""
+        start = activation.jobs[0].initialize_workflow if activation.jobs else InitializeWorkflow()
+        first = bool(start.workflow_type)
+        if not self._wrappers or not (first or self._wrappers.intercept):
+            return await self._activate(cached, activation)
+        run, completion = cached.run, Completion()
+        call = TemporalCall(
+            kind="workflow task",
+            type=start.workflow_type or run.workflow_type,
+            task_queue=self._rules.task_queue,
+            workflow_id=start.workflow_id or run.workflow_id,
+            run_id=run.run_id,
+            workflow_type=start.workflow_type or run.workflow_type,
+            replaying=activation.is_replaying,
+            header=dict(start.headers),
+        )
+
+        async def work(_: object) -> str:
+            completion.CopyFrom(await self._activate(cached, activation))
+            return completion.failed.failure.message
+
+        await self._wrappers.run(call, work, traced=first and not activation.is_replaying)
+        return completion
 
     async def _activate(self, cached: _Cached, activation: WorkflowActivation) -> Completion:
         run, generation = cached.run, cached.generation
