@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -26,9 +27,12 @@ from temporalio.service import RPCError
 from pyroadrunner.proto.temporal.v1.protocol_pb2 import History, ReplayRequest, ReplayResponse
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from support.brokers import Brokers
+from support.php import require_php
 from support.ports import free_port
 from support.server import Server
-from support.temporal import LIMIT, Runs, options, running, shared_temporal, task_queue, worker_config
+from support.temporal import LIMIT, WORKER, Runs, options, running, shared_temporal, task_queue, worker_config
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -280,13 +284,10 @@ def test_metrics_for_prometheus(tmp_path: Path, address: str) -> None:
         metrics = {"prometheus": {"address": f"127.0.0.1:{port}", "prefix": "app"}}
         async with running(tmp_path, address, metrics=metrics) as runs:
             await runs.run("one-activity", "a")
-            wanted = {
-                "app_temporal_workflow_completed",
-                "app_temporal_activity_execution_latency_bucket",
-                "app_temporal_request",
-                "app_rr_activities_pool_queue_size",
-                "app_rr_workflows_pool_queue_size",
-            }
+            board = json.loads((ROOT / "docs" / "dashboards" / "temporal.json").read_text("utf-8"))
+            shown = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+            wanted = {f"app_{name}" for text in shown for name in re.findall(r"\b(?:rr|temporal)_\w+", text)}
+            assert len(wanted) > 8
             async with asyncio.timeout(LIMIT):
                 while True:
                     with await asyncio.to_thread(urlopen, f"http://127.0.0.1:{port}/metrics") as response:
@@ -321,5 +322,29 @@ def test_metrics_for_statsd(tmp_path: Path, address: str) -> None:
                 [line] = [line for line in text.splitlines() if "temporal_workflow_completed" in line]
                 assert line.startswith("app.temporal_workflow_completed:1|c|#")
                 assert "env:test" in line
+
+    asyncio.run(check())
+
+
+def test_the_example_of_the_manual(tmp_path: Path, address: str) -> None:
+    """Its config, with a worker that needs no Composer."""
+    text = (ROOT / "examples" / "temporal" / ".rr.yaml").read_text("utf-8")
+    text = text.replace("127.0.0.1:6001", f"127.0.0.1:{free_port()}").replace(
+        "127.0.0.1:2114", f"127.0.0.1:{free_port()}"
+    )
+    text = text.replace("php worker.php", f"{require_php()} {WORKER}")
+    env = {"TEMPORAL_ADDRESS": address, "TASK_QUEUE": task_queue()}
+
+    async def check() -> None:
+        server = Server(tmp_path, text, env=env, timeout=LIMIT)
+        await asyncio.to_thread(server.__enter__)
+        try:
+            runs = Runs(await Client.connect(address), env["TASK_QUEUE"], server)
+            assert await runs.run("one-activity", "a") == "A"
+            with await asyncio.to_thread(urlopen, f"http://{server.config['status']['address']}/ready?plugin=temporal"):
+                pass  # 200
+            await asyncio.to_thread(server.stop)
+        finally:
+            await asyncio.to_thread(server.kill)
 
     asyncio.run(check())

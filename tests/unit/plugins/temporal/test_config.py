@@ -49,4 +49,4 @@ def test_faults_are_found_at_once(tmp_path: Path) -> None:
         "temporal.tls.key",
         "temporal.tls.root_ca",
     ]
-    assert read(interceptors=["a", "a", ""])[1] == ["temporal.interceptors.1", "temporal.interceptors.2"]
+    assert read(interceptors=["a", "a", ""])[1] == ["temporal.interceptors[1]", "temporal.interceptors[2]"]
