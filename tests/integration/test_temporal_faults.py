@@ -226,10 +226,10 @@ def test_the_server_starts_and_goes_on_while_temporal_is_away(tmp_path: Path) ->
                 assert await runs.run("one-activity", "a") == "A"
                 assert await asyncio.to_thread(ready, port) == 200
                 waiting = await runs.start("waits")
-                slow = await runs.start("activity", "sleep", 3000)
+                slow = await runs.start("activity", "sleep", 1500)
                 await until_waiting(runs, waiting, slow)
                 temporal.stop()
-                await asyncio.sleep(3)  # the activity ends meanwhile
+                await asyncio.sleep(2)  # the activity ends meanwhile
                 temporal.start()
                 client = await connected(temporal.address)
                 again = Runs(client, queue, server)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from pyroadrunner.proto.temporal.v1.protocol_pb2 import ReplayRequest, ReplayResponse
 from pyroadrunner.sdk.rpc import RpcClient
@@ -132,8 +133,13 @@ class Runs:
         return await self.result(await self.start(kind, *args, **options))
 
     async def result(self, handle: Handle) -> Any:
+        """Also from a server that has just started again."""
         async with asyncio.timeout(LIMIT):
-            return await handle.result()
+            while True:
+                try:
+                    return await handle.result()
+                except RPCError:
+                    await asyncio.sleep(0.2)
 
     async def history(self, handle: Handle) -> Sequence[Any]:
         """All events of a run."""
