@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from pyroadrunner.plugins.temporal.config import TemporalConfig, TlsConfig
-from pyroadrunner.plugins.temporal.core import ClientSettings, TlsSettings
+from pyroadrunner.plugins.temporal.settings import ClientSettings, TlsSettings
 
 
 def client_settings(config: TemporalConfig, version: str, api_key: str) -> ClientSettings:

@@ -116,3 +116,9 @@ def engine_text(text: str) -> str:
     """What the engine says of an eviction: the message alone, without the dump of the failure around it."""
     found = _DUMPED.search(text)
     return found[1].replace('\\"', '"') if found else text
+
+
+def connection_text(text: str) -> str:
+    """What the engine says of a failed connection, without the dump of its errors."""
+    found = list(dict.fromkeys(_DUMPED.findall(text)))
+    return ": ".join(found) if found else text

@@ -12,6 +12,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, GetSystemInfoResponse
+
 from pyroadrunner.contracts import Log, WorkerPool
 from pyroadrunner.plugins.temporal.activities import RunningActivities
 from pyroadrunner.plugins.temporal.config import TemporalConfig
@@ -19,6 +21,7 @@ from pyroadrunner.plugins.temporal.connection import client_settings
 from pyroadrunner.plugins.temporal.core import Client, CoreWorker, RPCError, Runtime
 from pyroadrunner.plugins.temporal.envelope import command, encode_json, write
 from pyroadrunner.plugins.temporal.errors import BadAnswer, BadWorkerInfo, MetricsNotServed, WorkerLost, WorkerStopped
+from pyroadrunner.plugins.temporal.failures import connection_text
 from pyroadrunner.plugins.temporal.instance import Outgoing
 from pyroadrunner.plugins.temporal.run import Rules
 from pyroadrunner.plugins.temporal.side_effects import Reevaluations
@@ -32,7 +35,8 @@ from pyroadrunner.version import ROADRUNNER_VERSION
 log = Log("temporal")
 
 _INFO = 60.0  # seconds for the description of the task queues
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0)
+_PAUSES = (0.2, 0.5, 1.0, 2.0)
+_PROBE = 1.0  # seconds between two questions whether the server is back
 _AFTER_GRACE = 5.0  # seconds for results of killed activities to reach the server
 
 
@@ -56,6 +60,7 @@ class Host:
         self._queues: list[TaskQueue] = []
         self._rebuild = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
         self._api_key = ""
         self._telemetry: Telemetry | None = None
         self.runtime: Runtime | None = None
@@ -84,7 +89,7 @@ class Host:
         pools = {"rr_workflows_pool_queue_size": workflows.stats}
         if activities is not None:
             pools["rr_activities_pool_queue_size"] = activities.stats
-        self._telemetry = Telemetry(self._config.metrics, pools)
+        self._telemetry = Telemetry(self._config.metrics, pools, self._on_repeated)
         try:
             self.runtime = await self._telemetry.start()
         except (OSError, RuntimeError, ValueError) as failed:
@@ -170,7 +175,7 @@ class Host:
                 pauses = iter(_PAUSES)
                 await self._until_it_ends()
             except (RuntimeError, RPCError, OSError) as failed:
-                self._not_ready(str(failed))
+                self._not_ready(connection_text(str(failed)))
             await self._close_queues(0.0)
             if self.error:
                 self.client = None
@@ -215,9 +220,28 @@ class Host:
             self._not_ready(failed)
 
     def _not_ready(self, error: str) -> None:
-        if error != self.error:
+        if not self.error:
             log.error("not connected to Temporal; trying again", address=self._config.address, error=error)
         self.state, self.error = "connecting", error
+
+    def _on_repeated(self, error: str) -> None:
+        """The engine repeats a call that failed: the server is away, and all others will fail, too."""
+        if self.state == "ready" and self.client is not None:
+            self._not_ready(error)
+            self._probe = asyncio.create_task(self._until_back(self.client), name="temporal: waits for the server")
+
+    async def _until_back(self, client: Client) -> None:
+        while True:
+            await asyncio.sleep(_PROBE)
+            try:
+                await client.call("get_system_info", GetSystemInfoRequest(), GetSystemInfoResponse, timeout=_INFO)
+            except (RPCError, RuntimeError) as failed:
+                log.debug("Temporal is still away", error=str(failed))
+                continue
+            if self.client is client and self._queues:
+                self.state, self.error = "ready", ""
+                log.info("Temporal is back", address=self._config.address)
+            return
 
     async def _close_queues(self, grace: float) -> None:
         queues, self._queues = self._queues, []
@@ -232,9 +256,10 @@ class Host:
         Args:
             destroy_activities: kills activities that still run at the end of the grace.
         """
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, self._probe):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         queues, self._queues = self._queues, []
         for queue in queues:
             queue.stop_polling()

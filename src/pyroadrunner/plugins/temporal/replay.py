@@ -8,16 +8,11 @@ from collections.abc import Sequence
 from temporalio.api.history.v1 import History, HistoryEvent
 
 from pyroadrunner.contracts import Log
-from pyroadrunner.plugins.temporal.core import (
-    CoreWorker,
-    PollShutdownError,
-    RemoveFromCache,
-    Runtime,
-    WorkerSettings,
-)
+from pyroadrunner.plugins.temporal.core import CoreWorker, PollShutdownError, RemoveFromCache, Runtime
 from pyroadrunner.plugins.temporal.failures import engine_text
 from pyroadrunner.plugins.temporal.interceptors import Interceptors
 from pyroadrunner.plugins.temporal.run import Rules
+from pyroadrunner.plugins.temporal.settings import WorkerSettings
 from pyroadrunner.plugins.temporal.tracing import Tracer
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.plugins.temporal.workflows import Workflows

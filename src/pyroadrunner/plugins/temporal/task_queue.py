@@ -8,14 +8,9 @@ from typing import Any, TypeVar
 
 from pyroadrunner.contracts import Log, WorkerPool
 from pyroadrunner.plugins.temporal.activities import Activities, RunningActivities
-from pyroadrunner.plugins.temporal.core import (
-    ActivityTask,
-    CoreWorker,
-    PollShutdownError,
-    WorkerSettings,
-    WorkflowActivation,
-)
+from pyroadrunner.plugins.temporal.core import ActivityTask, CoreWorker, PollShutdownError, WorkflowActivation
 from pyroadrunner.plugins.temporal.run import Rules
+from pyroadrunner.plugins.temporal.settings import WorkerSettings
 from pyroadrunner.plugins.temporal.workflow_worker import WorkflowWorker
 from pyroadrunner.plugins.temporal.workflows import Workflows
 from pyroadrunner.plugins.temporal.wrappers import Wrappers

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pyroadrunner.contracts import Log, PoolStats
 from pyroadrunner.plugins.temporal.config import MetricsConfig, PrometheusConfig, StatsdConfig
 from pyroadrunner.plugins.temporal.core import LogEntry, Runtime
+from pyroadrunner.plugins.temporal.failures import connection_text
 from pyroadrunner.plugins.temporal.statsd import StatsdReporter
 
 log = Log("temporal")
@@ -26,11 +27,15 @@ class Telemetry:
     Args:
         config: ``None`` = no metrics.
         queues: gives the figures of a pool by the name of its gauge.
+        on_repeated: called with the reason each time that a call to Temporal has failed and is repeated.
     """
 
-    def __init__(self, config: MetricsConfig | None, queues: Mapping[str, Stats]) -> None:
+    def __init__(
+        self, config: MetricsConfig | None, queues: Mapping[str, Stats], on_repeated: Callable[[str], None]
+    ) -> None:
         self._config = config
         self._queues = queues
+        self._on_repeated = on_repeated
         self._reporter: StatsdReporter | None = None
         self._gauges: asyncio.Task[None] | None = None
 
@@ -42,16 +47,16 @@ class Telemetry:
         """
         config = self._config
         if config is None:
-            return Runtime(write)
+            return Runtime(self._write)
         if config.driver == "statsd":
             statsd = config.statsd or StatsdConfig()
-            runtime = Runtime(write, buffer=_BUFFER)
+            runtime = Runtime(self._write, buffer=_BUFFER)
             self._reporter = StatsdReporter(statsd, runtime, self._queues)
             await self._reporter.start()
             return runtime
         prometheus = config.prometheus or PrometheusConfig()
         prefix = f"{prometheus.prefix}_temporal_" if prometheus.prefix else "temporal_"
-        runtime = Runtime(write, prometheus=prometheus.address, prefix=prefix)
+        runtime = Runtime(self._write, prometheus=prometheus.address, prefix=prefix)
         before = f"{prometheus.prefix}_" if prometheus.prefix else ""
         setters = {name: runtime.gauge(before + name, "Calls that wait for a worker.") for name in self._queues}
         self._gauges = asyncio.create_task(self._follow(setters), name="temporal: gauges")
@@ -71,13 +76,15 @@ class Telemetry:
         if self._reporter is not None:
             await self._reporter.stop()
 
-
-def write(entry: LogEntry) -> None:
-    """Write a line of the engine's log."""
-    fields = {str(name): str(value) for name, value in entry.fields.items()}
-    if entry.level == "error":
-        log.error(entry.message, **fields)
-    elif entry.level == "warning" and not entry.message.startswith(_SAID_ELSEWHERE):
-        log.warning(entry.message, **fields)
-    else:
-        log.debug(entry.message, **fields)
+    def _write(self, entry: LogEntry) -> None:
+        """Write a line of the engine's log."""
+        fields = {str(name): str(value) for name, value in entry.fields.items()}
+        if entry.message.startswith("gRPC call ") and "retried" in entry.message:
+            self._on_repeated(connection_text(fields.get("error", entry.message)))
+            log.debug(entry.message, **fields)
+        elif entry.level == "error":
+            log.error(entry.message, **fields)
+        elif entry.level == "warning" and not entry.message.startswith(_SAID_ELSEWHERE):
+            log.warning(entry.message, **fields)
+        else:
+            log.debug(entry.message, **fields)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.plugins.temporal.core import Versioning, WorkerSettings
 from pyroadrunner.plugins.temporal.envelope import decode_json
 from pyroadrunner.plugins.temporal.errors import BadWorkerInfo
+from pyroadrunner.plugins.temporal.settings import Versioning, WorkerSettings
 from pyroadrunner.proto.temporal.v1.protocol_pb2 import Message
 
 _SLOTS = 1000

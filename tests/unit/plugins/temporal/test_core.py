@@ -14,6 +14,7 @@ import temporalio.bridge.client as bridge_client
 import temporalio.bridge.worker as bridge_worker
 
 from pyroadrunner.plugins.temporal import core
+from pyroadrunner.plugins.temporal.settings import Versioning, WorkerSettings
 
 SOURCES = Path(inspect.getfile(core)).parents[2]
 HERE = f"temporalio {version('temporalio')}: "
@@ -115,11 +116,11 @@ def test_a_setting_that_a_release_lacks_is_left_out() -> None:
 
 def test_a_worker_config_is_complete_for_each_kind_of_versioning() -> None:
     for versioning, name in (
-        (core.Versioning(), "WorkerVersioningStrategyNone"),
-        (core.Versioning(build_id="b", used=True), "WorkerVersioningStrategyLegacyBuildIdBased"),
-        (core.Versioning(deployment="d", build_id="b", used=True), "WorkerDeploymentOptions"),
+        (Versioning(), "WorkerVersioningStrategyNone"),
+        (Versioning(build_id="b", used=True), "WorkerVersioningStrategyLegacyBuildIdBased"),
+        (Versioning(deployment="d", build_id="b", used=True), "WorkerDeploymentOptions"),
     ):
-        settings = core.WorkerSettings(
+        settings = WorkerSettings(
             namespace="n", task_queue="q", identity="i", cached_runs=5, versioning=versioning, sticky_timeout=2.5
         )
         config = core._worker_config(settings)

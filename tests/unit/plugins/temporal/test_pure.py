@@ -14,6 +14,7 @@ from pyroadrunner.plugins.temporal.failures import (
     application,
     canceled,
     cancellation_details,
+    connection_text,
     engine_text,
     panic_of,
     query_failure,
@@ -207,6 +208,11 @@ def test_the_text_of_the_engine_is_taken_out_of_its_dump() -> None:
     dump = 'Completion failed: Failure { failure: Some(Failure { message: "[T] a \\"b\\"", source: "" })'
     assert engine_text(dump) == '[T] a "b"'
     assert engine_text("plain") == "plain"
+    refused = (
+        'Failed: ConnectError("x", 1, Os { code: 111, message: "Connection refused" }) message: "Connection refused"'
+    )
+    assert connection_text(refused) == "Connection refused"
+    assert connection_text("plain") == "plain"
 
 
 def test_messages_are_written_and_read() -> None:
