@@ -82,6 +82,7 @@ def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) ->
         {"otel": {"exporter": "otlp", "client": "grpc"}},
         {"otel": {"exporter": "zipkin"}},
         {"lock": {"driver": "redis"}},
+        {"temporal": {}},
     ],
 )
 def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:
