@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import grpc
 import pytest
 import trustme
+import yaml
 from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import Payload
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
@@ -29,7 +30,7 @@ from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from support.brokers import Brokers
 from support.php import require_php
 from support.ports import free_port
-from support.server import Server
+from support.server import Server, rr
 from support.temporal import LIMIT, WORKER, Runs, options, running, shared_temporal, task_queue, worker_config
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,12 @@ def test_rpc(tmp_path: Path, address: str) -> None:
                 (f"{runs.queue}-2", "ready"),
             ]
             assert "temporal" in call(server, "resetter.List", True)
+            assert len(server.workers("temporal")) == 3, "two for activities, one for workflows"
+            config = yaml.safe_load((tmp_path / ".rr.yaml").read_text("utf-8"))
+            config["temporal"]["activities"]["num_workers"] = 3
+            (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(config), "utf-8")
+            assert (await asyncio.to_thread(rr, "reload", cwd=tmp_path)).code == 0
+            await asyncio.to_thread(server.wait_for_workers, 4, "temporal")
             await check_replays(runs, tmp_path)
 
     asyncio.run(check())

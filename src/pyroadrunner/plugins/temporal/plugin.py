@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pyroadrunner.contracts import (
+    POOL_KEYS,
     HasMetrics,
     HasPipelines,
     HasPools,
@@ -20,6 +21,8 @@ from pyroadrunner.contracts import (
     Plugin,
     PoolConfig,
     PoolFactory,
+    PreparedReload,
+    Reloadable,
     RpcMethod,
     Tracing,
     WorkerPool,
@@ -39,7 +42,7 @@ _ENV = {"RR_MODE": "temporal", "RR_CODEC": "protobuf"}
 _START = 600.0  # seconds; RoadRunner waits 240 hours
 
 
-class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines):
+class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, Reloadable):
     """Runs workflows and activities of Temporal in PHP."""
 
     name = "temporal"
@@ -141,6 +144,20 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
     async def ready(self) -> bool:
         """Whether workers run and Temporal is connected."""
         return self._host is not None and self._host.state == "ready" and await self.healthy()
+
+    def reloadable_keys(self) -> Collection[str]:
+        """The keys of ``temporal.activities``."""
+        return {f"activities.{key}" for key in POOL_KEYS}
+
+    async def prepare_reload(self, section: TemporalConfig, whole: Mapping[str, Any]) -> PreparedReload:
+        """Nothing can fail."""
+        configs = _pool_configs(section)
+        return PreparedReload(lambda: self._reconfigure(configs))
+
+    def _reconfigure(self, configs: Mapping[str, PoolConfig]) -> None:
+        pool = self._pools.get(ACTIVITIES)
+        if pool is not None:
+            pool.reconfigure(configs[ACTIVITIES])
 
 
 def _pool_configs(config: TemporalConfig) -> Mapping[str, PoolConfig]:
