@@ -120,6 +120,7 @@ def test_a_reset_replaces_all_workers_and_loads_new_code(tmp_path: Path, address
             waiting = [await runs.start("waits") for _ in range(20)]
             await until_waiting(runs, old, *waiting)
             before = set(runs.server.workers("temporal"))
+            long = await runs.start("activity", "sleep", 2000)
             code.write_text("2")
             await reset(runs)
             assert not before & set(runs.server.workers("temporal"))
@@ -132,6 +133,9 @@ def test_a_reset_replaces_all_workers_and_loads_new_code(tmp_path: Path, address
             assert await runs.result(old) == ["OLD", -1, -1, 1, None]
             assert await runs.result(new) == ["V1", 1, 1, 1, None]
             assert await runs.run("added") == "new code", "a workflow type that the old code did not have"
+            assert await runs.result(long) == "slept"
+            attempts = [event.activity_task_started_event_attributes.attempt for event in await runs.history(long)]
+            assert max(attempts) == 1, "the running activity was finished by the old worker"
             later = await runs.start("versions", start_signal="go")
             code.write_text("4")
             await reset(runs)

@@ -2,14 +2,15 @@
 
 Theory of operation: the workflow worker describes its task queues. A background task connects, with growing pauses
 while the server is away, and polls them. When the workflow worker is replaced it is asked again: with the same task
-queues, cached runs are evicted and replayed with their next task; with others, the polls begin anew.
+queues, cached runs are evicted and replayed with their next task; with others, the polls begin anew on another
+connection (the engine allows one worker of a task queue on each).
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, GetSystemInfoResponse
@@ -58,6 +59,7 @@ class Host:
         self._reevaluations = Reevaluations()
         self._activity_pool: WorkerPool | None = None
         self._queues: list[TaskQueue] = []
+        self._retired: dict[TaskQueue, asyncio.Task[None]] = {}
         self._rebuild = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._probe: asyncio.Task[None] | None = None
@@ -176,10 +178,23 @@ class Host:
                 await self._until_it_ends()
             except (RuntimeError, RPCError, OSError) as failed:
                 self._not_ready(connection_text(str(failed)))
-            await self._close_queues(0.0)
+            self._retire_queues()
+            self.client = None
             if self.error:
-                self.client = None
                 await asyncio.sleep(next(pauses, _PAUSES[-1]))
+
+    def _retire_queues(self) -> None:
+        """Poll no more; running activities end in the background, with the old connection."""
+        for queue in self._queues:
+            queue.stop_polling()
+            task = asyncio.create_task(self._retire(queue), name=f"temporal: retires {queue.name}")
+            self._retired[queue] = task
+        self._queues = []
+
+    async def _retire(self, queue: TaskQueue) -> None:
+        await queue.wait(None)
+        del self._retired[queue]
+        await queue.close()
 
     async def _begin(self, client: Client) -> None:
         self._rebuild.clear()
@@ -243,14 +258,7 @@ class Host:
                 log.info("Temporal is back", address=self._config.address)
             return
 
-    async def _close_queues(self, grace: float) -> None:
-        queues, self._queues = self._queues, []
-        for queue in queues:
-            queue.stop_polling()
-        await asyncio.gather(*(queue.wait(grace or _AFTER_GRACE) for queue in queues))
-        await asyncio.gather(*(queue.close() for queue in queues))
-
-    async def stop(self, grace: float, destroy_activities: Callable[[], object]) -> None:
+    async def stop(self, grace: float, destroy_activities: Callable[[], Awaitable[None]]) -> None:
         """Poll no more, finish running tasks, release the engine.
 
         Args:
@@ -260,14 +268,15 @@ class Host:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        queues, self._queues = self._queues, []
+        for task in self._retired.values():
+            task.cancel()
+        queues = [*self._queues, *self._retired]
+        self._queues = []
         for queue in queues:
             queue.stop_polling()
         done = await asyncio.gather(*(queue.wait(grace) for queue in queues))
         if not all(done):
-            result = destroy_activities()
-            if hasattr(result, "__await__"):
-                await result
+            await destroy_activities()
             await asyncio.gather(*(queue.wait(_AFTER_GRACE) for queue in queues))
         await asyncio.gather(*(queue.close() for queue in queues))
         if self._telemetry is not None:

@@ -88,7 +88,7 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
         try:
             await host.start(self._pools[WORKFLOWS], self._pools.get(ACTIVITIES))
         except BaseException:
-            await host.stop(0.0, lambda: None)
+            await host.stop(0.0, self._kill_activities)
             await destroy_pools(self._pools, 0.0)
             raise
         self._host = host
@@ -96,15 +96,14 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
     async def stop(self, grace: float) -> None:
         """Poll no more, finish what runs, stop the workers."""
         until = asyncio.get_running_loop().time() + grace
-        activities = self._pools.get(ACTIVITIES)
-
-        async def destroy_activities() -> None:
-            if activities is not None:
-                await activities.destroy(0.0)
-
         if self._host is not None:
-            await self._host.stop(grace, destroy_activities)
+            await self._host.stop(grace, self._kill_activities)
         await destroy_pools(self._pools, max(0.0, until - asyncio.get_running_loop().time()))
+
+    async def _kill_activities(self) -> None:
+        pool = self._pools.get(ACTIVITIES)
+        if pool is not None:
+            await pool.destroy(0.0)
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """The activity workers, and the one workflow worker."""

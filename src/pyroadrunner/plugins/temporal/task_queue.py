@@ -74,11 +74,11 @@ class TaskQueue:
         self.workflows.stopping = True
         self._engine.initiate_shutdown()
 
-    async def wait(self, limit: float) -> bool:
+    async def wait(self, limit: float | None) -> bool:
         """Wait until all tasks have been completed.
 
         Returns:
-            whether they have within ``limit`` seconds.
+            whether they have within ``limit`` seconds; ``None`` = no limit.
         """
         if not self._polls:
             return True
