@@ -10,12 +10,13 @@
 EXAMPLE = hello-php
 BENCH =
 JOBS =
+TEMPORAL =
 
 help: ## print this list
 	sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 	echo
 	echo '  variables           EXAMPLE=app-php  the folder of examples/ for "make serve"'
-	echo '                      BENCH="--quick"  arguments for the bench; JOBS="--quick" for its jobs'
+	echo '                      BENCH="--quick"  arguments for the bench; JOBS="--quick", TEMPORAL="--quick" for its parts'
 	echo '                      PYTHON=, PHP=    the interpreters to use (Python 3.11, PHP 8.1 or newer)'
 
 serve: ## run the server on an example (EXAMPLE=hello-php, app-php, python)
@@ -33,10 +34,11 @@ unit: ## run the unit tests only: no processes, no network, seconds
 	.venv/bin/python -m pytest -q tests/unit
 
 bench: ## compare with nginx + php-fpm and the bare workers, measure jobs; writes docs/benchmarks.md
-	@http=0; jobs=0; \
+	@http=0; jobs=0; temporal=0; \
 	sh scripts/bench.sh -m bench $(BENCH) || http=$$?; \
 	sh scripts/bench.sh -m bench.jobs $(JOBS) || jobs=$$?; \
-	exit $$((http | jobs))
+	sh scripts/bench.sh -m bench.temporal $(TEMPORAL) || temporal=$$?; \
+	exit $$((http | jobs | temporal))
 
 acceptance: ## measure start, large bodies, overload, churn (4 minutes)
 	sh scripts/bench.sh -m bench.acceptance $(BENCH)
