@@ -11,7 +11,17 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from pyroadrunner.contracts import Lease, LeaseEnded, Log, Payload, PoolClosed, PoolError, WorkerFailed, WorkerPool
+from pyroadrunner.contracts import (
+    Lease,
+    LeaseEnded,
+    Log,
+    Payload,
+    PoolClosed,
+    PoolError,
+    State,
+    WorkerFailed,
+    WorkerPool,
+)
 from pyroadrunner.plugins.temporal.envelope import read
 from pyroadrunner.plugins.temporal.errors import BadAnswer, WorkerLost, WorkerStopped
 from pyroadrunner.plugins.temporal.instance import Outgoing
@@ -109,9 +119,10 @@ class WorkflowWorker:
                         self._told = asyncio.ensure_future(self._on_replaced())
                     reason = await lease.ended
                     self._lose(lease)
-                    log.warning(
-                        "the workflow worker is gone: cached workflows are replayed", pid=lease.pid, state=reason
-                    )
+                    if reason == State.ERRORED.label:
+                        log.warning("the workflow worker is gone: cached workflows are replayed", pid=lease.pid)
+                    else:
+                        log.info("the workflow worker is replaced: cached workflows are replayed", pid=lease.pid)
                     async with self._turn:  # the exchange in hand ends before the worker stops
                         pass
             except PoolClosed:
