@@ -149,7 +149,7 @@ def amqp(folder: Path) -> Iterator[Broker]:
         )
 
 
-# Drivers that have no entry here are not measured: their brokers need more than a program (kafka, sqs).
+# Drivers that have no entry here are not measured: their brokers need more than a program (google_pub_sub, kafka, sqs).
 BROKERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Broker]]] = {
     "memory": memory,
     "boltdb": boltdb,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fetch the Kafka broker of the tests into .cache/kafka with Maven, check it against scripts/kafka/SHA256SUMS, and
-# prepare what makes it start in a second: a formatted data folder, and an archive of its classes. It is kept there.
+# prepare what makes it start in a second: a formatted data folder, and an archive of its classes. It is kept there;
+# a complete one is not touched.
 #
 # For another version: change scripts/kafka/pom.xml, remove .cache/kafka, and write the checksums of
 # .cache/kafka/lib to scripts/kafka/SHA256SUMS.
@@ -8,14 +9,18 @@ set -eu
 cd "$(dirname "$0")/.."
 home=$PWD/.cache/kafka wanted=$(cat scripts/kafka/pom.xml scripts/kafka/SHA256SUMS scripts/kafka.sh | cksum)
 
+sh scripts/packages.sh java=default-jre-headless
 [ "$(cat "$home/complete" 2>/dev/null || true)" != "$wanted" ] || exit 0
-sh scripts/packages.sh java=default-jre-headless mvn=maven
-echo '== fetching Kafka' >&2
+sh scripts/packages.sh mvn=maven
+echo '== fetching Kafka (43 MB)' >&2
 rm -rf "$home"
 mkdir -p "$home"
-mvn --quiet --batch-mode --file scripts/kafka/pom.xml \
+# Maven has no time limits of its own. The older names are those of Debian's.
+mvn --quiet --batch-mode -Dstyle.color=never -Dmaven.repo.local="$home/maven" -Dmaven.wagon.rto=60000 \
+    -Daether.connector.connectTimeout=10000 -Daether.connector.requestTimeout=60000 --file scripts/kafka/pom.xml \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
+rm -rf "$home/maven"
 (cd "$home/lib" && sha256sum --quiet --strict --check "$OLDPWD/scripts/kafka/SHA256SUMS") >&2
 [ "$(ls "$home/lib" | wc -l)" -eq "$(wc -l <scripts/kafka/SHA256SUMS)" ] || {
     echo "Maven has brought other files than scripts/kafka/SHA256SUMS names" >&2

@@ -16,13 +16,17 @@ sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/N
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
     $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
-# A broker in Java takes seconds to start, dozens of times, and its packages are hundreds of megabytes.
-if [ -n "${RR_TEST_KAFKA:-}" ]; then
-    sh scripts/kafka.sh || exit 1
-else
-    echo "== tests with a Kafka broker run with RR_TEST_KAFKA=1; without it they are skipped" >&2
+# Maven fetches Kafka in the background: a minute, the first time only.
+said=$(mktemp) kafka=''
+trap 'rm -f "$said"' EXIT
+if sh scripts/packages.sh java=default-jre-headless mvn=maven; then
+    sh scripts/kafka.sh >"$said" 2>&1 &
+    kafka=$!
 fi
+[ -n "${RR_TEST_CENTRIFUGO:-}" ] ||
+    echo "== tests with a Centrifugo server run with RR_TEST_CENTRIFUGO=1; without it they are skipped" >&2
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
+sh scripts/node-tools.sh || echo "== packages for Node are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \
     nats-server=nats-server || exit 1
 # Debian keeps PostgreSQL's programs outside of PATH.
@@ -33,10 +37,13 @@ export PATH
 unset PYTHONDONTWRITEBYTECODE # what each start of rr would compile again (tests/conftest.py), and pytest's own work
 echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 
+{ [ -n "$kafka" ] && wait "$kafka"; } || {
+    cat "$said" >&2
+    echo "== Kafka is not available: its tests are skipped" >&2
+}
+
 # The checks run in parallel with the first tests. Their output is printed at once when they are done, so that the
 # summary of the tests stays at the end.
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
 {
     sh scripts/lint.sh >"$said" 2>&1
     code=$?

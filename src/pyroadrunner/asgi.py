@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +28,9 @@ REQUEST_ID = "pyroadrunner.request_id"
 TRACE_ID = "pyroadrunner.trace_id"
 # A key of the scope, set by our own HTTP/1 server: the :class:`Client` of the request.
 CLIENT = "pyroadrunner.client"
+# A key of the scope, set by our own HTTP/1 server if the client asks to switch to another protocol: the :data:`Switch`.
+# After it, the application sends a response with status 101 and no body: middleware sees it, the client does not.
+SWITCH = "pyroadrunner.switch"
 # The message with which a listener cancels the tasks of the requests that still run after the grace period
 # (``task.cancel(STOPPED)``). Any other cancellation means that the client has left.
 STOPPED = "the server stops"
@@ -41,3 +45,21 @@ class Client(Protocol):
     """
 
     on_left: Callable[[bool], None] | None
+
+
+class Switch(Protocol):
+    """Switches the connection of a request to another protocol."""
+
+    def __call__(self, name: bytes, headers: Iterable[tuple[bytes, bytes]], protocol: asyncio.Protocol) -> None:
+        """Send ``101 Switching Protocols``, and hand the connection over: ``protocol`` gets ``connection_made``, the
+        bytes that have arrived behind the request, and all that follows. Its owner closes the connection when the
+        server stops; the listener aborts what is left after the grace period.
+
+        Args:
+            name: of the protocol, for ``Upgrade``.
+            headers: more headers of the response.
+
+        Raises:
+            ConnectionResetError: the client has disconnected.
+            RuntimeError: the response has already started, or the body of the request has not arrived.
+        """

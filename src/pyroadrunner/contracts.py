@@ -29,12 +29,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.config.partial import Partial
 from pyroadrunner.config.values import NAMED, Command, Duration, StringList, StringMap
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.metric import MetricFamily, Sample
-from pyroadrunner.workers.call import OnCancel
+from pyroadrunner.workers.call import OnCancel, ReplyRule, Submission
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
 from pyroadrunner.workers.contract import PoolFactory, WorkerPool
@@ -324,6 +325,27 @@ class HandlesRequests(Protocol):
         responses, as they are for clients: 503 without a free worker, 500 if the worker fails."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpMount:
+    """A part of the HTTP port that a plugin serves itself.
+
+    Attributes:
+        path: the decoded path, compared case-sensitively; ``/app/*`` = all below ``/app/``.
+        app: an ASGI application for the scopes ``http`` and ``websocket``.
+    """
+
+    path: str
+    app: ASGIApp
+
+
+class MountsOnHttp(Protocol):
+    """A plugin that serves paths of the HTTP port, behind its middleware, before the workers."""
+
+    @abstractmethod
+    def http_mounts(self) -> Sequence[HttpMount]:
+        """Its paths; asked for once, when the HTTP port starts."""
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -479,11 +501,13 @@ __all__ = [
     "HasStatus",
     "HasStopHook",
     "HasTask",
+    "HttpMount",
     "InterceptsTemporal",
     "Lease",
     "LeaseEnded",
     "Log",
     "MetricFamily",
+    "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
     "OnCancel",
@@ -506,6 +530,7 @@ __all__ = [
     "QueuePolicy",
     "Reloadable",
     "Reply",
+    "ReplyRule",
     "ReplyStream",
     "ResetBegan",
     "ResetEnded",
@@ -516,6 +541,7 @@ __all__ = [
     "State",
     "StringList",
     "StringMap",
+    "Submission",
     "SupervisorConfig",
     "TemporalCall",
     "TooManyWorkers",

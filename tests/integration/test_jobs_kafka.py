@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,24 @@ from typing import Any
 import msgspec
 import pytest
 
+from pyroadrunner.plugins.jobs.connection import Connection
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, PushRefused
 from pyroadrunner.plugins.jobs.drivers.kafka.config import KafkaConfig, KafkaSection
 from pyroadrunner.plugins.jobs.drivers.kafka.driver import KafkaDriver
-from support.job_drivers import OpenHost, job, on_the_loop
-from support.kafka import PASSWORD, USER, Kafka, KafkaClient, kafka, options_of
+from support.brokers import Brokers
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
+from support.kafka import PASSWORD, USER, Kafka, KafkaClient, SharedKafka, kafka, options_of, proxied
 
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    with kafka(tmp_path_factory.mktemp("kafka"), tls=True) as broker:
-        yield broker
+@pytest.fixture(scope="session")
+def broker(brokers: Brokers) -> SharedKafka:
+    return SharedKafka.of(brokers)
 
 
-@pytest.fixture(scope="module")
-def client(broker: Kafka) -> KafkaClient:
+@pytest.fixture(scope="session")
+def client(broker: SharedKafka) -> KafkaClient:
     return KafkaClient(broker.address)
 
 
@@ -44,17 +46,19 @@ def topic(client: KafkaClient) -> str:
 
 
 def driver_of(
-    host: OpenHost, broker: Kafka, name: str, section: dict[str, Any] | None = None, **options: Any
+    host: OpenHost, broker: Kafka | SharedKafka, name: str, section: dict[str, Any] | None = None, **options: Any
 ) -> KafkaDriver:
     """A driver with a topic and a group of this name."""
     config = msgspec.convert(_seconds({**options_of(name), **options}), KafkaConfig)
-    made = msgspec.convert({"brokers": [broker.address], "ping": {"timeout": 5.0}, **(section or {})}, KafkaSection)
+    made = msgspec.convert({"brokers": [broker.address], "ping": {"timeout": 30.0}, **(section or {})}, KafkaSection)
     return KafkaDriver(host, config, made)
 
 
 def _seconds(options: dict[str, Any]) -> dict[str, Any]:
     group = options.get("group_options")
-    return {**options, "group_options": {**group, "session_timeout": 3.0}} if group else options
+    if group is None:
+        return options
+    return {**options, "group_options": {**group, "session_timeout": float(group["session_timeout"].rstrip("s"))}}
 
 
 @asynccontextmanager
@@ -73,7 +77,7 @@ async def running(driver: KafkaDriver, *, consume: bool = True) -> AsyncIterator
 
 
 @on_the_loop
-async def test_a_pushed_job_is_roadrunners_record(broker: Kafka, client: KafkaClient, topic: str) -> None:
+async def test_a_pushed_job_is_roadrunners_record(broker: SharedKafka, client: KafkaClient, topic: str) -> None:
     async with running(driver_of(OpenHost(), broker, topic), consume=False) as driver:
         await driver.push([job("id-1", b"\xff\0", headers={"One": ["é"], "many": ["1", "2"]}, priority=7)])
     (record,) = await asyncio.to_thread(client.records, topic, 1)
@@ -89,7 +93,7 @@ async def test_a_pushed_job_is_roadrunners_record(broker: Kafka, client: KafkaCl
 
 
 @on_the_loop
-async def test_records_of_other_programs_and_their_copies(broker: Kafka, client: KafkaClient, topic: str) -> None:
+async def test_records_of_other_programs_and_their_copies(broker: SharedKafka, client: KafkaClient, topic: str) -> None:
     headers = [("b", b"\xff"), ("n", None)]
     await asyncio.to_thread(client.put, topic, b"raw", b"\xfe", headers)
     host = OpenHost()
@@ -110,7 +114,7 @@ async def test_records_of_other_programs_and_their_copies(broker: Kafka, client:
 
 
 @on_the_loop
-async def test_jobs_that_kafka_does_not_take(broker: Kafka, topic: str) -> None:
+async def test_jobs_that_kafka_does_not_take(broker: SharedKafka, topic: str) -> None:
     host = OpenHost()
     async with running(driver_of(host, broker, topic)) as driver:
         with pytest.raises(PushRefused, match="MSG_SIZE_TOO_LARGE"):
@@ -125,7 +129,7 @@ async def test_jobs_that_kafka_does_not_take(broker: Kafka, topic: str) -> None:
 
 
 @on_the_loop
-async def test_delays_and_retries_wait(broker: Kafka, topic: str) -> None:
+async def test_delays_and_retries_wait(broker: SharedKafka, topic: str) -> None:
     host = OpenHost()
     async with running(driver_of(host, broker, topic)) as driver:
         began = time.time()
@@ -148,7 +152,7 @@ async def test_delays_and_retries_wait(broker: Kafka, topic: str) -> None:
 
 @on_the_loop
 async def test_offsets_are_committed_after_the_jobs_in_any_order(
-    broker: Kafka, client: KafkaClient, topic: str
+    broker: SharedKafka, client: KafkaClient, topic: str
 ) -> None:
     host = OpenHost()
     async with running(driver_of(host, broker, topic)) as driver:
@@ -168,7 +172,7 @@ async def test_offsets_are_committed_after_the_jobs_in_any_order(
 
 
 @on_the_loop
-async def test_partitions_move_when_their_jobs_are_done(broker: Kafka, client: KafkaClient) -> None:
+async def test_partitions_move_when_their_jobs_are_done(broker: SharedKafka, client: KafkaClient) -> None:
     name = f"move-{os.getpid()}-{next(NUMBERS)}"
     await asyncio.to_thread(client.create, name, 2)
     one, two = OpenHost(), OpenHost()
@@ -191,7 +195,9 @@ async def test_partitions_move_when_their_jobs_are_done(broker: Kafka, client: K
 
 
 @on_the_loop
-async def test_without_a_group_each_start_begins_at_the_offset(broker: Kafka, client: KafkaClient, topic: str) -> None:
+async def test_without_a_group_each_start_begins_at_the_offset(
+    broker: SharedKafka, client: KafkaClient, topic: str
+) -> None:
     for number in range(3):
         await asyncio.to_thread(client.put, topic, b"", str(number).encode())
     for offset, expected in (
@@ -211,7 +217,7 @@ async def test_without_a_group_each_start_begins_at_the_offset(broker: Kafka, cl
 
 
 @on_the_loop
-async def test_topics_by_a_regular_expression_and_the_end(broker: Kafka, client: KafkaClient, topic: str) -> None:
+async def test_topics_by_a_regular_expression_and_the_end(broker: SharedKafka, client: KafkaClient, topic: str) -> None:
     await asyncio.to_thread(client.put, topic, b"", b"old")
     host = OpenHost()
     options = {"topics": [f"{topic[2:]}$"], "consume_regexp": True, "consumer_offset": {"type": "AtEnd"}}
@@ -223,7 +229,7 @@ async def test_topics_by_a_regular_expression_and_the_end(broker: Kafka, client:
 
 
 @on_the_loop
-async def test_order_keys(broker: Kafka, topic: str) -> None:
+async def test_order_keys(broker: SharedKafka, topic: str) -> None:
     for order, expected in (("none", None), ("partition", (topic, 0)), ("key", ((topic, 0), b"a"))):
         host = OpenHost()
         async with running(driver_of(host, broker, topic, order_key=order)) as driver:
@@ -235,7 +241,7 @@ async def test_order_keys(broker: Kafka, topic: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["Manual", "RoundRobin", "Sticky", "LeastBackup"])
 @on_the_loop
-async def test_partitioning(broker: Kafka, client: KafkaClient, strategy: str) -> None:
+async def test_partitioning(broker: SharedKafka, client: KafkaClient, strategy: str) -> None:
     name = f"spread-{os.getpid()}-{next(NUMBERS)}"
     await asyncio.to_thread(client.create, name, 3)
     driver = driver_of(OpenHost(), broker, name, producer_options={"partitioning_strategy": strategy})
@@ -250,7 +256,7 @@ async def test_partitioning(broker: Kafka, client: KafkaClient, strategy: str) -
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 @on_the_loop
-async def test_codecs(broker: Kafka, topic: str, codec: str) -> None:
+async def test_codecs(broker: SharedKafka, topic: str, codec: str) -> None:
     host = OpenHost()
     async with running(driver_of(host, broker, topic, producer_options={"compression_codec": codec})) as driver:
         await driver.push([job("1", b"x" * 10_000)])
@@ -264,7 +270,7 @@ async def test_codecs(broker: Kafka, topic: str, codec: str) -> None:
 
 @pytest.mark.parametrize("mechanism", ["plain", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 @on_the_loop
-async def test_logins(broker: Kafka, topic: str, mechanism: str) -> None:
+async def test_logins(broker: SharedKafka, topic: str, mechanism: str) -> None:
     sasl = {"mechanism": mechanism, "username": USER, "password": PASSWORD}
     section = {"brokers": [f"127.0.0.1:{broker.login}"], "sasl": sasl}
     async with running(driver_of(OpenHost(), broker, topic, section), consume=False) as driver:
@@ -277,17 +283,15 @@ async def test_logins(broker: Kafka, topic: str, mechanism: str) -> None:
 
 
 @on_the_loop
-async def test_tls_with_a_client_certificate(broker: Kafka, topic: str, tmp_path: Path) -> None:
-    assert broker.authority is not None
-    identity = broker.authority.client("client")
-    tls = {"root_ca": str(broker.authority.root), "cert": str(identity.cert), "key": str(identity.key)}
+async def test_tls_with_a_client_certificate(broker: SharedKafka, topic: str, tmp_path: Path) -> None:
+    tls = {"root_ca": broker.root, "cert": broker.cert, "key": broker.key}
     section = {"brokers": [f"127.0.0.1:{broker.tls}"], "tls": tls}
     host = OpenHost()
     async with running(driver_of(host, broker, topic, section)) as driver:
         await driver.push([job("1")])
         (delivery,) = await host.wait(1)
         driver.ack(delivery)
-    for bad in ({**tls, "root_ca": str(identity.cert)}, {**tls, "root_ca": str(tmp_path / "none")}):
+    for bad in ({**tls, "root_ca": broker.cert}, {**tls, "root_ca": str(tmp_path / "none")}):
         wrong = driver_of(OpenHost(), broker, topic, {**section, "tls": bad})
         with pytest.raises(BrokerRefused):
             await wrong.connect()
@@ -295,10 +299,101 @@ async def test_tls_with_a_client_certificate(broker: Kafka, topic: str, tmp_path
 
 
 @on_the_loop
-async def test_no_broker(broker: Kafka, topic: str) -> None:
+async def test_no_broker(broker: SharedKafka, topic: str) -> None:
     driver = driver_of(OpenHost(), broker, topic, {"brokers": ["127.0.0.1:1"]})
     began = time.monotonic()
     with pytest.raises(BrokerError, match="ALL_BROKERS_DOWN"):
         await driver.connect()
     await driver.disconnect()
     assert time.monotonic() - began < 4
+
+
+@on_the_loop
+async def test_a_paused_pipeline_leaves_its_group_and_comes_back(
+    broker: SharedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyroadrunner.plugins.jobs.drivers.kafka.driver._LINGER", 0.2)
+    host = OpenHost()
+    async with running(driver_of(host, broker, f"pause-{os.getpid()}")) as driver:
+        for turn in range(5):
+            await driver.cancel()
+            await driver.push([job(f"{turn}-{number}") for number in range(10)])
+            async with asyncio.timeout(PATIENCE):
+                while driver._poller is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await driver.consume()
+            for delivery in await host.wait(10):
+                driver.ack(delivery)
+
+
+# -- a broker that fails
+
+
+class ConnectedHost(OpenHost):
+    """A pipeline that connects again."""
+
+    connection: Connection
+
+    def lost(self, why: str) -> None:
+        super().lost(why)
+        self.connection.lost(why)
+
+
+@asynccontextmanager
+async def connected(host: ConnectedHost, driver: KafkaDriver) -> AsyncIterator[Connection]:
+    """The connection of a pipeline that consumes."""
+    host.connection = Connection("p", driver, driver.consume)
+    host.connection.start()
+    try:
+        await host.connection.wait()
+        yield host.connection
+    finally:
+        await host.connection.stop()
+
+
+@on_the_loop
+async def test_a_broker_dies_before_it_confirms_offsets(tmp_path: Path) -> None:
+    """The consumer that waits for the confirmation gives its partitions to the next one."""
+    with kafka(tmp_path / "kafka") as broker:
+        host = ConnectedHost()
+        driver = driver_of(host, broker, "topic")
+        async with connected(host, driver) as connection:
+            await driver.push([job("1"), job("2")])
+            held = await host.wait(2)
+            os.kill(broker.pid, signal.SIGSTOP)
+            for delivery in held:
+                driver.ack(delivery)
+            await asyncio.sleep(0.5)  # the offsets are on their way
+            broker.stop()
+            await host.wait_lost()
+            await asyncio.to_thread(broker.start)
+            await connection.wait()
+            left = {f"new-{number}" for number in range(20)}
+            await driver.push([job(name) for name in left])
+            while left:  # the others may come again
+                (delivery,) = await host.wait(1)
+                left.discard(delivery.job.id)
+                driver.ack(delivery)
+
+
+@on_the_loop
+async def test_figures_of_a_broker_that_does_not_answer(brokers: Brokers) -> None:
+    with proxied(brokers) as proxy:
+        name = f"held-{os.getpid()}"
+        host = OpenHost()
+        group = {"group_id": name, "session_timeout": "30s"}
+        section = {"brokers": [f"127.0.0.1:{proxy.port}"]}
+        driver = driver_of(host, SharedKafka.of(brokers), name, section, group_options=group)
+        async with running(driver):
+            await driver.push([job(str(number)) for number in range(3)])
+            held = await host.wait(3)
+            proxy.hold()
+            try:
+                found = await driver.stat()
+            finally:
+                proxy.flow()
+            assert (found.queue, found.reserved) == (f"[{name}]", 3)
+            assert "Kafka does not tell its offsets" in found.error
+            assert (await driver.stat()).error == ""
+            for delivery in held:
+                driver.ack(delivery)

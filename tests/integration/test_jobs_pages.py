@@ -17,6 +17,7 @@ from support.nats import shared_nats
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.proxies import block
+from support.pubsub import shared_pubsub
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.server import Server, free_port, rr
@@ -42,12 +43,15 @@ def broker(driver: str, folder: Path, brokers: Brokers) -> Iterator[dict[str, st
     elif driver == "sqs":
         endpoint = f"http://127.0.0.1:{brokers.use('sqs', shared_sqs)['port']}"
         yield {"region: eu-central-1": f"region: eu-central-1, key: k, secret: s, endpoint: {endpoint}"}
+    elif driver == "google-pub-sub":
+        port = brokers.use("pubsub", shared_pubsub)["port"]
+        yield {"pubsub.googleapis.com:443": f"127.0.0.1:{port}, insecure: true"}
     else:
         with redis_server(folder) as server:
             yield {"127.0.0.1:6379": server.address}
 
 
-@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "kafka", "nats", "redis", "sqs"])
+@pytest.mark.parametrize("driver", ["amqp", "beanstalk", "google-pub-sub", "kafka", "nats", "redis", "sqs"])
 def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver: str) -> None:
     folder = tmp_path / "app"
     folder.mkdir()
@@ -68,7 +72,9 @@ def test_the_config_of_a_page_runs_jobs(tmp_path: Path, brokers: Brokers, driver
                     client.xadd("rr.jobs:{mails}", {"job": "send-mail", "payload": '{"to":"you"}'})
                 server.wait_for("mail to you, attempt 1")
             states = {
-                line.split()[1]: line for line in rr("jobs", "list", cwd=folder).stdout.splitlines() if driver in line
+                line.split()[1]: line
+                for line in rr("jobs", "list", cwd=folder).stdout.splitlines()
+                if driver.replace("-", "_") in line
             }
             assert len(states) == 2, states
             assert server.stop() == 0

@@ -480,6 +480,30 @@ def test_a_service_that_can_not_be_reached(port: int, name: str) -> None:
     assert Foreign(port, name).counts() == (0, 0, 0)
 
 
+def test_a_message_that_could_not_be_given_back_is_not_held(port: int, name: str) -> None:
+    """Otherwise it would be hidden on and on, and no server would ever get it."""
+
+    @on_the_loop
+    async def scene() -> None:
+        with TcpProxy(port) as proxy:
+            async with sqs(proxy.port, name, consume=False, visibility_timeout=2) as (driver, host):
+                await driver.push([job("1"), job("2")])
+                released, kept = await driver.take(2)
+                proxy.cut(refuse=True)
+                with pytest.raises(BrokerError):
+                    await driver.release(released)
+                await driver.disconnect()
+                proxy.accept()
+                await driver.connect()
+                await driver.consume()
+                (found,) = await host.wait(1)
+                assert found.job.id == released.job.id
+                await driver.ack(found)
+                await driver.ack(kept)
+
+    scene()
+
+
 def test_without_credentials(port: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in [key for key in os.environ if key.startswith("AWS_")]:
         monkeypatch.delenv(key)

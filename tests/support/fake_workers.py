@@ -131,6 +131,7 @@ class FakeProcess:
         requests: frames that it got and has not answered, without stop frames.
         stops_on_order: whether it exits at the stop frame.
         streaming: set by the test: whether a streamed reply has begun and not ended.
+        pid_requests: how often it was asked for its pid and has not answered.
     """
 
     def __init__(self, pid: int) -> None:
@@ -145,6 +146,7 @@ class FakeProcess:
         self.stream_orders: list[int] = []
         self.stops_on_order = True
         self.streaming = False
+        self.pid_requests = 0
         self._reader = FrameReader(1 << 30)
         self.worker = Worker(self.child, self.relay, self.stderr, started=asyncio.get_running_loop().time())
 
@@ -164,6 +166,8 @@ class FakeProcess:
         for frame in self._reader.feed(data):
             if frame.stream:
                 self.stream_orders.append(frame.stream)
+            elif frame.flags & Flag.CONTROL and b"pid" in frame.payload:
+                self.pid_requests += 1
             elif frame.flags & Flag.CONTROL:
                 if self.stops_on_order:
                     asyncio.get_running_loop().call_soon(self.child.end, 0)
@@ -176,6 +180,11 @@ class FakeProcess:
         """Answer the oldest request; without ``body``, with the request's own."""
         request = self.requests.pop(0)
         self.write(encode_payload(context, body or request.payload[request.options[0] :], Flag.RAW))
+
+    def wait(self) -> None:
+        """Wait for the next request: it answers the oldest request for its pid first."""
+        self.pid_requests -= 1
+        self.write(encode(Flag.CONTROL, b'{"pid":%d}' % self.pid))
 
     def answer_error(self, text: str) -> None:
         self.requests.pop(0)

@@ -36,10 +36,10 @@ class Frame(NamedTuple):
     @property
     def status(self) -> int:
         """The status of HEADERS. It is the first field: an entry of the static table, or three literal digits."""
-        first = self.payload[0]
-        if first & 0x80:
-            return _STATUS[first & 0x7F]
-        return int(self.payload[2:5])
+        block = self.payload[1:] if self.payload[0] & 0xE0 == 0x20 else self.payload  # a new size of the table
+        if block[0] & 0x80:
+            return _STATUS[block[0] & 0x7F]
+        return int(block[2:5])
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:

@@ -11,7 +11,7 @@ import uvloop
 
 from pyroadrunner.plugins.jobs.drivers.contract import Delivery, Host, Job
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 P = ParamSpec("P")
 

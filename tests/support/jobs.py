@@ -177,6 +177,7 @@ class FakeDriver(Driver):
         self.host = host
         self.fails: Exception | None = None
         self.hangs = False
+        self.stat_error = ""
         self.connected = False
         self.consuming = False
         self.log: list[str] = []
@@ -242,4 +243,4 @@ class FakeDriver(Driver):
 
     async def stat(self) -> BrokerStats:
         await self._do("stat")
-        return BrokerStats(queue="q", active=len(self.pushed))
+        return BrokerStats(queue="q", active=len(self.pushed), error=self.stat_error)

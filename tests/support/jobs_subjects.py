@@ -17,10 +17,11 @@ from typing import Any
 
 from support.beanstalk import beanstalkd
 from support.brokers import Brokers
-from support.kafka import kafka, options_of
+from support.kafka import options_of, proxied
 from support.nats import nats_server
 from support.packages import EXAMPLES, installed
 from support.postgres import postgres_server
+from support.pubsub import shared_pubsub
 from support.rabbitmq import shared_rabbitmq
 from support.redis import redis_server
 from support.sqs import shared_sqs
@@ -74,8 +75,7 @@ class Broker:
         env: environment of the server.
         options: settings of every pipeline, which depend on the running broker.
         stop, start: interrupt and continue it, keeping its data; ``None`` = there is no broker.
-        proxies: for a broker that tells its clients where to connect: the port of a proxy, and the port of the broker
-            behind it, by the port of the settings.
+        proxies: those that the settings name already, by their ports.
         number: for names that no other user of a shared broker has.
     """
 
@@ -84,7 +84,7 @@ class Broker:
     options: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], object] | None = None
     start: Callable[[], object] | None = None
-    proxies: dict[int, tuple[int, int]] = field(default_factory=dict)
+    proxies: dict[int, TcpProxy] = field(default_factory=dict)
     number: int = field(default_factory=count(1).__next__)
 
 
@@ -144,6 +144,14 @@ SUBJECTS = [
         binary=False,
         burst=400,
     ),
+    Subject(
+        name="pubsub",  # names on the service must not begin with "goog"
+        driver="google_pub_sub",
+        options=lambda name: {"project_id": "project", "topic": name, "prefetch": 20, "ack_deadline": 10},
+        ordered=False,
+        largest=3_500_000,
+        burst=2000,
+    ),
 ]
 
 
@@ -191,12 +199,12 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
             yield Broker(sections={"beanstalk": {"addr": server.address}}, stop=server.stop, start=server.start)
         return
     if subject.driver == "kafka":
-        with kafka(folder / "kafka") as server:
+        with proxied(brokers) as proxy:
             yield Broker(
-                sections={"kafka": {"brokers": [server.address]}},
-                stop=server.stop,
-                start=server.start,
-                proxies={server.port: (server.proxy, server.behind)},
+                sections={"kafka": {"brokers": [f"127.0.0.1:{proxy.port}"]}},
+                stop=partial(proxy.cut, refuse=True),
+                start=proxy.accept,
+                proxies={proxy.port: proxy},
             )
         return
     if subject.driver == "redis":
@@ -212,5 +220,10 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
         with TcpProxy(brokers.use("sqs", shared_sqs)["port"]) as proxy:
             section = {"key": "k", "secret": "s", "region": "us-east-1", "endpoint": f"http://127.0.0.1:{proxy.port}"}
             yield Broker(sections={"sqs": section}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
+        return
+    if subject.driver == "google_pub_sub":
+        with TcpProxy(brokers.use("pubsub", shared_pubsub)["port"]) as proxy:
+            service = {"endpoint": f"127.0.0.1:{proxy.port}", "insecure": True}
+            yield Broker(sections={"google_pub_sub": service}, stop=partial(proxy.cut, refuse=True), start=proxy.accept)
         return
     raise ValueError(subject.driver)

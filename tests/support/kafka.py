@@ -1,7 +1,11 @@
 """A real Kafka broker, fetched by ``scripts/kafka.sh``, and a client that is not the driver.
 
-The only broker of its cluster, in KRaft mode. It listens at several ports: for clients in plain text, the same behind
-a proxy of a test (Kafka tells its clients where to connect, so it must know the proxy), with a login, and with TLS.
+The only broker of its cluster, in KRaft mode. It listens at several ports: for clients in plain text, with a login,
+with TLS, and several times in plain text behind a proxy: Kafka tells its clients where to connect, so it must know the
+proxies before it starts.
+
+All tests of a run share a broker (:func:`shared_kafka`); a test takes it away by its proxy (:func:`proxied`). One that
+kills its broker has its own.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,14 +27,18 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives import serialization
 
-from support.ports import free_port
+from support.brokers import Brokers
+from support.ports import kept_port
 from support.programs import Program, running_program, wait_for_port
+from support.tcp_proxy import TcpProxy
 from support.tls import Authority
 
 HOME = Path(__file__).parent.parent.parent / ".cache" / "kafka"
 USER, PASSWORD = "alice", "secret"  # as in scripts/kafka.sh
 
 _PARTITIONS = 4
+_AT_ONCE = 3  # proxies that a process uses
+_PATIENCE = 120.0  # seconds for a start: one, but many on a busy machine
 
 
 class Kafka:
@@ -37,15 +46,15 @@ class Kafka:
 
     Attributes:
         port: for clients in plain text. The other ports: ``login`` (SASL), ``tls`` (needs a client certificate, too).
-        proxy: where a proxy must listen that forwards to ``behind``.
+        proxied: ports of proxies, and those that they must forward to.
         authority: of the certificates.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.port, self.login, self.tls, self.behind, self.proxy = (free_port() for _ in range(5))
+    def __init__(self, folder: Path, proxies: int = 0) -> None:
+        self.port, self.login, self.tls, self._controller = (kept_port() for _ in range(4))
+        self.proxied = [(kept_port(), kept_port()) for _ in range(proxies)]
         self.authority: Authority | None = None
         self._folder = folder
-        self._controller = free_port()
         self._data = folder / "data"
         self._program: Program | None = None
 
@@ -57,11 +66,12 @@ class Kafka:
         """Settings of the broker."""
         advertised = {
             "CLIENTS": (self.port, self.port, "PLAINTEXT"),
-            "PROXIED": (self.behind, self.proxy, "PLAINTEXT"),
             "LOGIN": (self.login, self.login, "SASL_PLAINTEXT"),
         }
         if tls:
             advertised["TLS"] = (self.tls, self.tls, "SSL")
+        for number, (proxy, behind) in enumerate(self.proxied):
+            advertised[f"PROXIED{number}"] = (behind, proxy, "PLAINTEXT")
         maps = [f"{name}:{protocol}" for name, (_, _, protocol) in advertised.items()]
         jaas = "org.apache.kafka.common.security"
         plain = f'{jaas}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
@@ -86,6 +96,9 @@ class Kafka:
             "listener.name.login.scram-sha-512.sasl.jaas.config": scram,
             "log.dirs": self._data,
             "num.partitions": _PARTITIONS,
+            "num.network.threads": 1,
+            "num.io.threads": 2,
+            "log.index.size.max.bytes": 1_000_000,
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 1,
@@ -130,7 +143,7 @@ class Kafka:
     def wait(self) -> None:
         """Return once it has an answer for clients."""
         assert self._program is not None
-        wait_for_port(self.port, self._program)
+        wait_for_port(self.port, self._program, _PATIENCE)
 
     def stop(self) -> None:
         """Kill it."""
@@ -158,13 +171,77 @@ def class_path() -> str:
 
 
 @contextmanager
-def kafka(folder: Path, *, tls: bool = False) -> Iterator[Kafka]:
+def kafka(folder: Path, *, tls: bool = False, proxies: int = 0) -> Iterator[Kafka]:
     """A broker of its own."""
-    if not (HOME / "complete").exists():
-        pytest.skip("Kafka is not there: make test RR_TEST_KAFKA=1 fetches it (needs Java and Maven)")
+    require_kafka()
     folder.mkdir(parents=True, exist_ok=True)
-    with Kafka(folder).run(tls=tls) as broker:
+    with Kafka(folder, proxies).run(tls=tls) as broker:
         yield broker
+
+
+def require_kafka() -> None:
+    """Skip the test without a broker: Maven Central or Java may be out of reach, in CI too."""
+    if not (HOME / "complete").exists() or shutil.which("java") is None:
+        pytest.skip("Kafka is not there: scripts/kafka.sh fetches it (needs Java and Maven)")
+
+
+@contextmanager
+def shared_kafka(folder: Path) -> Iterator[dict[str, Any]]:
+    """A broker for :class:`support.brokers.Brokers`."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with kafka(folder, tls=True, proxies=processes * _AT_ONCE) as broker:
+        assert broker.authority is not None
+        client = broker.authority.client("client")
+        yield {
+            "port": broker.port,
+            "login": broker.login,
+            "tls": broker.tls,
+            "root": str(broker.authority.root),
+            "cert": str(client.cert),
+            "key": str(client.key),
+            "proxied": broker.proxied,
+        }
+
+
+@dataclass(frozen=True)
+class SharedKafka:
+    """The shared broker: its ports, and files for TLS."""
+
+    port: int
+    login: int
+    tls: int
+    root: str
+    cert: str
+    key: str
+    proxied: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, brokers: Brokers) -> SharedKafka:
+        require_kafka()
+        return cls(**brokers.use("kafka", shared_kafka))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+_proxies: list[TcpProxy] | None = None  # of this process, those that are not in use
+
+
+@contextmanager
+def proxied(brokers: Brokers) -> Iterator[TcpProxy]:
+    """A proxy before the shared broker, which no other test uses now."""
+    global _proxies
+    shared = SharedKafka.of(brokers)
+    if _proxies is None:
+        first = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) * _AT_ONCE
+        _proxies = [TcpProxy(behind, at) for at, behind in shared.proxied[first : first + _AT_ONCE]]
+    proxy = _proxies.pop()
+    try:
+        yield proxy
+    finally:
+        proxy.cut()
+        _proxies.append(proxy)
 
 
 class KafkaClient:
@@ -225,7 +302,7 @@ def options_of(name: str, extra: Mapping[str, Any] | None = None) -> dict[str, A
     return {
         "auto_create_topics_enable": True,
         "consumer_options": {"topics": [name]},
-        "group_options": {"group_id": name, "session_timeout": "3s"},
+        "group_options": {"group_id": name, "session_timeout": "6s"},
         **(extra or {}),
     }
 

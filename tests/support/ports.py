@@ -16,6 +16,7 @@ _FIRST, _END, _SLICE = 10_000, 32_000, 500
 
 _mine: Iterator[int] | None = None
 _lock: socket.socket | None = None
+_kept: set[int] = set()
 
 
 def free_port() -> int:
@@ -24,9 +25,16 @@ def free_port() -> int:
     if _mine is None:
         _mine = _claim()
     for port in _mine:
-        if sock := _bound(port):
+        if port not in _kept and (sock := _bound(port)):
             sock.close()
             break
+    return port
+
+
+def kept_port() -> int:
+    """A free port that this process gives only once: its user may bind it late, and again."""
+    port = free_port()
+    _kept.add(port)
     return port
 
 

@@ -71,9 +71,9 @@ def running_program(arguments: Sequence[str], log: Path) -> Iterator[Program]:
         program.kill()
 
 
-def wait_for_port(port: int, program: Program) -> None:
+def wait_for_port(port: int, program: Program, patience: float = PATIENCE) -> None:
     """Return once a process listens on the port."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 5).close()

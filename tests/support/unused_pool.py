@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, ReplyRule, Submission
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
 from pyroadrunner.workers.info import WorkerInfo
@@ -32,7 +32,13 @@ class UnusedPool:
         raise NotImplementedError
 
     def submit(
-        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+        self,
+        payload: Payload,
+        receiver: Receiver,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        rule: ReplyRule = ReplyRule.ONE,
     ) -> Submission:
         """Run :meth:`exec` in a task."""
         loop = asyncio.get_running_loop()

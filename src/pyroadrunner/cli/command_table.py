@@ -29,6 +29,7 @@ GROUPS = {
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
+    "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
 }
 
 COMMANDS = (
@@ -228,6 +229,36 @@ COMMANDS = (
         help="run an entry now, and wait for its end",
         flags=(_JSON,),
         example="rr schedule run report",
+    ),
+    Command(
+        words=("websocket", "list"),
+        help="list the open connections",
+        flags=(
+            Flag(name="topic", value="TOPIC", help="only those that follow this topic"),
+            Flag(name="user", value="NAME", help="only those of this user"),
+            _JSON,
+        ),
+    ),
+    Command(words=("websocket", "topics"), help="list the topics with their followers", flags=(_JSON,)),
+    Command(
+        words=("websocket", "publish"),
+        arguments="TOPIC MESSAGE",
+        most=2,
+        help="publish a message to a topic",
+        flags=(_JSON,),
+        example="rr websocket publish news 'Hello, everyone!'",
+    ),
+    Command(
+        words=("websocket", "disconnect"),
+        arguments="[CONNECTION...]",
+        most=None,
+        help="close connections",
+        flags=(
+            Flag(name="user", value="NAME", help="all connections of this user"),
+            Flag(name="code", value="NUMBER", help="close code: 1000 (default), 1008, 3000 to 4999"),
+            Flag(name="reason", value="TEXT", help="reason that the client sees"),
+        ),
+        example="rr websocket disconnect --user ann --code 4001 --reason banned",
     ),
     Command(
         words=("php-library",),

@@ -252,6 +252,22 @@ def _schedule(line: Line) -> int:
             return command.run(options, arguments, as_json=as_json)
 
 
+def _websocket(line: Line) -> int:
+    from pyroadrunner.cli.websocket import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    match line.words[1:]:
+        case ("list",):
+            return command.list_connections(options, topic=line.text("topic"), user=line.text("user"), as_json=as_json)
+        case ("topics",):
+            return command.topics(options, as_json=as_json)
+        case ("publish",):
+            return command.publish(options, line.arguments, as_json=as_json)
+        case _:
+            closing = {"user": line.text("user"), "code": line.text("code"), "reason": line.text("reason")}
+            return command.disconnect(options, line.arguments, **closing)
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -295,6 +311,10 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("schedule", "next"): _schedule,
     ("schedule", "history"): _schedule,
     ("schedule", "run"): _schedule,
+    ("websocket", "list"): _websocket,
+    ("websocket", "topics"): _websocket,
+    ("websocket", "publish"): _websocket,
+    ("websocket", "disconnect"): _websocket,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 KNOWN_SECTIONS = {
     "amqp": "connection of the amqp jobs driver (RabbitMQ)",
-    "centrifuge": "proxy of a Centrifugo server",
     "google_pub_sub": "connection of the Google Pub/Sub jobs driver",
-    "grpc": "gRPC services",
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
-    "tcp": "raw TCP servers",
 }
 
 # Used if a storage of `kv` has this name and no `config`, `redis` also by `lock` and `schedule`; alone without effect.

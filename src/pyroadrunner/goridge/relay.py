@@ -34,10 +34,13 @@ class Relay(asyncio.Protocol):
 
     Attributes:
         garbage: bytes that arrived instead of a frame (bounded by ``MAX_GARBAGE``).
+        chunks: how often data has arrived: frames of the same chunk were sent before anything that is sent while they
+            are delivered.
     """
 
     def __init__(self, max_payload: int) -> None:
         self.garbage = b""
+        self.chunks = 0
         self._frames = FrameReader(max_payload)
         self._source: asyncio.ReadTransport | None = None
         self._sink: asyncio.WriteTransport | None = None
@@ -218,6 +221,7 @@ class Relay(asyncio.Protocol):
         self._source = cast("asyncio.ReadTransport", transport)
 
     def data_received(self, data: bytes) -> None:
+        self.chunks += 1
         if self._broken:
             if 0 < len(self.garbage) < MAX_GARBAGE:  # empty if the data began like a frame: the rest is not text
                 self.garbage = (self.garbage + data)[:MAX_GARBAGE]

@@ -42,9 +42,8 @@ _PIECE = 1 << 16  # bytes; h2corn queues up to 32 pieces of a streamed body on H
 _CUT_DELAY = 0.05  # seconds in which more connections to close are found: each search reads the table of open files
 _RECOVERY = 1.0  # seconds from a failure of the engine to its restart: the system may have free resources again
 _UNWIND_TIMEOUT = 1.0  # seconds for cancelled requests to unwind
+_MAX_KEEPALIVE = 32_767  # seconds; Linux takes no more
 _NO_LIMIT = 86_400.0  # h2corn's own grace: HttpListener cancels the requests earlier
-
-log = Log("http")
 
 _CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade"}
 
@@ -60,6 +59,8 @@ class HttpListener:
         limits: of a connection; ``None`` = the defaults. Connections above ``max_connections`` wait in the backlog, and
             ``head_timeout`` is the longest silence while a head is read.
         tls: the files of the certificate; ``None`` = plain HTTP.
+        date: whether responses carry the header ``date``.
+        channel: of the log.
     """
 
     def __init__(
@@ -70,8 +71,11 @@ class HttpListener:
         streams: int = DEFAULT_STREAMS,
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
+        date: bool = True,
+        channel: str = "http",
     ) -> None:
         self._app = app
+        self._log = Log(channel)
         self._bound = bound
         self._tls = tls is not None
         self._aborting = False
@@ -84,7 +88,7 @@ class HttpListener:
         # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
         self._resets = ResetGuard(max(RESETS, 2 * streams))
         self._to_cut: set[Client] = set()
-        self._config = _config(bound, streams, self._connections, limits, tls)
+        self._config = _config(bound, streams, self._connections, limits, tls, date=date)
         self._server = Server(self._request, self._config)
 
     def __repr__(self) -> str:
@@ -109,8 +113,8 @@ class HttpListener:
             self._bound.close()
             raise ListenError(f"{self._bound.address.short}: the HTTP server fails to start: {wrong}") from wrong
         self._bound.take_over()
-        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, log), name="backlog")
-        log.debug("http server was started", address=self._bound.address.short)
+        self._watching = asyncio.create_task(warn_when_full(self._bound, self._connections, self._log), name="backlog")
+        self._log.debug("http server was started", address=self._bound.address.short)
 
     async def run(self) -> None:
         """Wait until it has stopped."""
@@ -145,7 +149,7 @@ class HttpListener:
         if self._requests is not None and not await self._ends_within(grace):
             self._aborting = True
             cut = [task for task in asyncio.all_tasks() if self._is_request(task)]
-            log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
+            self._log.warning("grace period over; cancelling the remaining requests", requests=len(cut))
             for task in cut:
                 task.cancel(STOPPED)
             if not await self._ends_within(_UNWIND_TIMEOUT):
@@ -162,9 +166,9 @@ class HttpListener:
         try:
             closed = close_accepted(self._bound.sockets)
         except OSError as wrong:  # no descriptor is free
-            log.warning("the remaining connections can't be closed", error=str(wrong))
+            self._log.warning("the remaining connections can't be closed", error=str(wrong))
         else:
-            log.warning("closed the remaining connections", connections=closed)
+            self._log.warning("closed the remaining connections", connections=closed)
 
     async def _serve(self) -> None:
         """Run the engine and restart it after a system error (``accept`` without a free descriptor)."""
@@ -174,7 +178,7 @@ class HttpListener:
             except OSError as wrong:
                 if self._refusing or self._watching is None:  # not started yet: the start fails
                     raise
-                log.error(
+                self._log.error(
                     "the HTTP server failed and lost its connections; restarting it",
                     address=self._bound.address.short,
                     error=str(wrong),
@@ -218,7 +222,7 @@ class HttpListener:
         with suppress(OSError):  # no descriptor is free
             if closed := close_peers(peers):
                 clients = sorted({host for host, _ in peers})
-                log.warning(
+                self._log.warning(
                     "closed connections: too many HTTP/2 streams were reset", connections=closed, clients=clients
                 )
 
@@ -228,6 +232,31 @@ class HttpListener:
             return False
         frame = getattr(coroutine, "cr_frame", None)
         return frame is not None and frame.f_locals.get("self") is self
+
+
+def _limit_in_kernel(bound: BoundSockets, limits: Limits) -> bool:
+    """Make the kernel watch connections. Return whether it ends those whose client does not read."""
+    if limits.keepalive:
+        _keep_alive(bound, limits.keepalive, limits.keepalive_timeout)
+        if limits.keepalive + limits.keepalive_timeout < limits.write_timeout:
+            return False  # TCP_USER_TIMEOUT would replace the keep-alive's own, shorter time
+    return _limit_writes(bound, limits.write_timeout)
+
+
+def _keep_alive(bound: BoundSockets, idle: float, timeout: float) -> None:
+    """Make the kernel probe silent connections; accepted sockets inherit the options."""
+    probes = 3
+    options = {
+        "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE": min(idle, _MAX_KEEPALIVE),
+        "TCP_KEEPINTVL": min(timeout / probes, _MAX_KEEPALIVE),
+        "TCP_KEEPCNT": probes,
+    }
+    with suppress(OSError):  # a unix socket
+        for one in bound.sockets:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in options.items():
+                if (option := getattr(socket, name, None)) is not None:
+                    one.setsockopt(socket.IPPROTO_TCP, option, max(1, round(value)))
 
 
 def _limit_writes(bound: BoundSockets, timeout: float) -> bool:
@@ -307,6 +336,8 @@ def _config(
     connections: int,
     limits: Limits,
     tls: TlsFiles | None,
+    *,
+    date: bool,
 ) -> Config:
     return Config(
         bind=tuple(f"fd://{one.fileno()}" for one in bound.sockets),
@@ -337,10 +368,11 @@ def _config(
             ),
         ),
         h2_timeout_response_stall=limits.write_timeout,
-        h2_timeout_write=0 if _limit_writes(bound, limits.write_timeout) else limits.write_timeout,
+        h2_timeout_write=0 if _limit_in_kernel(bound, limits) else limits.write_timeout,
         timeout_handshake=limits.head_timeout,
         timeout_request_header=limits.head_timeout,
         timeout_request_body_idle=limits.body_timeout,
         timeout_keep_alive=limits.idle_timeout,
         timeout_graceful_shutdown=_NO_LIMIT,
+        date_header=date,
     )

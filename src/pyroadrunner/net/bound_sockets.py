@@ -10,6 +10,7 @@ import stat
 import struct
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from pyroadrunner.net import activation, takeover
 from pyroadrunner.net.address import Address, TcpAddress, UnixAddress
@@ -104,15 +105,19 @@ class BoundSockets:
             takeover.publish(self.address.path)
             self._path = self.address.path
 
-    async def serve(self, connected: Callable[[], asyncio.BaseProtocol]) -> list[asyncio.Server]:
+    async def serve(self, connected: Callable[[], asyncio.BaseProtocol], **options: Any) -> list[asyncio.Server]:
         """Accept connections in the event loop, without the HTTP engine. The sockets stay open when the servers
-        close."""
+        close.
+
+        Args:
+            options: of ``create_server``, such as ``ssl``.
+        """
         loop = asyncio.get_running_loop()
         servers = []
         for one in self.sockets:
             copy = one.dup()  # the loop closes the socket it is given
             copy.setblocking(False)
-            servers.append(await loop.create_server(connected, sock=copy, backlog=BACKLOG))
+            servers.append(await loop.create_server(connected, sock=copy, backlog=BACKLOG, **options))
         return servers
 
     def stop_handshakes(self) -> None:

@@ -20,6 +20,14 @@ class OnCancel(Enum):
     KILL = "kill"  # the worker is killed and replaced
 
 
+class ReplyRule(Enum):
+    """How many frames a worker may answer a call with, if it does not stream its reply."""
+
+    ONE = "one"  # exactly one; a worker that sends another frame is replaced
+    FIRST = "first"  # the first is the reply; further frames are dropped with a warning, and the worker stays
+    OPTIONAL = "optional"  # as FIRST; a worker that waits for its next call without a reply has sent an empty one
+
+
 class Answer(Protocol):
     """What a caller waits for: a future, or a :class:`Submission`."""
 
@@ -60,6 +68,7 @@ class Call:
             count.
         attempts: how many workers it was given to.
         leased: whether it was sent to a leased worker, so it goes to no other.
+        rule: how many frames the worker may answer with.
     """
 
     __slots__ = (
@@ -76,6 +85,7 @@ class Call:
         "waits_since",
     )
     wait_timeout: float | None = None
+    rule: ReplyRule = ReplyRule.ONE
 
     def __init__(
         self,
@@ -131,6 +141,12 @@ class Call:
             self.answer.set_exception(error)
 
 
+class LenientCall(Call):
+    """A call with another rule than ``ONE``."""
+
+    __slots__ = ("rule",)
+
+
 class Submission:
     """A call whose outcome goes to a receiver: no task, no future.
 
@@ -175,6 +191,23 @@ class Submission:
         if receiver is not None:
             self._left()
             receiver.on_error(error)
+
+
+def new_call(
+    rule: ReplyRule,
+    payload: Payload,
+    submission: Submission,
+    now: float,
+    timeout: float | None,
+    receiver: Receiver,
+    priority: int,
+) -> Call:
+    """The call of a submission."""
+    if rule is ReplyRule.ONE:
+        return Call(payload, submission, now, timeout, receiver.describe, priority)
+    call = LenientCall(payload, submission, now, timeout, receiver.describe, priority)
+    call.rule = rule
+    return call
 
 
 def drop_stream(answer: asyncio.Future[Reply]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from pyroadrunner.workers.call import OnCancel, Receiver, Submission
+from pyroadrunner.workers.call import OnCancel, Receiver, ReplyRule, Submission
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.events import PoolEvent
@@ -54,11 +54,20 @@ class WorkerPool(Protocol):
         """
 
     def submit(
-        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+        self,
+        payload: Payload,
+        receiver: Receiver,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        rule: ReplyRule = ReplyRule.ONE,
     ) -> Submission:
         """As :meth:`exec`, for hot paths: the outcome goes to callbacks, without a task and a future.
 
         The receiver may be called before this returns. To give the call up, cancel the returned submission.
+
+        Args:
+            rule: what becomes of a worker that sends no reply, or more than one.
 
         Raises:
             QueueFull, PoolClosed: no worker has seen the call.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission
-from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, ReplyRule, Submission, drop_stream, new_call
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
@@ -73,12 +73,18 @@ class DebugPool:
             self._admission.leave()
 
     def submit(
-        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+        self,
+        payload: Payload,
+        receiver: Receiver,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        rule: ReplyRule = ReplyRule.ONE,
     ) -> Submission:
         """Start a worker, run the call, give its outcome to a receiver; see ``contracts.WorkerPool``."""
         self._admission.enter(payload)
         submission = Submission(receiver, self._admission.leave)
-        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, priority)
+        submission.call = call = new_call(rule, payload, submission, self._loop.time(), timeout, receiver, priority)
         self._background(self._run_or_fail(call))
         return submission
 

@@ -109,11 +109,13 @@ class WorkerFailed(WorkerError):
     """The worker answered with an error frame and keeps running (RoadRunner's "soft job error").
 
     Attributes:
-        text: the payload of the frame.
+        payload: of the frame.
+        text: the same as text.
     """
 
-    def __init__(self, text: str, pid: int) -> None:
+    def __init__(self, text: str, pid: int, payload: bytes | None = None) -> None:
         super().__init__(f"{SOFT_ERROR}{text}", pid)
+        self.payload = text.encode() if payload is None else payload
         self.text = text
 
 

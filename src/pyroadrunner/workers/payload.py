@@ -43,14 +43,16 @@ class Chunk:
         context: encoded head; empty on most frames of a stream.
         body: bytes of this frame.
         codec: codec bits of this frame's flags; 0 = not set.
+        last: whether it ended a stream; then it may be empty.
     """
 
-    __slots__ = ("body", "codec", "context")
+    __slots__ = ("body", "codec", "context", "last")
 
-    def __init__(self, context: bytes, body: bytes, codec: int) -> None:
+    def __init__(self, context: bytes, body: bytes, codec: int, last: bool = False) -> None:
         self.context = context
         self.body = body
         self.codec = codec
+        self.last = last
 
     def __repr__(self) -> str:
         return f"Chunk(context={len(self.context)} B, body={len(self.body)} B, codec={self.codec:#04x})"
@@ -84,3 +86,4 @@ class Reply(Chunk):
         self.body = body
         self.codec = codec
         self.stream = stream
+        self.last = stream is None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from pyroadrunner.log import Log
 from pyroadrunner.workers.admission import Admission
-from pyroadrunner.workers.call import Call, OnCancel, Receiver, Submission, drop_stream
+from pyroadrunner.workers.call import Call, OnCancel, Receiver, ReplyRule, Submission, drop_stream, new_call
 from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry, QueuePolicy
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
@@ -102,13 +102,19 @@ class Pool:
             self._admission.leave()
 
     def submit(
-        self, payload: Payload, receiver: Receiver, *, timeout: float | None = None, priority: int = 0
+        self,
+        payload: Payload,
+        receiver: Receiver,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        rule: ReplyRule = ReplyRule.ONE,
     ) -> Submission:
         """Run one call and give its outcome to a receiver; see ``contracts.WorkerPool``."""
         admission = self._admission
         admission.enter(payload)
         submission = Submission(receiver, admission.leave)
-        submission.call = call = Call(payload, submission, self._loop.time(), timeout, receiver.describe, priority)
+        submission.call = call = new_call(rule, payload, submission, self._loop.time(), timeout, receiver, priority)
         self._start(call)
         return submission
 

@@ -11,20 +11,27 @@ each of which empties ``_call`` first:
 - failed softly: the worker answers with an error frame and keeps running;
 - failed hard: garbage, a closed relay, ``exec_ttl``: the worker is killed, and the error says how it ended
   (``crash.py``).
+
+No frame says which call it answers. A frame that arrives together with a reply was sent before the next call. For a
+call that may have no reply or several (``ReplyRule``), the worker is also asked for its pid, behind the call: it
+answers that when it waits for the next call, so what it sends until then belongs to this one (a fence).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
+from functools import cache
 from typing import Protocol
 
 from pyroadrunner.goridge.errors import FrameError, RelayClosed, RelayError, RemoteFrameError
 from pyroadrunner.goridge.frame import PONG, STOP_STREAM, STOP_WORKER, Flag, Frame, Stream
+from pyroadrunner.goridge.handshake import hello_request
 from pyroadrunner.goridge.relay import Relay
 from pyroadrunner.log import Log
-from pyroadrunner.workers.call import Call
+from pyroadrunner.workers.call import Call, ReplyRule
 from pyroadrunner.workers.child_process import Child
 from pyroadrunner.workers.crash import OUTPUT_TIMEOUT, collect_crash
 from pyroadrunner.workers.errors import ExecTimeout, WorkerCrashed, WorkerFailed, describe_exit
@@ -42,6 +49,10 @@ _ERROR = int(Flag.ERROR)  # plain ints: IntFlag operators cost microseconds
 _CODEC_BITS = int(Flag.RAW | Flag.JSON | Flag.MSGPACK | Flag.GOB | Flag.PROTO)
 _MORE_FRAMES = int(Stream.STREAM)
 _PING = int(Stream.PING)
+_CONTROL = int(Flag.CONTROL)
+_FENCED_CALLS = 16  # first calls of a worker with a fence: most applications that answer twice do so from the start
+_LATE_FENCE = 0.1  # seconds that a call without a fence, which needs no reply, waits for one
+_NO_REPLY = "the worker waits for its next request without a reply to this one"
 
 log = Log("server")
 
@@ -104,6 +115,12 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._call: Call | None = None  # until the first frame of its reply
         self._stream: WorkerStream | None = None  # until the last frame
+        self._fence: Call | None = None  # a call with a fence that the worker has not reached
+        self._fences = 0  # requests for its pid that it has not answered
+        self._rule = ReplyRule.ONE  # of the last call
+        self._surplus = 0  # frames that were dropped
+        self._fenced = False  # whether it has ever sent no reply, or two: all its calls have a fence then
+        self._sent_in = -1  # the chunk of the relay during which the last call was sent
         self._abort_timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
         self._exited: asyncio.Future[None] = self._loop.create_future()
@@ -124,15 +141,37 @@ class Worker:
         call.attempts += 1
         call.began = self._loop.time()
         self._call = call
+        relay = self._relay
+        self._sent_in = relay.chunks
         if not self._stderr.quiet:
             self._stderr.mark()
-        self._relay.send(call.frame)
+        self._rule = rule = call.rule
+        if rule is not ReplyRule.ONE and (self._fenced or self.execs <= _FENCED_CALLS):
+            self._send_fenced(call)
+            return
+        relay.send(call.frame)
         if call.body:
+            relay.send(call.body)
+
+    def _send_fenced(self, call: Call) -> None:
+        if call.body:
+            self._relay.send(call.frame)
             self._relay.send(call.body)
+            self._send_fence(call)
+        else:
+            self._send_fence(call, call.frame)
+
+    def _send_fence(self, call: Call, before: bytes = b"") -> None:
+        self._fence = call
+        self._fences += 1
+        self._relay.send(before + _fence())
 
     def _on_frame(self, frame: Frame) -> None:
         call = self._call
         options = frame.options
+        if call is not None and self._sent_in == self._relay.chunks:
+            self._on_surplus(frame)
+            return
         if call is None or frame.stream or frame.flags & _ERROR or len(options) != 1:
             self._on_rare_frame(frame)
             return
@@ -150,23 +189,62 @@ class Worker:
         call.succeed(Reply(payload[:size], payload[size:], frame.flags & _CODEC_BITS))
 
     def _on_rare_frame(self, frame: Frame) -> None:
-        if self._stream is not None:
+        if self._fences and frame.flags & _CONTROL:
+            self._on_fence()
+        elif self._stream is not None:
             self._on_stream_frame(self._stream, frame)
         elif self._call is None:
-            self._on_protocol_error("a frame that answers no request")
+            self._on_surplus(frame)
         elif frame.flags & _ERROR:
             call, self._call = self._call, None
             text = frame.payload.decode(errors="replace")
             self.answers += 1
             self._finish()
-            call.fail(WorkerFailed(text, self.pid))
+            call.fail(WorkerFailed(text, self.pid, frame.payload))
         elif len(frame.options) != 1:
             self._on_protocol_error("Decode: options length should be equal 1 (body offset)")
         else:
             self._open_stream(self._call, frame)
 
+    def _on_surplus(self, frame: Frame) -> None:
+        """A frame that answers no call. After the stop frame it is ignored: ``spiral/roadrunner-tcp`` answers that."""
+        if self.state is State.STOPPING:
+            return
+        if self._rule is ReplyRule.ONE:
+            self._on_protocol_error("a frame that answers no request")
+            return
+        self._fenced = True
+        self._surplus += 1
+        if self._surplus == 1:
+            fields: dict[str, object] = {"pool": self._pool, "pid": self.pid}
+            if frame.flags & _ERROR:
+                fields["error"] = frame.payload.decode(errors="replace")
+            log.warning("worker sent a second reply to the same request; it is dropped", **fields)
+
+    def _on_fence(self) -> None:
+        """The worker waits for its next call."""
+        self._fences -= 1
+        call, self._fence = self._fence, None
+        if call is None:  # it has handed its call back
+            return
+        if self._stream is not None:
+            self._close_stream(WorkerFailed("the worker did not end its streamed reply", self.pid))
+        elif self._call is not call:
+            self._finish()
+        else:
+            self._call = None
+            self.answers += 1
+            self._finish()
+            if call.rule is ReplyRule.OPTIONAL:
+                self._fenced = True
+                call.succeed(Reply(b"", b"", 0))
+            else:
+                call.fail(WorkerFailed(_NO_REPLY, self.pid))
+
     def _finish(self) -> None:
-        """The reply is complete: take the next call, or stop after the last one allowed."""
+        """The reply is complete: take the next call, or stop after the last one allowed. With a fence, that waits."""
+        if self._fence is not None:
+            return
         self.free_since = self._loop.time()
         if self.state is State.WORKING:
             if self.max_jobs and self.execs >= self.max_jobs:
@@ -177,7 +255,7 @@ class Worker:
             self.owner.on_free(self)
 
     def _on_handed_back(self, call: Call) -> None:
-        self._call = None
+        self._call = self._fence = None
         if self.state is State.WORKING:
             self._leave_service(State.INVALID)
         if self.owner is not None:
@@ -187,12 +265,17 @@ class Worker:
     def expire(self, now: float, exec_ttl: float) -> None:
         """Kill it if its call has exceeded its time; in a streamed reply, each frame has that time.
 
+        A call that needs no reply, and has none yet, gets a fence.
+
         Args:
             exec_ttl: seconds, for calls without a timeout of their own; 0 = no limit.
         """
         call = self.current_call
         if call is None or self._ending is not None or (self._stream is not None and self._stream.paused):
             return
+        waits = call.rule is ReplyRule.OPTIONAL and call is self._call and self._fence is None
+        if waits and now - call.began >= _LATE_FENCE:
+            self._send_fence(call)
         limit = exec_ttl if call.timeout is None else call.timeout
         if not limit or now - call.began < limit:
             return
@@ -230,7 +313,7 @@ class Worker:
             text = frame.payload.decode(errors="replace")
             if self.state is State.WORKING:
                 self._leave_service(State.INVALID)
-            self._close_stream(WorkerFailed(text, self.pid))
+            self._close_stream(WorkerFailed(text, self.pid, frame.payload))
             return
         chunk = read_chunk(frame)
         if chunk is None:
@@ -238,9 +321,10 @@ class Worker:
             return
         if frame.stream & _PING and not stream.aborted:
             self._relay.send(PONG)
-        if chunk.body or chunk.context:
+        chunk.last = not frame.stream & _MORE_FRAMES
+        if chunk.body or chunk.context or not chunk.last:  # an empty frame may be an empty message
             stream.push(chunk)
-        if not frame.stream & _MORE_FRAMES:
+        if chunk.last:
             self._close_stream(None)
 
     def _detach_stream(self) -> WorkerStream | None:
@@ -342,11 +426,12 @@ class Worker:
     async def _on_crash(self, cause: RelayError | FrameError, *, kill: bool, quiet: bool) -> None:
         """Collect how it ended, fail its call or give it back, write one log line."""
         call = self._call
-        unread = call is not None and self._relay.unread() >= call.size
+        fence = len(_fence()) if self._fence is not None else 0
+        unread = call is not None and self._relay.unread() >= call.size + fence
         crash = await collect_crash(self._child, self._relay, self._stderr, cause, kill=kill)
         if call is not None and unread and self.owner is not None:
             # It exited before it read any of the call, so it did nothing of it.
-            self._call = None
+            self._call = self._fence = None
             log.debug("worker exited before it read the request", pid=self.pid, exit=describe_exit(crash.status))
             self.owner.requeue(self, call)
         else:
@@ -359,6 +444,7 @@ class Worker:
     def _fail_call(self, error: Exception) -> None:
         """Fail the call or stream that runs, if any."""
         call, self._call = self._call, None
+        self._fence = None
         stream = self._detach_stream()
         if stream is not None:
             stream.end(error)
@@ -381,8 +467,8 @@ class Worker:
 
     @property
     def current_call(self) -> Call | None:
-        """The call whose reply, streamed or not, is not complete."""
-        return self._call or (self._stream.call if self._stream is not None else None)
+        """The call that has not ended."""
+        return self._call or self._fence or (self._stream.call if self._stream is not None else None)
 
     def runs(self, call: Call) -> bool:
         """Whether it runs this call and has not begun to answer it."""
@@ -391,7 +477,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a call, or the rest of a streamed reply, is still running."""
-        return self._call is not None or self._stream is not None
+        return self._call is not None or self._stream is not None or self._fence is not None
 
     @property
     def in_use(self) -> bool:
@@ -435,6 +521,11 @@ class Worker:
             activity=call.describe() if call else "",
             activity_since=max(self.created_ns, time.time_ns() - int((now - call.began) * 1e9)) if call else 0,
         )
+
+
+@cache
+def _fence() -> bytes:
+    return hello_request(os.getpid())
 
 
 def _ignore_frame(_frame: Frame) -> None:

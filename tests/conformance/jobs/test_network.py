@@ -42,8 +42,8 @@ class Network:
     def _proxied(self, found: re.Match[str]) -> str:
         port = int(found[1])
         if port not in self.proxies:
-            at, behind = self._broker.proxies.get(port, (None, port))
-            self.proxies[port] = self._stack.enter_context(TcpProxy(behind, at))
+            own = self._broker.proxies.get(port)
+            self.proxies[port] = own or self._stack.enter_context(TcpProxy(port))
         return f"127.0.0.1:{self.proxies[port].port}"
 
 

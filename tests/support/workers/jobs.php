@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 // A jobs worker with the product's library. The payload says what to do with the job; each run is one line in the file
-// of the environment variable RUNS, written before the answer.
+// of the environment variable RUNS, written before the answer. A worker that is killed while it writes leaves half a
+// line, so each run begins with the end of a line.
 
 use PyRoadRunner\Jobs\JobsWorker;
 use PyRoadRunner\Jobs\Task;
@@ -15,7 +16,7 @@ $runs = \fopen((string) \getenv('RUNS'), 'ab');
 $worker = JobsWorker::create();
 $worker->run(static function (Task $task) use ($runs, $worker): void {
     $order = \json_decode($task->payload, true) ?? [];
-    \fwrite($runs, \json_encode([
+    \fwrite($runs, "\n" . \json_encode([
         'id' => $task->id,
         'name' => $task->name,
         'pipeline' => $task->pipeline,

@@ -15,7 +15,7 @@ from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.server.config import ServerConfig
 
 GOOD = 'version: "3"\nserver: {command: php worker.php}\nhttp: {address: "127.0.0.1:8080"}\n'
-BAD = 'version: "3"\nserver: {command: php}\nhttp:\n  adress: x\n  raw_body: maybe\ngrpc: {}\n'
+BAD = 'version: "3"\nserver: {command: php}\nhttp:\n  adress: x\n  raw_body: maybe\nnsq: {}\n'
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_unknown_keys_that_may_explain_the_errors_are_reported_with_them() -> No
     [
         ("htp", "unknown", "unknown section; did you mean `http`?"),
         ("zzzzzz", "unknown", "unknown section"),
-        ("grpc", "unbuilt", "known, but not part of this version (gRPC services); ignored"),
+        ("nsq", "unbuilt", "known, but not part of this version (connection of the nsq jobs driver); ignored"),
         ("reload", "unbuilt", "removed in RoadRunner"),
     ],
 )

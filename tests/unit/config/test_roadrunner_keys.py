@@ -144,6 +144,12 @@ kv:
       idle_check_freq: 0s
       read_only: false
       tls: {key: "", cert: "", root_ca: "", client_auth_type: no_client_cert}
+tcp:
+  read_buf_size: 1
+  servers:
+    smtp: {addr: "tcp://127.0.0.1:7777", delimiter: "\\r\\n"}
+    two: {addr: ":8889", read_buf_size: 10}
+  pool: {num_workers: 2, max_jobs: 0, max_queue_size: 0, dynamic_allocator: {max_workers: 1}, supervisor: {ttl: 1s}}
 """
 
 # From published application skeletons: keys of RoadRunner 2 or of its documentation that 2025.1 ignores.

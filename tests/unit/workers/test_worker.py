@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 
 import pytest
 
 from pyroadrunner.goridge.frame import Flag, Stream, encode, encode_payload
-from pyroadrunner.workers.call import Call
+from pyroadrunner.workers.call import Call, LenientCall, ReplyRule
 from pyroadrunner.workers.errors import BadReply, ExecTimeout, WorkerCrashed, WorkerFailed
 from pyroadrunner.workers.payload import Codec, Payload, Reply, ReplyStream
 from pyroadrunner.workers.reply_stream import MAX_UNREAD
 from pyroadrunner.workers.state import State
-from pyroadrunner.workers.worker import Worker
+from pyroadrunner.workers.worker import _FENCED_CALLS, Worker
 from support.fake_workers import FakeProcess
 from support.log import logged
 from support.virtual_time import in_virtual_time, turns
@@ -56,6 +57,22 @@ class Case:
         self.worker.run(call)
         return call
 
+    def lenient(self, rule: ReplyRule = ReplyRule.FIRST, body: bytes = b"ping", timeout: float | None = None) -> Call:
+        """Send it a call that may have no reply or several."""
+        loop = asyncio.get_running_loop()
+        call = LenientCall(Payload(b"context", body, Codec.RAW), loop.create_future(), loop.time(), timeout)
+        call.rule = rule
+        self.worker.run(call)
+        return call
+
+    async def past_its_first_calls(self) -> None:
+        """Run the calls that have a fence in any case."""
+        for _ in range(_FENCED_CALLS):
+            call = self.lenient()
+            self.process.answer()
+            self.process.wait()
+            await call.answer
+
     async def streaming(self, first: bytes = b"first") -> tuple[Call, ReplyStream]:
         """Send it a call, and begin a streamed reply."""
         call = self.call()
@@ -92,6 +109,17 @@ async def test_a_large_body_reaches_the_worker_whole() -> None:
     call = case.call(b"x" * 1_000_000)
     case.process.answer()
     assert (await call.answer).body == b"x" * 1_000_000
+
+
+@in_virtual_time
+async def test_an_error_frame_keeps_its_bytes() -> None:
+    case = Case()
+    call = case.call()
+    case.process.requests.pop(0)
+    case.process.write(encode(Flag.ERROR, b"3|:|no|:|\xff"))
+    error = call.answer.exception()
+    assert isinstance(error, WorkerFailed)
+    assert (error.payload, error.text) == (b"3|:|no|:|\xff", "3|:|no|:|\ufffd")
 
 
 @in_virtual_time
@@ -159,6 +187,189 @@ async def test_a_retired_worker_finishes_its_call_and_keeps_the_reason() -> None
     assert (case.worker.state, case.worker.cause) == (State.STOPPED, State.TTL_REACHED)
 
 
+# -- no reply, or several ----------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_reply_is_given_at_once_and_the_worker_is_free_when_it_waits() -> None:
+    case = Case()
+    call = case.lenient()
+    assert case.process.pid_requests == 1
+    case.process.answer()
+    assert (await call.answer).body == b"ping"
+    assert (case.owner.events, case.worker.busy) == ([], True)
+    case.process.wait()
+    assert (case.owner.events, case.worker.busy) == (["free: ready"], False)
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 100_000], ids=["in the frame", "behind it"])
+@in_virtual_time
+async def test_the_fence_comes_behind_the_body(body: bytes) -> None:
+    case = Case()
+    call = case.lenient(body=body)
+    [request] = case.process.requests
+    assert request.payload == b"context" + body
+    assert case.process.pid_requests == 1
+    case.process.answer()
+    case.process.wait()
+    await call.answer
+
+
+@in_virtual_time
+async def test_further_replies_are_dropped_with_one_warning() -> None:
+    case = Case()
+    with logged("server") as log:
+        for _ in range(2):
+            call = case.lenient()
+            case.process.answer(b"first")
+            case.process.write(encode_payload(b"", b"second", Flag.RAW))
+            case.process.write(encode(Flag.ERROR, b"third"))
+            case.process.wait()
+            assert (await call.answer).body == b"first"
+    assert case.owner.events == ["free: ready", "free: ready"]
+    assert log.messages == ["worker sent a second reply to the same request; it is dropped"]
+    assert case.child.signals == []
+
+
+@in_virtual_time
+async def test_an_answer_to_the_stop_frame_is_ignored() -> None:
+    case = Case()
+    call = case.lenient()
+    case.process.answer()
+    case.process.wait()
+    await call.answer
+    case.process.stops_on_order = False
+    stopping = asyncio.ensure_future(case.worker.stop())
+    await turns()
+    with logged("server", logging.INFO) as log:
+        case.process.write(encode_payload(b"CLOSE", b"", Flag.RAW))
+        case.process.exit()
+        await stopping
+    assert log.messages == []
+
+
+@in_virtual_time
+async def test_a_call_without_a_reply_fails_and_the_worker_stays() -> None:
+    case = Case()
+    call = case.lenient()
+    case.process.requests.clear()
+    case.process.wait()
+    with pytest.raises(WorkerFailed, match="without a reply"):
+        await call.answer
+    assert case.owner.events == ["free: ready"]
+
+
+@in_virtual_time
+async def test_a_call_that_needs_no_reply_gets_an_empty_one() -> None:
+    case = Case()
+    await case.past_its_first_calls()
+    case.owner.events.clear()
+    call = case.lenient(ReplyRule.OPTIONAL)
+    case.worker.expire(call.began + 0.09, 0.0)
+    assert case.process.pid_requests == 0
+    case.worker.expire(call.began + 0.1, 0.0)
+    case.worker.expire(call.began + 0.2, 0.0)
+    assert case.process.pid_requests == 1
+    case.process.requests.clear()
+    case.process.wait()
+    reply = await call.answer
+    assert (reply.context, reply.body) == (b"", b"")
+    assert case.owner.events == ["free: ready"]
+    case.lenient()
+    assert case.process.pid_requests == 1  # from now on at once
+
+
+@in_virtual_time
+async def test_a_reply_that_is_needed_may_take_its_time() -> None:
+    case = Case()
+    await case.past_its_first_calls()
+    call = case.lenient()
+    case.worker.expire(call.began + 50.0, 0.0)
+    assert case.process.pid_requests == 0
+
+
+@in_virtual_time
+async def test_later_calls_have_no_fence_until_a_second_reply_was_seen() -> None:
+    case = Case()
+    await case.past_its_first_calls()
+    call = case.lenient()
+    assert case.process.pid_requests == 0
+    case.process.answer()
+    await call.answer
+    case.process.write(encode_payload(b"", b"second", Flag.RAW))
+    case.lenient()
+    assert case.process.pid_requests == 1
+    assert case.child.signals == []
+
+
+@in_virtual_time
+async def test_a_frame_that_came_with_a_reply_does_not_answer_the_next_call() -> None:
+    class Next(Owner):
+        def on_free(self, worker: Worker) -> None:
+            super().on_free(worker)
+            if len(self.events) == _FENCED_CALLS + 1:
+                self.next = case.lenient(body=b"next")
+
+    case = Case()
+    case.owner = case.worker.owner = owner = Next()
+    await case.past_its_first_calls()
+    case.lenient()
+    case.process.requests.clear()
+    case.process.write(encode_payload(b"", b"first", Flag.RAW) + encode_payload(b"", b"second", Flag.RAW))
+    assert not owner.next.answer.done()
+    case.process.answer()
+    assert (await owner.next.answer).body == b"next"
+
+
+@in_virtual_time
+async def test_a_frame_that_came_with_a_reply_fails_the_next_call_if_one_is_the_rule() -> None:
+    class Next(Owner):
+        def on_free(self, worker: Worker) -> None:
+            self.next = case.call(b"next")
+
+    case = Case()
+    case.worker.owner = owner = Next()
+    case.call()
+    case.process.write(encode_payload(b"", b"first", Flag.RAW) + encode_payload(b"", b"second", Flag.RAW))
+    with pytest.raises(BadReply, match="answers no request"):
+        await owner.next.answer
+    assert case.child.signals == [signal.SIGKILL]
+
+
+@in_virtual_time
+async def test_a_worker_that_never_waits_again_is_killed_after_its_time() -> None:
+    case = Case()
+    call = case.lenient(timeout=5.0)
+    case.process.answer()
+    await call.answer
+    case.worker.expire(call.began + 4.0, 0.0)
+    assert case.child.signals == []
+    case.worker.expire(call.began + 5.0, 0.0)
+    assert await case.worker.wait_exited(1.0)
+    assert case.child.signals == [signal.SIGKILL]
+
+
+@in_virtual_time
+async def test_a_lenient_call_that_was_not_read_goes_to_another_worker() -> None:
+    case = Case()
+    call = case.lenient()
+    case.process.relay.never_read = call.size  # it has read a part: as much as its fence is long
+    case.process.exit(1)
+    with pytest.raises(WorkerCrashed):
+        await call.answer
+
+
+@in_virtual_time
+async def test_a_lenient_call_that_was_handed_back_leaves_no_fence() -> None:
+    case = Case()
+    call = case.lenient()
+    case.process.hand_back()
+    assert case.owner.requeued == [call]
+    case.process.wait()
+    assert case.owner.events == ["requeue", "free: invalid"]
+    assert case.child.signals == []
+
+
 # -- malformed replies -------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +428,19 @@ async def test_frames_of_a_worker_that_has_failed_are_ignored() -> None:
 
 
 # -- streamed replies --------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_empty_frame_of_a_stream_arrives_unless_it_is_the_last() -> None:
+    case = Case()
+    _, stream = await case.streaming()
+    case.process.stream(b"")
+    case.process.stream(b"second")
+    case.process.stream(b"", last=True)
+    assert [(chunk.body, chunk.last) async for chunk in stream] == [(b"", False), (b"second", False)]
+    _, stream = await case.streaming()
+    case.process.stream(b"end", last=True)
+    assert [(chunk.body, chunk.last) async for chunk in stream] == [(b"end", True)]
 
 
 @in_virtual_time

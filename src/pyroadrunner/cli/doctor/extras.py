@@ -56,11 +56,15 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
             if name in _CODINGS:
                 without = f"{name} is not offered to clients"
                 yield Need(f"http.gzip.encodings: {name}", (_CODINGS[name],), "compress", without)
+    if value(config, "grpc.proto") and value(config, "grpc.reflection"):
+        yield Need("grpc.reflection", ("grpc_tools",), "grpc", "clients get no descriptions of services")
     if value(config, "otel") is not None:
         exporter = str(value(config, "otel.exporter"))
         if exporter == "otlp" and value(config, "otel.client") == "grpc":
             exporter = "otlp grpc"
         yield Need("otel", _OTEL + _EXPORTERS.get(exporter, ()), "otel")
+    if value(config, "centrifuge") is not None:
+        yield Need("centrifuge", ("grpc",), "centrifuge")
     for section in ("lock", "schedule"):
         if value(config, f"{section}.driver") == "redis":
             yield Need(f"{section}.driver", _REDIS, "redis")

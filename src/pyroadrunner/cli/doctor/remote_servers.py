@@ -19,8 +19,10 @@ _SECTIONS = {
     "nats.addr": 4222,
     "redis.addrs": 6379,
     "kafka.brokers": 9092,
+    "google_pub_sub.endpoint": 443,
     "nsq.addr": 4150,
     "temporal.address": 7233,
+    "centrifuge.grpc_api_address": 10000,
 }
 _STORES = {"redis": ("addrs", 6379, "127.0.0.1:6379"), "memcached": ("addr", 11211, "127.0.0.1:11211")}
 
@@ -33,7 +35,7 @@ def brokers(config: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """
     for key, port in _SECTIONS.items():
         for text in _texts(value(config, key)):
-            if not text.startswith("unix:"):
+            if not text.startswith(("unix:", "dns:")):
                 yield key, *host_and_port(text, port)
     for section in ("lock", "schedule"):
         if value(config, f"{section}.driver") == "redis" and value(config, "redis.addrs") is None:

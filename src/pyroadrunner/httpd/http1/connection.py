@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         "_sent",
         "_server",
         "_stalled_since",
+        "_switched",
         "_transport",
         "_unsent",
         "_waiter",
@@ -86,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._unsent = 0  # bytes left of the part of a file that is being sent
         self._sent = 0
         self._stalled_since = 0.0
+        self._switched: asyncio.Protocol | None = None
         self.deadline = 0.0
         self.requests = 0
 
@@ -106,6 +108,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
+            if self._switched is not None:
+                self._switched.data_received(data)
+                return
             if self._lingering or self._closing:
                 if not self._listener.refusing:
                     self.deadline = min(self._loop.time() + _LINGER, self._lingers_until)
@@ -122,6 +127,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that closes its sending side may still wait for its response."""
         self._eof = True
+        if self._switched is not None:
+            return bool(self._switched.eof_received())
         exchange = self._exchange
         if exchange is None or exchange.finished:
             if self._partial:
@@ -146,12 +153,19 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.disconnected(gone=True)
         self._listener.closed(self)
+        if self._switched is not None:
+            self._switched.connection_lost(error)
 
     def pause_writing(self) -> None:
-        if self._waiter is None:
+        if self._switched is not None:
+            self._switched.pause_writing()
+        elif self._waiter is None:
             self._waiter = self._loop.create_future()
 
     def resume_writing(self) -> None:
+        if self._switched is not None:
+            self._switched.resume_writing()
+            return
         self._release_writer()
         if self._exchange is None and self._buffer and not self._parsing:
             self._next()
@@ -163,7 +177,7 @@ class Connection(asyncio.Protocol):
         """``None`` if it serves a request, still sends a response or is closing. Otherwise the smaller, the sooner it
         may be closed when room is needed: first those that are kept without a request, then new ones that have sent
         nothing, then those whose head is incomplete; in each group those that wait longest."""
-        if self._exchange is not None or self._buffer or self._closing or self._lingering:
+        if self._exchange is not None or self._buffer or self._closing or self._lingering or self._switched is not None:
             return None
         if self._transport.get_write_buffer_size():
             return None
@@ -372,6 +386,20 @@ class Connection(asyncio.Protocol):
         else:
             self._next()
 
+    def switch(self, head: bytes, protocol: asyncio.Protocol) -> None:
+        """Hand the connection over to another protocol. It stays among those of the listener: it counts there, and is
+        aborted at the end of the stop."""
+        self._exchange = None
+        self.deadline = 0.0
+        self._release_writer()
+        self.write(head)
+        self._switched = protocol
+        protocol.connection_made(self._transport)
+        data, self._buffer = self._buffer[self._offset :], b""
+        self._resume()
+        if data:
+            protocol.data_received(data)
+
     def abort(self) -> None:
         """Close now and drop what the client has not read. A client that could take the end of the connection for the
         end of its response gets a reset."""
@@ -423,6 +451,8 @@ class Connection(asyncio.Protocol):
 
     def check_progress(self, now: float, limit: float) -> None:
         """Close the connection if the client has not read anything for ``limit`` seconds although data waits."""
+        if self._switched is not None:
+            return
         waiting = self._transport.get_write_buffer_size() + self._unsent
         sent = self._written - waiting
         if not waiting or sent != self._sent or not self._stalled_since:
@@ -462,7 +492,7 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             if exchange.finished:  # the rest of a body is read that no application wants
                 self._linger()
-        elif self._lingering:
+        elif self._lingering or self._switched is not None:
             pass
         elif self._partial:
             self.deadline = self._loop.time() + _LAST_HEAD

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, ASGIApp, Message, Scope
+from pyroadrunner.asgi import BARE_QUERY, CLIENT, STOPPED, SWITCH, ASGIApp, Message, Scope
 from pyroadrunner.httpd.http1 import file_sender
 from pyroadrunner.httpd.http1.header_block import HeaderBlock
 from pyroadrunner.httpd.http1.request_head import RequestHead
@@ -60,6 +60,9 @@ class Stream(Protocol):
     def response_ended(self, *, keep: bool) -> None:
         """The response is complete."""
 
+    def switch(self, head: bytes, protocol: asyncio.Protocol) -> None:
+        """Send a head, and hand the connection over."""
+
     def given_up(self, exchange: Exchange) -> None:
         """The response of this exchange can't be completed."""
 
@@ -78,6 +81,7 @@ class Exchange:
         started: whether the head of the response was written.
         ends_with_connection: whether only the end of the connection ends the response.
         finished: whether the response is complete.
+        switched: whether the connection was handed over to another protocol.
         left: whether the client has closed its sending side, or was refused.
         gone: whether the client can't read a response any more.
         on_left: called when the client disconnects, instead of cancelling the task. Its argument: whether it can't read
@@ -100,6 +104,7 @@ class Exchange:
     started = False
     ends_with_connection = False
     finished = False
+    switched = False
     left = False
     gone = False
     on_left: Callable[[bool], None] | None = None
@@ -122,6 +127,8 @@ class Exchange:
         """The scope of ASGI; made when it is first asked for."""
         if self._scope is None:
             self._scope = _scope(self.head, self.client, self.server)
+            if self.head.fields.upgrade:
+                self._scope[SWITCH] = self._switch
         return self._scope
 
     # -- for the connection ------------------------------------------------------------------------------------------
@@ -239,6 +246,8 @@ class Exchange:
         if self.gone:
             raise ConnectionResetError("the client has disconnected")
         kind = message["type"]
+        if self.switched:
+            return
         if kind == "http.response.start":
             if self.started or self._start is not None:
                 raise RuntimeError("the response has already started")
@@ -301,6 +310,17 @@ class Exchange:
             if self._missing != _NO_LENGTH:
                 self._missing -= count
         self._continue(b"", message.get("more_body", False))
+
+    def _switch(self, name: bytes, headers: Iterable[tuple[bytes, bytes]], protocol: asyncio.Protocol) -> None:
+        """Switch to another protocol; see ``asgi.Switch``."""
+        if self.left:
+            raise ConnectionResetError("the client has closed its sending side")
+        if self.started or not self.body_done or not self.head.minor:
+            raise RuntimeError("the connection can't switch to another protocol now")
+        self.started = self.finished = self.switched = True
+        self.on_left = self.on_stop = None
+        head = b"%sUpgrade: %s\r\nConnection: Upgrade\r\n%s\r\n"
+        self._stream.switch(head % (status_line(101), name, HeaderBlock(headers).lines), protocol)
 
     def _inform(self, message: Message) -> None:
         if self.head.minor and not self.started:

@@ -81,10 +81,22 @@ class Fields:
         keep_alive: whether a client of HTTP/1.0 keeps it.
         expects_continue: whether the client waits for 100 before it sends the body.
         trailers: whether the client accepts trailer fields.
+        upgrade: whether the client asks to switch to a protocol other than HTTP/2.
         read: for the application: what it has made of the fields.
     """
 
-    __slots__ = ("close", "expects_continue", "has_cookie", "host", "keep_alive", "length", "pairs", "read", "trailers")
+    __slots__ = (
+        "close",
+        "expects_continue",
+        "has_cookie",
+        "host",
+        "keep_alive",
+        "length",
+        "pairs",
+        "read",
+        "trailers",
+        "upgrade",
+    )
 
     def __init__(self, block: bytes) -> None:
         """
@@ -112,11 +124,13 @@ class Fields:
         options = b",".join([value for name, value in pairs if name == b"connection"]).lower()
         tokens = [option.strip(b" \t") for option in options.split(b",")]
         self.close = b"close" in tokens
+        self.upgrade = False
         self.keep_alive = b"keep-alive" in tokens
         if b"upgrade" in known and b"upgrade" in tokens:
-            # This server never switches. A client that asks for WebSocket may use it all the same, through a proxy that
+            # If the application does not switch, the client may use the new protocol all the same, through a proxy that
             # ignores the status. Clients that offer HTTP/2 (curl, Java) do so with every first request.
-            self.close = self.close or any(value.lower() != b"h2c" for name, value in pairs if name == b"upgrade")
+            self.upgrade = any(value.lower() != b"h2c" for name, value in pairs if name == b"upgrade")
+            self.close = self.close or self.upgrade
         self.expects_continue = b"expect" in known
         if self.expects_continue and known[b"expect"].lower() != b"100-continue":
             raise Refusal(HTTPStatus.EXPECTATION_FAILED, "expectation", "the expectation is not supported")

@@ -1,7 +1,7 @@
 """The outermost ASGI application, called by the listeners.
 
-It handles what the chain does not expect (``OPTIONS *``, lifespan). A WebSocket handshake is passed on as the GET
-request that it is: without a WebSocket plugin RoadRunner passes it to the worker.
+It handles what the chain does not expect (``OPTIONS *``, lifespan). A WebSocket handshake for a path that no plugin
+serves is passed on as the GET request that it is: RoadRunner passes it to the worker.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
+from pyroadrunner.plugins.http.mounts import Mounts
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
 _SCHEMES = {"ws": "http", "wss": "https"}
@@ -23,9 +24,14 @@ def chain(inner: ASGIApp, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) ->
 
 
 class Gateway:
-    """Handles every scope."""
+    """Handles every scope.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        mounts: the paths that other plugins serve.
+    """
+
+    def __init__(self, app: ASGIApp, mounts: Mounts | None = None) -> None:
+        self._mounts = mounts
         self.replace(app)
 
     def replace(self, app: ASGIApp) -> None:
@@ -46,6 +52,8 @@ class Gateway:
                 return self._options(send)
             return self._app(scope, receive, send)
         if kind == "websocket":
+            if self._mounts is not None and self._mounts.find(scope["path"]) is not None:
+                return self._app(scope, receive, send)
             return self._handshake(scope, receive, send)
         raise NotImplementedError(kind)  # the ASGI way to reject lifespan
 

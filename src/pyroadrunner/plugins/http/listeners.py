@@ -24,6 +24,7 @@ from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.gateway import Gateway
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
+from pyroadrunner.plugins.http.mounts import Mounts
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
 from pyroadrunner.plugins.http.tls.config import AcmeConfig
 from pyroadrunner.plugins.http.tls.files import files_of
@@ -64,11 +65,15 @@ class Listeners:
     """All listeners of the section. Addresses are bound first, so that a taken address is reported before the workers
     start, which may take seconds.
 
+    Args:
+        mounts: the paths that other plugins serve; ``None`` = none.
+
     Raises:
         ListenError, TlsError: no address is configured, or one can't be bound.
     """
 
-    def __init__(self, config: HttpConfig, *, experimental: bool = False) -> None:
+    def __init__(self, config: HttpConfig, *, experimental: bool = False, mounts: Mounts | None = None) -> None:
+        self._mounts = mounts
         self._streams = config.http2.max_concurrent_streams or DEFAULT_STREAMS
         self._limits = config.limits
         self._h2c = config.http2.h2c
@@ -239,7 +244,7 @@ class Listeners:
         return self._gateway(chain, around)
 
     def _gateway(self, chain: Chain, around: Around) -> Gateway:
-        gateway = Gateway(around(chain()))
+        gateway = Gateway(around(chain()), self._mounts)
         self._gateways.append((gateway, around))
         return gateway
 

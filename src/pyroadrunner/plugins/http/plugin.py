@@ -24,6 +24,7 @@ from pyroadrunner.contracts import (
     HasStatus,
     HasTask,
     MetricFamily,
+    MountsOnHttp,
     Plugin,
     PoolFactory,
     PreparedReload,
@@ -43,6 +44,7 @@ from pyroadrunner.plugins.http.listeners import Listeners
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
+from pyroadrunner.plugins.http.mounts import Mounted, Mounts
 from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.workers.call_queue import QueuePolicy
@@ -62,12 +64,19 @@ class HttpPlugin(
     name = "http"
 
     def __init__(
-        self, config: HttpConfig, factory: PoolFactory, effective: EffectiveConfig, tracing: Sequence[Tracing] = ()
+        self,
+        config: HttpConfig,
+        factory: PoolFactory,
+        effective: EffectiveConfig,
+        tracing: Sequence[Tracing] = (),
+        mounting: Sequence[MountsOnHttp] = (),
     ) -> None:
         self._config = config
         self._factory = factory
         self._effective = effective
         self._tracing = tracing
+        self._mounting = mounting
+        self._mounts: Mounts | None = None
         self._pools: dict[str, WorkerPool] = {}
         self._counters = RequestCounters()
         self._began = monotonic()
@@ -91,9 +100,13 @@ class HttpPlugin(
             ListenError, TlsError: no address is configured, one can't be bound, or a certificate can't be used.
             WorkerStartError: the workers failed to start.
         """
+        if mounts := [mount for plugin in self._mounting for mount in plugin.http_mounts()]:
+            self._mounts = Mounts(mounts)
         # Bind first: a taken address is reported immediately, while workers may take seconds to boot.
         listeners = Listeners(
-            self._config, experimental=bool(self._config.http3.address) and self._effective.experimental
+            self._config,
+            experimental=bool(self._config.http3.address) and self._effective.experimental,
+            mounts=self._mounts,
         )
         try:
             self._pools = await start_pools(
@@ -186,6 +199,8 @@ class HttpPlugin(
     def _chain(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:
         served = self._router(config, effective)
         around = layers(Setup(config=config, effective=effective, tracing=self._tracing, counters=self._counters))
+        if self._mounts is not None:
+            served = Mounted(served, self._mounts)
         return chain(AccessLog(served, long=config.access_logs, slow=config.slow_request), around)
 
     def _router(self, config: HttpConfig, effective: Mapping[str, Any]) -> ASGIApp:

@@ -440,6 +440,7 @@ class JobPipeline(Host):
             try:
                 async with asyncio.timeout(self.timeout):
                     stats = await self.driver.stat()
+                error = stats.error or error
             except BrokerError as wrong:
                 error = str(wrong)
             except TimeoutError:

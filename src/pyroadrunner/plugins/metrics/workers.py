@@ -9,16 +9,12 @@ from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.state import State
 
 _PREFIXES = {"centrifuge": "rr_centrifugo"}  # other prefixes are derived from the plugin's name
-# RoadRunner has no metrics for tcp.
-_SILENT = ("tcp",)
 
 Workers = Mapping[str, list[WorkerInfo]]
 
 
 async def worker_metrics(plugin: HasPools) -> list[MetricFamily]:
     """Metrics of all workers of a plugin, with the label ``pool`` if it has several pools."""
-    if plugin.name in _SILENT:
-        return []
     workers = {name: await pool.workers() for name, pool in plugin.pools().items()}
     return list(_families(_PREFIXES.get(plugin.name, f"rr_{plugin.name}"), workers)) if workers else []
 

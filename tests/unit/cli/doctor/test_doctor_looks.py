@@ -84,9 +84,15 @@ def test_the_addresses_of_a_config() -> None:
         "http": {"address": ":80", "ssl": {"address": ":443", "cert": ""}},
         "rpc": {"listen": "tcp://127.0.0.1:6001"},
         "server": {"relay": "pipes"},
+        "centrifuge": {"proxy_address": "tcp://127.0.0.1:30000"},
         "tcp": {"servers": {"smtp": {"addr": ":25"}}},
     }
-    found = [("http.address", ":80"), ("rpc.listen", "tcp://127.0.0.1:6001"), ("tcp.servers.smtp.addr", ":25")]
+    found = [
+        ("http.address", ":80"),
+        ("rpc.listen", "tcp://127.0.0.1:6001"),
+        ("centrifuge.proxy_address", "tcp://127.0.0.1:30000"),
+        ("tcp.servers.smtp.addr", ":25"),
+    ]
     assert list(endpoints.addresses(config)) == found
     config["http"]["ssl"]["acme"] = {"email": "me@example.com"}
     assert ("http.ssl.address", ":443") in list(endpoints.addresses(config))
@@ -113,6 +119,7 @@ def test_the_brokers_of_a_config() -> None:
     config = {
         "amqp": {"addr": "amqp://guest:***@rabbit/vhost"},
         "kafka": {"brokers": ["a:1", "b"]},
+        "centrifuge": {"grpc_api_address": "tcp://centrifugo:10001"},
         "kv": {
             "fast": {"driver": "redis", "config": {"addrs": ["redis:7000"]}},
             "plain": {"driver": "memcached"},
@@ -123,6 +130,7 @@ def test_the_brokers_of_a_config() -> None:
         ("amqp.addr", "rabbit", 5672),
         ("kafka.brokers", "a", 1),
         ("kafka.brokers", "b", 9092),
+        ("centrifuge.grpc_api_address", "centrifugo", 10001),
         ("kv.fast.config.addrs", "redis", 7000),
         ("kv.plain.config.addr", "127.0.0.1", 11211),
     ]

@@ -22,6 +22,7 @@ def test_each_part_names_what_it_needs() -> None:
     config = {
         "http": {"ssl": {"acme": {"email": "me@example.test"}}, "http3": {"address": ":8443"}},
         "otel": {"exporter": "otlp"},
+        "centrifuge": {"proxy_address": "tcp://127.0.0.1:30000"},
         "lock": {"driver": "redis"},
         "schedule": {"driver": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
@@ -30,6 +31,7 @@ def test_each_part_names_what_it_needs() -> None:
         ("http.ssl.acme", "acme"),
         ("http.http3", "http3"),
         ("otel", "otel"),
+        ("centrifuge", "centrifuge"),
         ("lock.driver", "redis"),
         ("schedule.driver", "redis"),
         ("kv.fast.driver", "redis"),
@@ -49,6 +51,12 @@ def test_http3_needs_nothing_if_it_is_off() -> None:
     config = {"http": {"http3": {"address": ":8443"}}}
     assert keys(config) == []
     assert keys(config, experimental=True) == [("http.http3", "http3")]
+
+
+def test_reflection_needs_the_compiler_only_for_files() -> None:
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": True}}) == [("grpc.reflection", "grpc")]
+    assert keys({"grpc": {"proto": ["a.proto"], "reflection": False}}) == []
+    assert keys({"grpc": {"proto": [], "reflection": True}}) == []
 
 
 def test_codings_matter_only_with_the_middleware() -> None:
@@ -83,6 +91,7 @@ def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) ->
         {"otel": {"exporter": "zipkin"}},
         {"lock": {"driver": "redis"}},
         {"temporal": {}},
+        {"grpc": {"proto": ["a.proto"], "reflection": True}},
     ],
 )
 def test_the_modules_are_those_of_the_extras(config: dict[str, Any]) -> None:

@@ -530,6 +530,9 @@ async def test_its_state_is_told_even_if_the_broker_does_not_answer() -> None:
         state = await found.look()
         assert (state.pipeline, state.driver, state.queue, state.ready, state.priority) == ("p", "fake", "q", True, 10)
         assert (state.state, state.error_message) == ("ready", "")
+        driver.stat_error = "no offsets"
+        state = await found.look()
+        assert (state.state, state.queue, state.error_message) == ("ready", "q", "no offsets")
         driver.hangs = True
         assert (await found.look()).error_message == "the broker of the pipeline p did not answer within 60 s"
         driver.hangs = False

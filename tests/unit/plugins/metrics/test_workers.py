@@ -44,5 +44,5 @@ def test_several_pools_have_a_pool_label() -> None:
 
 def test_names_are_roadrunners() -> None:
     assert shown(FakePlugin("centrifuge", FakePool("centrifuge")))[0] == "rr_centrifugo_total_workers 0"
-    assert shown(FakePlugin("tcp", FakePool("tcp"))) == []
+    assert shown(FakePlugin("tcp", FakePool("tcp")))[0] == "rr_tcp_total_workers 0"
     assert shown(FakePlugin("jobs")) == []

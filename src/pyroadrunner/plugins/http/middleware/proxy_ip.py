@@ -49,7 +49,7 @@ class ProxyIp:
         self._walk = walk
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             client = scope.get("client")
             if self._subnets.trusts(client[0] if client else None):
                 found = self._find(scope["headers"])

@@ -171,12 +171,14 @@ class BrokerStats:
         active: jobs that could run now.
         delayed: jobs whose delay is not over.
         reserved: jobs that a consumer holds.
+        error: why figures are incomplete; empty = they are complete.
     """
 
     queue: str = ""
     active: int = 0
     delayed: int = 0
     reserved: int = 0
+    error: str = ""
 
 
 class Host(Protocol):

@@ -80,3 +80,33 @@ def test_an_entry_may_be_given_up() -> None:
         await other
 
     asyncio.run(scene())
+
+
+def test_an_entry_that_comes_when_all_calls_have_just_ended() -> None:
+    """Its caller runs before the tasks of those calls are known to be over."""
+    calls = 0
+    go = asyncio.Event()
+
+    async def send(entries: Sequence[Json]) -> Json:
+        nonlocal calls
+        calls += 1
+        await go.wait()
+        return {}
+
+    async def scene() -> None:
+        batches = Batches(send)
+
+        async def add(times: int) -> None:
+            for _ in range(times):
+                await batches.add({})
+
+        adding = []
+        for number in range(8):
+            adding.append(asyncio.create_task(add(2 if number == 0 else 1)))
+            while calls <= number:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        go.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*adding)
+
+    asyncio.run(scene())

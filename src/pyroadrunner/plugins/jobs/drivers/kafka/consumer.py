@@ -1,46 +1,30 @@
-"""Receives records and commits offsets. All calls that may block run in two threads: one polls, the other commits."""
+"""Receives records and commits offsets. A thread of its own makes all calls of the client.
+
+The client admits one call at a time: the others wait, in no order. So none of ours may wait for a broker: commits are
+asynchronous, and :class:`Positions` asks with another client.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias, TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError
-from pyroadrunner.plugins.jobs.drivers.kafka.config import ConsumerConfig, OffsetConfig
-from pyroadrunner.plugins.jobs.drivers.kafka.offsets import read_metadata
+from pyroadrunner.plugins.jobs.drivers.kafka.calls import CallThread
+from pyroadrunner.plugins.jobs.drivers.kafka.config import ConsumerConfig
+from pyroadrunner.plugins.jobs.drivers.kafka.positions import Committed, Place, Positions, Start, committable, places_of
 from pyroadrunner.plugins.jobs.drivers.kafka.producer import error_text
 from pyroadrunner.plugins.jobs.drivers.kafka.settings import topic_patterns
 
 T = TypeVar("T")
-Place: TypeAlias = tuple[str, int]
-"""Topic and partition."""
-Committed: TypeAlias = tuple[int, str]
-"""An offset and its metadata."""
-Start: TypeAlias = tuple[int, list[tuple[int, int]]]
-"""An offset, and the ranges after it that are done."""
 
-_POLL = 0.25  # seconds
-_ANSWER = 10.0  # seconds for an answer of a broker
-_HANDOVER = 35.0
-_EARLIEST, _LATEST = -2, -1  # instead of a time, in a request for offsets
-_AGAIN = 0.1
-_MOST_READS = 5
-_PASSING = (  # while a topic or a group is new, or its leader moves
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError._WAIT_COORD,
-)
-_PARTITIONS_FOR = 10.0  # seconds for which the partitions of topics are remembered
+_HANDOVER = 35.0  # seconds
 
 log = Log("jobs")
 
@@ -48,38 +32,50 @@ log = Log("jobs")
 class RecordConsumer:
     """A consumer.
 
+    Attributes:
+        unanswered: commits without an answer yet.
+
     Args:
         committed: whether a group keeps the offsets.
         on_error: called in the loop with errors of connections.
-        on_broken: called in the loop with errors that make the consumer useless.
+        on_broken: called in the loop with what makes the consumer useless.
         on_assigned: called in the loop with new partitions, before their first record.
         on_revoked: awaited in the loop before partitions go to another member; returns what is to be committed.
         on_lost: called in the loop with partitions that others may have already.
+        on_committed: called in the loop with the answer to each commit: the partitions, and an error.
     """
 
     def __init__(
         self,
         settings: Mapping[str, Any],
         options: ConsumerConfig,
+        positions: Positions,
         committed: bool,
         on_error: Callable[[KafkaError], None],
-        on_broken: Callable[[KafkaError], None],
+        on_broken: Callable[[str], None],
         on_assigned: Callable[[Mapping[Place, Start]], None],
         on_revoked: Callable[[Sequence[Place]], Coroutine[Any, Any, Mapping[Place, Committed]]],
         on_lost: Callable[[Sequence[Place]], None],
+        on_committed: Callable[[Sequence[Place], KafkaError | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._options = options
+        self._positions = positions
         self._committed = committed
         self._on_broken = on_broken
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._on_lost = on_lost
-        self._poller = ThreadPoolExecutor(1, "kafka consumer")
-        self._committer = ThreadPoolExecutor(1, "kafka offsets")
-        self._paused = False
-        self._places: tuple[float, list[Place]] = (0.0, [])
-        self._client = Consumer({**settings, "error_cb": lambda error: self._call(on_error, error)})
+        self._on_committed = on_committed
+        self._thread = CallThread("kafka consumer")
+        self._assigning: Future[Any] | None = None  # what the thread waits for in the loop
+        self._revoking: Future[Any] | None = None
+        self._paused: bool | None = None  # None = some partitions may be, as after an assignment
+        self._abandoned = False  # nothing is called any more
+        self.unanswered = 0  # commits
+        self._client = Consumer(
+            {**settings, "error_cb": lambda error: self._call(on_error, error), "on_commit": self._answered}
+        )
 
     # -- partitions ----------------------------------------------------------------------------------------------------
 
@@ -89,81 +85,103 @@ class RecordConsumer:
         Raises:
             BrokerError
         """
-        await self._run(self._poller, self._join)
+        starts: Mapping[Place, Start] | None = None
+        if not self._subscribes:
+            starts = await self._positions.starts(await self._positions.places())
+        await self._run(self._join, starts)
 
     async def leave(self) -> None:
         """Give all partitions back."""
-        await self._run(self._poller, self._leave)
+        await self._run(self._leave)
 
-    def _join(self) -> None:
-        if self._options.topics and self._committed:
+    @property
+    def _subscribes(self) -> bool:
+        """Whether the group assigns the partitions."""
+        return bool(self._options.topics) and self._committed
+
+    def _join(self, starts: Mapping[Place, Start] | None) -> None:
+        if starts is None:
             self._client.subscribe(
                 topic_patterns(self._options), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose
             )
             return
-        places = [TopicPartition(topic, partition) for topic, partition in self._all_places()]
-        starts = self._starts(places)
         self._client.assign([TopicPartition(*place, start) for place, (start, _) in starts.items()])
-        self._paused = False
+        self._paused = None
         self._call(self._on_assigned, starts)
 
     def _leave(self) -> None:
-        if self._options.topics and self._committed:
+        self._resume()  # a partition that is paused when it goes comes back paused, now and then
+        if self._subscribes:
             self._client.unsubscribe()
             until = time.monotonic() + _HANDOVER
             while self._client.assignment() and time.monotonic() < until:
                 self._client.poll(0.05)
         else:
-            places = [(one.topic, one.partition) for one in self._client.assignment()]
-            self._hand_over(places)
+            self._hand_over(self._client.assignment())
             self._client.unassign()
 
     def _assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._abandoned:
+            return
         try:
-            starts = self._starts(partitions)
-        except KafkaException as error:
-            self._call(self._on_broken, error.args[0])
+            asked = self._positions.starts(places_of(partitions))
+            self._assigning = asyncio.run_coroutine_threadsafe(asked, self._loop)
+            starts: Mapping[Place, Start] = self._assigning.result()
+        except BrokerError as error:
+            self._call(self._on_broken, str(error))
+            return
+        except CancelledError:  # the consumer closes
             return
         client.incremental_assign([TopicPartition(*place, start) for place, (start, _) in starts.items()])
-        self._paused = False
+        self._paused = None
         self._call(self._on_assigned, starts)
 
     def _revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._hand_over([(one.topic, one.partition) for one in partitions])
+        self._hand_over(partitions)
         client.incremental_unassign(partitions)
 
-    def _hand_over(self, places: Sequence[Place]) -> None:
-        """Commit in this thread: a commit of the other one may wait for the end of the rebalance."""
-        offsets = asyncio.run_coroutine_threadsafe(self._on_revoked(places), self._loop).result(_HANDOVER)
-        if offsets and self._committed:
-            try:
-                self._client.commit(offsets=_committable(offsets), asynchronous=False)
-            except KafkaException as error:
-                log.warning("offsets could not be committed", error=error_text(error.args[0]))
+    def _hand_over(self, partitions: Sequence[TopicPartition]) -> None:
+        """Commit what is done. The request goes out before the one to join the group again, or to leave it."""
+        if self._abandoned:
+            return
+        self._revoking = asyncio.run_coroutine_threadsafe(self._revoked(places_of(partitions)), self._loop)
+        try:
+            self._commit(self._revoking.result(_HANDOVER))
+        except CancelledError:  # the driver closes, and has waited long enough
+            pass
+
+    async def _revoked(self, places: Sequence[Place]) -> Mapping[Place, Committed]:
+        return {} if self._abandoned else await self._on_revoked(places)
 
     def _lose(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._call(self._on_lost, [(one.topic, one.partition) for one in partitions])
+        if not self._abandoned:
+            where = sorted({one.topic for one in partitions})
+            log.warning("consumer was silent for too long and lost its partitions; jobs may run twice", topics=where)
+        self._call(self._on_lost, places_of(partitions))
         client.incremental_unassign(partitions)
 
     # -- records -------------------------------------------------------------------------------------------------------
 
-    async def fetch(self, limit: int) -> list[Message]:
-        """Wait a moment for records; return up to ``limit``."""
-        return await self._run(self._poller, self._fetch, limit)
+    async def fetch(self, limit: int, seconds: float) -> list[Message]:
+        """Wait a moment for records; return up to ``limit``. This and :meth:`idle` bring all calls of the group."""
+        return await self._run(self._fetch, limit, seconds)
 
     async def idle(self) -> list[Message]:
         """Fetch nothing, but answer the group; return what has arrived already."""
-        return await self._run(self._poller, self._idle)
+        return await self._run(self._idle)
 
-    def _fetch(self, limit: int) -> list[Message]:
-        if self._paused:
-            self._paused = False
-            self._client.resume(self._client.assignment())
-        first = self._client.poll(_POLL)
+    def _fetch(self, limit: int, seconds: float) -> list[Message]:
+        self._resume()
+        first = self._client.poll(seconds)
         return [] if first is None else [first, *self._client.consume(limit - 1, 0.0)]
 
+    def _resume(self) -> None:
+        if self._paused is not False:
+            self._client.resume(self._client.assignment())
+            self._paused = False
+
     def _idle(self) -> list[Message]:
-        if not self._paused:
+        if self._paused is not True:
             self._client.pause(self._client.assignment())
             self._paused = True
         first = self._client.poll(0.0)
@@ -172,151 +190,67 @@ class RecordConsumer:
     # -- offsets -------------------------------------------------------------------------------------------------------
 
     async def commit(self, offsets: Mapping[Place, Committed]) -> None:
-        """Commit offsets with their metadata.
+        """Commit offsets with their metadata. The answer comes later, with a fetch.
 
         Raises:
             BrokerError
         """
-        if self._committed:
-            wanted = _committable(offsets)
-            await self._run(self._committer, lambda: self._client.commit(offsets=wanted, asynchronous=False))
+        await self._run(self._commit, offsets)
 
-    async def ends(self, places: Sequence[Place]) -> dict[Place, int]:
-        """The offsets after the last records."""
-        return await self._run(self._committer, self._ends, places)
+    def _commit(self, offsets: Mapping[Place, Committed]) -> None:
+        if offsets and self._committed:
+            self._client.commit(offsets=committable(offsets))
+            self.unanswered += 1
 
-    async def all_starts(self) -> dict[Place, Start]:
-        """Where the group, or a new consumer, begins in each partition of the topics."""
-        return await self._run(self._committer, self._all_starts)
-
-    def _ends(self, places: Sequence[Place]) -> dict[Place, int]:
-        return self._by_time([(topic, partition, _LATEST) for topic, partition in places])
-
-    def _all_starts(self) -> dict[Place, Start]:
-        return self._starts([TopicPartition(*place) for place in self._all_places()])
-
-    def _all_places(self) -> list[Place]:
-        """All partitions of the topics."""
-        if self._options.consume_partitions:
-            chosen = self._options.consume_partitions
-            return [(topic, int(partition)) for topic, partitions in chosen.items() for partition in partitions]
-        until, places = self._places
-        if time.monotonic() >= until:
-            names = self._options.topics
-            if self._options.consume_regexp:
-                assigned = {one.topic for one in self._client.assignment()}
-                names = sorted(assigned)
-            places = []
-            for name in names:
-                found = self._client.list_topics(name, timeout=_ANSWER).topics[name]
-                places += [(name, partition) for partition in found.partitions]
-            if places:
-                self._places = (time.monotonic() + _PARTITIONS_FOR, places)
-        return places
-
-    def _starts(self, partitions: Sequence[TopicPartition]) -> dict[Place, Start]:
-        starts: dict[Place, Start] = {}
-        fresh: list[Place] = []
-        committed: list[TopicPartition] = []
-        if self._committed and partitions:
-            committed = self._read_committed(list(partitions))
-        for one in committed:
-            if one.offset >= 0:
-                starts[one.topic, one.partition] = (one.offset, read_metadata(_metadata(one)))
-        for one in partitions:
-            if (one.topic, one.partition) not in starts:
-                fresh.append((one.topic, one.partition))
-        return {**starts, **self._configured(fresh)}
-
-    def _read_committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """The committed offsets; asked again while their metadata are not readable, which differs from time to time."""
-        for _ in range(_MOST_READS):
-            found = _insist(lambda: self._client.committed(partitions, timeout=_ANSWER))
-            if all(_metadata(one) is not None for one in found):
-                break
-        return found
-
-    def _configured(self, places: Sequence[Place]) -> dict[Place, Start]:
-        """Where the config says to begin."""
-        asked: list[tuple[str, int, int]] = []
-        for topic, partition in places:
-            offset = self._offset_of(topic, partition)
-            time_or_end = {"AtEnd": _LATEST, "AfterMilli": offset.value}.get(offset.type, _EARLIEST)
-            asked.append((topic, partition, time_or_end))
-        found: dict[Place, Start] = {}
-        for place, offset_found in self._by_time(asked).items():
-            offset = self._offset_of(*place)
-            if offset.type == "At":
-                offset_found = max(offset_found, offset.value)
-            elif offset.type == "Relative":
-                offset_found = max(offset_found, offset_found + offset.value)
-            found[place] = (offset_found, [])
-        return found
-
-    def _offset_of(self, topic: str, partition: int) -> OffsetConfig:
-        own = self._options.consume_partitions.get(topic, {}).get(str(partition))
-        return own or self._options.consumer_offset
-
-    def _by_time(self, asked: Sequence[tuple[str, int, int]]) -> dict[Place, int]:
-        if not asked:
-            return {}
-        wanted = [TopicPartition(*one) for one in asked]
-        answers = _insist(lambda: self._client.offsets_for_times(wanted, timeout=_ANSWER))
-        late = [(one.topic, one.partition) for one in answers if one.offset == OFFSET_END]  # no record after a time
-        found = {(one.topic, one.partition): one.offset for one in answers if one.offset != OFFSET_END}
-        return {**found, **self._ends(late)} if late else found
+    def _answered(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        self.unanswered -= 1
+        wrong = [one for one in partitions if one.error is not None]
+        if error is None and wrong:
+            error = wrong[0].error
+        self._call(self._on_committed, places_of(partitions), error)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
-    async def close(self) -> None:
-        """Leave the group."""
-        try:
-            await self._run(self._poller, self._client.close)
-        finally:
-            self._poller.shutdown(wait=False)
-            self._committer.shutdown(wait=False)
+    async def close(self, offsets: Mapping[Place, Committed]) -> None:
+        """Commit offsets, hand the partitions over, leave the group. This goes on in the background when the caller
+        stops waiting; nothing more is called then.
 
-    async def _run(self, thread: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> T:
+        Raises:
+            BrokerError
+        """
+        done = self._thread.submit(self._close, offsets)
+        self._thread.end()
+        if self._assigning is not None:
+            self._assigning.cancel()
         try:
-            return await self._loop.run_in_executor(thread, call, *arguments)
+            await asyncio.shield(asyncio.wrap_future(done))
+        except (KafkaException, RuntimeError) as error:
+            raise BrokerError(str(error)) from error
+        finally:
+            self._abandoned = True
+            if self._revoking is not None:
+                self._revoking.cancel()
+
+    def _close(self, offsets: Mapping[Place, Committed]) -> None:
+        try:
+            self._commit(offsets)
+        finally:
+            self._client.close()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    async def _run(self, call: Callable[..., T], *arguments: object) -> T:
+        try:
+            return await asyncio.wrap_future(self._thread.submit(call, *arguments))
         except KafkaException as error:
             raise BrokerError(error_text(error.args[0])) from error
         except RuntimeError as error:  # the consumer was closed meanwhile
             raise BrokerError(str(error)) from error
 
     def _call(self, call: Callable[..., None], *arguments: object) -> None:
+        def unless_abandoned() -> None:
+            if not self._abandoned:
+                call(*arguments)
+
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _committable(offsets: Mapping[Place, Committed]) -> list[TopicPartition]:
-    return [TopicPartition(*place, offset, metadata) for place, (offset, metadata) in offsets.items()]
-
-
-def _metadata(one: TopicPartition) -> str | None:
-    """The metadata of a commit. The library does not end them, so the memory behind them may be no text."""
-    try:
-        return one.metadata or ""
-    except UnicodeDecodeError:
-        return None
-
-
-def _insist(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """An answer without errors that pass; they last for moments.
-
-    Raises:
-        KafkaException
-    """
-    until = time.monotonic() + _ANSWER
-    while True:
-        try:
-            found = ask()
-            for one in found:
-                if one.error is not None:
-                    raise KafkaException(one.error)
-        except KafkaException as error:
-            if error.args[0].code() not in _PASSING or time.monotonic() > until:
-                raise
-            time.sleep(_AGAIN)
-        else:
-            return found
+            self._loop.call_soon_threadsafe(unless_abandoned)

@@ -44,9 +44,10 @@ from pyroadrunner.plugins.jobs.drivers.contract import (
     PushRefused,
 )
 from pyroadrunner.plugins.jobs.drivers.kafka.config import KafkaConfig, KafkaSection
-from pyroadrunner.plugins.jobs.drivers.kafka.consumer import Place, RecordConsumer, Start
+from pyroadrunner.plugins.jobs.drivers.kafka.consumer import RecordConsumer
 from pyroadrunner.plugins.jobs.drivers.kafka.message import Record, headers_of, read_record
 from pyroadrunner.plugins.jobs.drivers.kafka.offsets import Offsets
+from pyroadrunner.plugins.jobs.drivers.kafka.positions import Place, Positions, Start
 from pyroadrunner.plugins.jobs.drivers.kafka.producer import Outgoing, RecordProducer, error_text
 from pyroadrunner.plugins.jobs.drivers.kafka.settings import connection_settings, consumer_settings, producer_settings
 
@@ -57,9 +58,11 @@ _JOIN = 5.0  # seconds to wait for partitions
 _HANDOVER = 30.0  # seconds to finish jobs before their partition goes
 _COMMIT_EVERY = 0.05
 _NAP = 0.1
+_POLL, _IDLE_POLL = 0.05, 0.25  # seconds to wait for records
 _TAKE = 5.0
-_STAT = 8.0
-_LAST_COMMIT = 2.0
+_STAT = 5.0
+_CLOSE = 4.0  # less than the pipeline's limit
+_MOST_READS = 10
 _PARTITIONS_FOR = 60.0  # seconds for which the number of partitions is remembered
 
 _REFUSED = (
@@ -101,6 +104,8 @@ class KafkaDriver(Driver):
 
     def _reset(self) -> None:
         self._producer: RecordProducer | None = None
+        self._admin: AdminClient | None = None
+        self._positions: Positions | None = None
         self._consumer: RecordConsumer | None = None
         self._wrong: asyncio.Future[KafkaError] | None = None  # what makes a connection impossible
         self._accounts: dict[Place, Offsets] = {}
@@ -137,19 +142,24 @@ class KafkaDriver(Driver):
             settings = producer_settings(config.producer_options, self._host.timeout)
             self._producer = RecordProducer({**common, **settings}, self._on_error)
             await self._ping()
-            if config.auto_create_topics_enable:
-                await self._create_topics(AdminClient(common))
-            if config.consumer_options is not None:
-                own = consumer_settings(config.consumer_options, config.group_options, self._own_group)
+            options, group = config.consumer_options, config.group_options
+            if options is not None or config.auto_create_topics_enable:
+                self._admin = AdminClient(common)
+                if config.auto_create_topics_enable:
+                    await self._create_topics(self._admin)
+            if options is not None and self._admin is not None:
+                self._positions = Positions(self._admin, options, group.group_id if group else None)
                 self._consumer = RecordConsumer(
-                    {**common, **own},
-                    config.consumer_options,
-                    config.group_options is not None,
+                    {**common, **consumer_settings(options, group, self._own_group)},
+                    options,
+                    self._positions,
+                    group is not None,
                     self._on_error,
-                    lambda error: self._host.lost(error_text(error)),
+                    self._host.lost,
                     self._on_assigned,
                     self._on_revoked,
                     self._on_lost,
+                    self._on_committed,
                 )
         except KafkaException as error:  # a setting that the library does not take, such as an unreadable file
             raise BrokerRefused(error_text(error.args[0])) from error
@@ -170,24 +180,28 @@ class KafkaDriver(Driver):
             await asyncio.wait(tasks)
         consumer, self._consumer = self._consumer, None
         producer, self._producer = self._producer, None
+        self._admin = self._positions = None
         try:
             if consumer is not None:
-                if lost:
-                    self._accounts.clear()
-                await self._close(consumer)
+                await self._close(consumer, lost)
         finally:
             self._accounts.clear()
             if producer is not None:
                 await producer.close()
 
-    async def _close(self, consumer: RecordConsumer) -> None:
+    async def _close(self, consumer: RecordConsumer, lost: bool) -> None:
+        """Commit and leave the group, without a broker in the background only."""
+        self._changed.update(self._accounts)
+        offsets = {} if lost else self._to_commit(self._accounts)
+        if lost:
+            self._accounts.clear()
         try:
-            async with asyncio.timeout(_LAST_COMMIT):
-                await self._commit(consumer)
+            async with asyncio.timeout(0 if lost else _CLOSE):
+                await consumer.close(offsets)
         except (BrokerError, TimeoutError) as error:
-            log.warning("offsets could not be committed", pipeline=self._host.name, error=str(error) or "no answer")
-        finally:
-            await consumer.close()
+            if not lost:
+                why = str(error) or f"no answer within {_CLOSE:g} s"
+                log.warning("consumer could not leave its group", pipeline=self._host.name, error=why)
 
     async def _ping(self) -> None:
         """Ask a broker for the topic, until it answers or can't."""
@@ -271,12 +285,15 @@ class KafkaDriver(Driver):
             return job.partition
         until, count = self._partitions.get(topic, (0.0, 0))
         if time.monotonic() > until:
-            try:
-                found = await asyncio.to_thread(producer.client.list_topics, topic, 5.0)
-            except KafkaException as error:
-                raise BrokerError(error_text(error.args[0])) from error
-            count = len(found.topics[topic].partitions)
-            self._partitions[topic] = (time.monotonic() + _PARTITIONS_FOR, count)
+            for _ in range(_MOST_READS):  # a new topic has none at first
+                try:
+                    found = await asyncio.to_thread(producer.client.list_topics, topic, 5.0)
+                except KafkaException as error:
+                    raise BrokerError(error_text(error.args[0])) from error
+                if count := len(found.topics[topic].partitions):
+                    self._partitions[topic] = (time.monotonic() + _PARTITIONS_FOR, count)
+                    break
+                await asyncio.sleep(_NAP)
         if not count:
             return -1
         return (stuck if strategy == "Sticky" else next(self._turns)) % count
@@ -317,11 +334,12 @@ class KafkaDriver(Driver):
         try:
             while True:
                 self._drained.clear()
+                busy = consumer.unanswered > 0 or any(account.held for account in self._accounts.values())
                 if self._lacking():
-                    self._receive(await consumer.fetch(_BUFFER))
+                    self._receive(await consumer.fetch(_BUFFER, _POLL if busy else _IDLE_POLL))
                     continue
                 try:
-                    async with asyncio.timeout(_NAP if self._feeder is None else 1.0):
+                    async with asyncio.timeout(_NAP if busy or self._feeder is None else 1.0):
                         await self._drained.wait()
                 except TimeoutError:
                     self._receive(await consumer.idle())
@@ -493,11 +511,13 @@ class KafkaDriver(Driver):
                 self._settled.clear()
                 await self._settled.wait()
                 continue
-            if self._consumer is None:
+            if (consumer := self._consumer) is None:
                 return
+            if consumer.unanswered:
+                continue
             try:
-                await self._commit(self._consumer)
-            except BrokerError as error:  # while partitions move
+                await self._commit(consumer)
+            except BrokerError as error:
                 log.debug("offsets could not be committed yet", pipeline=self._host.name, error=str(error))
                 await asyncio.sleep(_NAP)
 
@@ -516,6 +536,18 @@ class KafkaDriver(Driver):
             self._changed |= offsets.keys()
             raise
         self._committed |= offsets
+
+    def _on_committed(self, places: Sequence[Place], error: KafkaError | None) -> None:
+        if error is None:
+            return
+        if self._closing:
+            log.warning("offsets could not be committed", pipeline=self._host.name, error=error_text(error))
+        else:  # while partitions move
+            log.debug("offsets could not be committed yet", pipeline=self._host.name, error=error_text(error))
+        for place in places:
+            self._committed.pop(place, None)
+            if place in self._accounts:
+                self._change(place)
 
     def _to_commit(self, places: Iterable[Place]) -> dict[Place, tuple[int, str]]:
         """The offsets of those that have changed."""
@@ -561,8 +593,8 @@ class KafkaDriver(Driver):
     # -- for operators -------------------------------------------------------------------------------------------------
 
     async def take(self, limit: int) -> Sequence[Delivery]:
-        consumer = self._consumer
-        if consumer is None:
+        consumer, positions = self._consumer, self._positions
+        if consumer is None or positions is None:
             if self._producer is None:
                 raise BrokerError("not connected")
             return []
@@ -570,7 +602,7 @@ class KafkaDriver(Driver):
             self._wanted = limit
             try:
                 await self._join(consumer)
-                ends = await consumer.ends(list(self._accounts))
+                ends = await positions.ends(self._accounts)
                 until = time.monotonic() + _TAKE
                 self._drained.set()
                 while len(self._buffer) < limit and time.monotonic() < until:
@@ -594,29 +626,41 @@ class KafkaDriver(Driver):
         return account.received if account else 2**63
 
     async def stat(self) -> BrokerStats:
-        consumer, options = self._consumer, self._config.consumer_options
-        if consumer is None or options is None:
+        positions, options = self._positions, self._config.consumer_options
+        if positions is None or options is None:
             return BrokerStats(queue="NO TOPICS")
-        names = options.topics or list(options.consume_partitions)
+        error = ""
         try:
             async with asyncio.timeout(_STAT):
-                starts = await consumer.all_starts()
-                ends = await consumer.ends(list({**starts, **self._accounts}))
-        except TimeoutError:
-            raise BrokerError(f"Kafka did not tell the offsets within {_STAT:g} s") from None
+                left = await self._left(positions)
+        except (BrokerError, TimeoutError) as wrong:
+            why = str(wrong) or f"no answer within {_STAT:g} s"
+            error = f"Kafka does not tell its offsets, so only jobs that are here count: {why}"
+        held, delayed = sum(account.held for account in self._accounts.values()), len(self._delayed)
+        return BrokerStats(
+            queue=f"[{' '.join(options.topics or options.consume_partitions)}]",
+            active=len(self._buffer) if error else max(0, left - delayed - held),
+            delayed=delayed,
+            reserved=held,
+            error=error,
+        )
+
+    async def _left(self, positions: Positions) -> int:
+        """How many jobs of all partitions are not done.
+
+        Raises:
+            BrokerError
+        """
+        places = {*await positions.places(), *self._accounts}
+        starts = await positions.starts(places - self._accounts.keys())
         left = 0
-        for place, end in ends.items():
-            account = self._accounts.get(place)
-            if account is not None:
+        for place, end in (await positions.ends(places)).items():
+            if (account := self._accounts.get(place)) is not None:
                 left += max(0, end - account.position - account.finished_ahead())
-            else:
+            elif place in starts:  # otherwise it has moved meanwhile
                 start, done = starts[place]
                 left += max(0, end - start - sum(last - first + 1 for first, last in done))
-        held = sum(account.held for account in self._accounts.values())
-        delayed = len(self._delayed)
-        return BrokerStats(
-            queue=f"[{' '.join(names)}]", active=max(0, left - delayed - held), delayed=delayed, reserved=held
-        )
+        return left
 
 
 def _first_topic(config: KafkaConfig) -> str:

@@ -33,7 +33,8 @@ class Batches:
     def __init__(self, send: Callable[[Sequence[Json]], Awaitable[Json]]) -> None:
         self._send = send
         self._waiting: list[tuple[Json, asyncio.Future[None]]] = []
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(self, entry: Json) -> None:
         """Wait until the action was applied to an entry.
@@ -43,25 +44,32 @@ class Batches:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
-        if len(self._calls) < _CALLS:
-            call = asyncio.create_task(self._call(), name="jobs sqs batch")
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+        if self._calls < _CALLS:
+            self._calls += 1
+            task = asyncio.create_task(self._call(), name="jobs sqs batch")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         await done
 
     async def _call(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            try:
-                answer = await self._send([{**entry, "Id": str(at)} for at, (entry, _) in enumerate(batch)])
-            except BrokerError as error:
-                wrong = dict.fromkeys(range(len(batch)), error)
+        try:
+            while self._waiting:
+                await self._call_once()
+        finally:
+            self._calls -= 1  # in the same moment: an entry that comes from now on begins another call
+
+    async def _call_once(self) -> None:
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        try:
+            answer = await self._send([{**entry, "Id": str(at)} for at, (entry, _) in enumerate(batch)])
+        except BrokerError as error:
+            wrong = dict.fromkeys(range(len(batch)), error)
+        else:
+            wrong = dict(failures(answer))
+        for at, (_, done) in enumerate(batch):
+            if done.done():  # its caller was cancelled
+                continue
+            if at in wrong:
+                done.set_exception(wrong[at])
             else:
-                wrong = dict(failures(answer))
-            for at, (_, done) in enumerate(batch):
-                if done.done():  # its caller was cancelled
-                    continue
-                if at in wrong:
-                    done.set_exception(wrong[at])
-                else:
-                    done.set_result(None)
+                done.set_result(None)

@@ -193,7 +193,7 @@ class SqsDriver(Driver):
 
     async def ack(self, delivery: Delivery) -> None:
         await self._deleting.add({"ReceiptHandle": delivery.receipt.handle})
-        self._held.pop(delivery.receipt.id, None)
+        self._forget(delivery)
         self._no_attempts.pop(delivery.receipt.id, None)
 
     async def nack(self, delivery: Delivery) -> None:
@@ -201,13 +201,11 @@ class SqsDriver(Driver):
             await self.ack(delivery)
         elif self._config.error_visibility_timeout:
             await self._hide(delivery, self._config.error_visibility_timeout)
-            self._held.pop(delivery.receipt.id, None)
         else:
-            self._held.pop(delivery.receipt.id, None)
+            self._forget(delivery)
 
     async def redeliver(self, delivery: Delivery, delay: int) -> None:
         await self._hide(delivery, min(delay, LONGEST_VISIBILITY - 60))
-        self._held.pop(delivery.receipt.id, None)
 
     async def requeue(self, delivery: Delivery, headers: Headers, delay: int) -> None:
         await self._send([self._message(delivery.job.copy(headers, delay), delivery.receipt)])
@@ -219,20 +217,23 @@ class SqsDriver(Driver):
         if len(self._no_attempts) > _REMEMBERED:
             del self._no_attempts[next(iter(self._no_attempts))]
         await self._hide(delivery, receipt.early())
-        self._held.pop(receipt.id, None)
 
     async def _hide(self, delivery: Delivery, seconds: int) -> None:
+        """Let the service deliver a message again after some seconds; if the call fails, after its visibility
+        timeout."""
         receipt: _Receipt = delivery.receipt
         receipt.kept = False  # a call of the keeper must not come after this one
+        self._forget(delivery)  # it may come back before the call returns
         try:
             await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
         except CallFailed as error:
             if not error.code.endswith("MessageNotInflight"):  # otherwise it is visible already
-                receipt.kept = True
                 raise
-        except BrokerError:
-            receipt.kept = True
-            raise
+
+    def _forget(self, delivery: Delivery) -> None:
+        """Hide a message no more."""
+        if self._held.get(delivery.receipt.id) is delivery:  # otherwise it was delivered again
+            del self._held[delivery.receipt.id]
 
     def _message(self, job: Job, copied: _Receipt | None = None) -> Json:
         if job.delay > LONGEST_DELAY and copied is None:
@@ -275,10 +276,15 @@ class SqsDriver(Driver):
     async def take(self, limit: int) -> Sequence[Delivery]:
         found: list[Delivery] = []
         empty = 0
-        while len(found) < limit and empty < 2:  # a call without a wait asks only some of the service's machines
-            messages = await self._receive(min(MOST, limit - len(found)), 0)
-            empty = 0 if messages else empty + 1
-            found += messages
+        try:
+            while len(found) < limit and empty < 2:  # a call without a wait asks only some of the service's machines
+                messages = await self._receive(min(MOST, limit - len(found)), 0)
+                empty = 0 if messages else empty + 1
+                found += messages
+        except BaseException:
+            for delivery in found:
+                self._forget(delivery)
+            raise
         return found
 
     async def stat(self) -> BrokerStats:
@@ -298,11 +304,13 @@ class SqsDriver(Driver):
                 self._waits_for_room = False
             try:
                 deliveries = await self._receive(min(room, config.prefetch), config.wait)
+                early: list[Delivery] = []
                 for delivery in deliveries:
                     if self._consumes and not delivery.receipt.early():
                         self._host.deliver(delivery)
                     else:
-                        await self.release(delivery)
+                        early.append(delivery)
+                await asyncio.gather(*[self.release(delivery) for delivery in early])
             except BrokerError as error:
                 if self._broken:
                     return  # the pipeline connects again and consumes again

@@ -1,0 +1,1 @@
+"""``rr websocket``: the WebSocket connections of a running server."""

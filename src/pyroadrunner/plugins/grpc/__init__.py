@@ -1,0 +1,1 @@
+"""The ``grpc`` section: calls of gRPC clients to workers."""

@@ -1,0 +1,1 @@
+"""What carries publications: see ``contract.py``."""

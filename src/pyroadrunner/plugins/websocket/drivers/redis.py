@@ -1,0 +1,318 @@
+"""Publications of all servers with one Redis.
+
+A publication is numbered, kept and published by one script, so that the history and the channel agree on the order.
+Each server reads one channel, and looks at the history when a number is missing: after a lost connection nothing is
+lost that the history still has. Topics without a history are only published.
+
+Who follows a topic with presence is a hash for each topic, whose entries name their server; a server that has died
+stops renewing its lease, and the others ignore its entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from pyroadrunner.log import Log
+from pyroadrunner.plugins.websocket.config import HistoryConfig
+from pyroadrunner.plugins.websocket.drivers.contract import Deliver, Member, Recovered
+from pyroadrunner.plugins.websocket.publication import Publication
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.client import RedisClient
+from pyroadrunner.remote.redis.config import RedisConfig
+from pyroadrunner.remote.redis.pubsub import Subscription
+
+_LEASE = 15  # seconds after which the clients of a server that has died are no longer present
+_RENEW = 5.0  # seconds
+_BATCH = 500  # publications of one read
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[str, bytes, bool, str]).decode  # topic, data, whether it is text, origin
+_decode_member = msgspec.msgpack.Decoder(tuple[str, str, bytes]).decode  # server, user, info
+
+log = Log("websocket")
+
+
+class _Position:
+    """What the clients of this server have of one topic.
+
+    Attributes:
+        behind: whether the history is being read, since a number is missing.
+        seen: the highest offset on the channel.
+    """
+
+    __slots__ = ("behind", "epoch", "known", "offset", "seen")
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.offset = 0
+        self.seen = 0
+        self.known = False
+        self.behind = False
+
+
+class RedisDriver:
+    """Implements :class:`~pyroadrunner.plugins.websocket.drivers.contract.Driver`.
+
+    Args:
+        history: the settings of a topic.
+
+    Raises:
+        StoreError: the settings can't be used.
+    """
+
+    def __init__(self, config: RedisConfig, prefix: str, history: Callable[[str], HistoryConfig]) -> None:
+        self._redis = RedisClient(config)
+        self._prefix = prefix
+        self._history = history
+        self._server = secrets.token_urlsafe(9)
+        self._channel = f"{prefix}:publications"
+        self._text = files(__package__).joinpath("publish.lua").read_bytes()
+        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
+        self._followed: dict[str, _Position] = {}
+        self._subscription = Subscription(
+            self._redis, self._channel, on_message=self._on_message, on_subscribed=self._on_subscribed, log=log
+        )
+        self._deliver: Deliver = lambda _: 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._present: dict[str, dict[str, bytes]] = {}
+        self._renewing: asyncio.Task[None] | None = None
+        self.error = "not connected yet"
+
+    def __repr__(self) -> str:
+        return f"RedisDriver({self._redis}, topics={len(self._followed)})"
+
+    async def start(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._subscription.listen()
+        self._renewing = asyncio.create_task(self._renew(), name="websocket lease")
+
+    async def stop(self) -> None:
+        for task in (self._renewing, *self._tasks):
+            if task is not None:
+                task.cancel()
+        with contextlib.suppress(StoreError):
+            for topic, members in self._present.items():
+                await self._redis.execute("HDEL", self._presence_key(topic), *members)
+        await self._subscription.close()
+        await self._redis.close()
+
+    async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int | None]:
+        config = self._history(topic)
+        if not config.size:
+            await self._redis.execute("PUBLISH", self._channel, b"0  " + _encode((topic, data, text, origin)))
+            return Publication(topic, data, text=text, origin=origin), None
+        keys = (2, self._position_key(topic), self._history_key(topic))
+        arguments = (self._channel, secrets.token_urlsafe(6), config.size, max(1, int(config.ttl)))
+        rest = (*keys, *arguments, _encode((topic, data, text, origin)))
+        try:
+            offset, epoch = await self._redis.execute("EVALSHA", self._digest, *rest)
+        except StoreError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            offset, epoch = await self._redis.execute("EVAL", self._text, *rest)
+        publication = Publication(topic, data, text=text, offset=offset, epoch=epoch.decode(), origin=origin)
+        return publication, None
+
+    async def follow(self, topic: str) -> None:
+        if topic in self._followed:
+            return
+        position = self._followed[topic] = _Position()
+        if self._history(topic).size:
+            with contextlib.suppress(StoreError):  # the first publication on the channel tells it
+                await self._locate(topic, position)
+
+    async def unfollow(self, topic: str) -> None:
+        self._followed.pop(topic, None)
+
+    async def recover(self, topic: str, offset: int, epoch: str) -> Recovered:
+        config = self._history(topic)
+        if not config.size:
+            return Recovered(publications=(), offset=0, epoch="", complete=False)
+        current, last = await self._read_position(topic)
+        if not current or epoch != current or offset > last:
+            return Recovered(publications=(), offset=last, epoch=current, complete=False)
+        found = await self._read(topic, current, offset)
+        oldest = time.time() - config.ttl
+        kept = [publication for publication, at in found if at >= oldest]
+        reached = kept[-1].offset if kept else last
+        return Recovered(
+            publications=kept, offset=max(reached, last), epoch=current, complete=reached - offset == len(kept)
+        )
+
+    async def last(self, topic: str) -> Publication | None:
+        epoch, _ = await self._read_position(topic)
+        entries = await self._redis.execute("XREVRANGE", self._history_key(topic), "+", "-", "COUNT", 1)
+        for identity, flat in entries:
+            return _publication(dict(_pairs(flat))[b"p"], int(identity.partition(b"-")[0]), epoch)
+        return None
+
+    async def enter(self, topic: str, member: Member) -> None:
+        entry = _encode((self._server, member.user, bytes(member.info)))
+        self._present.setdefault(topic, {})[member.connection] = entry
+        await self._redis.execute_many(
+            [
+                ("SET", self._lease_key(self._server), 1, "EX", _LEASE),
+                ("HSET", self._presence_key(topic), member.connection, entry),
+            ]
+        )
+
+    async def leave(self, topic: str, connection: str) -> None:
+        members = self._present.get(topic, {})
+        members.pop(connection, None)
+        if not members:
+            self._present.pop(topic, None)
+        await self._redis.execute("HDEL", self._presence_key(topic), connection)
+
+    async def members(self, topic: str) -> Sequence[Member]:
+        flat = await self._redis.execute("HGETALL", self._presence_key(topic))
+        entries = [(connection.decode(), _decode_member(entry)) for connection, entry in _pairs(flat)]
+        servers = sorted({server for _, (server, _, _) in entries})
+        leases = await self._redis.execute_many([("EXISTS", self._lease_key(server)) for server in servers])
+        alive = {server for server, lease in zip(servers, leases, strict=True) if lease}
+        dead = [connection for connection, (server, _, _) in entries if server not in alive]
+        if dead:
+            await self._redis.execute("HDEL", self._presence_key(topic), *dead)
+        return [
+            Member(connection=connection, user=user, info=info)
+            for connection, (server, user, info) in entries
+            if server in alive
+        ]
+
+    async def occupied(self, prefix: str) -> Mapping[str, int]:
+        start = f"{self._prefix}:presence:{{"
+        found = await self._redis.keys("".join(f"\\{one}" if one in "*?[]\\" else one for one in start + prefix) + "*")
+        counts = await self._redis.execute_many([("HLEN", key) for key in found])
+        return {key.decode()[len(start) : -1]: count for key, count in zip(found, counts, strict=True) if count}
+
+    # -- private -----------------------------------------------------------------------------------------------------
+
+    def _on_message(self, message: bytes) -> None:
+        number, epoch, packed = message.split(b" ", 2)
+        offset = int(number)
+        publication = _publication(packed, offset, epoch.decode())
+        name = publication.topic
+        position = self._followed.get(name)
+        if position is None:
+            return
+        if not offset:
+            self._deliver(publication)
+            return
+        if position.epoch != publication.epoch:
+            # A new history: what came before it can't be read any more.
+            position.epoch, position.offset, position.seen = publication.epoch, offset - 1, 0
+        position.known = True
+        position.seen = max(position.seen, offset)
+        if offset == position.offset + 1 and not position.behind:
+            position.offset = offset
+            self._deliver(publication)
+        elif offset > position.offset:
+            self._catch_up(name, position)
+
+    def _on_subscribed(self) -> None:
+        """Messages may have been missed."""
+        self.error = ""
+        for topic, position in self._followed.items():
+            if self._history(topic).size:
+                self._catch_up(topic, position)
+
+    def _catch_up(self, topic: str, position: _Position) -> None:
+        if position.behind:
+            return
+        position.behind = True
+        task = asyncio.create_task(self._read_on(topic, position), name=f"history of {topic}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_on(self, topic: str, position: _Position) -> None:
+        """Deliver from the history until nothing is missing."""
+        try:
+            if not position.known:
+                await self._locate(topic, position)
+            while self._followed.get(topic) is position:
+                epoch, last = await self._read_position(topic)
+                if epoch != position.epoch:
+                    position.epoch, position.offset = epoch, 0
+                for publication, _ in await self._read(topic, epoch, position.offset):
+                    position.offset = publication.offset
+                    self._deliver(publication)
+                if position.offset >= max(last, position.seen):
+                    return
+                if position.offset < last:  # the rest is no longer kept
+                    position.offset = last
+        except StoreError as error:
+            log.warning("the history can't be read; trying again", topic=topic, error=str(error))
+            await asyncio.sleep(1.0)
+            position.behind = False
+            if self._followed.get(topic) is position:
+                self._catch_up(topic, position)
+        finally:
+            position.behind = False
+
+    async def _locate(self, topic: str, position: _Position) -> None:
+        position.epoch, position.offset = await self._read_position(topic)
+        position.known = True
+
+    async def _read_position(self, topic: str) -> tuple[str, int]:
+        epoch, offset = await self._redis.execute("HMGET", self._position_key(topic), "epoch", "offset")
+        return (epoch or b"").decode(), int(offset or 0)
+
+    async def _read(self, topic: str, epoch: str, offset: int) -> list[tuple[Publication, float]]:
+        """All kept publications behind an offset, with the time of each."""
+        found: list[tuple[Publication, float]] = []
+        while True:
+            start = f"{offset + 1}-0"
+            entries = await self._redis.execute("XRANGE", self._history_key(topic), start, "+", "COUNT", _BATCH)
+            for identity, flat in entries:
+                offset = int(identity.partition(b"-")[0])
+                fields = dict(_pairs(flat))
+                found.append((_publication(fields[b"p"], offset, epoch), float(fields[b"t"])))
+            if len(entries) < _BATCH:
+                return found
+
+    async def _renew(self) -> None:
+        """Keep the lease of this server; repeat its entries, which another server or a flush may have removed."""
+        while True:
+            await asyncio.sleep(_RENEW)
+            commands: list[Any] = [("SET", self._lease_key(self._server), 1, "EX", _LEASE)]
+            for topic, members in self._present.items():
+                entries = [part for one in members.items() for part in one]
+                commands.append(("HSET", self._presence_key(topic), *entries))
+            try:
+                await self._redis.execute_many(commands)
+            except StoreError as error:
+                self.error = str(error)
+            else:
+                self.error = ""
+
+    # The braces put the keys of a topic into one slot of a cluster.
+
+    def _position_key(self, topic: str) -> str:
+        return f"{self._prefix}:position:{{{topic}}}"
+
+    def _history_key(self, topic: str) -> str:
+        return f"{self._prefix}:history:{{{topic}}}"
+
+    def _presence_key(self, topic: str) -> str:
+        return f"{self._prefix}:presence:{{{topic}}}"
+
+    def _lease_key(self, server: str) -> str:
+        return f"{self._prefix}:server:{server}"
+
+
+def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:
+    if isinstance(flat, dict):
+        return list(flat.items())
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _publication(packed: bytes, offset: int, epoch: str) -> Publication:
+    topic, data, text, origin = _decode(packed)
+    return Publication(topic, data, text=text, offset=offset, epoch=epoch, origin=origin)

@@ -1,0 +1,33 @@
+"""Metrics of the ``websocket`` plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyroadrunner.contracts import MetricFamily, Sample
+from pyroadrunner.plugins.websocket.session import Environment
+
+
+def families(environment: Environment) -> Sequence[MetricFamily]:
+    """``rr_websocket_*``."""
+    counters, hub = environment.counters, environment.hub
+    closed = [Sample({"code": str(code)}, count) for code, count in sorted(counters.closed.items())]
+    return [
+        _one("rr_websocket_connections", "gauge", "Open connections.", len(environment.sessions)),
+        _one("rr_websocket_topics", "gauge", "Topics with followers here.", len(hub.topics)),
+        _one("rr_websocket_opened_total", "counter", "Connections opened.", counters.opened),
+        MetricFamily("rr_websocket_closed_total", "counter", "Connections closed, by code.", closed),
+        _one("rr_websocket_received_total", "counter", "Messages received.", counters.received),
+        _one("rr_websocket_received_bytes_total", "counter", "Bytes of received messages.", counters.received_bytes),
+        _one("rr_websocket_sent_total", "counter", "Messages sent.", counters.sent),
+        _one("rr_websocket_sent_bytes_total", "counter", "Bytes of sent messages.", counters.sent_bytes),
+        _one("rr_websocket_published_total", "counter", "Publications of this server.", hub.published),
+        _one("rr_websocket_delivered_total", "counter", "Publications given to clients here.", hub.delivered),
+        _one("rr_websocket_dropped_total", "counter", "Messages dropped for slow clients.", counters.dropped),
+        _one("rr_websocket_failed_events_total", "counter", "Events that no worker could handle.", counters.failed),
+        _one("rr_websocket_waiting", "gauge", "Clients whose events wait for a worker.", environment.turns.waiting),
+    ]
+
+
+def _one(name: str, kind: str, text: str, value: float) -> MetricFamily:
+    return MetricFamily(name, kind, text, [Sample({}, value)])

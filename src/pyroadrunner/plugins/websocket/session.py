@@ -1,0 +1,402 @@
+"""One client: its events go to a worker one at a time, and the worker's replies act on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Raw
+
+from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, WorkerPool
+from pyroadrunner.httpd.websocket.contract import Socket
+from pyroadrunner.httpd.websocket.message import OutMessage
+from pyroadrunner.plugins.websocket import events
+from pyroadrunner.plugins.websocket.config import LimitsConfig
+from pyroadrunner.plugins.websocket.drivers.contract import Member
+from pyroadrunner.plugins.websocket.errors import BadMessage
+from pyroadrunner.plugins.websocket.events import Join, Outgoing
+from pyroadrunner.plugins.websocket.hub import Hub
+from pyroadrunner.plugins.websocket.publication import Publication
+from pyroadrunner.plugins.websocket.rate import Rate
+from pyroadrunner.plugins.websocket.topics import MAX_NAME, Topics
+from pyroadrunner.plugins.websocket.turns import Turns
+
+_MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
+_POLICY, _INTERNAL, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
+
+log = Log("websocket")
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts of all sessions."""
+
+    opened: int = 0
+    received: int = 0
+    received_bytes: int = 0
+    sent: int = 0
+    sent_bytes: int = 0
+    dropped: int = 0
+    failed: int = 0
+    closed: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What all sessions share.
+
+    Attributes:
+        pool: ``None`` = no events go to workers.
+        topics: their settings.
+        sessions: the open ones, by id.
+    """
+
+    pool: WorkerPool | None
+    hub: Hub
+    turns: Turns
+    limits: LimitsConfig
+    events: frozenset[str]
+    topics: Topics
+    clock: Callable[[], float]
+    sessions: dict[str, Session]
+    counters: Counters
+
+
+class Session:
+    """A client; the handler of its socket, a follower of topics, and the receiver of its worker calls.
+
+    Attributes:
+        id: of the connection; unguessable.
+        user, info: as a worker has named them.
+        topics: that it follows, and whether it wants envelopes.
+        remote_addr: of the client.
+    """
+
+    __slots__ = (
+        "_catching_up",
+        "_current",
+        "_environment",
+        "_events",
+        "_first",
+        "_opened_at",
+        "_paused",
+        "_rate",
+        "_running",
+        "_socket",
+        "_state",
+        "_task",
+        "closed_at",
+        "id",
+        "info",
+        "remote_addr",
+        "topics",
+        "user",
+    )
+
+    def __init__(self, identity: str, remote_addr: str, environment: Environment) -> None:
+        self.id = identity
+        self.remote_addr = remote_addr
+        self.user = ""
+        self.info = events.NULL
+        self.topics: dict[str, bool] = {}
+        self._environment = environment
+        self._state = events.NULL
+        self._socket: Socket | None = None
+        self._events: deque[tuple[bytes, bytes]] = deque()  # contexts and bodies
+        self._current = "connect"
+        self._running = False
+        self._paused = False
+        self._task: asyncio.Task[None] | None = None
+        self._catching_up: dict[str, list[Publication]] = {}
+        self._rate = Rate(environment.limits.messages_per_second, environment.clock())
+        self._first: tuple[events.Reply, bytes] | None = None
+        self._opened_at = 0.0
+        self.closed_at: tuple[int, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Session({self.id}, user={self.user!r}, topics={len(self.topics)}, waiting={len(self._events)})"
+
+    def view(self) -> dict[str, Any]:
+        """For operators."""
+        socket = self._socket
+        return {
+            "id": self.id,
+            "user": self.user,
+            "remote_addr": self.remote_addr,
+            "topics": sorted(self.topics),
+            "seconds": round(self._environment.clock() - self._opened_at, 1) if self._opened_at else 0.0,
+            "buffered": socket.buffered if socket is not None else 0,
+            "dropped": socket.dropped if socket is not None else 0,
+        }
+
+    # -- SocketHandler -----------------------------------------------------------------------------------------------
+
+    def opened(self, socket: Socket) -> None:
+        self._socket = socket
+        environment = self._environment
+        self._opened_at = environment.clock()
+        environment.sessions[self.id] = self
+        environment.counters.opened += 1
+        if self._first is not None:
+            self._running = True  # messages wait until the reply to the handshake was applied
+            self._spawn(self._apply_first(*self._first))
+
+    def received(self, data: bytes, *, text: bool) -> None:
+        environment = self._environment
+        environment.counters.received += 1
+        environment.counters.received_bytes += len(data)
+        if not self._rate.allows(environment.clock()):
+            self.close(_POLICY, "too many messages")
+            return
+        if "message" not in environment.events:
+            return
+        # The context is made when it is this event's turn: earlier ones may change the state.
+        self._add(b"" if text else b"b", data)
+        if len(self._events) >= _MAX_WAITING and not self._paused and self._socket is not None:
+            self._paused = True
+            self._socket.pause()
+
+    def closed(self, code: int, reason: str) -> None:
+        if self.closed_at is not None:
+            return
+        self.closed_at = code, reason
+        environment = self._environment
+        environment.sessions.pop(self.id, None)
+        counts = environment.counters.closed
+        counts[code] = counts.get(code, 0) + 1
+        if self._socket is not None:
+            environment.counters.dropped += self._socket.dropped
+        log.debug("connection was closed", connection=self.id, code=code, reason=reason)
+        if self.topics:
+            self._spawn(self._leave(list(self.topics)))
+        if "close" in environment.events and self._opened_at:
+            self._add(b"c", b"")
+
+    # -- Follower ----------------------------------------------------------------------------------------------------
+
+    def deliver(self, publication: Publication) -> bool:
+        waiting = self._catching_up.get(publication.topic)
+        if waiting is not None:
+            waiting.append(publication)
+            return True
+        return self._send(publication.message(envelope=self.topics.get(publication.topic, False)))
+
+    def begin_with(self, reply: events.Reply, body: bytes) -> None:
+        """Apply this reply when the connection is open."""
+        if reply.acts or body:
+            self._first = reply, body
+        self._remember(reply)
+
+    # -- for the plugin ----------------------------------------------------------------------------------------------
+
+    def send(self, message: OutMessage) -> bool:
+        """Send a message; ``False`` = it is closed."""
+        return self._send(message)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close(code, reason)
+
+    def restart(self) -> None:
+        """The server stops or is replaced: the client connects again."""
+        self.close(_RESTART, "the server restarts")
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._socket is not None:
+            self._socket.abort()
+
+    def tick(self, now: float) -> None:
+        """Look after silent clients."""
+        if self._socket is not None:
+            self._socket.tick(now)
+
+    async def apply(self, reply: events.Reply, body: bytes) -> None:
+        """Do what a worker wants.
+
+        Raises:
+            RoadRunnerError: a part of it can't be done.
+        """
+        self._remember(reply)
+        environment = self._environment
+        if reply.leave:
+            for topic in reply.leave:
+                self.topics.pop(topic, None)
+            await self._leave(reply.leave)
+        for wanted in reply.join:
+            await self._join(Join(topic=wanted) if isinstance(wanted, str) else wanted)
+        if body:
+            self._send(OutMessage(body, text=not reply.binary))
+        for one in reply.send:
+            self._send_to(one.connection, one)
+        for publish in reply.publish:
+            data, text = publish.payload()
+            for topic in publish.topics:
+                await environment.hub.publish(topic, data, text=text, origin=self.id if publish.others else "")
+        if reply.close is not None:
+            self.close(reply.close.code, reply.close.reason)
+
+    # -- Receiver ----------------------------------------------------------------------------------------------------
+
+    def on_reply(self, reply: Reply) -> None:
+        if reply.stream is not None:
+            reply.stream.drop()
+            self.on_error(BadMessage("the worker streams its reply, which has no meaning here"))
+            return
+        try:
+            wanted = events.read_reply(reply.context)
+            if reply.body and not wanted.binary:
+                reply.body.decode()
+        except (BadMessage, UnicodeDecodeError) as wrong:
+            self.on_error(wrong)
+            return
+        if wanted.acts:
+            self._spawn(self._apply(wanted, reply.body))
+            return
+        self._remember(wanted)
+        if reply.body:
+            self._send(OutMessage(reply.body, text=not wanted.binary))
+        self._ended()
+
+    def on_error(self, error: Exception) -> None:
+        self._fail(error)
+        self._ended()
+
+    def _fail(self, error: Exception) -> None:
+        self._environment.counters.failed += 1
+        log.error("event failed", event=self._current, connection=self.id, error=str(error))
+        if isinstance(error, QueueFull):
+            self.close(_TRY_LATER, "the server is overloaded")
+        else:
+            self.close(_INTERNAL, "the event could not be handled")
+
+    def describe(self) -> str:
+        return f"websocket {self._current} {self.id}"
+
+    # -- private -----------------------------------------------------------------------------------------------------
+
+    def _add(self, kind: bytes, body: bytes) -> None:
+        self._events.append((kind, body))
+        if not self._running:
+            self._running = True
+            self._environment.turns.request(self._begin)
+
+    def _begin(self) -> None:
+        """It is this session's turn to use a worker."""
+        kind, body = self._events.popleft()
+        if kind == b"c":
+            self._current = "close"
+            code, reason = self.closed_at or (1006, "")
+            context = events.close_context(self.id, self.user, self._state, code, reason)
+        else:
+            self._current = "message"
+            context = events.message_context(self.id, self.user, self._state, binary=kind == b"b")
+        pool = self._environment.pool
+        assert pool is not None
+        try:
+            pool.submit(Payload(context, body), self)
+        except RoadRunnerError as error:
+            self.on_error(error)
+
+    def _ended(self) -> None:
+        """The event was handled, or has failed."""
+        if self.closed_at is not None and self._events and self._events[0][0] != b"c":
+            closing = self._events[-1]
+            self._events.clear()  # messages of a client that is gone
+            if closing[0] == b"c":
+                self._events.append(closing)
+        if self._paused and len(self._events) < _MAX_WAITING // 2:
+            self._paused = False
+            if self._socket is not None:
+                self._socket.resume()
+        turns = self._environment.turns
+        if self._events:
+            # Others that wait go first.
+            turns.request(self._begin)
+        else:
+            self._running = False
+        turns.end()
+
+    async def _apply(self, wanted: events.Reply, body: bytes) -> None:
+        try:
+            await self.apply(wanted, body)
+        except RoadRunnerError as error:
+            self.on_error(error)
+        else:
+            self._ended()
+
+    async def _apply_first(self, wanted: events.Reply, body: bytes) -> None:
+        self._first = None
+        try:
+            await self.apply(wanted, body)
+        except RoadRunnerError as error:
+            self._fail(error)
+        self._running = bool(self._events)
+        if self._events:
+            self._environment.turns.request(self._begin)
+
+    def _remember(self, reply: events.Reply) -> None:
+        if reply.user is not None:
+            self.user = str(reply.user)
+        if reply.info:
+            self.info = Raw(bytes(reply.info))
+        if reply.state:
+            self._state = Raw(bytes(reply.state))
+
+    async def _join(self, wanted: Join) -> None:
+        topic = wanted.topic
+        if not topic or len(topic) > MAX_NAME:
+            raise BadMessage(f"a topic has 1 to {MAX_NAME} characters: {topic[:MAX_NAME]!r}")
+        if topic not in self.topics and len(self.topics) >= self._environment.limits.max_topics:
+            raise BadMessage(f"the connection follows {len(self.topics)} topics already (websocket.limits.max_topics)")
+        if self.closed_at is not None:
+            return
+        hub = self._environment.hub
+        self.topics[topic] = wanted.envelope
+        if self._environment.topics.of(topic).presence:
+            await hub.driver.enter(topic, Member(connection=self.id, user=self.user, info=bytes(self.info)))
+        if not wanted.epoch:
+            await hub.join(topic, self)
+            return
+        live: list[Publication] = []
+        self._catching_up[topic] = live
+        try:
+            await hub.join(topic, self)
+            missed = await hub.recover(topic, wanted.offset, wanted.epoch)
+        finally:
+            del self._catching_up[topic]
+        for publication in (*missed.publications, *(one for one in live if one.offset > missed.offset)):
+            self.deliver(publication)
+        if self.closed_at is not None:  # meanwhile
+            await hub.leave([topic], self)
+
+    async def _leave(self, topics: Sequence[str]) -> None:
+        hub = self._environment.hub
+        await hub.leave(topics, self)
+        for topic in topics:
+            if self._environment.topics.of(topic).presence:
+                try:
+                    await hub.driver.leave(topic, self.id)
+                except RoadRunnerError as error:
+                    log.warning("the end of a presence is not known to other servers", topic=topic, error=str(error))
+
+    def _send_to(self, connection: str, outgoing: Outgoing) -> None:
+        data, text = outgoing.payload()
+        target = self._environment.sessions.get(connection) if connection else self
+        if target is not None:
+            target.send(OutMessage(data, text=text))
+
+    def _send(self, message: OutMessage) -> bool:
+        if self._socket is None or not self._socket.send(message):
+            return False
+        counters = self._environment.counters
+        counters.sent += 1
+        counters.sent_bytes += len(message.data)
+        return True
+
+    def _spawn(self, work: Any) -> None:
+        self._task = asyncio.get_running_loop().create_task(work)

@@ -1,0 +1,146 @@
+"""Answers handshakes, and keeps the open sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs
+
+from msgspec.structs import replace
+
+from pyroadrunner.contracts import NoFreeWorker, Payload, PoolClosed, QueueFull, RoadRunnerError
+from pyroadrunner.httpd.websocket.contract import Accepted, Handshake, Refused, SocketLimits
+from pyroadrunner.plugins.websocket import events
+from pyroadrunner.plugins.websocket.config import WebSocketConfig
+from pyroadrunner.plugins.websocket.errors import BadMessage
+from pyroadrunner.plugins.websocket.origins import Origins
+from pyroadrunner.plugins.websocket.session import Environment, Session, log
+from pyroadrunner.plugins.websocket.topics import Topics
+
+_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
+_STEP = 0.1  # seconds between two groups of connections that are closed
+
+
+class Sessions:
+    """The WebSocket application of the plugin.
+
+    Attributes:
+        limits: of its sockets.
+    """
+
+    def __init__(self, config: WebSocketConfig, environment: Environment, topics: Topics) -> None:
+        self._environment = environment
+        self._topics = topics
+        self._draining = False
+        self._apply(config)
+
+    def _apply(self, config: WebSocketConfig) -> None:
+        self._config = config
+        self._origins = Origins(config.allowed_origins)
+        limits = config.limits
+        self.limits = SocketLimits(
+            max_message=limits.max_message_size << 10,
+            max_buffer=limits.max_buffer_size << 10,
+            drop_oldest=limits.slow_clients == "drop_oldest",
+            ping_interval=config.ping_interval,
+            ping_timeout=config.ping_timeout,
+            compression=config.compression,
+        )
+
+    def __repr__(self) -> str:
+        return f"Sessions({len(self._environment.sessions)})"
+
+    async def accept(self, handshake: Handshake) -> Accepted | Refused:
+        """Decide on a handshake: the limits, the origin, then a worker."""
+        environment = self._environment
+        most = self._config.limits.max_connections
+        if self._draining or (most and len(environment.sessions) >= most):
+            return _refused(503, "all connections are in use" if not self._draining else "the server stops")
+        scope = handshake.scope
+        if not self._origins.allow(handshake.headers, secure=scope["scheme"] in ("https", "wss")):
+            log.warning("refused a page of another origin", origin=handshake.headers[b"origin"].decode("latin-1"))
+            return _refused(403, "this origin may not connect")
+        client = scope.get("client")
+        session = Session(secrets.token_urlsafe(15), client[0] if client else "", environment)
+        reply, body = events.NOTHING, b""
+        if "connect" in environment.events:
+            answer = await self._ask(session, handshake)
+            if isinstance(answer, Refused):
+                return answer
+            reply, body = answer
+        public = [topic for topic in _query(scope["query_string"], "topic") if self._topics.of(topic).public]
+        if public:
+            reply = replace(reply, join=[*reply.join, *public])
+        session.begin_with(reply, body)
+        return Accepted(
+            handler=session,
+            limits=self.limits,
+            subprotocol=reply.subprotocol if reply.subprotocol in handshake.subprotocols else "",
+        )
+
+    async def _ask(self, session: Session, handshake: Handshake) -> tuple[events.Reply, bytes] | Refused:
+        """Let a worker decide."""
+        context = events.connect_context(session.id, handshake.scope, handshake.subprotocols)
+        pool = self._environment.pool
+        assert pool is not None
+        try:
+            answer = await pool.exec(Payload(context), describe=session.describe)
+            if answer.stream is not None:
+                answer.stream.drop()
+                raise BadMessage("the worker streams its reply, which has no meaning here")
+            reply = events.read_reply(answer.context)
+        except (QueueFull, NoFreeWorker, PoolClosed) as overload:
+            log.warning("handshake failed", error=str(overload))
+            return _refused(503, "the server is overloaded")
+        except RoadRunnerError as error:
+            self._environment.counters.failed += 1
+            log.error("event failed", event="connect", connection=session.id, error=str(error))
+            return _refused(500, "the handshake could not be handled")
+        if reply.accept:
+            return reply, answer.body
+        headers = [
+            (name.encode(), value.encode())
+            for name, values in reply.headers.items()
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+        status = reply.status if 300 <= reply.status <= 599 else 403
+        return Refused(status=status, headers=headers or _TEXT, body=answer.body)
+
+    def tick(self, now: float) -> None:
+        """Look after silent clients; call it about once a second."""
+        for session in list(self._environment.sessions.values()):
+            session.tick(now)
+
+    def refuse(self) -> None:
+        """Open no more connections."""
+        self._draining = True
+
+    async def drain(self, seconds: float, more: Sequence[Callable[[], None]] = ()) -> None:
+        """Close all connections, a few at a time over ``seconds``.
+
+        Args:
+            more: functions that close other connections.
+        """
+        self.refuse()
+        closing = [*more, *(session.restart for session in self._environment.sessions.values())]
+        steps = max(1, int(seconds / _STEP)) if len(closing) > 1 else 1
+        group = max(1, -(-len(closing) // steps))
+        for start in range(0, len(closing), group):
+            if start:
+                await asyncio.sleep(_STEP)
+            for close in closing[start : start + group]:
+                close()
+
+
+def _query(query: bytes, name: str) -> list[str]:
+    if b"=" not in query:
+        return []
+    try:
+        return parse_qs(query.decode(), max_num_fields=100).get(name, [])
+    except (ValueError, UnicodeDecodeError):
+        return []
+
+
+def _refused(status: int, why: str) -> Refused:
+    return Refused(status=status, headers=_TEXT, body=f"{why}\n".encode())

@@ -1,0 +1,31 @@
+"""Settings of topics by their name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pyroadrunner.bounded_cache import BoundedCache
+from pyroadrunner.plugins.websocket.config import TopicConfig
+
+MAX_NAME = 200  # characters of a topic
+_DEFAULT = TopicConfig(match=[])
+
+
+class Topics:
+    """Finds the settings of a topic: those of the first entry that matches."""
+
+    def __init__(self, configs: Sequence[TopicConfig]) -> None:
+        self._rules = [(_pattern(config.match), config) for config in configs]
+        self._known = BoundedCache(self._find, entries=4096, max_bytes=1 << 20, size=lambda name, _: len(name) + 64)
+
+    def of(self, topic: str) -> TopicConfig:
+        """The settings of a topic."""
+        return self._known[topic] if self._rules else _DEFAULT
+
+    def _find(self, topic: str) -> TopicConfig:
+        return next((config for pattern, config in self._rules if pattern.fullmatch(topic)), _DEFAULT)
+
+
+def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(".*".join(map(re.escape, glob.split("*"))) for glob in globs), re.DOTALL)

@@ -1,0 +1,1 @@
+"""What ``connectconformance`` needs to test the server: a server command, and a worker with its service."""

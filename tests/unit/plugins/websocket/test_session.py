@@ -1,0 +1,250 @@
+"""One client and its workers, with a scripted pool and a fake socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from pyroadrunner.httpd.websocket.message import OutMessage
+from pyroadrunner.plugins.websocket import events
+from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig
+from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
+from pyroadrunner.plugins.websocket.hub import Hub
+from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
+from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.turns import Turns
+from pyroadrunner.workers.errors import QueueFull, WorkerFailed
+from pyroadrunner.workers.payload import Payload, Reply
+from support.virtual_time import in_virtual_time
+
+
+class FakeSocket:
+    """Records what the session does with its client."""
+
+    dropped = 0
+    buffered = 0
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, bool]] = []
+        self.closes: list[tuple[int, str]] = []
+        self.reading = True
+
+    def send(self, message: OutMessage) -> bool:
+        self.sent.append((message.data, message.text))
+        return not self.closes
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        self.closes.append((code, reason))
+
+    def abort(self) -> None:
+        self.closes.append((1006, ""))
+
+    def pause(self) -> None:
+        self.reading = False
+
+    def resume(self) -> None:
+        self.reading = True
+
+    def tick(self, now: float) -> None: ...
+
+
+class FakePool:
+    """Keeps submitted calls until the test answers them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, Any], bytes, Any]] = []
+        self.error: Exception | None = None
+
+    def submit(self, payload: Payload, receiver: Any, *, timeout: float | None = None, priority: int = 0) -> None:
+        if self.error is not None:
+            raise self.error
+        self.calls.append((json.loads(payload.context), bytes(payload.body), receiver))
+
+    def answer(self, context: dict[str, Any] | None = None, body: bytes = b"") -> None:
+        _, _, receiver = self.calls.pop(0)
+        receiver.on_reply(Reply(json.dumps(context or {}).encode(), body, 0))
+
+
+class Scene:
+    """Sessions that share a hub and a pool."""
+
+    def __init__(self, *, turns: int = 10, limits: LimitsConfig | None = None) -> None:
+        self.pool = FakePool()
+        loop = asyncio.get_running_loop()
+        driver = MemoryDriver(lambda _: HistoryConfig(size=10), loop.time)
+        self.hub = Hub(driver)
+        driver._deliver = self.hub.deliver
+        self.environment = Environment(
+            pool=self.pool,  # type: ignore[arg-type]
+            hub=self.hub,
+            turns=Turns(turns),
+            limits=limits or LimitsConfig(),
+            events=frozenset({"connect", "message", "close"}),
+            topics=Topics([]),
+            clock=loop.time,
+            sessions={},
+            counters=Counters(),
+        )
+
+    def connect(self, identity: str = "a", first: events.Reply = events.NOTHING) -> tuple[Session, FakeSocket]:
+        session, socket = Session(identity, "192.0.2.1", self.environment), FakeSocket()
+        session.begin_with(first, b"")
+        session.opened(socket)
+        return session, socket
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@in_virtual_time
+async def test_events_of_a_client_go_one_at_a_time_with_the_newest_state() -> None:
+    it = Scene()
+    session, socket = it.connect()
+    session.received(b"1", text=True)
+    session.received(b"\xff", text=False)
+    assert [(call[0]["event"], call[1], call[0]["state"]) for call in it.pool.calls] == [("message", b"1", None)]
+    it.pool.answer({"state": {"n": 1}}, b"reply")
+    assert socket.sent == [(b"reply", True)]
+    context, body, _ = it.pool.calls[0]
+    assert (context["state"], context["binary"], body) == ({"n": 1}, True, b"\xff")
+    it.pool.answer({"binary": True}, b"\x00")
+    assert socket.sent[1] == (b"\x00", False)
+
+
+@in_virtual_time
+async def test_a_reply_joins_publishes_and_closes() -> None:
+    it = Scene()
+    one, first = it.connect("1", events.Reply(join=["room"], user=7))
+    _, second = it.connect("2", events.Reply(join=[events.Join(topic="room", envelope=True)]))
+    await settle()
+    one.received(b"x", text=True)
+    it.pool.answer({"publish": [{"topics": ["room"], "data": "hi", "others": True}], "close": {"code": 4000}})
+    await settle()
+    assert first.sent == []
+    assert json.loads(second.sent[0][0])["data"] == "hi"
+    assert first.closes == [(4000, "")]
+    assert one.user == "7"
+
+
+@in_virtual_time
+async def test_messages_wait_until_the_reply_to_the_handshake_was_applied() -> None:
+    it = Scene()
+    session, _ = it.connect(first=events.Reply(join=["room"]))
+    session.received(b"early", text=True)
+    assert it.pool.calls == []
+    await settle()
+    assert len(it.pool.calls) == 1
+    assert list(session.topics) == ["room"]
+
+
+@in_virtual_time
+async def test_a_client_that_sends_faster_than_workers_work_is_not_read() -> None:
+    it = Scene()
+    session, socket = it.connect()
+    for number in range(40):
+        if not socket.reading:
+            break
+        session.received(b"%d" % number, text=True)
+    assert number < 20
+    while it.pool.calls:
+        it.pool.answer()
+    assert socket.reading
+
+
+@in_virtual_time
+async def test_a_failed_event_closes_its_connection_alone() -> None:
+    it = Scene()
+    bad, socket = it.connect("bad")
+    good, other = it.connect("good")
+    bad.received(b"x", text=True)
+    good.received(b"y", text=True)
+    it.pool.calls.pop(0)[2].on_error(WorkerFailed("boom", 1))
+    it.pool.answer({}, b"fine")
+    assert (socket.closes[0][0], other.closes, other.sent) == (1011, [], [(b"fine", True)])
+
+
+@in_virtual_time
+async def test_an_overload_asks_the_client_to_come_back() -> None:
+    it = Scene()
+    session, socket = it.connect()
+    it.pool.error = QueueFull("websocket", 1)
+    session.received(b"x", text=True)
+    assert socket.closes == [(1013, "the server is overloaded")]
+    assert it.environment.turns.idle
+
+
+@in_virtual_time
+async def test_text_that_is_none_is_not_sent() -> None:
+    it = Scene()
+    session, socket = it.connect()
+    session.received(b"x", text=True)
+    it.pool.answer({}, b"\xff")
+    assert socket.sent == []
+    assert socket.closes[0][0] == 1011
+
+
+@in_virtual_time
+async def test_the_end_leaves_the_topics_and_tells_a_worker_once() -> None:
+    it = Scene()
+    session, _ = it.connect(first=events.Reply(join=["room"]))
+    await settle()
+    for _ in range(5):
+        session.received(b"x", text=True)
+    session.closed(1001, "away")
+    session.closed(1006, "")
+    await settle()
+    assert it.hub.topics == {}
+    assert it.environment.sessions == {}
+    it.pool.answer()  # the message that a worker has; the others are dropped
+    assert [(call[0]["event"], call[0]["code"], call[0]["reason"]) for call in it.pool.calls] == [
+        ("close", 1001, "away")
+    ]
+    it.pool.answer()
+    assert it.environment.turns.idle
+
+
+@in_virtual_time
+async def test_all_clients_leaving_at_once_wait_for_their_turn() -> None:
+    it = Scene(turns=2)
+    sessions = [it.connect(str(number))[0] for number in range(1000)]
+    for session in sessions:
+        session.closed(1006, "")
+    seen = 0
+    while it.pool.calls:
+        assert len(it.pool.calls) <= 2
+        it.pool.answer()
+        seen += 1
+    assert seen == 1000
+
+
+@in_virtual_time
+async def test_a_client_that_sends_too_much_is_closed() -> None:
+    it = Scene(limits=LimitsConfig(messages_per_second=5))
+    session, socket = it.connect()
+    for _ in range(12):
+        session.received(b"x", text=True)
+    assert socket.closes[0] == (1008, "too many messages")
+
+
+@in_virtual_time
+async def test_a_client_may_not_follow_everything() -> None:
+    it = Scene(limits=LimitsConfig(max_topics=2))
+    _, socket = it.connect(first=events.Reply(join=["1", "2", "1", "3"]))
+    await settle()
+    assert socket.closes[0][0] == 1011
+    assert set(it.hub.topics) == {"1", "2"}
+
+
+@in_virtual_time
+async def test_a_client_that_comes_back_gets_what_it_missed_before_what_is_new() -> None:
+    it = Scene()
+    publication, _ = await it.hub.publish("room", b"1", text=True)
+    await it.hub.publish("room", b"2", text=True)
+    back = events.Join(topic="room", offset=publication.offset, epoch=publication.epoch)
+    _, socket = it.connect(first=events.Reply(join=[back]))
+    await settle()
+    await it.hub.publish("room", b"3", text=True)
+    assert [data for data, _ in socket.sent] == [b"2", b"3"]
