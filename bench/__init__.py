@@ -18,7 +18,7 @@
     jobs.py          `python -m bench.jobs`, also part of `make bench`: job queues, driver by driver
     job_server.py    a server with two job workers, and one round on it
     job_samples.py   runs of jobs as figures, rows and checks (pure)
-    brokers.py       the brokers, started for their rows alone
+    broker.py        what a broker is; brokers.py and kafka.py start them, each for its rows alone
     client_loops.py  the clients of the brokers alone: the limit
     jobs_worker.py   the worker in Python
     php/             the code of the workers

@@ -8,53 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from bench import client_loops
-from bench.client import NotUp, free_port
-from bench.client_loops import Loop
-from bench.subject import process
+from bench.broker import Broker, NotMeasured, installed, listening
+from bench.client import free_port
+from bench.kafka import kafka
 
 _RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the script that Debian's /usr/sbin/rabbitmq-server runs as a user
-_PATIENCE = 90.0  # seconds; Erlang starts slowly on a busy machine
-
-
-class NotMeasured(Exception):
-    """Why a driver has no figures."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broker:
-    """A running broker.
-
-    Attributes:
-        sections: global sections of the config.
-        options: ``config`` of a pipeline with this name.
-        loop: measures the client of this broker alone; ``None`` = there is no client.
-    """
-
-    sections: Mapping[str, Any] = field(default_factory=dict)
-    options: Callable[[str], dict[str, Any]] = field(default=lambda _name: {})
-    loop: Callable[[float], Loop] | None = None
-
-
-def installed(program: str) -> str:
-    """The path of a program.
-
-    Raises:
-        NotMeasured: it is not installed.
-    """
-    if found := shutil.which(program):
-        return found
-    raise NotMeasured(f"{Path(program).name} is not installed")
 
 
 @contextlib.contextmanager
@@ -149,7 +115,21 @@ def amqp(folder: Path) -> Iterator[Broker]:
         )
 
 
-# Drivers that have no entry here are not measured: their brokers need more than a program (google_pub_sub, kafka, sqs).
+@contextlib.contextmanager
+def sqs(folder: Path) -> Iterator[Broker]:
+    if find_spec("moto") is None:
+        raise NotMeasured("moto, a server with the protocol of SQS, is not installed")
+    port = free_port()
+    with listening([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], folder, port):
+        account = {"key": "k", "secret": "s", "region": "us-east-1", "endpoint": f"http://127.0.0.1:{port}"}
+        yield Broker(
+            sections={"sqs": account},
+            options=lambda name: {"queue": name, "prefetch": 10, "max_messages_in_flight": 100},
+            loop=partial(client_loops.sqs, account),
+        )
+
+
+# The driver google_pub_sub has no entry here and is not measured: its broker needs more than a program.
 BROKERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Broker]]] = {
     "memory": memory,
     "boltdb": boltdb,
@@ -158,8 +138,10 @@ BROKERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Broker]]] 
     "beanstalk": beanstalk,
     "nats": nats,
     "amqp": amqp,
+    "sqs": sqs,
+    "kafka": kafka,
 }
-DRIVERS = (*BROKERS, "sqs", "kafka")
+DRIVERS = tuple(BROKERS)
 ROADRUNNER_DRIVERS = frozenset(DRIVERS) - {"sql", "redis"}
 
 
@@ -176,35 +158,3 @@ def epmd(env: Mapping[str, str]) -> Iterator[None]:
             yield
         finally:
             child.terminate()
-
-
-@contextlib.contextmanager
-def listening(command: Sequence[str], folder: Path, port: int, env: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a broker.
-
-    Raises:
-        NotUp: it does not accept connections; with its output.
-    """
-    log = folder / "broker.log"
-    with process(command, log, folder, env) as child:
-        try:
-            wait_for_port(port, child, log)
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)  # a script's children, too
-
-
-def wait_for_port(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when a process accepts connections.
-
-    Raises:
-        NotUp: with its output.
-    """
-    end = time.monotonic() + _PATIENCE
-    while child.poll() is None and time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise NotUp(f"nothing listens on port {port}\n{log.read_text(errors='replace')[-4000:]}")

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -148,6 +148,70 @@ async def _nats(port: int, seconds: float) -> Loop:
         return Loop(pushes=await async_rate(push, seconds), jobs=await async_rate(consume, seconds))
     finally:
         await connection.close()
+
+
+def sqs(account: Mapping[str, str], seconds: float) -> Loop:
+    """botocore: a call for each push, one for up to ten jobs, and one for each that is deleted."""
+    session = import_module("botocore.session").Session()
+    client = session.create_client(
+        "sqs",
+        endpoint_url=account["endpoint"],
+        region_name=account["region"],
+        aws_access_key_id=account["key"],
+        aws_secret_access_key=account["secret"],
+    )
+    url = client.create_queue(QueueName=NAME)["QueueUrl"]
+    received: list[Any] = []
+
+    def push() -> bool:
+        client.send_message(QueueUrl=url, MessageBody=PAYLOAD.decode())
+        return True
+
+    def consume() -> bool:
+        if not received:
+            received.extend(client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ()))
+        if not received:
+            return False
+        client.delete_message(QueueUrl=url, ReceiptHandle=received.pop()["ReceiptHandle"])
+        return True
+
+    try:
+        return Loop(pushes=rate(push, seconds), jobs=rate(consume, seconds))
+    finally:
+        client.close()
+
+
+def kafka(address: str, seconds: float) -> Loop:
+    """confluent-kafka: each pushed record is flushed, and each offset committed."""
+    library = import_module("confluent_kafka")
+    administration = import_module("confluent_kafka.admin")
+    servers = {"bootstrap.servers": address}
+    client = administration.AdminClient(servers)
+    client.create_topics([administration.NewTopic(NAME, 4, 1)])[NAME].result(20)
+    producer = library.Producer({**servers, "linger.ms": 0, "enable.idempotence": True})
+
+    def push() -> bool:
+        producer.produce(NAME, PAYLOAD)
+        return bool(producer.flush(20) == 0)
+
+    push()  # before the clock runs: it connects
+    pushes = rate(push, seconds)
+    consumer = library.Consumer(
+        {**servers, "group.id": NAME, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    )
+    consumer.subscribe([NAME])
+    first = [consumer.poll(20)]  # here it joins its group
+
+    def consume() -> bool:
+        message = first.pop() if first else consumer.poll(0.5)
+        if message is not None:
+            consumer.commit(message, asynchronous=False)
+        return message is not None
+
+    try:
+        return Loop(pushes=pushes, jobs=rate(consume, seconds))
+    finally:
+        consumer.close()
 
 
 def amqp(port: int, seconds: float) -> Loop:

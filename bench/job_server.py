@@ -9,12 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.brokers import Broker, wait_for_port
+from bench.broker import Broker, wait_for_port
 from bench.client import NotUp, free_port
 from bench.job_samples import JobSample, job_rate, read_runs, wait_p99_ms
 from bench.processes import cpu_of
@@ -65,13 +65,15 @@ class JobServer:
 
     Args:
         runs: the file of the workers.
+        topics: names the topic of a pipeline; empty = jobs have none.
     """
 
-    def __init__(self, title: str, pid: int, address: str, runs: Path) -> None:
+    def __init__(self, title: str, pid: int, address: str, runs: Path, topics: Mapping[str, str]) -> None:
         self.title = title
         self._pid = pid
         self._address = address
         self._runs = runs
+        self._topics = topics
         self._expected = 0.0  # jobs/s
 
     def warm_up(self) -> None:
@@ -117,6 +119,7 @@ class JobServer:
         """
         script = str(PHP_FILES / "push.php")
         command = ["php", script, self._address, pipeline, str(jobs), str(batch), str(rate), str(seconds)]
+        command.append(self._topics.get(pipeline, ""))
         pipe = subprocess.PIPE
         running = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(clients)]
         outputs = [child.communicate() for child in running]
@@ -178,7 +181,8 @@ def serving(
             address = f"tcp://127.0.0.1:{port}"
             try:
                 wait_until_ready(address)
-                server = JobServer(title, child.pid, address, runs)
+                topics = {name: f"{prefix}{name}" for name in (_BUSY, _IDLE)} if broker.topics else {}
+                server = JobServer(title, child.pid, address, runs, topics)
                 server.warm_up()
             except (NotUp, PushFailed) as error:
                 raise NotUp(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine, rr
-from bench.brokers import wait_for_port
+from bench.broker import wait_for_port
 from bench.checks import HEADINGS as CHECK_HEADINGS
 from bench.checks import Check, draw, markdown_table, text_table
 from bench.checks import rows as check_rows

@@ -4,10 +4,11 @@ declare(strict_types=1);
 
 // One client: pushes jobs over one plain socket, and waits for the reply to each call. Prints what it saw as JSON.
 //
-//   php push.php ADDRESS PIPELINE JOBS BATCH RATE SECONDS
+//   php push.php ADDRESS PIPELINE JOBS BATCH RATE SECONDS TOPIC
 //
 // ADDRESS is tcp://host:port; BATCH is the jobs of a call (1: jobs.Push, else jobs.PushBatch); RATE is calls per second,
-// 0 = as many as possible; it ends with the jobs or the seconds, whichever is first. A payload is the time of its call in nanoseconds, filled up to 100 bytes.
+// 0 = as many as possible; it ends with the jobs or the seconds, whichever is first; TOPIC is that of the jobs, or empty.
+// A payload is the time of its call in nanoseconds, filled up to 100 bytes.
 
 function varint(int $value): string
 {
@@ -25,12 +26,12 @@ function field(int $number, string $bytes): string
     return chr($number << 3 | 2) . varint(strlen($bytes)) . $bytes;
 }
 
-[, $address, $pipeline, $jobs, $batch, $rate, $seconds] = $argv;
+[, $address, $pipeline, $jobs, $batch, $rate, $seconds, $topic] = $argv;
 [$jobs, $batch, $rate, $seconds] = [(int) $jobs, (int) $batch, (float) $rate, (float) $seconds];
 $socket = stream_socket_client($address);
 stream_set_read_buffer($socket, 0);
 $method = $batch === 1 ? 'jobs.Push' : 'jobs.PushBatch';
-$options = field(5, "\x08\x0a" . field(2, $pipeline)); // priority 10
+$options = field(5, "\x08\x0a" . field(2, $pipeline) . ($topic === '' ? '' : field(7, $topic))); // priority 10
 $times = [];
 $begin = $now = hrtime(true);
 $stop = $begin + $seconds * 1e9;

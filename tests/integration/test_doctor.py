@@ -200,6 +200,33 @@ def test_brokers(tmp_path: Path) -> None:
     assert found["kv.gone.config.addr"]["found"].endswith(": 127.0.0.1:1: connection refused")
 
 
+def test_brokers_of_jobs(tmp_path: Path) -> None:
+    with socket.socket() as there, socket.socket(socket.AF_UNIX) as tubes:
+        there.bind(("127.0.0.1", 0))
+        there.listen()
+        tubes.bind(str(tmp_path / "b"))
+        tubes.listen()
+        port = there.getsockname()[1]
+        sections: dict[str, Any] = {
+            "beanstalk": {"addr": f"unix://{tmp_path}/b"},
+            "nats": {"addr": f"nats://127.0.0.1:{port}"},
+            "kafka": {"brokers": [f"127.0.0.1:{port}"]},
+            "sqs": {"key": "k", "secret": "s", "region": "r", "endpoint": "http://127.0.0.1:1"},
+            "sql": {"dsn": "postgresql://app:secret@127.0.0.1:1/jobs"},
+        }
+        pipelines = {name: {"driver": name} for name in ("beanstalk", "nats", "sqs", "sql")}
+        pipelines["kafka"] = {"driver": "kafka", "config": {"topic": "t"}}
+        code, found = inspect(tmp_path, config(jobs={"pipelines": pipelines}, **sections))
+    assert code == 1
+    assert found["beanstalk.addr"]["found"] == f"unix:{tmp_path}/b answers"
+    for key in ("nats.addr", "kafka.brokers"):
+        assert found[key]["found"] == f"127.0.0.1:{port} answers"
+    for key in ("sqs.endpoint", "sql.dsn"):
+        assert found[key]["found"].endswith(": 127.0.0.1:1: connection refused")
+    for name in ("nats", "sqs", "sql", "kafka"):
+        assert found[f"jobs.pipelines.{name}.driver"]["verdict"] == "ok"
+
+
 def test_config_errors_do_not_hide_other_checks(tmp_path: Path) -> None:
     broken = config(http={"pool": {"num_workers": "many"}}, logs={"output": ["/proc/none/rr.log"]})
     code, found = inspect(tmp_path, broken)

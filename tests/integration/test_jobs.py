@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import pytest
+
 from pyroadrunner.sdk.jobs import Jobs
 from pyroadrunner.sdk.rpc import RpcClient
+from support.job_drivers import OpenHost, job, on_the_loop
 from support.job_runs import WORKER, Runs
 from support.metrics import scrape
 from support.packages import EXAMPLES, installed
@@ -31,10 +35,41 @@ def config(folder: Path, **jobs: Any) -> dict[str, Any]:
 
 def probe(server: Server, path: str) -> tuple[int, Any]:
     try:
-        with urlopen(f"http://{server.config['status']['address']}{path}", timeout=20) as answer:
+        with urlopen(f"http://{server.config['status']['address']}{path}", timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
         return error.code, json.loads(error.read())
+
+
+def test_the_example_driver_forgets_no_job_when_its_folder_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of taking several jobs: they are delivered, or waiting again."""
+    monkeypatch.syspath_prepend(DRIVER / "src")
+    module = import_module("rr_jobs_folder.driver")
+    settings = import_module("rr_jobs_folder.config")
+
+    def away(_path: Path) -> bytes:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    @on_the_loop
+    async def scene() -> None:
+        host = OpenHost()
+        driver = module.FolderDriver(host, settings.FolderConfig(path=str(tmp_path), queue="q"))
+        await driver.connect()
+        driver.push([job(str(number)) for number in range(3)])
+        real, reads = Path.read_bytes, iter([Path.read_bytes, away])
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_bytes", lambda path: next(reads, real)(path))
+            await driver.consume()
+            assert await host.wait_lost()
+            await driver.disconnect()
+        await driver.connect()
+        await driver.consume()
+        assert {found.job.id for found in await host.wait(3)} == {"0", "1", "2"}
+        await driver.disconnect()
+
+    scene()
 
 
 def test_probes_and_metrics(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pyroadrunner.plugins.jobs.drivers.beanstalk import driver as driver_module
 from pyroadrunner.plugins.jobs.drivers.beanstalk.config import BeanstalkConfig, BeanstalkSection
 from pyroadrunner.plugins.jobs.drivers.beanstalk.driver import BeanstalkDriver
 from pyroadrunner.plugins.jobs.drivers.beanstalk.message import body_of, job_of
@@ -35,12 +36,11 @@ def tube() -> str:
 
 @asynccontextmanager
 async def connected(
-    address: str, tube: str, *, limit: int = 1000, consumes: bool = True, **section: Any
+    address: str, tube: str, *, limit: int = 1000, consumes: bool = True, wait: float = 1.0, **section: Any
 ) -> AsyncIterator[tuple[BeanstalkDriver, OpenHost]]:
     host = OpenHost(limit)
-    driver = BeanstalkDriver(
-        host, BeanstalkConfig(tube=tube, tube_priority=5), BeanstalkSection(addr=address, **section)
-    )
+    config = BeanstalkConfig(tube=tube, tube_priority=5, reserve_timeout=wait)
+    driver = BeanstalkDriver(host, config, BeanstalkSection(addr=address, **section))
     try:
         await driver.connect()
         if consumes:
@@ -164,7 +164,7 @@ async def test_figures_are_those_of_the_tube(broker: Beanstalkd, tube: str) -> N
 @on_the_loop
 async def test_jobs_are_acknowledged_while_it_waits_for_the_next(broker: Beanstalkd, tube: str) -> None:
     """No acknowledgement waits behind a reserve, with more held jobs than connections."""
-    async with connected(broker.address, tube) as (driver, host):
+    async with connected(broker.address, tube, wait=60.0) as (driver, host):
         held: list[Delivery] = []
         for number in range(20):
             await driver.push([job(str(number))])
@@ -172,21 +172,38 @@ async def test_jobs_are_acknowledged_while_it_waits_for_the_next(broker: Beansta
         lines = {id(delivery.receipt[0]) for delivery in held}
         assert 1 < len(lines) <= 8
         assert (await driver.stat()).reserved == 20
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await settle(driver, held)
         assert await driver.stat() == BrokerStats(queue=tube)
 
 
 @on_the_loop
 async def test_a_pause_is_quick_and_loses_nothing(broker: Beanstalkd, tube: str) -> None:
-    async with connected(broker.address, tube) as (driver, host):
+    async with connected(broker.address, tube, wait=60.0) as (driver, host):
         await asyncio.sleep(0.05)  # it waits in a reserve
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(20):
             await driver.cancel()
             await driver.cancel()
         await driver.push([job()])
         assert [found.job.id for found in await driver.take(10)] == ["1"]
         assert host.arrived == []
+
+
+@on_the_loop
+async def test_a_job_that_is_being_acknowledged_does_not_come_back_with_a_pause(
+    broker: Beanstalkd, tube: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection waits for further jobs meanwhile, so beanstalkd does not read the acknowledgement at once."""
+    monkeypatch.setattr(driver_module, "_MOST_LINES", 1)
+    async with connected(broker.address, tube) as (driver, host):
+        await driver.push([job()])
+        (held,) = await host.wait(1)
+        await asyncio.sleep(0.1)
+        acknowledging = asyncio.create_task(driver.ack(held))
+        await asyncio.sleep(0)
+        await driver.cancel()
+        await acknowledging
+        assert await driver.stat() == BrokerStats(queue=tube)
 
 
 @on_the_loop

@@ -16,7 +16,7 @@ import yaml
 
 from pyroadrunner.sdk.jobs import Jobs
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient
-from support.job_runs import WORKER, JobServer, Queue, Runs
+from support.job_runs import PATIENCE, WORKER, JobServer, Queue, Runs
 from support.kv import KvClient
 from support.php import require_php
 from support.ports import free_port
@@ -150,7 +150,7 @@ def share(folder: Path, driver: str, options: dict[str, str], sections: dict[str
 
 def wait_for_both(first: Queue, second: Queue, ids: list[str]) -> Counter[str]:
     """Wait until each job ran on one of the servers; how often each did."""
-    until = time.monotonic() + 40
+    until = time.monotonic() + PATIENCE
     while True:
         runs = Counter(run.id for queue in (first, second) for run in queue.runs.of(*ids))
         if len(runs) == len(ids):
@@ -204,8 +204,12 @@ def test_the_config_and_the_transaction_of_the_page_of_sql_run(tmp_path: Path) -
     with postgres_server(tmp_path) as postgres:
         dsn = "postgresql://postgres@127.0.0.1:5432/postgres"
         with page(tmp_path, "jobs-sql.md", {dsn: postgres.dsn}) as (server, runs):
+            until = time.monotonic() + PATIENCE
+            with Jobs(RpcClient(server.rpc)) as jobs:
+                while not any(one.ready for one in jobs.stats()):  # then the driver has created its table
+                    assert time.monotonic() < until, server.stderr
+                    time.sleep(0.02)
             postgres.sql(block(DOCS / "jobs-sql.md", "sql", {}))
-            until = time.monotonic() + 20
             while not (found := runs.all()):
                 assert time.monotonic() < until, server.stderr
                 time.sleep(0.02)

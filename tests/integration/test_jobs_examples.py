@@ -47,10 +47,10 @@ def failed(server: Server) -> None:
 def test_a_worker_serves_http_and_runs_its_own_jobs(tmp_path: Path, name: str, worker: str) -> None:
     program = require_php() if worker.endswith(".php") else sys.executable
     with example(name, tmp_path, f"{program} {worker}") as server:
-        with urlopen(f"{server.url}/?to=me", timeout=20) as answer:
+        with urlopen(f"{server.url}/?to=me", timeout=60) as answer:
             assert answer.read().startswith(b"queued as ")
         server.wait_for("mail to me, attempt 1")
-        urlopen(f"{server.url}/?to=unknown", timeout=20).close()
+        urlopen(f"{server.url}/?to=unknown", timeout=60).close()
         failed(server)
 
 
@@ -68,5 +68,5 @@ def test_a_python_worker(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("jobs-*/**/*.php")), ids=lambda path: path.name)
 def test_the_files_for_frameworks_are_php_without_errors(path: Path) -> None:
     """What they do needs a framework; the pages that show them say with which version they were run."""
-    done = subprocess.run([require_php(), "-l", str(path)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([require_php(), "-l", str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")

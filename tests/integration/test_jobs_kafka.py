@@ -305,7 +305,7 @@ async def test_no_broker(broker: SharedKafka, topic: str) -> None:
     with pytest.raises(BrokerError, match="ALL_BROKERS_DOWN"):
         await driver.connect()
     await driver.disconnect()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
 
 
 @on_the_loop

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -20,7 +21,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefuse
 from pyroadrunner.plugins.jobs.drivers.nats.config import NatsConfig, NatsSection, NatsTls
 from pyroadrunner.plugins.jobs.drivers.nats.driver import NatsDriver
 from support.brokers import Brokers
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.nats import NatsServer, nats_server, shared_nats
 from support.tcp_proxy import TcpProxy
 from support.tls import Authority
@@ -61,10 +62,12 @@ class Foreign:
     """NATS' protocol over a plain socket."""
 
     def __init__(self, port: int) -> None:
+        self._inbox = f"inbox-{uuid4().hex}"  # other processes of this run use the same server
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
         self._file = self._socket.makefile("rb")
         self._file.readline()  # INFO
-        self._send(b'CONNECT {"verbose":false,"headers":true,"lang":"test","version":"1"}\r\nSUB inbox 1\r\n')
+        connect = 'CONNECT {"verbose":false,"headers":true,"lang":"test","version":"1"}'
+        self._send(f"{connect}\r\nSUB {self._inbox} 1\r\n".encode())
 
     def __enter__(self) -> Foreign:
         return self
@@ -77,9 +80,11 @@ class Foreign:
         """The confirmation of JetStream."""
         if headers:
             head = b"NATS/1.0\r\n" + headers + b"\r\n"
-            self._send(f"HPUB {subject} inbox {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n")
+            self._send(
+                f"HPUB {subject} {self._inbox} {len(head)} {len(head) + len(data)}\r\n".encode() + head + data + b"\r\n"
+            )
         else:
-            self._send(f"PUB {subject} inbox {len(data)}\r\n".encode() + data + b"\r\n")
+            self._send(f"PUB {subject} {self._inbox} {len(data)}\r\n".encode() + data + b"\r\n")
         return self._reply()
 
     def ask(self, what: str, **body: Any) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def foreign(port: int) -> Iterator[Foreign]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - the broker does not say it
             await asyncio.sleep(0.01)
 
@@ -470,12 +475,12 @@ def test_delays(port: int, name: str) -> None:
             assert found.job.id == "now"
             await driver.redeliver(found, 1)
             late, now = sorted(await host.wait(2), key=lambda found: found.job.id)
-            assert 0.9 < time.time() - began < 3
+            assert time.time() - began > 0.9
             assert (late.job.id, late.earlier, now.earlier) == ("late", 0, 1)
-            await driver.requeue(late, {"a": ["1"]}, 1)
             began = time.time()
+            await driver.requeue(late, {"a": ["1"]}, 1)
             (late,) = await host.wait(1)
-            assert 0.9 < time.time() - began < 3
+            assert time.time() - began > 0.9
             assert (late.earlier, late.job.headers["a"]) == (0, ["1"])
 
     scene()
@@ -573,7 +578,7 @@ def test_a_server_that_stops_is_noticed_at_once(tmp_path: Path, name: str) -> No
             assert str(server.port) in await host.wait_lost()
             with pytest.raises(BrokerError):
                 await pushing
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10
             await driver.disconnect()
             with pytest.raises(BrokerError, match=str(server.port)):
                 await driver.connect()
@@ -608,7 +613,7 @@ def test_tls_with_a_certificate_of_the_client(tmp_path: Path, name: str) -> None
     authority = Authority(tmp_path)
     identity, client = authority.server(), authority.client("worker")
     files = {"cert_file": identity.cert, "key_file": identity.key, "ca_file": authority.root}
-    tls = {**{key: str(file) for key, file in files.items()}, "verify": True}
+    tls = {**{key: str(file) for key, file in files.items()}, "verify": True, "timeout": 60}
 
     @on_the_loop
     async def scene(server: NatsServer) -> None:

@@ -24,10 +24,11 @@ from pyroadrunner.plugins.jobs.drivers.contract import (
     Delivery,
     PushRefused,
 )
+from pyroadrunner.plugins.jobs.drivers.redis import driver as driver_module
 from pyroadrunner.plugins.jobs.drivers.redis.config import RedisJobsConfig
 from pyroadrunner.plugins.jobs.drivers.redis.driver import RedisDriver
 from pyroadrunner.remote.redis.config import RedisConfig, TlsConfig
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.redis import RedisServer, redis_cluster, redis_sentinel, redis_server
 from support.tcp_proxy import TcpProxy
 
@@ -136,11 +137,11 @@ async def test_jobs_of_a_silent_server_are_taken_over_as_one_more_attempt(broker
 
 @on_the_loop
 async def test_a_job_that_outlives_its_time_stays_with_its_server(broker: RedisServer, queue: str) -> None:
-    async with connected(queue, broker.address, visibility_timeout=1.0) as (driver, host):
+    async with connected(queue, broker.address, visibility_timeout=2.0) as (driver, host):
         await driver.push([job()])
         held = await host.wait(1)
-        async with connected(queue, broker.address, visibility_timeout=1.0) as (_, other):
-            await asyncio.sleep(1.7)
+        async with connected(queue, broker.address, visibility_timeout=2.0) as (_, other):
+            await asyncio.sleep(3.1)
             assert other.arrived == []
         await settle(driver, held)
 
@@ -198,10 +199,13 @@ async def test_equal_jobs_with_one_due_time_are_all_kept(broker: RedisServer, qu
 
 
 @on_the_loop
-async def test_a_pause_is_quick_and_loses_nothing(broker: RedisServer, queue: str) -> None:
+async def test_a_pause_is_quick_and_loses_nothing(
+    broker: RedisServer, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "_EVERY", 60.0)
     async with connected(queue, broker.address) as (driver, host):
         await asyncio.sleep(0.1)  # it waits for entries
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(20):
             await driver.cancel()
             await driver.cancel()
         await driver.push([job()])
@@ -384,7 +388,7 @@ async def test_the_next_master_is_found_through_its_sentinel(tmp_path: Path, que
 
 async def sent(driver: RedisDriver, count: int) -> None:
     """Wait until Redis has sent so many jobs to consumers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             if (await driver.stat()).reserved == count:
                 return
@@ -393,7 +397,7 @@ async def sent(driver: RedisDriver, count: int) -> None:
 
 async def reconnected(driver: RedisDriver) -> None:
     """Connect again and again, as the pipeline does."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             await driver.disconnect()
             try:

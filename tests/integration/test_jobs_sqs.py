@@ -14,10 +14,11 @@ import boto3
 import pytest
 
 from pyroadrunner.plugins.jobs.drivers.contract import BrokerError, BrokerRefused, Delivery, Job, PushRefused
+from pyroadrunner.plugins.jobs.drivers.sqs.client import CallFailed, Client
 from pyroadrunner.plugins.jobs.drivers.sqs.config import SqsConfig, SqsSection
 from pyroadrunner.plugins.jobs.drivers.sqs.driver import SqsDriver
 from support.brokers import Brokers
-from support.job_drivers import OpenHost, job, on_the_loop
+from support.job_drivers import PATIENCE, OpenHost, job, on_the_loop
 from support.ports import free_port
 from support.sqs import shared_sqs
 from support.tcp_proxy import TcpProxy
@@ -90,7 +91,7 @@ class Foreign:
 async def until_counts(port: int, name: str, counts: tuple[int, int, int]) -> None:
     """The queue does not say when it changes."""
     foreign = Foreign(port, name)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while foreign.counts() != counts:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -252,6 +253,82 @@ def test_attempts_are_those_that_ran(port: int, name: str) -> None:
 
     scene()
     assert Foreign(port, name).counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("how", "lost"), [("release", False), ("redeliver", False), ("nack", False), ("release", True)]
+)
+def test_a_job_that_comes_back_before_the_reply_is_a_delivery(
+    port: int, name: str, how: str, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that waits for messages may bring the job before the call that made it visible returns."""
+
+    @on_the_loop
+    async def scene() -> None:
+        keys = {"retain_failed_jobs": True, "error_visibility_timeout": 1, "visibility_timeout": 600}
+        async with sqs(port, name, **keys) as (driver, host):
+            real = Client.call
+
+            async def late(client: Client, action: str, body: dict[str, Any], wait: float = 0.0) -> dict[str, Any]:
+                answer = await real(client, action, body, wait)
+                if action == "ChangeMessageVisibilityBatch":
+                    await host.wait_arrived(1)
+                    if lost:
+                        raise CallFailed("ServiceUnavailable", "")
+                return answer
+
+            await driver.push([job("1")])
+            (found,) = await host.wait(1)
+            with monkeypatch.context() as patch:
+                patch.setattr(Client, "call", late)
+                settle = {
+                    "release": driver.release,
+                    "nack": driver.nack,
+                    "redeliver": lambda one: driver.redeliver(one, 0),
+                }
+                await settle[how](found)
+            (again,) = await host.wait(1)
+            assert (again.job.id, again.earlier) == ("1", 0 if how == "release" else 1)
+            await driver.ack(again)
+
+    scene()
+    assert Foreign(port, name).counts() == (0, 0, 0)
+
+
+def test_a_released_job_is_not_hidden_by_a_call_under_way(
+    port: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call that keeps a held message hidden must not reach the service after the one that releases it."""
+
+    @on_the_loop
+    async def scene() -> None:
+        real = Client.call
+        keeping, go = asyncio.Event(), asyncio.Event()
+        order = []
+
+        async def slow(client: Client, action: str, body: dict[str, Any], wait: float = 0.0) -> dict[str, Any]:
+            if action == "ChangeMessageVisibilityBatch":
+                seconds = body["Entries"][0]["VisibilityTimeout"]
+                if seconds == 2:
+                    keeping.set()
+                    await go.wait()
+                order.append(seconds)
+            return await real(client, action, body, wait)
+
+        async with sqs(port, name, visibility_timeout=2) as (driver, host):
+            await driver.push([job("1")])
+            (found,) = await host.wait(1)
+            monkeypatch.setattr(Client, "call", slow)
+            await keeping.wait()
+            releasing = asyncio.create_task(driver.release(found))
+            await asyncio.wait([releasing], timeout=0.3)
+            go.set()
+            await releasing
+            (found,) = await host.wait(1)
+            assert order == [2, 0]
+            await driver.ack(found)
+
+    scene()
 
 
 def test_retained_jobs_stay_in_the_queue(port: int, name: str) -> None:

@@ -20,7 +20,16 @@ from pyroadrunner.plugins.jobs.drivers.sql import queue as queue_module
 from pyroadrunner.plugins.jobs.drivers.sql import sqlite as sqlite_module
 from support.job_drivers import on_the_loop
 from support.postgres import PostgresServer, postgres_server
-from support.tables_of_jobs import Bench, Database, PostgresDatabase, SqliteDatabase, TestHost, job, make_driver
+from support.tables_of_jobs import (
+    PATIENCE,
+    Bench,
+    Database,
+    PostgresDatabase,
+    SqliteDatabase,
+    TestHost,
+    job,
+    make_driver,
+)
 from support.tcp_proxy import TcpProxy
 from support.tls import Authority
 
@@ -165,7 +174,7 @@ async def test_delayed_jobs_do_not_hold_up_others_and_can_be_looked_at(database:
 async def test_two_consumers_share_a_queue_and_each_job_is_claimed_once(database: Database) -> None:
     async with Bench.on(database) as bench:
         one, first = await bench.driver(limit=20)
-        two, second = await bench.driver(limit=20, lease=1.1)  # another connection
+        two, second = await bench.driver(limit=20, lease=2.1)  # another connection
         seen: list[str] = []
 
         async def work(driver: Any, host: TestHost) -> None:
@@ -204,7 +213,7 @@ async def test_a_consumer_that_is_alive_keeps_its_jobs(database: Database) -> No
         one, first = await bench.driver()
         await one.push([job("a")])
         (held,) = await first.take(1)
-        other, second = await bench.driver(lease=1.1)
+        other, second = await bench.driver(lease=2.1)
         await other.push([job("b"), job("c", delay=3)])  # until after the lease of the first would have ended
         arrived = [*first.arrived, *await _either(first, second)]
         assert "a" not in ids(arrived)
@@ -214,7 +223,7 @@ async def test_a_consumer_that_is_alive_keeps_its_jobs(database: Database) -> No
 async def _either(*hosts: TestHost) -> list[Delivery]:
     """The jobs b and c, whoever gets them."""
     found: list[Delivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < 2:
             for host in hosts:
                 found += host.arrived
@@ -366,7 +375,7 @@ async def test_notifications_wake_other_servers(postgres: PostgresDatabase, monk
     monkeypatch.setattr(queue_module, "POLL", 3600.0)
     async with Bench.on(postgres) as bench:
         _one, host = await bench.driver()
-        other, _host = await bench.driver(consume=False, lease=1.1)  # another connection
+        other, _host = await bench.driver(consume=False, lease=2.1)  # another connection
         await other.push([job("a")])
         assert ids(await host.take(1)) == ["a"]
         postgres.sql("INSERT INTO rr_jobs (queue, job_id) VALUES ('q', 'b'); NOTIFY rr_jobs, 'q'")
@@ -377,7 +386,7 @@ async def test_notifications_wake_other_servers(postgres: PostgresDatabase, monk
 async def test_without_notifications_they_look_once_a_second(postgres: PostgresDatabase) -> None:
     async with Bench.on(postgres) as bench:
         _one, host = await bench.driver(notify=False)
-        other, _host = await bench.driver(consume=False, lease=1.1, notify=False)
+        other, _host = await bench.driver(consume=False, lease=2.1, notify=False)
         await other.push([job("a")])
         assert ids(await host.take(1)) == ["a"]
 
@@ -414,7 +423,7 @@ async def test_a_role_without_the_right_to_create_uses_existing_tables(postgres:
 
 @on_the_loop
 async def test_many_servers_may_create_the_tables_at_once(postgres: PostgresDatabase) -> None:
-    drivers = [make_driver(postgres, TestHost("p", 1), lease=1.0 + number / 10) for number in range(5)]
+    drivers = [make_driver(postgres, TestHost("p", 1), lease=2.0 + number / 10) for number in range(5)]
     try:
         await asyncio.gather(*(driver.connect() for driver in drivers))
     finally:

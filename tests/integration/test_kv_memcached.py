@@ -23,7 +23,7 @@ KEYS = [f"key-{number}" for number in range(300)]
 
 
 @contextmanager
-def kv_of(folder: Path, addresses: Sequence[str], timeout: str = "1s") -> Iterator[KvClient]:
+def kv_of(folder: Path, addresses: Sequence[str], timeout: str = "20s") -> Iterator[KvClient]:
     storage = {"driver": "memcached", "config": {"addr": list(addresses), "timeout": timeout}}
     with Server(folder, {"kv": {"far": storage}}) as server, KvClient(server.rpc, "far") as kv:
         yield kv
@@ -74,11 +74,11 @@ def answer_or_error(kv: KvClient, key: str) -> dict[str, bytes] | str:
 
 
 def test_a_hanging_server_is_a_timeout(tmp_path: Path) -> None:
-    with memcached(tmp_path) as (address, program), kv_of(tmp_path, [address], "200ms") as kv:
+    with memcached(tmp_path) as (address, program), kv_of(tmp_path, [address], "2s") as kv:
         kv.set({"k": b"v"})
         os.kill(program.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(Refused, match=r"no answer within 0\.2 s"):
+            with pytest.raises(Refused, match=r"no answer within 2 s"):
                 kv.get("k")
         finally:
             os.kill(program.pid, signal.SIGCONT)

@@ -16,7 +16,7 @@ from pyroadrunner.plugins.jobs.drivers.amqp.driver import AmqpDriver
 from pyroadrunner.plugins.jobs.drivers.contract import Delivery, Host, Job
 
 _NUMBERS = itertools.count(1)
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 60.0  # seconds
 T = TypeVar("T")
 
 
@@ -39,7 +39,7 @@ class Pipe(Host):
     """
 
     name = "p"
-    timeout = 20.0
+    timeout = _PATIENCE
 
     def __init__(self) -> None:
         self.delivered: list[Delivery] = []

@@ -35,7 +35,7 @@ class OpenHost(Host):
     """
 
     name = "p"
-    timeout = 20.0
+    timeout = PATIENCE
 
     def __init__(self, limit: int = 1000) -> None:
         self.arrived: list[Delivery] = []
@@ -58,10 +58,14 @@ class OpenHost(Host):
 
     async def wait(self, count: int) -> list[Delivery]:
         """Wait for so many deliveries, and take them."""
-        await self._until(lambda: len(self.arrived) >= count)
+        await self.wait_arrived(count)
         found, self.arrived = self.arrived[:count], self.arrived[count:]
         self._changed.set()
         return found
+
+    async def wait_arrived(self, count: int) -> None:
+        """Wait for so many deliveries, and leave them."""
+        await self._until(lambda: len(self.arrived) >= count)
 
     async def wait_lost(self) -> str:
         """Wait for the loss of the connection."""

@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyroadrunner.proto.jobs.v1 import jobs_pb2 as pb
 from pyroadrunner.sdk.jobs import Jobs, NewJob, PipelineStat
 from pyroadrunner.sdk.rpc import RpcClient
+from pyroadrunner.sdk.rpc.encoding import Message, MessageType
 from support.php import require_php
 from support.ports import free_port
 from support.server import Server
 
 WORKER = Path(__file__).parent / "workers" / "jobs.php"
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,15 @@ class Runs:
             time.sleep(0.01)
 
 
+class PatientRpc(RpcClient):
+    """A client with more time for a call than the 10 s of applications."""
+
+    def call_message(
+        self, method: str, request: Message, result: MessageType[M], timeout: float | None = PATIENCE
+    ) -> M:
+        return super().call_message(method, request, result, timeout)
+
+
 class JobServer:
     """``rr serve`` with an empty ``jobs`` section; each test declares its pipelines.
 
@@ -108,7 +119,7 @@ class JobServer:
     def rpc(self) -> RpcClient:
         """A connection to the server."""
         if self._rpc is None:
-            self._rpc = RpcClient(self.server.rpc)
+            self._rpc = PatientRpc(self.server.rpc)
         return self._rpc
 
     @property

@@ -117,7 +117,7 @@ SUBJECTS = [
     Subject(
         name="redis",
         driver="redis",
-        options=lambda name: {"queue": name, "visibility_timeout": "2s"},
+        options=lambda name: {"queue": name, "visibility_timeout": "4s"},
         queue=True,
     ),
     Subject(
@@ -134,7 +134,7 @@ SUBJECTS = [
             "queue": name,
             "prefetch": 10,
             "max_messages_in_flight": 20,
-            "visibility_timeout": 5,
+            "visibility_timeout": 10,
         },
         prefetch="max_messages_in_flight",
         queue=True,
@@ -142,7 +142,7 @@ SUBJECTS = [
         largest=200_000,
         empty=False,
         binary=False,
-        burst=400,
+        burst=100,  # moto is slow
     ),
     Subject(
         name="pubsub",  # names on the service must not begin with "goog"
@@ -173,7 +173,7 @@ def running(subject: Subject, folder: Path, brokers: Brokers) -> Iterator[Broker
     if subject.driver == "sql":
         with postgres_server(folder) as server:
             yield Broker(
-                sections={"sql": {"dsn": server.dsn, "lease": "2s"}},
+                sections={"sql": {"dsn": server.dsn, "lease": "4s"}},
                 stop=server.stop,
                 start=server.start,
             )

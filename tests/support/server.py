@@ -93,7 +93,7 @@ class Stream:
             self._changed.notify_all()
 
     def close(self) -> None:
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=30)
         if (
             not self._thread.is_alive()
         ):  # otherwise a grandchild still holds the other end, and the thread reads from it
@@ -121,7 +121,7 @@ class Server:
         command: Sequence[str] = ("serve",),
         env: Mapping[str, str] | None = None,
         ready: str = READY,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
         launcher: Sequence[str] = (),
     ) -> None:
         self.folder = folder
@@ -308,7 +308,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     return full
 
 
-def rr(*args: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 30.0) -> Finished:
+def rr(*args: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60.0) -> Finished:
     """Run ``rr`` to its end with nothing on stdin."""
     done = subprocess.run(
         [str(RR), *args], cwd=cwd, env=environment(env), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout

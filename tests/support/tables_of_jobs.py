@@ -15,7 +15,7 @@ from pyroadrunner.plugins.jobs.drivers.sql.config import SqlConfig, SqlSection
 from pyroadrunner.plugins.jobs.drivers.sql.driver import SqlDriver
 from support.postgres import PostgresServer
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class TestHost(Host):
@@ -97,7 +97,7 @@ class SqliteDatabase(Database):
         self.dsn = f"sqlite:///{self.file}"
 
     def sql(self, statement: str) -> str:
-        with sqlite3.connect(self.file, isolation_level=None, timeout=20) as db:
+        with sqlite3.connect(self.file, isolation_level=None, timeout=PATIENCE) as db:
             rows = db.execute(statement).fetchall()
         db.close()
         return "\n".join("|".join("" if value is None else str(value) for value in row) for row in rows)
@@ -135,7 +135,7 @@ class Bench:
     async def driver(self, *, consume: bool = True, limit: int = 1000, **keys: Any) -> tuple[SqlDriver, TestHost]:
         """A connected driver of the queue ``q``."""
         host = TestHost("p", limit)
-        driver = make_driver(self.database, host, **{"queue": "q", "lease": 1.0, **keys})
+        driver = make_driver(self.database, host, **{"queue": "q", "lease": 2.0, **keys})
         self._stack.push_async_callback(driver.disconnect)
         await driver.connect()
         if consume:

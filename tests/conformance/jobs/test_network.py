@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from conformance.jobs.test_ledger import PATIENCE, Producer, Scene, twice
 from support.brokers import Brokers
+from support.job_ledger import PATIENCE, Producer, Scene, twice
 from support.jobs_subjects import SUBJECTS, Broker, Subject, running
 from support.tcp_proxy import TcpProxy
 

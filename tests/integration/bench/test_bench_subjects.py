@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench import bare, job_server, rr
-from bench.brokers import Broker
+from bench.broker import Broker
 from bench.client import NotUp, ask, check
 from bench.jobs import workers_alone
 from bench.loads import BOOT, LOADS

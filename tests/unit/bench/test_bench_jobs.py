@@ -7,12 +7,15 @@ import struct
 from pathlib import Path
 
 import pytest
-from bench import brokers
-from bench.brokers import BROKERS, DRIVERS, NotMeasured, installed
+from bench import kafka
+from bench.broker import NotMeasured, installed
+from bench.brokers import BROKERS, DRIVERS
 from bench.client_loops import rate, sqlite
 from bench.job_samples import HEADINGS, JobSample, Run, job_checks, job_rate, limit_row, middle, read_runs, row
 from bench.job_samples import wait_p99_ms as wait
 from bench.jobs import Measured, arguments, chosen, report
+
+from pyroadrunner.plugins.jobs.installed import installed_drivers
 
 SECOND = 1_000_000_000
 BESIDE = "RoadRunner 1"
@@ -77,16 +80,21 @@ def test_a_local_file_has_a_target_of_its_own_and_only_our_lost_jobs_count() -> 
     assert len(checks) == 2
 
 
-def test_a_program_that_is_not_installed_and_a_driver_without_a_broker_are_named() -> None:
+def test_brokers_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match="no-such-broker is not installed"):
         installed("/usr/bin/no-such-broker")
-    assert set(BROKERS) < set(DRIVERS)
-    with pytest.raises(NotMeasured, match="starts no broker"):
+    monkeypatch.setattr(kafka, "HOME", tmp_path)
+    monkeypatch.setattr(kafka, "installed", lambda name: name)
+    with pytest.raises(NotMeasured, match="scripts/kafka"):
         Measured().driver("kafka", {}, [], 1.0, 1)
 
 
+def test_every_driver_is_measured() -> None:
+    assert {*DRIVERS, "google_pub_sub"} == set(installed_drivers())
+
+
 def test_a_driver_that_is_not_installed_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BROKERS, "pigeon", brokers.memory)
+    monkeypatch.setitem(BROKERS, "pigeon", BROKERS["memory"])
     with pytest.raises(NotMeasured, match="the driver is not installed"):
         Measured().driver("pigeon", {}, [], 1.0, 1)
 

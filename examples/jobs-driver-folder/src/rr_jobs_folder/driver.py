@@ -160,9 +160,10 @@ class FolderDriver(Driver):
                 if not self._waiting.is_dir():
                     raise
                 continue  # another server was faster
-            self._mine.add(name)
             job = msgspec.json.decode((self._held / name).read_bytes(), type=Job)
             found.append(Delivery(job=job, receipt=name, queue=self._config.queue))
+        # Only now: after an error they are no one's, and the next connection puts them back.
+        self._mine.update(delivery.receipt for delivery in found)
         return found
 
     def _write(self, job: Job) -> None:

@@ -16,6 +16,7 @@ from pyroadrunner.config.temporary import temporary_folder
 
 _PART = "places"
 _IPV4_ONLY = ("http.", "fileserver.", "tcp.", "centrifuge.")  # for these, `:port` means all IPv4 addresses and no IPv6
+_SQLITE = "sqlite:///"
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # the host's other address family is disabled on this machine
 # Keys that name an address. Checked if the section is present and the value is not empty.
 _LISTEN = (
@@ -204,6 +205,22 @@ def folders(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "boltdb":
             yield f"kv.{name}.config.file", os.path.dirname(str(value(store, "config.file") or "rr.db")) or "."
+    yield from _folders_of_jobs(config)
+
+
+def _folders_of_jobs(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    pipelines = value(config, "jobs.pipelines")
+    named: dict[str, Any] = {"sql.dsn": value(config, "sql.dsn")}
+    for name, pipeline in pipelines.items() if isinstance(pipelines, dict) else ():
+        driver = value(pipeline, "driver")
+        if driver == "boltdb":
+            file = value(pipeline, "config.file") or "rr.db"
+            yield f"jobs.pipelines.{name}.config.file", os.path.dirname(str(file)) or "."
+        elif driver == "sql":
+            named[f"jobs.pipelines.{name}.config.dsn"] = value(pipeline, "config.dsn")
+    for key, dsn in named.items():
+        if isinstance(dsn, str) and dsn.startswith(_SQLITE):
+            yield key, os.path.dirname(dsn.removeprefix(_SQLITE)) or "."
 
 
 def folder(key: str, path: str) -> Finding:

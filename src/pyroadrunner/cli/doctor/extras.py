@@ -86,8 +86,14 @@ def _of_jobs(config: Mapping[str, Any]) -> Iterator[Need]:
     drivers = installed_drivers()
     for name, pipeline in pipelines.items():
         info = drivers.get(str(pipeline.get("driver"))) if isinstance(pipeline, dict) else None
-        if info is not None and info.modules:
+        if info is not None and info.modules and not _in_sqlite(config, pipeline):
             yield Need(f"jobs.pipelines.{name}.driver", info.modules, info.extra)
+
+
+def _in_sqlite(config: Mapping[str, Any], pipeline: Mapping[str, Any]) -> bool:
+    """Whether a pipeline of the driver ``sql`` needs no client library."""
+    dsn = value(pipeline, "config.dsn") or value(config, "sql.dsn") or ""
+    return value(pipeline, "driver") == "sql" and str(dsn).startswith("sqlite:")
 
 
 def inspect(need: Need) -> Finding:

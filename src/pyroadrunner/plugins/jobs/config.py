@@ -37,9 +37,9 @@ class Pipeline(msgspec.Struct, kw_only=True, frozen=True):
 
     config: PipelineConfig
     """Settings of the driver."""
-    pool: PartialPoolConfig | None = None
-    """A pool of its own for this pipeline; missing keys come from `jobs.pool`. Absent: `jobs.pool` runs its jobs. Not
-    in RoadRunner."""
+    pool: PartialPoolConfig | str | None = None
+    """A pool of its own for this pipeline; missing keys come from `jobs.pool`. Or the name of a pipeline that has one:
+    both share it. Absent: `jobs.pool` runs its jobs. Not in RoadRunner."""
     concurrency: Count = 0
     """Jobs of this pipeline that may run at the same time; 0 = no limit but the workers. Not in RoadRunner."""
     max_attempts: Count = 0
@@ -109,8 +109,13 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
                 force_setattr(self, key, default)
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        """Dead letter pipelines that do not exist."""
+        """Dead letter pipelines and pools that do not exist."""
         for name, pipeline in self.pipelines.items():
+            if isinstance(pipeline.pool, str) and self.pool_of(name) == "jobs":
+                owners = [other for other, one in self.pipelines.items() if isinstance(one.pool, PartialPoolConfig)]
+                hint = suggest(pipeline.pool.lower(), owners)
+                why = f'is "{pipeline.pool}", no pipeline with a pool of its own{hint and f"; {hint}"}'
+                yield f"pipelines.{name}.pool", why
             target = pipeline.dead_letter.lower()
             if target and target not in self.pipelines:
                 hint = suggest(target, self.pipelines)
@@ -139,13 +144,20 @@ class JobsConfig(msgspec.Struct, kw_only=True, frozen=True):
 
     def pools(self) -> dict[str, PoolConfig]:
         """All pools by name, the default pool first."""
-        own = {pool_name(name): one.pool.over(self.pool) for name, one in self.pipelines.items() if one.pool}
+        own = {
+            f"jobs.{name}": one.pool.over(self.pool)
+            for name, one in self.pipelines.items()
+            if isinstance(one.pool, PartialPoolConfig)
+        }
         return {"jobs": self.pool, **own}
 
-
-def pool_name(pipeline: str) -> str:
-    """Name of a pipeline's own pool."""
-    return f"jobs.{pipeline}"
+    def pool_of(self, name: str) -> str:
+        """Name of the pool that runs the jobs of a pipeline."""
+        found = self.pipelines.get(name)
+        if found is not None and isinstance(found.pool, str):
+            name = found.pool.lower()
+            found = self.pipelines.get(name)
+        return f"jobs.{name}" if found is not None and isinstance(found.pool, PartialPoolConfig) else "jobs"
 
 
 def driver_of(pipeline: Pipeline) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pyroadrunner.contracts import EffectiveConfig, PipelineState, PoolFactory, WorkerPool
 from pyroadrunner.log import Log
-from pyroadrunner.plugins.jobs.config import JobsConfig, Pipeline, driver_of, pool_name
+from pyroadrunner.plugins.jobs.config import JobsConfig, Pipeline, driver_of
 from pyroadrunner.plugins.jobs.connection import State
 from pyroadrunner.plugins.jobs.consumer import Consumer
 from pyroadrunner.plugins.jobs.declaration import read_declaration, unknown_driver
@@ -192,7 +192,7 @@ class Pipelines:
         section = self._effective.section(info.section) if info.section else None
         if info.section_config is not None and not isinstance(section, info.section_config):
             section = info.section_config()
-        consumer = self._consumers.get(pool_name(name)) or self._consumers["jobs"]
+        consumer = self._consumers[self._config.pool_of(name)]
 
         def made(host: Host) -> Driver:
             return make(host, pipeline.config, section)
@@ -224,7 +224,7 @@ class Pipelines:
         return found
 
     def _consumer_of(self, pipeline: JobPipeline) -> Consumer:
-        return self._consumers.get(pool_name(pipeline.name)) or self._consumers["jobs"]
+        return self._consumers[self._config.pool_of(pipeline.name)]
 
     async def _first_attempt(self, pipeline: JobPipeline) -> None:
         """Wait for the first attempt to connect. A broker that is away may come back, refused settings are an error."""

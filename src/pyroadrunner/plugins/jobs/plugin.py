@@ -98,8 +98,7 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
             priority=job.priority or pipeline.settings.priority,
             delay=job.delay,
         )
-        traced = self._tracer.traced(pushed, pipeline)
-        pending = Push(pipeline, [traced], pipeline.figures.single, "jobs_plugin_push").begin()
+        pending = Push(pipeline, [pushed], pipeline.figures.single, "jobs_plugin_push", self._tracer).begin()
         if pending is not None:
             await pending
 

@@ -56,9 +56,11 @@ class JobsRpc:
         if not request.job.id:
             raise EmptyId
         name = request.job.options.pipeline
-        pipeline = self._target(name, "rpc_push:\n\tjobs_plugin_push")
-        job = self._tracer.traced(_job(request.job, pipeline), pipeline)
-        pending = Push(pipeline, [job], pipeline.figures.single, "rpc_push:\n\tjobs_plugin_push").begin()
+        operation = "rpc_push:\n\tjobs_plugin_push"
+        pipeline = self._target(name, operation)
+        pending = Push(
+            pipeline, [_job(request.job, pipeline)], pipeline.figures.single, operation, self._tracer
+        ).begin()
         return EMPTY if pending is None else _empty(pending)
 
     def push_batch(self, request: pb.PushBatchRequest) -> Answer:
@@ -82,8 +84,8 @@ class JobsRpc:
 
     def _push_group(self, name: str, group: Sequence[pb.Job], operation: str) -> Done:
         pipeline = self._target(name, operation)
-        jobs = [self._tracer.traced(_job(one, pipeline), pipeline) for one in group]
-        return Push(pipeline, jobs, pipeline.figures.batch, operation).begin()
+        jobs = [_job(one, pipeline) for one in group]
+        return Push(pipeline, jobs, pipeline.figures.batch, operation, self._tracer).begin()
 
     def _target(self, name: str, operation: str) -> JobPipeline:
         try:

@@ -30,16 +30,16 @@ class PushTracer:
         """Find the plugin that records traces; all plugins are constructed now."""
         self._tracing = next(iter(self._plugins), None)
 
-    def traced(self, job: Job, pipeline: JobPipeline) -> Job:
-        """The job with the trace of its push, a span that has ended: the broker's part is in the latency metric."""
+    def publish(self, jobs: Sequence[Job], pipeline: JobPipeline) -> tuple[Sequence[Job], Sequence[Span]]:
+        """The jobs with the traces of their push, and its spans, to be ended when the broker has the jobs."""
         tracing = self._tracing
         if tracing is None:
-            return job
-        span = self._begin(tracing, "publish", job, pipeline)
-        try:
-            return replace(job, headers=_with(job.headers, span, tracing))
-        finally:
-            span.end()
+            return jobs, ()
+        spans = [self._begin(tracing, "publish", job, pipeline) for job in jobs]
+        traced = [
+            replace(job, headers=_with(job.headers, span, tracing)) for job, span in zip(jobs, spans, strict=True)
+        ]
+        return traced, spans
 
     def process(self, delivery: Delivery, pipeline: JobPipeline) -> Span | None:
         """The span of a run; the worker continues it."""

@@ -146,13 +146,72 @@ def test_the_brokers_of_pipelines() -> None:
     own = [("jobs.pipelines.own.config.redis.addrs", "a", 1), ("jobs.pipelines.own.config.redis.addrs", "b", 2)]
     assert list(remote_servers.brokers({"jobs": {"pipelines": pipelines}})) == [
         *own,
-        ("jobs.pipelines.shared.config.redis.addrs", "127.0.0.1", 6379),
+        ("jobs.pipelines.shared.driver", "127.0.0.1", 6379),
         ("jobs.pipelines.tube.driver", "127.0.0.1", 11300),
     ]
     sections = {"redis": {"addrs": ["c:3"]}, "beanstalk": {"addr": "unix:///run/beanstalkd.sock"}}
     assert list(remote_servers.brokers({**sections, "jobs": {"pipelines": pipelines}})) == [
+        ("beanstalk.addr", "unix:/run/beanstalkd.sock", 0),
         ("redis.addrs", "c", 3),
         *own,
+    ]
+
+
+def test_every_broker_of_jobs() -> None:
+    drivers = ("amqp", "beanstalk", "nats", "redis", "sql", "memory", "boltdb", "amqp")
+    pipelines = {f"p{number}": {"driver": driver} for number, driver in enumerate(drivers)}
+    assert list(remote_servers.brokers({"jobs": {"pipelines": pipelines}})) == [
+        ("jobs.pipelines.p0.driver", "127.0.0.1", 5672),
+        ("jobs.pipelines.p1.driver", "127.0.0.1", 11300),
+        ("jobs.pipelines.p2.driver", "127.0.0.1", 4222),
+        ("jobs.pipelines.p3.driver", "127.0.0.1", 6379),
+        ("jobs.pipelines.p4.driver", "127.0.0.1", 5432),
+    ]
+    sections = {
+        "amqp": {"addr": "amqps://guest:***@rabbit/vhost"},
+        "nats": {"addr": "nats://a:1, tls://b"},
+        "kafka": {"brokers": ["c:3"]},
+        "sql": {"dsn": "postgresql://app:***@d,e:6/jobs?sslmode=verify-full"},
+        "sqs": {"endpoint": "https://sqs.example.test/"},
+    }
+    assert list(remote_servers.brokers({**sections, "jobs": {"pipelines": {"p": {"driver": "sql"}}}})) == [
+        ("amqp.addr", "rabbit", 5671),
+        ("nats.addr", "a", 1),
+        ("nats.addr", "b", 4222),
+        ("kafka.brokers", "c", 3),
+        ("sql.dsn", "d", 5432),
+        ("sql.dsn", "e", 6),
+        ("sqs.endpoint", "sqs.example.test", 443),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "servers"),
+    [
+        ("sqlite:///jobs.db", []),
+        ("postgres://u:***@h/db", [("h", 5432)]),
+        ("postgresql:///db?host=h&port=7", [("h", 7)]),
+        ("postgresql:///db?host=/run/postgresql", [("unix:/run/postgresql/.s.PGSQL.5432", 0)]),
+        ("postgresql:///db", []),
+    ],
+)
+def test_the_databases_of_pipelines(dsn: str, servers: list[tuple[str, int]]) -> None:
+    pipelines = {"p": {"driver": "sql", "config": {"dsn": dsn}}}
+    found = list(remote_servers.brokers({"jobs": {"pipelines": pipelines}}))
+    assert found == [("jobs.pipelines.p.config.dsn", *server) for server in servers]
+
+
+def test_the_folders_of_files_of_jobs() -> None:
+    pipelines = {
+        "file": {"driver": "boltdb"},
+        "own": {"driver": "sql", "config": {"dsn": "sqlite:////data/jobs.db"}},
+        "far": {"driver": "sql", "config": {"dsn": "postgresql://h/db"}},
+    }
+    config = {"sql": {"dsn": "sqlite:///data/jobs.db"}, "jobs": {"pipelines": pipelines}}
+    assert list(endpoints.folders(config)) == [
+        ("jobs.pipelines.file.config.file", "."),
+        ("sql.dsn", "data"),
+        ("jobs.pipelines.own.config.dsn", "/data"),
     ]
 
 

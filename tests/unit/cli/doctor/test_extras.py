@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import metadata
 from typing import Any
 
 import pytest
@@ -45,6 +46,24 @@ def test_a_driver_of_jobs_names_its_client_library(monkeypatch: pytest.MonkeyPat
     pipelines = {"a": {"driver": "amqp"}, "b": {"driver": "memory"}, "c": {"driver": "nope"}}
     found = list(needs({"jobs": {"pipelines": pipelines}}, experimental=False))
     assert found == [Need("jobs.pipelines.a.driver", ("aio_pika",), "amqp")]
+
+
+def test_every_client_library_comes_with_an_extra() -> None:
+    extras = metadata("pyroadrunner").get_all("Provides-Extra") or []
+    drivers = installed.installed_drivers()
+    named = {name: info.extra for name, info in drivers.items() if info.modules}
+    assert named.keys() == {"amqp", "google_pub_sub", "kafka", "nats", "redis", "sql", "sqs"}
+    assert set(named.values()) <= set(extras)
+    for name, info in drivers.items():
+        found = list(needs({"jobs": {"pipelines": {"p": {"driver": name}}}}, experimental=False))
+        assert [inspect(need).verdict for need in found] == [Verdict.OK] * bool(info.modules)
+
+
+def test_sqlite_needs_no_client_library() -> None:
+    own, shared = {"driver": "sql", "config": {"dsn": "sqlite:///a.db"}}, {"driver": "sql", "config": {"dsn": ""}}
+    jobs = {"pipelines": {"own": own, "shared": shared}}
+    assert keys({"jobs": jobs}) == [("jobs.pipelines.shared.driver", "sql")]
+    assert keys({"jobs": jobs, "sql": {"dsn": "sqlite:///b.db"}}) == []
 
 
 def test_http3_needs_nothing_if_it_is_off() -> None:

@@ -45,6 +45,19 @@ def test_a_pool_of_a_pipeline_takes_missing_keys_from_the_default_pool() -> None
     assert (pools["jobs.a"].num_workers, pools["jobs.a"].max_jobs) == (1, 9)
 
 
+def test_a_pipeline_names_the_pool_of_another() -> None:
+    pools = {"a": "B", "b": {"num_workers": 1}, "c": None, "d": {}}
+    config = jobs_section(pipelines={name: {"driver": "memory", "pool": pool} for name, pool in pools.items()})
+    assert list(config.pools()) == ["jobs", "jobs.b", "jobs.d"]
+    assert [config.pool_of(name) for name in (*pools, "declared later")] == [
+        "jobs.b",
+        "jobs.b",
+        "jobs",
+        "jobs.d",
+        "jobs",
+    ]
+
+
 @pytest.mark.parametrize(
     ("pipelines", "fault"),
     [
@@ -56,6 +69,15 @@ def test_a_pool_of_a_pipeline_takes_missing_keys_from_the_default_pool() -> None
             'is "faild", no pipeline of this config; did you mean `failed`?',
         ),
         ({"a": {"driver": "memory", "dead_letter": "A"}}, "jobs.pipelines.a.dead_letter: names the pipeline itself"),
+        (
+            {"a": {"driver": "memory", "pool": "slowly"}, "slow": {"driver": "memory", "pool": {}}},
+            'jobs.pipelines.a.pool: is "slowly", no pipeline with a pool of its own; did you mean `slow`?',
+        ),
+        (
+            {"a": {"driver": "memory", "pool": "b"}, "b": {"driver": "memory"}},
+            'jobs.pipelines.a.pool: is "b", no pipeline with a pool of its own',
+        ),
+        ({"a": {"driver": "memory", "pool": 5}}, "jobs.pipelines.a.pool: "),
         ({"a": {"driver": "memory", "max_attempts": -1}}, "jobs.pipelines.a.max_attempts: can't be less than 0"),
     ],
 )

@@ -310,6 +310,18 @@ async def test_a_pipeline_with_its_own_pool_does_not_wait_for_the_others() -> No
 
 
 @in_virtual_time
+async def test_pipelines_share_the_pool_of_one_of_them() -> None:
+    pipelines = {"p": memory(), "q": memory(pool={"num_workers": 1}), "r": memory(pool="q")}
+    async with running_jobs(consume=["r"], pipelines=pipelines) as jobs:
+        assert jobs.pools() == {"jobs.q"}
+        await jobs.push("r1", "r2", pipeline="r")
+        assert jobs.running("jobs.q") == ["r1"]
+        await jobs.call("Resume", pipelines=["q"])
+        await jobs.push("q1", pipeline="q", priority=1)
+        assert await jobs.finish("jobs.q") == ["r1", "q1", "r2"]
+
+
+@in_virtual_time
 async def test_a_producer_starts_no_workers_until_a_pipeline_is_resumed() -> None:
     async with running_jobs(consume=[]) as jobs:
         assert jobs.pools() == set()

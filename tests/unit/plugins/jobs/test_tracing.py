@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import pytest
+
 from pyroadrunner.contracts import Span, Tracing
-from support.jobs import head_of, running_jobs
-from support.virtual_time import in_virtual_time
+from pyroadrunner.plugins.jobs.drivers.contract import DriverInfo, Host, PushRefused
+from pyroadrunner.plugins.jobs.errors import CallFailed
+from support.jobs import FakeDriver, head_of, running_jobs
+from support.virtual_time import in_virtual_time, turns
 
 
 class FakeSpan(Span):
@@ -66,6 +71,34 @@ async def test_the_callers_trace_goes_on_through_the_push_to_the_worker() -> Non
         "messaging.message.id": "1",
         "messaging.message.body.size": 1,
     }
+
+
+@in_virtual_time
+async def test_the_span_of_a_push_ends_when_the_broker_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    drivers: list[FakeDriver] = []
+
+    def make(host: Host, config: object, section: object) -> FakeDriver:
+        drivers.append(FakeDriver(host))
+        return drivers[0]
+
+    monkeypatch.setattr(DriverInfo, "load", lambda _info: make)
+    tracing = FakeTracing()
+    async with running_jobs(tracing=[tracing], consume=[]) as jobs:
+        (driver,) = drivers
+        driver.hangs = True
+        cancelled = asyncio.ensure_future(jobs.push("1"))
+        await turns()
+        assert [span.ended for span in tracing.spans] == [False]
+        cancelled.cancel()
+        await turns()
+        driver.hangs = False
+        await jobs.push("2")
+        driver.fails = PushRefused("no")
+        with pytest.raises(CallFailed):
+            await jobs.push("3")
+        driver.fails = None
+    assert [span.failed for span in tracing.spans] == ["", "", "no"]
+    assert all(span.ended for span in tracing.spans)
 
 
 @in_virtual_time

@@ -125,7 +125,7 @@ class BeanstalkDriver(Driver):
         reserving, line = self._reserving, self._reserving_on
         if reserving is None or line is None:
             return
-        if not line.held and line in self._lines:  # beanstalkd takes a job back that is on its way
+        if line.idle and line in self._lines:  # beanstalkd takes a job back that is on its way
             self._lines.remove(line)
             line.close()
         await asyncio.wait([reserving])

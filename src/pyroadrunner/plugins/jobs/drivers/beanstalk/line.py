@@ -29,11 +29,17 @@ class Line:
 
     def __init__(self, connection: PipelinedConnection, on_lost: Callable[[str], None]) -> None:
         self.held: set[int] = set()
+        self._settling = 0  # jobs that are being deleted or given back
         self._connection = connection
         connection.on_close = on_lost
 
     def __repr__(self) -> str:
         return f"Line({len(self.held)} held)"
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can be closed without a job coming back that its consumer has settled."""
+        return not self.held and not self._settling
 
     async def ask(self, question: bytes, answers: int = 1, wait: float = 0.0) -> list[Reply]:
         """Send commands together and return their replies.
@@ -91,7 +97,11 @@ class Line:
             BrokerError: also if beanstalkd has given the job to another consumer.
         """
         self.held.discard(number)
-        (reply,) = await self.ask(b"delete %d\r\n" % number)
+        self._settling += 1
+        try:
+            (reply,) = await self.ask(b"delete %d\r\n" % number)
+        finally:
+            self._settling -= 1
         if reply.word != b"DELETED":
             raise BrokerError(f"beanstalkd replied {reply} to delete: its time to run was over")
 
@@ -104,7 +114,11 @@ class Line:
         stats = await self.expect(b"stats-job %d\r\n" % number, b"OK")
         self.held.discard(number)
         priority = int(stats.figures().get("pri", 0))
-        await self.expect(b"release %d %d %d\r\n" % (number, priority, delay), b"RELEASED")
+        self._settling += 1
+        try:
+            await self.expect(b"release %d %d %d\r\n" % (number, priority, delay), b"RELEASED")
+        finally:
+            self._settling -= 1
 
     async def touch(self) -> list[int]:
         """Extend the time of all jobs that it holds; return the ids of those that it holds no more.

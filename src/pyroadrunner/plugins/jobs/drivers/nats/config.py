@@ -130,7 +130,7 @@ DRIVER = DriverInfo(
     section="nats",
     section_config=NatsSection,
     modules=("nats",),
-    extra="pyroadrunner[nats]",
+    extra="nats",
     declared=_declared,
 )
 

@@ -46,5 +46,6 @@ DRIVER = DriverInfo(
     make="pyroadrunner.plugins.jobs.drivers.sql.driver:SqlDriver",
     section="sql",
     section_config=SqlSection,
-    extra="pyroadrunner[sql]",
+    modules=("asyncpg",),
+    extra="sql",
 )

@@ -141,6 +141,6 @@ DRIVER = DriverInfo(
     section="sqs",
     section_config=SqsSection,
     modules=("aiohttp", "botocore"),
-    extra="pyroadrunner[sqs]",
+    extra="sqs",
     declared=_declared,
 )

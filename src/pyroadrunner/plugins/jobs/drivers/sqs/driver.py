@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyroadrunner.log import Log
@@ -55,6 +55,7 @@ class _Receipt:
         group: of a FIFO queue.
         due: when a job may run whose delay is longer than the service's; 0 = at once.
         kept: whether it is hidden again before its time is over.
+        hiding: held while the service is told how long to hide it; calls at the same time have no order.
     """
 
     id: str
@@ -62,6 +63,7 @@ class _Receipt:
     group: str | None
     due: float
     kept: bool = True
+    hiding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def early(self) -> int:
         """Seconds until the job may run, at most those that a message can be hidden."""
@@ -225,10 +227,16 @@ class SqsDriver(Driver):
         receipt.kept = False  # a call of the keeper must not come after this one
         self._forget(delivery)  # it may come back before the call returns
         try:
-            await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
-        except CallFailed as error:
-            if not error.code.endswith("MessageNotInflight"):  # otherwise it is visible already
-                raise
+            async with receipt.hiding:
+                await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds})
+        except asyncio.CancelledError:
+            self._held.setdefault(receipt.id, delivery)  # given back when the connection closes
+            raise
+        except BrokerError as error:
+            if receipt.id in self._held:  # only the reply was lost: the message has been delivered again
+                return
+            if not (isinstance(error, CallFailed) and error.code.endswith("MessageNotInflight")):
+                raise  # otherwise it is visible already
 
     def _forget(self, delivery: Delivery) -> None:
         """Hide a message no more."""
@@ -363,7 +371,9 @@ class SqsDriver(Driver):
     async def _keep_one(self, delivery: Delivery) -> None:
         receipt: _Receipt = delivery.receipt
         try:
-            await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": self._visibility})
+            async with receipt.hiding:
+                if receipt.kept:
+                    await self._hiding.add({"ReceiptHandle": receipt.handle, "VisibilityTimeout": self._visibility})
         except BrokerError as error:
             if receipt.id in self._held and not self._broken:
                 log.warning("a job could not be kept", pipeline=self._host.name, id=delivery.job.id, error=str(error))
