@@ -20,12 +20,16 @@ import pytest
 import yaml
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame
+from websockets.protocol import Protocol, Side
 
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient
 from pyroadrunner.sdk.websocket import WebSockets
+from support.http2 import DATA, Http2, field, frame
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.server import Server, free_port, rr
+from support.tls import Authority
 
 PATIENCE = 60.0
 T = TypeVar("T")
@@ -426,6 +430,73 @@ def test_without_events_no_workers_are_started(tmp_path: Path) -> None:
 
         scene()
         assert server.workers("websocket") == set()
+
+
+def test_clients_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    identity, port = authority.server(), free_port()
+    (tmp_path / "worker.php").write_text(WORKER)
+    given = config(drain_timeout="1s", limits={"max_message_size": 64})
+    given["http"]["ssl"] = {"address": f"127.0.0.1:{port}", "cert": str(identity.cert), "key": str(identity.key)}
+    with Server(tmp_path, given) as server:
+
+        @on_the_loop
+        async def scene() -> None:
+            def wss(query: str = "") -> connect:
+                url = f"wss://localhost:{port}/ws?{query}"
+                return connect(url, ssl=authority.context(), open_timeout=PATIENCE)
+
+            async with wss("join[]=t&user=secure") as one, wss("join[]=t") as two:
+                assert await ask(one, "h\u00e9llo") == "h\u00e9llo"
+                assert await ask(one, b"\x00\xff") == b"\x00\xff"
+                assert await ask(two, "x" * 60_000) == "x" * 60_000
+                await one.send("to t hello")
+                assert await two.recv() == "t hello"
+                await two.send("bye")
+                with pytest.raises(ConnectionClosed):
+                    await two.recv()
+                assert (two.close_code, two.close_reason) == (4001, "as you wish")
+                await one.close(4000, "enough")
+            with pytest.raises(InvalidStatus) as refused:
+                async with wss("refuse=402"):
+                    pass
+            assert refused.value.response.status_code == 402
+            async with wss() as large:
+                await large.send("x" * 70_000)
+                with pytest.raises(ConnectionClosed):
+                    await large.recv()
+                assert large.close_code == 1009
+            async with wss() as last:
+                await ask(last, "ready?")
+                os.kill(server.pid, signal.SIGTERM)
+                await last.wait_closed()
+                assert last.close_code == 1012
+
+        scene()
+        server.wait_for("closed secure 4000 enough")
+        assert server.wait() == 0
+
+
+def test_a_client_over_http2(tmp_path: Path) -> None:
+    """A handshake by extended CONNECT (RFC 8441): the frames of WebSocket are the body of a stream."""
+    (tmp_path / "worker.php").write_text(WORKER)
+    given = config()
+    given["http"]["http2"] = {"h2c": True}
+    with Server(tmp_path, given) as server, Http2(server.address) as connection:
+        handshake = (field(":protocol", "websocket"), field("sec-websocket-version", "13"))
+        connection.request(1, "/ws?user=two", *handshake, method="CONNECT", end=False)
+        assert connection.status(1) == 200
+        peer = Protocol(Side.CLIENT)
+        for text in ("one", "two"):
+            peer.send_text(text.encode())
+            connection.send(frame(DATA, 0, 1, b"".join(peer.data_to_send())))
+            answer = connection.until([DATA], 1)
+            assert answer is not None
+            peer.receive_data(answer.payload)
+        assert [bytes(one.data) for one in peer.events_received() if isinstance(one, Frame)] == [b"one", b"two"]
+        peer.send_close(4000, "enough")
+        connection.send(frame(DATA, 0, 1, b"".join(peer.data_to_send())))
+        server.wait_for("closed two 4000 enough")
 
 
 def example(name: str, folder: Path, program: str) -> Server:
