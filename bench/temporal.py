@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from bench import machine, rr
-from bench.brokers import wait_for_port
+from bench.broker import wait_for_port
 from bench.checks import Check, draw, text_table
 from bench.client import NotUp, free_port
 from bench.processes import cpu_of
