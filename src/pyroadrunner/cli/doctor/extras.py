@@ -68,6 +68,8 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
     for section in ("lock", "schedule"):
         if value(config, f"{section}.driver") == "redis":
             yield Need(f"{section}.driver", _REDIS, "redis")
+    if value(config, "temporal") is not None:
+        yield Need("temporal", ("temporalio",), "temporal")
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "redis":
