@@ -23,7 +23,7 @@ constructor is read by annotation:
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -275,6 +275,47 @@ class AppResponse:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalCall:
+    """An activity, or a task of a workflow, that a PHP worker is about to run.
+
+    Attributes:
+        kind: ``activity``, ``local activity`` or ``workflow task``.
+        type: of the activity or the workflow.
+        workflow_type: of the run.
+        attempt: of the activity, from 1; 0 for a workflow task.
+        replaying: whether a workflow task repeats what has happened before.
+        header: encoded payloads (``temporal.api.common.v1.Payload``) by name.
+    """
+
+    kind: str
+    type: str
+    task_queue: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str = ""
+    attempt: int = 0
+    replaying: bool = False
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+
+class InterceptsTemporal(Protocol):
+    """A plugin that wraps the calls of Temporal's workers. ``temporal.interceptors`` names it, or has no names."""
+
+    name: str
+
+    @abstractmethod
+    async def intercept_temporal(self, call: TemporalCall, proceed: Callable[[], Awaitable[str]]) -> str:
+        """Run a call: ``return await proceed()``, once.
+
+        Returns:
+            why the call failed; empty if it did not. For other interceptors and the log: PHP's answer stays as it is.
+
+        Raises:
+            Exception: the activity, or the task, fails with it (and is tried again).
+        """
+
+
 class HandlesRequests(Protocol):
     """A plugin with an HTTP application, for plugins that send it requests."""
 
@@ -461,6 +502,7 @@ __all__ = [
     "HasStopHook",
     "HasTask",
     "HttpMount",
+    "InterceptsTemporal",
     "Lease",
     "LeaseEnded",
     "Log",
@@ -501,6 +543,7 @@ __all__ = [
     "StringMap",
     "Submission",
     "SupervisorConfig",
+    "TemporalCall",
     "TooManyWorkers",
     "Tracing",
     "WorkerCrashed",

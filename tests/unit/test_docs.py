@@ -185,6 +185,8 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
         ("jobs-from-symfony.md", "php", "jobs-symfony/jobs.php"),
         ("jobs-from-symfony.md", "php", "jobs-symfony/src/Messenger/RoadRunnerTransport.php"),
         ("jobs-from-symfony.md", "php", "jobs-symfony/src/Messenger/RoadRunnerTransportFactory.php"),
+        ("temporal.md", "yaml", "temporal/.rr.yaml"),
+        ("temporal.md", "php", "temporal/worker.php"),
         ("jobs-drivers.md", "toml", "jobs-driver-folder/pyproject.toml"),
         ("jobs-drivers.md", "python", "jobs-driver-folder/src/rr_jobs_folder/config.py"),
     ],

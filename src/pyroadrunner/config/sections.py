@@ -12,7 +12,6 @@ KNOWN_SECTIONS = {
     "nats": "connection of the nats jobs driver",
     "nsq": "connection of the nsq jobs driver",
     "sqs": "connection of the sqs jobs driver",
-    "temporal": "Temporal workflows and activities",
 }
 
 # Used if a storage of `kv` has this name and no `config`, `redis` also by `lock` and `schedule`; alone without effect.

@@ -72,6 +72,8 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         yield Need("mercure", ("jwt",), "mercure")
         if value(config, "mercure.store") == "redis":
             yield Need("mercure.store", _REDIS, "redis")
+    if value(config, "temporal") is not None:
+        yield Need("temporal", ("temporalio",), "temporal")
     stores = value(config, "kv")
     for name, store in stores.items() if isinstance(stores, dict) else ():
         if isinstance(store, dict) and store.get("driver") == "redis":

@@ -112,6 +112,7 @@ def test_each_exporter_has_its_own_package(otel: dict[str, str], module: str) ->
         {"otel": {"exporter": "otlp", "client": "grpc"}},
         {"otel": {"exporter": "zipkin"}},
         {"lock": {"driver": "redis"}},
+        {"temporal": {}},
         {"grpc": {"proto": ["a.proto"], "reflection": True}},
     ],
 )
