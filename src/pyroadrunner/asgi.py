@@ -46,6 +46,10 @@ class Client(Protocol):
 
     on_left: Callable[[bool], None] | None
 
+    def cut(self) -> None:
+        """Close the connection in the middle of a response, and drop what the client has not read: for a client that
+        reads too slowly."""
+
 
 class Switch(Protocol):
     """Switches the connection of a request to another protocol."""

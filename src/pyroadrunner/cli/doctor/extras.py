@@ -68,6 +68,10 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
     for section in ("lock", "schedule"):
         if value(config, f"{section}.driver") == "redis":
             yield Need(f"{section}.driver", _REDIS, "redis")
+    if value(config, "mercure") is not None:
+        yield Need("mercure", ("jwt",), "mercure")
+        if value(config, "mercure.store") == "redis":
+            yield Need("mercure.store", _REDIS, "redis")
     if value(config, "temporal") is not None:
         yield Need("temporal", ("temporalio",), "temporal")
     stores = value(config, "kv")

@@ -66,6 +66,9 @@ class Stream(Protocol):
     def given_up(self, exchange: Exchange) -> None:
         """The response of this exchange can't be completed."""
 
+    def abort(self) -> None:
+        """Close now, and drop what the client has not read."""
+
     def failed(self, exchange: Exchange, error: Exception) -> None:
         """The application raised an exception."""
 
@@ -204,6 +207,11 @@ class Exchange:
     def abort(self) -> None:
         """Close the connection: no response is possible."""
         self._stream.given_up(self)
+
+    def cut(self) -> None:
+        """Close the connection now, and drop what the client has not read."""
+        if not self.finished:
+            self._stream.abort()
 
     def continue_in_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Go on with a coroutine that uses :meth:`send`."""

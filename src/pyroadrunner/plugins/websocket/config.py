@@ -71,6 +71,8 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """The workers."""
     env: StringMap = field(default_factory=dict)
     """Environment of the workers, over `server.env`."""
+    sse_path: str = ""
+    """Path of Server-Sent Events of public topics: `/sse?topic=NAME`. Empty = there are none."""
     apps: list[AppConfig] = field(default_factory=list)
     """Applications that speak the Pusher protocol: Laravel Echo, `pusher-js`."""
     apps_path: str = ""
@@ -112,6 +114,8 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     def faults(self) -> Iterable[tuple[str, str]]:
         if not self.path.startswith("/"):
             yield "path", f'"{self.path}" matches no request: a path starts with /'
+        if self.sse_path and not self.sse_path.startswith("/"):
+            yield "sse_path", f'"{self.sse_path}" matches no request: a path starts with /'
         if self.apps_path and (not self.apps_path.startswith("/") or self.apps_path.endswith("/")):
             yield "apps_path", f'"{self.apps_path}" is no prefix of a path: it begins with / and does not end with it'
         for name in ("id", "key"):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pyroadrunner.contracts import MetricFamily, Sample
 from pyroadrunner.plugins.websocket.session import Environment
+from pyroadrunner.plugins.websocket.sse import SseEndpoint
 
 
 def families(environment: Environment) -> Sequence[MetricFamily]:
@@ -26,6 +27,15 @@ def families(environment: Environment) -> Sequence[MetricFamily]:
         _one("rr_websocket_dropped_total", "counter", "Messages dropped for slow clients.", counters.dropped),
         _one("rr_websocket_failed_events_total", "counter", "Events that no worker could handle.", counters.failed),
         _one("rr_websocket_waiting", "gauge", "Clients whose events wait for a worker.", environment.turns.waiting),
+    ]
+
+
+def sse_families(endpoint: SseEndpoint) -> Sequence[MetricFamily]:
+    """``rr_websocket_sse_*``."""
+    return [
+        _one("rr_websocket_sse_connections", "gauge", "Open event streams.", len(endpoint.streams)),
+        _one("rr_websocket_sse_opened_total", "counter", "Event streams opened.", endpoint.opened),
+        _one("rr_websocket_sse_dropped_total", "counter", "Events dropped for slow clients.", endpoint.dropped),
     ]
 
 

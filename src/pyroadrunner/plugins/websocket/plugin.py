@@ -30,7 +30,7 @@ from pyroadrunner.plugins.websocket.drivers.contract import Driver
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.metrics import families
+from pyroadrunner.plugins.websocket.metrics import families, sse_families
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
@@ -48,6 +48,7 @@ try:
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
     from pyroadrunner.plugins.websocket.session import Counters, Environment
     from pyroadrunner.plugins.websocket.sessions import Sessions
+    from pyroadrunner.plugins.websocket.sse import SseEndpoint
 except ModuleNotFoundError as missing:
     raise NotInstalled(missing.name or "?") from missing
 
@@ -73,6 +74,7 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         self._sessions: Sessions | None = None
         self._apps: list[PusherApp] = []
         self._pusher: PusherEndpoint | None = None
+        self._sse: SseEndpoint | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -108,6 +110,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             counters=Counters(),
         )
         self._sessions = Sessions(config, self._environment, self._topics)
+        if config.sse_path:
+            self._sse = SseEndpoint(config, hub, self._topics, loop.time)
         if config.apps:
             self._apps = [PusherApp(app, hub, loop.time) for app in config.apps]
             self._pusher = PusherEndpoint({app.config.key: app for app in self._apps}, self._sessions.limits)
@@ -126,6 +130,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
                 session.abort()
             for client in self._pusher_clients():
                 client.abort()
+            if self._sse is not None:
+                self._sse.abort()
             await _idle(environment.turns, grace)
             await environment.hub.driver.stop()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
@@ -142,6 +148,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         assert self._sessions is not None
         sessions = self._sessions
         mounts = [HttpMount(path=self._config.path, app=self._endpoint(sessions))]
+        if self._sse is not None:
+            mounts.append(HttpMount(path=self._config.sse_path, app=self._sse))
         if self._pusher is not None:
             prefix = self._config.apps_path
             api = PusherApi({app.config.id: app for app in self._apps}, prefix)
@@ -163,6 +171,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
 
     async def metrics(self) -> Sequence[MetricFamily]:
         own = families(self._environment) if self._environment is not None else []
+        if self._sse is not None:
+            own = [*own, *sse_families(self._sse)]
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
@@ -198,6 +208,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             closing: list[Callable[[], None]] = [client.restart for client in self._pusher_clients()]
             if self._pusher is not None:
                 self._pusher.draining = True
+            if self._sse is not None:
+                self._sse.drain()
             work = self._sessions.drain(self._config.drain_timeout, closing)
             self._draining = asyncio.get_running_loop().create_task(work, name="websocket drain")
 
@@ -213,6 +225,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             self._sessions.tick(now)
             for client in self._pusher_clients():
                 client.tick(now)
+            if self._sse is not None:
+                self._sse.tick(now)
 
 
 async def _idle(turns: Turns, seconds: float) -> None:

@@ -26,6 +26,7 @@ def test_each_part_names_what_it_needs() -> None:
         "centrifuge": {"proxy_address": "tcp://127.0.0.1:30000"},
         "lock": {"driver": "redis"},
         "schedule": {"driver": "redis"},
+        "mercure": {"store": "redis"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }
     assert keys(config, experimental=True) == [
@@ -35,6 +36,8 @@ def test_each_part_names_what_it_needs() -> None:
         ("centrifuge", "centrifuge"),
         ("lock.driver", "redis"),
         ("schedule.driver", "redis"),
+        ("mercure", "mercure"),
+        ("mercure.store", "redis"),
         ("kv.fast.driver", "redis"),
     ]
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []

@@ -3,11 +3,15 @@ middleware are not logged.
 
 Laravel Octane reads these lines: ``http log`` with ``status``, ``method``, ``URI``, ``remote_address``, and ``elapsed``
 as a whole number of milliseconds. Fields that RoadRunner does not have follow those.
+
+Values of a query that are secrets are masked: a token of Mercure (``authorization``), and the signature of a backend of
+the Pusher protocol (``auth_signature``), with which the request could be repeated.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from time import monotonic
@@ -16,6 +20,8 @@ from typing import Any
 from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
 from pyroadrunner.log import Log
+
+_SECRETS = re.compile(r"(?i)(?<![^&])(authorization|auth_signature)=[^&]*")
 
 log = Log("http")
 
@@ -122,10 +128,16 @@ def _ids(scope: Scope) -> dict[str, str]:
 
 
 def target(scope: Scope) -> str:
-    """Path and query as the client sent them."""
+    """Path and query as the client sent them, but for secrets."""
     path: str = scope["raw_path"].decode("utf-8", "replace")
+    query = _query(scope)
+    return f"{path}?{query}" if query else path
+
+
+def _query(scope: Scope) -> str:
     query: bytes = scope["query_string"]
-    return f"{path}?{query.decode('utf-8', 'replace')}" if query else path
+    text = query.decode("utf-8", "replace")
+    return _SECRETS.sub(r"\1=***", text) if query else ""
 
 
 def _short_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int) -> dict[str, Any]:
@@ -160,7 +172,7 @@ def _long_line(scope: Scope, counted: _Counting, start: datetime, elapsed: int) 
         "URI": uri,
         "URL": uri,
         "remote_address": remote_address(scope),
-        "query": scope["query_string"].decode("utf-8", "replace"),
+        "query": _query(scope),
         "content_len": int(length) if length.isdigit() else -1 if b"transfer-encoding" in headers else 0,
         "host": header(b"host"),
         "user_agent": header(b"user-agent"),

@@ -72,6 +72,22 @@ def test_the_content_length_is_minus_one_when_unknown(headers: dict[str, str], l
     assert line(long=True, scope=http_scope(headers=headers))[2]["content_len"] == length
 
 
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("authorization=secret&topic=a", "authorization=***&topic=a"),
+        ("topic=a&Authorization=secret", "topic=a&Authorization=***"),
+        ("auth_key=k&auth_signature=secret&x=authorization", "auth_key=k&auth_signature=***&x=authorization"),
+        ("preauthorization=plain", "preauthorization=plain"),
+    ],
+)
+def test_secrets_of_a_query_are_masked(long: bool, query: str, shown: str) -> None:
+    fields = line(long, http_scope("GET", f"/hub?{query}"))[2]
+    assert fields["URI"] == fields["URL"] == f"/hub?{shown}"
+    assert fields.get("query", shown) == shown
+
+
 def test_the_first_of_repeated_headers_is_logged() -> None:
     scope = http_scope(headers=[("user-agent", "one"), ("user-agent", "two")])
     assert line(long=True, scope=scope)[2]["user_agent"] == "one"

@@ -1,0 +1,180 @@
+"""Lifecycle of the ``mercure`` plugin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from pyroadrunner.contracts import (
+    EffectiveConfig,
+    HasConnections,
+    HasMetrics,
+    HasRpc,
+    HasStatus,
+    HasStopHook,
+    HttpMount,
+    MetricFamily,
+    MountsOnHttp,
+    Plugin,
+    RpcMethod,
+)
+from pyroadrunner.plugins.mercure.config import JwtConfig, MercureConfig
+from pyroadrunner.plugins.mercure.errors import NoHttp, NotInstalled, StoreNotUsable
+from pyroadrunner.plugins.mercure.hub import Hub
+from pyroadrunner.plugins.mercure.publication import Rules
+from pyroadrunner.plugins.mercure.publisher import Publisher
+from pyroadrunner.plugins.mercure.selectors import Matcher
+from pyroadrunner.plugins.mercure.stores.contract import Store
+from pyroadrunner.plugins.mercure.stores.memory import MemoryStore
+from pyroadrunner.remote.errors import StoreError
+from pyroadrunner.remote.redis.config import RedisConfig
+
+_TICK = 1.0  # seconds between two looks at all streams
+
+try:
+    from pyroadrunner.plugins.mercure.endpoint import METADATA, Endpoint
+    from pyroadrunner.plugins.mercure.keys import Keys, KeySet, StaticKey
+    from pyroadrunner.plugins.mercure.metrics import families
+    from pyroadrunner.plugins.mercure.rpc import MercureRpc
+    from pyroadrunner.plugins.mercure.tokens import Verifier
+except ModuleNotFoundError as missing:
+    raise NotInstalled(missing.name or "?") from missing
+
+
+class MercurePlugin(Plugin, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
+    """The ``mercure`` section: a Mercure hub on the HTTP port."""
+
+    name = "mercure"
+    weight = 10  # it is ready before the HTTP port accepts connections
+
+    def __init__(self, config: MercureConfig, effective: EffectiveConfig) -> None:
+        self._config = config
+        self._effective = effective
+        self._keys: list[Keys] = []
+        self._hub: Hub | None = None
+        self._publisher: Publisher | None = None
+        self._endpoint: Endpoint | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._draining = False
+
+    def __repr__(self) -> str:
+        return f"MercurePlugin({self._hub}, {self._endpoint})"
+
+    async def start(self) -> None:
+        """Open the store. Redis is connected to in the background.
+
+        Raises:
+            StoreNotUsable, BadKey, NotInstalled.
+            NoHttp: no HTTP port is configured.
+        """
+        if self._effective.section("http") is None:
+            raise NoHttp
+        config = self._config
+        loop = asyncio.get_running_loop()
+        base = config.public_url or f"http://localhost{config.path}"
+        matcher = Matcher(base, config.topic_selector_cache)
+        publishers = await self._verifier("publisher", config.publisher_jwt, config.publisher_jwks_url, matcher)
+        subscribers = await self._verifier("subscriber", config.subscriber_jwt, config.subscriber_jwks_url, matcher)
+        store = self._store()
+        hub = self._hub = Hub(store, matcher)
+        try:
+            await store.start(hub.deliver, hub.reset)
+        except StoreError as error:
+            raise StoreNotUsable(error) from error
+        publisher = self._publisher = Publisher(Rules(config.path, config.max_topics), store)
+        self._endpoint = Endpoint(config, hub, publisher, publishers, subscribers, loop.time)
+        self._ticking = loop.create_task(self._tick(), name="mercure tick")
+
+    async def stop(self, grace: float) -> None:
+        """Close the store. The HTTP port has ended the streams."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for keys in self._keys:
+            await keys.stop()
+        if self._endpoint is not None:
+            try:
+                async with asyncio.timeout(max(1.0, grace)):
+                    await self._endpoint.close()
+            except TimeoutError:
+                pass  # Redis does not answer
+        if self._hub is not None:
+            await self._hub.store.stop()
+
+    def on_stopping(self) -> None:
+        """End the streams: the HTTP port waits for them."""
+        self._drain()
+
+    def close_after_response(self) -> None:
+        """Another process has taken over the addresses: the clients connect to that."""
+        self._drain()
+
+    def http_mounts(self) -> Sequence[HttpMount]:
+        assert self._endpoint is not None
+        path = self._config.path
+        return [
+            HttpMount(path=one, app=self._endpoint)
+            for one in (path, f"{path}/subscriptions", f"{path}/subscriptions/*", METADATA + path)
+        ]
+
+    def rpc_methods(self) -> Mapping[str, RpcMethod]:
+        assert self._hub is not None
+        assert self._publisher is not None
+        return MercureRpc(self._hub, self._publisher).methods()
+
+    async def metrics(self) -> Sequence[MetricFamily]:
+        if self._hub is None or self._publisher is None or self._endpoint is None:
+            return []
+        return families(self._hub, self._publisher, self._endpoint)
+
+    async def healthy(self) -> bool:
+        return True
+
+    async def ready(self) -> bool:
+        """Whether updates can be published."""
+        return self._hub is not None and not self._hub.store.error and not self._draining
+
+    # -- private -----------------------------------------------------------------------------------------------------
+
+    async def _verifier(self, role: str, jwt: JwtConfig, url: str, matcher: Matcher) -> Verifier:
+        keys: Keys | None = None
+        if url:
+            keys = KeySet(url, f"{role}_jwks_url")
+        elif jwt.key:
+            keys = StaticKey(jwt.key, jwt.alg, f"{role}_jwt")
+        config = self._config
+        verifier = Verifier(keys, matcher, config.issuer, config.resource_identifier or config.public_url)
+        if keys is not None:
+            self._keys.append(keys)
+            await keys.start()
+        return verifier
+
+    def _store(self) -> Store:
+        config, history = self._config, self._config.history
+        if config.store == "memory":
+            return MemoryStore(history.size, history.max_memory << 20)
+        if config.store == "sqlite":
+            from pyroadrunner.plugins.mercure.stores.sqlite import SqliteStore
+
+            return SqliteStore(config.sqlite, history.size)
+        section = config.config or self._effective.section("redis")
+        try:
+            from pyroadrunner.plugins.mercure.stores.redis import RedisStore
+
+            redis = section if isinstance(section, RedisConfig) else RedisConfig()
+            return RedisStore(redis, config.prefix, history.size)
+        except ModuleNotFoundError as missing:
+            raise NotInstalled(missing.name or "?", "redis") from missing
+        except StoreError as error:
+            raise StoreNotUsable(error) from error
+
+    def _drain(self) -> None:
+        if not self._draining and self._endpoint is not None:
+            self._draining = True
+            self._endpoint.drain()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_TICK)
+            if self._endpoint is not None:
+                self._endpoint.tick(loop.time())

@@ -1,0 +1,1 @@
+"""Stores of updates: each implements ``contract.py``."""
