@@ -26,10 +26,10 @@ sys.exit(not ("--enable-optimizations" in flags or by_distribution))' >/dev/null
 }
 
 find_python() {
-    for wanted in optimized true; do
+    for suits in optimized true; do
         for name in python3.13 python3.12 python3.11 python3 python3.14; do
             for python in "$name" "/usr/bin/$name"; do
-                if fits "$python" && $wanted "$python"; then
+                if fits "$python" && $suits "$python"; then
                     return
                 fi
             done
