@@ -207,7 +207,7 @@ def test_a_method_that_the_worker_lacks_is_unimplemented(call: Callable[..., grp
 
 
 def test_the_deadline_of_the_client_is_known(call: Callable[..., grpc.Call]) -> None:
-    assert 0 < float(call("Remaining", timeout=PATIENCE)[0]) <= PATIENCE
+    assert 0 < float(call("Remaining", timeout=PATIENCE)[0]) <= PATIENCE + 1  # grpcio rounds up
 
 
 def test_a_stream_has_its_messages_headers_and_trailers(call: Callable[..., grpc.Call]) -> None:
