@@ -52,6 +52,7 @@ class Environment:
         pool: ``None`` = no events go to workers.
         topics: their settings.
         sessions: the open ones, by id.
+        tasks: that carry out replies of workers.
     """
 
     pool: WorkerPool | None
@@ -63,6 +64,7 @@ class Environment:
     clock: Callable[[], float]
     sessions: dict[str, Session]
     counters: Counters
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Session:
@@ -87,7 +89,6 @@ class Session:
         "_running",
         "_socket",
         "_state",
-        "_task",
         "closed_at",
         "id",
         "info",
@@ -109,7 +110,6 @@ class Session:
         self._current = "connect"
         self._running = False
         self._paused = False
-        self._task: asyncio.Task[None] | None = None
         self._catching_up: dict[str, list[Publication]] = {}
         self._rate = Rate(environment.limits.messages_per_second, environment.clock())
         self._first: tuple[events.Reply, bytes] | None = None
@@ -355,8 +355,15 @@ class Session:
             raise BadMessage(f"the connection follows {len(self.topics)} topics already (websocket.limits.max_topics)")
         if self.closed_at is not None:
             return
-        hub = self._environment.hub
         self.topics[topic] = wanted.envelope
+        try:
+            await self._follow(topic, wanted)
+        finally:
+            if self.closed_at is not None:  # meanwhile: what left the topics did not find it there
+                await self._leave([topic])
+
+    async def _follow(self, topic: str, wanted: Join) -> None:
+        hub = self._environment.hub
         if self._environment.topics.of(topic).presence:
             await hub.driver.enter(topic, Member(connection=self.id, user=self.user, info=bytes(self.info)))
         if not wanted.epoch:
@@ -369,10 +376,15 @@ class Session:
             missed = await hub.recover(topic, wanted.offset, wanted.epoch)
         finally:
             del self._catching_up[topic]
-        for publication in (*missed.publications, *(one for one in live if one.offset > missed.offset)):
+        for publication in missed.publications:
             self.deliver(publication)
-        if self.closed_at is not None:  # meanwhile
-            await hub.leave([topic], self)
+        if missed.publications:
+            reached = missed.publications[-1].offset
+        else:
+            reached = wanted.offset if missed.epoch == wanted.epoch else 0
+        for publication in live:  # some of them were in the history already
+            if publication.offset > reached:
+                self.deliver(publication)
 
     async def _leave(self, topics: Sequence[str]) -> None:
         hub = self._environment.hub
@@ -399,4 +411,7 @@ class Session:
         return True
 
     def _spawn(self, work: Any) -> None:
-        self._task = asyncio.get_running_loop().create_task(work)
+        tasks = self._environment.tasks
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)

@@ -248,3 +248,50 @@ async def test_a_client_that_comes_back_gets_what_it_missed_before_what_is_new()
     await settle()
     await it.hub.publish("room", b"3", text=True)
     assert [data for data, _ in socket.sent] == [b"2", b"3"]
+
+
+class SlowDriver(MemoryDriver):
+    """Waits for the test before a client is known to follow a topic."""
+
+    gate: asyncio.Event
+
+    async def follow(self, topic: str) -> None:
+        await self.gate.wait()
+
+
+def slow(scene: Scene) -> asyncio.Event:
+    """Make joins wait for the returned event."""
+    driver = scene.hub.driver
+    assert isinstance(driver, MemoryDriver)
+    driver.__class__ = SlowDriver
+    gate: asyncio.Event = asyncio.Event()
+    driver.gate = gate  # type: ignore[attr-defined]
+    return gate
+
+
+@in_virtual_time
+async def test_a_client_that_leaves_while_it_joins_follows_nothing() -> None:
+    it = Scene()
+    gate = slow(it)
+    session, _ = it.connect(first=events.Reply(join=["room"]))
+    await settle()
+    session.closed(1006, "")
+    await settle()
+    gate.set()
+    await settle()
+    assert it.hub.topics == {}
+    assert it.environment.tasks == set()
+
+
+@in_virtual_time
+async def test_what_is_published_during_a_return_is_not_lost() -> None:
+    it = Scene()
+    gate = slow(it)
+    old = events.Join(topic="room", offset=7, epoch="of a history that is lost")
+    session, socket = it.connect(first=events.Reply(join=[old]))
+    await settle()
+    await it.hub.publish("room", b"new", text=True)
+    gate.set()
+    await settle()
+    assert [data for data, _ in socket.sent] == [b"new"]
+    assert session.closed_at is None
