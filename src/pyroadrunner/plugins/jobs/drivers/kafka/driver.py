@@ -61,6 +61,7 @@ _NAP = 0.1
 _POLL, _IDLE_POLL = 0.05, 0.25  # seconds to wait for records
 _TAKE = 5.0
 _STAT = 5.0
+_SETTLE = 0.5  # seconds for the reason of a lost connection to arrive
 _CLOSE = 4.0  # less than the pipeline's limit
 _MOST_READS = 10
 _PARTITIONS_FOR = 60.0  # seconds for which the number of partitions is remembered
@@ -108,6 +109,7 @@ class KafkaDriver(Driver):
         self._positions: Positions | None = None
         self._consumer: RecordConsumer | None = None
         self._wrong: asyncio.Future[KafkaError] | None = None  # what makes a connection impossible
+        self._refusal: KafkaError | None = None  # why the brokers refuse this client
         self._accounts: dict[Place, Offsets] = {}
         self._buffer: deque[_Received] = deque()
         self._arrived = asyncio.Event()  # records are in the buffer
@@ -138,6 +140,7 @@ class KafkaDriver(Driver):
         config, common = self._config, connection_settings(self._section, self._config)
         self._reset()
         self._wrong = asyncio.get_running_loop().create_future()
+        self._refusal = None
         try:
             settings = producer_settings(config.producer_options, self._host.timeout)
             self._producer = RecordProducer({**common, **settings}, self._on_error)
@@ -216,7 +219,9 @@ class KafkaDriver(Driver):
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if wrong.done():
                 await asyncio.wait([asked])
-                self._raise(wrong.result())
+                if self._refusal is None:
+                    await asyncio.sleep(_SETTLE)  # the library's threads report the reason and the loss in any order
+                self._raise(self._refusal or wrong.result())
             error = asked.result()
             if error is None:
                 return
@@ -242,7 +247,9 @@ class KafkaDriver(Driver):
 
     def _on_error(self, error: KafkaError) -> None:
         gone = error.fatal() or error.code() == KafkaError._ALL_BROKERS_DOWN
-        if not gone and error.code() not in _REFUSED:
+        if error.code() in _REFUSED:
+            self._refusal = error
+        elif not gone:
             return  # one of several brokers
         if self._wrong is not None and not self._wrong.done():
             self._wrong.set_result(error)
