@@ -86,6 +86,7 @@ class Session:
         "_opened_at",
         "_paused",
         "_rate",
+        "_reached",
         "_running",
         "_socket",
         "_state",
@@ -111,6 +112,7 @@ class Session:
         self._running = False
         self._paused = False
         self._catching_up: dict[str, list[Publication]] = {}
+        self._reached: dict[str, tuple[str, int]] = {}  # epoch and offset that the history has brought, by topic
         self._rate = Rate(environment.limits.messages_per_second, environment.clock())
         self._first: tuple[events.Reply, bytes] | None = None
         self._opened_at = 0.0
@@ -178,10 +180,16 @@ class Session:
     # -- Follower ----------------------------------------------------------------------------------------------------
 
     def deliver(self, publication: Publication) -> bool:
-        waiting = self._catching_up.get(publication.topic)
+        topic = publication.topic
+        waiting = self._catching_up.get(topic)
         if waiting is not None:
             waiting.append(publication)
             return True
+        if topic in self._reached:
+            epoch, offset = self._reached[topic]
+            if publication.epoch == epoch and publication.offset <= offset:
+                return True  # the history had it before the channel brought it
+            del self._reached[topic]
         return self._send(publication.message(envelope=self.topics.get(publication.topic, False)))
 
     def begin_with(self, reply: events.Reply, body: bytes) -> None:
@@ -376,15 +384,15 @@ class Session:
             missed = await hub.recover(topic, wanted.offset, wanted.epoch)
         finally:
             del self._catching_up[topic]
+        self._reached.pop(topic, None)
         for publication in missed.publications:
             self.deliver(publication)
         if missed.publications:
-            reached = missed.publications[-1].offset
-        else:
-            reached = wanted.offset if missed.epoch == wanted.epoch else 0
-        for publication in live:  # some of them were in the history already
-            if publication.offset > reached:
-                self.deliver(publication)
+            self._reached[topic] = missed.epoch, missed.publications[-1].offset
+        elif missed.epoch == wanted.epoch:
+            self._reached[topic] = missed.epoch, wanted.offset
+        for publication in live:
+            self.deliver(publication)
 
     async def _leave(self, topics: Sequence[str]) -> None:
         hub = self._environment.hub

@@ -295,3 +295,17 @@ async def test_what_is_published_during_a_return_is_not_lost() -> None:
     await settle()
     assert [data for data, _ in socket.sent] == [b"new"]
     assert session.closed_at is None
+
+
+@in_virtual_time
+async def test_what_the_history_has_brought_does_not_come_again_from_the_channel() -> None:
+    """Redis' channel may be behind its history."""
+    it = Scene()
+    published = [(await it.hub.publish("room", b"%d" % number, text=True))[0] for number in range(3)]
+    back = events.Join(topic="room", offset=1, epoch=published[0].epoch)
+    _, socket = it.connect(first=events.Reply(join=[back]))
+    await settle()
+    for late in published:
+        it.hub.deliver(late)
+    await it.hub.publish("room", b"3", text=True)
+    assert [data for data, _ in socket.sent] == [b"1", b"2", b"3"]
