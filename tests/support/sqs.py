@@ -16,7 +16,9 @@ from support.programs import running_program, wait_for_port
 def shared_sqs(folder: Path) -> Iterator[dict[str, Any]]:
     """A running server."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = Path(__file__).parent / "sqs_server.py"
+    # -P: modules of this folder have names of others.
+    command = [sys.executable, "-P", str(server), "-H", "127.0.0.1", "-p", str(port)]
     with running_program(command, folder / "sqs.log") as program:
         wait_for_port(port, program)
         yield {"port": port}
