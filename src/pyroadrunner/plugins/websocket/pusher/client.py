@@ -33,7 +33,7 @@ class PusherClient:
 
     Attributes:
         id: its ``socket_id``.
-        user: id of the signed-in user; empty = nobody has signed in.
+        user: id of the signed-in user; empty = not signed in.
     """
 
     def __init__(self, app: PusherApp, refusal: tuple[int, str] | None = None) -> None:

@@ -32,7 +32,7 @@ class AppConfig(msgspec.Struct, kw_only=True, frozen=True):
     activity_timeout: Duration = 30.0
     """After this silence a client sends a ping, and the server expects one."""
     client_events: Literal["members", "all", "none"] = "members"
-    """Who may send `client-...` events: subscribers of a private or presence channel; `none` = nobody. `all` means
+    """Who may send `client-...` events: subscribers of a private or presence channel; `none` = no client. `all` means
     the same."""
     client_events_per_second: Count = 10
     """From one client; more gets error 4301. 0 = no limit."""

@@ -1,7 +1,7 @@
 """A topic, and a subscription to it. The driver knows no connections: "lost" is a call that did not reach the service.
 
 Messages are pulled, as many as the pipeline has room for; that is the only way to receive no more. Each has a deadline:
-the service delivers it again when nobody has acknowledged it by then. So the deadline of a held message is extended
+the service delivers it again if it is not acknowledged by then. So the deadline of a held message is extended
 again and again, and one that must wait (a delay) gets a deadline at its time. The service counts deliveries only for
 subscriptions with a dead letter topic; for others, a failed job is copied, with its attempts in a header.
 
