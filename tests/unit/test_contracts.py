@@ -45,6 +45,7 @@ STABLE = {
     "NAMED",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "POOL_KEYS",
     "Partial",

@@ -11,7 +11,7 @@ from pyroadrunner.workers.admission import Admission
 from pyroadrunner.workers.call import Call, OnCancel, Receiver, ReplyRule, Submission, drop_stream, new_call
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.drain import Drain
-from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
+from pyroadrunner.workers.errors import LeaseEnded, NoSuchWorker, PoolClosed, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
@@ -263,6 +263,20 @@ class DebugPool:
 
     async def remove_worker(self) -> None:
         log.warning("a pool in debug mode has no workers to remove", pool=self.name)
+
+    async def restart_worker(self, pid: int) -> None:
+        """Do nothing: the process ends with its call."""
+        self._running(pid)
+
+    async def kill_worker(self, pid: int) -> None:
+        """Kill one process; its call fails."""
+        self._running(pid).kill()
+
+    def _running(self, pid: int) -> Worker:
+        worker = self._members.get(pid)
+        if worker is None:
+            raise NoSuchWorker(self.name, pid)
+        return worker
 
     async def destroy(self, grace: float) -> None:
         """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker. Idempotent."""

@@ -18,7 +18,7 @@ from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry,
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
-from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, NoSuchWorker, PoolClosed, TooManyWorkers, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
@@ -58,6 +58,7 @@ class Pool:
         self._stopped = False  # the grace is over: calls that workers hand back fail
         self._has_surplus = False  # more workers than wanted, all busy: stop the next ones that become free
         self._waits = WaitTimes()
+        self._calls_of_exited = 0  # calls that workers were given which have exited since
         self._subscribers = Subscribers()
         self._allocator: DynamicAllocator | None = None
         self._configure_allocator(config)
@@ -243,6 +244,7 @@ class Pool:
         self._workers.on_failed(worker)
 
     def on_exited(self, worker: Worker) -> None:
+        self._calls_of_exited += worker.execs
         self._workers.on_exited(worker)
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
@@ -338,6 +340,7 @@ class Pool:
             added=policy.added if policy is not None else 0,
             scale_ups=policy.added_total if policy is not None else 0,
             scale_downs=policy.removed_total if policy is not None else 0,
+            calls=self._calls_of_exited + sum(worker.execs for worker in self._workers.members.values()),
         )
 
     async def workers(self) -> list[WorkerInfo]:
@@ -390,6 +393,27 @@ class Pool:
             chosen.retire(State.INVALID)
             self._stop_when_idle(chosen)
             await chosen.wait_exited(self._config.destroy_timeout)
+
+    async def restart_worker(self, pid: int) -> None:
+        """Replace one worker; see ``contracts.WorkerPool``."""
+        worker = self._running(pid)
+        if active(worker.state):
+            log.info("worker is replaced", pool=self.name, pid=pid)
+            worker.retire(State.INVALID)
+            self._stop_when_idle(worker)
+
+    async def kill_worker(self, pid: int) -> None:
+        """Kill one worker; see ``contracts.WorkerPool``."""
+        worker = self._running(pid)
+        call = worker.current_call
+        log.warning("worker is killed", pool=self.name, pid=pid, request=call.describe() if call is not None else "")
+        worker.kill()
+
+    def _running(self, pid: int) -> Worker:
+        worker = self._workers.members.get(pid)
+        if worker is None:
+            raise NoSuchWorker(self.name, pid)
+        return worker
 
     async def destroy(self, grace: float) -> None:
         """Refuse new calls, wait up to ``grace`` seconds for accepted calls, streams and leases, stop every worker.

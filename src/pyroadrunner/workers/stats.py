@@ -53,6 +53,7 @@ class PoolStats:
         waited_total, waited_longest: seconds, of all waits and of the longest.
         added: workers that the dynamic allocator has added and not stopped.
         scale_ups, scale_downs: workers that it has added and stopped since the start.
+        calls: calls that workers were given since the start.
     """
 
     states: Mapping[State, int] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class PoolStats:
     added: int = 0
     scale_ups: int = 0
     scale_downs: int = 0
+    calls: int = 0
 
     @property
     def waited(self) -> int:
