@@ -45,12 +45,20 @@ def worker(pid: int, **fields: Any) -> WorkerInfo:
 
 
 class FakePool(UnusedPool):
-    """A pool that counts its calls; ``reset`` raises ``fails``."""
+    """A pool that counts its calls; ``reset`` raises ``fails``.
+
+    Attributes:
+        stopped: the workers it was asked to stop, and whether to kill them.
+    """
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
         self.name = name
         self.resets = 0
         self.added = 0
+        self.stopped: list[tuple[int, bool]] = []
+        self.queued = 0
+        self.calls = 0
+        self.failed = 0
         self._infos = list(infos)
         self._fails = fails
 
@@ -59,7 +67,9 @@ class FakePool(UnusedPool):
 
     async def stats(self) -> PoolStats:
         states = Counter(State(info.status) for info in self._infos)
-        return PoolStats(states=states, free=states[State.READY])
+        return PoolStats(
+            states=states, free=states[State.READY], queued=self.queued, calls=self.calls, failed=self.failed
+        )
 
     async def reset(self) -> None:
         await asyncio.sleep(0)
@@ -72,6 +82,12 @@ class FakePool(UnusedPool):
 
     async def remove_worker(self) -> None:
         self.added -= 1
+
+    async def stop_worker(self, pid: int, *, kill: bool = False) -> bool:
+        found = any(info.pid == pid for info in self._infos)
+        if found:
+            self.stopped.append((pid, kill))
+        return found
 
 
 class FakePlugin:

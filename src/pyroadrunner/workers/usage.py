@@ -6,6 +6,7 @@ import os
 import sys
 
 _PAGE = os.sysconf("SC_PAGESIZE")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(pid: int) -> int:
@@ -24,14 +25,8 @@ def memory_of(pid: int) -> int:
         return 0
 
 
-def cpu_of(pid: int, age: float) -> float:
-    """Average usage since its start, in percent of one CPU; 0.0 if it has exited.
-
-    Args:
-        age: seconds since it was started.
-    """
-    if age <= 0:
-        return 0.0
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of a process since its start, in seconds; 0.0 if it has exited."""
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:
@@ -39,11 +34,11 @@ def cpu_of(pid: int, age: float) -> float:
         except OSError:
             return 0.0
         ticks = int(fields[11]) + int(fields[12])  # utime, stime: proc(5), fields 14 and 15
-        return 100.0 * ticks / os.sysconf("SC_CLK_TCK") / age
+        return ticks / _TICKS_PER_SECOND
     import psutil
 
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:
         return 0.0
-    return 100.0 * (times.user + times.system) / age
+    return float(times.user + times.system)

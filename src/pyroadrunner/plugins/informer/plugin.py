@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, HasRpc, Plugin, RpcMethod
@@ -22,6 +23,7 @@ class InformerPlugin(Plugin, HasRpc):
         self._plugins = plugins
         self._sidecars = sidecars
         self._queues = queues
+        self._started = time.time_ns()
 
     async def start(self) -> None:
         pass
@@ -30,4 +32,4 @@ class InformerPlugin(Plugin, HasRpc):
         pass
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        return methods(self._plugins, self._sidecars, self._queues)
+        return methods(self._plugins, self._sidecars, self._queues, started=self._started)

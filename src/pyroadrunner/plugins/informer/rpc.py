@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, PipelineState, RpcMethod, WorkerPool
-from pyroadrunner.plugins.informer.errors import NoWorkers
+from pyroadrunner.plugins.informer.errors import NoSuchWorker, NoWorkers
+from pyroadrunner.plugins.informer.overview import Overview, overview
 from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
 
@@ -46,9 +47,14 @@ def methods(
     plugins: Sequence[HasPools],
     sidecars: Sequence[HasProcesses] = (),
     queues: Sequence[HasPipelines] = (),
+    *,
+    started: int = 0,
 ) -> Mapping[str, RpcMethod]:
-    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, for the plugins that are
-    running at the time of the call."""
+    """The methods, for the plugins that are running at the time of the call.
+
+    Args:
+        started: when the server started, unix nanoseconds.
+    """
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
@@ -72,7 +78,8 @@ def methods(
         return Workers([info.public() for info in await found_workers(name)])
 
     async def worker_details(name: str) -> WorkerDetails:
-        """The workers with additional keys (``pool``, ``activity``, ``activitySince``); not in RoadRunner."""
+        """The workers with additional keys (``pool``, ``activity``, ``activitySince``, ``cpuSeconds``); not in
+        RoadRunner."""
         return WorkerDetails(await found_workers(name))
 
     async def jobs(name: str) -> list[JobsView] | None:
@@ -88,6 +95,20 @@ def methods(
         await _default_pool(plugins, name).remove_worker()
         return False
 
+    async def whole_server(_: bool) -> Overview:
+        """All plugins at once; not in RoadRunner."""
+        return await overview(plugins, sidecars, queues, started=started)
+
+    async def restart_worker(pid: int) -> bool:
+        """Replace one worker once it is free; not in RoadRunner."""
+        await _stop(plugins, pid, kill=False)
+        return True
+
+    async def kill_worker(pid: int) -> bool:
+        """Kill one worker, with its call; not in RoadRunner."""
+        await _stop(plugins, pid, kill=True)
+        return True
+
     return {
         "List": RpcMethod(names),
         "Workers": RpcMethod(workers, str),
@@ -95,7 +116,19 @@ def methods(
         "Jobs": RpcMethod(jobs, str),
         "AddWorker": RpcMethod(add_worker, str),
         "RemoveWorker": RpcMethod(remove_worker, str),
+        "Overview": RpcMethod(whole_server),
+        "RestartWorker": RpcMethod(restart_worker, int),
+        "KillWorker": RpcMethod(kill_worker, int),
     }
+
+
+async def _stop(plugins: Sequence[HasPools], pid: int, *, kill: bool) -> None:
+    """Only workers of pools: a client can't stop any other process of this machine."""
+    for plugin in plugins:
+        for pool in list(plugin.pools().values()):
+            if await pool.stop_worker(pid, kill=kill):
+                return
+    raise NoSuchWorker(pid)
 
 
 def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:
