@@ -48,14 +48,15 @@ class FakePool(UnusedPool):
     """A pool that counts its calls; ``reset`` raises ``fails``.
 
     Attributes:
-        stopped: the workers it was asked to stop, and whether to kill them.
+        restarted, killed: pids of workers, in order.
     """
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
         self.name = name
         self.resets = 0
         self.added = 0
-        self.stopped: list[tuple[int, bool]] = []
+        self.restarted: list[int] = []
+        self.killed: list[int] = []
         self.queued = 0
         self.calls = 0
         self.failed = 0
@@ -83,11 +84,11 @@ class FakePool(UnusedPool):
     async def remove_worker(self) -> None:
         self.added -= 1
 
-    async def stop_worker(self, pid: int, *, kill: bool = False) -> bool:
-        found = any(info.pid == pid for info in self._infos)
-        if found:
-            self.stopped.append((pid, kill))
-        return found
+    async def restart_worker(self, pid: int) -> None:
+        self.restarted.append(pid)
+
+    async def kill_worker(self, pid: int) -> None:
+        self.killed.append(pid)
 
 
 class FakePlugin:

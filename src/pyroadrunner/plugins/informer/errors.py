@@ -13,9 +13,9 @@ class NoWorkers(RoadRunnerError):
         self.plugin = plugin
 
 
-class NoSuchWorker(RoadRunnerError):
+class NotAWorker(RoadRunnerError):
     """No pool has a worker with this process id."""
 
     def __init__(self, pid: int) -> None:
-        super().__init__(f"no pool has a worker with the process id {pid}; it may have been replaced: rr workers")
+        super().__init__(f"no pool has a worker with the pid {pid}; it may have been replaced: rr workers shows them")
         self.pid = pid

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, PipelineState, RpcMethod, WorkerPool
-from pyroadrunner.plugins.informer.errors import NoSuchWorker, NoWorkers
+from pyroadrunner.plugins.informer.errors import NotAWorker, NoWorkers
 from pyroadrunner.plugins.informer.overview import Overview, overview
 from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
@@ -101,12 +101,12 @@ def methods(
 
     async def restart_worker(pid: int) -> bool:
         """Replace one worker once it is free; not in RoadRunner."""
-        await _stop(plugins, pid, kill=False)
+        await (await _pool_of(plugins, pid)).restart_worker(pid)
         return True
 
     async def kill_worker(pid: int) -> bool:
         """Kill one worker, with its call; not in RoadRunner."""
-        await _stop(plugins, pid, kill=True)
+        await (await _pool_of(plugins, pid)).kill_worker(pid)
         return True
 
     return {
@@ -122,13 +122,13 @@ def methods(
     }
 
 
-async def _stop(plugins: Sequence[HasPools], pid: int, *, kill: bool) -> None:
-    """Only workers of pools: a client can't stop any other process of this machine."""
+async def _pool_of(plugins: Sequence[HasPools], pid: int) -> WorkerPool:
+    """The pool of a worker. Other processes than workers of pools can't be stopped over RPC."""
     for plugin in plugins:
         for pool in list(plugin.pools().values()):
-            if await pool.stop_worker(pid, kill=kill):
-                return
-    raise NoSuchWorker(pid)
+            if any(info.pid == pid for info in await pool.workers()):
+                return pool
+    raise NotAWorker(pid)
 
 
 def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:
