@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 
 def say(text: str) -> None:
@@ -11,9 +12,21 @@ def say(text: str) -> None:
     _write(1, text)
 
 
+def coloured(stream: TextIO | None = None) -> bool:
+    """Whether a stream is a terminal that shows colours, and the user wants them (https://no-color.org).
+
+    Args:
+        stream: ``None`` = stdout.
+    """
+    stream = stream or sys.stdout
+    return (
+        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
 def complain(text: str, *, plain: bool = False) -> None:
     """Write a message to stderr: bold red on a terminal, unless ``plain``."""
-    if not plain and sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+    if not plain and coloured(sys.stderr):
         text = f"\x1b[1;31m{text}\x1b[0m"
     _write(2, text)
 

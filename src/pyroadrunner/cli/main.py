@@ -132,6 +132,13 @@ def _workers(line: Line) -> int:
     )
 
 
+def _top(line: Line) -> int:
+    from pyroadrunner.cli.top import command
+
+    flags = command.TopOptions(once=line.on("once"), as_json=line.on("json"), interval=line.text("interval"))
+    return command.run(_options(line, require_version=False), line.arguments, flags)
+
+
 def _reset(line: Line) -> int:
     from pyroadrunner.cli.reset import command
 
@@ -282,6 +289,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
+    ("top",): _top,
     ("reset",): _reset,
     ("reload",): _reload,
     ("doctor",): _doctor,

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from pyroadrunner.cli.top.redraw import screen
 from pyroadrunner.cli.workers.box_drawing import Cell, draw
 from pyroadrunner.cli.workers.render import as_json, text
 from pyroadrunner.cli.workers.snapshot import PluginView
-from pyroadrunner.cli.workers.watch import screen
 from support.rpc import CREATED, worker
 
 NOW = CREATED / 1e9 + 2.5
