@@ -137,6 +137,8 @@ def shop(after: float, *, calls: int, done: int) -> dict[str, Any]:
                 pipeline("reports", state="failed", error="connection refused", driver="sqs", done=0),
             ],
         ),
-        plugin("service", workers=[worker(6501, "", command="/usr/bin/php cron.php", statusStr="", created=0)]),
+        plugin(
+            "service", workers=[worker(6501, "", command="/usr/bin/php cron.php", statusStr="", created=0, numExecs=0)]
+        ),
         after=after,
     )

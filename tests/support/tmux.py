@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from support.programs import require
@@ -20,7 +21,7 @@ class Tmux:
     """``command`` in a terminal of its own, until the ``with`` ends. Skips the test if tmux is not installed.
 
     Args:
-        folder: the working directory; the socket of tmux is there, too.
+        folder: the working directory.
         size: columns and lines.
         env: added to the environment.
     """
@@ -33,7 +34,8 @@ class Tmux:
         size: tuple[int, int] = (120, 32),
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._tmux = [require("tmux"), "-S", str(folder / "tmux"), "-f", os.devnull]
+        self._sockets = TemporaryDirectory(prefix="tmux-")  # a short path, and a tmux of its own for each test
+        self._tmux = [require("tmux"), "-S", f"{self._sockets.name}/socket", "-f", os.devnull]
         self._folder = folder
         self._command = command
         self._size = size
@@ -93,3 +95,4 @@ class Tmux:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         subprocess.run([*self._tmux, "kill-server"], env=self._env, capture_output=True)
+        self._sockets.cleanup()

@@ -14,8 +14,15 @@ class LiveTable(DataTable[Text]):
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name, cursor_type="row", zebra_stripes=False)
-        self._headers: Sequence[str] = ()
+        self.show_cursor = False
+        self._headers: Sequence[Text] = ()
         self._rows: dict[str, Sequence[Text]] = {}
+
+    def on_focus(self) -> None:
+        self.show_cursor = True
+
+    def on_blur(self) -> None:
+        self.show_cursor = False
 
     @property
     def selected(self) -> str:
@@ -23,9 +30,9 @@ class LiveTable(DataTable[Text]):
         keys = list(self._rows)
         return keys[min(self.cursor_row, len(keys) - 1)] if keys else ""
 
-    def show_rows(self, headers: Sequence[str], rows: Mapping[str, Sequence[Text]]) -> None:
+    def show_rows(self, headers: Sequence[Text], rows: Mapping[str, Sequence[Text]]) -> None:
         """Show these rows. The cursor follows its row; if that is gone, it stays where it is."""
-        if headers == self._headers and list(rows) == list(self._rows):
+        if _same(headers, self._headers) and list(rows) == list(self._rows):
             self._update(rows)
         else:
             self._replace(headers, rows)
@@ -37,7 +44,7 @@ class LiveTable(DataTable[Text]):
                 if cell != old:
                     self.update_cell_at(Coordinate(number, column), cell, update_width=True)
 
-    def _replace(self, headers: Sequence[str], rows: Mapping[str, Sequence[Text]]) -> None:
+    def _replace(self, headers: Sequence[Text], rows: Mapping[str, Sequence[Text]]) -> None:
         selected, number, top = self.selected, self.cursor_row, self.scroll_y
         self.clear(columns=True)
         self.add_columns(*headers)
@@ -48,3 +55,7 @@ class LiveTable(DataTable[Text]):
             keys = list(rows)
             self.move_cursor(row=keys.index(selected) if selected in rows else min(number, len(keys) - 1), scroll=False)
         self.scroll_to(y=top, animate=False)
+
+
+def _same(one: Sequence[Text], other: Sequence[Text]) -> bool:
+    return [header.plain for header in one] == [header.plain for header in other]
