@@ -5,7 +5,7 @@
 
 .POSIX:
 .SILENT:
-.PHONY: help serve test lint unit bench acceptance dist clean
+.PHONY: help serve test lint unit bench acceptance docs dist clean
 
 EXAMPLE = hello-php
 BENCH =
@@ -48,6 +48,9 @@ bench: ## compare with nginx + php-fpm and the bare workers, measure jobs, TCP, 
 
 acceptance: ## measure start, large bodies, overload, churn (4 minutes)
 	sh scripts/bench.sh -m bench.acceptance $(BENCH)
+
+docs: ## build the documentation as a site: build/site/index.html
+	sh scripts/docs.sh
 
 dist: ## build sdist and wheel, install them elsewhere and serve the example
 	sh scripts/dist.sh
