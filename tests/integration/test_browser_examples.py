@@ -1,0 +1,110 @@
+"""The pages of the examples, in headless Chromium. The pictures of the manual come from here: with
+``RR_PICTURES=docs/pictures`` these tests write them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import expect
+
+from support.browser import Browser, Page
+from support.packages import EXAMPLES
+from support.php import require_php
+from support.server import Server, free_port
+
+# What Chromium logs when a page connects while the server restarts.
+RESTART = ("WebSocket connection to .* failed", "ERR_CONNECTION_REFUSED")
+
+
+def example(name: str, folder: Path, program: str = "", **settings: Any) -> Server:
+    """The server of an example, on free ports."""
+    shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+    given = yaml.safe_load((EXAMPLES / name / ".rr.yaml").read_text("utf-8"))
+    given["rpc"]["listen"] = f"tcp://127.0.0.1:{free_port()}"
+    given["http"]["address"] = f"127.0.0.1:{free_port()}"
+    given["server"]["command"] = f"{program or require_php()} {given['server']['command'].split()[1]}"
+    return Server(folder, {**given, **settings})
+
+
+def say(page: Page, text: str) -> None:
+    page.page.get_by_label("Message", exact=True).fill(text)
+    page.page.get_by_role("button", name="Send").click()
+
+
+def people(page: Page, *names: str) -> None:
+    expect(page.page.get_by_label("People").locator("li")).to_have_text(list(names))
+
+
+def last(page: Page) -> Any:
+    return page.page.get_by_label("Messages").locator("li").last
+
+
+@pytest.mark.parametrize("name", ["websocket", "websocket-python"])
+def test_two_pages_chat(browser: Browser, tmp_path: Path, name: str) -> None:
+    program = sys.executable if name.endswith("python") else ""
+    with example(name, tmp_path, program) as server, browser.page(server.url) as ann:
+        ann.page.get_by_label("Your name").fill("Ann")
+        ann.page.get_by_role("button", name="Enter").click()
+        people(ann, "Ann")
+        with browser.page(f"{server.url}/?name=Ben") as ben:
+            people(ben, "Ann", "Ben")
+            people(ann, "Ann", "Ben")
+            say(ann, "Good morning! Did the deployment go through?")
+            expect(last(ben)).to_have_text("AnnGood morning! Did the deployment go through?")
+            say(ben, "Yes, without one lost connection.")
+            say(ben, "<b>And that is only text.</b>")
+            expect(last(ann)).to_have_text("Ben<b>And that is only text.</b>")
+            with browser.page(f"{server.url}/?name=Ben") as again:
+                people(again, "Ann", "Ben")
+            say(ann, "Thanks")
+            expect(last(ben)).to_have_text("AnnThanks")
+            people(ann, "Ann", "Ben")  # one of his pages is still open
+            ben.page.get_by_label("Message", exact=True).press_sequentially("W")
+            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+        people(ann, "Ann")
+
+
+def test_the_chat_goes_on_after_a_restart(browser: Browser, tmp_path: Path) -> None:
+    server = example("websocket", tmp_path)
+    with server:
+        page = browser.page(f"{server.url}/?name=Ann", expected=RESTART)
+        ann = page.__enter__()
+        people(ann, "Ann")
+        say(ann, "before")
+        expect(last(ann)).to_contain_text("before")
+    expect(ann.page.get_by_role("status")).to_have_text("connecting again")
+    with Server(tmp_path, server.config):
+        expect(ann.page.get_by_role("status")).to_have_text("connected")
+        people(ann, "Ann")
+        say(ann, "after")
+        expect(last(ann)).to_contain_text("after")
+        page.__exit__(None, None, None)
+
+
+def test_pictures_of_the_chat(browser: Browser, tmp_path: Path) -> None:
+    with example("websocket", tmp_path) as server, browser.page(f"{server.url}/?name=Ann") as ann:
+        people(ann, "Ann")
+        with (
+            browser.page(f"{server.url}/?name=Ben", dark=True, phone=True) as ben,
+            browser.page(f"{server.url}/?name=Chloé") as chloe,
+        ):
+            for page in (ann, ben, chloe):
+                people(page, "Ann", "Ben", "Chloé")
+            say(ann, "Good morning! Did the deployment go through?")
+            expect(last(ben)).to_contain_text("Good morning")
+            say(ben, "Yes, while all of you were connected.")
+            expect(last(chloe)).to_contain_text("Yes")
+            say(chloe, "I have not noticed anything. Nice!")
+            for page in (ann, ben):
+                expect(last(page)).to_contain_text("Nice!")
+                assert page.overflow() == 0
+            ben.page.get_by_label("Message", exact=True).press_sequentially("T")
+            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+            ann.page.set_viewport_size({"width": 800, "height": 420})
+            ann.picture("websocket-chat")
+            ben.picture("websocket-chat-phone")
