@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
+from pyroadrunner.sdk.mercure import Mercure
+from pyroadrunner.sdk.rpc import RpcClient
 from support.browser import Browser, Page
 from support.packages import EXAMPLES
 from support.php import require_php
@@ -71,19 +75,18 @@ def test_two_pages_chat(browser: Browser, tmp_path: Path, name: str) -> None:
 
 def test_the_chat_goes_on_after_a_restart(browser: Browser, tmp_path: Path) -> None:
     server = example("websocket", tmp_path)
-    with server:
-        page = browser.page(f"{server.url}/?name=Ann", expected=RESTART)
-        ann = page.__enter__()
-        people(ann, "Ann")
-        say(ann, "before")
-        expect(last(ann)).to_contain_text("before")
-    expect(ann.page.get_by_role("status")).to_have_text("connecting again")
-    with Server(tmp_path, server.config):
-        expect(ann.page.get_by_role("status")).to_have_text("connected")
-        people(ann, "Ann")
-        say(ann, "after")
-        expect(last(ann)).to_contain_text("after")
-        page.__exit__(None, None, None)
+    with ExitStack() as pages:
+        with server:
+            ann = pages.enter_context(browser.page(f"{server.url}/?name=Ann", expected=RESTART))
+            people(ann, "Ann")
+            say(ann, "before")
+            expect(last(ann)).to_contain_text("before")
+        expect(ann.page.locator("#status")).to_have_text("connecting again")
+        with Server(tmp_path, server.config):
+            expect(ann.page.locator("#status")).to_have_text("connected")
+            people(ann, "Ann")
+            say(ann, "after")
+            expect(last(ann)).to_contain_text("after")
 
 
 def test_pictures_of_the_chat(browser: Browser, tmp_path: Path) -> None:
@@ -108,3 +111,52 @@ def test_pictures_of_the_chat(browser: Browser, tmp_path: Path) -> None:
             ann.page.set_viewport_size({"width": 800, "height": 420})
             ann.picture("websocket-chat")
             ben.picture("websocket-chat-phone")
+
+
+WALKS = [12, 13.5, 13, 14.2, 15], [8, 7.9, 9.4, 9.1, 8.2], [21, 20, 20.5, 19.9, 21.3]
+
+
+def price(page: Page, book: str) -> Any:
+    return page.page.get_by_role("article").filter(has_text=book).locator("output")
+
+
+def change(page: Page, book: str) -> None:
+    page.page.get_by_role("article").filter(has_text=book).get_by_role("button").click()
+
+
+def test_prices_of_the_hub_reach_all_pages_and_outlive_a_restart(browser: Browser, tmp_path: Path) -> None:
+    server = example("mercure", tmp_path)
+    with ExitStack() as pages:
+        with server:
+            one = pages.enter_context(browser.page(server.url, expected=RESTART))
+            two = pages.enter_context(browser.page(server.url, expected=RESTART))
+            for page in (one, two):
+                expect(page.page.locator("#status")).to_have_text("connected")
+            change(one, "Moonstone")
+            for page in (one, two):
+                expect(price(page, "Moonstone")).to_contain_text("€")
+            shown = price(two, "Moonstone").text_content()
+            expect(price(one, "Middlemarch")).to_have_text("?")
+        expect(one.page.locator("#status")).to_have_text("connecting again")
+        with Server(tmp_path, server.config), browser.page(server.url) as three:
+            expect(price(three, "Moonstone")).to_have_text(shown)
+            for page in (one, two):
+                expect(page.page.locator("#status")).to_have_text("connected")
+            change(three, "Middlemarch")
+            for page in (one, two, three):
+                expect(price(page, "Middlemarch")).to_contain_text("€")
+
+
+def test_pictures_of_the_prices(browser: Browser, tmp_path: Path) -> None:
+    with example("mercure", tmp_path) as server, ExitStack() as pages:
+        with Mercure(RpcClient(server.rpc)) as hub:
+            for book, walk in enumerate(WALKS, 1):
+                for value in walk:
+                    hub.publish(f"https://example.com/books/{book}", json.dumps({"book": book, "price": value}))
+        desk = pages.enter_context(browser.page(server.url))
+        phone = pages.enter_context(browser.page(server.url, dark=True, phone=True))
+        for page in (desk, phone):
+            expect(price(page, "Middlemarch")).to_have_text("€ 21.30")
+            assert page.overflow() == 0
+        desk.page.set_viewport_size({"width": 800, "height": 300})
+        desk.picture("mercure-prices")

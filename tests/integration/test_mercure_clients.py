@@ -102,7 +102,7 @@ def test_the_example_of_the_manual(tmp_path: Path) -> None:
         with urlopen(f"{server.url}/", timeout=PATIENCE) as page:
             assert b"EventSource" in page.read()
         with subscribed(server, "https://example.com/books/{id}", query="lastEventID=earliest") as events:
-            published = ask(server, "POST", "/")
+            published = ask(server, "POST", "/books/1")
             event = events.next()
             assert event is not None
             assert event["id"] == published.text
