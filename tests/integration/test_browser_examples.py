@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +18,10 @@ from playwright.sync_api import expect
 from pyroadrunner.sdk.mercure import Mercure
 from pyroadrunner.sdk.rpc import RpcClient
 from support.browser import Browser, Page
+from support.node import node_modules
 from support.packages import EXAMPLES
 from support.php import require_php
-from support.server import Server, free_port
+from support.server import READY, Server, free_port
 
 # What Chromium logs when a page connects while the server restarts.
 RESTART = ("WebSocket connection to .* failed", "ERR_CONNECTION_REFUSED")
@@ -160,3 +162,76 @@ def test_pictures_of_the_prices(browser: Browser, tmp_path: Path) -> None:
             assert page.overflow() == 0
         desk.page.set_viewport_size({"width": 800, "height": 300})
         desk.picture("mercure-prices")
+
+
+def echo_example(folder: Path) -> Server:
+    """The example, with the packages for Node in the place of those that its README installs."""
+    packages = node_modules()
+    server = example("laravel-echo", folder)
+    (folder / "public" / "node_modules").symlink_to(packages)
+    settings = server.config
+    settings["http"]["static"]["follow_symlinks"] = True
+    settings["websocket"]["drain_timeout"] = "100ms"
+    settings["endure"] = {"retirement": "500ms"}
+    settings["server"]["env"]["REVERB_PORT"] = str(server.address[1])
+    return Server(folder, settings)
+
+
+def test_the_example_installs_the_packages_of_the_tests() -> None:
+    wanted = json.loads((EXAMPLES / "laravel-echo" / "public" / "package.json").read_text())["dependencies"]
+    pinned = json.loads((EXAMPLES.parent / "scripts" / "node" / "package.json").read_text())["dependencies"]
+    assert wanted == {name: pinned[name] for name in wanted}
+
+
+def test_two_pages_with_laravel_echo(browser: Browser, tmp_path: Path) -> None:
+    with echo_example(tmp_path) as server, browser.page(server.url) as ann:
+        ann.page.get_by_label("Your name").fill("Ann")
+        ann.page.get_by_role("button", name="Enter").click()
+        people(ann, "Ann")
+        with browser.page(f"{server.url}/?name=Ben") as ben:
+            people(ben, "Ann", "Ben")
+            people(ann, "Ann", "Ben")
+            ben.page.get_by_label("Message", exact=True).press_sequentially("H")
+            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+            say(ben, "Hello from Echo")
+            expect(last(ann)).to_have_text("BenHello from Echo")
+            expect(ben.page.get_by_label("Messages").locator("li")).to_have_count(1)
+            ann.page.get_by_role("button", name="Ben").click()
+            expect(ben.page.get_by_role("alert")).to_have_text("Ann waves to you")
+            with browser.page(f"{server.url}/?name=Ben") as again:
+                people(again, "Ann", "Ben")
+        people(ann, "Ann")
+
+
+def test_laravel_echo_comes_back_after_a_restart(browser: Browser, tmp_path: Path) -> None:
+    with echo_example(tmp_path) as server, ExitStack() as pages:
+        ann, ben = (pages.enter_context(browser.page(f"{server.url}/?name={name}")) for name in ("Ann", "Ben"))
+        for page in (ann, ben):
+            people(page, "Ann", "Ben")
+        with ann.page.expect_event("websocket"), ben.page.expect_event("websocket"):
+            server.send(signal.SIGUSR2)
+        server.wait_for(READY, times=2)
+        for page in (ann, ben):
+            expect(page.page.get_by_role("status")).to_have_text("connected")
+            people(page, "Ann", "Ben")
+        say(ann, "here again")
+        expect(last(ben)).to_have_text("Annhere again")
+
+
+def test_pictures_of_laravel_echo(browser: Browser, tmp_path: Path) -> None:
+    with echo_example(tmp_path) as server, ExitStack() as pages:
+        ann, ben = (
+            pages.enter_context(browser.page(f"{server.url}/?name={name}", dark=dark, phone=dark))
+            for name, dark in (("Ann", False), ("Ben", True))
+        )
+        for page in (ann, ben):
+            people(page, "Ann", "Ben")
+            assert page.overflow() == 0
+        say(ann, "This page runs laravel-echo and pusher-js.")
+        expect(last(ben)).to_contain_text("pusher-js")
+        say(ben, "And no Reverb, no Pusher: one server.")
+        expect(last(ann)).to_contain_text("one server")
+        ben.page.get_by_role("button", name="Ann").click()
+        expect(ann.page.get_by_role("alert")).to_have_text("Ben waves to you")
+        ann.page.set_viewport_size({"width": 800, "height": 420})
+        ann.picture("laravel-echo")
