@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 
 from pyroadrunner.cli.top.actions import Actions
 from pyroadrunner.cli.top.app import Settings, TopApp
+from pyroadrunner.cli.top.table import LiveTable
 from pyroadrunner.net.address import TcpAddress
 from pyroadrunner.sdk.rpc.errors import CallFailed, Unreachable
 from support.overview import SECOND, STARTED, busy, overview, pipeline, plugin, pool, worker
@@ -100,17 +101,16 @@ class Screen:
         return str(self.app.query_one(f"#{name}", Static).render())
 
     def rows(self, name: str = "workers") -> list[list[str]]:
-        table = self.table(name)
-        return [[str(cell) for cell in table.get_row_at(number)] for number in range(table.row_count)]
+        return [[str(cell) for cell in row] for row in self.table(name).cells.values()]
 
     def pids(self) -> list[int]:
         return [int(row[0]) for row in self.rows()]
 
-    def table(self, name: str) -> DataTable[Any]:
-        return self.app.query_one(f"#{name}", DataTable)
+    def table(self, name: str) -> LiveTable:
+        return self.app.query_one(f"#{name}", LiveTable)
 
     def headers(self, name: str = "workers") -> list[str]:
-        return [str(column.label) for column in self.table(name).ordered_columns]
+        return [str(header) for header in self.table(name).headers]
 
 
 def view(
