@@ -199,7 +199,7 @@ def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
     assert text.endswith(" stopped\n")
     assert "{" not in text.replace("{main}", "").replace("{closure}", ""), "no JSON among it"
     colours = set(re.findall(r"\x1b\[([0-9;]*)m", seen.text))
-    assert colours <= {"0", "1", "2", "31", "35", "1;31", "1;35"}
+    assert colours <= {"0", "1", "2", "31", "35", "1;31", "1;32", "1;35"}
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -6,10 +6,32 @@ import os
 import sys
 from typing import TextIO
 
+from pyroadrunner.cli.palette import ERROR, paint
+from pyroadrunner.cli.workers.box_drawing import Look
+
 
 def say(text: str) -> None:
     """Write a line to stdout, unbuffered and in one write (Octane reads these lines). Ignores a closed pipe."""
     _write(1, text)
+
+
+def complain(text: str, *, plain: bool = False) -> None:
+    """Write a message to stderr. On a terminal an error begins with ``error:`` in red, unless ``plain``."""
+    if not plain and on_terminal(sys.stderr):
+        first, *others = text.removeprefix("error: ").split("\n")
+        label = paint("error:", ERROR, coloured=coloured(sys.stderr))
+        text = "\n".join([f"{label} {first}", *others])
+    _write(2, text)
+
+
+def report(text: str, colour: str = "") -> None:
+    """Write a line of progress to stderr, in a colour on a terminal."""
+    _write(2, paint(text, colour, coloured=coloured(sys.stderr)))
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal."""
+    return stream is not None and stream.isatty()
 
 
 def coloured(stream: TextIO | None = None) -> bool:
@@ -19,16 +41,19 @@ def coloured(stream: TextIO | None = None) -> bool:
         stream: ``None`` = stdout.
     """
     stream = stream or sys.stdout
-    return (
-        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+    return on_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def complain(text: str, *, plain: bool = False) -> None:
-    """Write a message to stderr: bold red on a terminal, unless ``plain``."""
-    if not plain and coloured(sys.stderr):
-        text = f"\x1b[1;31m{text}\x1b[0m"
-    _write(2, text)
+def look() -> Look:
+    """How tables look on stdout."""
+    return Look(coloured(), _columns() if on_terminal(sys.stdout) else 0)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 0
 
 
 def _write(fd: int, text: str) -> None:

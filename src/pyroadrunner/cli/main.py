@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
-from pyroadrunner.cli.console import complain, occupy_standard
+from pyroadrunner.cli.console import coloured, complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"{wrong}\nrr help shows all commands and flags")
         return FAILED
     except RoadRunnerError as wrong:
-        complain(str(wrong))
+        complain(advised(str(wrong)))
         return FAILED
     except BrokenPipeError:  # rr config show | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -68,7 +69,7 @@ def _help(words: Sequence[str]) -> int:
 
     if words and not any(command.words[: len(words)] == tuple(words) for command in COMMANDS):
         raise UsageError(f'unknown command "{" ".join(words)}" for "rr"')
-    print(help_text(words))
+    print(help_text(words, coloured=coloured()))
     return 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
-from pyroadrunner.cli.console import say
+from pyroadrunner.cli.console import coloured, say
 from pyroadrunner.cli.doctor import endpoints, extras, machine, php, remote_servers, render, worker_start
 from pyroadrunner.cli.doctor.finding import Finding, Verdict, fail, ok, warn
 from pyroadrunner.config.check import Checked, absent, check, doubtful
@@ -33,8 +32,7 @@ def run(options: LoadOptions, *, as_json: bool) -> int:
     if as_json:
         say(render.as_json(findings))
     else:
-        coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        say("\n".join(render.text(findings, coloured=coloured)))
+        say("\n".join(render.text(findings, coloured=coloured())))
     return 1 if render.failed(findings) else 0
 
 

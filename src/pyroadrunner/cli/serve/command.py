@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import coloured, complain, say
 from pyroadrunner.cli.serve import announce
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
@@ -228,7 +228,7 @@ def _log_warnings(checked: Checked) -> None:
 
 
 def _say_on_terminal(text: str) -> None:
-    say(announce.on_terminal(text, datetime.now()))
+    say(announce.on_terminal(text, datetime.now(), coloured=coloured()))
 
 
 def _silent(text: str) -> None:

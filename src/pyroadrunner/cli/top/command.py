@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from pyroadrunner.cli.console import coloured, say
+from pyroadrunner.cli.console import coloured, look, say
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.top import plain
 from pyroadrunner.cli.top.model import Model
 from pyroadrunner.cli.top.overview import take
 from pyroadrunner.cli.top.redraw import redraw
+from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH
 from pyroadrunner.config.durations import parse_duration
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.errors import RoadRunnerError
@@ -57,7 +58,9 @@ def run(options: LoadOptions, plugins: Sequence[str], flags: TopOptions) -> int:
             model.update(take(server))
             time.sleep(interval)  # rates need two looks
             view = model.update(take(server))
-        say(plain.as_json(view) if flags.as_json else plain.text(view, coloured=coloured()))
+        shown = look()
+        width = min(shown.width or MAX_WIDTH, MAX_WIDTH)
+        say(plain.as_json(view) if flags.as_json else plain.text(view, coloured=shown.coloured, width=width))
         return 0
     if flags.as_json:
 

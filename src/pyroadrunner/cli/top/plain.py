@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pyroadrunner.cli.palette import paint
 from pyroadrunner.cli.top.columns import PIPELINES, POOLS, WORKERS, Column, Row, Text, Tone, figures, fitting, title
 from pyroadrunner.cli.top.model import View
-from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, Cell, cut, draw, paint
+from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, Cell, Look, cut, table
 from pyroadrunner.errors import RoadRunnerError
 
 _SGR = {
@@ -69,7 +70,7 @@ def _table(columns: Sequence[Column[Row]], rows: Sequence[Row], coloured: bool, 
     cells = [
         [_cell(text, column, size) for text, column, size in zip(line, shown, widths, strict=True)] for line in texts
     ]
-    return draw([column.header for column in shown], cells, coloured=coloured, width=width)
+    return table([column.header for column in shown], cells, Look(coloured, width if width < MAX_WIDTH else 0))
 
 
 def _cell(text: Text, column: Column[Any], width: int) -> Cell:

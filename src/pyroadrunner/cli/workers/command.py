@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import coloured, say
+from pyroadrunner.cli.console import coloured, look, say
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.workers import render
+from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH
 from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.net.address import Address
@@ -37,7 +38,9 @@ def run(options: LoadOptions, plugins: Sequence[str], *, interactive: bool, as_j
     if as_json:
         say(render.as_json(views))
     else:
-        say(render.text(views, time.time(), coloured=coloured()))
+        shown = look()
+        width = min(shown.width or MAX_WIDTH, MAX_WIDTH)
+        say(render.text(views, time.time(), coloured=shown.coloured, width=width))
     return 0
 
 
