@@ -17,6 +17,8 @@ from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, Pipelin
 from pyroadrunner.version import __version__
 from pyroadrunner.workers.info import WorkerInfo
 
+PATIENCE = 0.5  # seconds for the brokers
+
 
 class PoolView(msgspec.Struct, kw_only=True, rename="camel"):
     """One pool.
@@ -87,33 +89,59 @@ class Overview(msgspec.Struct, kw_only=True):
     plugins: list[PluginView]
 
 
-async def overview(
-    plugins: Sequence[HasPools],
-    sidecars: Sequence[HasProcesses],
-    queues: Sequence[HasPipelines],
-    *,
-    started: int,
-) -> Overview:
-    """Look at all plugins. Brokers are asked first, since one may take seconds to answer.
+class Overviews:
+    """Looks at the server again and again.
 
-    Args:
-        started: see :class:`Overview`.
+    Pools answer at once; pipelines ask their brokers, and one that hangs must not hide the rest. After
+    :data:`PATIENCE` seconds the last known states stand in, and the question goes on.
     """
-    found: dict[str, PluginView] = {}
-    pipelines = await asyncio.gather(*(plugin.pipelines() for plugin in queues))
-    for plugin in plugins:
-        view = found.setdefault(plugin.name, PluginView(name=plugin.name))
-        for pool in list(plugin.pools().values()):
-            view.pools.append(await _pool(pool))
-            view.workers += await pool.workers()
-    for sidecar in sidecars:
-        found.setdefault(sidecar.name, PluginView(name=sidecar.name)).workers += await sidecar.workers()
-    for queue, states in zip(queues, pipelines, strict=True):
-        view = found.setdefault(queue.name, PluginView(name=queue.name))
-        view.pipelines += [PipelineView.of(state) for state in states]
-    return Overview(
-        time=time.time_ns(), pid=os.getpid(), version=__version__, started=started, plugins=list(found.values())
-    )
+
+    def __init__(
+        self, plugins: Sequence[HasPools], sidecars: Sequence[HasProcesses], queues: Sequence[HasPipelines]
+    ) -> None:
+        self._plugins = plugins
+        self._sidecars = sidecars
+        self._queues = queues
+        self._started = time.time_ns()
+        self._questions: dict[str, asyncio.Task[Sequence[PipelineState]]] = {}
+        self._known: dict[str, list[PipelineView]] = {}
+
+    async def take(self) -> Overview:
+        """Look at all plugins."""
+        await self._ask_brokers()
+        found: dict[str, PluginView] = {}
+        for plugin in self._plugins:
+            view = found.setdefault(plugin.name, PluginView(name=plugin.name))
+            for pool in list(plugin.pools().values()):
+                view.pools.append(await _pool(pool))
+                view.workers += await pool.workers()
+        for sidecar in self._sidecars:
+            found.setdefault(sidecar.name, PluginView(name=sidecar.name)).workers += await sidecar.workers()
+        for name, pipelines in self._known.items():
+            found.setdefault(name, PluginView(name=name)).pipelines += pipelines
+        return Overview(
+            time=time.time_ns(),
+            pid=os.getpid(),
+            version=__version__,
+            started=self._started,
+            plugins=list(found.values()),
+        )
+
+    def stop(self) -> None:
+        """Give up questions that brokers have not answered."""
+        for question in self._questions.values():
+            question.cancel()
+
+    async def _ask_brokers(self) -> None:
+        for plugin in self._queues:
+            if plugin.name not in self._questions:
+                self._questions[plugin.name] = asyncio.ensure_future(plugin.pipelines())
+        if self._questions:
+            await asyncio.wait(list(self._questions.values()), timeout=PATIENCE)
+        for name, question in list(self._questions.items()):
+            if question.done():
+                del self._questions[name]
+                self._known[name] = [PipelineView.of(state) for state in question.result()]
 
 
 async def _pool(pool: WorkerPool) -> PoolView:

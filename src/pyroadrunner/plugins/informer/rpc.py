@@ -8,7 +8,7 @@ import msgspec
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, PipelineState, RpcMethod, WorkerPool
 from pyroadrunner.plugins.informer.errors import NotAWorker, NoWorkers
-from pyroadrunner.plugins.informer.overview import Overview, overview
+from pyroadrunner.plugins.informer.overview import Overview, Overviews
 from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
 
@@ -47,14 +47,10 @@ def methods(
     plugins: Sequence[HasPools],
     sidecars: Sequence[HasProcesses] = (),
     queues: Sequence[HasPipelines] = (),
-    *,
-    started: int = 0,
+    overviews: Overviews | None = None,
 ) -> Mapping[str, RpcMethod]:
-    """The methods, for the plugins that are running at the time of the call.
-
-    Args:
-        started: when the server started, unix nanoseconds.
-    """
+    """The methods, for the plugins that are running at the time of the call."""
+    looks = overviews or Overviews(plugins, sidecars, queues)
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
@@ -97,7 +93,7 @@ def methods(
 
     async def whole_server(_: bool) -> Overview:
         """All plugins at once; not in RoadRunner."""
-        return await overview(plugins, sidecars, queues, started=started)
+        return await looks.take()
 
     async def restart_worker(pid: int) -> bool:
         """Replace one worker once it is free; not in RoadRunner."""

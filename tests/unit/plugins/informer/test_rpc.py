@@ -13,6 +13,7 @@ from pyroadrunner.contracts import HasPools, PipelineState
 from pyroadrunner.plugins.informer.errors import NotAWorker, NoWorkers
 from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from support.rpc import FakePlugin, FakePool, FakeSidecars, worker
+from support.virtual_time import run_virtual
 
 HTTP = FakePlugin("http", FakePool("http", [worker(1)]), FakePool("http.slow", [worker(2, pool="http.slow")]))
 JOBS = FakePlugin("jobs", FakePool("jobs"))
@@ -183,3 +184,34 @@ def test_the_overview_has_pools_workers_other_processes_and_pipelines() -> None:
         }
     ]
     assert [one["command"] for one in service["workers"]] == ["php a.php"]
+
+
+class HangingQueues(Queues):
+    """Its broker answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+        self.asked = 0
+
+    async def pipelines(self) -> list[PipelineState]:
+        self.asked += 1
+        await self.answered.wait()
+        return await super().pipelines()
+
+
+def test_a_broker_that_hangs_does_not_hide_the_rest() -> None:
+    async def main() -> None:
+        queues = HangingQueues()
+        plugin = InformerPlugin([HTTP], [], [queues])
+        take = plugin.rpc_methods()["Overview"].call
+        for _ in range(2):
+            found = await take(True)
+            assert [one.name for one in found.plugins] == ["http"]
+        assert queues.asked == 1  # the first question still waits
+        queues.answered.set()
+        assert (await take(True)).plugins[1].pipelines[0].name == "p"
+        queues.answered.clear()
+        assert (await take(True)).plugins[1].pipelines[0].name == "p"  # the last known state
+        await plugin.stop(0.0)
+
+    run_virtual(main())
