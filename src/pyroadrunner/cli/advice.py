@@ -18,10 +18,15 @@ _ADVICE = (
     ),
 )
 
+_WORKER_START = "WorkerAllocate: "  # RoadRunner's word
+_DOCTOR = "rr doctor checks the command, PHP, its extensions, and starts a worker"
+
 
 def advised(text: str) -> str:
-    """The text of an error with the next step in a line of its own; unchanged if it has several lines, or if none is
-    known."""
+    """The text of an error with the next step in a line of its own; unchanged if none is known, or if the text of a
+    call has several lines: then it has one."""
+    if _WORKER_START in text:
+        return f"{text}\n{_DOCTOR}"
     if "\n" in text:
         return text
     for pattern, advice in _ADVICE:

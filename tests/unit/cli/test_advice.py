@@ -26,3 +26,8 @@ def test_an_error_gets_the_next_step(text: str, advice: str) -> None:
 @pytest.mark.parametrize("text", ["no such plugin: htp; the server has: http", "rpc: can't find service jobs.X\nhint"])
 def test_an_error_that_has_one_stays_as_it_is(text: str) -> None:
     assert advised(text) == text
+
+
+def test_a_worker_that_does_not_start_is_a_case_for_the_doctor() -> None:
+    text = 'error: http: WorkerAllocate: exec: "phpx": executable file not found in $PATH\n  command: phpx worker.php'
+    assert advised(text) == f"{text}\nrr doctor checks the command, PHP, its extensions, and starts a worker"

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.console import coloured, complain, say
 from pyroadrunner.cli.serve import announce
 from pyroadrunner.cli.serve.pid_file import PidFile
@@ -92,7 +93,7 @@ def run(
     if ending.failure is not None and not role.stand_in:
         if not isinstance(ending.failure, RoadRunnerError):
             raise ending.failure  # a bug: main prints the traceback
-        complain(f"error: {ending.failure}")
+        complain(advised(f"error: {ending.failure}"))
     if ending.restart:
         origin.start_again(ending.stand_in)
     if seen and not ending.code:
