@@ -125,7 +125,7 @@ class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         for name in ("publisher_jwt", "subscriber_jwt"):
             config: JwtConfig = getattr(self, name)
             if config.key == _WELL_KNOWN:
-                yield f"{name}.key", "is the example that all know: anybody can sign tokens; set a key of your own"
+                yield f"{name}.key", "is the example of the manual, which is public: any program can sign tokens with it; set your own key"
             elif config.key and len(config.key.encode()) < _SHORTEST.get(config.alg, 0):
                 yield f"{name}.key", f"is short: {config.alg} needs {_SHORTEST[config.alg]} bytes"
 
@@ -142,7 +142,7 @@ class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
             if url and getattr(self, f"{name}_jwt").key:
                 yield f"{name}_jwks_url", f"is in the way of {name}_jwt.key: set one of them"
         if not self.anonymous and not self.subscriber_jwt.key and not self.subscriber_jwks_url:
-            yield "subscriber_jwt", "nobody can subscribe: set its key, subscriber_jwks_url, or anonymous: true"
+            yield "subscriber_jwt", "no client can subscribe: set its key, subscriber_jwks_url, or anonymous: true"
         for name in ("publish_origins", "cors_origins"):
             for number, origin in enumerate(getattr(self, name)):
                 if origin != "*" and "://" not in origin:
