@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
+    HasCertificates,
     HasConnections,
     HasMetrics,
     HasRpc,
     HasStatus,
     HasStopHook,
+    HasTask,
     HttpMount,
     MetricFamily,
     MountsOnHttp,
     Plugin,
     RpcMethod,
 )
+from pyroadrunner.httpd.own_port import OwnPort
+from pyroadrunner.log import Log
 from pyroadrunner.plugins.mercure.config import JwtConfig, MercureConfig
 from pyroadrunner.plugins.mercure.errors import NoHttp, NotInstalled, StoreNotUsable
 from pyroadrunner.plugins.mercure.hub import Hub
@@ -29,6 +33,7 @@ from pyroadrunner.plugins.mercure.stores.memory import MemoryStore
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
+_GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
 _TICK = 1.0  # seconds between two looks at all streams
 
 try:
@@ -41,8 +46,13 @@ except ModuleNotFoundError as missing:
     raise NotInstalled(missing.name or "?") from missing
 
 
-class MercurePlugin(Plugin, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
-    """The ``mercure`` section: a Mercure hub on the HTTP port."""
+log = Log("mercure")
+
+
+class MercurePlugin(
+    Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, HasCertificates, MountsOnHttp
+):
+    """The ``mercure`` section: a Mercure hub on the HTTP port, or on a port of its own."""
 
     name = "mercure"
     weight = 10  # it is ready before the HTTP port accepts connections
@@ -56,19 +66,45 @@ class MercurePlugin(Plugin, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConne
         self._endpoint: Endpoint | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._draining = False
+        self._port: OwnPort | None = None
 
     def __repr__(self) -> str:
         return f"MercurePlugin({self._hub}, {self._endpoint})"
 
+    @property
+    def port(self) -> int:
+        """Its own port, even if the config says 0; 0 = it has none."""
+        return self._port.port if self._port is not None else 0
+
     async def start(self) -> None:
-        """Open the store. Redis is connected to in the background.
+        """Open the store; accept connections on the own port, if there is one. Redis is connected to in the background.
 
         Raises:
             StoreNotUsable, BadKey, NotInstalled.
-            NoHttp: no HTTP port is configured.
+            NoHttp: no port is configured.
+            ListenError, TlsError: the address can't be bound, or a certificate can't be used.
         """
-        if self._effective.section("http") is None:
-            raise NoHttp
+        if not self._config.address:
+            if self._effective.section("http") is None:
+                raise NoHttp
+            await self._start()
+            return
+        port = OwnPort(self._config.address, self._config.tls, self.name, log)
+        try:
+            await self._start()
+            await port.start(self._mounts())
+        except BaseException as wrong:
+            await port.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
+            await self.stop(0)
+            raise
+        self._port = port
+
+    async def run(self) -> None:
+        """Wait until the own port has stopped."""
+        if self._port is not None:
+            await self._port.run()
+
+    async def _start(self) -> None:
         config = self._config
         loop = asyncio.get_running_loop()
         base = config.public_url or f"http://localhost{config.path}"
@@ -87,13 +123,17 @@ class MercurePlugin(Plugin, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConne
 
     async def stop(self, grace: float) -> None:
         """Close the store. The HTTP port has ended the streams."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
+        if self._port is not None:
+            await self._port.stop(grace)
         if self._ticking is not None:
             self._ticking.cancel()
         for keys in self._keys:
             await keys.stop()
         if self._endpoint is not None:
             try:
-                async with asyncio.timeout(max(1.0, grace)):
+                async with asyncio.timeout(max(1.0, until - loop.time())):
                     await self._endpoint.close()
             except TimeoutError:
                 pass  # Redis does not answer
@@ -107,8 +147,19 @@ class MercurePlugin(Plugin, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConne
     def close_after_response(self) -> None:
         """Another process has taken over the addresses: the clients connect to that."""
         self._drain()
+        if self._port is not None:
+            self._port.close_after_response()
+
+    async def reload_certificates(self) -> None:
+        """Check the certificate files now; without this call they are checked every second."""
+        if self._port is not None:
+            await self._port.reload_certificates()
 
     def http_mounts(self) -> Sequence[HttpMount]:
+        """Its paths; none if it has a port of its own."""
+        return () if self._config.address else self._mounts()
+
+    def _mounts(self) -> Sequence[HttpMount]:
         assert self._endpoint is not None
         path = self._config.path
         return [

@@ -30,7 +30,7 @@ class NoHttp(WebSocketError):
     """Nothing listens."""
 
     def __init__(self) -> None:
-        super().__init__("the section websocket needs the section http: it is served on the HTTP port")
+        super().__init__("the section websocket needs the section http, or websocket.address for a port of its own")
 
 
 class UnknownConnection(WebSocketError):

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
+    HasCertificates,
     HasConnections,
     HasMetrics,
     HasPools,
     HasRpc,
     HasStatus,
     HasStopHook,
+    HasTask,
     HttpMount,
     MetricFamily,
     MountsOnHttp,
@@ -25,6 +27,8 @@ from pyroadrunner.contracts import (
     queue_metrics,
     start_pools,
 )
+from pyroadrunner.httpd.own_port import OwnPort
+from pyroadrunner.log import Log
 from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
 from pyroadrunner.plugins.websocket.drivers.contract import Driver
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
@@ -36,6 +40,7 @@ from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
+_GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
 _TICK = 1.0  # seconds between two checks of silent clients
 
 try:
@@ -55,9 +60,22 @@ except ModuleNotFoundError as missing:
 
 _CACHE = HistoryConfig(size=1, ttl=CACHE_TTL)
 
+log = Log("websocket")
 
-class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
-    """The ``websocket`` section: a WebSocket server on the HTTP port."""
+
+class WebSocketPlugin(
+    Plugin,
+    HasTask,
+    HasPools,
+    HasRpc,
+    HasMetrics,
+    HasStatus,
+    HasStopHook,
+    HasConnections,
+    HasCertificates,
+    MountsOnHttp,
+):
+    """The ``websocket`` section: a WebSocket server on the HTTP port, or on a port of its own."""
 
     name = "websocket"
     weight = 10  # its workers are ready before the HTTP port accepts connections
@@ -75,20 +93,48 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         self._apps: list[PusherApp] = []
         self._pusher: PusherEndpoint | None = None
         self._sse: SseEndpoint | None = None
+        self._port: OwnPort | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
 
+    @property
+    def port(self) -> int:
+        """Its own port, even if the config says 0; 0 = it has none."""
+        return self._port.port if self._port is not None else 0
+
     async def start(self) -> None:
-        """Start the workers. Redis is connected to in the background.
+        """Start the workers; accept connections on the own port, if there is one. Redis is connected to in the
+        background.
 
         Raises:
             RedisNotUsable, NotInstalled.
-            NoHttp: no HTTP port is configured.
+            NoHttp: no port is configured.
+            ListenError, TlsError: the address can't be bound, or a certificate can't be used.
             WorkerStartError: the workers failed to start.
         """
-        if self._effective.section("http") is None:
-            raise NoHttp
+        if not self._config.address:
+            if self._effective.section("http") is None:
+                raise NoHttp
+            await self._start()
+            return
+        # Bind first: a taken address is reported immediately, while workers may take seconds to boot.
+        port = OwnPort(self._config.address, self._config.tls, self.name, log)
+        try:
+            await self._start()
+            await port.start(self._mounts())
+        except BaseException as wrong:
+            await port.stop(_GIVEN_UP_GRACE if isinstance(wrong, asyncio.CancelledError) else 0)
+            await self.stop(0)
+            raise
+        self._port = port
+
+    async def run(self) -> None:
+        """Wait until the own port has stopped."""
+        if self._port is not None:
+            await self._port.run()
+
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         config = self._config
         if config.events and self._factory is not None:
@@ -121,6 +167,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         """Let the workers handle what has arrived, then stop them. The HTTP port has closed the connections."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
+        if self._port is not None:
+            await self._port.stop(grace)
         for task in (self._draining, self._ticking):
             if task is not None:
                 task.cancel()
@@ -132,7 +180,7 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
                 client.abort()
             if self._sse is not None:
                 self._sse.abort()
-            await _idle(environment.turns, grace)
+            await _idle(environment.turns, max(0.0, until - loop.time()))
             await environment.hub.driver.stop()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
@@ -143,8 +191,19 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
     def close_after_response(self) -> None:
         """Another process has taken over the addresses: the clients connect to that."""
         self._drain()
+        if self._port is not None:
+            self._port.close_after_response()
+
+    async def reload_certificates(self) -> None:
+        """Check the certificate files now; without this call they are checked every second."""
+        if self._port is not None:
+            await self._port.reload_certificates()
 
     def http_mounts(self) -> Sequence[HttpMount]:
+        """Its paths; none if it has a port of its own."""
+        return () if self._config.address else self._mounts()
+
+    def _mounts(self) -> Sequence[HttpMount]:
         assert self._sessions is not None
         sessions = self._sessions
         mounts = [HttpMount(path=self._config.path, app=self._endpoint(sessions))]
