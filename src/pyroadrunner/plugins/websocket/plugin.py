@@ -21,6 +21,7 @@ from pyroadrunner.contracts import (
     Plugin,
     PoolFactory,
     RpcMethod,
+    Tracing,
     WorkerPool,
     all_serve,
     destroy_pools,
@@ -36,6 +37,7 @@ from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNot
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.metrics import families, sse_families
 from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
@@ -80,10 +82,17 @@ class WebSocketPlugin(
     name = "websocket"
     weight = 10  # its workers are ready before the HTTP port accepts connections
 
-    def __init__(self, config: WebSocketConfig, effective: EffectiveConfig, factory: PoolFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: WebSocketConfig,
+        effective: EffectiveConfig,
+        factory: PoolFactory | None = None,
+        tracing: Sequence[Tracing] = (),
+    ) -> None:
         self._config = config
         self._effective = effective
         self._factory = factory
+        self._tracer = EventTracer(tracing, config.path)
         self._pools: dict[str, WorkerPool] = {}
         self._topics = Topics(config.topics)
         self._ticking: asyncio.Task[None] | None = None
@@ -135,6 +144,7 @@ class WebSocketPlugin(
             await self._port.run()
 
     async def _start(self) -> None:
+        self._tracer.start()
         loop = asyncio.get_running_loop()
         config = self._config
         if config.events and self._factory is not None:
@@ -154,6 +164,7 @@ class WebSocketPlugin(
             clock=loop.time,
             sessions={},
             counters=Counters(),
+            tracer=self._tracer,
         )
         self._sessions = Sessions(config, self._environment, self._topics)
         if config.sse_path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, WorkerPool
+from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, Span, WorkerPool
 from pyroadrunner.httpd.websocket.contract import Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
@@ -22,6 +22,7 @@ from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.rate import Rate
 from pyroadrunner.plugins.websocket.topics import MAX_NAME, Topics
+from pyroadrunner.plugins.websocket.tracing import EventTracer, Pairs
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
@@ -44,9 +45,9 @@ class Counters:
     closed: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Environment:
-    """What all sessions share.
+    """What all sessions share; a reload replaces settings.
 
     Attributes:
         pool: ``None`` = no events go to workers.
@@ -64,6 +65,7 @@ class Environment:
     clock: Callable[[], float]
     sessions: dict[str, Session]
     counters: Counters
+    tracer: EventTracer = field(default_factory=EventTracer)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -75,6 +77,7 @@ class Session:
         user, info: as a worker has named them.
         topics: that it follows, and whether it wants envelopes.
         remote_addr: of the client.
+        trace: headers that name the trace of its events.
     """
 
     __slots__ = (
@@ -89,12 +92,14 @@ class Session:
         "_reached",
         "_running",
         "_socket",
+        "_span",
         "_state",
         "closed_at",
         "id",
         "info",
         "remote_addr",
         "topics",
+        "trace",
         "user",
     )
 
@@ -104,11 +109,13 @@ class Session:
         self.user = ""
         self.info = events.NULL
         self.topics: dict[str, bool] = {}
+        self.trace: Pairs = ()
         self._environment = environment
         self._state = events.NULL
         self._socket: Socket | None = None
         self._events: deque[tuple[bytes, bytes]] = deque()  # contexts and bodies
         self._current = "connect"
+        self._span: Span | None = None  # of the current event
         self._running = False
         self._paused = False
         self._catching_up: dict[str, list[Publication]] = {}
@@ -277,6 +284,8 @@ class Session:
     def _fail(self, error: Exception) -> None:
         self._environment.counters.failed += 1
         log.error("event failed", event=self._current, connection=self.id, error=str(error))
+        if self._span is not None:
+            self._span.fail(str(error))
         if isinstance(error, QueueFull):
             self.close(_TRY_LATER, "the server is overloaded")
         else:
@@ -296,13 +305,16 @@ class Session:
     def _begin(self) -> None:
         """It is this session's turn to use a worker."""
         kind, body = self._events.popleft()
+        self._current = "close" if kind == b"c" else "message"
+        code, reason = self.closed_at or (1006, "")
+        span = self._span = self._environment.tracer.begin(
+            self._current, self.id, self.remote_addr, self.trace, code=code, size=len(body)
+        )
+        trace = span.headers() if span is not None else ()
         if kind == b"c":
-            self._current = "close"
-            code, reason = self.closed_at or (1006, "")
-            context = events.close_context(self.id, self.user, self._state, code, reason)
+            context = events.close_context(self.id, self.user, self._state, code, reason, trace=trace)
         else:
-            self._current = "message"
-            context = events.message_context(self.id, self.user, self._state, binary=kind == b"b")
+            context = events.message_context(self.id, self.user, self._state, binary=kind == b"b", trace=trace)
         pool = self._environment.pool
         assert pool is not None
         try:
@@ -312,6 +324,9 @@ class Session:
 
     def _ended(self) -> None:
         """The event was handled, or has failed."""
+        if self._span is not None:
+            self._span.end()
+            self._span = None
         if self.closed_at is not None and self._events and self._events[0][0] != b"c":
             closing = self._events[-1]
             self._events.clear()  # messages of a client that is gone

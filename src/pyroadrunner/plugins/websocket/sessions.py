@@ -17,6 +17,7 @@ from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.origins import Origins
 from pyroadrunner.plugins.websocket.session import Environment, Session, log
 from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.tracing import Pairs
 
 _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 _STEP = 0.1  # seconds between two groups of connections that are closed
@@ -63,6 +64,7 @@ class Sessions:
             return _refused(403, "this origin may not connect")
         client = scope.get("client")
         session = Session(secrets.token_urlsafe(15), client[0] if client else "", environment)
+        session.trace = environment.tracer.carriers(scope["headers"])
         reply, body = events.NOTHING, b""
         if "connect" in environment.events:
             answer = await self._ask(session, handshake)
@@ -81,7 +83,24 @@ class Sessions:
 
     async def _ask(self, session: Session, handshake: Handshake) -> tuple[events.Reply, bytes] | Refused:
         """Let a worker decide."""
-        context = events.connect_context(session.id, handshake.scope, handshake.subprotocols)
+        tracer, headers = self._environment.tracer, handshake.scope["headers"]
+        span = tracer.begin("connect", session.id, session.remote_addr, headers)
+        if span is None:
+            return await self._exec(session, handshake, headers)
+        # Later events belong to the trace of the handshake; without one, to that of this event.
+        session.trace = session.trace or span.headers()
+        try:
+            answer = await self._exec(session, handshake, tracer.replaced(headers, span))
+            if isinstance(answer, Refused) and answer.status >= 500:
+                span.fail(answer.body.decode("utf-8", "replace").rstrip())
+            return answer
+        finally:
+            span.end()
+
+    async def _exec(
+        self, session: Session, handshake: Handshake, headers: Pairs
+    ) -> tuple[events.Reply, bytes] | Refused:
+        context = events.connect_context(session.id, handshake.scope, handshake.subprotocols, headers)
         pool = self._environment.pool
         assert pool is not None
         try:
@@ -99,13 +118,13 @@ class Sessions:
             return _refused(500, "the handshake could not be handled")
         if reply.accept:
             return reply, answer.body
-        headers = [
+        own = [
             (name.encode(), value.encode())
             for name, values in reply.headers.items()
             for value in ([values] if isinstance(values, str) else values)
         ]
         status = reply.status if 300 <= reply.status <= 599 else 403
-        return Refused(status=status, headers=headers or _TEXT, body=answer.body)
+        return Refused(status=status, headers=own or _TEXT, body=answer.body)
 
     def tick(self, now: float) -> None:
         """Look after silent clients; call it about once a second."""

@@ -13,9 +13,11 @@ from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
 from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.workers.errors import QueueFull, WorkerFailed
 from pyroadrunner.workers.payload import Payload, Reply
+from support.tracing import KeptTracing
 from support.virtual_time import in_virtual_time
 
 
@@ -309,3 +311,75 @@ async def test_what_the_history_has_brought_does_not_come_again_from_the_channel
         it.hub.deliver(late)
     await it.hub.publish("room", b"3", text=True)
     assert [data for data, _ in socket.sent] == [b"1", b"2", b"3"]
+
+
+# -- traces ----------------------------------------------------------------------------------------------------------
+
+
+def traced(it: Scene) -> KeptTracing:
+    tracing = KeptTracing()
+    it.environment.tracer = EventTracer([tracing], "/ws")
+    it.environment.tracer.start()
+    return tracing
+
+
+@in_virtual_time
+async def test_each_event_has_a_span_in_the_trace_of_the_handshake() -> None:
+    it = Scene()
+    tracing = traced(it)
+    session, _ = it.connect()
+    session.trace = [(b"traceparent", b"of the handshake")]
+    session.received(b"four", text=True)
+    session.received(b"1", text=True)
+    assert len(tracing.spans) == 1  # the next event begins when the first has ended
+    assert it.pool.calls[0][0]["headers"] == {"traceparent": ["1"]}
+    it.pool.answer({"join": ["room"]})
+    await settle()
+    it.pool.answer()
+    session.closed(4000, "")
+    await settle()
+    it.pool.answer()
+    assert [(span.name, span.ended, span.failed) for span in tracing.spans] == [
+        ("message /ws", 1, None),
+        ("message /ws", 1, None),
+        ("close /ws", 1, None),
+    ]
+    assert tracing.asked == [[(b"traceparent", b"of the handshake")]] * 3
+    assert tracing.spans[0].attributes == {
+        "messaging.system": "websocket",
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "message",
+        "messaging.destination.name": "/ws",
+        "messaging.message.conversation_id": "a",
+        "messaging.message.body.size": 4,
+        "client.address": "192.0.2.1",
+    }
+    assert tracing.spans[2].attributes["websocket.close.code"] == 4000
+
+
+@in_virtual_time
+async def test_the_span_of_an_event_that_fails_says_why() -> None:
+    it = Scene()
+    tracing = traced(it)
+    session, _ = it.connect()
+    session.received(b"1", text=True)
+    it.pool.calls.pop()[2].on_error(WorkerFailed("boom", 1))
+    session.received(b"2", text=True)
+    it.pool.answer({"join": [""]})
+    await settle()
+    it.pool.error = QueueFull("websocket", 1)
+    other, _ = it.connect("b")
+    other.received(b"3", text=True)
+    assert [span.ended for span in tracing.spans] == [1, 1, 1]
+    first, second, third = (span.failed or "" for span in tracing.spans)
+    assert "boom" in first
+    assert "a topic has 1 to 200 characters" in second
+    assert "max queue size reached" in third
+
+
+@in_virtual_time
+async def test_without_traces_workers_get_no_headers() -> None:
+    it = Scene()
+    session, _ = it.connect()
+    session.received(b"1", text=True)
+    assert "headers" not in it.pool.calls[0][0]
