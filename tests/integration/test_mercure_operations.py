@@ -18,15 +18,16 @@ from urllib.request import urlopen
 
 import jwt
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from test_mercure import WORKER, config, serving
 
 from pyroadrunner.sdk.rpc import RpcClient
 from support.http2 import DATA, HEADERS, Http2, field
-from support.mercure import HUB, PATIENCE, Events, ask, publish, publisher, subscribed, subscriber
+from support.mercure import HUB, PATIENCE, PUBLISHER_KEY, Events, ask, publish, publisher, subscribed, subscriber
 from support.metrics import scrape
 from support.ports import free_port
-from support.server import READY, Server
+from support.server import READY, Server, rr
 
 
 def the_end(events: Events) -> None:
@@ -351,3 +352,26 @@ def test_a_hub_is_not_there_without_its_section(tmp_path: Path) -> None:
     del settings["mercure"]
     with Server(tmp_path, settings) as server, urlopen(f"{server.url}{HUB}?topic=a", timeout=PATIENCE) as response:
         assert response.read() == b"http"
+
+
+def test_a_reload_changes_the_keys_of_new_requests_alone(tmp_path: Path) -> None:
+    with serving(tmp_path, publisher_jwt={"key": "another secret of publishers, as long as it has to be"}) as server:
+        with subscribed(server, "t") as events:
+            assert publish(server, "t", "refused").status == 401
+            server.config["mercure"] |= {"publisher_jwt": {"key": PUBLISHER_KEY}, "path": "/hub", "max_topics": 1}
+            (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(server.config))
+            done = rr("reload", cwd=tmp_path)
+            assert done.code == 3, done
+            applied, _, waiting = done.stdout.partition("needs a restart")
+            assert "mercure.publisher_jwt.key" in applied
+            assert PUBLISHER_KEY not in done.stdout
+            assert "mercure.path" in waiting
+            assert publish(server, ["t", "u"], "too many").status == 400
+            assert publish(server, "t", "accepted").status == 200
+            assert events.data(1) == ["accepted"]
+        server.config["mercure"] |= {"publisher_jwt": {"key": "no key", "alg": "RS256"}}
+        (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(server.config))
+        refused = rr("reload", cwd=tmp_path)
+        assert refused.code == 1
+        assert "mercure.publisher_jwt: the key can't be used" in refused.stderr
+        assert publish(server, "t", "still accepted").status == 200

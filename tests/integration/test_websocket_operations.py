@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from test_websocket import ask, client, on_the_loop
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from pyroadrunner.net.descriptors import raise_limit
+from pyroadrunner.sdk.rpc import RpcClient
 from support.otlp import HttpCollector
 from support.php import require_php
-from support.server import Server
+from support.server import Server, rr
 
+HANDSHAKE = (
+    b"GET /ws?topic=all HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 WORKER = """<?php
@@ -100,3 +110,149 @@ def test_events_are_traced_into_the_workers(tmp_path: Path) -> None:
                 span for one in collector.deliveries for span in one.spans if span.name == "connect /ws" and span.error
             ]
             assert len(failed) == 1
+
+
+# -- reload and reset ------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_changes_limits_topics_and_the_pool_but_no_paths(tmp_path: Path) -> None:
+    with serving(tmp_path, config(topics=[{"match": "old", "public": True}])) as server:
+
+        @on_the_loop
+        async def scene() -> None:
+            async with client(server, "topic=old") as open_before:
+                await open_before.recv()
+                change = {
+                    "pool": {"num_workers": 2},
+                    "limits": {"max_message_size": 1},
+                    "topics": [{"match": "new", "public": True}],
+                    "path": "/other",
+                }
+                server.config["websocket"] |= change
+                (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(server.config))
+                done = await asyncio.to_thread(rr, "reload", cwd=tmp_path)
+                assert done.code == 3, done
+                applied, _, waiting = done.stdout.partition("needs a restart")
+                for key in ("pool.num_workers", "limits.max_message_size", "topics"):
+                    assert f"websocket.{key}" in applied
+                assert 'websocket.path  "/ws" -> "/other"' in waiting
+                assert await ask(open_before, "x" * 2000) == "x" * 2000
+                async with client(server, "topic=new&topic=old") as one:
+                    await one.recv()
+                    with RpcClient(server.rpc) as rpc:
+                        assert rpc.call("websocket.Topics") == {"old": 1, "new": 1}
+                    await one.send("x" * 2000)
+                    with pytest.raises(ConnectionClosed):
+                        await one.recv()
+                    assert one.close_code == 1009
+
+        scene()
+        server.wait_for_workers(2, "websocket")
+
+
+def test_a_reset_replaces_the_workers_and_keeps_the_connections(tmp_path: Path) -> None:
+    with serving(tmp_path, config(pool={"num_workers": 2})) as server:
+        before = server.workers("websocket")
+
+        @on_the_loop
+        async def scene() -> None:
+            async with client(server) as one:
+                await one.recv()
+                done = await asyncio.to_thread(rr, "reset", "websocket", cwd=tmp_path)
+                assert done.code == 0, done
+                assert int(await ask(one, "pid")) not in before
+
+        scene()
+        assert not before & server.workers("websocket")
+
+
+# -- the end, and the return of all clients --------------------------------------------------------------------------
+
+STORM = 2000
+
+
+class RawClient:
+    """A WebSocket client without a library: thousands of them fit into one test.
+
+    Attributes:
+        refusals: handshakes that were answered with 503.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._address = server.address
+        self.refusals = 0
+
+    async def connect(self) -> None:
+        """Connect at once, and again after each 503."""
+        while True:
+            self.reader, self.writer = await asyncio.open_connection(*self._address)
+            self.writer.write(HANDSHAKE)
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            status = int(head.split()[1])
+            if status == 101:
+                return
+            assert status == 503, head
+            assert re.search(rb"\r\nretry-after: \d+\r\n", head.lower()), head
+            self.refusals += 1
+            self.writer.close()
+            await asyncio.sleep(0.1)
+
+    async def close_frame(self) -> tuple[int, str]:
+        """Read to the close, answer it, and return its code and reason."""
+        while True:
+            first, size = await self.reader.readexactly(2)
+            payload = await self.reader.readexactly(size)
+            if first == 0x88:
+                break
+        self.writer.write(b"\x88\x82\x00\x00\x00\x00" + payload[:2])
+        assert await self.reader.read() == b""
+        self.writer.close()
+        return int.from_bytes(payload[:2], "big"), payload[2:].decode()
+
+
+def test_all_clients_come_back_at_once_and_other_requests_are_served(tmp_path: Path) -> None:
+    raise_limit()
+    given = config(drain_timeout="3s", topics=[{"match": "all", "public": True, "presence": True}])
+    with serving(tmp_path, given) as server:
+
+        async def browse(storm: asyncio.Future[Any]) -> int:
+            """Requests of others, one after the other; returns how many were answered during the storm."""
+            reader, writer = await asyncio.open_connection(*server.address)
+            answered = 0
+            while not storm.done() or not answered:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200"), head
+                assert await reader.readexactly(4) == b"http"
+                answered += not storm.done()
+            writer.close()
+            return answered
+
+        @on_the_loop
+        async def scene() -> None:
+            clients = [RawClient(server) for _ in range(STORM)]
+            storm = asyncio.gather(*(one.connect() for one in clients))
+            answered = await browse(storm)
+            await storm
+            assert answered >= 10
+            with RpcClient(server.rpc) as rpc:
+                while rpc.call("websocket.Topics").get("all") != STORM:  # noqa: ASYNC110 - the server sends no event
+                    await asyncio.sleep(0.05)
+            loop = asyncio.get_running_loop()
+            ends: list[float] = []
+
+            async def ended(one: RawClient) -> tuple[int, str]:
+                found = await one.close_frame()
+                ends.append(loop.time())
+                return found
+
+            closing = asyncio.gather(*(ended(one) for one in clients))
+            server.send(signal.SIGTERM)
+            closes = await closing
+            assert {code for code, _ in closes} == {1012}
+            assert len({reason for _, reason in closes}) > STORM / 4
+            assert ends[-1] - ends[0] > 1.5  # in waves
+
+        scene()
+        assert server.wait() == 0
+    assert (server.stdout + server.stderr).count("handshake failed") <= 60  # not a line for each refused client

@@ -60,21 +60,11 @@ class Endpoint:
         subscribers: Verifier,
         clock: Callable[[], float],
     ) -> None:
-        self._config = config
         self._hub = hub
         self._publisher = publisher
-        self._publishers = publishers
-        self._subscribers = subscribers
         self._clock = clock
-        self._publish_origins = Origins(config.publish_origins)
-        self._cors = Cors(Origins(config.cors_origins))
         self._challenges = Challenges(METADATA + config.path)
-        self._limits = StreamLimits(
-            queue=config.max_queue,
-            queue_bytes=config.max_buffer_size << 10,
-            heartbeat=config.heartbeat,
-            dispatch_timeout=config.dispatch_timeout,
-        )
+        self.reconfigure(config, publishers, subscribers)
         self._announcing: set[asyncio.Task[None]] = set()
         self._draining = False
         self.streams: dict[str, Stream] = {}
@@ -106,6 +96,20 @@ class Endpoint:
             await send({"type": "http.response.body", "body": response.body if scope["method"] != "HEAD" else b""})
 
     # -- for the plugin ----------------------------------------------------------------------------------------------
+
+    def reconfigure(self, config: MercureConfig, publishers: Verifier, subscribers: Verifier) -> None:
+        """Use these settings and keys for new requests."""
+        self._config = config
+        self._publishers = publishers
+        self._subscribers = subscribers
+        self._publish_origins = Origins(config.publish_origins)
+        self._cors = Cors(Origins(config.cors_origins))
+        self._limits = StreamLimits(
+            queue=config.max_queue,
+            queue_bytes=config.max_buffer_size << 10,
+            heartbeat=config.heartbeat,
+            dispatch_timeout=config.dispatch_timeout,
+        )
 
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""

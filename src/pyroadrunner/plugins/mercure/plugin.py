@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -18,6 +19,8 @@ from pyroadrunner.contracts import (
     MetricFamily,
     MountsOnHttp,
     Plugin,
+    PreparedReload,
+    Reloadable,
     RpcMethod,
 )
 from pyroadrunner.httpd.own_port import OwnPort
@@ -27,6 +30,7 @@ from pyroadrunner.plugins.mercure.errors import NoHttp, NotInstalled, StoreNotUs
 from pyroadrunner.plugins.mercure.hub import Hub
 from pyroadrunner.plugins.mercure.publication import Rules
 from pyroadrunner.plugins.mercure.publisher import Publisher
+from pyroadrunner.plugins.mercure.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.mercure.selectors import Matcher
 from pyroadrunner.plugins.mercure.stores.contract import Store
 from pyroadrunner.plugins.mercure.stores.memory import MemoryStore
@@ -50,7 +54,16 @@ log = Log("mercure")
 
 
 class MercurePlugin(
-    Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, HasCertificates, MountsOnHttp
+    Plugin,
+    HasTask,
+    HasRpc,
+    HasMetrics,
+    HasStatus,
+    HasStopHook,
+    HasConnections,
+    HasCertificates,
+    MountsOnHttp,
+    Reloadable,
 ):
     """The ``mercure`` section: a Mercure hub on the HTTP port, or on a port of its own."""
 
@@ -109,8 +122,7 @@ class MercurePlugin(
         loop = asyncio.get_running_loop()
         base = config.public_url or f"http://localhost{config.path}"
         matcher = Matcher(base, config.topic_selector_cache)
-        publishers = await self._verifier("publisher", config.publisher_jwt, config.publisher_jwks_url, matcher)
-        subscribers = await self._verifier("subscriber", config.subscriber_jwt, config.subscriber_jwks_url, matcher)
+        self._keys, publishers, subscribers = await self._verifiers(config, matcher)
         store = self._store()
         hub = self._hub = Hub(store, matcher)
         try:
@@ -129,8 +141,7 @@ class MercurePlugin(
             await self._port.stop(grace)
         if self._ticking is not None:
             self._ticking.cancel()
-        for keys in self._keys:
-            await keys.stop()
+        _stop(self._keys)
         if self._endpoint is not None:
             try:
                 async with asyncio.timeout(max(1.0, until - loop.time())):
@@ -154,6 +165,30 @@ class MercurePlugin(
         """Check the certificate files now; without this call they are checked every second."""
         if self._port is not None:
             await self._port.reload_certificates()
+
+    def reloadable_keys(self) -> Collection[str]:
+        """Those of tokens, origins and limits, but not those of ports, paths and the store."""
+        return RELOADABLE_KEYS
+
+    async def prepare_reload(self, section: MercureConfig, whole: Mapping[str, Any]) -> PreparedReload:
+        """Change keys, origins and limits; open streams stay as they are.
+
+        Raises:
+            BadKey: a key can't be used.
+        """
+        assert self._hub is not None
+        keys, publishers, subscribers = await self._verifiers(section, self._hub.matcher)
+
+        def apply() -> None:
+            assert self._endpoint is not None
+            assert self._publisher is not None
+            self._config = section
+            old, self._keys = self._keys, keys
+            self._publisher.rules = Rules(section.path, section.max_topics)
+            self._endpoint.reconfigure(section, publishers, subscribers)
+            _stop(old)
+
+        return PreparedReload(apply, lambda: _stop(keys))
 
     def http_mounts(self) -> Sequence[HttpMount]:
         """Its paths; none if it has a port of its own."""
@@ -186,18 +221,29 @@ class MercurePlugin(
 
     # -- private -----------------------------------------------------------------------------------------------------
 
-    async def _verifier(self, role: str, jwt: JwtConfig, url: str, matcher: Matcher) -> Verifier:
-        keys: Keys | None = None
-        if url:
-            keys = KeySet(url, f"{role}_jwks_url")
-        elif jwt.key:
-            keys = StaticKey(jwt.key, jwt.alg, f"{role}_jwt")
-        config = self._config
-        verifier = Verifier(keys, matcher, config.issuer, config.resource_identifier or config.public_url)
-        if keys is not None:
-            self._keys.append(keys)
-            await keys.start()
-        return verifier
+    async def _verifiers(self, config: MercureConfig, matcher: Matcher) -> tuple[list[Keys], Verifier, Verifier]:
+        """The keys, and what verifies the tokens of publishers and of subscribers with them."""
+        used: list[Keys] = []
+
+        async def verifier(role: str, jwt: JwtConfig, url: str) -> Verifier:
+            keys: Keys | None = None
+            if url:
+                keys = KeySet(url, f"{role}_jwks_url")
+            elif jwt.key:
+                keys = StaticKey(jwt.key, jwt.alg, f"{role}_jwt")
+            made = Verifier(keys, matcher, config.issuer, config.resource_identifier or config.public_url)
+            if keys is not None:
+                used.append(keys)
+                await keys.start()
+            return made
+
+        try:
+            publishers = await verifier("publisher", config.publisher_jwt, config.publisher_jwks_url)
+            subscribers = await verifier("subscriber", config.subscriber_jwt, config.subscriber_jwks_url)
+        except BaseException:
+            _stop(used)
+            raise
+        return used, publishers, subscribers
 
     def _store(self) -> Store:
         config, history = self._config, self._config.history
@@ -229,3 +275,8 @@ class MercurePlugin(
             await asyncio.sleep(_TICK)
             if self._endpoint is not None:
                 self._endpoint.tick(loop.time())
+
+
+def _stop(keys: Sequence[Keys]) -> None:
+    for one in keys:
+        one.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -20,6 +21,8 @@ from pyroadrunner.contracts import (
     MountsOnHttp,
     Plugin,
     PoolFactory,
+    PreparedReload,
+    Reloadable,
     RpcMethod,
     Tracing,
     WorkerPool,
@@ -36,6 +39,7 @@ from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.metrics import families, sse_families
+from pyroadrunner.plugins.websocket.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
@@ -43,6 +47,8 @@ from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
 _GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
+_GRACE = 30.0  # the default of endure.grace_period
+_DRAIN_SHARE = 0.8  # of the grace period: the last clients that are closed need time to answer
 _TICK = 1.0  # seconds between two checks of silent clients
 
 try:
@@ -76,6 +82,7 @@ class WebSocketPlugin(
     HasConnections,
     HasCertificates,
     MountsOnHttp,
+    Reloadable,
 ):
     """The ``websocket`` section: a WebSocket server on the HTTP port, or on a port of its own."""
 
@@ -210,6 +217,27 @@ class WebSocketPlugin(
         if self._port is not None:
             await self._port.reload_certificates()
 
+    def reloadable_keys(self) -> Collection[str]:
+        """Those of the pool, the limits and the topics, but not those of ports, paths and Redis."""
+        return RELOADABLE_KEYS
+
+    async def prepare_reload(self, section: WebSocketConfig, whole: Mapping[str, Any]) -> PreparedReload:
+        """Change the pool, and the settings of topics and of new connections."""
+
+        def apply() -> None:
+            self._config = section
+            for pool in self._pools.values():
+                pool.reconfigure(section.pool)
+            self._topics.become(section.topics)
+            if self._sessions is not None:
+                self._sessions.reconfigure(section)
+                if self._pusher is not None:
+                    self._pusher.reconfigure(self._sessions.limits)
+            if self._sse is not None:
+                self._sse.reconfigure(section)
+
+        return PreparedReload(apply)
+
     def http_mounts(self) -> Sequence[HttpMount]:
         """Its paths; none if it has a port of its own."""
         return () if self._config.address else self._mounts()
@@ -280,7 +308,9 @@ class WebSocketPlugin(
                 self._pusher.draining = True
             if self._sse is not None:
                 self._sse.drain()
-            work = self._sessions.drain(self._config.drain_timeout, closing)
+            endure = self._effective.section("endure")
+            grace: float = getattr(endure, "grace_period", _GRACE)
+            work = self._sessions.drain(min(self._config.drain_timeout, _DRAIN_SHARE * grace), closing)
             self._draining = asyncio.get_running_loop().create_task(work, name="websocket drain")
 
     def _pusher_clients(self) -> list[PusherClient]:

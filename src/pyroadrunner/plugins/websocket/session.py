@@ -18,6 +18,7 @@ from pyroadrunner.plugins.websocket.config import LimitsConfig
 from pyroadrunner.plugins.websocket.drivers.contract import Member
 from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.events import Join, Outgoing
+from pyroadrunner.plugins.websocket.flood_log import BLAMED, FloodLog
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.rate import Rate
@@ -67,6 +68,10 @@ class Environment:
     counters: Counters
     tracer: EventTracer = field(default_factory=EventTracer)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    flood_log: FloodLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.flood_log = FloodLog(log, self.clock)
 
 
 class Session:
@@ -88,6 +93,7 @@ class Session:
         "_first",
         "_opened_at",
         "_paused",
+        "_present",
         "_rate",
         "_reached",
         "_running",
@@ -118,6 +124,7 @@ class Session:
         self._span: Span | None = None  # of the current event
         self._running = False
         self._paused = False
+        self._present: frozenset[str] = frozenset()  # topics whose presence has this connection
         self._catching_up: dict[str, list[Publication]] = {}
         self._reached: dict[str, tuple[str, int]] = {}  # epoch and offset that the history has brought, by topic
         self._rate = Rate(environment.limits.messages_per_second, environment.clock())
@@ -149,6 +156,7 @@ class Session:
         self._opened_at = environment.clock()
         environment.sessions[self.id] = self
         environment.counters.opened += 1
+        log.debug("connection was opened", connection=self.id, remote_addr=self.remote_addr, user=self.user)
         if self._first is not None:
             self._running = True  # messages wait until the reply to the handshake was applied
             self._spawn(self._apply_first(*self._first))
@@ -179,6 +187,10 @@ class Session:
         if self._socket is not None:
             environment.counters.dropped += self._socket.dropped
         log.debug("connection was closed", connection=self.id, code=code, reason=reason)
+        if code in BLAMED:
+            environment.flood_log.warning(
+                "a client broke a rule", f"{code} {reason}", connection=self.id, code=code, reason=reason
+            )
         if self.topics:
             self._spawn(self._leave(list(self.topics)))
         if "close" in environment.events and self._opened_at:
@@ -216,9 +228,13 @@ class Session:
         if self._socket is not None:
             self._socket.close(code, reason)
 
-    def restart(self) -> None:
-        """The server stops or is replaced: the client connects again."""
-        self.close(_RESTART, "the server restarts")
+    def restart(self, delay_ms: int = 0) -> None:
+        """The server stops or is replaced: the client connects again.
+
+        Args:
+            delay_ms: advice, in the reason of the close: how long the client waits before.
+        """
+        self.close(_RESTART, f"the server restarts, retry in {delay_ms} ms")
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -283,7 +299,9 @@ class Session:
 
     def _fail(self, error: Exception) -> None:
         self._environment.counters.failed += 1
-        log.error("event failed", event=self._current, connection=self.id, error=str(error))
+        self._environment.flood_log.error(
+            "event failed", str(error), event=self._current, connection=self.id, error=str(error)
+        )
         if self._span is not None:
             self._span.fail(str(error))
         if isinstance(error, QueueFull):
@@ -388,6 +406,7 @@ class Session:
     async def _follow(self, topic: str, wanted: Join) -> None:
         hub = self._environment.hub
         if self._environment.topics.of(topic).presence:
+            self._present |= {topic}
             await hub.driver.enter(topic, Member(connection=self.id, user=self.user, info=bytes(self.info)))
         if not wanted.epoch:
             await hub.join(topic, self)
@@ -413,11 +432,14 @@ class Session:
         hub = self._environment.hub
         await hub.leave(topics, self)
         for topic in topics:
-            if self._environment.topics.of(topic).presence:
+            if topic in self._present:
+                self._present -= {topic}
                 try:
                     await hub.driver.leave(topic, self.id)
                 except RoadRunnerError as error:
-                    log.warning("the end of a presence is not known to other servers", topic=topic, error=str(error))
+                    self._environment.flood_log.warning(
+                        "the end of a presence is not known to other servers", str(error), topic=topic, error=str(error)
+                    )
 
     def _send_to(self, connection: str, outgoing: Outgoing) -> None:
         data, text = outgoing.payload()

@@ -16,6 +16,10 @@ class Topics:
     """Finds the settings of a topic: those of the first entry that matches."""
 
     def __init__(self, configs: Sequence[TopicConfig]) -> None:
+        self.become(configs)
+
+    def become(self, configs: Sequence[TopicConfig]) -> None:
+        """Replace the settings."""
         self._rules = [(_pattern(config.match), config) for config in configs]
         self._known = BoundedCache(self._find, entries=4096, max_bytes=1 << 20, size=lambda name, _: len(name) + 64)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from itertools import pairwise
 from typing import Any
 
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
-from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig
+from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig, WebSocketConfig
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
+from pyroadrunner.plugins.websocket.sessions import Sessions
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
@@ -383,3 +386,30 @@ async def test_without_traces_workers_get_no_headers() -> None:
     session, _ = it.connect()
     session.received(b"1", text=True)
     assert "headers" not in it.pool.calls[0][0]
+
+
+# -- the end of the server -------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_connections_are_closed_in_waves_and_get_different_advice() -> None:
+    it = Scene()
+    sessions = Sessions(WebSocketConfig(), it.environment, Topics([]))
+    sockets = [it.connect(str(number))[1] for number in range(100)]
+    closed_by_then: list[int] = []
+
+    async def watch() -> None:
+        for _ in range(10):
+            closed_by_then.append(sum(bool(socket.closes) for socket in sockets))
+            await asyncio.sleep(0.2)
+
+    await asyncio.gather(sessions.drain(2.0), watch())
+    assert closed_by_then[-1] >= 90
+    assert all(5 <= after - before <= 15 for before, after in pairwise(closed_by_then[1:]))
+    assert all(len(socket.closes) == 1 for socket in sockets)
+    assert {code for socket in sockets for code, _ in socket.closes} == {1012}
+    advice = [re.fullmatch(r"the server restarts, retry in (\d+) ms", socket.closes[0][1]) for socket in sockets]
+    delays = [int(one[1]) for one in advice if one is not None]
+    assert len(delays) == 100
+    assert len(set(delays)) > 50
+    assert 1 <= min(delays) <= max(delays) <= 2000
