@@ -13,6 +13,7 @@ from pyroadrunner.contracts import (
     HasMetrics,
     HasRpc,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HasTask,
     HttpMount,
@@ -59,6 +60,7 @@ class MercurePlugin(
     HasRpc,
     HasMetrics,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HasConnections,
     HasCertificates,
@@ -218,6 +220,11 @@ class MercurePlugin(
     async def ready(self) -> bool:
         """Whether updates can be published."""
         return self._hub is not None and not self._hub.store.error and not self._draining
+
+    def status_message(self) -> str:
+        """Why nothing can be published."""
+        error = self._hub.store.error if self._hub is not None else ""
+        return f"the store {self._config.store} is away: {error}" if error else ""
 
     # -- private -----------------------------------------------------------------------------------------------------
 

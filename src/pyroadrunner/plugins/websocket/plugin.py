@@ -14,6 +14,7 @@ from pyroadrunner.contracts import (
     HasPools,
     HasRpc,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HasTask,
     HttpMount,
@@ -78,6 +79,7 @@ class WebSocketPlugin(
     HasRpc,
     HasMetrics,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HasConnections,
     HasCertificates,
@@ -282,6 +284,11 @@ class WebSocketPlugin(
         environment = self._environment
         carried = environment is not None and not environment.hub.driver.error
         return carried and self._draining is None and await all_serve(self._pools.values())
+
+    def status_message(self) -> str:
+        """Why publications do not reach other servers."""
+        error = self._environment.hub.driver.error if self._environment is not None else ""
+        return f"redis is away: {error}" if error else ""
 
     def _driver(self, clock: Callable[[], float]) -> Driver:
         def history(topic: str) -> HistoryConfig:

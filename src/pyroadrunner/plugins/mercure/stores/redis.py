@@ -73,11 +73,15 @@ class RedisStore:
         self._reading: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._registered: dict[str, bytes] = {}
-        self.error = "not connected yet"
+        self._not_renewed = ""  # why the lease was not renewed
         self.position = 0
 
     def __repr__(self) -> str:
         return f"RedisStore({self._redis}, position={self.position})"
+
+    @property
+    def error(self) -> str:
+        return self._subscription.error or self._not_renewed
 
     async def start(self, deliver: Deliver, reset: Reset) -> None:
         self._deliver = deliver
@@ -169,7 +173,6 @@ class RedisStore:
 
     def _on_subscribed(self) -> None:
         """Messages may have been missed."""
-        self.error = ""
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -231,9 +234,9 @@ class RedisStore:
             try:
                 await self._redis.execute_many(commands)
             except StoreError as error:
-                self.error = str(error)
+                self._not_renewed = str(error)
             else:
-                self.error = ""
+                self._not_renewed = ""
 
     def _lease(self) -> tuple[str | bytes | int, ...]:
         return ("SET", self._lease_prefix + self._server, 1, "EX", _LEASE)

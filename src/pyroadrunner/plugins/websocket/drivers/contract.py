@@ -43,13 +43,11 @@ class Member:
 
 
 class Driver(Protocol):
-    """Carries publications.
+    """Carries publications."""
 
-    Attributes:
-        error: why publications are not carried now; empty = they are.
-    """
-
-    error: str
+    @property
+    def error(self) -> str:
+        """Why publications are not carried now; empty = they are."""
 
     async def start(self, deliver: Deliver) -> None:
         """Return when publications can be carried, or will be once a server is back."""

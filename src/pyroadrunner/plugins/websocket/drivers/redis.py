@@ -84,10 +84,14 @@ class RedisDriver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._present: dict[str, dict[str, bytes]] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self.error = "not connected yet"
+        self._not_renewed = ""  # why the lease was not renewed
 
     def __repr__(self) -> str:
         return f"RedisDriver({self._redis}, topics={len(self._followed)})"
+
+    @property
+    def error(self) -> str:
+        return self._subscription.error or self._not_renewed
 
     async def start(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -218,7 +222,6 @@ class RedisDriver:
 
     def _on_subscribed(self) -> None:
         """Messages may have been missed."""
-        self.error = ""
         for topic, position in self._followed.items():
             if self._history(topic).size:
                 self._catch_up(topic, position)
@@ -288,9 +291,9 @@ class RedisDriver:
             try:
                 await self._redis.execute_many(commands)
             except StoreError as error:
-                self.error = str(error)
+                self._not_renewed = str(error)
             else:
-                self.error = ""
+                self._not_renewed = ""
 
     # The braces put the keys of a topic into one slot of a cluster.
 
