@@ -291,6 +291,7 @@ def test_metrics_and_readiness(tmp_path: Path) -> None:
             "rr_mercure_refused_total": 1,
             "rr_mercure_selectors": 2,
             "rr_mercure_slow_subscribers_total": 0,
+            'rr_mercure_store_up{store="memory"}': 1,
         }
         assert {name: found[name] for name in wanted} == wanted
         with urlopen(f"http://{status}/ready?plugin=mercure", timeout=PATIENCE) as response:

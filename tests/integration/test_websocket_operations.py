@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from test_websocket import ask, client, on_the_loop
+from test_websocket import PATIENCE, ask, client, on_the_loop
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pyroadrunner.net.descriptors import raise_limit
 from pyroadrunner.sdk.rpc import RpcClient
+from support.metrics import scrape
 from support.otlp import HttpCollector
 from support.php import require_php
+from support.ports import free_port
 from support.server import Server, rr
 
 HANDSHAKE = (
@@ -164,6 +168,50 @@ def test_a_reset_replaces_the_workers_and_keeps_the_connections(tmp_path: Path) 
 
         scene()
         assert not before & server.workers("websocket")
+
+
+# -- seen ------------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_by_application_and_class_of_topic(tmp_path: Path) -> None:
+    metrics = f"127.0.0.1:{free_port()}"
+    app = {"id": "3", "key": "key", "secret": "secret"}
+    given = config(apps=[app], topics=[{"match": "room.*", "public": True}])
+    with serving(tmp_path, given | {"metrics": {"address": metrics}}) as server:
+
+        @on_the_loop
+        async def scene() -> Mapping[str, float]:
+            pusher = f"{server.url.replace('http', 'ws')}/app/key?protocol=7"
+            async with client(server, "topic=room.1") as own, connect(pusher, open_timeout=PATIENCE) as other:
+                await own.recv()
+                await other.recv()
+                await other.send('{"event": "pusher:subscribe", "data": {"channel": "news"}}')
+                await other.recv()
+                with RpcClient(server.rpc) as rpc:
+                    rpc.call("websocket.Publish", {"topics": ["room.1", "none"], "data": "hello"})
+                    rpc.call("websocket.Publish", {"topics": ["pusher/3/events/news"], "data": "{}"})
+                await own.recv()
+                await other.recv()
+                return await asyncio.to_thread(scrape, metrics)
+
+        found = scene()
+        wanted = {
+            'connections{app=""}': 1,
+            'connections{app="3"}': 1,
+            'received_total{app="3"}': 1,
+            'sent_total{app=""}': 2,
+            'sent_total{app="3"}': 3,
+            'dropped_total{app="3"}': 0,
+            'published_total{app="",topics="room.*"}': 1,
+            'published_total{app="",topics="other"}': 1,
+            'published_total{app="3",topics="public"}': 1,
+            'delivered_total{app="",topics="room.*"}': 1,
+            'delivered_total{app="3",topics="public"}': 1,
+            'driver_up{driver="memory"}': 1,
+            "failed_publications_total": 0,
+        }
+        assert {name: found.get(f"rr_websocket_{name}") for name in wanted} == wanted
+        server.wait_for("connection was closed")
 
 
 # -- the end, and the return of all clients --------------------------------------------------------------------------

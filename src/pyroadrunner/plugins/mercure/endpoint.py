@@ -13,6 +13,7 @@ import msgspec
 
 from pyroadrunner.asgi import CLIENT, Message, Receive, Scope, Send
 from pyroadrunner.contracts import Log
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.mercure import documents
 from pyroadrunner.plugins.mercure.config import MercureConfig
 from pyroadrunner.plugins.mercure.credentials import MODERN_COOKIE, find, from_allowed_page
@@ -49,6 +50,7 @@ class Endpoint:
     Attributes:
         streams: the open streams, by the id of the subscriber.
         refused: requests with a token that is not valid, or without one.
+        ended: streams that have ended, by reason: ``left``, ``slow``, ``expired``, ``drained``.
     """
 
     def __init__(
@@ -67,9 +69,10 @@ class Endpoint:
         self.reconfigure(config, publishers, subscribers)
         self._announcing: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._flood_log = FloodLog(log, clock)
         self.streams: dict[str, Stream] = {}
         self.refused = 0
-        self.slow = 0
+        self.ended: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Endpoint({self._config.path}, streams={len(self.streams)})"
@@ -264,8 +267,10 @@ class Endpoint:
                 watching.cancel()
             hub.remove(stream)
             del self.streams[identity]
-            if stream.ended == "slow":
-                self.slow += 1
+            why = stream.ended or "left"
+            self.ended[why] = self.ended.get(why, 0) + 1
+            if why == "slow":
+                self._flood_log.warning("a subscriber was cut: it reads too slowly", subscriber=identity)
                 if CLIENT in scope:
                     scope[CLIENT].cut()
 

@@ -212,7 +212,7 @@ class MercurePlugin(
     async def metrics(self) -> Sequence[MetricFamily]:
         if self._hub is None or self._publisher is None or self._endpoint is None:
             return []
-        return families(self._hub, self._publisher, self._endpoint)
+        return families(self._hub, self._publisher, self._endpoint, self._config.store)
 
     async def healthy(self) -> bool:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pyroadrunner.contracts import (
@@ -35,11 +35,12 @@ from pyroadrunner.contracts import (
 from pyroadrunner.httpd.own_port import OwnPort
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
+from pyroadrunner.plugins.websocket.counters import Counters, Label, TopicCounters
 from pyroadrunner.plugins.websocket.drivers.contract import Driver
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.metrics import families, sse_families
+from pyroadrunner.plugins.websocket.metrics import Clients, families, sse_families
 from pyroadrunner.plugins.websocket.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.tracing import EventTracer
@@ -56,11 +57,11 @@ try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
-    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, is_cached
+    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
     from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
-    from pyroadrunner.plugins.websocket.session import Counters, Environment
+    from pyroadrunner.plugins.websocket.session import Environment
     from pyroadrunner.plugins.websocket.sessions import Sessions
     from pyroadrunner.plugins.websocket.sse import SseEndpoint
 except ModuleNotFoundError as missing:
@@ -161,7 +162,7 @@ class WebSocketPlugin(
             self._pools = await start_pools(self._factory, {self.name: config.pool}, env)
         pool = self._pools.get(self.name)
         workers = len(await pool.workers()) if pool is not None else 0
-        hub = Hub(self._driver(loop.time))
+        hub = Hub(self._driver(loop.time), TopicCounters(self._class_of))
         await hub.driver.start(hub.deliver)
         self._environment = Environment(
             pool=pool,
@@ -231,6 +232,8 @@ class WebSocketPlugin(
             for pool in self._pools.values():
                 pool.reconfigure(section.pool)
             self._topics.become(section.topics)
+            if self._environment is not None:
+                self._environment.hub.counters.forget()
             if self._sessions is not None:
                 self._sessions.reconfigure(section)
                 if self._pusher is not None:
@@ -270,7 +273,9 @@ class WebSocketPlugin(
         return WebSocketRpc(self._environment).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
-        own = families(self._environment) if self._environment is not None else []
+        own: Sequence[MetricFamily] = ()
+        if self._environment is not None:
+            own = families(self._environment, list(self._clients(self._environment)), self._config.driver)
         if self._sse is not None:
             own = [*own, *sse_families(self._sse)]
         return [*own, *await queue_metrics(self.name, self._pools)]
@@ -307,6 +312,29 @@ class WebSocketPlugin(
             raise NotInstalled(missing.name or "?", "redis") from missing
         except StoreError as error:
             raise RedisNotUsable(error) from error
+
+    def _class_of(self, topic: str) -> Label:
+        return class_of(topic) or ("", self._topics.name_of(topic))
+
+    def _clients(self, environment: Environment) -> Iterator[Clients]:
+        """Those of each application."""
+        sessions = environment.sessions.values()
+        yield Clients(
+            app="",
+            counters=environment.counters,
+            open=len(sessions),
+            dropped=sum(one.dropped for one in sessions),
+            buffered=sum(one.buffered for one in sessions),
+        )
+        for app in self._apps:
+            clients = app.clients.values()
+            yield Clients(
+                app=app.config.id,
+                counters=app.counters,
+                open=len(clients),
+                dropped=sum(one.dropped for one in clients),
+                buffered=sum(one.buffered for one in clients),
+            )
 
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:

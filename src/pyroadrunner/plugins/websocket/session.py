@@ -11,14 +11,15 @@ from typing import Any
 from msgspec import Raw
 
 from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, Span, WorkerPool
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.httpd.websocket.contract import Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import LimitsConfig
+from pyroadrunner.plugins.websocket.counters import Counters
 from pyroadrunner.plugins.websocket.drivers.contract import Member
 from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.events import Join, Outgoing
-from pyroadrunner.plugins.websocket.flood_log import BLAMED, FloodLog
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.rate import Rate
@@ -27,23 +28,11 @@ from pyroadrunner.plugins.websocket.tracing import EventTracer, Pairs
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
+# Closes for which the client is to blame: protocol, encoding, policy, size. (RFC 6455, section 7.4.1)
+_BLAMED = frozenset({1002, 1003, 1007, 1008, 1009})
 _POLICY, _INTERNAL, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
 
 log = Log("websocket")
-
-
-@dataclass(slots=True)
-class Counters:
-    """Counts of all sessions."""
-
-    opened: int = 0
-    received: int = 0
-    received_bytes: int = 0
-    sent: int = 0
-    sent_bytes: int = 0
-    dropped: int = 0
-    failed: int = 0
-    closed: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -97,6 +86,7 @@ class Session:
         "_rate",
         "_reached",
         "_running",
+        "_slow",
         "_socket",
         "_span",
         "_state",
@@ -130,22 +120,32 @@ class Session:
         self._rate = Rate(environment.limits.messages_per_second, environment.clock())
         self._first: tuple[events.Reply, bytes] | None = None
         self._opened_at = 0.0
+        self._slow = False  # it was logged that messages are dropped
         self.closed_at: tuple[int, str] | None = None
 
     def __repr__(self) -> str:
         return f"Session({self.id}, user={self.user!r}, topics={len(self.topics)}, waiting={len(self._events)})"
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait, since the client reads slowly."""
+        return self._socket.buffered if self._socket is not None else 0
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were dropped, since the client reads too slowly."""
+        return self._socket.dropped if self._socket is not None else 0
+
     def view(self) -> dict[str, Any]:
         """For operators."""
-        socket = self._socket
         return {
             "id": self.id,
             "user": self.user,
             "remote_addr": self.remote_addr,
             "topics": sorted(self.topics),
             "seconds": round(self._environment.clock() - self._opened_at, 1) if self._opened_at else 0.0,
-            "buffered": socket.buffered if socket is not None else 0,
-            "dropped": socket.dropped if socket is not None else 0,
+            "buffered": self.buffered,
+            "dropped": self.dropped,
         }
 
     # -- SocketHandler -----------------------------------------------------------------------------------------------
@@ -182,12 +182,9 @@ class Session:
         self.closed_at = code, reason
         environment = self._environment
         environment.sessions.pop(self.id, None)
-        counts = environment.counters.closed
-        counts[code] = counts.get(code, 0) + 1
-        if self._socket is not None:
-            environment.counters.dropped += self._socket.dropped
+        environment.counters.count_close(code, self.dropped)
         log.debug("connection was closed", connection=self.id, code=code, reason=reason)
-        if code in BLAMED:
+        if code in _BLAMED:
             environment.flood_log.warning(
                 "a client broke a rule", f"{code} {reason}", connection=self.id, code=code, reason=reason
             )
@@ -242,9 +239,15 @@ class Session:
             self._socket.abort()
 
     def tick(self, now: float) -> None:
-        """Look after silent clients."""
-        if self._socket is not None:
-            self._socket.tick(now)
+        """Look after silent and slow clients."""
+        if self._socket is None:
+            return
+        self._socket.tick(now)
+        if self._socket.dropped and not self._slow:
+            self._slow = True
+            self._environment.flood_log.warning(
+                "messages of a client are dropped: it reads too slowly", connection=self.id, buffered=self.buffered
+            )
 
     async def apply(self, reply: events.Reply, body: bytes) -> None:
         """Do what a worker wants.

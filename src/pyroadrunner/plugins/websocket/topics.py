@@ -27,6 +27,11 @@ class Topics:
         """The settings of a topic."""
         return self._known[topic] if self._rules else _DEFAULT
 
+    def name_of(self, topic: str) -> str:
+        """The first pattern of the entry that matches a topic; ``other`` = no entry does."""
+        config = self.of(topic)
+        return config.match[0] if config.match else "other"
+
     def _find(self, topic: str) -> TopicConfig:
         return next((config for pattern, config in self._rules if pattern.fullmatch(topic)), _DEFAULT)
 

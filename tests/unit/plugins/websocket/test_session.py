@@ -11,9 +11,10 @@ from typing import Any
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig, WebSocketConfig
+from pyroadrunner.plugins.websocket.counters import Counters
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
+from pyroadrunner.plugins.websocket.session import Environment, Session
 from pyroadrunner.plugins.websocket.sessions import Sessions
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.tracing import EventTracer

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pyroadrunner.plugins.websocket.counters import Counters, Label
 from pyroadrunner.plugins.websocket.drivers.contract import Member
 from pyroadrunner.plugins.websocket.hub import Follower, Hub
 from pyroadrunner.plugins.websocket.origins import Origins
@@ -34,6 +35,7 @@ class PusherApp:
         self.clock = clock
         self.origins = Origins(config.allowed_origins)
         self.clients: dict[str, PusherClient] = {}
+        self.counters = Counters()
 
     def __repr__(self) -> str:
         return f"PusherApp({self.config.id!r}, clients={len(self.clients)})"
@@ -124,3 +126,15 @@ class PusherApp:
 def is_cached(topic: str) -> bool:
     """Whether the last publication to a topic is kept."""
     return topic.startswith(PREFIX) and _CACHED in topic
+
+
+def class_of(topic: str) -> Label | None:
+    """The application and the kind of channel of a topic; ``None`` = it is no topic of an application."""
+    if not topic.startswith(PREFIX):
+        return None
+    app, _, rest = topic[len(PREFIX) :].partition("/")
+    kind, _, name = rest.partition("/")
+    if f"/{kind}/" == _USERS:
+        return app, Kind.USER.value
+    channel = Channel(name)
+    return app, f"{channel.kind.value}-cache" if channel.cached else channel.kind.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyroadrunner.plugins.websocket.flood_log import FloodLog
+from pyroadrunner.httpd.flood_log import FloodLog
 
 
 class KeptLog:

@@ -6,13 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from pyroadrunner.contracts import Log
+from pyroadrunner.log import Log
 
 _EVERY = 1.0  # seconds between two lines of one kind
 _KINDS = 256  # that are remembered; clients can influence the text of errors
-
-# Closes for which the client is to blame: protocol, encoding, policy, size. (RFC 6455, section 7.4.1)
-BLAMED = frozenset({1002, 1003, 1007, 1008, 1009})
 
 
 class FloodLog:
