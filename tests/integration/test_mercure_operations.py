@@ -376,3 +376,21 @@ def test_a_reload_changes_the_keys_of_new_requests_alone(tmp_path: Path) -> None
         assert refused.code == 1
         assert "mercure.publisher_jwt: the key can't be used" in refused.stderr
         assert publish(server, "t", "still accepted").status == 200
+
+
+def test_the_command_line_lists_subscribers_and_publishes(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        told = rr("mercure", "publish", "a", "nothing", cwd=tmp_path)
+        assert told.stdout.endswith("no client is connected to this server\n")
+        with subscribed(server, "a/{id}") as events, subscribed(server, "b", token=subscriber("b")):
+            sent = rr("mercure", "publish", "a/1", "b", "hello", "--type", "greeting", "--json", cwd=tmp_path)
+            assert sent.code == 0, sent
+            event = events.next()
+            assert event is not None
+            assert event == {"id": json.loads(sent.stdout)["id"], "event": "greeting", "data": "hello"}
+            shown = rr("mercure", "list", cwd=tmp_path).stdout
+            assert "a/{id}" in shown
+            assert "127.0.0.1" in shown
+            (found,) = json.loads(rr("mercure", "list", "--topic", "b", "--json", cwd=tmp_path).stdout)
+            assert (found["topics"], found["private"]) == (["b"], True)
+        assert rr("mercure", "publish", "alone", cwd=tmp_path).code == 1

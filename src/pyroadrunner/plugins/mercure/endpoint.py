@@ -249,6 +249,7 @@ class Endpoint:
             after=after,
             deadline=self._deadline(grant),
             clock=self._clock,
+            remote_addr=scope["client"][0] if scope.get("client") else "",
         )
         watching = _watch(scope, receive, stream)
         self.streams[identity] = stream

@@ -207,7 +207,8 @@ class MercurePlugin(
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         assert self._hub is not None
         assert self._publisher is not None
-        return MercureRpc(self._hub, self._publisher).methods()
+        assert self._endpoint is not None
+        return MercureRpc(self._hub, self._publisher, self._endpoint.streams).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
         if self._hub is None or self._publisher is None or self._endpoint is None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyroadrunner.asgi import Send
 from pyroadrunner.plugins.mercure.grants import Grant
@@ -44,6 +45,7 @@ class Stream:
     Args:
         after: the position to begin behind; ``None`` = only new updates.
         deadline: time of ``clock`` at which the stream ends; 0 = never.
+        remote_addr: of the client.
         clock: seconds, monotonic.
 
     Attributes:
@@ -61,8 +63,11 @@ class Stream:
         after: int | None,
         deadline: float,
         clock: Callable[[], float],
+        remote_addr: str = "",
     ) -> None:
         self.id = identity
+        self.remote_addr = remote_addr
+        self._opened_at = clock()
         self.selectors = selectors
         self.grant = grant
         self._hub = hub
@@ -84,6 +89,17 @@ class Stream:
 
     def __repr__(self) -> str:
         return f"Stream({self.id}, position={self._position}, queued={len(self._queue)}, ended={self.ended!r})"
+
+    def view(self) -> dict[str, Any]:
+        """For operators."""
+        return {
+            "id": self.id,
+            "remote_addr": self.remote_addr,
+            "topics": [selector.text for selector in self.selectors],
+            "private": bool(self.grant.subscribe),
+            "seconds": round(self._clock() - self._opened_at, 1),
+            "waiting": len(self._queue),
+        }
 
     # -- for the hub -------------------------------------------------------------------------------------------------
 
