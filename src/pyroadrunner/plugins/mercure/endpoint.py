@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, Message, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, PEER, Message, Receive, Scope, Send
 from pyroadrunner.contracts import Log
 from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.mercure import documents
@@ -28,7 +28,7 @@ from pyroadrunner.plugins.mercure.request import BadRequest, Query, last_id_of, 
 from pyroadrunner.plugins.mercure.responses import STREAM, TEXT, Challenges, Cors, Pairs, Refused, Response, metadata
 from pyroadrunner.plugins.mercure.selectors import Selector
 from pyroadrunner.plugins.mercure.stores.contract import Subscription
-from pyroadrunner.plugins.mercure.stream import COMMENT, Stream, StreamLimits
+from pyroadrunner.plugins.mercure.stream import COMMENT, Connection, Stream, StreamLimits
 from pyroadrunner.plugins.mercure.tokens import Verifier
 from pyroadrunner.plugins.mercure.update import EARLIEST, Update
 from pyroadrunner.remote.errors import StoreError
@@ -116,7 +116,17 @@ class Endpoint:
 
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""
+        blocked: dict[Connection, Stream] = {}
         for stream in list(self.streams.values()):
+            if not stream.connection or not stream.blocked(now):
+                stream.tick(now)
+                continue
+            # The streams of a connection of HTTP/2 share a buffer, so the one that has not been read for the longest
+            # time blocks the others; without it they may go on.
+            first = blocked.setdefault(stream.connection, stream)
+            if stream.blocked(now) > first.blocked(now):
+                blocked[stream.connection] = stream
+        for stream in blocked.values():
             stream.tick(now)
 
     def drain(self) -> None:
@@ -239,7 +249,7 @@ class Endpoint:
         after: int | None,
     ) -> None:
         """Send updates until the stream ends."""
-        hub = self._hub
+        hub, client = self._hub, scope.get("client")
         stream = Stream(
             identity,
             selectors,
@@ -249,7 +259,8 @@ class Endpoint:
             after=after,
             deadline=self._deadline(grant),
             clock=self._clock,
-            remote_addr=scope["client"][0] if scope.get("client") else "",
+            remote_addr=client[0] if client else "",
+            connection=scope.get(PEER, client) or (),
         )
         watching = _watch(scope, receive, stream)
         self.streams[identity] = stream

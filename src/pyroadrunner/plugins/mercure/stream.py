@@ -19,6 +19,9 @@ _BATCH = 200  # updates of one read of the history
 _JOINED = 1 << 16  # bytes that are sent together
 
 
+Connection = tuple[str, int] | tuple[()]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
     """Bounds of a stream.
@@ -46,6 +49,7 @@ class Stream:
         after: the position to begin behind; ``None`` = only new updates.
         deadline: time of ``clock`` at which the stream ends; 0 = never.
         remote_addr: of the client.
+        connection: address and port of its peer; empty = unknown.
         clock: seconds, monotonic.
 
     Attributes:
@@ -64,9 +68,11 @@ class Stream:
         deadline: float,
         clock: Callable[[], float],
         remote_addr: str = "",
+        connection: Connection = (),
     ) -> None:
         self.id = identity
         self.remote_addr = remote_addr
+        self.connection = connection
         self._opened_at = clock()
         self.selectors = selectors
         self.grant = grant
@@ -118,11 +124,16 @@ class Stream:
         self._position = 0
         self._resets += 1
 
+    def blocked(self, now: float) -> float:
+        """Seconds for which the client has not read, if it takes longer than it may; otherwise 0."""
+        limit, since = self._limits.dispatch_timeout, self._sending_since
+        return now - since if limit and since and now - since >= limit else 0.0
+
     def tick(self, now: float) -> None:
         """Look after the stream; call it about once a second."""
         limits = self._limits
         if self._sending_since:
-            if limits.dispatch_timeout and now - self._sending_since >= limits.dispatch_timeout:
+            if self.blocked(now):
                 self._cut("slow")
         elif self._deadline and now >= self._deadline:
             self.end("expired")
