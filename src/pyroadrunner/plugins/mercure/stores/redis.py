@@ -74,6 +74,7 @@ class RedisStore:
         self._renewing: asyncio.Task[None] | None = None
         self._registered: dict[str, bytes] = {}
         self._not_renewed = ""  # why the lease was not renewed
+        self._reconnected = asyncio.Event()
         self.position = 0
 
     def __repr__(self) -> str:
@@ -172,7 +173,8 @@ class RedisStore:
             self._give(unpack(record, sequence))
 
     def _on_subscribed(self) -> None:
-        """Messages may have been missed."""
+        """Messages may have been missed, and the lease may be over."""
+        self._reconnected.set()
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -227,7 +229,10 @@ class RedisStore:
     async def _renew(self) -> None:
         """Keep the lease of this server; repeat its entries, which another server or a flush may have removed."""
         while True:
-            await asyncio.sleep(_RENEW)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RENEW):
+                    await self._reconnected.wait()
+            self._reconnected.clear()
             commands = [self._lease()]
             if self._registered:
                 commands.append(self._entries(self._registered))

@@ -85,6 +85,7 @@ class RedisDriver:
         self._present: dict[str, dict[str, bytes]] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._not_renewed = ""  # why the lease was not renewed
+        self._reconnected = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"RedisDriver({self._redis}, topics={len(self._followed)})"
@@ -221,7 +222,8 @@ class RedisDriver:
             self._catch_up(name, position)
 
     def _on_subscribed(self) -> None:
-        """Messages may have been missed."""
+        """Messages may have been missed, and the lease may be over."""
+        self._reconnected.set()
         for topic, position in self._followed.items():
             if self._history(topic).size:
                 self._catch_up(topic, position)
@@ -283,7 +285,10 @@ class RedisDriver:
     async def _renew(self) -> None:
         """Keep the lease of this server; repeat its entries, which another server or a flush may have removed."""
         while True:
-            await asyncio.sleep(_RENEW)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RENEW):
+                    await self._reconnected.wait()
+            self._reconnected.clear()
             commands: list[Any] = [("SET", self._lease_key(self._server), 1, "EX", _LEASE)]
             for topic, members in self._present.items():
                 entries = [part for one in members.items() for part in one]
