@@ -4,20 +4,27 @@ leaves lines in the log that name it; other clients are served meanwhile."""
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import pusher
 import pytest
+from pusher.errors import PusherError
 from test_websocket import PATIENCE, ask, on_the_loop
 from test_websocket_operations import HANDSHAKE, WORKER, config
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from pyroadrunner.sdk.rpc import RpcClient
+from support.mercure import HUB
 from support.ports import free_port
 from support.server import Server
 from support.tls import Authority
@@ -252,3 +259,56 @@ def test_a_worker_that_hangs_holds_up_its_own_client_alone(tmp_path: Path) -> No
         scene()
         server.wait_for("event failed")
         assert (server.stdout + server.stderr).count("event failed") == 1
+
+
+def test_nothing_secret_is_logged(tmp_path: Path) -> None:
+    """At level debug: secrets of the config, signatures and tokens, those that are valid and those that are not."""
+    app = {"id": "3", "key": "key", "secret": "secret-of-the-app-5e1f"}
+    given = config(apps=[app], driver="redis", config={"addrs": [f"127.0.0.1:{free_port()}"], "password": "redis-5e1f"})
+    given["mercure"] = {"publisher_jwt": {"key": "mercure-5e1f, a key that is long enough"}, "anonymous": True}
+    (tmp_path / "worker.php").write_text(WORKER)
+    with Server(tmp_path, given | {"logs": {"level": "debug"}}) as server:
+        backend = pusher.Pusher(
+            "3", "key", "secret-of-the-app-5e1f", host="127.0.0.1", port=server.address[1], ssl=False
+        )
+        wrong = pusher.Pusher("3", "key", "wrong-5e1f", host="127.0.0.1", port=server.address[1], ssl=False)
+        signed: list[str] = []
+
+        @on_the_loop
+        async def scene() -> None:
+            base = server.url.replace("http", "ws")
+            async with connect(f"{base}/app/key?protocol=7", open_timeout=PATIENCE) as one:
+                socket_id = json.loads(json.loads(await one.recv())["data"])["socket_id"]
+                for signer in (backend, wrong):
+                    data = {"channel": "presence-a", **signer.authenticate("presence-a", socket_id, {"user_id": "1"})}
+                    signed.append(data["auth"].partition(":")[2])
+                    await one.send(json.dumps({"event": "pusher:subscribe", "data": data}))
+                    await one.recv()
+                user = {"user_data": '{"id": "1"}', "auth": f"key:{signed[-1]}"}
+                await one.send(json.dumps({"event": "pusher:signin", "data": user}))
+                await one.wait_closed()
+                assert one.close_code == 4009
+            headers = {"Authorization": "Bearer token-5e1f", "Cookie": "session=cookie-5e1f"}
+            for query in ("access_token=query-5e1f", "access_token=query-5e1f&refuse=1"):
+                try:
+                    async with connect(f"{base}/ws?{query}", open_timeout=PATIENCE, additional_headers=headers) as one:
+                        await ask(one, "hello")
+                except InvalidStatus:
+                    pass
+
+        scene()
+        for signer in (backend, wrong):
+            with pytest.raises(PusherError):
+                signer.trigger("news", "event", {})
+            for part in (signer._pusher_client, signer._authentication_client):
+                part.http.session.close()
+        with pytest.raises(HTTPError):
+            urlopen(
+                Request(f"{server.url}{HUB}", b"topic=a", {"Authorization": "Bearer a.b.token-5e1f"}), timeout=PATIENCE
+            )
+        assert server.stop() == 0
+        log = server.stdout + server.stderr
+    assert "access_token=***" in log
+    assert "event failed" in log
+    for secret in ("5e1f", *signed):
+        assert secret not in log
