@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyroadrunner.contracts import MetricFamily, Sample
+from pyroadrunner.plugins.websocket.pusher.app import PusherApp
+from pyroadrunner.plugins.websocket.pusher.webhooks import WebhookEndpoint
 from pyroadrunner.plugins.websocket.session import Environment
 from pyroadrunner.plugins.websocket.sse import SseEndpoint
 
@@ -36,6 +38,22 @@ def sse_families(endpoint: SseEndpoint) -> Sequence[MetricFamily]:
         _one("rr_websocket_sse_connections", "gauge", "Open event streams.", len(endpoint.streams)),
         _one("rr_websocket_sse_opened_total", "counter", "Event streams opened.", endpoint.opened),
         _one("rr_websocket_sse_dropped_total", "counter", "Events dropped for slow clients.", endpoint.dropped),
+    ]
+
+
+def webhook_families(apps: Sequence[PusherApp]) -> Sequence[MetricFamily]:
+    """``rr_websocket_webhook_*``, by application and endpoint."""
+    endpoints = [({"app": app.config.id, "endpoint": one.url}, one) for app in apps for one in app.webhooks.endpoints]
+
+    def family(name: str, kind: str, text: str, value: Callable[[WebhookEndpoint], int]) -> MetricFamily:
+        samples = [Sample(labels, value(one)) for labels, one in endpoints]
+        return MetricFamily(f"rr_websocket_webhook_{name}", kind, text, samples)
+
+    return [
+        family("events_total", "counter", "Events that endpoints have received.", lambda one: one.counters.sent),
+        family("failed_total", "counter", "Requests that failed; they are repeated.", lambda one: one.counters.failed),
+        family("dropped_total", "counter", "Events that were given up.", lambda one: one.counters.dropped),
+        family("waiting", "gauge", "Events that wait for an endpoint.", lambda one: one.waiting),
     ]
 
 

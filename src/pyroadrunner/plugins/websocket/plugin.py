@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
+    HandlesRequests,
     HasConnections,
     HasMetrics,
     HasPools,
@@ -26,15 +28,18 @@ from pyroadrunner.contracts import (
     start_pools,
 )
 from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
-from pyroadrunner.plugins.websocket.drivers.contract import Driver
+from pyroadrunner.plugins.websocket.drivers.contract import Driver, Entered, Left, Member
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.metrics import families, sse_families
+from pyroadrunner.plugins.websocket.metrics import families, sse_families, webhook_families
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
+
+if TYPE_CHECKING:
+    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
 
 _TICK = 1.0  # seconds between two checks of silent clients
 
@@ -42,7 +47,7 @@ try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
-    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, is_cached
+    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
     from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
@@ -62,8 +67,15 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
     name = "websocket"
     weight = 10  # its workers are ready before the HTTP port accepts connections
 
-    def __init__(self, config: WebSocketConfig, effective: EffectiveConfig, factory: PoolFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: WebSocketConfig,
+        effective: EffectiveConfig,
+        factory: PoolFactory | None = None,
+        http: Sequence[HandlesRequests] = (),
+    ) -> None:
         self._config = config
+        self._http = http
         self._effective = effective
         self._factory = factory
         self._pools: dict[str, WorkerPool] = {}
@@ -75,6 +87,7 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         self._apps: list[PusherApp] = []
         self._pusher: PusherEndpoint | None = None
         self._sse: SseEndpoint | None = None
+        self._webhooks: OpenWebhooks | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -113,7 +126,7 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         if config.sse_path:
             self._sse = SseEndpoint(config, hub, self._topics, loop.time)
         if config.apps:
-            self._apps = [PusherApp(app, hub, loop.time) for app in config.apps]
+            self._apps = self._pusher_apps(hub, loop.time)
             self._pusher = PusherEndpoint({app.config.key: app for app in self._apps}, self._sessions.limits)
         self._ticking = loop.create_task(self._tick(), name="websocket tick")
 
@@ -133,6 +146,9 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             if self._sse is not None:
                 self._sse.abort()
             await _idle(environment.turns, grace)
+            await asyncio.gather(*(app.stop(until - loop.time()) for app in self._apps))
+            if self._webhooks is not None:
+                await self._webhooks.close()
             await environment.hub.driver.stop()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
@@ -173,6 +189,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         own = families(self._environment) if self._environment is not None else []
         if self._sse is not None:
             own = [*own, *sse_families(self._sse)]
+        if self._webhooks is not None:
+            own = [*own, *webhook_families(self._apps)]
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
@@ -190,18 +208,51 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             return _CACHE if is_cached(topic) else self._topics.of(topic).history
 
         config = self._config
+        reporting = [app.id for app in config.apps if app.webhooks]
+
+        def holds(topic: str) -> bool:
+            return any(is_channel_of(topic, app) for app in reporting)
+
         if config.driver == "memory":
-            return MemoryDriver(history, clock)
+            return MemoryDriver(history, clock, holds)
         section = config.config or self._effective.section("redis")
         try:
             from pyroadrunner.plugins.websocket.drivers.redis import RedisDriver
 
             redis = section if isinstance(section, RedisConfig) else RedisConfig()
-            return RedisDriver(redis, config.prefix, history)
+            return RedisDriver(redis, config.prefix, history, lease=config.presence_ttl, holds=holds)
         except ModuleNotFoundError as missing:
             raise NotInstalled(missing.name or "?", "redis") from missing
         except StoreError as error:
             raise RedisNotUsable(error) from error
+
+    def _pusher_apps(self, hub: Hub, clock: Callable[[], float]) -> list[PusherApp]:
+        """The applications. The library that sends webhooks is imported only for them.
+
+        Raises:
+            NotInstalled: it is missing.
+        """
+        apps: list[PusherApp] = []
+        if any(app.webhooks for app in self._config.apps):
+            try:
+                from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
+            except ModuleNotFoundError as missing:
+                raise NotInstalled(missing.name or "?", "webhooks") from missing
+            self._webhooks = OpenWebhooks(self._http, clock)
+        for config in self._config.apps:
+            webhooks = self._webhooks.of(config) if self._webhooks is not None else None
+            apps.append(PusherApp(config, hub, clock, webhooks))
+
+        def departed(topic: str, left: Left) -> None:
+            for app in apps:
+                app.departed(topic, left)
+
+        def entrance(topic: str, member: Member, entered: Entered) -> None:
+            for app in apps:
+                app.entrance(topic, member, entered)
+
+        hub.driver.on_departed, hub.driver.on_entrance = departed, entrance
+        return apps
 
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:
@@ -225,6 +276,8 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
             self._sessions.tick(now)
             for client in self._pusher_clients():
                 client.tick(now)
+            for app in self._apps:
+                app.tick()
             if self._sse is not None:
                 self._sse.tick(now)
 

@@ -16,7 +16,7 @@ class Topics:
     """Finds the settings of a topic: those of the first entry that matches."""
 
     def __init__(self, configs: Sequence[TopicConfig]) -> None:
-        self._rules = [(_pattern(config.match), config) for config in configs]
+        self._rules = [(pattern(config.match), config) for config in configs]
         self._known = BoundedCache(self._find, entries=4096, max_bytes=1 << 20, size=lambda name, _: len(name) + 64)
 
     def of(self, topic: str) -> TopicConfig:
@@ -27,5 +27,6 @@ class Topics:
         return next((config for pattern, config in self._rules if pattern.fullmatch(topic)), _DEFAULT)
 
 
-def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(".*".join(map(re.escape, glob.split("*"))) for glob in globs), re.DOTALL)
+def pattern(globs: Sequence[str]) -> re.Pattern[str]:
+    """Matches names that one of the globs matches; a star stands for any text."""
+    return re.compile("|".join(f"(?:{'.*'.join(map(re.escape, glob.split('*')))})" for glob in globs), re.DOTALL)
