@@ -20,6 +20,7 @@ from pyroadrunner.contracts import (
     MountsOnHttp,
     Plugin,
     PoolFactory,
+    PublishesToTopics,
     RpcMethod,
     WorkerPool,
     all_serve,
@@ -61,7 +62,9 @@ except ModuleNotFoundError as missing:
 _CACHE = HistoryConfig(size=1, ttl=CACHE_TTL)
 
 
-class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
+class WebSocketPlugin(
+    Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp, PublishesToTopics
+):
     """The ``websocket`` section: a WebSocket server on the HTTP port."""
 
     name = "websocket"
@@ -177,6 +180,17 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
 
     def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
         return WebSocketEndpoint(app, compression=lambda: self._config.compression)
+
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish as text if it is UTF-8, otherwise as bytes."""
+        assert self._environment is not None
+        try:
+            payload.decode()
+            text = True
+        except UnicodeDecodeError:
+            text = False
+        for topic in topics:
+            await self._environment.hub.publish(topic, payload, text=text)
 
     def pools(self) -> Mapping[str, WorkerPool]:
         return self._pools

@@ -280,6 +280,7 @@ class PusherClient:
         if self.user:
             work.append(self._app.sign_out(self.user, self))
         self._channels.clear()
+        self.user = ""
         for one in work:
             try:
                 await one
@@ -313,3 +314,5 @@ class PusherClient:
             self.abort()
         elif self._waiting:
             self._run(self._handle_all())
+        elif self._closed and (self._channels or self.user):  # it happened while the task ended
+            self._run(self._leave())
