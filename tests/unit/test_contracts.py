@@ -61,6 +61,7 @@ STABLE = {
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",
