@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
+import yaml
 from test_websocket import PATIENCE, on_the_loop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from pyroadrunner.proto.broadcast.v1.broadcast_pb2 import Message, Request, Response
 from pyroadrunner.sdk.rpc import RpcClient
+from support.packages import EXAMPLES
 from support.redis import redis_server
-from support.server import Server, rr
+from support.server import Server, free_port, rr
 
 # An ordinary HTTP worker: it decides who may connect and join.
 WORKER = """<?php
@@ -176,6 +182,31 @@ def test_the_rpc_reaches_the_clients_of_both_sections(tmp_path: Path) -> None:
                 assert json.loads(await old.recv()) == {"topic": "t", "payload": "hello"}
                 assert await new.recv() == "hello"
                 assert await new.recv() == b"\xff"
+
+        scene()
+
+
+def test_the_example_works_as_the_manual_shows_it(tmp_path: Path) -> None:
+    folder = EXAMPLES / "broadcast"
+    page = (EXAMPLES.parent / "docs" / "broadcast.md").read_text("utf-8")
+    assert [name for name in (".rr.yaml", "worker.php") if (folder / name).read_text("utf-8") not in page] == []
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    given = yaml.safe_load((folder / ".rr.yaml").read_text("utf-8"))
+    given["rpc"]["listen"] = f"tcp://127.0.0.1:{free_port()}"
+    given["http"]["address"] = f"127.0.0.1:{free_port()}"
+    with Server(tmp_path, given) as server:
+        assert b"<title>News" in urlopen(server.url).read()
+
+        @on_the_loop
+        async def scene() -> None:
+            async with client(server) as connection:
+                assert (await ask(connection, "join", "other"))["topic"] == "#join"
+                assert (await ask(connection, "join", "news"))["topic"] == "@join"
+                library = rr("php-library", cwd=tmp_path).stdout.strip()
+                environment = {**os.environ, "RR_PHP_LIBRARY": library, "RR_RPC": server.rpc}
+                command = ["php", "publish.php", "hello"]
+                await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, env=environment, check=True)
+                assert json.loads(await connection.recv()) == {"topic": "news", "payload": "hello"}
 
         scene()
 

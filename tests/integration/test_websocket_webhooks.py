@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pusher
 import pytest
+import yaml
 from test_websocket_pusher import APP, Client, backend_of, config, joined, on_the_loop
 
+from support.packages import EXAMPLES
 from support.redis import RedisServer, redis_server
 from support.server import Server, free_port
 from support.webhooks import WebhookReceiver, webhook_receiver
@@ -349,3 +353,22 @@ def test_after_a_killed_server_the_others_report_that_its_clients_are_gone(
             assert (await carl.next())[0] == "pusher:pong"  # nothing came twice
 
         scene()
+
+
+def test_the_example_works_as_the_manual_shows_it(tmp_path: Path) -> None:
+    folder = EXAMPLES / "pusher-webhooks"
+    page = (EXAMPLES.parent / "docs" / "websocket-pusher.md").read_text("utf-8")
+    assert [name for name in (".rr.yaml", "worker.php") if (folder / name).read_text("utf-8") not in page] == []
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    given = yaml.safe_load((folder / ".rr.yaml").read_text("utf-8"))
+    given["http"]["address"] = f"127.0.0.1:{free_port()}"
+    with Server(tmp_path, given) as server:
+
+        @on_the_loop
+        async def scene() -> None:
+            await subscribed(await joined(server, "laravel-key"), "news")
+            await asyncio.to_thread(server.wait_for, "channel_occupied news")
+
+        scene()
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(Request(f"{server.url}/pusher/webhooks", data=b"{}", headers={"X-Pusher-Signature": "no"}))
