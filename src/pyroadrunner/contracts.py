@@ -356,6 +356,18 @@ class MountsOnHttp(Protocol):
         """Its paths; asked for once, when the HTTP port starts."""
 
 
+class PublishesToTopics(Protocol):
+    """A plugin whose clients follow topics, for plugins that publish."""
+
+    @abstractmethod
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish a message to each topic, for the clients of all servers.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not published, or not to all topics.
+        """
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -536,6 +548,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

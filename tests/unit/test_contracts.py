@@ -62,6 +62,7 @@ STABLE = {
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

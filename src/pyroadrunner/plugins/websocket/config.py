@@ -14,6 +14,8 @@ from pyroadrunner.plugins.websocket.pusher.config import AppConfig
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count, PoolConfig
 
+_MIN_PRESENCE_TTL = 1.0
+
 Event = Literal["connect", "message", "close"]
 
 
@@ -91,6 +93,8 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """Prefix of the keys and channels in Redis."""
     config: RedisConfig | None = None
     """Connection to Redis; absent = the section `redis`, else its defaults."""
+    presence_ttl: Duration = 15.0
+    """With Redis: clients of a server that has died are no longer present after this time."""
     compression: bool = True
     """Whether permessage-deflate is accepted, on plain HTTP/1.1; over TLS and HTTP/2 it always is."""
     ping_interval: Duration = 30.0
@@ -127,6 +131,8 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
             yield "sse_path", f'"{self.sse_path}" matches no request: a path starts with /'
         if self.apps_path and (not self.apps_path.startswith("/") or self.apps_path.endswith("/")):
             yield "apps_path", f'"{self.apps_path}" is no prefix of a path: it begins with / and does not end with it'
+        if self.presence_ttl < _MIN_PRESENCE_TTL:
+            yield "presence_ttl", f"should be {_MIN_PRESENCE_TTL:g}s or more: servers renew it three times in that time"
         for name in ("id", "key"):
             seen: set[str] = set()
             for number, app in enumerate(self.apps):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyroadrunner.contracts import MetricFamily, Sample
 from pyroadrunner.plugins.websocket.counters import Counters, Label
 from pyroadrunner.plugins.websocket.hub import Hub
+from pyroadrunner.plugins.websocket.pusher.app import PusherApp
+from pyroadrunner.plugins.websocket.pusher.webhooks import WebhookEndpoint
 from pyroadrunner.plugins.websocket.session import Environment
 from pyroadrunner.plugins.websocket.sse import SseEndpoint
 
@@ -87,6 +89,22 @@ def _driver(hub: Hub, driver: str) -> MetricFamily:
     return MetricFamily(
         "rr_websocket_driver_up", "gauge", text, [Sample({"driver": driver}, float(not hub.driver.error))]
     )
+
+
+def webhook_families(apps: Sequence[PusherApp]) -> Sequence[MetricFamily]:
+    """``rr_websocket_webhook_*``, by application and endpoint."""
+    endpoints = [({"app": app.config.id, "endpoint": one.url}, one) for app in apps for one in app.webhooks.endpoints]
+
+    def family(name: str, kind: str, text: str, value: Callable[[WebhookEndpoint], int]) -> MetricFamily:
+        samples = [Sample(labels, value(one)) for labels, one in endpoints]
+        return MetricFamily(f"rr_websocket_webhook_{name}", kind, text, samples)
+
+    return [
+        family("events_total", "counter", "Events that endpoints have received.", lambda one: one.counters.sent),
+        family("failed_total", "counter", "Requests that failed; they are repeated.", lambda one: one.counters.failed),
+        family("dropped_total", "counter", "Events that were given up.", lambda one: one.counters.dropped),
+        family("waiting", "gauge", "Events that wait for an endpoint.", lambda one: one.waiting),
+    ]
 
 
 def _one(name: str, kind: str, text: str, value: float) -> MetricFamily:

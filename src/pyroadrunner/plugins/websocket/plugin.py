@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
+    HandlesRequests,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -23,6 +24,7 @@ from pyroadrunner.contracts import (
     Plugin,
     PoolFactory,
     PreparedReload,
+    PublishesToTopics,
     Reloadable,
     RpcMethod,
     Tracing,
@@ -36,17 +38,20 @@ from pyroadrunner.httpd.own_port import OwnPort
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
 from pyroadrunner.plugins.websocket.counters import Counters, Label, TopicCounters
-from pyroadrunner.plugins.websocket.drivers.contract import Driver
+from pyroadrunner.plugins.websocket.drivers.contract import Driver, Entered, Left, Member
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.metrics import Clients, families, sse_families
+from pyroadrunner.plugins.websocket.metrics import Clients, families, sse_families, webhook_families
 from pyroadrunner.plugins.websocket.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.websocket.topics import Topics
 from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
+
+if TYPE_CHECKING:
+    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
 
 _GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
 _GRACE = 30.0  # the default of endure.grace_period
@@ -57,7 +62,7 @@ try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
-    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached
+    from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
     from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
@@ -85,6 +90,7 @@ class WebSocketPlugin(
     HasConnections,
     HasCertificates,
     MountsOnHttp,
+    PublishesToTopics,
     Reloadable,
 ):
     """The ``websocket`` section: a WebSocket server on the HTTP port, or on a port of its own."""
@@ -98,8 +104,10 @@ class WebSocketPlugin(
         effective: EffectiveConfig,
         factory: PoolFactory | None = None,
         tracing: Sequence[Tracing] = (),
+        http: Sequence[HandlesRequests] = (),
     ) -> None:
         self._config = config
+        self._http = http
         self._effective = effective
         self._factory = factory
         self._tracer = EventTracer(tracing, config.path)
@@ -113,6 +121,7 @@ class WebSocketPlugin(
         self._pusher: PusherEndpoint | None = None
         self._sse: SseEndpoint | None = None
         self._port: OwnPort | None = None
+        self._webhooks: OpenWebhooks | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -180,7 +189,7 @@ class WebSocketPlugin(
         if config.sse_path:
             self._sse = SseEndpoint(config, hub, self._topics, loop.time)
         if config.apps:
-            self._apps = [PusherApp(app, hub, loop.time) for app in config.apps]
+            self._apps = self._pusher_apps(hub, loop.time)
             self._pusher = PusherEndpoint({app.config.key: app for app in self._apps}, self._sessions.limits)
         self._ticking = loop.create_task(self._tick(), name="websocket tick")
 
@@ -202,6 +211,9 @@ class WebSocketPlugin(
             if self._sse is not None:
                 self._sse.abort()
             await _idle(environment.turns, max(0.0, until - loop.time()))
+            await asyncio.gather(*(app.stop(until - loop.time()) for app in self._apps))
+            if self._webhooks is not None:
+                await self._webhooks.close()
             await environment.hub.driver.stop()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
 
@@ -265,6 +277,17 @@ class WebSocketPlugin(
     def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
         return WebSocketEndpoint(app, compression=lambda: self._config.compression)
 
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish as text if it is UTF-8, otherwise as bytes."""
+        assert self._environment is not None
+        try:
+            payload.decode()
+            text = True
+        except UnicodeDecodeError:
+            text = False
+        for topic in topics:
+            await self._environment.hub.publish(topic, payload, text=text)
+
     def pools(self) -> Mapping[str, WorkerPool]:
         return self._pools
 
@@ -278,6 +301,8 @@ class WebSocketPlugin(
             own = families(self._environment, list(self._clients(self._environment)), self._config.driver)
         if self._sse is not None:
             own = [*own, *sse_families(self._sse)]
+        if self._webhooks is not None:
+            own = [*own, *webhook_families(self._apps)]
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
@@ -300,14 +325,19 @@ class WebSocketPlugin(
             return _CACHE if is_cached(topic) else self._topics.of(topic).history
 
         config = self._config
+        reporting = [app.id for app in config.apps if app.webhooks]
+
+        def holds(topic: str) -> bool:
+            return any(is_channel_of(topic, app) for app in reporting)
+
         if config.driver == "memory":
-            return MemoryDriver(history, clock)
+            return MemoryDriver(history, clock, holds)
         section = config.config or self._effective.section("redis")
         try:
             from pyroadrunner.plugins.websocket.drivers.redis import RedisDriver
 
             redis = section if isinstance(section, RedisConfig) else RedisConfig()
-            return RedisDriver(redis, config.prefix, history)
+            return RedisDriver(redis, config.prefix, history, lease=config.presence_ttl, holds=holds)
         except ModuleNotFoundError as missing:
             raise NotInstalled(missing.name or "?", "redis") from missing
         except StoreError as error:
@@ -336,6 +366,34 @@ class WebSocketPlugin(
                 buffered=sum(one.buffered for one in clients),
             )
 
+    def _pusher_apps(self, hub: Hub, clock: Callable[[], float]) -> list[PusherApp]:
+        """The applications. The library that sends webhooks is imported only for them.
+
+        Raises:
+            NotInstalled: it is missing.
+        """
+        apps: list[PusherApp] = []
+        if any(app.webhooks for app in self._config.apps):
+            try:
+                from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
+            except ModuleNotFoundError as missing:
+                raise NotInstalled(missing.name or "?", "webhooks") from missing
+            self._webhooks = OpenWebhooks(self._http, clock)
+        for config in self._config.apps:
+            webhooks = self._webhooks.of(config) if self._webhooks is not None else None
+            apps.append(PusherApp(config, hub, clock, webhooks))
+
+        def departed(topic: str, left: Left) -> None:
+            for app in apps:
+                app.departed(topic, left)
+
+        def entrance(topic: str, member: Member, entered: Entered) -> None:
+            for app in apps:
+                app.entrance(topic, member, entered)
+
+        hub.driver.on_departed, hub.driver.on_entrance = departed, entrance
+        return apps
+
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:
             closing: list[Callable[[], None]] = [client.restart for client in self._pusher_clients()]
@@ -360,6 +418,8 @@ class WebSocketPlugin(
             self._sessions.tick(now)
             for client in self._pusher_clients():
                 client.tick(now)
+            for app in self._apps:
+                app.tick()
             if self._sse is not None:
                 self._sse.tick(now)
 

@@ -22,6 +22,19 @@ RELOADABLE_KEYS = frozenset(
 
 # Keys of paths, sockets, worker processes and Redis; applications hold the state of their channels.
 RESTART_KEYS = frozenset(
-    {"address", "apps", "apps_path", "config", "driver", "env", "events", "path", "prefix", "sse_path", "tls"}
-    | {f"pool.{key}" for key in POOL_RESTART_KEYS}
+    {
+        *(f"pool.{key}" for key in POOL_RESTART_KEYS),
+        "address",
+        "apps",
+        "apps_path",
+        "config",
+        "driver",
+        "env",
+        "events",
+        "path",
+        "prefix",
+        "presence_ttl",
+        "sse_path",
+        "tls",
+    }
 )

@@ -20,7 +20,7 @@ class Topics:
 
     def become(self, configs: Sequence[TopicConfig]) -> None:
         """Replace the settings."""
-        self._rules = [(_pattern(config.match), config) for config in configs]
+        self._rules = [(pattern(config.match), config) for config in configs]
         self._known = BoundedCache(self._find, entries=4096, max_bytes=1 << 20, size=lambda name, _: len(name) + 64)
 
     def of(self, topic: str) -> TopicConfig:
@@ -36,5 +36,6 @@ class Topics:
         return next((config for pattern, config in self._rules if pattern.fullmatch(topic)), _DEFAULT)
 
 
-def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(".*".join(map(re.escape, glob.split("*"))) for glob in globs), re.DOTALL)
+def pattern(globs: Sequence[str]) -> re.Pattern[str]:
+    """Matches names that one of the globs matches; a star stands for any text."""
+    return re.compile("|".join(f"(?:{'.*'.join(map(re.escape, glob.split('*')))})" for glob in globs), re.DOTALL)

@@ -20,7 +20,8 @@ from pyroadrunner.plugins.websocket.rate import Rate
 
 _MAX_WAITING = 100  # events of a client that wait for Redis; then it is not read
 _MAX_CHANNELS = 200  # subscriptions of one client
-_UNAUTHORISED, _CLIENT_EVENT, _RECONNECT, _NO_PONG = 4009, 4301, 4200, 4201
+_MAX_WATCHED = 100  # users that one client may watch
+_UNAUTHORISED, _CLIENT_EVENT, _WATCHLIST, _RECONNECT, _NO_PONG = 4009, 4301, 4302, 4200, 4201
 
 log = Log("websocket")
 
@@ -43,6 +44,8 @@ class PusherClient:
         self._refusal = refusal
         self._socket: Socket | None = None
         self._channels: dict[str, tuple[Channel, str]] = {}  # and the user of a presence channel
+        self._watched: list[str] = []  # topics of its watchlist
+        self._unsent: list[Publication] | None = None
         self._waiting: deque[ClientEvent] = deque()
         self._task: asyncio.Task[None] | None = None
         self._paused = False
@@ -105,6 +108,9 @@ class PusherClient:
     def deliver(self, publication: Publication) -> bool:
         if not publication.text and publication.data == TERMINATE:
             self._refuse(_UNAUTHORISED, "The connection was terminated")
+            return True
+        if self._unsent is not None and self._app.is_watch_topic(publication.topic):
+            self._unsent.append(publication)
             return True
         return self._send_message(publication.message(envelope=False))
 
@@ -182,14 +188,25 @@ class PusherClient:
         if isinstance(member, str):
             self._refuse_subscription(name, member, 401)
             return
-        again = name in self._channels
-        self._channels[name] = channel, member[0] if member else ""
-        if not again:
-            await self._app.subscribe(channel, self, member)
+        entered = None
+        if name not in self._channels:
+            entered = await self._app.subscribe(channel, self, member)
+            self._channels[name] = channel, member[0] if member else ""
+            await self._app.announce(channel, entered, member, self.id)
         result = frames.presence((await self._app.members(channel)).items()) if member else {}
         self._send(frames.event("pusher_internal:subscription_succeeded", name, result))
+        if entered is not None:
+            await self._app.tell_count(channel, entered.count)
         if channel.cached:
-            self._send(await self._app.cached(channel) or frames.event("pusher:cache_miss", name))
+            await self._send_cached(channel)
+
+    async def _send_cached(self, channel: Channel) -> None:
+        cached = await self._app.cached(channel)
+        if cached is None:
+            self._send(frames.event("pusher:cache_miss", channel.name))
+            self._app.webhooks.emit("cache_miss", channel.name)
+        else:
+            self._send(cached[0])
 
     def _authorise(self, channel: Channel, data: dict[str, Any]) -> tuple[str, Any] | str | None:
         """The member of a presence channel; ``None`` for other channels; a string = why it is refused."""
@@ -214,7 +231,7 @@ class PusherClient:
     async def _unsubscribe(self, name: str) -> None:
         found = self._channels.pop(name, None)
         if found is not None:
-            await self._app.unsubscribe(found[0], self, found[1])
+            await self._app.unsubscribe(found[0], self)
 
     async def _sign_in(self, data: dict[str, Any]) -> None:
         user_data, config = data.get("user_data"), self._app.config
@@ -228,8 +245,33 @@ class PusherClient:
             self._send(frames.error(_UNAUTHORISED, "The connection belongs to another user"))
             return
         self.user = str(user)
-        await self._app.hub.join(self._app.user_topic(self.user), self)
+        await self._app.sign_in(self.user, self)
         self._send(frames.event("pusher:signin_success", data={"user_data": user_data}))
+        watched = frames.fields(user_data).get("watchlist")
+        if isinstance(watched, list) and config.watchlists and not self._watched:
+            await self._watch(watched)
+
+    async def _watch(self, users: list[Any]) -> None:
+        """Tell the client which users of its watchlist are online, and from now on who comes and leaves."""
+        found = list(dict.fromkeys(str(user) for user in users if isinstance(user, str | int) and str(user)))
+        if len(found) > _MAX_WATCHED:
+            found = found[:_MAX_WATCHED]
+            self._send(frames.error(_WATCHLIST, f"A watchlist has at most {_MAX_WATCHED} users"))
+        if not found:
+            return
+        self._watched = [self._app.watch_topic(user) for user in found]
+        held = self._unsent = []  # what changes while the current state is read comes after it
+        try:
+            for topic in self._watched:
+                await self._app.hub.join(topic, self)
+            online = await self._app.online(found)
+        finally:
+            self._unsent = None
+        here = [user for user, is_online in zip(found, online, strict=True) if is_online]
+        gone = [user for user, is_online in zip(found, online, strict=True) if not is_online]
+        self._send(frames.watchlist(here, gone))
+        for publication in held:
+            self.deliver(publication)
 
     async def _client_event(self, event: ClientEvent) -> None:
         found = self._channels.get(event.channel)
@@ -241,18 +283,23 @@ class PusherClient:
             return
         channel, user = found
         await self._app.publish_from_client(event.event, channel, event.data, socket_id=self.id, user=user)
+        fields = {"event": event.event, "data": frames.text(event.data), "socket_id": self.id}
+        self._app.webhooks.emit("client_event", channel.name, {**fields, **({"user_id": user} if user else {})})
 
     # -- private -----------------------------------------------------------------------------------------------------
 
     async def _leave(self) -> None:
-        try:
-            for channel, user in list(self._channels.values()):
-                await self._app.unsubscribe(channel, self, user)
-            if self.user:
-                await self._app.hub.leave([self._app.user_topic(self.user)], self)
-        except RoadRunnerError as error:
-            log.warning("other servers do not know yet that a client has left", error=str(error))
+        work: list[Coroutine[Any, Any, None]] = [self._app.hub.leave(self._watched, self)]
+        work += [self._app.unsubscribe(channel, self) for channel, _ in self._channels.values()]
+        if self.user:
+            work.append(self._app.sign_out(self.user, self))
         self._channels.clear()
+        self.user = ""
+        for one in work:
+            try:
+                await one
+            except RoadRunnerError as error:
+                log.warning("other servers do not know yet that a client has left", error=str(error))
 
     def _refuse_subscription(self, channel: str, why: str, status: int) -> None:
         self._send(frames.subscription_error(channel, why, status))
@@ -275,8 +322,10 @@ class PusherClient:
         return True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.get_running_loop().create_task(work)
-        self._task.add_done_callback(self._done)
+        task = self._task = asyncio.get_running_loop().create_task(work)
+        self._app.tasks.add(task)
+        task.add_done_callback(self._app.tasks.discard)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -285,3 +334,5 @@ class PusherClient:
             self.abort()
         elif self._waiting:
             self._run(self._handle_all())
+        elif self._closed and (self._channels or self.user):  # it happened while the task ended
+            self._run(self._leave())

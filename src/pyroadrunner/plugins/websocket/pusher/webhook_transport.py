@@ -1,0 +1,78 @@
+"""How webhooks are sent: over HTTP, or to the application of this server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+
+from pyroadrunner.contracts import AppRequest, HandlesRequests
+from pyroadrunner.plugins.websocket.pusher.webhooks import WebhookFailed, shown
+
+_READ = 1 << 16  # bytes of a response; it is not used
+_CONNECTIONS = 100
+
+
+def open_session() -> aiohttp.ClientSession:
+    """What all endpoints share. Close it."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=True,
+        auto_decompress=False,
+    )
+
+
+class HttpTransport:
+    """Sends to a configured address, and to no other: redirects are not followed.
+
+    Args:
+        timeout: seconds, of an attempt.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, timeout: float) -> None:
+        self._session = session
+        self._url = url
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+
+    def __repr__(self) -> str:
+        return f"HttpTransport({shown(self._url)})"
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        try:
+            async with self._session.post(
+                self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                    await response.content.read(_READ)
+                return response.status
+        except TimeoutError as error:
+            raise WebhookFailed(f"no response within {self._timeout.total:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise WebhookFailed(str(error) or type(error).__name__) from error
+
+
+class AppTransport:
+    """Sends to the application behind ``http``, without a connection. Its request attribute ``pusher_app`` is the id of
+    the Pusher application: no client can set it."""
+
+    def __init__(self, http: Sequence[HandlesRequests], path: str, app_id: str) -> None:
+        self._http = http
+        self._path = path
+        self._app_id = app_id
+
+    def __repr__(self) -> str:
+        return f"AppTransport({self._path})"
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        response = await self._http[0].handle_request(
+            AppRequest(
+                path=self._path,
+                method="POST",
+                headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
+                body=body,
+                attributes={"pusher_app": self._app_id},
+            )
+        )
+        return response.status
