@@ -140,6 +140,7 @@ class Session:
         """For operators."""
         return {
             "id": self.id,
+            "app": "",
             "user": self.user,
             "remote_addr": self.remote_addr,
             "topics": sorted(self.topics),

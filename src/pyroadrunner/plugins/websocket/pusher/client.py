@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from pyroadrunner.contracts import Log, RoadRunnerError
@@ -34,13 +34,16 @@ class PusherClient:
 
     Attributes:
         id: its ``socket_id``.
+        remote_addr: of the client.
         user: id of the signed-in user; empty = not signed in.
     """
 
-    def __init__(self, app: PusherApp, refusal: tuple[int, str] | None = None) -> None:
+    def __init__(self, app: PusherApp, refusal: tuple[int, str] | None = None, remote_addr: str = "") -> None:
         self.id = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
         self.user = ""
+        self.remote_addr = remote_addr
         self._app = app
+        self._opened_at = app.clock()
         self._refusal = refusal
         self._socket: Socket | None = None
         self._channels: dict[str, tuple[Channel, str]] = {}  # and the user of a presence channel
@@ -56,6 +59,24 @@ class PusherClient:
 
     def __repr__(self) -> str:
         return f"PusherClient({self.id}, user={self.user!r}, channels={list(self._channels)})"
+
+    @property
+    def topics(self) -> Collection[str]:
+        """Its channels."""
+        return self._channels
+
+    def view(self) -> dict[str, Any]:
+        """For operators."""
+        return {
+            "id": self.id,
+            "app": self._app.config.id,
+            "user": self.user,
+            "remote_addr": self.remote_addr,
+            "topics": sorted(self._channels),
+            "seconds": round(self._app.clock() - self._opened_at, 1),
+            "buffered": self.buffered,
+            "dropped": self.dropped,
+        }
 
     @property
     def buffered(self) -> int:
@@ -80,10 +101,10 @@ class PusherClient:
 
     def received(self, data: bytes, *, text: bool) -> None:
         self._heard, self._pinged = self._app.clock(), 0.0
-        self._app.counters.received += 1
-        self._app.counters.received_bytes += len(data)
         if self._refusal is not None:
             return
+        self._app.counters.received += 1
+        self._app.counters.received_bytes += len(data)
         event = frames.read(data) if text else None
         if event is None:
             self._send(frames.error(_RECONNECT, "Invalid message format"))
@@ -133,6 +154,11 @@ class PusherClient:
         """The server stops or is replaced: the client connects again at once."""
         if self._socket is not None:
             self._socket.close(_RECONNECT, "The server restarts")
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close(code, reason)
 
     def abort(self) -> None:
         """Cut the connection."""
