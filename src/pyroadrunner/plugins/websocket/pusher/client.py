@@ -6,10 +6,12 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Collection, Coroutine
+from time import monotonic
 from typing import Any
 
 from pyroadrunner.contracts import Log, RoadRunnerError
-from pyroadrunner.httpd.websocket.contract import Socket
+from pyroadrunner.httpd.flood_log import FloodLog
+from pyroadrunner.httpd.websocket.contract import BLAMED, Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.pusher import frames, signatures
@@ -24,6 +26,7 @@ _MAX_WATCHED = 100  # users that one client may watch
 _UNAUTHORISED, _CLIENT_EVENT, _WATCHLIST, _RECONNECT, _NO_PONG = 4009, 4301, 4302, 4200, 4201
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class PusherClient:
@@ -123,6 +126,15 @@ class PusherClient:
         if self._task is None and (self._channels or self.user):
             self._run(self._leave())
         log.debug("pusher client has left", app=self._app.config.id, socket_id=self.id, code=code)
+        if code in BLAMED:
+            flood_log.warning(
+                "a client broke a rule",
+                f"{code} {reason}",
+                app=self._app.config.id,
+                socket_id=self.id,
+                code=code,
+                reason=reason,
+            )
 
     # -- Follower ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +193,7 @@ class PusherClient:
             try:
                 await self._handle(self._waiting.popleft())
             except RoadRunnerError as error:
-                log.warning("an event was not carried out", socket_id=self.id, error=str(error))
+                flood_log.warning("an event was not carried out", socket_id=self.id, error=str(error))
                 self._send(frames.error(_RECONNECT, "The server can't do that now"))
         if self._paused and self._socket is not None:
             self._paused = False
@@ -325,7 +337,7 @@ class PusherClient:
             try:
                 await one
             except RoadRunnerError as error:
-                log.warning("other servers do not know yet that a client has left", error=str(error))
+                flood_log.warning("other servers do not know yet that a client has left", error=str(error))
 
     def _refuse_subscription(self, channel: str, why: str, status: int) -> None:
         self._send(frames.subscription_error(channel, why, status))
@@ -356,7 +368,7 @@ class PusherClient:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and task.exception() is not None:
-            log.error("a pusher client failed", socket_id=self.id, error=repr(task.exception()))
+            flood_log.error("a pusher client failed", socket_id=self.id, error=repr(task.exception()))
             self.abort()
         elif self._waiting:
             self._run(self._handle_all())
