@@ -242,7 +242,7 @@ class Session:
         if self._socket is None:
             return
         self._socket.tick(now)
-        if self._socket.dropped and not self._slow:
+        if self._socket.dropped and not self._slow and self._environment.limits.slow_clients == "drop_oldest":
             self._slow = True
             self._environment.flood_log.warning(
                 "messages of a client are dropped: it reads too slowly", connection=self.id, buffered=self.buffered
