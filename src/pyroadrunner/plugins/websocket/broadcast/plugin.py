@@ -13,6 +13,7 @@ from pyroadrunner.contracts import (
     HasPools,
     HasRpc,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HttpMount,
     Log,
@@ -87,7 +88,15 @@ class BroadcastPlugin(Plugin, HasRpc):
 
 
 class WebSocketsPlugin(
-    Plugin, HasPools, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp, PublishesToTopics
+    Plugin,
+    HasPools,
+    HasMetrics,
+    HasStatus,
+    HasStatusMessage,
+    HasStopHook,
+    HasConnections,
+    MountsOnHttp,
+    PublishesToTopics,
 ):
     """The ``websockets`` section: the WebSocket server of RoadRunner until 2.12."""
 
@@ -119,7 +128,7 @@ class WebSocketsPlugin(
         if self._effective.section("http") is None:
             raise NoHttp
         native = self._effective.section("websocket")
-        if isinstance(native, WebSocketConfig) and native.path == self._config.path:
+        if isinstance(native, WebSocketConfig) and not native.address and native.path == self._config.path:
             raise SamePath(native.path)
         loop = asyncio.get_running_loop()
         driver = self._driver(loop.time)
@@ -222,6 +231,11 @@ class WebSocketsPlugin(
         """The same, and publications reach the other servers."""
         carried = self._shared is not None and not self._shared.hub.driver.error
         return carried and self._draining is None and await all_serve(self._pools.values())
+
+    def status_message(self) -> str:
+        """Why publications do not reach other servers."""
+        error = self._shared.hub.driver.error if self._shared is not None else ""
+        return f"redis is away: {error}" if error else ""
 
     def _driver(self, clock: Callable[[], float]) -> Driver:
         section = self._effective.section("broadcast")
