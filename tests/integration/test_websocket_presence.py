@@ -15,7 +15,7 @@ from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.drivers.redis import RedisDriver
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
-from support.redis import RedisServer, redis_server
+from support.redis import RedisServer, redis_cluster, redis_server
 
 PATIENCE = 60.0
 NAMES = iter(range(1000))
@@ -25,6 +25,17 @@ NAMES = iter(range(1000))
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def redis_settings(redis: RedisServer) -> RedisConfig:
+    return RedisConfig(addrs=[redis.address])
+
+
+@pytest.fixture(scope="module")
+def cluster_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisConfig]:
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as servers:
+        yield RedisConfig(addrs=[server.address for server in servers])
 
 
 def no_history(_: str) -> HistoryConfig:
@@ -59,14 +70,18 @@ def entry(connection: str, user: str = "", info: bytes = b"null") -> Member:
     return Member(connection=connection, user=user, info=info)
 
 
-@pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redis: RedisServer) -> None:
+@pytest.fixture(params=["memory", "redis", "cluster"])
+def make(request: pytest.FixtureRequest) -> Callable[[], Driver]:
+    """Makes a driver, in the loop."""
+    if request.param == "memory":
+        return lambda: MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
+    redis: RedisConfig = request.getfixturevalue(f"{request.param}_settings")
+    return lambda: RedisDriver(redis, f"p{next(NAMES)}", no_history, holds=holds)
+
+
+def test_exactly_the_first_and_the_last_are_told_from_the_others(make: Callable[[], Driver]) -> None:
     async def scene() -> None:
-        driver: Driver
-        if kind == "memory":
-            driver = MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
-        else:
-            driver = of_redis(redis, f"p{next(NAMES)}")
+        driver = make()
         await driver.start(lambda _: 0)
         assert await driver.enter("t", entry("1", "ann", b'{"a": 1}')) == Entered(
             count=1, first=True, first_of_user=True
@@ -79,6 +94,7 @@ def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redi
         assert found["1"] == ("ann", b'{"a": 1}')
         assert found["3"] == ("bob é {x} 1 2", b"null")
         assert list(await driver.counts(["t", "nothing"])) == [4, 0]
+        assert list(await driver.counts(["t", "nothing"], users=True)) == [2, 0]
         assert dict(await driver.occupied("t")) == {"t": 4}
         # A connection changes its user.
         assert (await driver.enter("t", entry("4", "carl"))).first_of_user
@@ -95,14 +111,9 @@ def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redi
     run(scene)
 
 
-@pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(kind: str, redis: RedisServer) -> None:
+def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(make: Callable[[], Driver]) -> None:
     async def scene() -> None:
-        driver: Driver
-        if kind == "memory":
-            driver = MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
-        else:
-            driver = of_redis(redis, f"p{next(NAMES)}")
+        driver = make()
         await driver.start(lambda _: 0)
         for topic, held in (("held", True), ("other", False)):
             await driver.enter(topic, entry("1", "ann"))

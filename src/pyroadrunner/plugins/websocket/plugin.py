@@ -91,6 +91,7 @@ class WebSocketPlugin(
         self._pusher: PusherEndpoint | None = None
         self._sse: SseEndpoint | None = None
         self._webhooks: OpenWebhooks | None = None
+        self._replaced = False
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -149,7 +150,8 @@ class WebSocketPlugin(
             if self._sse is not None:
                 self._sse.abort()
             await _idle(environment.turns, grace)
-            await asyncio.gather(*(app.stop(until - loop.time()) for app in self._apps))
+            left = until - loop.time()
+            await asyncio.gather(*(app.stop(left, replaced=self._replaced) for app in self._apps))
             if self._webhooks is not None:
                 await self._webhooks.close()
             await environment.hub.driver.stop()
@@ -161,6 +163,7 @@ class WebSocketPlugin(
 
     def close_after_response(self) -> None:
         """Another process has taken over the addresses: the clients connect to that."""
+        self._replaced = True
         self._drain()
 
     def http_mounts(self) -> Sequence[HttpMount]:

@@ -98,6 +98,7 @@ class RedisDriver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._renewing: asyncio.Task[None] | None = None
         self.error = "not connected yet"
+        self.shared = True
 
     @property
     def on_departed(self) -> Departed:
@@ -195,8 +196,8 @@ class RedisDriver:
     async def members(self, topic: str) -> Sequence[Member]:
         return await self._presence.members(topic)
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
-        return await self._presence.counts(topics)
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        return await self._presence.counts(topics, users=users)
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
         return await self._presence.occupied(prefix)

@@ -63,7 +63,7 @@ class RedisPresence:
         self._listed: set[str] = set()  # topics that other servers look at if this one dies
         self._unentered: dict[tuple[str, str], None] = {}
         self._unremoved: dict[tuple[str, str], None] = {}
-        self._sweeping: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"RedisPresence(topics={len(self._present)}, to enter={len(self._unentered)})"
@@ -98,11 +98,12 @@ class RedisPresence:
         pairs = flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
         return [_unpacked(connection.decode(), entry) for connection, entry in pairs]
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
         """See ``Driver.counts``."""
         found: list[int] = []
+        kind = "users" if users else "presence"
         for start in range(0, len(topics), _TOPICS):
-            keys = [self._key("presence", topic) for topic in topics[start : start + _TOPICS]]
+            keys = [self._key(kind, topic) for topic in topics[start : start + _TOPICS]]
             found += await self._redis.execute_many([("HLEN", key) for key in keys])
         return found
 
@@ -115,30 +116,20 @@ class RedisPresence:
         return {topic: count for topic, count in zip(found, counts, strict=True) if count}
 
     async def renew(self) -> None:
-        """Renew the lease; do what could not be done before; look for dead servers.
+        """Renew the lease; begin to do what could not be done before, and to remove the connections of dead servers.
 
         Raises:
             StoreError: Redis is away.
         """
         try:
             dead = await self._renew()
-            for topic, connection in list(self._unremoved):
-                left = await self._remove(topic, connection)
-                if left.last or left.users:
-                    self.on_departed(topic, left)
-            for topic, connection in list(self._unentered):
-                member = self._present.get(topic, {}).get(connection)
-                if member is not None:
-                    entered = await self._enter(topic, member)
-                    if entered.first or entered.first_of_user:
-                        self.on_entrance(topic, member, entered)
         except StoreError:
             self._steady_since = 0.0
             raise
-        if dead and self._sweeping is None:
+        if self._working is None and (dead or self._unentered or self._unremoved):
             # Not awaited: many connections take time, and the lease must be renewed meanwhile.
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep(dead), name="websocket sweep")
-            self._sweeping.add_done_callback(self._swept)
+            self._working = asyncio.get_running_loop().create_task(self._work(dead), name="websocket presence")
+            self._working.add_done_callback(self._worked)
 
     async def stop(self) -> None:
         """End the lease: the others need not wait until it is over.
@@ -146,8 +137,8 @@ class RedisPresence:
         Raises:
             StoreError: Redis is away.
         """
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        if self._working is not None:
+            self._working.cancel()
         if self._leased:
             commands: list[Any] = [("ZREM", self._servers("leases"), self._server)]
             if self._present or self._unremoved:
@@ -220,21 +211,35 @@ class RedisPresence:
             if topic in self._present:  # a connection came meanwhile, and the two commands may have changed places
                 await self._redis.execute("SADD", self._topics_of(self._server), topic)
 
-    async def _sweep(self, dead: Sequence[str]) -> None:
+    async def _work(self, dead: Sequence[str]) -> None:
+        for topic, connection in list(self._unremoved):
+            left = await self._remove(topic, connection)
+            if left.last or left.users:
+                self.on_departed(topic, left)
+        for topic, connection in list(self._unentered):
+            member = self._present.get(topic, {}).get(connection)
+            if member is not None:
+                entered = await self._enter(topic, member)
+                if entered.first or entered.first_of_user:
+                    self.on_entrance(topic, member, entered)
         for server in dead:
-            topics = await self._redis.execute("SMEMBERS", self._topics_of(server))
-            for topic in [one.decode() for one in topics]:
-                left = _left(await self._leave_script.run(self._keys(topic), "", server, self._held(topic), _HELD))
-                if left.last or left.users:
-                    self.on_departed(topic, left)
-            await self._redis.execute("DEL", self._topics_of(server))
-            await self._redis.execute("SREM", self._servers("dead"), server)
-            log.warning("another server has died; removed its connections", server=server, topics=len(topics))
+            await self._sweep(server)
 
-    def _swept(self, task: asyncio.Task[None]) -> None:
-        self._sweeping = None
+    async def _sweep(self, server: str) -> None:
+        """Remove the connections of a dead server."""
+        topics = await self._redis.execute("SMEMBERS", self._topics_of(server))
+        for topic in [one.decode() for one in topics]:
+            left = _left(await self._leave_script.run(self._keys(topic), "", server, self._held(topic), _HELD))
+            if left.last or left.users:
+                self.on_departed(topic, left)
+        await self._redis.execute("DEL", self._topics_of(server))
+        await self._redis.execute("SREM", self._servers("dead"), server)
+        log.warning("another server has died; removed its connections", server=server, topics=len(topics))
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self._working = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("connections of a dead server can't be removed; trying again", error=str(error))
+            log.warning("the presence of connections can't be changed in Redis; trying again", error=str(error))
 
     def _held(self, topic: str) -> int:
         return int(self._holds(topic))

@@ -32,6 +32,7 @@ class HttpTransport:
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, timeout: float) -> None:
+        self.own = False
         self._session = session
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -58,6 +59,7 @@ class AppTransport:
     the Pusher application: no client can set it."""
 
     def __init__(self, http: Sequence[HandlesRequests], path: str, app_id: str) -> None:
+        self.own = True
         self._http = http
         self._path = path
         self._app_id = app_id
