@@ -178,6 +178,16 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class HasStatusMessage(Protocol):
+    """A plugin with a status whose probes say in words what is wrong, such as a server that is away."""
+
+    name: str
+
+    @abstractmethod
+    def status_message(self) -> str:
+        """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
 class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     """A queue of a plugin, as probes and operators see it.
 
@@ -511,6 +521,7 @@ __all__ = [
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HasStatusMessage",
     "HasStopHook",
     "HasTask",
     "HttpMount",

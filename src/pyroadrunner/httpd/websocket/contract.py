@@ -79,7 +79,8 @@ class SocketHandler(Protocol):
         """A whole message has arrived; text is valid UTF-8."""
 
     def closed(self, code: int, reason: str) -> None:
-        """The socket is closed; called once. 1005 = without a code, 1006 = the connection broke."""
+        """The socket is closed; called once. 1005 = without a code, 1006 = the connection broke, with a reason if it
+        was cut here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

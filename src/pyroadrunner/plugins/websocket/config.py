@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from pyroadrunner.config.values import Duration, StringList, StringMap
+from pyroadrunner.httpd.port_config import PortTlsConfig, port_faults
 from pyroadrunner.plugins.websocket.pusher.config import AppConfig
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count, PoolConfig
@@ -61,8 +62,12 @@ class TopicConfig(msgspec.Struct, kw_only=True, frozen=True):
 class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``websocket``: a WebSocket server whose clients talk to workers and follow topics (not in RoadRunner)."""
 
+    address: str = ""
+    """A port of its own for all paths of this section: `host:port`, `:port` or `unix://path`. Empty = the HTTP port."""
+    tls: PortTlsConfig = PortTlsConfig()
+    """Certificate of that port."""
     path: str = "/ws"
-    """Path on the HTTP port."""
+    """Path of the sockets."""
     allowed_origins: StringList = field(default_factory=list)
     """Origins of pages that may connect: `https://example.com`, with stars: `https://*.example.com`, or `*` = all.
     Empty = only pages of the same host. Clients that are no browsers send no origin, and are not checked."""
@@ -106,16 +111,20 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
             yield "redis", RedisConfig
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Settings of Redis that prevent a connection."""
+        """Settings of Redis that prevent a connection, TLS files that can't be used."""
         yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
+
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if one.fatal)
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
         yield from ((f"config.{key}", message) for key, message in self._of_redis().doubtful())
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if not one.fatal)
 
     def _of_redis(self) -> RedisConfig:
         return self.config if self.driver == "redis" and self.config is not None else RedisConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
+        yield from port_faults(self.address, self.tls)
         if not self.path.startswith("/"):
             yield "path", f'"{self.path}" matches no request: a path starts with /'
         if self.sse_path and not self.sse_path.startswith("/"):

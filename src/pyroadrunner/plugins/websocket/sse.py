@@ -41,10 +41,9 @@ class SseEndpoint:
     """
 
     def __init__(self, config: WebSocketConfig, hub: Hub, topics: Topics, clock: Callable[[], float]) -> None:
-        self._config = config
         self._hub = hub
         self._topics = topics
-        self._origins = Origins(config.allowed_origins)
+        self.reconfigure(config)
         self._clock = clock
         self._draining = False
         self.streams: set[SseStream] = set()
@@ -54,6 +53,11 @@ class SseEndpoint:
 
     def __repr__(self) -> str:
         return f"SseEndpoint({len(self.streams)})"
+
+    def reconfigure(self, config: WebSocketConfig) -> None:
+        """Use these settings for new streams."""
+        self._config = config
+        self._origins = Origins(config.allowed_origins)
 
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""

@@ -116,7 +116,7 @@ class WebSocketsPlugin(
         if self._effective.section("http") is None:
             raise NoHttp
         native = self._effective.section("websocket")
-        if isinstance(native, WebSocketConfig) and native.path == self._config.path:
+        if isinstance(native, WebSocketConfig) and not native.address and native.path == self._config.path:
             raise SamePath(native.path)
         loop = asyncio.get_running_loop()
         driver = self._driver(loop.time)
@@ -193,12 +193,13 @@ class WebSocketsPlugin(
         shared = self._shared
         if shared is None:
             return []
+        counters = shared.hub.counters
         figures = [
             ("connections", "gauge", "Open connections.", len(shared.clients)),
             ("topics", "gauge", "Topics with clients here.", len(shared.hub.topics)),
             ("opened_total", "counter", "Connections opened.", self._opened),
-            ("published_total", "counter", "Publications of this server.", shared.hub.published),
-            ("delivered_total", "counter", "Publications given to clients here.", shared.hub.delivered),
+            ("published_total", "counter", "Publications of this server.", sum(counters.published.values())),
+            ("delivered_total", "counter", "Publications given to clients here.", sum(counters.delivered.values())),
         ]
         own = [
             MetricFamily(f"rr_websockets_{name}", kind, text, [Sample({}, value)])

@@ -97,15 +97,17 @@ class Driver(Protocol):
     """Carries publications.
 
     Attributes:
-        error: why publications are not carried now; empty = they are.
         shared: whether other servers have clients in the same topics.
         on_departed, on_entrance: callbacks of the owner; see their types.
     """
 
-    error: str
     shared: bool
     on_departed: Departed
     on_entrance: Entrance
+
+    @property
+    def error(self) -> str:
+        """Why publications are not carried now; empty = they are."""
 
     async def start(self, deliver: Deliver) -> None:
         """Return when publications can be carried, or will be once a server is back."""

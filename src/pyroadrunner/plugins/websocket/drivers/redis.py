@@ -97,7 +97,8 @@ class RedisDriver:
         self._deliver: Deliver = lambda _: 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._renewing: asyncio.Task[None] | None = None
-        self.error = "not connected yet"
+        self._not_renewed = ""  # why the lease was not renewed
+        self._reconnected = asyncio.Event()
         self.shared = True
 
     @property
@@ -118,6 +119,10 @@ class RedisDriver:
 
     def __repr__(self) -> str:
         return f"RedisDriver({self._redis}, topics={len(self._followed)})"
+
+    @property
+    def error(self) -> str:
+        return self._subscription.error or self._not_renewed
 
     async def start(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -227,8 +232,8 @@ class RedisDriver:
             self._catch_up(name, position)
 
     def _on_subscribed(self) -> None:
-        """Messages may have been missed."""
-        self.error = ""
+        """Messages may have been missed, and the lease may be over."""
+        self._reconnected.set()
         for topic, position in self._followed.items():
             if self._history(topic).size:
                 self._catch_up(topic, position)
@@ -290,13 +295,16 @@ class RedisDriver:
     async def _renew(self) -> None:
         """Keep the lease of this server."""
         while True:
-            await asyncio.sleep(self._presence.interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._presence.interval):
+                    await self._reconnected.wait()
+            self._reconnected.clear()
             try:
                 await self._presence.renew()
             except StoreError as error:
-                self.error = str(error)
+                self._not_renewed = str(error)
             else:
-                self.error = ""
+                self._not_renewed = ""
 
     # The braces put the keys of a topic into one slot of a cluster.
 

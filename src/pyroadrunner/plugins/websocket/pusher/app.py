@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.plugins.websocket.counters import Counters, Label
 from pyroadrunner.plugins.websocket.drivers.contract import Entered, Left, Member
 from pyroadrunner.plugins.websocket.hub import Follower, Hub
 from pyroadrunner.plugins.websocket.origins import Origins
@@ -52,6 +53,7 @@ class PusherApp:
         self.webhooks = webhooks or Webhooks()
         self.origins = Origins(config.allowed_origins)
         self.clients: dict[str, PusherClient] = {}
+        self.counters = Counters()
         self._counts = SubscriptionCounts(clock)
         self._held = HeldDepartures(clock)
         self.tasks: set[asyncio.Task[None]] = set()
@@ -345,3 +347,15 @@ def is_cached(topic: str) -> bool:
 def is_channel_of(topic: str, app_id: str) -> bool:
     """Whether a topic has the subscribers of a channel of an application."""
     return topic.startswith((f"{PREFIX}{app_id}{_EVENTS}", f"{PREFIX}{app_id}{_CACHED}"))
+
+
+def class_of(topic: str) -> Label | None:
+    """The application and the kind of channel of a topic; ``None`` = it is no topic of an application."""
+    if not topic.startswith(PREFIX):
+        return None
+    app, _, rest = topic[len(PREFIX) :].partition("/")
+    kind, _, name = rest.partition("/")
+    if f"/{kind}/" in (_USERS, _WATCH):
+        return app, Kind.USER.value
+    channel = Channel(name)
+    return app, f"{channel.kind.value}-cache" if channel.cached else channel.kind.value

@@ -57,6 +57,16 @@ class PusherClient:
     def __repr__(self) -> str:
         return f"PusherClient({self.id}, user={self.user!r}, channels={list(self._channels)})"
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait, since the client reads slowly."""
+        return self._socket.buffered if self._socket is not None else 0
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were dropped, since the client reads too slowly."""
+        return self._socket.dropped if self._socket is not None else 0
+
     # -- SocketHandler -----------------------------------------------------------------------------------------------
 
     def opened(self, socket: Socket) -> None:
@@ -65,10 +75,13 @@ class PusherClient:
             self._refuse(*self._refusal)
             return
         self._app.clients[self.id] = self
+        self._app.counters.opened += 1
         self._send(frames.established(self.id, max(1, int(self._app.config.activity_timeout))))
 
     def received(self, data: bytes, *, text: bool) -> None:
         self._heard, self._pinged = self._app.clock(), 0.0
+        self._app.counters.received += 1
+        self._app.counters.received_bytes += len(data)
         if self._refusal is not None:
             return
         event = frames.read(data) if text else None
@@ -83,7 +96,8 @@ class PusherClient:
         if self._closed:
             return
         self._closed = True
-        self._app.clients.pop(self.id, None)
+        if self._app.clients.pop(self.id, None) is not None:
+            self._app.counters.count_close(code, self.dropped)
         self._waiting.clear()
         if self._task is None and (self._channels or self.user):
             self._run(self._leave())
@@ -98,7 +112,7 @@ class PusherClient:
         if self._unsent is not None and self._app.is_watch_topic(publication.topic):
             self._unsent.append(publication)
             return True
-        return self._socket is not None and self._socket.send(publication.message(envelope=False))
+        return self._send_message(publication.message(envelope=False))
 
     # -- for the plugin ----------------------------------------------------------------------------------------------
 
@@ -298,8 +312,14 @@ class PusherClient:
             self._socket.close(code, why)
 
     def _send(self, frame: bytes) -> None:
-        if self._socket is not None:
-            self._socket.send(OutMessage(frame, text=True))
+        self._send_message(OutMessage(frame, text=True))
+
+    def _send_message(self, message: OutMessage) -> bool:
+        if self._socket is None or not self._socket.send(message):
+            return False
+        self._app.counters.sent += 1
+        self._app.counters.sent_bytes += len(message.data)
+        return True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._task = asyncio.get_running_loop().create_task(work)

@@ -27,6 +27,10 @@ class PusherEndpoint:
         self._limits = limits
         self.draining = False
 
+    def reconfigure(self, limits: SocketLimits) -> None:
+        """Use these limits for new sockets."""
+        self._limits = limits
+
     async def accept(self, handshake: Handshake) -> Accepted | Refused:
         scope = handshake.scope
         app = self._apps.get(scope["path"].rpartition("/")[2])
