@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -127,6 +129,43 @@ def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(make: Callable[
             assert not await driver.confirm(topic)
             assert not await driver.confirm(topic, "ann")
         await driver.stop()
+
+    run(scene)
+
+
+def test_any_order_of_joins_and_leaves_adds_up(redis: RedisServer) -> None:
+    """Each first one has its last one, for topics and for users, whatever two servers do at the same time."""
+
+    async def scene() -> None:
+        prefix = f"p{next(NAMES)}"
+        servers = [of_redis(redis, prefix) for _ in range(2)]
+        for driver in servers:
+            await driver.start(lambda _: 0)
+        balance: Counter[tuple[str, str]] = Counter()
+
+        async def client(number: int) -> None:
+            decide = Random(number)
+            driver = servers[number % 2]
+            for _ in range(20):
+                topic = f"t{decide.randrange(3)}"
+                user = decide.choice(["", "ann", "bob", "carl"])
+                entered = await driver.enter(topic, entry(str(number), user))
+                balance[(topic, "")] += entered.first
+                balance[(topic, user)] += entered.first_of_user
+                left = await driver.leave(topic, str(number))
+                balance[(topic, "")] -= left.last
+                balance.subtract((topic, user) for user in left.users)
+
+        await asyncio.gather(*(client(number) for number in range(30)))
+        assert not any(balance.values())
+        assert list(await servers[0].counts(["t0", "t1", "t2"])) == [0, 0, 0]
+        assert await servers[0]._redis.keys(f"{prefix}:users:*") == []
+        await servers[0].stop()
+        await asyncio.gather(*(servers[1].enter("t", entry("1")) for _ in range(2)))
+        assert len(await servers[1]._redis.keys(f"{prefix}:topics:*")) == 1
+        await servers[1].leave("t", "1")
+        assert await servers[1]._redis.keys(f"{prefix}:topics:*") == []
+        await servers[1].stop()
 
     run(scene)
 

@@ -61,7 +61,7 @@ class RedisPresence:
         self._steady_since = 0.0  # since when Redis has always answered; 0 = it did not
         self._present: dict[str, dict[str, Member]] = {}
         self._listed: set[str] = set()  # topics that other servers look at if this one dies
-        self._unentered: dict[tuple[str, str], None] = {}
+        self._unentered: dict[tuple[str, str], None] = {}  # what Redis could not be told, to be repeated
         self._unremoved: dict[tuple[str, str], None] = {}
         self._working: asyncio.Task[None] | None = None
 
@@ -70,11 +70,13 @@ class RedisPresence:
 
     async def enter(self, topic: str, member: Member) -> Entered:
         """See ``Driver.enter``."""
-        key = (topic, member.connection)
         self._present.setdefault(topic, {})[member.connection] = member
-        self._unremoved.pop(key, None)
-        self._unentered[key] = None
-        return await self._enter(topic, member)
+        self._unentered.pop((topic, member.connection), None)
+        try:
+            return await self._enter(topic, member)
+        except BaseException:
+            self._unentered[(topic, member.connection)] = None
+            raise
 
     async def leave(self, topic: str, connection: str) -> Left:
         """See ``Driver.leave``."""
@@ -82,10 +84,12 @@ class RedisPresence:
         members.pop(connection, None)
         if not members:
             self._present.pop(topic, None)
-        key = (topic, connection)
-        self._unentered.pop(key, None)
-        self._unremoved[key] = None
-        return await self._remove(topic, connection)
+        self._unentered.pop((topic, connection), None)
+        try:
+            return await self._remove(topic, connection)
+        except BaseException:
+            self._unremoved[(topic, connection)] = None
+            raise
 
     async def confirm(self, topic: str, user: str = "") -> bool:
         """See ``Driver.confirm``."""
@@ -153,14 +157,17 @@ class RedisPresence:
         """The lease; returns the dead servers."""
         steady = self._steady_since and self._clock() - self._steady_since >= self._lease
         # While Redis was away, the others could not renew their leases either: they get the time for it.
+        server = self._server
         renewed, dead = await self._lease_script.run(
             (self._servers("leases"), self._servers("dead")),
-            self._server,
+            server,
             int(self._lease * 1000),
             int(not self._leased),
             int(bool(steady)),
         )
         self._steady_since = self._steady_since or self._clock()
+        if server != self._server:  # another call has found out
+            return await self._renew()
         if not renewed:
             log.warning("other servers have taken this one for dead; entering its connections again")
             self._server = secrets.token_urlsafe(9)
@@ -171,7 +178,7 @@ class RedisPresence:
                     self._unentered[(topic, connection)] = None
             return await self._renew()
         self._leased = True
-        return [server.decode() for server in dead if server.decode() != self._server]
+        return [one.decode() for one in dead if one.decode() != self._server]
 
     async def _enter(self, topic: str, member: Member) -> Entered:
         if not self._leased:
@@ -179,15 +186,19 @@ class RedisPresence:
         server = self._server
         if topic not in self._listed:
             await self._redis.execute("SADD", self._topics_of(server), topic)
-            self._listed.add(topic)
+            if server == self._server:
+                self._listed.add(topic)
         entry = _packed(server, member)
         count, first, first_of_user, returned, user_returned = await self._enter_script.run(
             self._keys(topic), member.connection, entry, member.user
         )
-        if server == self._server and self._present.get(topic, {}).get(member.connection) is member:
-            self._unentered.pop((topic, member.connection), None)
-        elif member.connection not in self._present.get(topic, {}):  # it has left meanwhile
-            self._unremoved[(topic, member.connection)] = None
+        key = (topic, member.connection)
+        if member.connection not in self._present.get(topic, {}):  # it has left meanwhile
+            self._unremoved[key] = None
+        elif server == self._server:
+            self._unentered.pop(key, None)
+        else:  # the others remove what has the old name
+            self._unentered[key] = None
         return Entered(
             count=count,
             first=bool(first),
@@ -213,15 +224,20 @@ class RedisPresence:
 
     async def _work(self, dead: Sequence[str]) -> None:
         for topic, connection in list(self._unremoved):
+            if connection in self._present.get(topic, {}):  # it has come back
+                self._unremoved.pop((topic, connection), None)
+                continue
             left = await self._remove(topic, connection)
             if left.last or left.users:
                 self.on_departed(topic, left)
         for topic, connection in list(self._unentered):
             member = self._present.get(topic, {}).get(connection)
-            if member is not None:
-                entered = await self._enter(topic, member)
-                if entered.first or entered.first_of_user:
-                    self.on_entrance(topic, member, entered)
+            if member is None:
+                self._unentered.pop((topic, connection), None)
+                continue
+            entered = await self._enter(topic, member)
+            if entered.first or entered.first_of_user:
+                self.on_entrance(topic, member, entered)
         for server in dead:
             await self._sweep(server)
 
