@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -40,7 +40,7 @@ from pyroadrunner.plugins.websocket.config import HistoryConfig, WebSocketConfig
 from pyroadrunner.plugins.websocket.counters import Counters, Label, TopicCounters
 from pyroadrunner.plugins.websocket.drivers.contract import Driver, Entered, Left, Member
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
-from pyroadrunner.plugins.websocket.errors import NoApplication, NoHttp, NotInstalled, RedisNotUsable
+from pyroadrunner.plugins.websocket.errors import NoHttp, NotInstalled, RedisNotUsable
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.metrics import Clients, families, sse_families, webhook_families
 from pyroadrunner.plugins.websocket.reloadable import RELOADABLE_KEYS
@@ -49,9 +49,6 @@ from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
-
-if TYPE_CHECKING:
-    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
 
 _GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
 _GRACE = 30.0  # the default of endure.grace_period
@@ -65,6 +62,7 @@ try:
     from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
     from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
+    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
     from pyroadrunner.plugins.websocket.session import Environment
     from pyroadrunner.plugins.websocket.sessions import Sessions
@@ -139,6 +137,7 @@ class WebSocketPlugin(
         Raises:
             RedisNotUsable, NotInstalled.
             NoHttp: no port is configured.
+            NoApplication: a webhook is for the application of this server, which has none.
             ListenError, TlsError: the address can't be bound, or a certificate can't be used.
             WorkerStartError: the workers failed to start.
         """
@@ -167,7 +166,8 @@ class WebSocketPlugin(
         self._tracer.start()
         loop = asyncio.get_running_loop()
         config = self._config
-        self._webhooks = self._opened_webhooks(loop.time)
+        if any(app.webhooks for app in config.apps):
+            self._webhooks = OpenWebhooks(config.apps, self._http, loop.time)
         if config.events and self._factory is not None:
             env = {**config.env, "RR_MODE": "websocket"}
             self._pools = await start_pools(self._factory, {self.name: config.pool}, env)
@@ -346,25 +346,6 @@ class WebSocketPlugin(
             raise NotInstalled(missing.name or "?", "redis") from missing
         except StoreError as error:
             raise RedisNotUsable(error) from error
-
-    def _opened_webhooks(self, clock: Callable[[], float]) -> OpenWebhooks | None:
-        """What sends webhooks; imported only if an application has some.
-
-        Raises:
-            NotInstalled: the library is missing.
-            NoApplication: some are for the application of this server, which has none.
-        """
-        urls = [webhook.url for app in self._config.apps for webhook in app.webhooks]
-        if not urls:
-            return None
-        for url in urls:
-            if url.startswith("/") and not self._http:
-                raise NoApplication(url)
-        try:
-            from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
-        except ModuleNotFoundError as missing:
-            raise NotInstalled(missing.name or "?", "webhooks") from missing
-        return OpenWebhooks(self._http, clock)
 
     def _pusher_apps(self, hub: Hub, clock: Callable[[], float]) -> list[PusherApp]:
         """The applications."""

@@ -11,6 +11,7 @@ from pyroadrunner.contracts import (
     HasMetrics,
     HasPools,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     HttpMount,
     Log,
@@ -59,7 +60,15 @@ log = Log("websockets")
 
 
 class WebSocketsPlugin(
-    Plugin, HasPools, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp, PublishesToTopics
+    Plugin,
+    HasPools,
+    HasMetrics,
+    HasStatus,
+    HasStatusMessage,
+    HasStopHook,
+    HasConnections,
+    MountsOnHttp,
+    PublishesToTopics,
 ):
     """The ``websockets`` section: the WebSocket server of RoadRunner until 2.12."""
 
@@ -190,6 +199,11 @@ class WebSocketsPlugin(
         """The same, and publications reach the other servers."""
         carried = self._shared is not None and not self._shared.hub.driver.error
         return carried and self._draining is None and await all_serve(self._pools.values())
+
+    def status_message(self) -> str:
+        """Why publications do not reach other servers."""
+        error = self._shared.hub.driver.error if self._shared is not None else ""
+        return f"redis is away: {error}" if error else ""
 
     def _driver(self, clock: Callable[[], float]) -> Driver:
         section = self._effective.section("broadcast")
