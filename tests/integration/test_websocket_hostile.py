@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -94,12 +95,12 @@ class Raw:
             return 1006
 
 
-async def raw(site: Site, *, tls: bool, headers: bytes = b"") -> Raw:
+async def raw(site: Site, *, tls: bool, headers: bytes = b"", target: bytes = b"/ws") -> Raw:
     options = {"ssl": site.context, "server_hostname": "localhost"} if tls else {}
     port = site.tls_port if tls else site.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port, **options)
     writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" + headers + b"\r\n"
     )
     head = await reader.readuntil(b"\r\n\r\n")
@@ -312,3 +313,46 @@ def test_nothing_secret_is_logged(tmp_path: Path) -> None:
     assert "event failed" in log
     for secret in ("5e1f", *signed):
         assert secret not in log
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_client_that_never_reads_is_closed_and_delays_no_publisher(site: Site, tls: bool) -> None:
+    @on_the_loop
+    async def scene() -> None:
+        url = f"ws://127.0.0.1:{site.port}/ws?topic=never"
+        async with connect(url, open_timeout=PATIENCE, compression=None) as good:
+            await good.recv()
+            slow = await raw(site, tls=tls, target=b"/ws?topic=never")
+            slow.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a ReadTransport, too
+            with RpcClient(site.server.rpc) as rpc:
+                while rpc.call("websocket.Topics").get("never") != 2:  # noqa: ASYNC110 - the server sends no event
+                    await asyncio.sleep(0.02)
+                number = 0
+                while rpc.call("websocket.Topics")["never"] == 2:
+                    message = f"{number} ".ljust(100_000, "x")
+                    rpc.call("websocket.Publish", {"topics": ["never"], "data": message})
+                    assert await good.recv() == message
+                    number += 1
+            slow.writer.transport.abort()
+
+    scene()
+    site.server.wait_for("the client reads too slowly")
+
+
+def test_waves_fit_into_the_grace_period(tmp_path: Path) -> None:
+    (tmp_path / "worker.php").write_text(WORKER)
+    given = config(drain_timeout="600s") | {"endure": {"grace_period": "3s"}}
+    with Server(tmp_path, given) as server:
+
+        @on_the_loop
+        async def scene() -> None:
+            url = f"{server.url.replace('http', 'ws')}/ws"
+            clients = [await connect(url, open_timeout=PATIENCE) for _ in range(20)]
+            server.send(signal.SIGTERM)
+            for one in clients:
+                await one.wait_closed()
+            assert {one.close_code for one in clients} == {1012}
+
+        scene()
+        assert server.wait() == 0
+    assert "grace period over" not in server.stderr

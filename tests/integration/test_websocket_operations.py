@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import Mapping
@@ -212,6 +213,33 @@ def test_metrics_by_application_and_class_of_topic(tmp_path: Path) -> None:
         }
         assert {name: found.get(f"rr_websocket_{name}") for name in wanted} == wanted
         server.wait_for("connection was closed")
+
+
+def test_clients_of_applications_are_listed_and_closed(tmp_path: Path) -> None:
+    app = {"id": "3", "key": "key", "secret": "secret"}
+    with serving(tmp_path, config(apps=[app])) as server, RpcClient(server.rpc) as rpc:
+
+        @on_the_loop
+        async def scene() -> None:
+            pusher = f"{server.url.replace('http', 'ws')}/app/key?protocol=7"
+            async with client(server) as own, connect(pusher, open_timeout=PATIENCE) as other:
+                await asyncio.gather(own.recv(), other.recv())
+                await other.send('{"event": "pusher:subscribe", "data": {"channel": "news"}}')
+                await other.recv()
+                assert rpc.call("websocket.Count")["apps"] == {"3": 1}
+                assert len(rpc.call("websocket.List", {})) == 2
+                shown = await asyncio.to_thread(rr, "websocket", "list", "--app", "3", "--json", cwd=tmp_path)
+                (found,) = json.loads(shown.stdout)
+                assert (found["app"], found["topics"], found["remote_addr"]) == ("3", ["news"], "127.0.0.1")
+                assert rpc.call("websocket.List", {"topic": "news"}) != []
+                closing = ("--code", "4009", "--reason", "out")
+                await asyncio.to_thread(rr, "websocket", "disconnect", found["id"], *closing, cwd=tmp_path)
+                with pytest.raises(ConnectionClosed):
+                    await other.recv()
+                assert (other.close_code, other.close_reason) == (4009, "out")
+                assert await ask(own, "still here") == "still here"
+
+        scene()
 
 
 # -- the end, and the return of all clients --------------------------------------------------------------------------

@@ -253,8 +253,9 @@ COMMANDS = (
         words=("websocket", "list"),
         help="list the open connections",
         flags=(
-            Flag(name="topic", value="TOPIC", help="only those that follow this topic"),
+            Flag(name="topic", value="TOPIC", help="only those that follow this topic or channel"),
             Flag(name="user", value="NAME", help="only those of this user"),
+            Flag(name="app", value="ID", help="only those of this application (Pusher protocol)"),
             _JSON,
         ),
     ),

@@ -268,7 +268,8 @@ def _websocket(line: Line) -> int:
     options, as_json = _options(line, require_version=False), line.on("json")
     match line.words[1:]:
         case ("list",):
-            return command.list_connections(options, topic=line.text("topic"), user=line.text("user"), as_json=as_json)
+            wanted = {name: line.text(name) for name in ("topic", "user", "app")}
+            return command.list_connections(options, as_json=as_json, **wanted)
         case ("topics",):
             return command.topics(options, as_json=as_json)
         case ("publish",):

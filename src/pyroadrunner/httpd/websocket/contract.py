@@ -9,6 +9,9 @@ from typing import Protocol
 from pyroadrunner.asgi import Scope
 from pyroadrunner.httpd.websocket.message import OutMessage
 
+BLAMED = frozenset({1002, 1003, 1007, 1008, 1009})
+"""Closes for which the client is to blame: protocol, encoding, policy, size. (RFC 6455, section 7.4.1)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:

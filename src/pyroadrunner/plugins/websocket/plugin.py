@@ -297,7 +297,7 @@ class WebSocketPlugin(
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         assert self._environment is not None
-        return WebSocketRpc(self._environment).methods()
+        return WebSocketRpc(self._environment, self._apps).methods()
 
     async def metrics(self) -> Sequence[MetricFamily]:
         own: Sequence[MetricFamily] = ()

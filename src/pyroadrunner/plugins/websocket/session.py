@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, Span, WorkerPool
 from pyroadrunner.httpd.flood_log import FloodLog
-from pyroadrunner.httpd.websocket.contract import Socket
+from pyroadrunner.httpd.websocket.contract import BLAMED, Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import LimitsConfig
@@ -28,8 +28,6 @@ from pyroadrunner.plugins.websocket.tracing import EventTracer, Pairs
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
-# Closes for which the client is to blame: protocol, encoding, policy, size. (RFC 6455, section 7.4.1)
-_BLAMED = frozenset({1002, 1003, 1007, 1008, 1009})
 _POLICY, _INTERNAL, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
 
 log = Log("websocket")
@@ -140,6 +138,7 @@ class Session:
         """For operators."""
         return {
             "id": self.id,
+            "app": "",
             "user": self.user,
             "remote_addr": self.remote_addr,
             "topics": sorted(self.topics),
@@ -184,7 +183,7 @@ class Session:
         environment.sessions.pop(self.id, None)
         environment.counters.count_close(code, self.dropped)
         log.debug("connection was closed", connection=self.id, code=code, reason=reason)
-        if code in _BLAMED:
+        if code in BLAMED:
             environment.flood_log.warning(
                 "a client broke a rule", f"{code} {reason}", connection=self.id, code=code, reason=reason
             )
@@ -243,7 +242,7 @@ class Session:
         if self._socket is None:
             return
         self._socket.tick(now)
-        if self._socket.dropped and not self._slow:
+        if self._socket.dropped and not self._slow and self._environment.limits.slow_clients == "drop_oldest":
             self._slow = True
             self._environment.flood_log.warning(
                 "messages of a client are dropped: it reads too slowly", connection=self.id, buffered=self.buffered

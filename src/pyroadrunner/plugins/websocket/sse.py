@@ -9,10 +9,12 @@ import secrets
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic
 from urllib.parse import parse_qsl
 
 from pyroadrunner.asgi import CLIENT, Receive, Scope, Send
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.config import WebSocketConfig
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.origins import Origins
@@ -27,6 +29,7 @@ _JOINED = 1 << 16  # bytes that are sent together
 _LAST_ID = ("lastEventID", "Last-Event-ID", "last_event_id")
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class SseEndpoint:
@@ -143,7 +146,7 @@ class SseEndpoint:
         except ConnectionError:
             pass  # the client has left
         except RoadRunnerError as error:
-            log.error("a topic can't be followed; the client has to come back", error=str(error))
+            flood_log.error("a topic can't be followed; the client has to come back", error=str(error))
         finally:
             self.streams.discard(stream)
             self.dropped += stream.dropped

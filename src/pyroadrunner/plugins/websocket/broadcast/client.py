@@ -7,10 +7,12 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 import msgspec
 
 from pyroadrunner.contracts import Log, Payload, Reply, RoadRunnerError, WorkerPool
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.httpd.websocket.contract import Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket.broadcast.requests import (
@@ -31,6 +33,7 @@ _OK = 200
 _RESTART = 1012
 
 log = Log("websockets")
+flood_log = FloodLog(log, monotonic)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -155,7 +158,7 @@ class BroadcastClient:
         self._shared.tasks.discard(task)
         self._running = False
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a client failed", connection=self.id, error=repr(error))
+            flood_log.error("a client failed", connection=self.id, error=repr(error))
             self.abort()
         elif self._waiting or (self._closed and self._topics):  # it happened while the task ended
             self._run()
@@ -198,7 +201,7 @@ class BroadcastClient:
         try:
             answer, _ = await self.ask(topics)
         except RoadRunnerError as error:
-            log.error("no worker has decided on topics", connection=self.id, error=str(error))
+            flood_log.error("no worker has decided on topics", connection=self.id, error=str(error))
             return str(error)
         return "" if answer.status == _OK else f"status {answer.status}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -31,6 +32,7 @@ from pyroadrunner.contracts import (
     queue_metrics,
     start_pools,
 )
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.broadcast.config import BroadcastConfig, RedisBroker, WebSocketsConfig
 from pyroadrunner.plugins.websocket.broadcast.errors import SamePath, UnknownBroker
 from pyroadrunner.plugins.websocket.broadcast.requests import WorkerRequest
@@ -57,6 +59,7 @@ _PREFIX = "rr.websockets"  # of the channel in Redis
 _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 log = Log("websockets")
+flood_log = FloodLog(log, monotonic)
 
 
 class WebSocketsPlugin(
@@ -138,16 +141,16 @@ class WebSocketsPlugin(
         if self._draining is not None:
             return _refused(503, "the server stops")
         if not self._origins.allow(handshake.headers, secure=scope["scheme"] in ("https", "wss")):
-            log.warning("refused a page of another origin", origin=handshake.headers[b"origin"].decode("latin-1"))
+            flood_log.warning("refused a page of another origin", origin=handshake.headers[b"origin"].decode("latin-1"))
             return _refused(405, "this origin may not connect")
         client = BroadcastClient(self._shared, WorkerRequest(scope))
         try:
             answer, body = await client.ask()
         except (QueueFull, NoFreeWorker, PoolClosed) as overload:
-            log.warning("handshake failed", error=str(overload))
+            flood_log.warning("handshake failed", error=str(overload))
             return _refused(503, "the server is overloaded")
         except RoadRunnerError as error:
-            log.error("no worker has decided on a connection", error=str(error))
+            flood_log.error("no worker has decided on a connection", error=str(error))
             return _refused(400, "the handshake could not be handled")
         if answer.status != 200:
             headers = answer.headers if isinstance(answer.headers, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ import msgspec
 
 from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.pusher import frames, signatures
 from pyroadrunner.plugins.websocket.pusher.app import PusherApp
 from pyroadrunner.plugins.websocket.pusher.channels import Channel, Kind, is_valid
@@ -22,6 +24,7 @@ _MAX_NAME = 200  # characters of the name of an event
 _T = TypeVar("_T")
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class _Event(msgspec.Struct, kw_only=True):
@@ -63,7 +66,7 @@ class PusherApi:
         except ApiError as error:
             status, answer = error.status, {"error": str(error)}
         except RoadRunnerError as error:
-            log.error("the request of a backend failed", path=scope["path"], error=str(error))
+            flood_log.error("the request of a backend failed", path=scope["path"], error=str(error))
             status, answer = 503, {"error": "the event can't be published now"}
         body = msgspec.json.encode(answer)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

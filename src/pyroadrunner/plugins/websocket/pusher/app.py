@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.counters import Counters, Label
 from pyroadrunner.plugins.websocket.drivers.contract import Entered, Left, Member
 from pyroadrunner.plugins.websocket.hub import Follower, Hub
@@ -34,6 +36,7 @@ _FLUSH = 3.0  # seconds for the last webhooks at a stop
 TERMINATE = b"terminate"  # published to the topic of a user: close its connections
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class PusherApp:
@@ -160,7 +163,7 @@ class PusherApp:
             if entered.first:
                 await self._tell_watchers(user, online=True)
         except RoadRunnerError as error:
-            log.warning("those who watch a user are told later that it is online", error=str(error))
+            flood_log.warning("those who watch a user are told later that it is online", error=str(error))
 
     async def sign_out(self, user: str, client: Follower) -> None:
         """It is gone."""
@@ -326,7 +329,7 @@ class PusherApp:
             try:
                 await self._changes.popleft()
             except RoadRunnerError as error:
-                log.error("clients and webhooks were not told of a change", app=self.config.id, error=str(error))
+                flood_log.error("clients and webhooks were not told of a change", app=self.config.id, error=str(error))
 
     def _told(self, task: asyncio.Task[None]) -> None:
         self._telling = None

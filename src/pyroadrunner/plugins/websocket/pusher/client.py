@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
+from time import monotonic
 from typing import Any
 
 from pyroadrunner.contracts import Log, RoadRunnerError
-from pyroadrunner.httpd.websocket.contract import Socket
+from pyroadrunner.httpd.flood_log import FloodLog
+from pyroadrunner.httpd.websocket.contract import BLAMED, Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.pusher import frames, signatures
@@ -24,6 +26,7 @@ _MAX_WATCHED = 100  # users that one client may watch
 _UNAUTHORISED, _CLIENT_EVENT, _WATCHLIST, _RECONNECT, _NO_PONG = 4009, 4301, 4302, 4200, 4201
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class PusherClient:
@@ -34,13 +37,16 @@ class PusherClient:
 
     Attributes:
         id: its ``socket_id``.
+        remote_addr: of the client.
         user: id of the signed-in user; empty = not signed in.
     """
 
-    def __init__(self, app: PusherApp, refusal: tuple[int, str] | None = None) -> None:
+    def __init__(self, app: PusherApp, refusal: tuple[int, str] | None = None, remote_addr: str = "") -> None:
         self.id = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
         self.user = ""
+        self.remote_addr = remote_addr
         self._app = app
+        self._opened_at = app.clock()
         self._refusal = refusal
         self._socket: Socket | None = None
         self._channels: dict[str, tuple[Channel, str]] = {}  # and the user of a presence channel
@@ -56,6 +62,24 @@ class PusherClient:
 
     def __repr__(self) -> str:
         return f"PusherClient({self.id}, user={self.user!r}, channels={list(self._channels)})"
+
+    @property
+    def topics(self) -> Collection[str]:
+        """Its channels."""
+        return self._channels
+
+    def view(self) -> dict[str, Any]:
+        """For operators."""
+        return {
+            "id": self.id,
+            "app": self._app.config.id,
+            "user": self.user,
+            "remote_addr": self.remote_addr,
+            "topics": sorted(self._channels),
+            "seconds": round(self._app.clock() - self._opened_at, 1),
+            "buffered": self.buffered,
+            "dropped": self.dropped,
+        }
 
     @property
     def buffered(self) -> int:
@@ -80,10 +104,10 @@ class PusherClient:
 
     def received(self, data: bytes, *, text: bool) -> None:
         self._heard, self._pinged = self._app.clock(), 0.0
-        self._app.counters.received += 1
-        self._app.counters.received_bytes += len(data)
         if self._refusal is not None:
             return
+        self._app.counters.received += 1
+        self._app.counters.received_bytes += len(data)
         event = frames.read(data) if text else None
         if event is None:
             self._send(frames.error(_RECONNECT, "Invalid message format"))
@@ -102,6 +126,15 @@ class PusherClient:
         if self._task is None and (self._channels or self.user):
             self._run(self._leave())
         log.debug("pusher client has left", app=self._app.config.id, socket_id=self.id, code=code)
+        if code in BLAMED:
+            flood_log.warning(
+                "a client broke a rule",
+                f"{code} {reason}",
+                app=self._app.config.id,
+                socket_id=self.id,
+                code=code,
+                reason=reason,
+            )
 
     # -- Follower ----------------------------------------------------------------------------------------------------
 
@@ -134,6 +167,11 @@ class PusherClient:
         if self._socket is not None:
             self._socket.close(_RECONNECT, "The server restarts")
 
+    def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close(code, reason)
+
     def abort(self) -> None:
         """Cut the connection."""
         if self._socket is not None:
@@ -155,7 +193,7 @@ class PusherClient:
             try:
                 await self._handle(self._waiting.popleft())
             except RoadRunnerError as error:
-                log.warning("an event was not carried out", socket_id=self.id, error=str(error))
+                flood_log.warning("an event was not carried out", socket_id=self.id, error=str(error))
                 self._send(frames.error(_RECONNECT, "The server can't do that now"))
         if self._paused and self._socket is not None:
             self._paused = False
@@ -299,7 +337,7 @@ class PusherClient:
             try:
                 await one
             except RoadRunnerError as error:
-                log.warning("other servers do not know yet that a client has left", error=str(error))
+                flood_log.warning("other servers do not know yet that a client has left", error=str(error))
 
     def _refuse_subscription(self, channel: str, why: str, status: int) -> None:
         self._send(frames.subscription_error(channel, why, status))
@@ -330,7 +368,7 @@ class PusherClient:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and task.exception() is not None:
-            log.error("a pusher client failed", socket_id=self.id, error=repr(task.exception()))
+            flood_log.error("a pusher client failed", socket_id=self.id, error=repr(task.exception()))
             self.abort()
         elif self._waiting:
             self._run(self._handle_all())
