@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.drivers.redis import RedisDriver
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
-from support.redis import RedisServer, redis_server
+from support.redis import RedisServer, redis_cluster, redis_server
 
 PATIENCE = 60.0
 NAMES = iter(range(1000))
@@ -25,6 +27,17 @@ NAMES = iter(range(1000))
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def redis_settings(redis: RedisServer) -> RedisConfig:
+    return RedisConfig(addrs=[redis.address])
+
+
+@pytest.fixture(scope="module")
+def cluster_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisConfig]:
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as servers:
+        yield RedisConfig(addrs=[server.address for server in servers])
 
 
 def no_history(_: str) -> HistoryConfig:
@@ -59,14 +72,18 @@ def entry(connection: str, user: str = "", info: bytes = b"null") -> Member:
     return Member(connection=connection, user=user, info=info)
 
 
-@pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redis: RedisServer) -> None:
+@pytest.fixture(params=["memory", "redis", "cluster"])
+def make(request: pytest.FixtureRequest) -> Callable[[], Driver]:
+    """Makes a driver, in the loop."""
+    if request.param == "memory":
+        return lambda: MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
+    redis: RedisConfig = request.getfixturevalue(f"{request.param}_settings")
+    return lambda: RedisDriver(redis, f"p{next(NAMES)}", no_history, holds=holds)
+
+
+def test_exactly_the_first_and_the_last_are_told_from_the_others(make: Callable[[], Driver]) -> None:
     async def scene() -> None:
-        driver: Driver
-        if kind == "memory":
-            driver = MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
-        else:
-            driver = of_redis(redis, f"p{next(NAMES)}")
+        driver = make()
         await driver.start(lambda _: 0)
         assert await driver.enter("t", entry("1", "ann", b'{"a": 1}')) == Entered(
             count=1, first=True, first_of_user=True
@@ -79,6 +96,7 @@ def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redi
         assert found["1"] == ("ann", b'{"a": 1}')
         assert found["3"] == ("bob é {x} 1 2", b"null")
         assert list(await driver.counts(["t", "nothing"])) == [4, 0]
+        assert list(await driver.counts(["t", "nothing"], users=True)) == [2, 0]
         assert dict(await driver.occupied("t")) == {"t": 4}
         # A connection changes its user.
         assert (await driver.enter("t", entry("4", "carl"))).first_of_user
@@ -95,14 +113,9 @@ def test_exactly_the_first_and_the_last_are_told_from_the_others(kind: str, redi
     run(scene)
 
 
-@pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(kind: str, redis: RedisServer) -> None:
+def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(make: Callable[[], Driver]) -> None:
     async def scene() -> None:
-        driver: Driver
-        if kind == "memory":
-            driver = MemoryDriver(no_history, asyncio.get_running_loop().time, holds)
-        else:
-            driver = of_redis(redis, f"p{next(NAMES)}")
+        driver = make()
         await driver.start(lambda _: 0)
         for topic, held in (("held", True), ("other", False)):
             await driver.enter(topic, entry("1", "ann"))
@@ -116,6 +129,43 @@ def test_a_departure_is_held_until_it_is_confirmed_or_taken_back(kind: str, redi
             assert not await driver.confirm(topic)
             assert not await driver.confirm(topic, "ann")
         await driver.stop()
+
+    run(scene)
+
+
+def test_any_order_of_joins_and_leaves_adds_up(redis: RedisServer) -> None:
+    """Each first one has its last one, for topics and for users, whatever two servers do at the same time."""
+
+    async def scene() -> None:
+        prefix = f"p{next(NAMES)}"
+        servers = [of_redis(redis, prefix) for _ in range(2)]
+        for driver in servers:
+            await driver.start(lambda _: 0)
+        balance: Counter[tuple[str, str]] = Counter()
+
+        async def client(number: int) -> None:
+            decide = Random(number)
+            driver = servers[number % 2]
+            for _ in range(20):
+                topic = f"t{decide.randrange(3)}"
+                user = decide.choice(["", "ann", "bob", "carl"])
+                entered = await driver.enter(topic, entry(str(number), user))
+                balance[(topic, "")] += entered.first
+                balance[(topic, user)] += entered.first_of_user
+                left = await driver.leave(topic, str(number))
+                balance[(topic, "")] -= left.last
+                balance.subtract((topic, user) for user in left.users)
+
+        await asyncio.gather(*(client(number) for number in range(30)))
+        assert not any(balance.values())
+        assert list(await servers[0].counts(["t0", "t1", "t2"])) == [0, 0, 0]
+        assert await servers[0]._redis.keys(f"{prefix}:users:*") == []
+        await servers[0].stop()
+        await asyncio.gather(*(servers[1].enter("t", entry("1")) for _ in range(2)))
+        assert len(await servers[1]._redis.keys(f"{prefix}:topics:*")) == 1
+        await servers[1].leave("t", "1")
+        assert await servers[1]._redis.keys(f"{prefix}:topics:*") == []
+        await servers[1].stop()
 
     run(scene)
 

@@ -153,7 +153,8 @@ def test_client_events_and_cache_misses(servers: Sequence[Server], receiver: Web
             "socket_id": ann.socket_id,
             "user_id": "ann",
         }
-        assert events["private-talk"]["data"] == "raw"
+        (found,) = [one for one in receiver.events("/clients") if one["channel"] == "private-talk"]
+        assert found["data"] == "raw"
         await subscribed(ann, "cache-weather")
         await asyncio.to_thread(receiver.wait, lambda: "cache_miss" in receiver.of("cache-weather"))
 

@@ -77,8 +77,7 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
             yield Need(section, ("websockets",), "websocket")
     if value(config, "websocket.driver") == "redis":
         yield Need("websocket.driver", _REDIS, "redis")
-    apps = value(config, "websocket.apps")
-    if any(isinstance(app, dict) and app.get("webhooks") for app in (apps if isinstance(apps, list) else ())):
+    if any("://" in url for url in _webhooks(config)):
         yield Need("websocket.apps: webhooks", ("aiohttp",), "webhooks")
     if value(config, "temporal") is not None:
         yield Need("temporal", ("temporalio",), "temporal")
@@ -88,6 +87,14 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
             if isinstance(store, dict) and store.get("driver") == "redis":
                 yield Need(f"{section}.{name}.driver", _REDIS, "redis")
     yield from _of_jobs(config)
+
+
+def _webhooks(config: Mapping[str, Any]) -> Iterator[str]:
+    apps = value(config, "websocket.apps")
+    for app in apps if isinstance(apps, list) else ():
+        webhooks = app.get("webhooks") if isinstance(app, dict) else None
+        for webhook in webhooks if isinstance(webhooks, list) else ():
+            yield str(webhook.get("url")) if isinstance(webhook, dict) else ""
 
 
 def _of_jobs(config: Mapping[str, Any]) -> Iterator[Need]:

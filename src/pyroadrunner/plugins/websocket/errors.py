@@ -33,6 +33,13 @@ class NoHttp(WebSocketError):
         super().__init__("the section websocket needs the section http, or websocket.address for a port of its own")
 
 
+class NoApplication(WebSocketError):
+    """A webhook is for the application of this server."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"websocket.apps: the webhook {path} is for the application behind the section http: add that")
+
+
 class UnknownConnection(WebSocketError):
     """No such connection on this server."""
 

@@ -79,18 +79,6 @@ def sse_families(endpoint: SseEndpoint) -> Sequence[MetricFamily]:
     ]
 
 
-def _by_topics(name: str, text: str, counts: Mapping[Label, int]) -> MetricFamily:
-    samples = [Sample({"app": app, "topics": topics}, count) for (app, topics), count in sorted(counts.items())]
-    return MetricFamily(f"rr_websocket_{name}", "counter", text, samples)
-
-
-def _driver(hub: Hub, driver: str) -> MetricFamily:
-    text = "Whether publications are carried: 0 = Redis is away."
-    return MetricFamily(
-        "rr_websocket_driver_up", "gauge", text, [Sample({"driver": driver}, float(not hub.driver.error))]
-    )
-
-
 def webhook_families(apps: Sequence[PusherApp]) -> Sequence[MetricFamily]:
     """``rr_websocket_webhook_*``, by application and endpoint."""
     endpoints = [({"app": app.config.id, "endpoint": one.url}, one) for app in apps for one in app.webhooks.endpoints]
@@ -105,6 +93,18 @@ def webhook_families(apps: Sequence[PusherApp]) -> Sequence[MetricFamily]:
         family("dropped_total", "counter", "Events that were given up.", lambda one: one.counters.dropped),
         family("waiting", "gauge", "Events that wait for an endpoint.", lambda one: one.waiting),
     ]
+
+
+def _by_topics(name: str, text: str, counts: Mapping[Label, int]) -> MetricFamily:
+    samples = [Sample({"app": app, "topics": topics}, count) for (app, topics), count in sorted(counts.items())]
+    return MetricFamily(f"rr_websocket_{name}", "counter", text, samples)
+
+
+def _driver(hub: Hub, driver: str) -> MetricFamily:
+    text = "Whether publications are carried: 0 = Redis is away."
+    return MetricFamily(
+        "rr_websocket_driver_up", "gauge", text, [Sample({"driver": driver}, float(not hub.driver.error))]
+    )
 
 
 def _one(name: str, kind: str, text: str, value: float) -> MetricFamily:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
@@ -50,9 +50,6 @@ from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
-if TYPE_CHECKING:
-    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
-
 _GIVEN_UP_GRACE = 10.0  # seconds for the first clients if the start is cancelled, which means that the server stops
 _GRACE = 30.0  # the default of endure.grace_period
 _DRAIN_SHARE = 0.8  # of the grace period: the last clients that are closed need time to answer
@@ -65,6 +62,7 @@ try:
     from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
     from pyroadrunner.plugins.websocket.pusher.endpoint import PusherEndpoint
+    from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
     from pyroadrunner.plugins.websocket.rpc import WebSocketRpc
     from pyroadrunner.plugins.websocket.session import Environment
     from pyroadrunner.plugins.websocket.sessions import Sessions
@@ -120,8 +118,9 @@ class WebSocketPlugin(
         self._apps: list[PusherApp] = []
         self._pusher: PusherEndpoint | None = None
         self._sse: SseEndpoint | None = None
-        self._port: OwnPort | None = None
         self._webhooks: OpenWebhooks | None = None
+        self._replaced = False
+        self._port: OwnPort | None = None
 
     def __repr__(self) -> str:
         return f"WebSocketPlugin({self._sessions}, {list(self._pools.values())})"
@@ -138,6 +137,7 @@ class WebSocketPlugin(
         Raises:
             RedisNotUsable, NotInstalled.
             NoHttp: no port is configured.
+            NoApplication: a webhook is for the application of this server, which has none.
             ListenError, TlsError: the address can't be bound, or a certificate can't be used.
             WorkerStartError: the workers failed to start.
         """
@@ -166,6 +166,8 @@ class WebSocketPlugin(
         self._tracer.start()
         loop = asyncio.get_running_loop()
         config = self._config
+        if any(app.webhooks for app in config.apps):
+            self._webhooks = OpenWebhooks(config.apps, self._http, loop.time)
         if config.events and self._factory is not None:
             env = {**config.env, "RR_MODE": "websocket"}
             self._pools = await start_pools(self._factory, {self.name: config.pool}, env)
@@ -211,7 +213,8 @@ class WebSocketPlugin(
             if self._sse is not None:
                 self._sse.abort()
             await _idle(environment.turns, max(0.0, until - loop.time()))
-            await asyncio.gather(*(app.stop(until - loop.time()) for app in self._apps))
+            left = until - loop.time()
+            await asyncio.gather(*(app.stop(left, replaced=self._replaced) for app in self._apps))
             if self._webhooks is not None:
                 await self._webhooks.close()
             await environment.hub.driver.stop()
@@ -223,6 +226,7 @@ class WebSocketPlugin(
 
     def close_after_response(self) -> None:
         """Another process has taken over the addresses: the clients connect to that."""
+        self._replaced = True
         self._drain()
         if self._port is not None:
             self._port.close_after_response()
@@ -343,6 +347,22 @@ class WebSocketPlugin(
         except StoreError as error:
             raise RedisNotUsable(error) from error
 
+    def _pusher_apps(self, hub: Hub, clock: Callable[[], float]) -> list[PusherApp]:
+        """The applications."""
+        opened = self._webhooks
+        apps = [PusherApp(app, hub, clock, opened.of(app) if opened is not None else None) for app in self._config.apps]
+
+        def departed(topic: str, left: Left) -> None:
+            for app in apps:
+                app.departed(topic, left)
+
+        def entrance(topic: str, member: Member, entered: Entered) -> None:
+            for app in apps:
+                app.entrance(topic, member, entered)
+
+        hub.driver.on_departed, hub.driver.on_entrance = departed, entrance
+        return apps
+
     def _class_of(self, topic: str) -> Label:
         return class_of(topic) or ("", self._topics.name_of(topic))
 
@@ -365,34 +385,6 @@ class WebSocketPlugin(
                 dropped=sum(one.dropped for one in clients),
                 buffered=sum(one.buffered for one in clients),
             )
-
-    def _pusher_apps(self, hub: Hub, clock: Callable[[], float]) -> list[PusherApp]:
-        """The applications. The library that sends webhooks is imported only for them.
-
-        Raises:
-            NotInstalled: it is missing.
-        """
-        apps: list[PusherApp] = []
-        if any(app.webhooks for app in self._config.apps):
-            try:
-                from pyroadrunner.plugins.websocket.pusher.open_webhooks import OpenWebhooks
-            except ModuleNotFoundError as missing:
-                raise NotInstalled(missing.name or "?", "webhooks") from missing
-            self._webhooks = OpenWebhooks(self._http, clock)
-        for config in self._config.apps:
-            webhooks = self._webhooks.of(config) if self._webhooks is not None else None
-            apps.append(PusherApp(config, hub, clock, webhooks))
-
-        def departed(topic: str, left: Left) -> None:
-            for app in apps:
-                app.departed(topic, left)
-
-        def entrance(topic: str, member: Member, entered: Entered) -> None:
-            for app in apps:
-                app.entrance(topic, member, entered)
-
-        hub.driver.on_departed, hub.driver.on_entrance = departed, entrance
-        return apps
 
     def _drain(self) -> None:
         if self._draining is None and self._sessions is not None:

@@ -23,7 +23,6 @@ RELOADABLE_KEYS = frozenset(
 # Keys of paths, sockets, worker processes and Redis; applications hold the state of their channels.
 RESTART_KEYS = frozenset(
     {
-        *(f"pool.{key}" for key in POOL_RESTART_KEYS),
         "address",
         "apps",
         "apps_path",
@@ -37,4 +36,5 @@ RESTART_KEYS = frozenset(
         "sse_path",
         "tls",
     }
+    | {f"pool.{key}" for key in POOL_RESTART_KEYS}
 )

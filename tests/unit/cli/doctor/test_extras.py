@@ -28,7 +28,7 @@ def test_each_part_names_what_it_needs() -> None:
         "schedule": {"driver": "redis"},
         "mercure": {"store": "redis"},
         "broadcast": {"default": {"driver": "redis"}},
-        "websocket": {"driver": "redis", "apps": [{"webhooks": [{"url": "/x"}]}]},
+        "websocket": {"driver": "redis", "apps": [{"webhooks": [{"url": "/x"}, {"url": "https://example.test"}]}]},
         "websockets": {"broker": "default"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }

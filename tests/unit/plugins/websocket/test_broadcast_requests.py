@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -87,3 +89,11 @@ def test_two_workers_decide_unless_a_pool_is_configured() -> None:
 def test_a_broker_without_settings_takes_those_of_the_section_with_its_name() -> None:
     config = BroadcastConfig(brokers={"a": RedisBroker(), "b": RedisBroker(config=RedisConfig())})
     assert list(config.elsewhere()) == [("a", RedisConfig)]
+
+
+def test_the_section_broadcast_alone_needs_no_extra() -> None:
+    code = (
+        "import sys; sys.modules['websockets'] = sys.modules['redis'] = None;"
+        "from pyroadrunner.plugins.websocket.broadcast.plugin import BroadcastPlugin"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

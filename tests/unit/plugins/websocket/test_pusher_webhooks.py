@@ -19,6 +19,8 @@ APP = AppConfig(id="3", key="278d425bdf160c739803", secret="7ad3773142a6692b25b8
 class Receiver:
     """Answers with the given statuses, then with 200; a text is a failure without a response."""
 
+    own = False
+
     def __init__(self, *answers: int | str) -> None:
         self.answers = list(answers)
         self.bodies: list[bytes] = []
@@ -194,6 +196,19 @@ def test_a_stop_tries_once_more_and_does_not_wait_for_an_endpoint_that_is_away(
 
     run(scene)
     assert "given up" in caplog.text
+
+
+def test_the_application_of_this_server_is_not_asked_after_its_stop(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        it = Scene()
+        it.receiver.own = True  # type: ignore[misc]
+        it.webhooks.start()
+        it.webhooks.emit("channel_vacated", "a")
+        await it.webhooks.stop(60)
+        assert (it.receiver.bodies, it.endpoint.counters.dropped) == ([], 1)
+
+    run(scene)
+    assert [record.levelname for record in caplog.records] == []
 
 
 def test_a_stop_is_bounded() -> None:

@@ -97,9 +97,11 @@ class Driver(Protocol):
     """Carries publications.
 
     Attributes:
+        shared: whether other servers have clients in the same topics.
         on_departed, on_entrance: callbacks of the owner; see their types.
     """
 
+    shared: bool
     on_departed: Departed
     on_entrance: Entrance
 
@@ -159,8 +161,8 @@ class Driver(Protocol):
     async def members(self, topic: str) -> Sequence[Member]:
         """Who follows a topic with presence, on all servers."""
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
-        """The number of connections of each topic with presence, on all servers."""
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        """The number of connections of each topic with presence, or of its distinct users, on all servers."""
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
         """Topics with presence whose name begins so, with the number of their connections. For operators and backends:

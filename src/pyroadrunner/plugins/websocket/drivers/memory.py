@@ -41,6 +41,9 @@ class _Presence:
         self.users: dict[str, int] = {}  # their connections
 
 
+_EMPTY = _Presence()
+
+
 class MemoryDriver:
     """Delivers at once; keeps the history that the config asks for.
 
@@ -67,6 +70,7 @@ class MemoryDriver:
         self.on_departed: Departed = ignore
         self.on_entrance: Entrance = ignore
         self.error = ""
+        self.shared = False
 
     def __repr__(self) -> str:
         return f"MemoryDriver(topics with history={len(self._logs)})"
@@ -159,8 +163,9 @@ class MemoryDriver:
         presence = self._presence.get(topic)
         return list(presence.members.values()) if presence is not None else []
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
-        return [len(self._presence[topic].members) if topic in self._presence else 0 for topic in topics]
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        found = [self._presence.get(topic, _EMPTY) for topic in topics]
+        return [len(one.users if users else one.members) for one in found]
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
         return {topic: len(presence.members) for topic, presence in self._presence.items() if topic.startswith(prefix)}

@@ -99,6 +99,7 @@ class RedisDriver:
         self._renewing: asyncio.Task[None] | None = None
         self._not_renewed = ""  # why the lease was not renewed
         self._reconnected = asyncio.Event()
+        self.shared = True
 
     @property
     def on_departed(self) -> Departed:
@@ -200,8 +201,8 @@ class RedisDriver:
     async def members(self, topic: str) -> Sequence[Member]:
         return await self._presence.members(topic)
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
-        return await self._presence.counts(topics)
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        return await self._presence.counts(topics, users=users)
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
         return await self._presence.occupied(prefix)

@@ -61,20 +61,22 @@ class RedisPresence:
         self._steady_since = 0.0  # since when Redis has always answered; 0 = it did not
         self._present: dict[str, dict[str, Member]] = {}
         self._listed: set[str] = set()  # topics that other servers look at if this one dies
-        self._unentered: dict[tuple[str, str], None] = {}
+        self._unentered: dict[tuple[str, str], None] = {}  # what Redis could not be told, to be repeated
         self._unremoved: dict[tuple[str, str], None] = {}
-        self._sweeping: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"RedisPresence(topics={len(self._present)}, to enter={len(self._unentered)})"
 
     async def enter(self, topic: str, member: Member) -> Entered:
         """See ``Driver.enter``."""
-        key = (topic, member.connection)
         self._present.setdefault(topic, {})[member.connection] = member
-        self._unremoved.pop(key, None)
-        self._unentered[key] = None
-        return await self._enter(topic, member)
+        self._unentered.pop((topic, member.connection), None)
+        try:
+            return await self._enter(topic, member)
+        except BaseException:
+            self._unentered[(topic, member.connection)] = None
+            raise
 
     async def leave(self, topic: str, connection: str) -> Left:
         """See ``Driver.leave``."""
@@ -82,10 +84,12 @@ class RedisPresence:
         members.pop(connection, None)
         if not members:
             self._present.pop(topic, None)
-        key = (topic, connection)
-        self._unentered.pop(key, None)
-        self._unremoved[key] = None
-        return await self._remove(topic, connection)
+        self._unentered.pop((topic, connection), None)
+        try:
+            return await self._remove(topic, connection)
+        except BaseException:
+            self._unremoved[(topic, connection)] = None
+            raise
 
     async def confirm(self, topic: str, user: str = "") -> bool:
         """See ``Driver.confirm``."""
@@ -98,11 +102,12 @@ class RedisPresence:
         pairs = flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
         return [_unpacked(connection.decode(), entry) for connection, entry in pairs]
 
-    async def counts(self, topics: Sequence[str]) -> Sequence[int]:
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
         """See ``Driver.counts``."""
         found: list[int] = []
+        kind = "users" if users else "presence"
         for start in range(0, len(topics), _TOPICS):
-            keys = [self._key("presence", topic) for topic in topics[start : start + _TOPICS]]
+            keys = [self._key(kind, topic) for topic in topics[start : start + _TOPICS]]
             found += await self._redis.execute_many([("HLEN", key) for key in keys])
         return found
 
@@ -115,30 +120,20 @@ class RedisPresence:
         return {topic: count for topic, count in zip(found, counts, strict=True) if count}
 
     async def renew(self) -> None:
-        """Renew the lease; do what could not be done before; look for dead servers.
+        """Renew the lease; begin to do what could not be done before, and to remove the connections of dead servers.
 
         Raises:
             StoreError: Redis is away.
         """
         try:
             dead = await self._renew()
-            for topic, connection in list(self._unremoved):
-                left = await self._remove(topic, connection)
-                if left.last or left.users:
-                    self.on_departed(topic, left)
-            for topic, connection in list(self._unentered):
-                member = self._present.get(topic, {}).get(connection)
-                if member is not None:
-                    entered = await self._enter(topic, member)
-                    if entered.first or entered.first_of_user:
-                        self.on_entrance(topic, member, entered)
         except StoreError:
             self._steady_since = 0.0
             raise
-        if dead and self._sweeping is None:
+        if self._working is None and (dead or self._unentered or self._unremoved):
             # Not awaited: many connections take time, and the lease must be renewed meanwhile.
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep(dead), name="websocket sweep")
-            self._sweeping.add_done_callback(self._swept)
+            self._working = asyncio.get_running_loop().create_task(self._work(dead), name="websocket presence")
+            self._working.add_done_callback(self._worked)
 
     async def stop(self) -> None:
         """End the lease: the others need not wait until it is over.
@@ -146,8 +141,8 @@ class RedisPresence:
         Raises:
             StoreError: Redis is away.
         """
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        if self._working is not None:
+            self._working.cancel()
         if self._leased:
             commands: list[Any] = [("ZREM", self._servers("leases"), self._server)]
             if self._present or self._unremoved:
@@ -162,14 +157,17 @@ class RedisPresence:
         """The lease; returns the dead servers."""
         steady = self._steady_since and self._clock() - self._steady_since >= self._lease
         # While Redis was away, the others could not renew their leases either: they get the time for it.
+        server = self._server
         renewed, dead = await self._lease_script.run(
             (self._servers("leases"), self._servers("dead")),
-            self._server,
+            server,
             int(self._lease * 1000),
             int(not self._leased),
             int(bool(steady)),
         )
         self._steady_since = self._steady_since or self._clock()
+        if server != self._server:  # another call has found out
+            return await self._renew()
         if not renewed:
             log.warning("other servers have taken this one for dead; entering its connections again")
             self._server = secrets.token_urlsafe(9)
@@ -180,7 +178,7 @@ class RedisPresence:
                     self._unentered[(topic, connection)] = None
             return await self._renew()
         self._leased = True
-        return [server.decode() for server in dead if server.decode() != self._server]
+        return [one.decode() for one in dead if one.decode() != self._server]
 
     async def _enter(self, topic: str, member: Member) -> Entered:
         if not self._leased:
@@ -188,15 +186,19 @@ class RedisPresence:
         server = self._server
         if topic not in self._listed:
             await self._redis.execute("SADD", self._topics_of(server), topic)
-            self._listed.add(topic)
+            if server == self._server:
+                self._listed.add(topic)
         entry = _packed(server, member)
         count, first, first_of_user, returned, user_returned = await self._enter_script.run(
             self._keys(topic), member.connection, entry, member.user
         )
-        if server == self._server and self._present.get(topic, {}).get(member.connection) is member:
-            self._unentered.pop((topic, member.connection), None)
-        elif member.connection not in self._present.get(topic, {}):  # it has left meanwhile
-            self._unremoved[(topic, member.connection)] = None
+        key = (topic, member.connection)
+        if member.connection not in self._present.get(topic, {}):  # it has left meanwhile
+            self._unremoved[key] = None
+        elif server == self._server:
+            self._unentered.pop(key, None)
+        else:  # the others remove what has the old name
+            self._unentered[key] = None
         return Entered(
             count=count,
             first=bool(first),
@@ -220,21 +222,40 @@ class RedisPresence:
             if topic in self._present:  # a connection came meanwhile, and the two commands may have changed places
                 await self._redis.execute("SADD", self._topics_of(self._server), topic)
 
-    async def _sweep(self, dead: Sequence[str]) -> None:
+    async def _work(self, dead: Sequence[str]) -> None:
+        for topic, connection in list(self._unremoved):
+            if connection in self._present.get(topic, {}):  # it has come back
+                self._unremoved.pop((topic, connection), None)
+                continue
+            left = await self._remove(topic, connection)
+            if left.last or left.users:
+                self.on_departed(topic, left)
+        for topic, connection in list(self._unentered):
+            member = self._present.get(topic, {}).get(connection)
+            if member is None:
+                self._unentered.pop((topic, connection), None)
+                continue
+            entered = await self._enter(topic, member)
+            if entered.first or entered.first_of_user:
+                self.on_entrance(topic, member, entered)
         for server in dead:
-            topics = await self._redis.execute("SMEMBERS", self._topics_of(server))
-            for topic in [one.decode() for one in topics]:
-                left = _left(await self._leave_script.run(self._keys(topic), "", server, self._held(topic), _HELD))
-                if left.last or left.users:
-                    self.on_departed(topic, left)
-            await self._redis.execute("DEL", self._topics_of(server))
-            await self._redis.execute("SREM", self._servers("dead"), server)
-            log.warning("another server has died; removed its connections", server=server, topics=len(topics))
+            await self._sweep(server)
 
-    def _swept(self, task: asyncio.Task[None]) -> None:
-        self._sweeping = None
+    async def _sweep(self, server: str) -> None:
+        """Remove the connections of a dead server."""
+        topics = await self._redis.execute("SMEMBERS", self._topics_of(server))
+        for topic in [one.decode() for one in topics]:
+            left = _left(await self._leave_script.run(self._keys(topic), "", server, self._held(topic), _HELD))
+            if left.last or left.users:
+                self.on_departed(topic, left)
+        await self._redis.execute("DEL", self._topics_of(server))
+        await self._redis.execute("SREM", self._servers("dead"), server)
+        log.warning("another server has died; removed its connections", server=server, topics=len(topics))
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self._working = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("connections of a dead server can't be removed; trying again", error=str(error))
+            log.warning("the presence of connections can't be changed in Redis; trying again", error=str(error))
 
     def _held(self, topic: str) -> int:
         return int(self._holds(topic))

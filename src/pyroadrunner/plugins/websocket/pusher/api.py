@@ -178,7 +178,7 @@ async def _info(app: PusherApp, channel: Channel, wanted: list[str]) -> dict[str
         if one == "user_count":
             if channel.kind is not Kind.PRESENCE:
                 raise ApiError(400, "user_count is of presence channels only")
-            found[one] = len(await app.members(channel))
+            found[one] = await app.users(channel)
         elif one == "subscription_count":
             found[one] = await app.subscriptions(channel)
         elif one == "cache":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from pyroadrunner.plugins.websocket.pusher import frames
 from pyroadrunner.plugins.websocket.pusher.channels import Channel, Kind
 from pyroadrunner.plugins.websocket.pusher.config import AppConfig
 from pyroadrunner.plugins.websocket.pusher.counts import SubscriptionCounts
-from pyroadrunner.plugins.websocket.pusher.held import Departure, HeldDepartures
+from pyroadrunner.plugins.websocket.pusher.held import HOLD, Departure, HeldDepartures
 from pyroadrunner.plugins.websocket.pusher.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class PusherApp:
         self._counts = SubscriptionCounts(clock)
         self._held = HeldDepartures(clock)
         self.tasks: set[asyncio.Task[None]] = set()
+        self._changes: deque[Coroutine[Any, Any, None]] = deque()
+        self._telling: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"PusherApp({self.config.id!r}, clients={len(self.clients)})"
@@ -99,6 +102,11 @@ class PusherApp:
         message = frames.event(name, channel.name, data, **more)
         await self.hub.publish(self.client_topic(channel), message, text=True, origin=socket_id)
 
+    def report(self, name: str, channel: Channel, fields: Mapping[str, Any] | None = None) -> None:
+        """Tell the webhooks; the channels of users are no channels for them."""
+        if channel.kind is not Kind.USER:
+            self.webhooks.emit(name, channel.name, fields)
+
     async def terminate(self, user: str) -> None:
         """Close all connections of a signed-in user."""
         await self.hub.publish(self.user_topic(user), TERMINATE, text=False)
@@ -124,16 +132,16 @@ class PusherApp:
     ) -> None:
         """Tell members and webhooks of a new subscription."""
         if entered.first and not entered.returned:
-            self.webhooks.emit("channel_occupied", channel.name)
+            self.report("channel_occupied", channel)
         if member is not None and entered.first_of_user:
             if not entered.user_returned:
-                self.webhooks.emit("member_added", channel.name, {"user_id": member[0]})
+                self.report("member_added", channel, {"user_id": member[0]})
             data = {"user_id": member[0], "user_info": member[1]}
             await self.publish_from_client("pusher_internal:member_added", channel, data, socket_id=socket_id)
 
     async def tell_count(self, channel: Channel, count: int) -> None:
         """Tell the subscribers their number after a change, where that is switched on and now is the time."""
-        told = self.config.subscription_count and channel.kind is not Kind.PRESENCE
+        told = self.config.subscription_count and channel.kind not in (Kind.PRESENCE, Kind.USER)
         if told and self._counts.changed(channel.name, count):
             await self._tell_count(channel, count)
 
@@ -195,21 +203,29 @@ class PusherApp:
         if channels := self._counts.due():
             self._run(self._tell_counts([Channel(name) for name in channels]))
 
-    async def stop(self, seconds: float) -> None:
-        """The clients are gone: tell the webhooks, within a time limit."""
+    async def stop(self, seconds: float, *, replaced: bool = False) -> None:
+        """The clients are gone: tell the webhooks, within a time limit.
+
+        Args:
+            replaced: another process has taken over, and the clients connect to that.
+        """
         loop = asyncio.get_running_loop()
-        until = loop.time() + min(seconds, _FLUSH)
+        until = loop.time() + min(seconds, HOLD + _FLUSH)
         while self.tasks and loop.time() < until:
             await asyncio.wait(self.tasks, timeout=until - loop.time())
-        if due := self._held.all():
+        if self.hub.driver.shared:
+            # They come back through other servers, perhaps right now.
+            await asyncio.sleep(max(0.0, min(self._held.last_due - self.clock(), until - loop.time())))
+        departures = self._held.all()
+        if departures and (self.hub.driver.shared or not replaced):
             try:
                 async with asyncio.timeout_at(until):
-                    await self._confirm(due)
+                    await self._confirm(departures)
             except (TimeoutError, RoadRunnerError) as error:
                 log.warning("webhooks of the last departures were not sent", error=str(error))
         for task in self.tasks:
             task.cancel()
-        await self.webhooks.stop(max(0.0, until - loop.time()))
+        await self.webhooks.stop(max(0.0, min(_FLUSH, until - loop.time())))
 
     async def _undo(self, channel: Channel, client: Follower) -> None:
         """A subscription has failed: it must not come into being later."""
@@ -225,6 +241,10 @@ class PusherApp:
     async def subscriptions(self, channel: Channel) -> int:
         """The number of subscribed connections, on all servers."""
         return (await self.hub.driver.counts([self.topic(channel)]))[0]
+
+    async def users(self, channel: Channel) -> int:
+        """The number of distinct users of a presence channel, on all servers."""
+        return (await self.hub.driver.counts([self.topic(channel)], users=True))[0]
 
     async def cached(self, channel: Channel) -> tuple[bytes, float] | None:
         """The last published event of a cache channel, and the seconds for which it is still kept."""
@@ -246,24 +266,30 @@ class PusherApp:
         return list(await self.hub.driver.members(self.topic(channel)))
 
     async def _departed(self, channel: Channel, left: Left, socket_id: str = "") -> None:
-        if left.last and self.webhooks:
-            self._held.add(Departure(channel))
-        for user in left.users:
-            if self.webhooks:
+        if self.webhooks:
+            for user in left.users:
                 self._held.add(Departure(channel, user))
+            if left.last:
+                self._held.add(Departure(channel))
+        for user in left.users:
             data = {"user_id": user}
             await self.publish_from_client("pusher_internal:member_removed", channel, data, socket_id=socket_id)
         await self.tell_count(channel, left.count)
 
     async def _confirm(self, departures: Sequence[Departure]) -> None:
         """Tell the webhooks of departures that have lasted."""
-        for departure in departures:
+        for number, departure in enumerate(departures):
             channel, user = departure.channel, departure.user
-            if await self.hub.driver.confirm(self.topic(channel), user):
-                if user:
-                    self.webhooks.emit("member_removed", channel.name, {"user_id": user})
-                else:
-                    self.webhooks.emit("channel_vacated", channel.name)
+            try:
+                lasted = await self.hub.driver.confirm(self.topic(channel), user)
+            except RoadRunnerError:
+                for later in departures[number:]:
+                    self._held.add(later)
+                raise
+            if lasted and user:
+                self.report("member_removed", channel, {"user_id": user})
+            elif lasted:
+                self.report("channel_vacated", channel)
 
     async def _tell_counts(self, channels: Sequence[Channel]) -> None:
         counts = await self.hub.driver.counts([self.topic(channel) for channel in channels])
@@ -273,7 +299,7 @@ class PusherApp:
 
     async def _tell_count(self, channel: Channel, count: int) -> None:
         data = {"subscription_count": count}
-        self.webhooks.emit("subscription_count", channel.name, data)
+        self.report("subscription_count", channel, data)
         if count:
             await self.publish_from_client("pusher_internal:subscription_count", channel, data, socket_id="")
 
@@ -291,19 +317,39 @@ class PusherApp:
         return "", ""
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self._done)
+        """Do something soon. One thing after the other: after the end of a server there may be thousands."""
+        self._changes.append(work)
+        if self._telling is None:
+            task = self._telling = asyncio.get_running_loop().create_task(self._tell(), name="pusher changes")
+            self.tasks.add(task)
+            task.add_done_callback(self._told)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    async def _tell(self) -> None:
+        while self._changes:
+            try:
+                await self._changes.popleft()
+            except RoadRunnerError as error:
+                flood_log.error("clients and webhooks were not told of a change", app=self.config.id, error=str(error))
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._telling = None
         self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            flood_log.error("clients and webhooks were not told of a change", app=self.config.id, error=str(error))
+        while task.cancelled() and self._changes:
+            self._changes.popleft().close()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("telling a change failed", app=self.config.id, error=repr(task.exception()))
+        if self._changes:
+            self._run(self._changes.popleft())
 
 
 def is_cached(topic: str) -> bool:
     """Whether the last publication to a topic is kept."""
     return topic.startswith(PREFIX) and _CACHED in topic
+
+
+def is_channel_of(topic: str, app_id: str) -> bool:
+    """Whether a topic has the subscribers of a channel of an application."""
+    return topic.startswith((f"{PREFIX}{app_id}{_EVENTS}", f"{PREFIX}{app_id}{_CACHED}"))
 
 
 def class_of(topic: str) -> Label | None:
@@ -312,12 +358,7 @@ def class_of(topic: str) -> Label | None:
         return None
     app, _, rest = topic[len(PREFIX) :].partition("/")
     kind, _, name = rest.partition("/")
-    if f"/{kind}/" == _USERS:
+    if f"/{kind}/" in (_USERS, _WATCH):
         return app, Kind.USER.value
     channel = Channel(name)
     return app, f"{channel.kind.value}-cache" if channel.cached else channel.kind.value
-
-
-def is_channel_of(topic: str, app_id: str) -> bool:
-    """Whether a topic has the subscribers of a channel of an application."""
-    return topic.startswith((f"{PREFIX}{app_id}{_EVENTS}", f"{PREFIX}{app_id}{_CACHED}"))

@@ -242,7 +242,7 @@ class PusherClient:
         cached = await self._app.cached(channel)
         if cached is None:
             self._send(frames.event("pusher:cache_miss", channel.name))
-            self._app.webhooks.emit("cache_miss", channel.name)
+            self._app.report("cache_miss", channel)
         else:
             self._send(cached[0])
 
@@ -322,7 +322,7 @@ class PusherClient:
         channel, user = found
         await self._app.publish_from_client(event.event, channel, event.data, socket_id=self.id, user=user)
         fields = {"event": event.event, "data": frames.text(event.data), "socket_id": self.id}
-        self._app.webhooks.emit("client_event", channel.name, {**fields, **({"user_id": user} if user else {})})
+        self._app.report("client_event", channel, {**fields, **({"user_id": user} if user else {})})
 
     # -- private -----------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ class HeldDepartures:
     def __repr__(self) -> str:
         return f"HeldDepartures({len(self._queue)})"
 
+    @property
+    def last_due(self) -> float:
+        """When the last one is due; 0 = there is none."""
+        return self._queue[-1][0] if self._queue else 0.0
+
     def add(self, departure: Departure) -> None:
         """Hold one from now on."""
         self._queue.append((self._clock() + HOLD, departure))

@@ -40,7 +40,13 @@ class WebhookFailed(RoadRunnerError):
 
 
 class Transport(Protocol):
-    """Sends a body to one endpoint."""
+    """Sends a body to one endpoint.
+
+    Attributes:
+        own: whether that is the application of this server, which stops before the last webhooks are sent.
+    """
+
+    own: bool
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
         """Return the status of the response.
@@ -152,6 +158,8 @@ class WebhookEndpoint:
 
     def stop(self) -> None:
         """Let :meth:`run` return soon."""
+        if self._transport.own and (count := self.abandon()):
+            log.info("webhooks are not sent: the application has stopped", url=self.url, events=count)
         self._stopping.set()
         self._wake.set()
 

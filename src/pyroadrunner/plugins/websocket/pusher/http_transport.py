@@ -1,13 +1,12 @@
-"""How webhooks are sent: over HTTP, or to the application of this server."""
+"""Sends webhooks over HTTP. Needs the library aiohttp."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import aiohttp
 
-from pyroadrunner.contracts import AppRequest, HandlesRequests
 from pyroadrunner.plugins.websocket.pusher.webhooks import WebhookFailed, shown
 
 _READ = 1 << 16  # bytes of a response; it is not used
@@ -32,6 +31,7 @@ class HttpTransport:
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, timeout: float) -> None:
+        self.own = False
         self._session = session
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -51,28 +51,3 @@ class HttpTransport:
             raise WebhookFailed(f"no response within {self._timeout.total:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise WebhookFailed(str(error) or type(error).__name__) from error
-
-
-class AppTransport:
-    """Sends to the application behind ``http``, without a connection. Its request attribute ``pusher_app`` is the id of
-    the Pusher application: no client can set it."""
-
-    def __init__(self, http: Sequence[HandlesRequests], path: str, app_id: str) -> None:
-        self._http = http
-        self._path = path
-        self._app_id = app_id
-
-    def __repr__(self) -> str:
-        return f"AppTransport({self._path})"
-
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> int:
-        response = await self._http[0].handle_request(
-            AppRequest(
-                path=self._path,
-                method="POST",
-                headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
-                body=body,
-                attributes={"pusher_app": self._app_id},
-            )
-        )
-        return response.status
