@@ -66,7 +66,7 @@ def serving(folder: Path, redis: RedisServer, receiver: WebhookReceiver, **webso
             {"url": "/pusher/hook", "events": ["channel_occupied"]},
         ],
     }
-    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "3s", "drain_timeout": "1s"}
+    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "6s", "drain_timeout": "1s"}
     given = config(**{**driver, "apps": [app], **websocket})
     return Server(
         folder, {**given, "server": {"command": "php worker.php"}, "metrics": {"address": f"127.0.0.1:{free_port()}"}}
@@ -400,6 +400,8 @@ def test_after_a_killed_server_the_others_report_that_its_clients_are_gone(
             assert (await carl.next())[0] == "pusher:pong"  # nothing came twice
 
         scene()
+        for server in (one, two):
+            server.stop(signal.SIGKILL)  # an orderly stop takes seconds, for what its clients leave
 
 
 def test_the_example_works_as_the_manual_shows_it(tmp_path: Path) -> None:
