@@ -183,7 +183,7 @@ class Events:
 def test_one_of_the_others_sees_what_a_killed_server_leaves(redis: RedisServer) -> None:
     async def scene() -> None:
         prefix = f"p{next(NAMES)}"
-        victim, one, two = (of_redis(redis, prefix, lease=3.0) for _ in range(3))
+        victim, one, two = (of_redis(redis, prefix, lease=5.0) for _ in range(3))
         events = [Events(one), Events(two)]
         for driver in (victim, one, two):
             await driver.start(lambda _: 0)
@@ -219,7 +219,7 @@ def test_one_of_the_others_sees_what_a_killed_server_leaves(redis: RedisServer) 
 def test_a_server_that_was_taken_for_dead_enters_its_connections_again(redis: RedisServer) -> None:
     async def scene() -> None:
         prefix = f"p{next(NAMES)}"
-        one, two = of_redis(redis, prefix, lease=3.0), of_redis(redis, prefix, lease=3.0)
+        one, two = of_redis(redis, prefix, lease=5.0), of_redis(redis, prefix, lease=5.0)
         events, others = Events(one), Events(two)
         await one.start(lambda _: 0)
         await two.start(lambda _: 0)
