@@ -1,6 +1,7 @@
 #!/bin/sh
-# Install the clients of the tests that exist only for Node into .cache/node, in the versions of scripts/node. They are
-# kept there. Without Node nothing is installed, and the tests that need them are skipped with that reason.
+# Install the clients of the tests and the bench that exist only for Node into .cache/node, in the versions of
+# scripts/node. They are kept there. Without Node nothing is installed, and the tests that need them are skipped
+# with that reason.
 set -eu
 cd "$(dirname "$0")/.."
 home=$PWD/.cache/node wanted=$(cat scripts/node/package.json scripts/node/package-lock.json | cksum)
