@@ -22,6 +22,7 @@ from support.node import node_modules
 from support.packages import EXAMPLES
 from support.php import require_php
 from support.server import READY, Server, free_port
+from support.tls import Authority
 
 # What Chromium logs when a page connects while the server restarts.
 RESTART = ("WebSocket connection to .* failed", "ERR_CONNECTION_REFUSED")
@@ -35,6 +36,14 @@ def example(name: str, folder: Path, program: str = "", **settings: Any) -> Serv
     given["http"]["address"] = f"127.0.0.1:{free_port()}"
     given["server"]["command"] = f"{program or require_php()} {given['server']['command'].split()[1]}"
     return Server(folder, {**given, **settings})
+
+
+def secure_example(name: str, folder: Path) -> tuple[Server, str]:
+    """The server of an example with TLS, and its URL."""
+    identity, port = Authority(folder).server(), free_port()
+    settings = example(name, folder).config
+    settings["http"]["ssl"] = {"address": f"127.0.0.1:{port}", "cert": str(identity.cert), "key": str(identity.key)}
+    return Server(folder, settings), f"https://localhost:{port}"
 
 
 def say(page: Page, text: str) -> None:
@@ -73,6 +82,12 @@ def test_two_pages_chat(browser: Browser, tmp_path: Path, name: str) -> None:
             ben.page.get_by_label("Message", exact=True).press_sequentially("W")
             expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
         people(ann, "Ann")
+        with RpcClient(server.rpc) as rpc, ann.page.expect_event("websocket"):
+            rpc.call("websocket.Disconnect", {"user": "Ann", "code": 4000, "reason": ""})
+            missed = json.dumps({"from": "Ben", "text": "while you were away"})
+            rpc.call("websocket.Publish", {"topics": ["room.lobby"], "data": missed})
+        expect(last(ann)).to_have_text("Benwhile you were away")
+        people(ann, "Ann")
 
 
 def test_the_chat_goes_on_after_a_restart(browser: Browser, tmp_path: Path) -> None:
@@ -89,6 +104,27 @@ def test_the_chat_goes_on_after_a_restart(browser: Browser, tmp_path: Path) -> N
             people(ann, "Ann")
             say(ann, "after")
             expect(last(ann)).to_contain_text("after")
+
+
+def test_the_chat_over_tls_and_http2(browser: Browser, tmp_path: Path) -> None:
+    server, url = secure_example("websocket", tmp_path)
+    with (
+        server,
+        browser.page(f"{url}/?name=Ann", any_certificate=True) as ann,
+        browser.page(f"{url}/?name=Ben", any_certificate=True) as ben,
+    ):
+        assert ann.page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+        for page in (ann, ben):
+            people(page, "Ann", "Ben")
+        say(ann, "x" * 1000)
+        expect(last(ben)).to_contain_text("x" * 1000)
+        say(ben, "short")
+        expect(last(ann)).to_contain_text("short")
+        with ann.page.expect_event("websocket"), RpcClient(server.rpc) as rpc:
+            rpc.call("websocket.Disconnect", {"user": "Ann", "code": 1012, "reason": ""})
+        expect(ann.page.get_by_role("status")).to_have_text("connected")
+        say(ben, "there you are")
+        expect(last(ann)).to_contain_text("there you are")
 
 
 def test_pictures_of_the_chat(browser: Browser, tmp_path: Path) -> None:
@@ -149,6 +185,20 @@ def test_prices_of_the_hub_reach_all_pages_and_outlive_a_restart(browser: Browse
                 expect(price(page, "Middlemarch")).to_contain_text("€")
 
 
+def test_over_http2_more_than_six_tabs_of_a_browser_follow_the_hub(browser: Browser, tmp_path: Path) -> None:
+    server, url = secure_example("mercure", tmp_path)
+    with server, browser.page(url, any_certificate=True) as first:
+        assert first.page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+        tabs = [first.page, *(first.page.context.new_page() for _ in range(7))]
+        for tab in tabs[1:]:
+            tab.goto(url)
+        for tab in tabs:
+            expect(tab.locator("#status")).to_have_text("connected")
+        change(first, "Moonstone")
+        for tab in tabs:
+            expect(tab.get_by_role("article").filter(has_text="Moonstone").locator("output")).to_contain_text("€")
+
+
 def test_pictures_of_the_prices(browser: Browser, tmp_path: Path) -> None:
     with example("mercure", tmp_path) as server, ExitStack() as pages:
         with Mercure(RpcClient(server.rpc)) as hub:
@@ -181,6 +231,12 @@ def test_the_example_installs_the_packages_of_the_tests() -> None:
     wanted = json.loads((EXAMPLES / "laravel-echo" / "public" / "package.json").read_text())["dependencies"]
     pinned = json.loads((EXAMPLES.parent / "scripts" / "node" / "package.json").read_text())["dependencies"]
     assert wanted == {name: pinned[name] for name in wanted}
+
+
+def test_the_page_with_laravel_echo_says_that_its_packages_are_missing(browser: Browser, tmp_path: Path) -> None:
+    with example("laravel-echo", tmp_path) as server, browser.page(expected=["503", "404"]) as page:
+        page.page.goto(server.url)
+        expect(page.page.locator("body")).to_have_text("Run this first: npm install --prefix public")
 
 
 def test_two_pages_with_laravel_echo(browser: Browser, tmp_path: Path) -> None:

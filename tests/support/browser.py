@@ -138,7 +138,13 @@ class Browser:
 
     @contextmanager
     def page(
-        self, url: str = "", *, dark: bool = False, phone: bool = False, expected: Sequence[str] = ()
+        self,
+        url: str = "",
+        *,
+        dark: bool = False,
+        phone: bool = False,
+        any_certificate: bool = False,
+        expected: Sequence[str] = (),
     ) -> Iterator[Page]:
         """A page, until the end of the ``with``.
 
@@ -146,6 +152,7 @@ class Browser:
             url: is opened first.
             dark: the page is told that its user prefers dark colours.
             phone: it has the size and touch screen of a phone.
+            any_certificate: certificates of unknown authorities are good.
             expected: patterns of problems that the test provokes.
 
         Raises:
@@ -156,6 +163,7 @@ class Browser:
         with self._chromium.new_context(
             color_scheme="dark" if dark else "light",
             has_touch=phone,
+            ignore_https_errors=any_certificate,
             is_mobile=phone,
             locale="en-GB",
             reduced_motion="reduce",
