@@ -7,7 +7,8 @@ import json
 import shutil
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ def people(page: Page, *names: str) -> None:
     expect(page.page.get_by_label("People").locator("li")).to_have_text(list(names))
 
 
+@contextmanager
+def appears(page: Page, selector: str, text: str) -> Iterator[None]:
+    """Wait at the end of the ``with`` until an element has shown a text since its begin; it may have vanished again."""
+    page.page.evaluate(
+        """([selector, text]) => {
+            const element = document.querySelector(selector);
+            window.appeared = new Promise((resolve) => new MutationObserver(
+                () => element.textContent === text && resolve()
+            ).observe(element, { childList: true, characterData: true, subtree: true }));
+        }""",
+        [selector, text],
+    )
+    yield
+    page.page.evaluate("() => window.appeared")
+
+
 def last(page: Page) -> Any:
     return page.page.get_by_label("Messages").locator("li").last
 
@@ -79,8 +96,8 @@ def test_two_pages_chat(browser: Browser, tmp_path: Path, name: str) -> None:
             say(ann, "Thanks")
             expect(last(ben)).to_have_text("AnnThanks")
             people(ann, "Ann", "Ben")  # one of his pages is still open
-            ben.page.get_by_label("Message", exact=True).press_sequentially("W")
-            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+            with appears(ann, "#typing", "Ben is typing …"):
+                ben.page.get_by_label("Message", exact=True).press_sequentially("W")
         people(ann, "Ann")
         with RpcClient(server.rpc) as rpc, ann.page.expect_event("websocket"):
             rpc.call("websocket.Disconnect", {"user": "Ann", "code": 4000, "reason": ""})
@@ -144,8 +161,8 @@ def test_pictures_of_the_chat(browser: Browser, tmp_path: Path) -> None:
             for page in (ann, ben):
                 expect(last(page)).to_contain_text("Nice!")
                 assert page.overflow() == 0
-            ben.page.get_by_label("Message", exact=True).press_sequentially("T")
-            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+            with appears(ann, "#typing", "Ben is typing …"):
+                ben.page.get_by_label("Message", exact=True).press_sequentially("T")
             ann.page.set_viewport_size({"width": 800, "height": 420})
             ann.picture("websocket-chat")
             ben.picture("websocket-chat-phone")
@@ -247,16 +264,33 @@ def test_two_pages_with_laravel_echo(browser: Browser, tmp_path: Path) -> None:
         with browser.page(f"{server.url}/?name=Ben") as ben:
             people(ben, "Ann", "Ben")
             people(ann, "Ann", "Ben")
-            ben.page.get_by_label("Message", exact=True).press_sequentially("H")
-            expect(ann.page.locator("#typing")).to_have_text("Ben is typing …")
+            with appears(ann, "#typing", "Ben is typing …"):
+                ben.page.get_by_label("Message", exact=True).press_sequentially("H")
             say(ben, "Hello from Echo")
             expect(last(ann)).to_have_text("BenHello from Echo")
             expect(ben.page.get_by_label("Messages").locator("li")).to_have_count(1)
-            ann.page.get_by_role("button", name="Ben").click()
-            expect(ben.page.get_by_role("alert")).to_have_text("Ann waves to you")
+            with appears(ben, "#wave", "Ann waves to you"):
+                ann.page.get_by_role("button", name="Ben").click()
             with browser.page(f"{server.url}/?name=Ben") as again:
                 people(again, "Ann", "Ben")
         people(ann, "Ann")
+
+
+def test_laravel_echo_stays_connected_while_workers_are_replaced(browser: Browser, tmp_path: Path) -> None:
+    with echo_example(tmp_path) as server, browser.page() as ann:
+        opened: list[object] = []
+        ann.page.on("websocket", lambda socket: opened.append(socket))
+        ann.page.goto(f"{server.url}/?name=Ann")
+        people(ann, "Ann")
+        [old] = server.workers()
+        with RpcClient(server.rpc) as rpc:
+            rpc.call("resetter.Reset", "http")
+        assert old not in server.workers()
+        with browser.page(f"{server.url}/?name=Ben") as ben:
+            people(ann, "Ann", "Ben")
+            say(ben, "hello")
+            expect(last(ann)).to_have_text("Benhello")
+        assert len(opened) == 1
 
 
 def test_laravel_echo_comes_back_after_a_restart(browser: Browser, tmp_path: Path) -> None:
@@ -287,7 +321,7 @@ def test_pictures_of_laravel_echo(browser: Browser, tmp_path: Path) -> None:
         expect(last(ben)).to_contain_text("pusher-js")
         say(ben, "And no Reverb, no Pusher: one server.")
         expect(last(ann)).to_contain_text("one server")
-        ben.page.get_by_role("button", name="Ann").click()
-        expect(ann.page.get_by_role("alert")).to_have_text("Ben waves to you")
+        with appears(ann, "#wave", "Ben waves to you"):
+            ben.page.get_by_role("button", name="Ann").click()
         ann.page.set_viewport_size({"width": 800, "height": 420})
         ann.picture("laravel-echo")

@@ -122,7 +122,9 @@ class Browser:
         path = require_chromium()
         self._playwright = sync_playwright().start()
         self._loop = asyncio.get_running_loop()
-        self._chromium = self._playwright.chromium.launch(executable_path=path, args=_FLAGS, chromium_sandbox=False)
+        self._chromium = self._playwright.chromium.launch(
+            executable_path=path, args=_FLAGS, chromium_sandbox=False, timeout=PATIENCE_MS
+        )
 
     def pause(self) -> None:
         """End a test: others use event loops of their own."""
