@@ -21,7 +21,7 @@ from pyroadrunner.sdk.rpc import RpcClient
 from support.browser import Browser, Page
 from support.node import node_modules
 from support.packages import EXAMPLES
-from support.php import require_php
+from support.php import require_php, require_php_package
 from support.server import READY, Server, free_port
 from support.tls import Authority
 
@@ -244,8 +244,10 @@ def echo_example(folder: Path) -> Server:
     return Server(folder, settings)
 
 
-def test_the_example_installs_the_packages_of_the_tests() -> None:
-    wanted = json.loads((EXAMPLES / "laravel-echo" / "public" / "package.json").read_text())["dependencies"]
+def test_the_examples_install_the_packages_of_the_tests() -> None:
+    wanted = {}
+    for name in ("laravel-echo", "symfony-mercure"):
+        wanted |= json.loads((EXAMPLES / name / "public" / "package.json").read_text())["dependencies"]
     pinned = json.loads((EXAMPLES.parent / "scripts" / "node" / "package.json").read_text())["dependencies"]
     assert wanted == {name: pinned[name] for name in wanted}
 
@@ -325,3 +327,89 @@ def test_pictures_of_laravel_echo(browser: Browser, tmp_path: Path) -> None:
             ben.page.get_by_role("button", name="Ann").click()
         ann.page.set_viewport_size({"width": 800, "height": 420})
         ann.picture("laravel-echo")
+
+
+def symfony_example(folder: Path) -> Server:
+    """The example, with the packages for Node in the place of those that its README installs."""
+    for package in ("Symfony/Bundle/FrameworkBundle", "Symfony/Component/Mercure"):
+        name = "php-symfony-framework-bundle" if "Bundle" in package else "php-symfony-mercure"
+        require_php_package(f"{package}/autoload.php", name)
+    packages = node_modules()
+    server = example("symfony-mercure", folder)
+    (folder / "public" / "node_modules").symlink_to(packages)
+    settings = server.config
+    settings["http"]["static"]["follow_symlinks"] = True
+    settings["mercure"]["drain_retry"] = "100ms"
+    settings["server"]["env"]["MERCURE_URL"] = f"{server.url}/.well-known/mercure"
+    return Server(folder, settings)
+
+
+def pin(page: Page, text: str, to: str = "") -> None:
+    page.page.get_by_label("Only for").fill(to)
+    page.page.get_by_label("Note", exact=True).fill(text)
+    page.page.get_by_role("button", name="Pin").click()
+    expect(page.page.get_by_label("Note", exact=True)).to_have_value("")
+
+
+def notes(page: Page, *texts: str) -> None:
+    expect(page.page.get_by_label("Notes").locator("li > p")).to_have_text(list(texts))
+
+
+def connected(page: Page) -> None:
+    expect(page.page.locator("turbo-mercure-stream-source[connected]")).to_have_count(2)
+
+
+def test_notes_of_symfony_mercure_by_turbo_streams(browser: Browser, tmp_path: Path) -> None:
+    server = symfony_example(tmp_path)
+    with ExitStack() as pages:
+        with server:
+            ann = pages.enter_context(browser.page(server.url, expected=RESTART))
+            ann.page.get_by_label("Your name").fill("Ann")
+            ann.page.get_by_role("button", name="Enter").click()
+            ben = pages.enter_context(browser.page(f"{server.url}/?name=Ben", expected=RESTART))
+            eve = pages.enter_context(browser.page(f"{server.url}/?name=Eve", expected=RESTART))
+            for page in (ann, ben, eve):
+                connected(page)
+            pin(ann, "Milk <b>and</b> bread")
+            for page in (ann, ben, eve):
+                notes(page, "Milk <b>and</b> bread")
+            pin(ann, "The gift is in the cupboard", to="Ben")
+            pin(ben, "Back at six")
+            for page in (ann, ben):
+                notes(page, "Back at six", "The gift is in the cupboard", "Milk <b>and</b> bread")
+            notes(eve, "Back at six", "Milk <b>and</b> bread")
+            eve.page.get_by_role("button", name="Remove").first.click()
+            for page in (ann, ben):
+                notes(page, "The gift is in the cupboard", "Milk <b>and</b> bread")
+        with Server(tmp_path, server.config), browser.page(f"{server.url}/?name=Ben") as late:
+            notes(late, "The gift is in the cupboard", "Milk <b>and</b> bread")
+            for page in (ann, ben, eve):
+                connected(page)
+            pin(late, "The server was restarted")
+            for page in (ann, ben):
+                notes(page, "The server was restarted", "The gift is in the cupboard", "Milk <b>and</b> bread")
+            notes(eve, "The server was restarted", "Milk <b>and</b> bread")
+
+
+def test_pictures_of_symfony_mercure(browser: Browser, tmp_path: Path) -> None:
+    with symfony_example(tmp_path) as server, ExitStack() as pages:
+        ann, ben = (
+            pages.enter_context(browser.page(f"{server.url}/?name={name}", dark=dark, phone=dark))
+            for name, dark in (("Ann", False), ("Ben", True))
+        )
+        for page in (ann, ben):
+            connected(page)
+        pin(ben, "Fix the door of the shed")
+        notes(ann, "Fix the door of the shed")
+        pin(ben, "The concert begins at eight, tickets are at the desk", to="Ann")
+        pin(ann, "Milk, bread, coffee")
+        for page in (ann, ben):
+            notes(
+                page,
+                "Milk, bread, coffee",
+                "The concert begins at eight, tickets are at the desk",
+                "Fix the door of the shed",
+            )
+            assert page.overflow() == 0
+        ann.page.set_viewport_size({"width": 800, "height": 300})
+        ann.picture("symfony-mercure")
