@@ -164,6 +164,12 @@ def test_the_stderr_of_a_dead_worker_is_that_of_its_last_request_under_load(tmp_
 # -- on a terminal -----------------------------------------------------------------------------------------------------
 
 
+def test_an_empty_no_color_is_none(tmp_path: Path) -> None:
+    with Terminal(tmp_path, config(), {"NO_COLOR": ""}) as seen:
+        assert "\x1b[" in seen.text
+        assert seen.ctrl_c() == 0
+
+
 def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
     with Terminal(tmp_path, config()) as seen:
         assert get(seen.url + "/") == 200

@@ -162,7 +162,7 @@ def test_rr_workers_i_has_the_columns_of_roadrunner(server: Server, tmp_path: Pa
 
 
 def test_no_color_is_kept(server: Server) -> None:
-    for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+    for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)):
         with Tmux([str(RR), "top"], server.folder, env=env) as tmux:
             tmux.wait_for("ready", "CREATED")
             codes = {

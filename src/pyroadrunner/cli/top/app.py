@@ -391,5 +391,7 @@ def _cell(column: Column[Row], row: Row) -> Text:
 def run(address: Address, settings: Settings) -> int:
     """Show the view until the user quits; return 0. Drawing takes a tenth of a CPU: what serves requests goes first."""
     os.nice(_NICE)
+    if not os.environ.get("NO_COLOR"):  # Textual takes an empty one for a wish, too
+        os.environ.pop("NO_COLOR", None)
     TopApp(address, settings).run()
     return 0
