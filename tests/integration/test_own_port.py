@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 from test_websocket import PATIENCE, WORKER, ask, on_the_loop
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed
 
 from support import mercure
@@ -68,6 +68,20 @@ def test_sockets_and_hub_without_the_http_section(tmp_path: Path) -> None:
         assert server.wait() == 0
         assert "closed own 1012" in server.stderr + server.stdout
         stream.close()
+
+
+def test_a_unix_socket_is_a_port_too(tmp_path: Path) -> None:
+    path = tmp_path / "ws.sock"
+    with serving(tmp_path, websocket={"address": f"unix://{path}", "pool": {"num_workers": 1}}) as server:
+
+        @on_the_loop
+        async def scene() -> None:
+            async with unix_connect(str(path), "ws://local/ws", open_timeout=PATIENCE) as one:
+                assert await ask(one, "hello") == "hello"
+
+        scene()
+        assert server.stop() == 0
+    assert not path.exists()
 
 
 def test_the_http_port_does_not_serve_what_has_a_port_of_its_own(tmp_path: Path) -> None:

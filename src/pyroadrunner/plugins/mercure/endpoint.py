@@ -13,6 +13,7 @@ import msgspec
 
 from pyroadrunner.asgi import CLIENT, PEER, Message, Receive, Scope, Send
 from pyroadrunner.contracts import Log
+from pyroadrunner.httpd.event_streams import tick_all
 from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.mercure import documents
 from pyroadrunner.plugins.mercure.config import MercureConfig
@@ -28,7 +29,7 @@ from pyroadrunner.plugins.mercure.request import BadRequest, Query, last_id_of, 
 from pyroadrunner.plugins.mercure.responses import STREAM, TEXT, Challenges, Cors, Pairs, Refused, Response, metadata
 from pyroadrunner.plugins.mercure.selectors import Selector
 from pyroadrunner.plugins.mercure.stores.contract import Subscription
-from pyroadrunner.plugins.mercure.stream import COMMENT, Connection, Stream, StreamLimits
+from pyroadrunner.plugins.mercure.stream import COMMENT, Stream, StreamLimits
 from pyroadrunner.plugins.mercure.tokens import Verifier
 from pyroadrunner.plugins.mercure.update import EARLIEST, Update
 from pyroadrunner.remote.errors import StoreError
@@ -116,18 +117,7 @@ class Endpoint:
 
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""
-        blocked: dict[Connection, Stream] = {}
-        for stream in list(self.streams.values()):
-            if not stream.connection or not stream.blocked(now):
-                stream.tick(now)
-                continue
-            # The streams of a connection of HTTP/2 share a buffer, so the one that has not been read for the longest
-            # time blocks the others; without it they may go on.
-            first = blocked.setdefault(stream.connection, stream)
-            if stream.blocked(now) > first.blocked(now):
-                blocked[stream.connection] = stream
-        for stream in blocked.values():
-            stream.tick(now)
+        tick_all(self.streams.values(), now)
 
     def drain(self) -> None:
         """End all streams; each client is told to come back after a time of its own."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyroadrunner.asgi import Send
+from pyroadrunner.httpd.event_streams import Connection
 from pyroadrunner.plugins.mercure.grants import Grant
 from pyroadrunner.plugins.mercure.hub import Hub
 from pyroadrunner.plugins.mercure.selectors import Selector
@@ -17,9 +18,6 @@ from pyroadrunner.plugins.mercure.update import Update
 COMMENT = b":\n"
 _BATCH = 200  # updates of one read of the history
 _JOINED = 1 << 16  # bytes that are sent together
-
-
-Connection = tuple[str, int] | tuple[()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
