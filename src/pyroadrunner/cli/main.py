@@ -346,7 +346,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
 def _report_bug(bug: Exception) -> None:
     import traceback
 
-    complain("".join(traceback.format_exception(bug)).rstrip())
+    complain("".join(traceback.format_exception(bug)).rstrip(), plain=True)
     complain(f"this is a bug in pyroadrunner {__version__}: please report it with the lines above")
 
 
