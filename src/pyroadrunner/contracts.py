@@ -45,6 +45,7 @@ from pyroadrunner.workers.errors import (
     ExecTimeout,
     LeaseEnded,
     NoFreeWorker,
+    NoSuchWorker,
     PoolClosed,
     PoolError,
     QueueFull,
@@ -197,6 +198,8 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
         ready: whether its jobs are being received.
         state: ``connecting``, ``ready``, ``paused`` or ``failed``.
         error_message: what is wrong; empty = nothing.
+        running: jobs that workers run now.
+        done, failed: jobs since the start whose worker has answered properly, and not.
     """
 
     pipeline: str
@@ -209,6 +212,9 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = 0
     state: str = ""
     error_message: str = ""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 class HasPipelines(Protocol):
@@ -533,6 +539,7 @@ __all__ = [
     "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "Partial",
     "PartialDynamicAllocatorConfig",

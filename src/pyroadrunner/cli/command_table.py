@@ -66,8 +66,20 @@ COMMANDS = (
         arguments="[PLUGIN...]",
         most=None,
         help="show the workers of a running server",
-        flags=(Flag(name="interactive", short="i", help="keep the table up to date"), _JSON),
+        flags=(Flag(name="interactive", short="i", help="keep the table up to date, with the keys of rr top"), _JSON),
         example="rr workers -i http",
+    ),
+    Command(
+        words=("top",),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="watch a running server: requests, workers, queues, pipelines; keys to reset, kill, scale, pause",
+        flags=(
+            Flag(name="once", help="print once and exit, after one interval"),
+            Flag(name="interval", value="DURATION", help="time between two updates (default: 1s)"),
+            Flag(name="json", help="print JSON: with --once one document, else one per line"),
+        ),
+        example="rr top --once --json",
     ),
     Command(
         words=("reset",),

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
-from pyroadrunner.cli.console import complain, occupy_standard
+from pyroadrunner.cli.console import coloured, complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"{wrong}\nrr help shows all commands and flags")
         return FAILED
     except RoadRunnerError as wrong:
-        complain(str(wrong))
+        complain(advised(str(wrong)))
         return FAILED
     except BrokenPipeError:  # rr config show | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -68,7 +69,7 @@ def _help(words: Sequence[str]) -> int:
 
     if words and not any(command.words[: len(words)] == tuple(words) for command in COMMANDS):
         raise UsageError(f'unknown command "{" ".join(words)}" for "rr"')
-    print(help_text(words))
+    print(help_text(words, coloured=coloured()))
     return 0
 
 
@@ -130,6 +131,13 @@ def _workers(line: Line) -> int:
         interactive=line.on("interactive"),
         as_json=line.on("json"),
     )
+
+
+def _top(line: Line) -> int:
+    from pyroadrunner.cli.top import command
+
+    flags = command.TopOptions(once=line.on("once"), as_json=line.on("json"), interval=line.text("interval"))
+    return command.run(_options(line, require_version=False), line.arguments, flags)
 
 
 def _reset(line: Line) -> int:
@@ -293,6 +301,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
+    ("top",): _top,
     ("reset",): _reset,
     ("reload",): _reload,
     ("doctor",): _doctor,
@@ -337,7 +346,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
 def _report_bug(bug: Exception) -> None:
     import traceback
 
-    complain("".join(traceback.format_exception(bug)).rstrip())
+    complain("".join(traceback.format_exception(bug)).rstrip(), plain=True)
     complain(f"this is a bug in pyroadrunner {__version__}: please report it with the lines above")
 
 
