@@ -24,7 +24,7 @@ _LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this
 
 # First word and description of each group of two-word commands.
 GROUPS = {
-    "config": "check and show the config",
+    "config": "check, show and explain the config",
     "kv": "read and change key-value storages of a running server",
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
@@ -92,6 +92,14 @@ COMMANDS = (
         words=("config", "show"),
         help="print the effective config and the source of each value",
         flags=(_JSON, Flag(name="reveal", help="show secrets")),
+    ),
+    Command(
+        words=("config", "explain"),
+        arguments="[KEY]",
+        most=1,
+        help="explain a key or a section: type, default, meaning, and its value here",
+        flags=(_JSON,),
+        example="rr config explain http.pool.num_workers",
     ),
     Command(words=("config", "schema"), help="print the JSON Schema of the config"),
     Command(words=("kv", "list"), help="list the key-value storages of a running server", flags=(_JSON,)),

@@ -169,6 +169,13 @@ def _config_show(line: Line) -> int:
     return command.show(_options(line), as_json=line.on("json"), reveal=line.on("reveal"))
 
 
+def _config_explain(line: Line) -> int:
+    from pyroadrunner.cli.config import explain
+
+    path = line.arguments[0] if line.arguments else ""
+    return explain.run(_options(line, require_version=False), path, as_json=line.on("json"))
+
+
 def _config_schema(line: Line) -> int:
     from pyroadrunner.cli.config import command
 
@@ -287,6 +294,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("doctor",): _doctor,
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
+    ("config", "explain"): _config_explain,
     ("config", "schema"): _config_schema,
     ("kv", "list"): _kv,
     ("kv", "get"): _kv,
