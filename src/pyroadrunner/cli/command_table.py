@@ -14,7 +14,7 @@ SHARED = (
     Flag(name="enable-experimental", short="e", help="enable experimental features: `envfile`, HTTP/3"),
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
-    Flag(name="force", short="f", help="with stop: stop immediately"),
+    Flag(name="force", short="f", help="with stop: stop immediately; with init and migrate: overwrite files"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )
@@ -33,6 +33,15 @@ GROUPS = {
 }
 
 COMMANDS = (
+    Command(
+        words=("init",),
+        help="write a commented .rr.yaml for the application in this folder, and a worker if it has none",
+        flags=(
+            Flag(name="stdout", help="print the file, write nothing"),
+            Flag(name="systemd", help="write a systemd unit instead: rr.service"),
+        ),
+        example="rr init && rr serve",
+    ),
     Command(
         words=("serve",),
         arguments="[WORKER]",

@@ -95,6 +95,17 @@ def _options(line: Line, *, require_version: bool = True) -> LoadOptions:
     )
 
 
+def _init(line: Line) -> int:
+    from pyroadrunner.cli.init import command
+
+    return command.run(
+        _options(line),
+        force=line.on("force"),
+        to_stdout=line.on("stdout"),
+        systemd=line.on("systemd"),
+    )
+
+
 def _serve(line: Line) -> int:
     from pyroadrunner.cli.serve import command
 
@@ -286,6 +297,7 @@ def _php_library(line: Line) -> int:
 
 
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
+    ("init",): _init,
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,

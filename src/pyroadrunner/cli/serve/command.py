@@ -12,6 +12,7 @@ from typing import Any
 
 from pyroadrunner.cli.console import complain, say
 from pyroadrunner.cli.serve import announce
+from pyroadrunner.cli.serve.no_config import NoConfig
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
 from pyroadrunner.cli.serve.watch import Watcher, split
@@ -116,6 +117,8 @@ def _serve(
     # Paths are relative to the user's folder: resolve them before the folder changes.
     watched = [os.path.abspath(path) for path in split(watch)] if watch else []
     source = Source.of(options, worker, config_named=config_named)
+    if not worker and not config_named and not os.path.exists(source.options.path):
+        raise NoConfig(source.options.path)
     raw = source.read()
     models = section_models()
     checked = check(raw, models)
