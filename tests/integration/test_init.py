@@ -219,6 +219,23 @@ def test_a_worker_in_python(tmp_path: Path) -> None:
         assert ask(port)[::2] == (200, "from Python")
 
 
+def test_a_migrated_pool_of_php_fpm_is_served(tmp_path: Path) -> None:
+    pool = (
+        f"[www]\npm = static\npm.max_children = 2\nlisten = {tmp_path}/fpm.sock\nphp_admin_value[memory_limit] = 99M\n"
+    )
+    write(
+        tmp_path,
+        {"index.php": "<?php echo ini_get('memory_limit'), getenv('WHO');", "www.conf": f"{pool}env[WHO] = Ann\n"},
+    )
+    done = rr("migrate", "www.conf", "--write", cwd=tmp_path)
+    assert done.code == 0, done
+    port = free_port()
+    flags = ["-o", f"http.address=127.0.0.1:{port}", "-o", f"rpc.listen=tcp://127.0.0.1:{free_port()}"]
+    with Server(tmp_path, None, command=[*flags, "serve"]):
+        assert ask(port)[::2] == (200, "99MAnn")
+        assert (tmp_path / "fpm.sock").is_socket()
+
+
 def test_serve_in_a_folder_without_a_config_says_what_to_do(tmp_path: Path) -> None:
     write(tmp_path, {"index.php": "<?php"})
     done = rr("serve", cwd=tmp_path)

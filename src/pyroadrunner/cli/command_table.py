@@ -43,6 +43,17 @@ COMMANDS = (
         example="rr init && rr serve",
     ),
     Command(
+        words=("migrate",),
+        arguments="FILE [NAME]",
+        most=2,
+        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
+        flags=(
+            Flag(name="write", help="write .rr.yaml (and a worker); without it, the config is printed"),
+            Flag(name="report", value="FORMAT", help="text (default) or json"),
+        ),
+        example="rr migrate /etc/php/8.3/fpm/pool.d/www.conf --write",
+    ),
+    Command(
         words=("serve",),
         arguments="[WORKER]",
         most=1,

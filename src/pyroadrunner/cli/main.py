@@ -106,6 +106,19 @@ def _init(line: Line) -> int:
     )
 
 
+def _migrate(line: Line) -> int:
+    from pyroadrunner.cli.migrate import command
+
+    file, name = (*line.arguments, "", "")[:2]
+    return command.run(
+        file,
+        name,
+        write=line.on("write"),
+        force=line.on("force"),
+        report=line.text("report", "text"),
+    )
+
+
 def _serve(line: Line) -> int:
     from pyroadrunner.cli.serve import command
 
@@ -298,6 +311,7 @@ def _php_library(line: Line) -> int:
 
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("init",): _init,
+    ("migrate",): _migrate,
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
