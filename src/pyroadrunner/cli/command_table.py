@@ -30,6 +30,7 @@ GROUPS = {
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
+    "trust": "the local certificate authority of rr serve --https",
 }
 
 COMMANDS = (
@@ -64,6 +65,7 @@ COMMANDS = (
                 many=True,
                 help="replace workers when a file changes; --watch=src,config limits the folders",
             ),
+            Flag(name="https", help="HTTPS for development, with a certificate of a local authority"),
         ),
         example="rr serve worker.php",
     ),
@@ -288,6 +290,9 @@ COMMANDS = (
         ),
         example="rr websocket disconnect --user ann --code 4001 --reason banned",
     ),
+    Command(words=("trust", "install"), help="make this machine trust the authority of rr serve --https"),
+    Command(words=("trust", "uninstall"), help="make this machine forget the authority of rr serve --https"),
+    Command(words=("trust", "path"), help="print the path of the authority's certificate"),
     Command(
         words=("php-library",),
         help="print the folder of the PHP library (workers get it in RR_PHP_LIBRARY)",

@@ -130,6 +130,7 @@ def _serve(line: Line) -> int:
         pid_file=line.on("pid"),
         debug=line.on("debug"),
         watch=line.texts("watch"),
+        https=line.on("https"),
     )
 
 
@@ -299,6 +300,12 @@ def _websocket(line: Line) -> int:
             return command.disconnect(options, line.arguments, **closing)
 
 
+def _trust(line: Line) -> int:
+    from pyroadrunner.cli.trust import command
+
+    return {"install": command.install, "uninstall": command.uninstall, "path": command.path}[line.words[1]]()
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -349,6 +356,9 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,
     ("websocket", "disconnect"): _websocket,
+    ("trust", "install"): _trust,
+    ("trust", "uninstall"): _trust,
+    ("trust", "path"): _trust,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),
