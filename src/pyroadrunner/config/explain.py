@@ -19,12 +19,17 @@ from msgspec import inspect
 from pyroadrunner.config.jsonschema import default_of, descriptions
 from pyroadrunner.config.partial import Partial
 from pyroadrunner.config.section import fields_of, named_field, plain_type, tags_of
-from pyroadrunner.config.sections import KNOWN_SECTIONS, OBSOLETE_SECTIONS
+from pyroadrunner.config.sections import KNOWN_SECTIONS, OBSOLETE_SECTIONS, STORAGE_SECTIONS
 from pyroadrunner.errors import RoadRunnerError
 
 _texts = cache(descriptions)
 NAME = "NAME"  # stands for a name that the user chooses
 _UNIT = re.compile(r"\b(?:(KB|MB|GB)\b(?: \((2\*\*\d+ bytes)\))?|([Bb]ytes|[Ss]econds|[Dd]ays|[Mm]inutes)\b)")
+_OWN = {
+    "version": 'the version of the format, "3"',
+    "include": "files whose sections replace those of this file",
+    "envfile": "a dotenv file, read with the flag -e",
+}
 _WORDS = {
     "duration": 'duration, such as "30s", "1m30s" or "500ms"',
     "command": "command: one string, or a list of arguments",
@@ -149,6 +154,11 @@ def _unknown_section(models: Mapping[str, Any], path: str) -> UnknownKey:
         return UnknownKey(path, (), f"a section that RoadRunner has removed: {OBSOLETE_SECTIONS[name]}")
     if name in KNOWN_SECTIONS:
         return UnknownKey(path, (), f"a section that is not part of this version: {KNOWN_SECTIONS[name]}")
+    if name in STORAGE_SECTIONS:
+        text = f"settings of the storage `kv.{name}` if it has no `config`; rr config explain kv.NAME.config"
+        return UnknownKey(path, (), text)
+    if name in _OWN:
+        return UnknownKey(path, (), f"a key of the file itself: {_OWN[name]}")
     return UnknownKey(path, _nearest(models, path))
 
 

@@ -79,7 +79,13 @@ def test_an_unknown_key_gets_the_nearest_ones(path: str, near: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [("nsq", "not part of this version"), ("reload.patterns", "RoadRunner has removed")]
+    ("path", "reason"),
+    [
+        ("nsq", "not part of this version"),
+        ("reload.patterns", "RoadRunner has removed"),
+        ("redis.addrs", "kv.NAME.config"),
+        ("version", "a key of the file itself"),
+    ],
 )
 def test_a_section_that_is_not_here_says_why(path: str, reason: str) -> None:
     with pytest.raises(UnknownKey, match=reason):
