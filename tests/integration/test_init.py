@@ -219,6 +219,53 @@ def test_a_worker_in_python(tmp_path: Path) -> None:
         assert ask(port)[::2] == (200, "from Python")
 
 
+def test_an_asgi_application(tmp_path: Path) -> None:
+    app = """
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+print("loud at import")
+
+async def home(request):
+    form = await request.form() if request.method == "POST" else {}
+    file = form.get("file")
+    text = file and (await file.read()).decode()
+    return JSONResponse({"url": str(request.url), "name": form.get("name"), "file": text})
+
+async def stream(request):
+    return StreamingResponse(f"{number}\\n" for number in range(3))
+
+async def fail(request):
+    raise RuntimeError("failed")
+
+app = Starlette(routes=[Route("/", home, methods=["GET", "POST"]), Route("/stream", stream), Route("/fail", fail)])
+"""
+    write(tmp_path, {"main.py": app})
+    body = (
+        '--X\r\nContent-Disposition: form-data; name="name"\r\n\r\nAnn\r\n'
+        '--X\r\nContent-Disposition: form-data; name="file"; filename="f.txt"\r\n\r\nhello\r\n--X--\r\n'
+    )
+    with served(tmp_path) as port:
+        told = ask(port, method="POST", body=body, headers={"Content-Type": "multipart/form-data; boundary=X"})
+        assert json.loads(told[2]) == {"url": f"http://127.0.0.1:{port}/", "name": "Ann", "file": "hello"}
+        assert ask(port, "/stream")[2] == "0\n1\n2\n"
+        assert ask(port, "/fail")[0] == 500
+        assert ask(port, "/nope")[0] == 404
+
+
+def test_a_wsgi_application(tmp_path: Path) -> None:
+    files = {
+        "manage.py": "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'",
+        "shop/__init__.py": "",
+        "shop/wsgi.py": "def application(env, start):\n    start('200 OK', [])\n"
+        "    return [env['PATH_INFO'].encode('latin-1')]\n",
+    }
+    write(tmp_path, files)
+    with served(tmp_path) as port:
+        assert ask(port, "/a%C3%BC")[::2] == (200, "/aü")
+
+
 def test_a_migrated_pool_of_php_fpm_is_served(tmp_path: Path) -> None:
     pool = (
         f"[www]\npm = static\npm.max_children = 2\nlisten = {tmp_path}/fpm.sock\nphp_admin_value[memory_limit] = 99M\n"

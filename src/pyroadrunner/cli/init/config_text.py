@@ -48,6 +48,9 @@ def _http(project: Project, address: str) -> Iterator[str]:
     yield "http:"
     yield '  # Only this machine can connect. Behind a proxy keep it so; ":8080" would listen on every network.'
     yield f"  address: {address}"
+    if project.raw_body:
+        yield "  # The application parses forms itself."
+        yield "  raw_body: true"
     if project.static:
         name = "this folder" if project.static == "." else f"{project.static}/"
         yield f"  # Files in {name} are sent without a worker; PHP files and hidden files never are."

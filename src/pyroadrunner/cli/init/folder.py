@@ -60,6 +60,14 @@ class Folder:
         found = which("python3")
         return "python3" if found and os.path.dirname(found) == os.path.dirname(own) else own
 
+    def folders(self) -> list[str]:
+        """Names of the folders directly in the folder, sorted; without hidden ones."""
+        try:
+            with os.scandir(self.path) as entries:
+                return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        except OSError:
+            return []
+
     @cached_property
     def is_empty(self) -> bool:
         """Whether it has nothing but hidden files."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from pyroadrunner.cli.init.folder import Folder
 
-PYTHON = ("python-worker", "empty-python")  # kinds whose worker is in Python
+PYTHON = ("python-worker", "python-application", "empty-python")  # kinds whose worker is in Python
 WORKER = "rr-worker.php"
+PYTHON_WORKER = "rr_worker.py"
 _WORKERS = (WORKER, "worker.php", "psr-worker.php", "roadrunner-worker.php", "bin/worker.php", "public/worker.php")
 _OF_LIBRARY = re.compile(r"PyRoadRunner\\|RR_PHP_LIBRARY")
 _OF_ROADRUNNER = re.compile(r"Spiral\\RoadRunner\\")
@@ -25,12 +26,12 @@ _RUNTIMES = {
     "fluffydiscord/roadrunner-symfony-bundle": "FluffyDiscord\\RoadRunnerBundle\\Runtime\\Runtime",
     "runtime/roadrunner-symfony-nyholm": "Runtime\\RoadRunnerSymfonyNyholm\\Runtime",
 }
-_PYTHON = (
-    ("FastAPI", re.compile(r"\bFastAPI\(")),
-    ("Starlette", re.compile(r"\bStarlette\(")),
-    ("Flask", re.compile(r"\bFlask\(")),
-    ("Django", re.compile(r"DJANGO_SETTINGS_MODULE")),
-)
+_PYTHON = {
+    "FastAPI": (re.compile(r"^(\w+)\s*=\s*(?:\w+\.)?FastAPI\(", re.M), "asgi"),
+    "Starlette": (re.compile(r"^(\w+)\s*=\s*(?:\w+\.)?Starlette\(", re.M), "asgi"),
+    "Flask": (re.compile(r"^(\w+)\s*=\s*(?:\w+\.)?Flask\(", re.M), "wsgi"),
+    "Bottle": (re.compile(r"^(\w+)\s*=\s*(?:\w+\.)?Bottle\(", re.M), "wsgi"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ class Project:
         script: the worker file that ``rr init`` writes; ``None`` = the framework has one.
         max_jobs: requests after which a worker is replaced.
         fresh: why each request needs a new process (``max_jobs`` is 1 then); empty = it does not.
+        raw_body: whether the application parses forms itself.
         missing: what has to be installed before it runs, each with its command.
         notes: what else to know.
     """
@@ -71,6 +73,7 @@ class Project:
     script: Script | None = None
     max_jobs: int = 1000
     fresh: str = ""
+    raw_body: bool = False
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -295,20 +298,28 @@ def _python_worker(folder: Folder) -> Project | None:
 
 def _python_application(folder: Folder) -> Project | None:
     for name in folder.files(".py"):
-        text = folder.text(name)
-        for framework, sign in _PYTHON:
-            if sign.search(text):
-                return Project(
-                    kind="python-application",
-                    title=f"a {framework} application",
-                    seen=(name,),
-                    notes=(
-                        "Workers in Python answer with a function, handler(request); ASGI and WSGI applications are"
-                        " not served. Write a worker.py that calls your code:"
-                        " https://github.com/pyroadrunner/pyroadrunner/blob/main/docs/python-workers.md",
-                    ),
-                )
+        for framework, (sign, protocol) in _PYTHON.items():
+            if found := sign.search(folder.text(name)):
+                return _application(f"{name.removesuffix('.py')}:{found[1]}", framework, protocol, (name,))
+    if "DJANGO_SETTINGS_MODULE" in folder.text("manage.py"):
+        for inside in folder.folders():
+            if folder.has(f"{inside}/wsgi.py"):
+                seen = ("manage.py", f"{inside}/wsgi.py")
+                return _application(f"{inside}.wsgi:application", "Django", "wsgi", seen)
     return None
+
+
+def _application(place: str, framework: str, protocol: str, seen: tuple[str, ...]) -> Project:
+    values = {"protocol": protocol, "place": place}
+    return Project(
+        kind="python-application",
+        title=f"a {framework} application",
+        seen=seen,
+        command=PYTHON_WORKER,
+        script=Script(name=PYTHON_WORKER, template="application.py", values=values),
+        raw_body=True,
+        notes=("Its packages and pyroadrunner must be installed for the Python of server.command.",),
+    )
 
 
 _FINDERS: tuple[Callable[[Folder], Project | None], ...] = (

@@ -21,6 +21,14 @@ def handler(request: http.Request) -> str:
 http.serve(handler)
 '''
 
+_APPLICATION = '''\
+"""The worker: it loads the application once and then answers one request after the other."""
+
+from pyroadrunner.sdk import {{protocol}}
+
+{{protocol}}.serve("{{place}}")
+'''
+
 
 def worker_script(script: Script) -> str:
     """The text of a worker file.
@@ -28,12 +36,17 @@ def worker_script(script: Script) -> str:
     Raises:
         RoadRunnerError: this installation has no PHP library.
     """
-    if script.template == "hello.py":
-        return _PYTHON
-    folder = php_library()
-    if not folder:
-        raise RoadRunnerError("the PHP library is not part of this installation: install pyroadrunner from a wheel")
-    text = (Path(folder) / "workers" / f"{script.template}.php").read_text(encoding="utf-8")
+    text = _OF_PYTHON.get(script.template) or _of_php(script.template)
     for name, value in script.values.items():
         text = text.replace(f"{{{{{name}}}}}", value)
     return text
+
+
+_OF_PYTHON = {"hello.py": _PYTHON, "application.py": _APPLICATION}
+
+
+def _of_php(template: str) -> str:
+    folder = php_library()
+    if not folder:
+        raise RoadRunnerError("the PHP library is not part of this installation: install pyroadrunner from a wheel")
+    return (Path(folder) / "workers" / f"{template}.php").read_text(encoding="utf-8")

@@ -100,7 +100,7 @@ def _application(build: Builder, path: str, app: Json, project: Project) -> dict
     kind = str(app.get("type", "")).split(" ")[0]
     if kind != "php":
         why = {
-            "python": "workers in Python answer with a function, handler(request); ASGI and WSGI are not served",
+            "python": "run rr init in its folder, which writes a worker for WSGI and ASGI applications",
         }.get(kind, f"`{kind}` applications do not run here: workers are in PHP or Python")
         raise Unmigratable(f"{path} is of type `{app.get('type', '')}`: {why}")
     build.note("kept", f"{path}.type", note="" if app.get("type") == "php" else "the php of PATH runs it")

@@ -110,8 +110,20 @@ FOLDERS: dict[str, tuple[dict[str, str], str, str, list[str]]] = {
         "python3 app.py",
         [],
     ),
-    "flask": ({"app.py": "app = Flask(__name__)"}, "python-application", "", []),
-    "django": ({"manage.py": "os.environ['DJANGO_SETTINGS_MODULE']"}, "python-application", "", []),
+    "flask": ({"app.py": "app = Flask(__name__)"}, "python-application", "python3 rr_worker.py", []),
+    "fastapi": ({"main.py": "\napi = fastapi.FastAPI()"}, "python-application", "python3 rr_worker.py", []),
+    "django": (
+        {"manage.py": "os.environ['DJANGO_SETTINGS_MODULE']", "shop/wsgi.py": ""},
+        "python-application",
+        "python3 rr_worker.py",
+        [],
+    ),
+    "an application with the worker of an earlier rr init": (
+        {"app.py": "app = Flask(__name__)", "rr_worker.py": "from pyroadrunner.sdk import wsgi"},
+        "python-worker",
+        "python3 rr_worker.py",
+        [],
+    ),
     "something else": ({"README.md": ""}, "unknown", "", []),
     "broken files": ({"composer.json": "[[[", "vendor/composer/installed.json": "{", "x": ""}, "unknown", "", []),
     "empty": ({".gitignore": ""}, "empty", "php worker.php", []),
@@ -133,9 +145,7 @@ def test_a_folder_is_recognised(name: str, tmp_path: Path) -> None:
     assert project.command.endswith("rr-worker.php") if kind == "php-script" else project.command == command
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in FOLDERS if FOLDERS[name][1] not in ("unknown", "python-application")]
-)
+@pytest.mark.parametrize("name", [name for name in FOLDERS if FOLDERS[name][1] != "unknown"])
 def test_the_config_of_each_kind_is_yaml_with_known_keys_only(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +209,21 @@ def test_a_worker_in_python_gets_an_interpreter_that_has_this_package(
     assert folder.python(f"{tmp_path}/python3") == "python3"
     made(tmp_path, {".venv/bin/python": ""})
     assert folder.python("/opt/rr/bin/python3") == ".venv/bin/python"
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("flask", 'wsgi.serve("app:app")'),
+        ("fastapi", 'asgi.serve("main:api")'),
+        ("django", 'wsgi.serve("shop.wsgi:application")'),
+    ],
+)
+def test_the_worker_of_an_application_in_python_names_it(name: str, call: str, tmp_path: Path) -> None:
+    project = look(made(tmp_path, FOLDERS[name][0]), php=True)
+    assert project.script is not None
+    assert call in worker_script(project.script)
+    assert "raw_body: true" in config_text(project)
 
 
 def test_octane_gets_its_base_path(tmp_path: Path) -> None:

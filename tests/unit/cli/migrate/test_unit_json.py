@@ -153,7 +153,7 @@ def test_settings() -> None:
     [
         ({"applications": {}}, "no application"),
         ({"applications": {"a": PHP, "b": PHP}}, "several applications: a, b"),
-        ({"applications": {"a": {"type": "python 3.11"}}}, "ASGI and WSGI"),
+        ({"applications": {"a": {"type": "python 3.11"}}}, "run rr init in its folder"),
         ({"applications": {"a": {"type": "ruby"}}}, "workers are in PHP or Python"),
     ],
 )
