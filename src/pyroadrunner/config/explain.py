@@ -114,10 +114,17 @@ def section(models: Mapping[str, type[msgspec.Struct]], name: str) -> Key:
 
 def children(key: Key) -> list[Key]:
     """The keys directly below this one; below a map of names or a list, the keys of each of its entries."""
+    return _children(key)
+
+
+def _children(key: Key, only: str = "") -> list[Key]:
+    """All keys below this one, or the one with this name."""
     found: dict[str, list[tuple[str, Key]]] = {}
     structs = list(_structs(key))
     for struct, above, driver in structs:
         for name, field in _fields(struct).items():
+            if only and name != only:
+                continue
             found.setdefault(name, []).append((driver, _of_field(above, name, field, struct, structs)))
     drivers = {driver for _, _, driver in structs}
     return [_one(alternatives, len(drivers)) for alternatives in found.values()]
@@ -171,11 +178,16 @@ def _unknown(models: Mapping[str, Any], above: Key, path: str, part: str) -> Unk
 
 def _nearest(models: Mapping[str, Any], path: str) -> list[str]:
     """Keys with the same last word, otherwise the most similar ones."""
-    keys = list(all_keys(models))
+    keys = _listed(tuple(models.items()))
     last = path.rpartition(".")[2]
     same = [key for key in keys if key.rpartition(".")[2] == last]
     same.sort(key=lambda key: (key.partition(".")[0] != path.partition(".")[0], key.count("."), key))
     return same[:3] or get_close_matches(path, keys, n=3) or get_close_matches(last, list(models), n=1)
+
+
+@cache
+def _listed(models: tuple[tuple[str, type[msgspec.Struct]], ...]) -> list[str]:
+    return list(all_keys(dict(models)))
 
 
 # -- down the models ---------------------------------------------------------------------------------------------------
@@ -192,7 +204,7 @@ def _below(key: Key, part: str) -> Key | None:
             entries.append(replace(_entry(key, plain.item_type, part, driver), pattern=key.pattern))
     if entries:
         return replace(entries[0], kinds=tuple(kind for entry in entries for kind in entry.kinds))
-    return next((child for child in children(key) if child.path[-1] == part), None)
+    return next(iter(_children(key, part)), None)
 
 
 def _entry(key: Key, kind: inspect.Type, part: str, driver: str) -> Key:

@@ -92,7 +92,7 @@ def test_a_section_that_is_not_here_says_why(path: str, reason: str) -> None:
         explain(MODELS, path)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.text(alphabet="ahtpl.[]_0NME ", max_size=8), max_size=5))
 def test_no_path_breaks_it(parts: list[str]) -> None:
     with suppress(UnknownKey):

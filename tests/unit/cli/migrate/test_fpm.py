@@ -187,7 +187,7 @@ SETTINGS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(SETTINGS)
 def test_whatever_a_pool_says_the_new_config_is_valid(lines: list[tuple[str, str, str]]) -> None:
     text = "[www]\npm = dynamic\n" + "\n".join(f"{key}{argument} = {value}" for key, argument, value in lines)

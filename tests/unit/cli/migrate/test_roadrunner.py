@@ -140,7 +140,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.dictionaries(WORDS, VALUES, max_size=5))
 def test_every_key_is_reported(data: dict[str, object]) -> None:
     migration = migrated(yaml.safe_dump({"version": "2", **data}))

@@ -182,7 +182,7 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(TREES, TREES, TREES, st.dictionaries(st.text(max_size=12), TREES, max_size=3))
 def test_whatever_the_json_holds_the_new_config_is_valid(
     application: Any, routes: Any, http: Any, listeners: Any
