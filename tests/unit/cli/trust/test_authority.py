@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import pwd
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from pyroadrunner.cli.trust.authority import CA_LIFETIME, Authority, UnusableAut
 from pyroadrunner.cli.trust.places import authority_folder
 
 NOW = datetime.now(UTC)
+DAEMON = pwd.getpwnam("daemon").pw_dir
 
 
 def convinces(cert: Path, key: Path, root: Path, host: str) -> bool:
@@ -161,7 +163,7 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
         ({"HOME": "/home/ann", "XDG_CONFIG_HOME": "/cfg"}, False, "/cfg/pyroadrunner/https"),
         ({"HOME": "/home/ann", "XDG_CONFIG_HOME": "relative"}, False, "/home/ann/.config/pyroadrunner/https"),
         ({"HOME": "/root", "SUDO_USER": "nobody-of-this-name"}, True, "/root/.config/pyroadrunner/https"),
-        ({"HOME": "/root", "SUDO_USER": "daemon"}, True, "/usr/sbin/.config/pyroadrunner/https"),
+        ({"HOME": "/root", "SUDO_USER": "daemon"}, True, f"{DAEMON}/.config/pyroadrunner/https"),
         ({"HOME": "/home/ann", "SUDO_USER": "daemon"}, False, "/home/ann/.config/pyroadrunner/https"),
     ],
 )
