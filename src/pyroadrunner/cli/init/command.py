@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
 import shutil
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import complain, say, terminal_width, wrapped
 from pyroadrunner.cli.init.config_text import ADDRESS, config_text
 from pyroadrunner.cli.init.folder import Folder
 from pyroadrunner.cli.init.project import Project, look
@@ -52,13 +55,34 @@ def run(options: LoadOptions, *, force: bool, to_stdout: bool, systemd: bool) ->
     say(found_line(project))
     _write_worker(project, path.parent, force=force)
     _write(path, text)
-    for line in project.missing:
-        say(f"missing  {line}")
-    for line in project.notes:
-        say(f"note     {line}")
+    for word, line in _remarks(project):
+        for part in wrapped(f"{word.ljust(8)} {line}", " " * 9, terminal_width()):
+            say(part)
     config = "" if path.name == ".rr.yaml" else f" -c {path.name}"
     say(f"next     rr serve{config}, then open http://{ADDRESS}")
     return 0
+
+
+def _remarks(project: Project) -> Iterator[tuple[str, str]]:
+    """What stands between the user and the first response, then what else to know."""
+    if project.command.startswith("php ") and shutil.which("php") is None:
+        yield "missing", "php (8.1 or newer) on PATH: apt-get install php-cli"
+    yield from (("missing", line) for line in project.missing)
+    for key, port in (("http.address", 8080), ("rpc.listen", 6001)):
+        if in_use(port):
+            yield "note", f"port {port} is in use on this machine: change {key} in .rr.yaml before rr serve"
+    yield from (("note", line) for line in project.notes)
+
+
+def in_use(port: int) -> bool:
+    """Whether another process listens on a port of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as wrong:
+            return wrong.errno == errno.EADDRINUSE
+    return False
 
 
 def found_line(project: Project) -> str:

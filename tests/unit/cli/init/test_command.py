@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,16 @@ from pyroadrunner.cli.init import command
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.errors import RoadRunnerError
 
+IN_USE = command.in_use
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DOTENV_PATH", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(command, "in_use", lambda port: False)
     return tmp_path
 
 
@@ -35,6 +40,26 @@ def test_it_writes_a_config_and_a_worker_and_names_the_next_command(
         "note     worker.php says hello: your code goes there.",
         "next     rr serve, then open http://127.0.0.1:8080",
     ]
+
+
+def test_a_missing_php_and_a_port_in_use_are_said_before_the_server_fails(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr(command, "in_use", lambda port: port == 8080)
+    (folder / "index.php").write_text("<?php", encoding="utf-8")
+    assert init() == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert "missing  php (8.1 or newer) on PATH: apt-get install php-cli" in lines
+    assert "note     port 8080 is in use on this machine: change http.address in .rr.yaml before rr serve" in lines
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_a_port_is_in_use_while_a_socket_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert IN_USE(port)
+    assert not IN_USE(port)
 
 
 def test_it_never_overwrites_a_config(folder: Path) -> None:
