@@ -13,6 +13,7 @@ from pyroadrunner.cli.init.folder import Folder
 from pyroadrunner.cli.init.project import Project, look
 from pyroadrunner.cli.migrate import fpm, roadrunner, unit_json
 from pyroadrunner.cli.migrate.builder import Unmigratable
+from pyroadrunner.cli.migrate.fpm_file import is_fpm
 from pyroadrunner.cli.migrate.report import Entry, Migration, report_json, report_text
 from pyroadrunner.config.check import check
 from pyroadrunner.config.formats import parse
@@ -81,7 +82,7 @@ def _migrate(text: str, file: str, name: str) -> Migration:
     suffix = os.path.splitext(file)[1][1:].lower() or "yaml"
     if unit_json.is_unit(text):
         return unit_json.migrate(text, name, _project("."))
-    if suffix not in ("yaml", "yml", "json", "toml") and fpm.is_fpm(text):
+    if suffix not in ("yaml", "yml", "json", "toml") and is_fpm(text):
         folder = fpm.folder_of(text, name)
         return fpm.migrate(text, name, _project(folder if os.path.isdir(folder) else "."))
     if suffix in ("conf", "ini"):

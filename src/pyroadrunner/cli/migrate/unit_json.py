@@ -6,20 +6,16 @@ The keys are those of Unit 1.34. Facts about their meaning are from its document
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyroadrunner.cli.init.project import SCRIPT_FUNCTIONS, WORKER, Project, Script
 from pyroadrunner.cli.init.worker_scripts import worker_script
 from pyroadrunner.cli.migrate.builder import Builder, Unmigratable
 from pyroadrunner.cli.migrate.report import Migration
+from pyroadrunner.cli.migrate.unit_routes import Json, access_log, as_map, listeners, routes, settings, whole
 from pyroadrunner.config.durations import format_duration
-
-Json = dict[str, Any]
-_URI = re.compile(r"\$\{?(uri|request_uri)\}?$")
-_MB = 2**20
 
 
 def is_unit(text: str) -> bool:
@@ -28,7 +24,7 @@ def is_unit(text: str) -> bool:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(data, dict) and bool({"listeners", "applications"} & _map(data.get("config", data)).keys())
+    return isinstance(data, dict) and bool({"listeners", "applications"} & as_map(data.get("config", data)).keys())
 
 
 def migrate(text: str, name: str, project: Project) -> Migration:
@@ -45,8 +41,8 @@ def migrate(text: str, name: str, project: Project) -> Migration:
         data = json.loads(text)
     except (ValueError, RecursionError) as wrong:
         raise Unmigratable(f"not JSON: {wrong}") from wrong
-    config = _map(_map(data).get("config", data))
-    applications = {str(key): _map(value) for key, value in _map(config.get("applications")).items()}
+    config = as_map(as_map(data).get("config", data))
+    applications = {str(key): as_map(value) for key, value in as_map(config.get("applications")).items()}
     chosen = _chosen(applications, name)
     build = Builder()
     files = _application(build, f"applications.{chosen}", applications[chosen], project)
@@ -54,11 +50,11 @@ def migrate(text: str, name: str, project: Project) -> Migration:
         if other != chosen:
             note = f"another application: rr migrate FILE {other} makes its config"
             build.note("ignored", f"applications.{other}", note=note)
-    _listeners(build, _map(config.get("listeners")), chosen)
-    _routes(build, config.get("routes"))
-    _settings(build, _map(config.get("settings")))
+    listeners(build, as_map(config.get("listeners")), chosen)
+    routes(build, config.get("routes"))
+    settings(build, as_map(config.get("settings")))
     if "access_log" in config:
-        _access_log(build, config["access_log"])
+        access_log(build, config["access_log"])
     for key in config:
         if key not in ("applications", "listeners", "routes", "settings", "access_log"):
             build.note("ignored", str(key), note=_ELSEWHERE.get(str(key), "not a key that rr migrate knows"))
@@ -72,10 +68,6 @@ _ELSEWHERE = {
     "certificates": "Unit keeps the files; name yours with http.ssl.cert and http.ssl.key",
     "status": "rr workers and the section `metrics` show it",
 }
-
-
-def _map(value: object) -> Json:
-    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _chosen(applications: Mapping[str, Json], name: str) -> str:
@@ -126,9 +118,9 @@ def _jobs(build: Builder) -> int:
 def _command(build: Builder, path: str, app: Json, project: Project) -> dict[str, str]:
     """A framework's worker, otherwise one that runs the scripts of ``root``."""
     ini: list[str] = []
-    options = _map(app.get("options"))
+    options = as_map(app.get("options"))
     for part in ("admin", "user"):
-        for key, value in _map(options.get(part)).items():
+        for key, value in as_map(options.get(part)).items():
             text = str(value)
             if re.search(r"[\s'\"$\\]", f"{key}{text}"):
                 build.note(
@@ -160,10 +152,10 @@ def _command(build: Builder, path: str, app: Json, project: Project) -> dict[str
 
 
 def _script(build: Builder, path: str, app: Json) -> Script:
-    targets = _map(app.get("targets"))
+    targets = as_map(app.get("targets"))
     if targets:
         name, target = next(iter(targets.items()))
-        app = {**app, **_map(target)}
+        app = {**app, **as_map(target)}
         build.note("changed", f"{path}.targets.{name}", note=f"in {WORKER}")
         for other in list(targets)[1:]:
             note = "one worker runs the scripts of one folder: make a second config, or one folder for both"
@@ -196,8 +188,8 @@ def _processes(build: Builder, path: str, value: Any) -> None:
         note = f"at most {workers}" if workers != value else ""
         build.note("different" if note else "kept", path, target="http.pool.num_workers", note=note)
         return
-    limits = _map(value)
-    most, spare = _whole(limits.get("max"), 1), _whole(limits.get("spare"), 0)
+    limits = as_map(value)
+    most, spare = whole(limits.get("max"), 1), whole(limits.get("spare"), 0)
     workers = min(max(spare, 1), 500)
     build.set("http.pool.num_workers", workers)
     if most > workers:
@@ -212,7 +204,7 @@ def _processes(build: Builder, path: str, value: Any) -> None:
         note = "the workers that always run; Unit keeps this many idle"
         build.note("different", f"{path}.spare", target="http.pool.num_workers", note=note)
     if "idle_timeout" in limits:
-        seconds = _whole(limits["idle_timeout"], 0)
+        seconds = whole(limits["idle_timeout"], 0)
         if seconds and most > workers:
             build.set("http.pool.dynamic_allocator.idle_timeout", format_duration(seconds))
             build.note("kept", f"{path}.idle_timeout", target="http.pool.dynamic_allocator.idle_timeout")
@@ -220,13 +212,9 @@ def _processes(build: Builder, path: str, value: Any) -> None:
             build.note("ignored", f"{path}.idle_timeout", note="no workers are added, or they stop after a minute")
 
 
-def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else default
-
-
 def _limits(build: Builder, path: str, value: Any) -> None:
-    for key, limit in _map(value).items():
-        number = _whole(limit, 0)
+    for key, limit in as_map(value).items():
+        number = whole(limit, 0)
         if key == "timeout" and number:
             build.set("http.pool.supervisor.exec_ttl", format_duration(number))
             build.note("kept", f"{path}.{key}", target="http.pool.supervisor.exec_ttl")
@@ -240,7 +228,7 @@ def _limits(build: Builder, path: str, value: Any) -> None:
 
 
 def _environment(build: Builder, path: str, value: Any) -> None:
-    for key, item in _map(value).items():
+    for key, item in as_map(value).items():
         if "$" in str(item):
             note = "has a $, which a config of this server can't contain: set the variable in the environment of rr"
             build.note("ignored", f"{path}.{key}", note=note)
@@ -282,170 +270,3 @@ _APPLICATION: dict[str, Callable[[Builder, str, Any], None]] = {
     "stdout": _ignored("the output of workers is in the log: logs.channels.server sends it to a file"),
     "stderr": _ignored("the output of workers is in the log: logs.channels.server sends it to a file"),
 }
-
-
-# -- listeners, routes, settings ---------------------------------------------------------------------------------------
-
-
-def _listeners(build: Builder, listeners: Json, chosen: str) -> None:
-    for address, listener in listeners.items():
-        path = f"listeners.{address}"
-        target = str(_map(listener).get("pass", ""))
-        if target.startswith("applications/") and target.split("/")[1] != chosen:
-            build.note("ignored", path, note="it is for another application")
-            continue
-        _listener(build, path, address, _map(listener))
-    if build.get("http.address") is None and build.get("http.ssl.address") is None:
-        build.add("http.address", "127.0.0.1:8080", "no listener could be taken over")
-
-
-def _listener(build: Builder, path: str, address: str, listener: Json) -> None:
-    where = address.removeprefix("*")
-    if not re.fullmatch(r"(|[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}|unix:/\S+", where) or "$" in where:
-        build.note("ignored", path, note="not an address that can be taken over")
-        return
-    where = where.replace("unix:/", "unix:///", 1)
-    key = "http.ssl.address" if "tls" in listener else "http.address"
-    if build.get(key) is not None:
-        note = f"there is one {key}: put a proxy in front, or start a second server"
-        build.note("ignored", path, note=note)
-        return
-    if "tls" in listener:
-        build.set("http.ssl", {"address": where, "cert": "server.crt", "key": "server.key"})
-        build.note("changed", path, target=key)
-        note = "Unit keeps the certificate: write it and its key to these files"
-        build.note("different", f"{path}.tls", target="http.ssl.cert", note=note)
-    else:
-        build.set(key, where)
-        build.note("kept", path, target=key)
-    if "forwarded" in listener:
-        _forwarded(build, f"{path}.forwarded", _map(listener["forwarded"]))
-    for other in listener:
-        if other not in ("pass", "tls", "forwarded"):
-            build.note("ignored", f"{path}.{other}", note="not a key that rr migrate knows")
-
-
-def _forwarded(build: Builder, path: str, forwarded: Json) -> None:
-    source = forwarded.get("source", [])
-    subnets = [str(one) for one in (source if isinstance(source, list) else [source])]
-    plain = [one for one in subnets if re.fullmatch(r"[0-9a-fA-F:.]+(/\d{1,3})?", one)]
-    if plain != subnets or not plain:
-        build.note("ignored", path, note="its source is no list of addresses: see http.trusted_subnets")
-        return
-    build.set("http.middleware", [*(build.get("http.middleware") or []), "proxy_ip_parser"])
-    build.set("http.trusted_subnets", plain)
-    build.set("http.trusted_walk", bool(forwarded.get("recursive")))
-    header = str(forwarded.get("client_ip", ""))
-    if re.fullmatch(r"[\w-]+", header):
-        build.set("http.trusted_headers", [header])
-    build.note("changed", path, target="http.trusted_subnets", note="with the middleware proxy_ip_parser")
-
-
-def _routes(build: Builder, routes: Any) -> None:
-    """Static files are taken over; of other actions only the application remains."""
-    for path, step in _steps(routes):
-        action = _map(step.get("action"))
-        if "share" in action:
-            _share(build, path, step, action)
-            if "fallback" in action:
-                _action(build, f"{path}.action.fallback", _map(action["fallback"]))
-        else:
-            _action(build, f"{path}.action", action)
-        if "match" in step:
-            _match(build, f"{path}.match", _map(step["match"]), share="share" in action)
-
-
-def _steps(routes: Any) -> Iterator[tuple[str, Json]]:
-    named = routes if isinstance(routes, dict) else {"": routes}
-    for name, steps in named.items():
-        for number, step in enumerate(steps if isinstance(steps, list) else ()):
-            yield f"routes{f'.{name}' if name else ''}[{number}]", _map(step)
-
-
-def _match(build: Builder, path: str, match: Json, *, share: bool) -> None:
-    if share:
-        note = "every path is looked up in the folder; PHP and hidden files are never sent"
-    else:
-        note = "every path goes to the workers; http.routes gives paths pools of their own"
-    for key in match:
-        build.note("different" if key == "uri" else "ignored", f"{path}.{key}", note=note)
-
-
-def _share(build: Builder, path: str, step: Json, action: Json) -> None:
-    shares = action["share"] if isinstance(action["share"], list) else [action["share"]]
-    share = str(shares[0]) if shares else ""
-    folder = _URI.sub("", share).rstrip("/")
-    if not folder or folder == share.rstrip("/") or "$" in folder:
-        build.note("ignored", f"{path}.action.share", note=f"not a folder with $uri: {share}; see http.static.dir")
-        return
-    if build.get("http.static") is not None:
-        build.note("ignored", f"{path}.action.share", note="one folder is served: http.static.dir")
-        return
-    build.set("http.middleware", ["static", *(build.get("http.middleware") or [])])
-    build.set("http.static.dir", folder)
-    build.note("changed", f"{path}.action.share", target="http.static.dir", note="with the middleware static")
-    for other in shares[1:]:
-        build.note("ignored", f"{path}.action.share", note=f"one folder is served: {other} is not")
-    for key, note in {
-        "types": "http.static.allow and forbid choose by extension",
-        "index": "a folder is answered by the workers",
-        "chroot": "no file outside of the folder is sent",
-        "follow_symlinks": "http.static.follow_symlinks decides it",
-        "traverse_mounts": "mounts are followed",
-        "response_headers": "http.static.response adds headers",
-    }.items():
-        if key in action:
-            build.note("ignored", f"{path}.action.{key}", note=note)
-
-
-def _action(build: Builder, path: str, action: Json) -> None:
-    for key, value in action.items():
-        if key == "pass":
-            note = "" if str(value).startswith(("applications/", "routes")) else "upstreams are not served"
-            build.note("ignored" if note else "kept", f"{path}.{key}", note=note)
-        elif key in ("return", "location", "proxy", "rewrite", "response_headers"):
-            note = {
-                "response_headers": "http.headers.response adds headers to every response",
-                "proxy": "put nginx, HAProxy or Caddy in front",
-            }.get(key, "the application, or a proxy in front, has to do it")
-            build.note("ignored", f"{path}.{key}", note=note)
-        elif key != "fallback":
-            build.note("ignored", f"{path}.{key}", note="not a key that rr migrate knows")
-
-
-def _settings(build: Builder, settings: Json) -> None:
-    http = _map(settings.get("http"))
-    times = {
-        "header_read_timeout": "http.limits.head_timeout",
-        "body_read_timeout": "http.limits.body_timeout",
-        "send_timeout": "http.limits.write_timeout",
-        "idle_timeout": "http.limits.idle_timeout",
-    }
-    for key, value in http.items():
-        path = f"settings.http.{key}"
-        if key in times and _whole(value, 0):
-            build.set(times[key], format_duration(_whole(value, 0)))
-            build.note("kept", path, target=times[key])
-        elif key == "max_body_size" and _whole(value, 0):
-            size = math.ceil(_whole(value, 0) / _MB)
-            build.set("http.max_request_size", size)
-            note = "" if size * _MB == value else f"rounded up to {size} MB"
-            build.note("different" if note else "kept", path, target="http.max_request_size", note=note)
-        elif key == "discard_unsafe_fields":
-            build.note("ignored", path, note="names of headers that are not valid are refused with 400")
-        elif key == "server_version":
-            build.note("ignored", path, note="no header names the server")
-        else:
-            build.note("ignored", path, note="not a setting that rr migrate knows")
-    for key in settings:
-        if key != "http":
-            build.note("ignored", f"settings.{key}", note="not a setting that rr migrate knows")
-
-
-def _access_log(build: Builder, value: Any) -> None:
-    if value is False or (isinstance(value, dict) and value.get("if") == ""):
-        build.note("ignored", "access_log", note="logs.channels.http.level hides the lines of requests")
-        return
-    build.set("http.access_logs", True)
-    note = "the lines go to the log of the server, in its format; logs.channels.http sends them to a file"
-    build.note("different", "access_log", target="http.access_logs", note=note)

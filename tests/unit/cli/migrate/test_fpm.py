@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pyroadrunner.cli.init.folder import Folder
 from pyroadrunner.cli.init.project import Project, look
 from pyroadrunner.cli.migrate.builder import Unmigratable
-from pyroadrunner.cli.migrate.fpm import is_fpm, known_settings, migrate, parse_pools
+from pyroadrunner.cli.migrate.fpm import migrate
+from pyroadrunner.cli.migrate.fpm_file import is_fpm, parse_pools
+from pyroadrunner.cli.migrate.fpm_settings import known_settings
 from pyroadrunner.cli.migrate.report import Migration, report_text
 from pyroadrunner.config.check import check
 from pyroadrunner.config.models import section_models
