@@ -178,6 +178,16 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class HasStatusMessage(Protocol):
+    """A plugin with a status whose probes say in words what is wrong, such as a server that is away."""
+
+    name: str
+
+    @abstractmethod
+    def status_message(self) -> str:
+        """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
 class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     """A queue of a plugin, as probes and operators see it.
 
@@ -346,6 +356,18 @@ class MountsOnHttp(Protocol):
         """Its paths; asked for once, when the HTTP port starts."""
 
 
+class PublishesToTopics(Protocol):
+    """A plugin whose clients follow topics, for plugins that publish."""
+
+    @abstractmethod
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish a message to each topic, for the clients of all servers.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not published, or not to all topics.
+        """
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -501,6 +523,7 @@ __all__ = [
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HasStatusMessage",
     "HasStopHook",
     "HasTask",
     "HttpMount",
@@ -527,6 +550,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

@@ -29,6 +29,7 @@ GROUPS = {
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
+    "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
     "trust": "the local certificate authority of rr serve --https",
 }
@@ -261,11 +262,30 @@ COMMANDS = (
         example="rr schedule run report",
     ),
     Command(
+        words=("mercure", "list"),
+        help="list the subscribers of this server",
+        flags=(Flag(name="topic", value="TOPIC", help="only those that follow this topic"), _JSON),
+    ),
+    Command(
+        words=("mercure", "publish"),
+        arguments="TOPIC... DATA",
+        most=None,
+        help="publish an update to one or more topics",
+        flags=(
+            Flag(name="private", help="only for subscribers whose token permits a topic"),
+            Flag(name="id", value="ID", help="id of the update (default: a new one)"),
+            Flag(name="type", value="NAME", help="event type that the clients see"),
+            _JSON,
+        ),
+        example="rr mercure publish https://example.com/books/1 '{\"price\": 12}'",
+    ),
+    Command(
         words=("websocket", "list"),
         help="list the open connections",
         flags=(
-            Flag(name="topic", value="TOPIC", help="only those that follow this topic"),
+            Flag(name="topic", value="TOPIC", help="only those that follow this topic or channel"),
             Flag(name="user", value="NAME", help="only those of this user"),
+            Flag(name="app", value="ID", help="only those of this application (Pusher protocol)"),
             _JSON,
         ),
     ),

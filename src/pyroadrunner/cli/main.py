@@ -284,13 +284,24 @@ def _schedule(line: Line) -> int:
             return command.run(options, arguments, as_json=as_json)
 
 
+def _mercure(line: Line) -> int:
+    from pyroadrunner.cli.mercure import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    if line.words[1] == "list":
+        return command.list_subscribers(options, topic=line.text("topic"), as_json=as_json)
+    given = {"identity": line.text("id"), "kind": line.text("type")}
+    return command.publish(options, line.arguments, private=line.on("private"), as_json=as_json, **given)
+
+
 def _websocket(line: Line) -> int:
     from pyroadrunner.cli.websocket import command
 
     options, as_json = _options(line, require_version=False), line.on("json")
     match line.words[1:]:
         case ("list",):
-            return command.list_connections(options, topic=line.text("topic"), user=line.text("user"), as_json=as_json)
+            wanted = {name: line.text(name) for name in ("topic", "user", "app")}
+            return command.list_connections(options, as_json=as_json, **wanted)
         case ("topics",):
             return command.topics(options, as_json=as_json)
         case ("publish",):
@@ -352,6 +363,8 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("schedule", "next"): _schedule,
     ("schedule", "history"): _schedule,
     ("schedule", "run"): _schedule,
+    ("mercure", "list"): _mercure,
+    ("mercure", "publish"): _mercure,
     ("websocket", "list"): _websocket,
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,

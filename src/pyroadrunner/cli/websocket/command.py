@@ -12,14 +12,14 @@ from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 
-def list_connections(options: LoadOptions, *, topic: str, user: str, as_json: bool) -> int:
+def list_connections(options: LoadOptions, *, topic: str, user: str, app: str, as_json: bool) -> int:
     """List the open connections.
 
     Raises:
         ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as do all of these commands.
     """
     with RpcClient(server_address(options)) as server:
-        found = server.call("websocket.List", {"topic": topic, "user": user})
+        found = server.call("websocket.List", {"topic": topic, "user": user, "app": app})
     say(render.as_json(found) if as_json else render.connections(found))
     return 0
 

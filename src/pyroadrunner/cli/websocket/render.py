@@ -23,6 +23,7 @@ def connections(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             Cell(one["id"]),
+            Cell(one["app"]),
             Cell(one["user"]),
             Cell(one["remote_addr"]),
             Cell(duration(one["seconds"])),
@@ -32,7 +33,7 @@ def connections(found: Sequence[Mapping[str, Any]]) -> str:
         ]
         for one in sorted(found, key=lambda one: -one["seconds"])
     ]
-    headers = ["CONNECTION", "USER", "ADDRESS", "OPEN FOR", "TOPICS", "BYTES WAITING", "DROPPED"]
+    headers = ["CONNECTION", "APP", "USER", "ADDRESS", "OPEN FOR", "TOPICS", "BYTES WAITING", "DROPPED"]
     return draw(headers, rows, coloured=False, width=_WIDTH)
 
 
