@@ -94,7 +94,12 @@ def test_the_version_becomes_a_string_of_3(version: str) -> None:
     ("text", "key", "outcome", "words"),
     [
         ("reload: {interval: 1s}", "reload.interval", "ignored", "--watch"),
-        ("websockets: {broker: x}", "websockets.broker", "ignored", "removed in RoadRunner 2.12"),
+        (
+            "reload: {services: {http: {dirs: [a]}}}",
+            "reload.services.http.dirs",
+            "ignored",
+            "removed in RoadRunner 2023.1",
+        ),
         ("nsq: {addr: x}", "nsq.addr", "ignored", "not part of this version"),
         ("my_plugin: {a: 1}", "my_plugin.a", "ignored", "written in Python"),
         ("http: {cache: {x: 1}}", "http.cache.x", "ignored", "Varnish"),
