@@ -45,7 +45,9 @@ def run(file: str, name: str, *, write: bool, force: bool, report: str) -> int:
     """
     if report not in ("text", "json"):
         raise RoadRunnerError(f"--report={report}: text or json")
-    migration = _verified(_migrate(_read(file), file, name))
+    old = _read(file)
+    migration = _verified(_migrate(old, file, name))
+    same = migration.config == old
     if write:
         _write(migration, Path(file), force=force)
     if report == "json":
@@ -54,12 +56,14 @@ def run(file: str, name: str, *, write: bool, force: bool, report: str) -> int:
     text = report_text(migration, file, terminal_width())
     if write:
         say(text)
-        say(f"wrote {', '.join([CONFIG, *migration.files])}; next: rr config check, then rr serve")
+        wrote = "the config stays as it is" if same else f"wrote {', '.join([CONFIG, *migration.files])}"
+        say(f"{wrote}; next: rr config check, then rr serve")
     else:
         also = " and ".join([CONFIG, *migration.files])
         say(migration.config.rstrip("\n"))
         complain(text, plain=True)
-        complain(f"nothing was written: rr migrate {file} --write writes {also}", plain=True)
+        hint = f"nothing was written: rr migrate {file} --write writes {also}"
+        complain("the config stays as it is" if same else hint, plain=True)
     return 0
 
 

@@ -69,6 +69,16 @@ def test_a_config_of_roadrunner_is_migrated_in_place(folder: Path) -> None:
     assert (folder / ".rr.yaml.before").read_text("utf-8") == old
 
 
+def test_a_config_that_needs_no_change_is_left_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = 'version: "3"\nserver: {command: php worker.php}\n'
+    (folder / ".rr.yaml").write_text(text, encoding="utf-8")
+    assert migrate(".rr.yaml") == 0
+    assert capfd.readouterr().err.endswith("the config stays as it is\n")
+    assert migrate(".rr.yaml", write=True) == 0
+    assert "the config stays as it is" in capfd.readouterr().out
+    assert not (folder / ".rr.yaml.before").exists()
+
+
 def test_the_report_as_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert migrate("www.conf", report="json") == 0
     told = json.loads(capfd.readouterr().out)
