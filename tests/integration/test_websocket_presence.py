@@ -237,6 +237,34 @@ def test_a_server_that_was_taken_for_dead_enters_its_connections_again(redis: Re
     run(scene)
 
 
+def test_what_redis_has_lost_in_a_failover_it_is_told_again(tmp_path: Path) -> None:
+    async def scene() -> None:
+        with redis_server(tmp_path) as redis:
+            driver = of_redis(redis, "p")
+            events = Events(driver)
+            await driver.start(lambda _: 0)
+            await driver.enter("t", entry("1", "ann"))
+            await driver.enter("t", entry("2", "bob"))
+            leases = "p:{servers}:leases"
+            [server, score] = await driver._redis.execute("ZRANGE", leases, 0, -1, "WITHSCORES")
+            redis.program.kill()
+            redis.program.start()  # without its data, but for the lease: as a replica that was behind
+            redis.wait_for("PING", "PONG")
+            while True:
+                try:
+                    await driver._redis.execute("ZADD", leases, score, server)
+                    break
+                except StoreError:
+                    await asyncio.sleep(0.02)
+            assert (await events.entered.get()) == ("t", "ann")
+            assert (await events.entered.get()) == ("t", "bob")
+            assert events.entered.empty()
+            assert len(await driver.members("t")) == 2
+            await driver.stop()
+
+    run(scene)
+
+
 def test_what_redis_has_missed_it_learns_later(tmp_path: Path) -> None:
     async def scene() -> None:
         with redis_server(tmp_path) as redis:
