@@ -15,7 +15,8 @@ sh scripts/packages.sh chromium=chromium || echo "== Chromium is not installed: 
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
-    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
+    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle \
+    $lib/Symfony/Component/Mercure/autoload.php=php-symfony-mercure ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
 # Maven fetches Kafka in the background: a minute, the first time only.
 said=$(mktemp) kafka=''

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from test_websocket_pusher import APP, Client, backend_of, config, joined, on_the_loop
 
+from support.node import node_program
 from support.packages import EXAMPLES
 from support.redis import RedisServer, redis_server
 from support.server import Server, free_port
@@ -65,7 +66,7 @@ def serving(folder: Path, redis: RedisServer, receiver: WebhookReceiver, **webso
             {"url": "/pusher/hook", "events": ["channel_occupied"]},
         ],
     }
-    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "3s", "drain_timeout": "1s"}
+    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "6s", "drain_timeout": "1s"}
     given = config(**{**driver, "apps": [app], **websocket})
     return Server(
         folder, {**given, "server": {"command": "php worker.php"}, "metrics": {"address": f"127.0.0.1:{free_port()}"}}
@@ -107,9 +108,8 @@ def test_one_of_several_servers_reports_each_change(servers: Sequence[Server], r
         await subscribed(bob, "presence-hooks", backend, {"user_id": "bob"})
         expected = ["channel_occupied", "member_added ann", "member_added bob"]
         await received(receiver, "presence-hooks", *expected)
-        # A page that is loaded again: nothing happens.
-        await bob.connection.close()
-        bob = await joined(servers[0])
+        # A user that comes back at once: nothing happens.
+        await bob.send("pusher:unsubscribe", {"channel": "presence-hooks"})
         await subscribed(bob, "presence-hooks", backend, {"user_id": "bob"})
         for client in (ann, ann2):
             await client.connection.close()
@@ -247,6 +247,51 @@ def test_signed_in_clients_see_who_of_their_watchlist_is_online(servers: Sequenc
     scene()
 
 
+PUSHER_JS = """
+import Pusher from 'pusher-js';
+import { createHmac } from 'node:crypto';
+const clients = {};
+const sign = (text) => 'key:' + createHmac('sha256', 'secret').update(text).digest('hex');
+function join(user, watchlist, wsHost, wsPort) {
+  const customHandler = ({ socketId }, callback) => {
+    const user_data = JSON.stringify({ id: user, watchlist });
+    callback(null, { auth: sign(`${socketId}::user::${user_data}`), user_data });
+  };
+  const client = clients[user] = new Pusher('key', {
+    wsHost, wsPort, forceTLS: false, enabledTransports: ['ws'], cluster: '', userAuthentication: { customHandler },
+  });
+  for (const name of ['online', 'offline']) {
+    client.user.watchlist.bind(name, ({ user_ids }) => say(user, name, user_ids));
+  }
+  client.signin();
+  return client.user.signinDonePromise;
+}
+"""
+
+
+def test_pusher_js_sees_watchlists_and_numbers(tmp_path: Path, servers: Sequence[Server]) -> None:
+    def join(user: str, watchlist: Sequence[str], server: Server) -> str:
+        host, port = server.address
+        return f"return join('{user}', {list(watchlist)}, '{host}', {port})"
+
+    with node_program(tmp_path, PUSHER_JS) as program:
+        program.call(join("js-ann", ["js-bob"], servers[0]))
+        assert program.next() == ["js-ann", "offline", ["js-bob"]]
+        program.call(join("js-bob", [], servers[1]))
+        assert program.next() == ["js-ann", "online", ["js-bob"]]
+        for user, count in (("js-ann", 1), ("js-bob", 2)):
+            program.call(f"""
+                const channel = clients['{user}'].subscribe('js-counted');
+                channel.bind('pusher:subscription_count', () => say('{user}', channel.subscriptionCount));""")
+            while program.next() != [user, count]:
+                pass
+        program.call("clients['js-bob'].disconnect()")
+        events = [program.next()]
+        while ["js-ann", "offline", ["js-bob"]] not in events or ["js-ann", 1] not in events:
+            events.append(program.next())
+        program.call("clients['js-ann'].disconnect()")
+
+
 def test_subscribers_are_told_their_number(servers: Sequence[Server], receiver: WebhookReceiver) -> None:
     @on_the_loop
     async def scene() -> None:
@@ -354,6 +399,8 @@ def test_after_a_killed_server_the_others_report_that_its_clients_are_gone(
             assert (await carl.next())[0] == "pusher:pong"  # nothing came twice
 
         scene()
+        for server in (one, two):
+            server.stop(signal.SIGKILL)  # an orderly stop takes seconds, for what its clients leave
 
 
 def test_the_example_works_as_the_manual_shows_it(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class RedisDriver:
         self._renewing: asyncio.Task[None] | None = None
         self._not_renewed = ""  # why the lease was not renewed
         self._reconnected = asyncio.Event()
+        self._was_subscribed = False
         self.shared = True
 
     @property
@@ -233,6 +234,9 @@ class RedisDriver:
 
     def _on_subscribed(self) -> None:
         """Messages may have been missed, and the lease may be over."""
+        if self._was_subscribed:
+            self._presence.reconnected()
+        self._was_subscribed = True
         self._reconnected.set()
         for topic, position in self._followed.items():
             if self._history(topic).size:

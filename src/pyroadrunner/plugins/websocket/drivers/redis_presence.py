@@ -135,6 +135,12 @@ class RedisPresence:
             self._working = asyncio.get_running_loop().create_task(self._work(dead), name="websocket presence")
             self._working.add_done_callback(self._worked)
 
+    def reconnected(self) -> None:
+        """Redis was away, and may have lost what it was told last (a failover): the next renewal repeats it."""
+        for topic, members in self._present.items():
+            for connection in members:
+                self._unentered[(topic, connection)] = None
+
     async def stop(self) -> None:
         """End the lease: the others need not wait until it is over.
 
@@ -173,9 +179,7 @@ class RedisPresence:
             self._server = secrets.token_urlsafe(9)
             self._leased = False
             self._listed.clear()
-            for topic, members in self._present.items():
-                for connection in members:
-                    self._unentered[(topic, connection)] = None
+            self.reconnected()
             return await self._renew()
         self._leased = True
         return [one.decode() for one in dead if one.decode() != self._server]
