@@ -45,6 +45,7 @@ from pyroadrunner.workers.errors import (
     ExecTimeout,
     LeaseEnded,
     NoFreeWorker,
+    NoSuchWorker,
     PoolClosed,
     PoolError,
     QueueFull,
@@ -197,6 +198,8 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
         ready: whether its jobs are being received.
         state: ``connecting``, ``ready``, ``paused`` or ``failed``.
         error_message: what is wrong; empty = nothing.
+        running: jobs that workers run now.
+        done, failed: jobs since the start whose worker has answered properly, and not.
     """
 
     pipeline: str
@@ -209,6 +212,9 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = 0
     state: str = ""
     error_message: str = ""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 class HasPipelines(Protocol):
@@ -457,7 +463,9 @@ class Reloadable(Protocol):
     @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can apply: ``pool.num_workers``. A key covers those below it, and the empty key
-        the whole section. A change of any other key is refused: it needs a restart."""
+        the whole section. A change of any other key is refused: it needs a restart.
+
+        Where it is a static method, ``rr config explain`` names these keys, too."""
 
     @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
@@ -533,6 +541,7 @@ __all__ = [
     "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "Partial",
     "PartialDynamicAllocatorConfig",

@@ -46,6 +46,7 @@ STABLE = {
     "NAMED",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "POOL_KEYS",
     "Partial",

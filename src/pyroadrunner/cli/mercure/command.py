@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import say
+from pyroadrunner.cli.console import look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.mercure import render
 from pyroadrunner.cli.rpc_address import server_address
@@ -21,7 +21,7 @@ def list_subscribers(options: LoadOptions, *, topic: str, as_json: bool) -> int:
     """
     with RpcClient(server_address(options)) as server:
         found = server.call("mercure.List", {"topic": topic})
-    say(to_json(found) if as_json else render.subscribers(found))
+    say(to_json(found) if as_json else render.subscribers(found, look()))
     return 0
 
 

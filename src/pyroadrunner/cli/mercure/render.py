@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyroadrunner.cli.websocket.render import duration
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 
 _TOPICS = 100  # characters of the topics of a subscriber
 _WIDTH = 240
 
 
-def subscribers(found: Sequence[Mapping[str, Any]]) -> str:
+def subscribers(found: Sequence[Mapping[str, Any]], look: Look = PLAIN) -> str:
     """One line per subscriber, the oldest first."""
     if not found:
         return "no subscribers"
@@ -28,7 +28,7 @@ def subscribers(found: Sequence[Mapping[str, Any]]) -> str:
         for one in sorted(found, key=lambda one: -one["seconds"])
     ]
     headers = ["SUBSCRIBER", "ADDRESS", "OPEN FOR", "TOPICS", "PRIVATE", "UPDATES WAITING"]
-    return draw(headers, rows, coloured=False, width=_WIDTH)
+    return table(headers, rows, look, width=_WIDTH)
 
 
 def published(identity: str, subscribers: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import say
+from pyroadrunner.cli.console import look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.websocket import render
@@ -20,7 +20,7 @@ def list_connections(options: LoadOptions, *, topic: str, user: str, app: str, a
     """
     with RpcClient(server_address(options)) as server:
         found = server.call("websocket.List", {"topic": topic, "user": user, "app": app})
-    say(render.as_json(found) if as_json else render.connections(found))
+    say(render.as_json(found) if as_json else render.connections(found, look()))
     return 0
 
 
@@ -28,7 +28,7 @@ def topics(options: LoadOptions, *, as_json: bool) -> int:
     """List the topics with followers."""
     with RpcClient(server_address(options)) as server:
         found = server.call("websocket.Topics")
-    say(render.as_json(found) if as_json else render.topics(found))
+    say(render.as_json(found) if as_json else render.topics(found, look()))
     return 0
 
 
