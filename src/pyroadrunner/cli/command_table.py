@@ -48,7 +48,7 @@ COMMANDS = (
         words=("migrate",),
         arguments="FILE [NAME]",
         most=2,
-        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
+        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml (- = stdin), with a report",
         flags=(
             Flag(name="write", help="write .rr.yaml (and a worker); without it, the config is printed"),
             Flag(name="report", value="FORMAT", help="text (default) or json"),
