@@ -46,9 +46,9 @@ COMMANDS = (
     ),
     Command(
         words=("migrate",),
-        arguments="FILE [NAME]",
+        arguments="FILE|- [NAME]",
         most=2,
-        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml (- = stdin), with a report",
+        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
         flags=(
             Flag(name="write", help="write .rr.yaml (and a worker); without it, the config is printed"),
             Flag(name="report", value="FORMAT", help="text (default) or json"),
