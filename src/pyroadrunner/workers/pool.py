@@ -18,7 +18,14 @@ from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry,
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
-from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, NoSuchWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.errors import (
+    LeaseEnded,
+    NoFreeWorker,
+    NoSuchWorker,
+    PoolClosed,
+    TooManyWorkers,
+    WorkerRefused,
+)
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased

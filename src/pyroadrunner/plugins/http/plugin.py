@@ -30,6 +30,7 @@ from pyroadrunner.contracts import (
     PreparedReload,
     Reloadable,
     Tracing,
+    WatchesRequests,
     WorkerPool,
 )
 from pyroadrunner.net.peers import peer_ports
@@ -41,6 +42,7 @@ from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.internal_request import respond
 from pyroadrunner.plugins.http.listeners import Listeners
+from pyroadrunner.plugins.http.measure import ended_of
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
@@ -70,12 +72,14 @@ class HttpPlugin(
         effective: EffectiveConfig,
         tracing: Sequence[Tracing] = (),
         mounting: Sequence[MountsOnHttp] = (),
+        watching: Sequence[WatchesRequests] = (),
     ) -> None:
         self._config = config
         self._factory = factory
         self._effective = effective
         self._tracing = tracing
         self._mounting = mounting
+        self._watching = watching
         self._mounts: Mounts | None = None
         self._pools: dict[str, WorkerPool] = {}
         self._counters = RequestCounters()
@@ -207,9 +211,11 @@ class HttpPlugin(
         """The application without middleware."""
         rules = UploadRules(config.uploads, owner(effective))
         configs = config.pools()
+        ended = ended_of(self._watching)
 
         def app(name: str) -> WorkerApp:
-            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules, self._calls)
+            pool = self._pools[name]
+            return WorkerApp(structs.replace(config, pool=configs[name]), pool, rules, self._calls, ended=ended)
 
         served: ASGIApp = app(self.name)
         if config.routes:
