@@ -9,6 +9,7 @@ from pyroadrunner.contracts import (
     EffectiveConfig,
     HasConnections,
     HasMetrics,
+    HasPages,
     HasPools,
     HasRpc,
     HasStatus,
@@ -16,6 +17,8 @@ from pyroadrunner.contracts import (
     HttpMount,
     MetricFamily,
     MountsOnHttp,
+    Page,
+    PageInfo,
     Plugin,
     PoolFactory,
     RpcMethod,
@@ -41,6 +44,7 @@ _TICK = 1.0  # seconds between two checks of silent clients
 try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
+    from pyroadrunner.plugins.websocket.pages import INFO, close, connections_page
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
     from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, is_cached
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
@@ -56,7 +60,9 @@ except ModuleNotFoundError as missing:
 _CACHE = HistoryConfig(size=1, ttl=CACHE_TTL)
 
 
-class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
+class WebSocketPlugin(
+    Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPages, HasStopHook, HasConnections, MountsOnHttp
+):
     """The ``websocket`` section: a WebSocket server on the HTTP port."""
 
     name = "websocket"
@@ -168,6 +174,17 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         assert self._environment is not None
         return WebSocketRpc(self._environment).methods()
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,)
+
+    async def page(self, name: str) -> Page:
+        assert self._environment is not None
+        return connections_page(self._environment)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        assert self._environment is not None
+        return close(self._environment, action, row)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         own = families(self._environment) if self._environment is not None else []
