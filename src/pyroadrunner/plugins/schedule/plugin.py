@@ -110,7 +110,7 @@ class SchedulePlugin(Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasPages, H
         return ScheduleRpc(self.scheduler).methods()
 
     def pages(self) -> Sequence[PageInfo]:
-        return (INFO,)
+        return (INFO,) if self._scheduler is not None else ()
 
     async def page(self, name: str) -> Page:
         return await entries_page(self.scheduler)

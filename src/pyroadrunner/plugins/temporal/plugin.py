@@ -137,12 +137,12 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
         ]
 
     def pages(self) -> Sequence[PageInfo]:
-        return (PageInfo(name="queues", title="Temporal"),)
+        return (PageInfo(name="queues", title="Temporal"),) if self._host is not None else ()
 
     async def page(self, name: str) -> Page:
         from pyroadrunner.plugins.temporal.pages import queues_page
 
-        assert self._host is not None, "pages are asked for once all plugins have started"
+        assert self._host is not None
         return queues_page(self._host)
 
     async def run_action(self, page: str, action: str, row: str) -> str:

@@ -176,7 +176,7 @@ class WebSocketPlugin(
         return WebSocketRpc(self._environment).methods()
 
     def pages(self) -> Sequence[PageInfo]:
-        return (INFO,)
+        return (INFO,) if self._environment is not None else ()
 
     async def page(self, name: str) -> Page:
         assert self._environment is not None

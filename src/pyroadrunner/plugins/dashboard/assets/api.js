@@ -30,7 +30,8 @@ let leaving = false;
 export async function signOut() {
   if (leaving) return;
   leaving = true;
-  await fetch("/api/logout", { method: "POST", headers: headers({ "Content-Type": "application/json" }), body: "{}" }).catch(() => {});
+  const more = headers({ "Content-Type": "application/json" });
+  await fetch("/api/logout", { method: "POST", headers: more, body: "{}" }).then((answer) => answer.text()).catch(() => {});
   localStorage.removeItem(KEY);
   location.reload();
 }

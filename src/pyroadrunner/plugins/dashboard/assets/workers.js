@@ -7,7 +7,7 @@ import { Buttons, Value } from "./blocks.js";
 
 const POINTS = 90;
 const RESET = { name: "reset", label: "Replace all" };
-const POOL_ACTIONS = [{ name: "remove", label: "− worker" }, { name: "add", label: "+ worker" }, RESET];
+const POOL_ACTIONS = [{ name: "remove", label: "Remove worker" }, { name: "add", label: "Add worker" }, RESET];
 const WORKER_ACTIONS = [
   { name: "restart", label: "Restart" },
   { name: "kill", label: "Kill", danger: true, confirm: "Kill this worker? Its request fails." },
@@ -26,7 +26,7 @@ export function Workers({ first, now, act, readOnly }) {
     curves.current = kept;
   }, [now]);
   const clock = Date.now() / 1000;
-  const shown = now.workers.filter((one) => (!only || one.pool === only) && (!busyOnly || one.activity));
+  const shown = now.workers.filter((one) => (!only || one.pool === only) && (!busyOnly || one.since));
   return html`
     <section><h2>Pools</h2>
     ${now.pools.length === 0 ? html`<p class="empty">No plugin has workers.</p>` : html`<ul class="cards">${now.pools.map((pool) => html`<li key=${pool.name} class="card">
