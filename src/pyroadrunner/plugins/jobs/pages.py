@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pyroadrunner.contracts import (
     Action,
@@ -55,7 +56,7 @@ _LETTER_COLUMNS = (
     Column(key="from", label="Pipeline"),
     Column(key="reason", label="Reason"),
     Column(key="attempts", label="Attempts", kind="number"),
-    Column(key="at", label="Failed at"),
+    Column(key="at", label="Failed", kind="time"),
     Column(key="error", label="Error"),
 )
 _LETTER_ACTIONS = (
@@ -171,7 +172,7 @@ class JobPages:
                     rows=[_letter(job) for job in letters],
                     actions=_LETTER_ACTIONS,
                     empty="No job has failed for good.",
-                    note=f"Jobs in {', '.join(names)}; at most {_MOST} of each are shown.",
+                    note=f"Kept in: {', '.join(names)}. At most {_MOST} jobs of each are shown.",
                 )
             )
         if self._failures is not None:
@@ -219,11 +220,18 @@ def _letter(job: Job) -> Row:
         "from": origin(job),
         "reason": header(REASON),
         "attempts": header(TRIES),
-        "at": header(AT),
+        "at": _moment(header(AT)),
         "error": _first_line(header(ERROR)),
     }
     details = {"Error": header(ERROR), **_details(job)}
     return Row(id=f"{job.pipeline}/{job.id}", cells=cells, actions=["retry", "delete"], details=details)
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def _failure(one: Failure) -> Row:

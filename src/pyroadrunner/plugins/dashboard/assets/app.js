@@ -118,7 +118,7 @@ function App() {
     <header>
       <button class="menu-button" aria-expanded=${open} aria-controls="menu" onClick=${() => setOpen(!open)}>Menu</button>
       <span class="host"><b>${session.server.host}</b> <span class="hint">pid ${session.server.pid} · up ${seconds(Date.now() / 1000 - session.server.began)}</span></span>
-      <span class=${live || !state ? "live good" : "live bad"} role="status">${live ? "live" : state}</span>
+      <span role="status">${state && html`<span class=${live ? "live good" : "live bad"}>${state}</span>`}</span>
       ${session.read_only && html`<span class="tag">read-only</span>`}
       <button class="plain" onClick=${signOut}>Sign out</button>
     </header>

@@ -23,7 +23,7 @@ export function Buttons({ actions, row, act, readOnly, name }) {
       setBusy(one.name);
       await act(one, row);
       setBusy("");
-    }}>${busy === one.name ? "..." : one.label}</button>`)}</span>`;
+    }}>${busy === one.name ? "..." : one.short || one.label}</button>`)}</span>`;
 }
 
 function Details({ details }) {
@@ -36,7 +36,7 @@ function Rows({ row, block, act, readOnly, width }) {
   const own = block.actions.filter((one) => row.actions.includes(one.name));
   const name = String(row.cells[block.columns[0].key] ?? row.id);
   return html`<tr>
-      ${block.columns.map((column, at) => html`<td key=${column.key} data-label=${column.label} class=${RIGHT.has(column.kind) ? "right" : ""}>
+      ${block.columns.map((column, at) => html`<td key=${column.key} data-label=${column.label} class=${RIGHT.has(column.kind) ? "right" : column.kind}>
         ${at === 0 && details && html`<button class="plain open" aria-expanded=${open} aria-label=${`Details of ${name}`} onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>`}
         <${Value} value=${row.cells[column.key]} kind=${column.kind} /></td>`)}
       ${block.actions.length > 0 && !readOnly && html`<td class="right"><${Buttons} actions=${own} row=${row.id} act=${act} readOnly=${readOnly} name=${name} /></td>`}

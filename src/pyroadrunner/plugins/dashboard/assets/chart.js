@@ -26,12 +26,12 @@ export function Chart({ title, times, series, format, latest }) {
           cursor: { y: false, drag: { x: false, y: false } },
           scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1e-9) * 1.1] } },
           axes: [
-            { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick)), space: 90 },
+            { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick)), space: 90, size: 30 },
             { ...axis, values: (_, ticks) => ticks.map(format), size: 70 },
           ],
           series: [
             {},
-            ...series.map((one) => ({ label: one.label, stroke: colour(one.colour), width: 2, points: { show: false }, spanGaps: false })),
+            ...series.map((one) => ({ label: one.label, stroke: colour(one.colour), width: 2, points: { show: times.length <= 60, size: 4 }, spanGaps: false })),
           ],
         },
         data,

@@ -7,7 +7,7 @@ import { Buttons, Value } from "./blocks.js";
 
 const POINTS = 90;
 const RESET = { name: "reset", label: "Replace all" };
-const POOL_ACTIONS = [{ name: "remove", label: "Remove worker" }, { name: "add", label: "Add worker" }, RESET];
+const POOL_ACTIONS = [{ name: "remove", label: "Remove worker", short: "Remove" }, { name: "add", label: "Add worker", short: "Add" }, RESET];
 const WORKER_ACTIONS = [
   { name: "restart", label: "Restart" },
   { name: "kill", label: "Kill", danger: true, confirm: "Kill this worker? Its request fails." },

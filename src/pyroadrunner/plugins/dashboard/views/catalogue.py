@@ -150,7 +150,7 @@ class Catalogue:
         raise NoSuchPage(page)
 
     def _offered(self) -> Iterator[tuple[HasPages, PageInfo]]:
-        for plugin in self._plugins:
+        for plugin in sorted(self._plugins, key=lambda plugin: plugin.name):
             for info in _quietly(plugin.pages, plugin.name):
                 if _NAME.fullmatch(info.name):
                     yield plugin, info

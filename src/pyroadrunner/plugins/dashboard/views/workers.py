@@ -11,6 +11,7 @@ from pyroadrunner.contracts import (
     HasProcesses,
     Log,
     NoSuchWorker,
+    PoolStats,
     RoadRunnerError,
     State,
     UnknownAction,
@@ -116,9 +117,9 @@ class Workers:
             await pool.add_worker()
             return f"{name} has one worker more, until the server stops."
         if action == "remove":
-            before = sum((await pool.stats()).states.values())
+            before = _serving(await pool.stats())
             await pool.remove_worker()
-            after = sum((await pool.stats()).states.values())
+            after = _serving(await pool.stats())
             return f"{name} has one worker less." if after < before else f"{name} keeps its last worker."
         raise UnknownAction("workers", action)
 
@@ -135,6 +136,11 @@ class Workers:
             del self._curves[pid]
         for worker in workers:
             self._curves.setdefault(worker["pid"], deque(maxlen=_POINTS)).append(worker["memory"])
+
+
+def _serving(stats: PoolStats) -> int:
+    """Workers that take calls, now or after the running one."""
+    return stats.states.get(State.READY, 0) + stats.states.get(State.WORKING, 0)
 
 
 def _shown(info: WorkerInfo, pool: str) -> dict[str, Any]:
