@@ -28,7 +28,7 @@ PUBLIC = {"/", "/assets/login.js", "/assets/style.css", "/assets/icon.svg", "/ap
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    users = {"users": [{"name": "ann", "password": "a password"}]}
+    users = {"users": {"ann": {"password": "a password"}}}
     with site(tmp_path_factory.mktemp("dashboard"), dashboard=users, **everything()) as server:
         yield server
         assert server.stop() == 0
@@ -294,7 +294,7 @@ def test_a_program_sends_its_secret_with_each_request(server: Server, scheme: st
 
 
 def test_a_user_signs_in_and_out(server: Server) -> None:
-    ann = Client(server).sign_in(name="ann", password="a password")
+    ann = Client(server).sign_in(name="Ann", password="a password")
     assert ann.get("/api/session")["user"] == "ann"
     status, headers, _ = ann.send("POST", "/api/logout", {})
     assert status == 200

@@ -84,7 +84,7 @@ class Secrets:
                 name, colon, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 return None
-            return self.check_password(name, password) if colon else None
+            return self.check_password(name.lower(), password) if colon else None
         return None
 
 

@@ -154,7 +154,11 @@ class DashboardApp:
         self._guard.check_blocked(client)
         given = _decode(body, SignIn)
         secrets = self._guard.secrets
-        user = secrets.check_token(given.token) if given.token else secrets.check_password(given.name, given.password)
+        user = (
+            secrets.check_token(given.token)
+            if given.token
+            else secrets.check_password(given.name.lower(), given.password)
+        )
         if user is None:
             self._guard.failures.add(client)
             log.warning("sign-in failed", client=client)

@@ -14,16 +14,12 @@ _SHORTEST_TOKEN, _SHORTEST_PASSWORD = 16, 8  # characters
 
 
 class UserConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """``dashboard.users[]``: a user with a password."""
+    """``dashboard.users.<name>``: a user, with the name in lower case."""
 
-    name: str
-    """Name, without a colon."""
     password: str
     """At least 8 characters; better a variable of the environment: `${DASHBOARD_PASSWORD}`."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
-        if not self.name or ":" in self.name:
-            yield "name", "must be a name without a colon"
         if len(self.password) < _SHORTEST_PASSWORD:
             yield "password", f"needs at least {_SHORTEST_PASSWORD} characters"
 
@@ -45,7 +41,7 @@ class DashboardConfig(msgspec.Struct, kw_only=True, frozen=True):
     token: str = ""
     """Secret to sign in with, at least 16 characters; better a variable of the environment: `${DASHBOARD_TOKEN}`.
     `token` or `users` is required."""
-    users: list[UserConfig] = msgspec.field(default_factory=list)
+    users: dict[str, UserConfig] = msgspec.field(default_factory=dict)
     """Users who sign in with name and password."""
     read_only: bool = False
     """Whether to show only, and refuse every action."""

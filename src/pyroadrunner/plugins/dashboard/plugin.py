@@ -59,7 +59,7 @@ class DashboardPlugin(Plugin, HasStopHook, HasCertificates, WatchesRequests):
         self._sampling: asyncio.Task[None] | None = None
         overview = Overview(self._sampler, workers)
         guard = Guard(
-            Secrets(config.token, {user.name: user.password for user in config.users}),
+            Secrets(config.token, {name: user.password for name, user in config.users.items()}),
             Sessions(config.session_ttl, time.monotonic, lambda: secrets.token_urlsafe(32)),
             Failures(time.monotonic),
             frozenset(host.lower() for host in config.hosts),

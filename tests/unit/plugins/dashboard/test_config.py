@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pyroadrunner.config.check import check
+from pyroadrunner.config.effective import effective
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.plugins.dashboard.config import DashboardConfig
 
@@ -22,15 +23,14 @@ def test_a_token_or_users_are_required() -> None:
     [fault] = told({})[0]
     assert "needs a `token` or `users`" in fault
     assert told({"token": TOKEN}) == ([], [])
-    assert told({"users": [{"name": "ann", "password": "password"}]}) == ([], [])
+    assert told({"users": {"ann": {"password": "password"}}}) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("section", "text"),
     [
         ({"token": "short"}, "at least 16 characters"),
-        ({"users": [{"name": "ann", "password": "short"}]}, "at least 8 characters"),
-        ({"users": [{"name": "a:b", "password": "password"}]}, "without a colon"),
+        ({"users": {"ann": {"password": "short"}}}, "at least 8 characters"),
         ({"token": TOKEN, "address": "nowhere"}, "address"),
         ({"token": TOKEN, "ssl": {"cert": "a"}}, "key"),
     ],
@@ -55,3 +55,13 @@ def test_a_public_address_without_tls_is_doubted(address: str, warned: bool) -> 
     assert bool(told({"token": TOKEN, "address": address})[1]) is warned
     tls = {"cert": "a", "key": "b"}
     assert not told({"token": TOKEN, "address": address, "ssl": tls})[1]
+
+
+def test_secrets_are_masked() -> None:
+    raw = RawConfig.from_dict(
+        {"version": "3", "dashboard": {"token": TOKEN, "users": {"ann": {"password": "hidden-word"}}}}, "test"
+    )
+    models = {"dashboard": DashboardConfig}
+    shown = str(effective(raw, check(raw, models), models))
+    assert TOKEN not in shown
+    assert "hidden-word" not in shown
