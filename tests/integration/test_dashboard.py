@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -321,15 +322,26 @@ def test_pages_of_absent_sections_are_not_in_the_menu(tmp_path: Path) -> None:
         assert [entry["id"] for entry in menu] == ["overview", "workers", "logs", "config"]
 
 
-def test_requests_are_counted_by_status(tmp_path: Path) -> None:
-    with site(tmp_path) as server:
+@pytest.mark.parametrize("middleware", [[], ["headers"]], ids=["short way", "with middleware"])
+def test_requests_are_counted_by_status(tmp_path: Path, middleware: list[str]) -> None:
+    http = {"pool": {"num_workers": 1}, "middleware": middleware, "headers": {"response": {"X-A": "b"}}}
+    with site(tmp_path, http=http, logs={"level": "warn"}) as server:
         client = Client(server).sign_in()
         for _ in range(3):
             urlopen(server.url, timeout=60).close()
-        assert calls(client) == 3
-        points: list[Any] = []
-        while sum(point or 0 for point in points) < 2.5:  # the rate of a second that is a little longer is lower
-            points = client.page("overview")["fine"]["requests"]
+        with pytest.raises(HTTPError) as failed:
+            urlopen(f"{server.url}/fail", timeout=60)
+        failed.value.close()
+        assert calls(client) == 4
+        fine: dict[str, list[Any]] = {}
+        while total(fine, "requests") < 3.5:  # the rate of a second that is a little longer is lower
+            fine = client.page("overview")["fine"]
+        assert 0.5 < total(fine, "errors") <= 1.5
+        assert any(fine["p99"])
+
+
+def total(columns: dict[str, list[Any]], name: str) -> float:
+    return float(sum(value or 0 for value in columns.get(name, [])))
 
 
 def events(client: Client, path: str) -> Iterator[tuple[str, Any]]:

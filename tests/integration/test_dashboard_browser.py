@@ -279,6 +279,58 @@ def test_the_config_shows_what_differs_and_no_secret(browser: Browser, server: S
         expect(row(view, "http.address")).to_have_count(0)
 
 
+def test_the_application_on_another_port_of_the_host_can_neither_frame_nor_read_nor_steer(
+    browser: Browser, server: Server
+) -> None:
+    """Its requests carry the cookie of the dashboard: for cookies, and for SameSite, ports do not matter."""
+    dashboard = Client(server).url
+    before = server.workers()
+    with signed_in(browser, server, "workers") as (_, view):
+        attacks = view.context.new_page()
+        told: list[str] = []
+        attacks.on("console", lambda message: told.append(message.text))
+        attacks.goto(server.url)
+        results = attacks.evaluate(ATTACKS, dashboard)
+        assert all(result in ("TypeError", "opaque") for result in results), results
+        for form in ("application/x-www-form-urlencoded", "text/plain"):
+            with attacks.expect_navigation():
+                attacks.evaluate(FORM, [f"{dashboard}/api/action", form])
+            assert "another site" in attacks.content()
+            attacks.goto(server.url)
+        with attacks.expect_console_message(lambda message: "frame-ancestors" in message.text):
+            attacks.evaluate(
+                "url => { document.body.appendChild(document.createElement('iframe')).src = url }", dashboard
+            )
+        attacks.close()
+        assert server.workers() == before
+        cookies = [one for one in view.context.cookies() if one["name"] == "rr-dashboard"]
+        assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Strict")]
+        assert view.evaluate("document.cookie") == ""
+
+
+ATTACKS = """async (url) => {
+  const action = JSON.stringify({ page: "workers", action: "reset", row: "http" });
+  const tries = [
+    [`${url}/api/session`, { credentials: "include" }],
+    [`${url}/api/session`, { credentials: "include", mode: "no-cors" }],
+    [`${url}/api/stream?id=workers`, { credentials: "include", mode: "no-cors" }],
+    [`${url}/api/action`, { method: "POST", credentials: "include", mode: "no-cors", body: action }],
+    [`${url}/api/action`, { method: "POST", credentials: "include", body: action,
+      headers: { "Content-Type": "application/json", "X-Dashboard-Key": "guessed" } }],
+  ];
+  const outcome = ([path, options]) => fetch(path, options).then((answer) => answer.type, (error) => error.name);
+  return Promise.all(tries.map(outcome));
+}"""
+FRAME = "url => { document.body.appendChild(document.createElement('iframe')).src = url }"
+FORM = """([url, type]) => {
+  const form = document.body.appendChild(document.createElement("form"));
+  Object.assign(form, { method: "POST", action: url, enctype: type });
+  const field = form.appendChild(document.createElement("input"));
+  Object.assign(field, { name: '{"page": "workers", "action": "reset", "row": "http", "x": "', value: '"}' });
+  form.submit();
+}"""
+
+
 def test_it_fits_a_phone(browser: Browser, server: Server) -> None:
     with signed_in(browser, server, phone=True, dark=True) as (shown, view):
         expect(view.get_by_role("navigation")).to_be_hidden()
