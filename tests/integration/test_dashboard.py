@@ -201,6 +201,12 @@ def test_a_cookie_alone_reads_no_data(client: Client) -> None:
     assert client.send("GET", "/", headers=headers)[2].startswith(b"<!doctype html>")
 
 
+@pytest.mark.parametrize("form", ['a[b]={{"c": 1}}; {}', "{}; x", "=; x; a=b=c;; {};"])
+def test_cookies_of_other_applications_do_not_matter(client: Client, form: str) -> None:
+    headers = {**client.headers(), "Cookie": form.format(client.cookie)}
+    assert client.send("GET", "/api/session", headers=headers)[0] == 200
+
+
 def test_the_cookie_is_kept_from_scripts_and_other_sites(server: Server) -> None:
     _, headers, said = Client(server).send("POST", "/api/login", {"token": TOKEN})
     cookie = headers["set-cookie"]

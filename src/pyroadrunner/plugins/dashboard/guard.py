@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from pyroadrunner.asgi import Scope
 from pyroadrunner.contracts import RoadRunnerError
@@ -112,11 +111,12 @@ class Guard:
         return Caller(user, whole=True)
 
     def _cookie(self, headers: Mapping[str, str]) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value if found is not None else ""
+        """The value of our cookie. Those of applications on other ports may have any form."""
+        for pair in headers.get("cookie", "").split(";"):
+            name, _, value = pair.partition("=")
+            if name.strip() == self.cookie_name:
+                return value.strip()
+        return ""
 
 
 def client_of(scope: Scope) -> str:
