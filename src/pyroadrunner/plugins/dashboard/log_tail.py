@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ from pyroadrunner.contracts import LogLine
 _LINES = 1000
 _LONGEST = 2000  # characters of a message, and of a field
 _MOST_FIELDS = 40
+_SMALL = frozenset({int, float, bool, type(None), datetime})
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _NAMES = {number: name for name, number in LEVELS.items()}
 
@@ -78,9 +79,9 @@ class LogTail:
 
     def add(self, line: LogLine) -> None:
         """Keep a line; long texts are cut. Called for each line of the log, from any thread."""
-        if len(line.message) > _LONGEST or len(line.fields) > _MOST_FIELDS or any(map(_is_large, line.fields.values())):
+        if len(line.message) > _LONGEST or len(line.fields) > _MOST_FIELDS or _has_large(line.fields.values()):
             fields = {name: _bounded(value) for name, value in islice(line.fields.items(), _MOST_FIELDS)}
-            line = replace(line, message=line.message[:_LONGEST], fields=fields)
+            line = line._replace(message=line.message[:_LONGEST], fields=fields)
         self._lines.append(line)
         self.last += 1
 
@@ -120,9 +121,15 @@ def _shown(seq: int, line: LogLine) -> ShownLine:
     )
 
 
-def _is_large(value: Any) -> bool:
-    return isinstance(value, (list, dict, tuple, bytes)) or (isinstance(value, str) and len(value) > _LONGEST)
+def _has_large(values: Iterable[Any]) -> bool:
+    for value in values:
+        if type(value) is str:
+            if len(value) > _LONGEST:
+                return True
+        elif type(value) not in _SMALL:
+            return True
+    return False
 
 
 def _bounded(value: Any) -> Any:
-    return str(value)[:_LONGEST] if _is_large(value) else value
+    return value if type(value) in _SMALL else str(value)[:_LONGEST]
