@@ -53,9 +53,25 @@ echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 } &
 checks=$!
 
+# A busy machine can make a test fail that waits for processes. Up to three failed tests get a second run, alone; those
+# that pass then are named as unsteady: each is a fault of the test, or of the product under load, still to be found.
+again() {
+    failed=.pytest_cache/v/cache/lastfailed
+    [ -s $failed ] || return
+    [ "$(python -c "import json; print(len(json.load(open('$failed'))))")" -le 3 ] || return
+    cp $failed "$said"
+    echo '== the failed tests once more, alone'
+    python -m pytest --last-failed --last-failed-no-failures none "$@" || return
+    tests=passed
+    echo '== UNSTEADY: these tests passed only when they ran alone' >&2
+    cat "$said" >&2
+    echo >&2
+}
+
 echo '== tests'
 lint=passed tests=passed
 python -m pytest -n auto --dist worksteal "$@" || tests=FAILED
 wait "$checks" || lint=FAILED
+[ $tests = passed ] || again "$@"
 echo "== lint $lint, tests $tests"
 [ "$lint $tests" = 'passed passed' ]
