@@ -190,7 +190,9 @@ def test_a_second_host_or_origin_is_refused(client: Client) -> None:
 def test_a_name_of_the_config_is_served(tmp_path: Path) -> None:
     with site(tmp_path, dashboard={"hosts": ["Ops.example.com"]}) as server:
         headers = {"Host": "ops.example.com", "Origin": "https://ops.example.com"}  # a proxy adds HTTPS
-        assert Client(server).send("POST", "/api/login", {"token": TOKEN}, headers)[0] == 200
+        status, sent, _ = Client(server).send("POST", "/api/login", {"token": TOKEN}, headers)
+        assert status == 200
+        assert "; Secure" in sent["set-cookie"]
 
 
 def test_a_cookie_alone_reads_no_data(client: Client) -> None:

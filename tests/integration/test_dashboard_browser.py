@@ -308,6 +308,21 @@ def test_the_application_on_another_port_of_the_host_can_neither_frame_nor_read_
         assert view.evaluate("document.cookie") == ""
 
 
+def test_a_link_on_another_site_leads_to_the_page(browser: Browser, server: Server) -> None:
+    """The cookie does not come with it."""
+    dashboard = Client(server).url.replace("127.0.0.1", "localhost")  # another site than that of the link
+    with browser.page(f"{dashboard}/#overview", expected=[LIVE, "ERR_ABORTED"]) as shown:
+        view = shown.page
+        view.get_by_label("Token").fill(TOKEN)
+        view.get_by_role("button", name="Sign in").click()
+        expect(view.get_by_role("heading", level=1)).to_have_text("Overview")
+        view.goto(server.url)
+        view.evaluate(
+            "url => { const link = document.createElement('a'); link.href = url; link.click() }", f"{dashboard}/#config"
+        )
+        expect(view.get_by_role("heading", level=1)).to_have_text("Config")
+
+
 ATTACKS = """async (url) => {
   const action = JSON.stringify({ page: "workers", action: "reset", row: "http" });
   const tries = [

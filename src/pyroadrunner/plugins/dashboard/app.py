@@ -117,7 +117,7 @@ class DashboardApp:
                 raise Refused(405, "Use POST.")
             body = await _body(headers, receive)
             if path == "/api/login":
-                await self._sign_in(scope, body, answer)
+                await self._sign_in(scope, body, answer, headers.get("origin", ""))
                 return
             if path == "/api/logout":  # the cookie suffices: a browser that has lost its key must come out, too
                 self._guard.sessions.end(caller.cookie)
@@ -149,7 +149,7 @@ class DashboardApp:
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
-    async def _sign_in(self, scope: Scope, body: bytes, answer: Answer) -> None:
+    async def _sign_in(self, scope: Scope, body: bytes, answer: Answer, origin: str) -> None:
         client = client_of(scope)
         self._guard.check_blocked(client)
         given = _decode(body, SignIn)
@@ -165,7 +165,7 @@ class DashboardApp:
             raise Refused(401, "The token is wrong." if given.token else "The name or the password is wrong.")
         cookie, session = self._guard.sessions.begin(user)
         log.info("user signed in", user=user, client=client)
-        await answer.json({"key": session.key}, {"set-cookie": self._guard.set_cookie(cookie)})
+        await answer.json({"key": session.key}, {"set-cookie": self._guard.set_cookie(cookie, origin)})
 
     async def _act(self, body: bytes, answer: Answer, caller: Caller) -> None:
         request = _decode(body, ActionRequest)

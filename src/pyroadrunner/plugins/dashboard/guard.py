@@ -74,9 +74,14 @@ class Guard:
             return Caller()
         return Caller(session.user, cookie, whole=_equal(headers.get(KEY_HEADER, ""), session.key))
 
-    def set_cookie(self, cookie: str) -> str:
-        """The header that keeps a session; empty = the one that ends it."""
-        secure = "; Secure" if self._secure else ""
+    def set_cookie(self, cookie: str, origin: str = "") -> str:
+        """The header that keeps a session.
+
+        Args:
+            cookie: empty = the header that ends it.
+            origin: of the page; HTTPS there and HTTP here means that a proxy adds it.
+        """
+        secure = "; Secure" if self._secure or origin.startswith("https:") else ""
         ends = "" if cookie else "; Max-Age=0"
         return f"{self.cookie_name}={cookie}; Path=/; HttpOnly; SameSite=Strict{secure}{ends}"
 

@@ -138,6 +138,7 @@ function App() {
   `;
 }
 
+sessionStorage.removeItem("rr-dashboard-tried"); // see login.js
 const root = document.getElementById("app");
 root.textContent = "";
 render(html`<${App} />`, root);

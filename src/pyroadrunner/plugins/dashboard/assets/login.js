@@ -10,6 +10,12 @@ function show(text) {
 }
 
 async function begin() {
+  // The cookie does not come with a click on a link of another site; it does with a reload.
+  if (localStorage.getItem("rr-dashboard-key") && !sessionStorage.getItem("rr-dashboard-tried")) {
+    sessionStorage.setItem("rr-dashboard-tried", "yes");
+    location.reload();
+    return;
+  }
   const answer = await fetch("/api/login-form");
   const offered = await answer.json();
   const users = offered.users && !offered.token;
