@@ -3,13 +3,17 @@
 import { html, useState } from "./vendor/htm-preact.js";
 import { bytes, moment, number, seconds, stateClass } from "./format.js";
 
-const SHOWN = { bytes, seconds, number, time: moment };
+const SHOWN = { bytes, seconds, number };
 const RIGHT = new Set(["bytes", "seconds", "number"]);
 
 export function Value({ value, kind }) {
   if (value === null || value === undefined || value === "") return html`<span class="none" aria-label="none">–</span>`;
   if (kind === "state") return html`<span class=${stateClass(value)}>${String(value)}</span>`;
   if (kind === "code") return html`<code>${String(value)}</code>`;
+  if (kind === "time") {
+    const [when, distance] = moment(value);
+    return html`<time datetime=${new Date(value * 1000).toISOString()}>${when}</time> <span class="hint">${distance}</span>`;
+  }
   const shown = SHOWN[kind];
   return typeof value === "boolean" ? (value ? "yes" : "no") : shown && typeof value === "number" ? shown(value) : String(value);
 }
@@ -36,7 +40,7 @@ function Rows({ row, block, act, readOnly, width }) {
   const own = block.actions.filter((one) => row.actions.includes(one.name));
   const name = String(row.cells[block.columns[0].key] ?? row.id);
   return html`<tr>
-      ${block.columns.map((column, at) => html`<td key=${column.key} data-label=${column.label} class=${RIGHT.has(column.kind) ? "right" : column.kind}>
+      ${block.columns.map((column, at) => html`<td key=${column.key} data-label=${column.label} class=${RIGHT.has(column.kind) ? "right" : `is-${column.kind}`}>
         ${at === 0 && details && html`<button class="plain open" aria-expanded=${open} aria-label=${`Details of ${name}`} onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>`}
         <${Value} value=${row.cells[column.key]} kind=${column.kind} /></td>`)}
       ${block.actions.length > 0 && !readOnly && html`<td class="right"><${Buttons} actions=${own} row=${row.id} act=${act} readOnly=${readOnly} name=${name} /></td>`}

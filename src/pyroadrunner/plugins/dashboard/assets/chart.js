@@ -9,7 +9,7 @@ function colour(name) {
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-export function Chart({ title, times, series, format, latest }) {
+export function Chart({ title, times, series, format, latest, gaps }) {
   const holder = useRef(null);
   const plot = useRef(null);
   const data = [times, ...series.map((one) => one.values)];
@@ -31,7 +31,7 @@ export function Chart({ title, times, series, format, latest }) {
           ],
           series: [
             {},
-            ...series.map((one) => ({ label: one.label, stroke: colour(one.colour), width: 2, points: { show: times.length <= 60, size: 4 }, spanGaps: false })),
+            ...series.map((one) => ({ label: one.label, stroke: colour(one.colour), width: 2, points: { show: gaps, size: 4 }, spanGaps: false })),
           ],
         },
         data,

@@ -38,13 +38,13 @@ export function clock(time, withMs) {
   return withMs ? `${text}.${String(date.getMilliseconds()).padStart(3, "0")}` : text;
 }
 
+// The time of day, and the distance from now.
 export function moment(time) {
-  if (time == null) return "";
   const away = time - Date.now() / 1000;
   const date = new Date(time * 1000);
   const day = Math.abs(away) > 72000 ? `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` : "";
   const distance = Math.abs(away) < 1 ? "now" : away > 0 ? `in ${seconds(away)}` : `${seconds(-away)} ago`;
-  return `${day}${clock(time)} (${distance})`;
+  return [`${day}${clock(time)}`, distance];
 }
 
 const GOOD = new Set(["ready", "running", "ok", "working", "serving", "connected"]);

@@ -34,7 +34,7 @@ export function Overview({ first, now, server }) {
   const latest = (name) => columns[name].at(-1);
   const per = (value) => `${number(value)}/s`;
   const chart = (title, format, ...series) => html`<${Chart} key=${`${title}${span}`} title=${title} times=${columns.time} format=${format}
-    series=${series.map(([label, name, colour]) => ({ label, values: columns[name], colour }))} latest=${series.map(([, name]) => latest(name))} />`;
+    gaps=${title === "Latency"} series=${series.map(([label, name, colour]) => ({ label, values: columns[name], colour }))} latest=${series.map(([, name]) => latest(name))} />`;
   const point = now.point || {};
   const figures = [
     { label: "Requests", value: point.requests == null ? null : per(point.requests) },
@@ -53,8 +53,8 @@ export function Overview({ first, now, server }) {
     <div class="charts">
       ${chart("Requests", per, ["all", "requests", "--c1"], ["errors", "errors", "--c3"])}
       ${chart("Latency", seconds, ["median", "p50", "--c1"], ["99th percentile", "p99", "--c2"])}
-      ${chart("Calls of all pools", per, ["calls", "calls", "--c1"], ["waiting", "queued", "--c3"])}
-      ${chart("Workers", number, ["all", "workers", "--c4"], ["busy", "busy", "--c2"])}
+      ${chart("Calls of all pools", per, ["all", "calls", "--c1"])}
+      ${chart("Workers", number, ["all", "workers", "--c4"], ["busy", "busy", "--c2"], ["waiting calls", "queued", "--c3"])}
       ${span === "coarse" && chart("Memory, workers included", bytes, ["memory", "memory", "--c1"])}
     </div>
     <${Table} block=${{ title: "Pools", columns: COLUMNS, rows: now.pools.map((one) => ({ id: one.name, cells: one, actions: [] })), actions: [], empty: "No plugin has a pool of workers." }} readOnly=${true} />
