@@ -76,7 +76,7 @@ def main(rounds: int = 40, rate: int = 10_000, seconds: int = 2, workers: int = 
     pool = {"pool": {"num_workers": workers}}
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in VARIANTS}
     section = {"dashboard": {"address": address, "token": TOKEN}}
-    with rr.serving(http=pool) as plain, rr.serving(http=pool, sections=section) as shown:
+    with rr.serving(http=pool, sections=section) as shown, rr.serving(http=pool) as plain:
         idle = {name: cpu_ms_per_second(one.roots, 10) for name, one in (("absent", plain), ("present", shown))}
         rss = {name: usage(one.roots).server_rss_mb for name, one in (("absent", plain), ("present", shown))}
         spent: dict[str, list[float]] = {name: [0.0, 0] for name in VARIANTS}

@@ -375,6 +375,11 @@ def test_open_streams_do_not_hold_up_the_stop(tmp_path: Path) -> None:
             list(stream)
 
 
+def test_a_stream_begins_before_there_is_something_to_show(client: Client) -> None:
+    with client.open("GET", "/api/stream?id=logs&text=nothing+has+this+text", None, client.headers()) as answer:
+        assert answer.readline() == b": open\n"
+
+
 def test_a_stream_brings_a_change_after_an_action(client: Client) -> None:
     stream = events(client, "/api/stream?id=workers")
     name, first = next(stream)

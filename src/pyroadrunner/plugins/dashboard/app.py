@@ -230,6 +230,7 @@ class DashboardApp:
         self._streams.add(task)
         try:
             await answer.start(200, "text/event-stream", {"x-accel-buffering": "no"})
+            await answer.part(b": open\n\n")  # the head is sent with the first part
             async for one in events:
                 await answer.part(one)
         except asyncio.CancelledError as cancelled:
