@@ -225,13 +225,10 @@ class WatchesRequests(Protocol):
     """A plugin that is told of each request that the workers of ``http`` have answered, or failed to."""
 
     @abstractmethod
-    def request_ended(self, status: int, seconds: float) -> None:
-        """Called after each request, on the hot path: it must be cheap and must not fail.
-
-        Args:
-            status: of the response; 499 if the client left before it.
-            seconds: from the head of the request to the end of its handling.
-        """
+    def request_watcher(self) -> Callable[[int, float], None]:
+        """The function to call after each request, on the hot path: it must be cheap and must not fail. Its arguments:
+        the status of the response (499 if the client left before it), and the seconds from the head of the request to
+        the end of its handling. Asked for when ``http`` starts or is reloaded."""
 
 
 class LogLine(NamedTuple):

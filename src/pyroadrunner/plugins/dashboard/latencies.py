@@ -1,18 +1,16 @@
 """Durations of requests in buckets, and their quantiles. Pure.
 
-A bucket is a tenth wider than the one below, so a quantile is at most 5 % off. Counting a request takes a logarithm
-and an addition.
+A bucket is a tenth wider than the one below, so a quantile is at most 5 % off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import log
+from bisect import bisect
+from collections.abc import Callable, Sequence
 
 _LEAST = 0.0001  # seconds; what is faster counts as this
 _GROWTH = 1.1
-_FACTOR = 1 / log(_GROWTH)
-_BUCKETS = 150  # the last one begins at 150 s
+_BOUNDS = tuple(_LEAST * _GROWTH**power for power in range(150))  # the last bucket begins at 146 s
 
 
 class Latencies:
@@ -20,20 +18,34 @@ class Latencies:
 
     Attributes:
         counts: per bucket.
+        failed: number of requests with a status of 500 and above.
+        add: counts a request: status, seconds. On the hot path, so it is a function without attributes to look up.
     """
 
-    __slots__ = ("counts",)
+    __slots__ = ("_failed", "add", "counts")
 
     def __init__(self) -> None:
-        self.counts = [0] * _BUCKETS
+        self.counts = [0] * (len(_BOUNDS) + 1)
+        self._failed = [0]
+        self.add = _counter(self.counts, self._failed)
 
     def __repr__(self) -> str:
         return f"Latencies({sum(self.counts)})"
 
-    def add(self, seconds: float) -> None:
-        """Count a request. On the hot path."""
-        bucket = int(log(seconds / _LEAST) * _FACTOR) if seconds > _LEAST else 0
-        self.counts[bucket if bucket < _BUCKETS else _BUCKETS - 1] += 1
+    @property
+    def failed(self) -> int:
+        return self._failed[0]
+
+
+def _counter(counts: list[int], failed: list[int]) -> Callable[[int, float], None]:
+    bounds, find = _BOUNDS, bisect
+
+    def add(status: int, seconds: float) -> None:
+        counts[find(bounds, seconds)] += 1
+        if status >= 500:
+            failed[0] += 1
+
+    return add
 
 
 def quantile(counts: Sequence[int], share: float) -> float:
@@ -52,4 +64,4 @@ def quantile(counts: Sequence[int], share: float) -> float:
         if count and seen >= rank:
             found = bucket
             break
-    return float(_LEAST * _GROWTH ** (found + 0.5))
+    return float(_LEAST * _GROWTH ** (found - 0.5)) if found else _LEAST

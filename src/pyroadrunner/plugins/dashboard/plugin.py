@@ -112,6 +112,6 @@ class DashboardPlugin(Plugin, HasStopHook, HasCertificates, WatchesRequests):
         """Check the certificate files now."""
         await self._server.reload_certificates()
 
-    def request_ended(self, status: int, seconds: float) -> None:
-        """Count a request of ``http``."""
-        self._sampler.add(status, seconds)
+    def request_watcher(self) -> Callable[[int, float], None]:
+        """Count the requests of ``http``."""
+        return self._sampler.add

@@ -31,7 +31,7 @@ class Sampler:
 
     Attributes:
         latencies: of all requests since the start.
-        errors: requests with a status of 500 and above.
+        add: counts a request: status, seconds.
         now: the newest point.
         fine, coarse: the points of the last minute and of the last hour.
 
@@ -49,7 +49,7 @@ class Sampler:
         memory: Callable[[int], int] = memory_of,
     ) -> None:
         self.latencies = Latencies()
-        self.errors = 0
+        self.add = self.latencies.add
         self.fine = Ring(FINE, 1.0)
         self.coarse = Ring(COARSE, COARSE_STEP)
         self.now: dict[str, float] = {}
@@ -62,12 +62,6 @@ class Sampler:
 
     def __repr__(self) -> str:
         return f"Sampler({self.latencies!r}, {self.fine!r}, {self.coarse!r})"
-
-    def add(self, status: int, seconds: float) -> None:
-        """Count a request. On the hot path."""
-        self.latencies.add(seconds)
-        if status >= 500:
-            self.errors += 1
 
     async def run(self) -> None:
         """Look once a second, until cancelled."""
@@ -88,7 +82,7 @@ class Sampler:
                 queued += stats.queued
                 busy += stats.states.get(State.WORKING, 0)
                 workers += sum(stats.states.values())
-        mark = _Mark(self._clock(), list(self.latencies.counts), self.errors, calls)
+        mark = _Mark(self._clock(), list(self.latencies.counts), self.latencies.failed, calls)
         point = _between(self._second, mark)
         self.now = {**point, "queued": queued, "busy": busy, "workers": workers}
         self._second = mark

@@ -15,7 +15,7 @@ _CLIENT_LEFT = 499  # nginx's status for a request whose client disconnected bef
 
 def ended_of(watching: Sequence[WatchesRequests]) -> Ended | None:
     """One function that tells all of them; ``None`` if there are none."""
-    told = [plugin.request_ended for plugin in watching]
+    told = [plugin.request_watcher() for plugin in watching]
     if len(told) < 2:
         return told[0] if told else None
 

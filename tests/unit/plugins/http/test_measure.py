@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ class Watcher(WatchesRequests):
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def request_ended(self, status: int, seconds: float) -> None:
+    def request_watcher(self) -> Callable[[int, float], None]:
+        return self.ended
+
+    def ended(self, status: int, seconds: float) -> None:
         assert seconds >= 0
         self.seen.append(status)
 
@@ -47,7 +51,7 @@ def measure(*statuses: int, fails: type[BaseException] | None = None) -> list[in
             raise fails
 
     async def main() -> None:
-        work: Any = measured(watcher.request_ended, 0.0, _sent, serve)
+        work: Any = measured(watcher.ended, 0.0, _sent, serve)
         if fails is None:
             await work
         else:
