@@ -181,6 +181,16 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class HasStatusMessage(Protocol):
+    """A plugin with a status whose probes say in words what is wrong, such as a server that is away."""
+
+    name: str
+
+    @abstractmethod
+    def status_message(self) -> str:
+        """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
 class HasPages(Protocol):
     """A plugin with pages of the dashboard. They are asked for only while a browser shows them."""
 
@@ -268,6 +278,8 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
         ready: whether its jobs are being received.
         state: ``connecting``, ``ready``, ``paused`` or ``failed``.
         error_message: what is wrong; empty = nothing.
+        running: jobs that workers run now.
+        done, failed: jobs since the start whose worker has answered properly, and not.
     """
 
     pipeline: str
@@ -280,6 +292,9 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = 0
     state: str = ""
     error_message: str = ""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 class HasPipelines(Protocol):
@@ -427,6 +442,18 @@ class MountsOnHttp(Protocol):
         """Its paths; asked for once, when the HTTP port starts."""
 
 
+class PublishesToTopics(Protocol):
+    """A plugin whose clients follow topics, for plugins that publish."""
+
+    @abstractmethod
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish a message to each topic, for the clients of all servers.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not published, or not to all topics.
+        """
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -516,7 +543,9 @@ class Reloadable(Protocol):
     @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can apply: ``pool.num_workers``. A key covers those below it, and the empty key
-        the whole section. A change of any other key is refused: it needs a restart."""
+        the whole section. A change of any other key is refused: it needs a restart.
+
+        Where it is a static method, ``rr config explain`` names these keys, too."""
 
     @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
@@ -589,6 +618,7 @@ __all__ = [
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HasStatusMessage",
     "HasStopHook",
     "HasTask",
     "HttpMount",
@@ -621,6 +651,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

@@ -492,3 +492,23 @@ def test_calls_are_counted_beyond_the_life_of_their_worker() -> None:
             assert (await pool.stats()).calls == 2
 
     run_virtual(main())
+
+
+def test_calls_without_a_proper_reply_are_counted() -> None:
+    async def main() -> None:
+        async with fake_pool(max_queue_size=2, allocate_timeout="1s") as (pool, spawner):
+            first, second = ask(pool), ask(pool)
+            await turns()
+            assert await outcome(ask(pool)) is QueueFull
+            assert await outcome(second) is NoFreeWorker
+            spawner.processes[0].answer_error("no")
+            assert await outcome(first) is WorkerFailed
+            third = ask(pool)
+            await turns()
+            await pool.kill_worker(spawner.running()[-1].pid)
+            assert await outcome(third) is WorkerCrashed
+            await asyncio.sleep(1)
+            stats = await pool.stats()
+            assert (stats.calls, stats.failed) == (2, 4)
+
+    run_virtual(main())

@@ -60,7 +60,8 @@ class LoggerPlugin(Plugin, LogSource, Reloadable):
         if self._routing is not None:
             self._routing.listeners = listeners
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """All keys are reloadable."""
         return ("",)
 

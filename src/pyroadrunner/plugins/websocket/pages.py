@@ -55,8 +55,8 @@ def connections_page(environment: Environment) -> Page:
     figures = [
         Figure(label="Connections", value=len(sessions), kind="number"),
         Figure(label="Topics", value=len(topics), kind="number"),
-        Figure(label="Published", value=hub.published, kind="number"),
-        Figure(label="Delivered", value=hub.delivered, kind="number"),
+        Figure(label="Published", value=sum(hub.counters.published.values()), kind="number"),
+        Figure(label="Delivered", value=sum(hub.counters.delivered.values()), kind="number"),
     ]
     connections = Table(
         title="Connections",
