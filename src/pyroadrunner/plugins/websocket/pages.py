@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Sequence
+from itertools import chain, islice
 
 from pyroadrunner.contracts import (
     Action,
@@ -16,6 +17,8 @@ from pyroadrunner.contracts import (
     Table,
     UnknownAction,
 )
+from pyroadrunner.plugins.websocket.pusher.app import PusherApp
+from pyroadrunner.plugins.websocket.pusher.client import PusherClient
 from pyroadrunner.plugins.websocket.session import Environment, Session
 
 INFO = PageInfo(name="connections", title="WebSocket")
@@ -24,6 +27,7 @@ _CLOSED_BY_OPERATOR = 1008  # RFC 6455, section 7.4.1: policy violation
 
 _CONNECTION_COLUMNS = (
     Column(key="id", label="Connection", kind="code"),
+    Column(key="app", label="App"),
     Column(key="user", label="User"),
     Column(key="address", label="Address", kind="code"),
     Column(key="open", label="Open for", kind="seconds"),
@@ -47,13 +51,15 @@ class NoSuchConnection(RoadRunnerError):
         super().__init__("the connection is not open any more")
 
 
-def connections_page(environment: Environment) -> Page:
-    """The first connections and topics."""
-    sessions, hub = environment.sessions, environment.hub
-    rows = [_row(session) for session in islice(sessions.values(), _MOST)]
+def connections_page(environment: Environment, apps: Sequence[PusherApp]) -> Page:
+    """The first connections and topics; those of the Pusher protocol, too."""
+    hub = environment.hub
+    clients = chain(environment.sessions.values(), *(app.clients.values() for app in apps))
+    rows = [_row(client) for client in islice(clients, _MOST)]
+    total = len(environment.sessions) + sum(len(app.clients) for app in apps)
     topics = sorted(((name, len(found)) for name, found in hub.topics.items()), key=lambda pair: (-pair[1], pair[0]))
     figures = [
-        Figure(label="Connections", value=len(sessions), kind="number"),
+        Figure(label="Connections", value=total, kind="number"),
         Figure(label="Topics", value=len(topics), kind="number"),
         Figure(label="Published", value=sum(hub.counters.published.values()), kind="number"),
         Figure(label="Delivered", value=sum(hub.counters.delivered.values()), kind="number"),
@@ -64,7 +70,7 @@ def connections_page(environment: Environment) -> Page:
         rows=rows,
         actions=[_CLOSE],
         empty="No client is connected.",
-        note=_note(len(rows), len(sessions)),
+        note=_note(len(rows), total),
     )
     followed = Table(
         title="Topics",
@@ -76,7 +82,7 @@ def connections_page(environment: Environment) -> Page:
     return Page(blocks=[Figures(figures=figures), connections, followed], error=hub.driver.error)
 
 
-def close(environment: Environment, action: str, row: str) -> str:
+def close(environment: Environment, apps: Sequence[PusherApp], action: str, row: str) -> str:
     """Close a connection.
 
     Raises:
@@ -84,20 +90,22 @@ def close(environment: Environment, action: str, row: str) -> str:
     """
     if action != "close":
         raise UnknownAction(INFO.name, action)
-    session = environment.sessions.get(row)
-    if session is None:
+    found: Session | PusherClient | None = environment.sessions.get(row)
+    found = found or next((app.clients[row] for app in apps if row in app.clients), None)
+    if found is None:
         raise NoSuchConnection
-    session.close(_CLOSED_BY_OPERATOR, "closed by an operator")
+    found.close(_CLOSED_BY_OPERATOR, "closed by an operator")
     return f"The connection {row} was closed."
 
 
-def _row(session: Session) -> Row:
-    view = session.view()
+def _row(client: Session | PusherClient) -> Row:
+    view = client.view()
     topics = view["topics"]
     return Row(
         id=view["id"],
         cells={
             "id": view["id"],
+            "app": view["app"],
             "user": view["user"],
             "address": view["remote_addr"],
             "open": view["seconds"],

@@ -310,11 +310,11 @@ class WebSocketPlugin(
 
     async def page(self, name: str) -> Page:
         assert self._environment is not None
-        return connections_page(self._environment)
+        return connections_page(self._environment, self._apps)
 
     async def run_action(self, page: str, action: str, row: str) -> str:
         assert self._environment is not None
-        return close(self._environment, action, row)
+        return close(self._environment, self._apps, action, row)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         own: Sequence[MetricFamily] = ()

@@ -21,6 +21,7 @@ const COLUMNS = [
   { key: "queued", label: "Waiting calls", kind: "number" },
   { key: "waiting", label: "Longest wait now", kind: "seconds" },
   { key: "calls", label: "Calls since the start", kind: "number" },
+  { key: "failed", label: "Failed", kind: "number" },
 ];
 
 export function Overview({ first, now, server }) {

@@ -15,6 +15,7 @@ const WORKER_ACTIONS = [
 
 export function Workers({ first, now, act, readOnly }) {
   const curves = useRef({});
+  const used = useRef({ time: 0, seconds: {}, percent: {} }); // CPU since the last look
   const [only, setOnly] = useState("");
   const [busyOnly, setBusyOnly] = useState(false);
   useEffect(() => {
@@ -24,6 +25,16 @@ export function Workers({ first, now, act, readOnly }) {
     const kept = {};
     for (const one of now.workers) kept[one.pid] = [...(curves.current[one.pid] || []), one.memory].slice(-POINTS);
     curves.current = kept;
+    const time = performance.now() / 1000;
+    const passed = time - used.current.time;
+    const before = used.current.seconds;
+    const seconds = {};
+    const percent = {};
+    for (const one of now.workers) {
+      seconds[one.pid] = one.cpu_seconds;
+      percent[one.pid] = one.pid in before && passed > 0.5 ? Math.max(0, (100 * (one.cpu_seconds - before[one.pid])) / passed) : used.current.percent[one.pid];
+    }
+    used.current = { time, seconds, percent };
   }, [now]);
   const clock = Date.now() / 1000;
   const shown = now.workers.filter((one) => (!only || one.pool === only) && (!busyOnly || one.since));
@@ -55,7 +66,7 @@ export function Workers({ first, now, act, readOnly }) {
         <td data-label="State"><${Value} value=${one.state} kind="state" /></td>
         <td data-label="Does now" class="activity"><${Value} value=${one.activity} kind="code" /></td>
         <td data-label="For" class=${one.since && clock - one.since > 10 ? "right late" : "right"}>${one.since ? seconds(Math.max(0, clock - one.since)) : ""}</td>
-        <td data-label="Calls" class="right">${number(one.calls)}</td><td data-label="CPU %" class="right">${number(one.cpu)}</td>
+        <td data-label="Calls" class="right">${number(one.calls)}</td><td data-label="CPU %" class="right">${number(used.current.percent[one.pid])}</td>
         <td data-label="Memory" class="right">${bytes(one.memory)}</td>
         <td data-label="Curve"><${Spark} values=${curves.current[one.pid] || [one.memory]} label=${`Memory of ${one.pid}: ${bytes(one.memory)}`} /></td>
         <td data-label="Age" class="right">${one.began ? seconds(Math.max(0, clock - one.began)) : ""}</td>

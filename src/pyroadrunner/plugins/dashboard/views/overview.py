@@ -51,6 +51,7 @@ class Overview:
                         "queued": stats.queued,
                         "waiting": round(stats.waiting, 3),
                         "calls": stats.calls,
+                        "failed": stats.failed,
                     }
                 )
         return {"point": self._sampler.fine.last(), "coarse_point": self._sampler.coarse.last(), "pools": pools}

@@ -66,6 +66,7 @@ class Workers:
                         "waiting": round(stats.waiting, 3),
                         "added": stats.added,
                         "calls": stats.calls,
+                        "failed": stats.failed,
                         "scalable": True,
                     }
                 )
@@ -150,7 +151,7 @@ def _shown(info: WorkerInfo, pool: str) -> dict[str, Any]:
         "state": info.status_str,
         "calls": info.num_execs,
         "memory": info.memory_usage,
-        "cpu": round(info.cpu_percent, 1),
+        "cpu_seconds": round(info.cpu_seconds, 2),
         "began": info.created / 1e9,
         "activity": info.activity or info.command,
         "since": info.activity_since / 1e9,
