@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pyroadrunner.contracts import (
     Action,
@@ -54,8 +54,7 @@ class NoSuchConnection(RoadRunnerError):
 def connections_page(environment: Environment, apps: Sequence[PusherApp]) -> Page:
     """The first connections and topics; those of the Pusher protocol, too."""
     hub = environment.hub
-    clients = chain(environment.sessions.values(), *(app.clients.values() for app in apps))
-    rows = [_row(client) for client in islice(clients, _MOST)]
+    rows = [_row(client) for client in islice(_clients(environment, apps), _MOST)]
     total = len(environment.sessions) + sum(len(app.clients) for app in apps)
     topics = sorted(((name, len(found)) for name, found in hub.topics.items()), key=lambda pair: (-pair[1], pair[0]))
     figures = [
@@ -96,6 +95,12 @@ def close(environment: Environment, apps: Sequence[PusherApp], action: str, row:
         raise NoSuchConnection
     found.close(_CLOSED_BY_OPERATOR, "closed by an operator")
     return f"The connection {row} was closed."
+
+
+def _clients(environment: Environment, apps: Sequence[PusherApp]) -> Iterator[Session | PusherClient]:
+    yield from environment.sessions.values()
+    for app in apps:
+        yield from app.clients.values()
 
 
 def _row(client: Session | PusherClient) -> Row:
