@@ -17,31 +17,45 @@ class Latencies:
     """Counts of durations since the start.
 
     Attributes:
-        counts: per bucket.
+        counts: per bucket, of the durations that :meth:`count` has been given.
         failed: number of requests with a status of 500 and above.
-        add: counts a request: status, seconds. On the hot path, so it is a function without attributes to look up.
+        add: takes a request: status, seconds. On the hot path, so it only keeps the number, and looks no attributes up:
+            to find the bucket there costs three times as much as to find those of many requests in a row.
     """
 
-    __slots__ = ("_failed", "add", "counts")
+    __slots__ = ("_failed", "_new", "add", "counts")
 
     def __init__(self) -> None:
         self.counts = [0] * (len(_BOUNDS) + 1)
+        self._new: list[float] = []
         self._failed = [0]
-        self.add = _counter(self.counts, self._failed)
+        self.add = _taker(self._new, self._failed)
 
     def __repr__(self) -> str:
-        return f"Latencies({sum(self.counts)})"
+        return f"Latencies({sum(self.counts)}, {len(self._new)} new)"
 
     @property
     def failed(self) -> int:
         return self._failed[0]
 
+    def take(self) -> list[float]:
+        """The durations since the last call, for :meth:`count`."""
+        new = self._new.copy()
+        self._new.clear()
+        return new
 
-def _counter(counts: list[int], failed: list[int]) -> Callable[[int, float], None]:
-    bounds, find = _BOUNDS, bisect
+    def count(self, durations: Sequence[float]) -> None:
+        """Put durations into their buckets."""
+        counts, bounds = self.counts, _BOUNDS
+        for seconds in durations:
+            counts[bisect(bounds, seconds)] += 1
+
+
+def _taker(new: list[float], failed: list[int]) -> Callable[[int, float], None]:
+    keep = new.append
 
     def add(status: int, seconds: float) -> None:
-        counts[find(bounds, seconds)] += 1
+        keep(seconds)
         if status >= 500:
             failed[0] += 1
 

@@ -36,6 +36,8 @@ def test_a_quantile_is_at_most_five_percent_off(share: float) -> None:
     seen = sorted(chance.lognormvariate(-6, 1) for _ in range(10_000))
     for seconds in seen:
         latencies.add(200, seconds)
+    latencies.count(latencies.take())
+    assert latencies.take() == []
     exact = seen[int(share * len(seen)) - 1]
     assert quantile(latencies.counts, share) == pytest.approx(exact, rel=0.06)
 
@@ -44,6 +46,7 @@ def test_extreme_durations_are_counted() -> None:
     latencies = Latencies()
     for seconds in (0.0, -1.0, 1e-9, 1e6, float(10**9)):
         latencies.add(200, seconds)
+    latencies.count(latencies.take())
     assert sum(latencies.counts) == 5
     assert quantile([0, 0], 0.5) == 0.0
 
