@@ -176,14 +176,14 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
-        """Whether the pool has a worker that is ready or working."""
-        return await all_serve(self._pools.values())
+        """Whether the pool has a worker that is ready or working; without events none is needed."""
+        return not self._pools or await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
         """The same, since events wait for a worker; and publications reach the other servers."""
         environment = self._environment
         carried = environment is not None and not environment.hub.driver.error
-        return carried and self._draining is None and await all_serve(self._pools.values())
+        return carried and self._draining is None and await self.healthy()
 
     def _driver(self, clock: Callable[[], float]) -> Driver:
         def history(topic: str) -> HistoryConfig:
