@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from pyroadrunner.contracts import HasStatus
+from pyroadrunner.contracts import HasNotice, HasStatus
 from pyroadrunner.log import Log
 
 log = Log("status")
@@ -38,28 +38,35 @@ class Checks:
         plugins: a live view of the plugins with a status.
         unavailable: HTTP status for an unavailable plugin.
         timeout: seconds for the check of a plugin.
+        notices: a live view of the plugins with a notice; they are always available.
     """
 
-    def __init__(self, plugins: Sequence[HasStatus], unavailable: int, timeout: float) -> None:
+    def __init__(
+        self, plugins: Sequence[HasStatus], unavailable: int, timeout: float, notices: Sequence[HasNotice] = ()
+    ) -> None:
         self._plugins = plugins
+        self._notices = notices
         self._unavailable = unavailable
         self._timeout = timeout
 
     async def entries(self, check: Check, names: Collection[str] = ()) -> list[Entry]:
         """The status of the named plugins, or of all. Unknown ones are left out and logged."""
         found = {plugin.name: plugin for plugin in self._plugins}
+        notices = {plugin.name: plugin for plugin in self._notices if plugin.name not in found}
         for name in names:
-            if name not in found:
+            if name not in found and name not in notices:
                 log.info("plugin does not exist or has no status", plugin=name)
         asked = [plugin for name, plugin in found.items() if not names or name in names]
-        return list(await asyncio.gather(*(self._entry(check, plugin) for plugin in asked)))
+        entries = list(await asyncio.gather(*(self._entry(check, plugin) for plugin in asked)))
+        noted = [plugin for name, plugin in notices.items() if not names or name in names]
+        return [*entries, *(Entry(plugin.name, plugin.notice(), 200) for plugin in noted)]
 
     async def code(self, check: Check, name: str) -> int | None:
         """The status code of one plugin: 200 or ``unavailable``; ``None`` if it is unknown."""
         for plugin in self._plugins:
             if plugin.name == name:
                 return (await self._entry(check, plugin)).status_code
-        return None
+        return 200 if any(plugin.name == name for plugin in self._notices) else None
 
     async def _entry(self, check: Check, plugin: HasStatus) -> Entry:
         ask: Callable[[], Awaitable[bool]] = plugin.healthy if check is Check.HEALTH else plugin.ready

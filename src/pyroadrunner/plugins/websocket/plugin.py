@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pyroadrunner.contracts import (
     EffectiveConfig,
+    HasAddresses,
     HasConnections,
     HasMetrics,
     HasPools,
@@ -19,6 +20,7 @@ from pyroadrunner.contracts import (
     Plugin,
     PoolFactory,
     RpcMethod,
+    ServedAddress,
     WorkerPool,
     all_serve,
     destroy_pools,
@@ -56,7 +58,9 @@ except ModuleNotFoundError as missing:
 _CACHE = HistoryConfig(size=1, ttl=CACHE_TTL)
 
 
-class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp):
+class WebSocketPlugin(
+    Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, MountsOnHttp, HasAddresses
+):
     """The ``websocket`` section: a WebSocket server on the HTTP port."""
 
     name = "websocket"
@@ -161,6 +165,9 @@ class WebSocketPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasStopHo
 
     def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
         return WebSocketEndpoint(app, compression=lambda: self._config.compression)
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        return [ServedAddress(kind=self.name, address="", key="websocket.path", path=self._config.path)]
 
     def pools(self) -> Mapping[str, WorkerPool]:
         return self._pools

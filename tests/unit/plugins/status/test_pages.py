@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +12,7 @@ import pytest
 
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.contracts import PipelineState
+from pyroadrunner.contracts import HasMonitoringPages, HasNotice, MonitoringPage, PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
 from support.log import logged
@@ -158,3 +158,40 @@ def test_a_pipeline_with_an_error_is_told_with_the_code_of_unavailability() -> N
     answer = ask_jobs(Queues("dial tcp: refused"))
     assert answer.status == 555
     assert [one["error_message"] for one in json.loads(answer.body)] == ["", "dial tcp: refused"]
+
+
+class Noted(HasNotice, HasMonitoringPages):
+    """A plugin with a notice and a page."""
+
+    name = "noted"
+
+    def notice(self) -> str:
+        return "connecting: refused"
+
+    def monitoring_pages(self) -> Mapping[str, Callable[[Mapping[str, Sequence[str]]], Awaitable[MonitoringPage]]]:
+        async def page(query: Mapping[str, Sequence[str]]) -> MonitoringPage:
+            return MonitoringPage(status=200, body=str(dict(query)).encode())
+
+        return {"/sd": page}
+
+
+def test_a_plugin_with_a_notice_is_available_and_its_notice_is_shown() -> None:
+    pages = Pages(Checks([Told("http")], 503, 20.0, [Noted()]), 503)
+    found = asyncio.run(pages.answer(AdminRequest("/health", {})))
+    assert found.status == 200
+    assert json.loads(found.content)[1] == {
+        "plugin_name": "noted",
+        "error_message": "connecting: refused",
+        "status_code": 200,
+    }
+    assert asyncio.run(Checks([], 503, 20.0, [Noted()]).code(Check.READY, "noted")) == 200
+    only = asyncio.run(pages.answer(AdminRequest("/ready", {"plugin": ["noted"]})))
+    assert [one["plugin_name"] for one in json.loads(only.content)] == ["noted"]
+
+
+def test_a_page_of_a_plugin_is_served() -> None:
+    pages = Pages(Checks([], 503, 20.0), 503, (), [Noted()])
+    found = asyncio.run(pages.answer(AdminRequest("/sd/", {"kind": ["http"]})))
+    assert (found.status, found.content) == (200, b"{'kind': ['http']}")
+    assert found.content_type == "application/json"
+    assert asyncio.run(pages.answer(AdminRequest("/other", {}))).status == 404
