@@ -268,6 +268,15 @@ def _websocket(line: Line) -> int:
             return command.disconnect(options, line.arguments, **closing)
 
 
+def _cluster(line: Line) -> int:
+    from pyroadrunner.cli.cluster import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    if line.words == ("cluster",):
+        return command.show(options, as_json=as_json)
+    return command.act(options, line.words[1], line.arguments, line.text("timeout"), as_json=as_json)
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -311,6 +320,9 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("schedule", "next"): _schedule,
     ("schedule", "history"): _schedule,
     ("schedule", "run"): _schedule,
+    ("cluster",): _cluster,
+    ("cluster", "reset"): _cluster,
+    ("cluster", "reload"): _cluster,
     ("websocket", "list"): _websocket,
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,

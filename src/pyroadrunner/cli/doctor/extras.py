@@ -72,6 +72,8 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         yield Need("mercure", ("jwt",), "mercure")
         if value(config, "mercure.store") == "redis":
             yield Need("mercure.store", _REDIS, "redis")
+    if value(config, "discovery.registry") is not None:
+        yield from _of_discovery(config)
     if value(config, "temporal") is not None:
         yield Need("temporal", ("temporalio",), "temporal")
     stores = value(config, "kv")
@@ -79,6 +81,14 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         if isinstance(store, dict) and store.get("driver") == "redis":
             yield Need(f"kv.{name}.driver", _REDIS, "redis")
     yield from _of_jobs(config)
+
+
+def _of_discovery(config: Mapping[str, Any]) -> Iterator[Need]:
+    from pyroadrunner.plugins.discovery.installed import installed_drivers  # imports the settings of all drivers
+
+    info = installed_drivers().get(str(value(config, "discovery.registry.driver")))
+    if info is not None and info.modules:
+        yield Need("discovery.registry.driver", info.modules, info.extra)
 
 
 def _of_jobs(config: Mapping[str, Any]) -> Iterator[Need]:
