@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -19,10 +20,13 @@ from support.brokers import Brokers
 from support.consul import ConsulApi, shared_consul
 from support.discovery import TTL, cluster, discovering, notice, page, until, wait_for_names
 from support.etcd import EtcdApi, shared_etcd
+from support.php import require_php
 from support.ports import kept_port
 from support.programs import Program, require, running_program
 from support.server import Server, rr
+from support.tls import Authority
 
+ROOT = Path(__file__).parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
 Registry = Mapping[str, Any]
 
@@ -104,7 +108,7 @@ def test_a_server_that_was_killed_gets_its_id_back(tmp_path: Path, registry: Reg
 
 
 def test_all_servers_are_reset_and_reloaded(tmp_path: Path, registry: Registry, name: str) -> None:
-    command = [sys.executable, str(Path(__file__).parents[2] / "examples/python/worker.py")]
+    command = [sys.executable, str(ROOT / "examples/python/worker.py")]
     workers = {"server": {"command": command}, "http": {"pool": {"num_workers": 1}}}
     with ExitStack() as stack:
         servers = [
@@ -204,7 +208,7 @@ def entries(registry: Registry, name: str) -> set[str]:
 
 
 def test_a_server_without_workers_is_listed_as_critical(tmp_path: Path, registry: Registry, name: str) -> None:
-    example = Path(__file__).parents[2] / "examples/python/worker.py"
+    example = ROOT / "examples/python/worker.py"
     down = tmp_path / "down"
     code = f"import os, runpy, sys\nif os.path.exists({str(down)!r}):\n    sys.exit(1)\n"
     (tmp_path / "worker_that_fails.py").write_text(f"{code}runpy.run_path({str(example)!r})\n", encoding="utf-8")
@@ -229,3 +233,42 @@ def test_a_server_without_workers_is_listed_as_critical(tmp_path: Path, registry
         assert "one: not healthy: http" in listed.stdout
         down.unlink()
         until(health, lambda found: found == ("passing", ""))
+
+
+@pytest.mark.parametrize("registry", ["etcd"], indirect=True)
+def test_every_kind_of_address_is_announced(tmp_path: Path, registry: Registry, name: str) -> None:
+    identity = Authority(tmp_path).server()
+    workers = ROOT / "tests/support/workers"
+    php = require_php()
+    https, grpc = kept_port(), kept_port()
+
+    def pool(script: str) -> dict[str, Any]:
+        return {"num_workers": 1, "command": f"{php} {script}"}
+
+    sections = {
+        "server": {"command": f"{php} {ROOT / 'examples/tcp/worker.php'}"},
+        "tcp": {"servers": {"lines": {"addr": "127.0.0.1:0"}}, "pool": {"num_workers": 1}},
+        "http": {
+            "address": "127.0.0.1:0",
+            "ssl": {"address": f"127.0.0.1:{https}", "cert": str(identity.cert), "key": str(identity.key)},
+            "pool": pool(f"{ROOT / 'examples/hello-php/worker.php'}"),
+        },
+        "grpc": {
+            "listen": f"tcp://127.0.0.1:{grpc}",
+            "proto": [str(workers / "greeter.proto")],
+            "pool": pool(f"{workers / 'grpc.php'}"),
+        },
+        "websocket": {"events": []},
+    }
+    kinds = ["rpc", "status", "metrics", "websocket", "tcp", "grpc", "https", "http"]
+    with discovering(tmp_path / "1", registry, "one", sections=sections, name=name, announce=kinds) as server:
+        wait_for_names(server, "one")
+        found = cluster(server)["servers"][0]["endpoints"]
+        assert [one["kind"] for one in found] == [*kinds[:4], *kinds[3:]]
+        by_kind = {one["kind"]: one for one in found}
+        assert by_kind["tcp"]["name"] == "lines"
+        assert (by_kind["https"]["port"], by_kind["grpc"]["port"]) == (https, grpc)
+        assert {one["path"] for one in found if one["kind"] == "websocket"} == {"/ws"}
+        # The ports in use, where the config says 0.
+        assert urlopen(f"http://127.0.0.1:{by_kind['http']['port']}/", timeout=30).read() == b"Hello, world!\n"
+        socket.create_connection(("127.0.0.1", by_kind["tcp"]["port"]), 30).close()

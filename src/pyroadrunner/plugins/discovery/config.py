@@ -70,7 +70,7 @@ class DiscoveryConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     ttl: Annotated[float, Meta(ge=2.0, le=86400.0, extra={"rr": "duration"})] = 15.0
     """A server that was killed is gone after this time. A live one renews its entry three times as often."""
     refresh: Annotated[float, Meta(ge=0.2, le=3600.0, extra={"rr": "duration"})] = 5.0
-    """How often the other servers, and commands for all servers, are read."""
+    """How often the other servers are read, and commands for all servers, these at least every 10 seconds."""
     timeout: Annotated[float, Meta(ge=0.1, le=60.0, extra={"rr": "duration"})] = 5.0
     """Time limit for one request to the registry."""
     tags: StringList = field(default_factory=list)

@@ -49,6 +49,7 @@ _REGISTRATION, _SERVERS, _COMMANDS = "registration", "servers", "commands"
 _SUCCESSOR_TIMEOUT = 5.0  # seconds for another process to register
 _CLOSE_TIMEOUT = 2.0  # seconds: a registry that does not answer must not hold up a stop
 
+_LONGEST_REFRESH = 10.0  # seconds between two looks for commands, which are valid for a minute
 _SD = "/sd"
 _GROUPS_AT_ONCE = 200
 
@@ -130,7 +131,7 @@ class DiscoveryPlugin(Plugin, HasTask, HasRpc, HasMetrics, HasNotice, HasMonitor
             self._repeat(_REGISTRATION, self._registration.step, config.ttl / _RENEWALS)
         self._repeat(_SERVERS, partial(cluster.read, registry), config.refresh)
         if isinstance(self._commands, Commands):
-            self._repeat(_COMMANDS, self._commands.step, config.refresh)
+            self._repeat(_COMMANDS, self._commands.step, min(config.refresh, _LONGEST_REFRESH))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def stop(self, grace: float) -> None:
