@@ -327,3 +327,16 @@ def test_a_file_of_servers_is_read_again_when_it_changes(tmp_path: Path) -> None
         wait_for_names(server, "web-2")
         refused = rr("cluster", "reset", cwd=server.folder)
         assert refused.code == 1
+
+
+def test_a_server_registers_again_when_consul_comes_back_empty(tmp_path: Path) -> None:
+    with consul_agent(tmp_path) as agent:
+        settings = {"driver": "consul", "address": agent.url}
+        with discovering(tmp_path / "a", settings, "a", timeout="1s") as server:
+            wait_for_names(server, "a")
+            agent.program.kill()
+            assert "connection refused" in reason(server)
+            agent.start()
+            until(lambda: agent.passing("shop"), bool)
+            until(lambda: notice(server), lambda text: not text)
+            assert server.stderr.count(AWAY) == 1
