@@ -175,7 +175,7 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
         ("schedule.md", "php", "schedule/clean.php"),
         ("websocket.md", "yaml", "websocket/.rr.yaml"),
         ("websocket.md", "php", "websocket/worker.php"),
-        ("websocket.md", "python", "websocket-python/echo.py"),
+        ("websocket.md", "python", "websocket-python/lobby.py"),
         ("mercure.md", "yaml", "mercure/.rr.yaml"),
         ("mercure.md", "php", "mercure/worker.php"),
         ("discovery.md", "yaml", "discovery/.rr.yaml"),
