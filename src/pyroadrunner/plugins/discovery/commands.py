@@ -23,6 +23,7 @@ from pyroadrunner.plugins.discovery.signing import Action, Command, Inbox, Resul
 from pyroadrunner.plugins.discovery.standing import log
 
 _COMMANDS, _RESULTS = "commands/", "results/"
+_MOST_COMMANDS, _COMMANDS_AT_ONCE = 1000, 50
 _POLL = 0.5  # seconds between two looks at the results
 _TRIES = 5  # to store a result
 _PAUSE = 1.0
@@ -111,7 +112,10 @@ class Commands:
             RegistryError
         """
         refused: dict[str, str] = {}
-        for key, data in (await self._registrar.values(_COMMANDS)).items():
+        found = list((await self._registrar.values(_COMMANDS)).items())
+        for number, (key, data) in enumerate(found[:_MOST_COMMANDS], 1):
+            if number % _COMMANDS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # requests are served meanwhile
             taken = self._inbox.take(key, data, self._wall())
             if isinstance(taken, Command):
                 task = asyncio.create_task(self._run(taken), name=f"command {taken.action}")

@@ -6,8 +6,16 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.plugins.discovery.drivers.consul.entries import Entry, bodies, dead, servers_of
+from pyroadrunner.plugins.discovery.drivers.consul.entries import Entry, Listing, bodies
 from pyroadrunner.plugins.discovery.server import CRITICAL, PASSING, Endpoint, Server
+
+
+def servers_of(found: list[Entry]) -> list[Server]:
+    listing = Listing()
+    for entry in found:
+        listing.add(entry)
+    return list(listing.servers())
+
 
 ONE = Server(
     id="web-1",
@@ -85,12 +93,19 @@ def test_a_server_that_says_it_is_ill_is_listed_and_a_dead_one_is_not() -> None:
     [read] = servers_of(entries(ill, health={"Status": PASSING, "Output": "serving"}))
     assert (read.health, read.reason) == (PASSING, "")
     for what in ("alive", "node"):
-        silent = entries(ONE, **{what: {"Status": CRITICAL}})
-        assert all(dead(entry) for entry in silent)
-        assert servers_of(silent) == []
+        listing = Listing()
+        for entry in entries(ONE, **{what: {"Status": CRITICAL}}):
+            listing.add(entry)
+        assert list(listing.servers()) == []
+        assert listing.dead[0] == ("n1", "shop-web-1-00-http-abcd")
+        assert len(listing.dead) == 3
 
 
 def test_services_of_others_with_the_same_name_are_left_out() -> None:
-    foreign = msgspec.convert([{"Node": {}, "Service": {"ID": "x", "Meta": None}, "Checks": None}], list[Entry])
-    assert servers_of(foreign) == []
-    assert not dead(foreign[0])
+    dead = [{"CheckID": "serfHealth", "Status": "critical"}]
+    foreign = {"Node": {}, "Service": {"ID": "x", "Meta": None}, "Checks": None}
+    listing = Listing()
+    for entry in msgspec.convert([foreign, {**foreign, "Checks": dead}], list[Entry]):
+        listing.add(entry)
+    assert list(listing.servers()) == []
+    assert listing.dead == []

@@ -91,9 +91,14 @@ async def decoded(items: Sequence[bytes | msgspec.Raw], kind: type[T], url: str,
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             if not others:
                 raise RegistryError(f"{url}: not an answer of this registry: {wrong}") from wrong
-        if number % _ITEMS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+        await breathe(number)
     return found
+
+
+async def breathe(number: int) -> None:
+    """Called for each item of a long list: let the event loop turn now and then."""
+    if number % _ITEMS_AT_ONCE == 0:
+        await asyncio.sleep(0)
 
 
 class HttpClient:
@@ -174,7 +179,12 @@ class HttpClient:
             tls = url.startswith("https:")
             connector = aiohttp.TCPConnector(limit=8, ssl=self._context() if tls else True)
             headers_of_all = {"Accept-Encoding": "identity", **self._headers}
-            self._session = aiohttp.ClientSession(connector=connector, headers=headers_of_all, auto_decompress=False)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers=headers_of_all,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),  # the other one keeps all that a server sends
+            )
         request: dict[str, Any] = {"params": query, "data": body, "headers": headers, "allow_redirects": False}
         timeout = aiohttp.ClientTimeout(total=self._timeout)
         async with self._session.request(method, url + path, timeout=timeout, **request) as response:

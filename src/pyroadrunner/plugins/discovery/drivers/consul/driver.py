@@ -22,21 +22,21 @@ from urllib.parse import quote
 
 import msgspec
 
-from pyroadrunner.plugins.discovery.drivers.client import HttpClient
+from pyroadrunner.plugins.discovery.drivers.client import HttpClient, breathe
 from pyroadrunner.plugins.discovery.drivers.consul.config import ConsulConfig
 from pyroadrunner.plugins.discovery.drivers.consul.entries import (
     HEALTH_TTL,
     Entry,
+    Listing,
     Value,
     alive_update,
     bodies,
-    dead,
     health_update,
-    servers_of,
 )
 from pyroadrunner.plugins.discovery.drivers.contract import Registrar, RegistryError, Server, Settings
 
 _DEAD_FOR = 2.0  # times `ttl`: then a dead instance is deleted
+_DELETED_AT_ONCE = 20
 
 
 class ConsulRegistry(Registrar):
@@ -53,8 +53,7 @@ class ConsulRegistry(Registrar):
         self._http = HttpClient([config.address], config.tls.context, settings.timeout, headers)
         self._own: list[str] = []  # ids of the registered service instances
         self._said = ("", "", 0.0)  # the health that Consul knows, and since when
-        self._body = b""  # the last list, what it says, and whom it names
-        self._entries: list[Entry] = []
+        self._body = b""  # the last list, and whom it names
         self._servers: list[Server] = []
         self._dead: dict[str, float] = {}  # id of an instance -> the loop's time when it was first seen dead
 
@@ -94,9 +93,9 @@ class ConsulRegistry(Registrar):
         query = {"dc": self._config.datacenter} if self._config.datacenter else {}
         answer = (await self._http.request("GET", path, query=query)).expect(200)
         if answer.body != self._body:
-            self._entries = await answer.items(Entry)
-            self._servers, self._body = servers_of(self._entries), answer.body
-        await self._delete_dead(self._entries)
+            await self._read(await answer.items(Entry))
+            self._body = answer.body
+        await self._delete_dead()
         return self._servers
 
     async def put(self, key: str, value: bytes) -> None:
@@ -107,7 +106,7 @@ class ConsulRegistry(Registrar):
         if answer.status == 404:
             return {}
         base = len(self._key(""))
-        return {one.Key[base:]: _decoded(one.Value) for one in answer.expect(200).decode(list[Value])}
+        return {one.Key[base:]: _decoded(one.Value) for one in await answer.expect(200).items(Value)}
 
     async def delete(self, prefix: str) -> None:
         (await self._http.request("DELETE", self._path(prefix), query={"recurse": "true"})).expect(200)
@@ -138,19 +137,33 @@ class ConsulRegistry(Registrar):
             if answer.status != 404 and b"nknown service" not in answer.body:
                 answer.expect(200)
 
-    async def _delete_dead(self, found: Sequence[Entry]) -> None:
-        """Delete what killed servers left on our agent. Other agents do not know us, and do it themselves."""
+    async def _read(self, found: Sequence[Entry]) -> None:
+        listing, nodes, own = Listing(), set(), set(self._own)
+        for number, entry in enumerate(found, 1):
+            listing.add(entry)
+            if entry.Service.ID in own:
+                nodes.add(entry.Node.Node)
+            await breathe(number)
+        servers = []
+        for number, server in enumerate(listing.servers(), 1):
+            servers.append(server)
+            await breathe(number)
+        self._servers = servers
         now = asyncio.get_running_loop().time()
-        nodes = {entry.Node.Node for entry in found if entry.Service.ID in self._own}
-        gone = {entry.Service.ID for entry in found if dead(entry) and entry.Node.Node in nodes}
-        self._dead = {one: self._dead.get(one, now) for one in gone}
-        for one, since in list(self._dead.items()):
-            if now - since >= (_DEAD_FOR - 1.0) * self._settings.ttl:
-                del self._dead[one]
-                try:
-                    await self._deregister([one])
-                except RegistryError:
-                    return  # Consul does it later
+        self._dead = {one: self._dead.get(one, now) for node, one in listing.dead if node in nodes}
+
+    async def _delete_dead(self) -> None:
+        """Delete what killed servers left on our agent. Other agents do not know us, and do it themselves."""
+        if not self._dead:
+            return
+        now = asyncio.get_running_loop().time()
+        late = [one for one, since in self._dead.items() if now - since >= (_DEAD_FOR - 1.0) * self._settings.ttl]
+        for one in late[:_DELETED_AT_ONCE]:
+            del self._dead[one]
+            try:
+                await self._deregister([one])
+            except RegistryError:
+                return  # Consul does it later
 
 
 def _decoded(value: Any) -> bytes:

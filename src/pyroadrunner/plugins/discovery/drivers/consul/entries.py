@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -119,20 +119,34 @@ def _body(
 
 def dead(entry: Entry) -> bool:
     """Whether its server has stopped to say that it lives, or its machine has."""
-    return _own(entry).get("instance", "") != "" and any(
+    return any(
         check.Status == CRITICAL and (check.CheckID == _NODE or check.CheckID.endswith(_ALIVE))
         for check in entry.Checks or ()
     )
 
 
-def servers_of(found: Iterable[Entry]) -> list[Server]:
-    """The live servers. Services of the same name that are none of ours are left out."""
-    grouped: dict[str, list[Entry]] = {}
-    for entry in found:
+class Listing:
+    """Sorts service instances by their servers. Those of the same name that are none of ours are left out.
+
+    Attributes:
+        dead: node and id of the instances of dead servers.
+    """
+
+    def __init__(self) -> None:
+        self.dead: list[tuple[str, str]] = []
+        self._alive: dict[str, list[Entry]] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Add an instance."""
         instance = _own(entry).get("instance")
-        if instance and not dead(entry):
-            grouped.setdefault(instance, []).append(entry)
-    return [_server(entries) for entries in grouped.values()]
+        if instance and dead(entry):
+            self.dead.append((entry.Node.Node, entry.Service.ID))
+        elif instance:
+            self._alive.setdefault(instance, []).append(entry)
+
+    def servers(self) -> Iterator[Server]:
+        """The live servers, made one by one."""
+        return map(_server, self._alive.values())
 
 
 def _server(entries: list[Entry]) -> Server:
