@@ -11,11 +11,13 @@ sh scripts/packages.sh apache2=apache2-bin haproxy=haproxy || # apache2-bin has 
 sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
     echo "== RabbitMQ is not installed: its tests are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
+sh scripts/packages.sh tmux=tmux || echo "== tmux is not installed: tests of rr top in a terminal are skipped" >&2
 sh scripts/packages.sh chromium=chromium || echo "== Chromium is not installed: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
-    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
+    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle \
+    $lib/Symfony/Component/Mercure/autoload.php=php-symfony-mercure ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
 # Maven fetches Kafka in the background: a minute, the first time only.
 said=$(mktemp) kafka=''

@@ -65,7 +65,11 @@ $headers = [
 
 Server::run(static function (Request $request) use ($broadcaster, $page, $headers): Response|string {
     if ($request->method === 'GET') {
-        return new Response(200, $page, $headers);
+        return match (true) {
+            $request->path() !== '/' => new Response(404, "not found\n"),
+            !is_dir(__DIR__ . '/public/node_modules') => new Response(503, "Run this first: npm install --prefix public\n"),
+            default => new Response(200, $page, $headers),
+        };
     }
     parse_str($request->body, $form);
     $form = $request->parsed ?? $form;
@@ -77,7 +81,7 @@ Server::run(static function (Request $request) use ($broadcaster, $page, $header
             return match ($channel) {
                 'presence-room' => $broadcaster->auth($channel, $form['socket_id'], ['user_id' => $user, 'user_info' => ['name' => $user]]),
                 "private-users.$user" => $broadcaster->auth($channel, $form['socket_id']),
-                default => new Response(403, 'this channel is not for you'),
+                default => new Response(403, "this channel is not for you\n"),
             };
         case '/messages':
             $message = ['from' => $user, 'text' => $form['text']];
@@ -89,6 +93,6 @@ Server::run(static function (Request $request) use ($broadcaster, $page, $header
 
             return new Response(204);
         default:
-            return new Response(404, 'not found');
+            return new Response(404, "not found\n");
     }
 });

@@ -45,6 +45,7 @@ from pyroadrunner.workers.errors import (
     ExecTimeout,
     LeaseEnded,
     NoFreeWorker,
+    NoSuchWorker,
     PoolClosed,
     PoolError,
     QueueFull,
@@ -178,6 +179,16 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class HasStatusMessage(Protocol):
+    """A plugin with a status whose probes say in words what is wrong, such as a server that is away."""
+
+    name: str
+
+    @abstractmethod
+    def status_message(self) -> str:
+        """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
 class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     """A queue of a plugin, as probes and operators see it.
 
@@ -187,6 +198,8 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
         ready: whether its jobs are being received.
         state: ``connecting``, ``ready``, ``paused`` or ``failed``.
         error_message: what is wrong; empty = nothing.
+        running: jobs that workers run now.
+        done, failed: jobs since the start whose worker has answered properly, and not.
     """
 
     pipeline: str
@@ -199,6 +212,9 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = 0
     state: str = ""
     error_message: str = ""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 class HasPipelines(Protocol):
@@ -395,14 +411,16 @@ class HasMonitoringPages(Protocol):
         """Maps each path (``/sd``) to an async function that gets the parameters of the query."""
 
 
-class HasNotice(Protocol):
-    """A plugin that works, but has something to say to operators; ``status`` shows it."""
-
-    name: str
+class PublishesToTopics(Protocol):
+    """A plugin whose clients follow topics, for plugins that publish."""
 
     @abstractmethod
-    def notice(self) -> str:
-        """A few words, such as ``connecting: connection refused``; empty = all is well."""
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish a message to each topic, for the clients of all servers.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not published, or not to all topics.
+        """
 
 
 class Span(Protocol):
@@ -555,12 +573,12 @@ __all__ = [
     "HasConnections",
     "HasMetrics",
     "HasMonitoringPages",
-    "HasNotice",
     "HasPipelines",
     "HasPools",
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HasStatusMessage",
     "HasStopHook",
     "HasTask",
     "HttpMount",
@@ -573,6 +591,7 @@ __all__ = [
     "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "Partial",
     "PartialDynamicAllocatorConfig",
@@ -588,6 +607,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

@@ -122,7 +122,9 @@ class Browser:
         path = require_chromium()
         self._playwright = sync_playwright().start()
         self._loop = asyncio.get_running_loop()
-        self._chromium = self._playwright.chromium.launch(executable_path=path, args=_FLAGS, chromium_sandbox=False)
+        self._chromium = self._playwright.chromium.launch(
+            executable_path=path, args=_FLAGS, chromium_sandbox=False, timeout=PATIENCE_MS
+        )
 
     def pause(self) -> None:
         """End a test: others use event loops of their own."""
@@ -138,7 +140,13 @@ class Browser:
 
     @contextmanager
     def page(
-        self, url: str = "", *, dark: bool = False, phone: bool = False, expected: Sequence[str] = ()
+        self,
+        url: str = "",
+        *,
+        dark: bool = False,
+        phone: bool = False,
+        any_certificate: bool = False,
+        expected: Sequence[str] = (),
     ) -> Iterator[Page]:
         """A page, until the end of the ``with``.
 
@@ -146,6 +154,7 @@ class Browser:
             url: is opened first.
             dark: the page is told that its user prefers dark colours.
             phone: it has the size and touch screen of a phone.
+            any_certificate: certificates of unknown authorities are good.
             expected: patterns of problems that the test provokes.
 
         Raises:
@@ -156,6 +165,7 @@ class Browser:
         with self._chromium.new_context(
             color_scheme="dark" if dark else "light",
             has_touch=phone,
+            ignore_https_errors=any_certificate,
             is_mobile=phone,
             locale="en-GB",
             reduced_motion="reduce",

@@ -31,6 +31,7 @@ GROUPS = {
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
     "cluster": "list the servers of a cluster, reset or reload all of them",
+    "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
 }
 
@@ -67,8 +68,20 @@ COMMANDS = (
         arguments="[PLUGIN...]",
         most=None,
         help="show the workers of a running server",
-        flags=(Flag(name="interactive", short="i", help="keep the table up to date"), _JSON),
+        flags=(Flag(name="interactive", short="i", help="keep the table up to date, with the keys of rr top"), _JSON),
         example="rr workers -i http",
+    ),
+    Command(
+        words=("top",),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="watch a running server: requests, workers, queues, pipelines; keys to reset, kill, scale, pause",
+        flags=(
+            Flag(name="once", help="print once and exit, after one interval"),
+            Flag(name="interval", value="DURATION", help="time between two updates (default: 1s)"),
+            Flag(name="json", help="print JSON: with --once one document, else one per line"),
+        ),
+        example="rr top --once --json",
     ),
     Command(
         words=("reset",),
@@ -247,11 +260,30 @@ COMMANDS = (
         flags=(_RESULTS, _JSON),
     ),
     Command(
+        words=("mercure", "list"),
+        help="list the subscribers of this server",
+        flags=(Flag(name="topic", value="TOPIC", help="only those that follow this topic"), _JSON),
+    ),
+    Command(
+        words=("mercure", "publish"),
+        arguments="TOPIC... DATA",
+        most=None,
+        help="publish an update to one or more topics",
+        flags=(
+            Flag(name="private", help="only for subscribers whose token permits a topic"),
+            Flag(name="id", value="ID", help="id of the update (default: a new one)"),
+            Flag(name="type", value="NAME", help="event type that the clients see"),
+            _JSON,
+        ),
+        example="rr mercure publish https://example.com/books/1 '{\"price\": 12}'",
+    ),
+    Command(
         words=("websocket", "list"),
         help="list the open connections",
         flags=(
-            Flag(name="topic", value="TOPIC", help="only those that follow this topic"),
+            Flag(name="topic", value="TOPIC", help="only those that follow this topic or channel"),
             Flag(name="user", value="NAME", help="only those of this user"),
+            Flag(name="app", value="ID", help="only those of this application (Pusher protocol)"),
             _JSON,
         ),
     ),

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
-from pyroadrunner.cli.console import complain, occupy_standard
+from pyroadrunner.cli.console import coloured, complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"{wrong}\nrr help shows all commands and flags")
         return FAILED
     except RoadRunnerError as wrong:
-        complain(str(wrong))
+        complain(advised(str(wrong)))
         return FAILED
     except BrokenPipeError:  # rr config show | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -68,7 +69,7 @@ def _help(words: Sequence[str]) -> int:
 
     if words and not any(command.words[: len(words)] == tuple(words) for command in COMMANDS):
         raise UsageError(f'unknown command "{" ".join(words)}" for "rr"')
-    print(help_text(words))
+    print(help_text(words, coloured=coloured()))
     return 0
 
 
@@ -130,6 +131,13 @@ def _workers(line: Line) -> int:
         interactive=line.on("interactive"),
         as_json=line.on("json"),
     )
+
+
+def _top(line: Line) -> int:
+    from pyroadrunner.cli.top import command
+
+    flags = command.TopOptions(once=line.on("once"), as_json=line.on("json"), interval=line.text("interval"))
+    return command.run(_options(line, require_version=False), line.arguments, flags)
 
 
 def _reset(line: Line) -> int:
@@ -252,13 +260,24 @@ def _schedule(line: Line) -> int:
             return command.run(options, arguments, as_json=as_json)
 
 
+def _mercure(line: Line) -> int:
+    from pyroadrunner.cli.mercure import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    if line.words[1] == "list":
+        return command.list_subscribers(options, topic=line.text("topic"), as_json=as_json)
+    given = {"identity": line.text("id"), "kind": line.text("type")}
+    return command.publish(options, line.arguments, private=line.on("private"), as_json=as_json, **given)
+
+
 def _websocket(line: Line) -> int:
     from pyroadrunner.cli.websocket import command
 
     options, as_json = _options(line, require_version=False), line.on("json")
     match line.words[1:]:
         case ("list",):
-            return command.list_connections(options, topic=line.text("topic"), user=line.text("user"), as_json=as_json)
+            wanted = {name: line.text(name) for name in ("topic", "user", "app")}
+            return command.list_connections(options, as_json=as_json, **wanted)
         case ("topics",):
             return command.topics(options, as_json=as_json)
         case ("publish",):
@@ -291,6 +310,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
+    ("top",): _top,
     ("reset",): _reset,
     ("reload",): _reload,
     ("doctor",): _doctor,
@@ -323,6 +343,8 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("cluster",): _cluster,
     ("cluster", "reset"): _cluster,
     ("cluster", "reload"): _cluster,
+    ("mercure", "list"): _mercure,
+    ("mercure", "publish"): _mercure,
     ("websocket", "list"): _websocket,
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,
@@ -336,7 +358,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
 def _report_bug(bug: Exception) -> None:
     import traceback
 
-    complain("".join(traceback.format_exception(bug)).rstrip())
+    complain("".join(traceback.format_exception(bug)).rstrip(), plain=True)
     complain(f"this is a bug in pyroadrunner {__version__}: please report it with the lines above")
 
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.advice import advised
+from pyroadrunner.cli.console import coloured, complain, say
 from pyroadrunner.cli.serve import announce
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
@@ -92,7 +93,7 @@ def run(
     if ending.failure is not None and not role.stand_in:
         if not isinstance(ending.failure, RoadRunnerError):
             raise ending.failure  # a bug: main prints the traceback
-        complain(f"error: {ending.failure}")
+        complain(advised(f"error: {ending.failure}"))
     if ending.restart:
         origin.start_again(ending.stand_in)
     if seen and not ending.code:
@@ -228,7 +229,7 @@ def _log_warnings(checked: Checked) -> None:
 
 
 def _say_on_terminal(text: str) -> None:
-    say(announce.on_terminal(text, datetime.now()))
+    say(announce.on_terminal(text, datetime.now(), coloured=coloured()))
 
 
 def _silent(text: str) -> None:

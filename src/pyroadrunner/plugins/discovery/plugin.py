@@ -15,9 +15,9 @@ from pyroadrunner.contracts import (
     HasConnections,
     HasMetrics,
     HasMonitoringPages,
-    HasNotice,
     HasRpc,
     HasStatus,
+    HasStatusMessage,
     HasTask,
     MetricFamily,
     MonitoringPage,
@@ -54,7 +54,9 @@ _SD = "/sd"
 _GROUPS_AT_ONCE = 200
 
 
-class DiscoveryPlugin(Plugin, HasTask, HasRpc, HasMetrics, HasNotice, HasMonitoringPages, HasConnections):
+class DiscoveryPlugin(
+    Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStatusMessage, HasMonitoringPages, HasConnections
+):
     """The ``discovery`` section. It starts last, when all addresses are served, and stops first: clients are sent
     elsewhere before the others stop."""
 
@@ -157,8 +159,16 @@ class DiscoveryPlugin(Plugin, HasTask, HasRpc, HasMetrics, HasNotice, HasMonitor
         """Another process has taken over: it registers before this one withdraws."""
         self._succeeded = True
 
-    def notice(self) -> str:
-        return self._standing.notice()
+    async def healthy(self) -> bool:
+        """Always: a registry that is away must take no server out of service."""
+        return True
+
+    async def ready(self) -> bool:
+        """Always."""
+        return True
+
+    def status_message(self) -> str:
+        return self._standing.message()
 
     def monitoring_pages(self) -> Mapping[str, Callable[[Mapping[str, Sequence[str]]], Awaitable[MonitoringPage]]]:
         return {_SD: self._sd}
@@ -231,7 +241,7 @@ class DiscoveryPlugin(Plugin, HasTask, HasRpc, HasMetrics, HasNotice, HasMonitor
     async def _sd(self, query: Mapping[str, Sequence[str]]) -> MonitoringPage:
         """Prometheus keeps its last list while this is not 200."""
         if self._cluster is None or self._cluster.read_at is None:
-            text = f"the registry was not read yet: {self._standing.notice()}\n"
+            text = f"the registry was not read yet: {self._standing.message()}\n"
             return MonitoringPage(status=503, body=text.encode(), content_type="text/plain; charset=utf-8")
         kind = (query.get("kind") or ["metrics"])[-1]
         groups: list[bytes] = []

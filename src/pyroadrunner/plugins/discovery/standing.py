@@ -44,7 +44,7 @@ class Standing:
         self._logged = (State.CONNECTING, False)
 
     def __repr__(self) -> str:
-        return f"Standing({self.notice() or self.state.value})"
+        return f"Standing({self.message() or self.state.value})"
 
     def add(self, part: str) -> None:
         """There is one more task."""
@@ -59,7 +59,7 @@ class Standing:
         """The reason of the last failure; empty = none."""
         return self._worst()[1]
 
-    def notice(self) -> str:
+    def message(self) -> str:
         """For operators; empty = all is well."""
         state, error = self._worst()
         if state in _GOOD:

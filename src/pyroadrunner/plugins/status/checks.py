@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from pyroadrunner.contracts import HasNotice, HasStatus
+from pyroadrunner.contracts import HasStatus, HasStatusMessage
 from pyroadrunner.log import Log
 
 log = Log("status")
@@ -38,35 +38,36 @@ class Checks:
         plugins: a live view of the plugins with a status.
         unavailable: HTTP status for an unavailable plugin.
         timeout: seconds for the check of a plugin.
-        notices: a live view of the plugins with a notice; they are always available.
+        messages: a live view of the plugins that say what is wrong. A message alone does not change the status.
     """
 
     def __init__(
-        self, plugins: Sequence[HasStatus], unavailable: int, timeout: float, notices: Sequence[HasNotice] = ()
+        self,
+        plugins: Sequence[HasStatus],
+        unavailable: int,
+        timeout: float,
+        messages: Sequence[HasStatusMessage] = (),
     ) -> None:
         self._plugins = plugins
-        self._notices = notices
+        self._messages = messages
         self._unavailable = unavailable
         self._timeout = timeout
 
     async def entries(self, check: Check, names: Collection[str] = ()) -> list[Entry]:
         """The status of the named plugins, or of all. Unknown ones are left out and logged."""
         found = {plugin.name: plugin for plugin in self._plugins}
-        notices = {plugin.name: plugin for plugin in self._notices if plugin.name not in found}
         for name in names:
-            if name not in found and name not in notices:
+            if name not in found:
                 log.info("plugin does not exist or has no status", plugin=name)
         asked = [plugin for name, plugin in found.items() if not names or name in names]
-        entries = list(await asyncio.gather(*(self._entry(check, plugin) for plugin in asked)))
-        noted = [plugin for name, plugin in notices.items() if not names or name in names]
-        return [*entries, *(Entry(plugin.name, plugin.notice(), 200) for plugin in noted)]
+        return list(await asyncio.gather(*(self._entry(check, plugin) for plugin in asked)))
 
     async def code(self, check: Check, name: str) -> int | None:
         """The status code of one plugin: 200 or ``unavailable``; ``None`` if it is unknown."""
         for plugin in self._plugins:
             if plugin.name == name:
                 return (await self._entry(check, plugin)).status_code
-        return 200 if any(plugin.name == name for plugin in self._notices) else None
+        return None
 
     async def _entry(self, check: Check, plugin: HasStatus) -> Entry:
         ask: Callable[[], Awaitable[bool]] = plugin.healthy if check is Check.HEALTH else plugin.ready
@@ -80,4 +81,5 @@ class Checks:
         except Exception as error:  # a bug in the plugin: report it as unavailable, and the others as usual
             log.error("check failed", plugin=plugin.name, error=f"{type(error).__name__}: {error}")
             good = False
-        return Entry(plugin.name, "" if good else FAILED, 200 if good else self._unavailable)
+        message = next((one.status_message() for one in self._messages if one.name == plugin.name), "")
+        return Entry(plugin.name, message or ("" if good else FAILED), 200 if good else self._unavailable)

@@ -9,10 +9,10 @@ from pyroadrunner.admin.server import LIMITS, AdminServer
 from pyroadrunner.contracts import (
     HasAddresses,
     HasMonitoringPages,
-    HasNotice,
     HasPipelines,
     HasRpc,
     HasStatus,
+    HasStatusMessage,
     HasStopHook,
     Plugin,
     RpcMethod,
@@ -40,11 +40,11 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc, HasAddresses):
         config: StatusConfig,
         plugins: Sequence[HasStatus],
         queues: Sequence[HasPipelines] = (),
-        notices: Sequence[HasNotice] = (),
+        messages: Sequence[HasStatusMessage] = (),
         pages: Sequence[HasMonitoringPages] = (),
     ) -> None:
         code = config.unavailable_status_code
-        self._checks = Checks(plugins, code, config.check_timeout, notices)
+        self._checks = Checks(plugins, code, config.check_timeout, messages)
         self._pages = Pages(self._checks, code, queues, pages)
         limits = replace(LIMITS, head_timeout=config.check_timeout)
         self._server = AdminServer(

@@ -35,7 +35,7 @@ async def test_before_the_first_reading_prometheus_keeps_its_targets() -> None:
     await plugin.start()
     page = await plugin.monitoring_pages()["/sd"]({})
     assert (page.status, page.body) == (503, b"the registry was not read yet: connecting\n")
-    assert plugin.notice() == "connecting"
+    assert plugin.status_message() == "connecting"
     await plugin.stop(1.0)
 
 

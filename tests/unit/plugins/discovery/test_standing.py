@@ -13,13 +13,13 @@ def make() -> Standing:
 def test_an_outage_is_two_lines_whatever_breaks() -> None:
     standing = make()
     with logged("discovery") as log:
-        assert standing.notice() == "connecting"
+        assert standing.message() == "connecting"
         standing.good("servers")
         standing.good("registration")
         for reason in ("refused", "reset", "timeout"):
             standing.bad("servers", State.CONNECTING, reason)
             standing.bad("registration", State.CONNECTING, reason)
-        assert standing.notice() == "connecting: timeout"
+        assert standing.message() == "connecting: timeout"
         standing.good("registration")
         standing.good("servers")
     assert [(level, text) for level, text, _ in log.lines] == [
@@ -27,7 +27,7 @@ def test_an_outage_is_two_lines_whatever_breaks() -> None:
         ("WARNING", "registry does not answer; requests are not affected, and the server tries again"),
         ("INFO", "server is registered again"),
     ]
-    assert standing.notice() == ""
+    assert standing.message() == ""
 
 
 def test_the_worst_state_counts() -> None:
@@ -36,9 +36,9 @@ def test_the_worst_state_counts() -> None:
     standing.bad("registration", State.TAKEN, "taken")
     assert standing.state is State.TAKEN
     standing.bad("servers", State.FAILED, "denied")
-    assert standing.notice() == "failed: denied"
+    assert standing.message() == "failed: denied"
     standing.good("servers")
-    assert standing.notice() == "id taken: taken"
+    assert standing.message() == "id taken: taken"
 
 
 def test_a_registry_that_is_only_read_is_connected() -> None:

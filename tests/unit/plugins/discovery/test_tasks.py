@@ -58,7 +58,7 @@ async def test_failures_back_off_up_to_a_quarter_of_a_minute() -> None:
 async def test_an_attempt_that_hangs_is_given_up() -> None:
     standing = Standing({"registry": "x"}, ["a"], State.REGISTERED)
     assert await task(Steps(TimeoutError), standing).attempt() == 0.5
-    assert standing.notice() == "connecting: no answer within 4 s"
+    assert standing.message() == "connecting: no answer within 4 s"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_an_attempt_that_hangs_is_given_up() -> None:
 async def test_each_failure_has_a_state_and_a_wait(error: Exception, state: str, wait: float) -> None:
     standing, figures = Standing({"registry": "x"}, ["a"], State.REGISTERED), Figures()
     assert await task(Steps(lambda: error), standing, figures).attempt() == wait
-    assert standing.notice() == state
+    assert standing.message() == state
     assert figures.attempts == {("a", "failed"): 1}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.contracts import HasMonitoringPages, HasNotice, MonitoringPage, PipelineState
+from pyroadrunner.contracts import HasMonitoringPages, MonitoringPage, PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
 from support.log import logged
@@ -160,13 +160,26 @@ def test_a_pipeline_with_an_error_is_told_with_the_code_of_unavailability() -> N
     assert [one["error_message"] for one in json.loads(answer.body)] == ["", "dial tcp: refused"]
 
 
-class Noted(HasNotice, HasMonitoringPages):
-    """A plugin with a notice and a page."""
+def test_a_plugin_says_what_is_wrong_and_stays_healthy() -> None:
+    class Explained(Told):
+        def status_message(self) -> str:
+            return "redis is away"
 
-    name = "noted"
+    plugin = Explained("websocket", ready=False)
+    checks = Checks([plugin, Told("http")], 503, 20.0, [plugin])
 
-    def notice(self) -> str:
-        return "connecting: refused"
+    def shown(check: Check) -> list[tuple[str, str, int]]:
+        found = asyncio.run(checks.entries(check))
+        return [(one.plugin_name, one.error_message, one.status_code) for one in found]
+
+    assert shown(Check.READY) == [("websocket", "redis is away", 503), ("http", "", 200)]
+    assert shown(Check.HEALTH) == [("websocket", "redis is away", 200), ("http", "", 200)]
+
+
+class Paged(HasMonitoringPages):
+    """A plugin with a page."""
+
+    name = "paged"
 
     def monitoring_pages(self) -> Mapping[str, Callable[[Mapping[str, Sequence[str]]], Awaitable[MonitoringPage]]]:
         async def page(query: Mapping[str, Sequence[str]]) -> MonitoringPage:
@@ -175,22 +188,8 @@ class Noted(HasNotice, HasMonitoringPages):
         return {"/sd": page}
 
 
-def test_a_plugin_with_a_notice_is_available_and_its_notice_is_shown() -> None:
-    pages = Pages(Checks([Told("http")], 503, 20.0, [Noted()]), 503)
-    found = asyncio.run(pages.answer(AdminRequest("/health", {})))
-    assert found.status == 200
-    assert json.loads(found.content)[1] == {
-        "plugin_name": "noted",
-        "error_message": "connecting: refused",
-        "status_code": 200,
-    }
-    assert asyncio.run(Checks([], 503, 20.0, [Noted()]).code(Check.READY, "noted")) == 200
-    only = asyncio.run(pages.answer(AdminRequest("/ready", {"plugin": ["noted"]})))
-    assert [one["plugin_name"] for one in json.loads(only.content)] == ["noted"]
-
-
 def test_a_page_of_a_plugin_is_served() -> None:
-    pages = Pages(Checks([], 503, 20.0), 503, (), [Noted()])
+    pages = Pages(Checks([], 503, 20.0), 503, (), [Paged()])
     found = asyncio.run(pages.answer(AdminRequest("/sd/", {"kind": ["http"]})))
     assert (found.status, found.content) == (200, b"{'kind': ['http']}")
     assert found.content_type == "application/json"
