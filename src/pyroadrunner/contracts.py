@@ -512,7 +512,9 @@ class Reloadable(Protocol):
     @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can apply: ``pool.num_workers``. A key covers those below it, and the empty key
-        the whole section. A change of any other key is refused: it needs a restart."""
+        the whole section. A change of any other key is refused: it needs a restart.
+
+        Where it is a static method, ``rr config explain`` names these keys, too."""
 
     @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:

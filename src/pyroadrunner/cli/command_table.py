@@ -14,7 +14,7 @@ SHARED = (
     Flag(name="enable-experimental", short="e", help="enable experimental features: `envfile`, HTTP/3"),
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
-    Flag(name="force", short="f", help="with stop: stop immediately"),
+    Flag(name="force", short="f", help="with stop: stop immediately; with init and migrate: overwrite files"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )
@@ -25,7 +25,7 @@ _LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this
 
 # First word and description of each group of two-word commands.
 GROUPS = {
-    "config": "check and show the config",
+    "config": "check, show and explain the config",
     "kv": "read and change key-value storages of a running server",
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
@@ -33,9 +33,30 @@ GROUPS = {
     "cluster": "list the servers of a cluster, reset or reload all of them",
     "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
+    "trust": "the local certificate authority of rr serve --https",
 }
 
 COMMANDS = (
+    Command(
+        words=("init",),
+        help="write a commented .rr.yaml for the application in this folder, and a worker if it has none",
+        flags=(
+            Flag(name="stdout", help="print the file, write nothing"),
+            Flag(name="systemd", help="write a systemd unit instead: rr.service"),
+        ),
+        example="rr init && rr serve",
+    ),
+    Command(
+        words=("migrate",),
+        arguments="FILE [NAME]",
+        most=2,
+        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
+        flags=(
+            Flag(name="write", help="write .rr.yaml (and a worker); without it, the config is printed"),
+            Flag(name="report", value="FORMAT", help="text (default) or json"),
+        ),
+        example="rr migrate /etc/php/8.3/fpm/pool.d/www.conf --write",
+    ),
     Command(
         words=("serve",),
         arguments="[WORKER]",
@@ -47,6 +68,7 @@ COMMANDS = (
                 many=True,
                 help="replace workers when a file changes; --watch=src,config limits the folders",
             ),
+            Flag(name="https", help="HTTPS for development, with a certificate of a local authority"),
         ),
         example="rr serve worker.php",
     ),
@@ -107,6 +129,14 @@ COMMANDS = (
         words=("config", "show"),
         help="print the effective config and the source of each value",
         flags=(_JSON, Flag(name="reveal", help="show secrets")),
+    ),
+    Command(
+        words=("config", "explain"),
+        arguments="[KEY]",
+        most=1,
+        help="explain a key or a section: type, default, meaning, and its value here",
+        flags=(_JSON,),
+        example="rr config explain http.pool.num_workers",
     ),
     Command(words=("config", "schema"), help="print the JSON Schema of the config"),
     Command(words=("kv", "list"), help="list the key-value storages of a running server", flags=(_JSON,)),
@@ -308,6 +338,9 @@ COMMANDS = (
         ),
         example="rr websocket disconnect --user ann --code 4001 --reason banned",
     ),
+    Command(words=("trust", "install"), help="make this machine trust the authority of rr serve --https"),
+    Command(words=("trust", "uninstall"), help="make this machine forget the authority of rr serve --https"),
+    Command(words=("trust", "path"), help="print the path of the authority's certificate"),
     Command(
         words=("php-library",),
         help="print the folder of the PHP library (workers get it in RR_PHP_LIBRARY)",

@@ -56,6 +56,28 @@ def _columns() -> int:
         return 0
 
 
+def terminal_width() -> int:
+    """Columns for text: those of the terminal (or of ``COLUMNS``), at most 120."""
+    from shutil import get_terminal_size  # not needed by most commands
+
+    return max(40, min(get_terminal_size((100, 24)).columns, 120))
+
+
+def wrapped(text: str, indent: str, width: int) -> list[str]:
+    """The lines of a text that is wider than ``width``; all but the first begin with ``indent``."""
+    from textwrap import wrap  # not needed by most commands
+
+    lead = text[: len(text) - len(text.lstrip())]
+    return wrap(
+        text.lstrip(),
+        width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
+
+
 def _write(fd: int, text: str) -> None:
     data = (text + "\n").encode("utf-8", "backslashreplace")
     try:

@@ -96,6 +96,30 @@ def _options(line: Line, *, require_version: bool = True) -> LoadOptions:
     )
 
 
+def _init(line: Line) -> int:
+    from pyroadrunner.cli.init import command
+
+    return command.run(
+        _options(line),
+        force=line.on("force"),
+        to_stdout=line.on("stdout"),
+        systemd=line.on("systemd"),
+    )
+
+
+def _migrate(line: Line) -> int:
+    from pyroadrunner.cli.migrate import command
+
+    file, name = (*line.arguments, "", "")[:2]
+    return command.run(
+        file,
+        name,
+        write=line.on("write"),
+        force=line.on("force"),
+        report=line.text("report", "text"),
+    )
+
+
 def _serve(line: Line) -> int:
     from pyroadrunner.cli.serve import command
 
@@ -107,6 +131,7 @@ def _serve(line: Line) -> int:
         pid_file=line.on("pid"),
         debug=line.on("debug"),
         watch=line.texts("watch"),
+        https=line.on("https"),
     )
 
 
@@ -175,6 +200,13 @@ def _config_show(line: Line) -> int:
     from pyroadrunner.cli.config import command
 
     return command.show(_options(line), as_json=line.on("json"), reveal=line.on("reveal"))
+
+
+def _config_explain(line: Line) -> int:
+    from pyroadrunner.cli.config import explain
+
+    path = line.arguments[0] if line.arguments else ""
+    return explain.run(_options(line, require_version=False), path, as_json=line.on("json"))
 
 
 def _config_schema(line: Line) -> int:
@@ -296,6 +328,12 @@ def _cluster(line: Line) -> int:
     return command.act(options, line.words[1], line.arguments, line.text("timeout"), as_json=as_json)
 
 
+def _trust(line: Line) -> int:
+    from pyroadrunner.cli.trust import command
+
+    return {"install": command.install, "uninstall": command.uninstall, "path": command.path}[line.words[1]]()
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -307,6 +345,8 @@ def _php_library(line: Line) -> int:
 
 
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
+    ("init",): _init,
+    ("migrate",): _migrate,
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
@@ -316,6 +356,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("doctor",): _doctor,
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
+    ("config", "explain"): _config_explain,
     ("config", "schema"): _config_schema,
     ("kv", "list"): _kv,
     ("kv", "get"): _kv,
@@ -349,6 +390,9 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,
     ("websocket", "disconnect"): _websocket,
+    ("trust", "install"): _trust,
+    ("trust", "uninstall"): _trust,
+    ("trust", "path"): _trust,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),

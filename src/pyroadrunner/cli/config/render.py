@@ -73,7 +73,7 @@ def show_yaml(leaves: Sequence[Leaf], *, coloured: bool = False) -> str:
         for depth in range(shared, len(parents)):
             lines.append(f"{'  ' * depth}{_scalar(str(parents[depth]))}:")
         open_keys = parents
-        text = f"{'  ' * len(parents)}{_scalar(str(leaf.path[-1]))}: {_value(leaf.value)}"
+        text = f"{'  ' * len(parents)}{_scalar(str(leaf.path[-1]))}: {value_text(leaf.value)}"
         lines.append(f"{text.ljust(_COMMENT_COLUMN)} {paint(f'# {leaf.source}', FAINT, coloured=coloured)}")
     return "\n".join(lines)
 
@@ -108,11 +108,12 @@ def _shared(one: KeyPath, other: KeyPath) -> int:
     return length
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value in the notation of YAML, on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(value_text(item) for item in value)}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(str(key))}: {_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_scalar(str(key))}: {value_text(item)}" for key, item in value.items()) + "}"
     return _scalar(value)
 
 

@@ -131,7 +131,8 @@ class GrpcPlugin(
         if self._listener is not None:
             await self._listener.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of the pool that running workers do not depend on."""
         return [f"pool.{key}" for key in POOL_KEYS]
 

@@ -162,7 +162,8 @@ class HttpPlugin(
         if self._listeners is not None and self._listeners.tls is not None:
             await self._listeners.tls.reload()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of the application and the pools, but not of the sockets."""
         return RELOADABLE_KEYS
 

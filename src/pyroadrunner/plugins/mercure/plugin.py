@@ -168,7 +168,8 @@ class MercurePlugin(
         if self._port is not None:
             await self._port.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """Those of tokens, origins and limits, but not those of ports, paths and the store."""
         return RELOADABLE_KEYS
 

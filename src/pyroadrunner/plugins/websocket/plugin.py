@@ -239,7 +239,8 @@ class WebSocketPlugin(
         if self._port is not None:
             await self._port.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """Those of the pool, the limits and the topics, but not those of ports, paths and Redis."""
         return RELOADABLE_KEYS
 
