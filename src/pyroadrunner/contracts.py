@@ -442,6 +442,55 @@ class MountsOnHttp(Protocol):
         """Its paths; asked for once, when the HTTP port starts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedAddress:
+    """An address at which this server accepts connections.
+
+    Attributes:
+        kind: ``http``, ``https``, ``grpc``, ``tcp``, ``metrics``, ...
+        address: ``host:port`` with the port in use (an empty host = all interfaces), or ``unix://path``; empty = the
+            addresses of the HTTP port.
+        key: config key of the address, for messages.
+        name: of one of several of this kind.
+        path: on the HTTP port.
+    """
+
+    kind: str
+    address: str
+    key: str
+    name: str = ""
+    path: str = ""
+
+
+class HasAddresses(Protocol):
+    """A plugin that listens; ``discovery`` announces its addresses to other machines."""
+
+    name: str
+
+    @abstractmethod
+    def addresses(self) -> Sequence[ServedAddress]:
+        """Its addresses; asked for after the start of all plugins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringPage:
+    """A response of the ports ``metrics`` and ``status``."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+class HasMonitoringPages(Protocol):
+    """A plugin with pages of its own on the ports ``metrics`` and ``status``."""
+
+    name: str
+
+    @abstractmethod
+    def monitoring_pages(self) -> Mapping[str, Callable[[Mapping[str, Sequence[str]]], Awaitable[MonitoringPage]]]:
+        """Maps each path (``/sd``) to an async function that gets the parameters of the query."""
+
+
 class PublishesToTopics(Protocol):
     """A plugin whose clients follow topics, for plugins that publish."""
 
@@ -609,9 +658,11 @@ __all__ = [
     "Figure",
     "Figures",
     "HandlesRequests",
+    "HasAddresses",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
+    "HasMonitoringPages",
     "HasPages",
     "HasPipelines",
     "HasPools",
@@ -630,6 +681,7 @@ __all__ = [
     "LogLine",
     "LogSource",
     "MetricFamily",
+    "MonitoringPage",
     "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
@@ -665,6 +717,7 @@ __all__ = [
     "Row",
     "RpcMethod",
     "Sample",
+    "ServedAddress",
     "Span",
     "State",
     "StringList",

@@ -180,6 +180,8 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
         ("websocket.md", "python", "websocket-python/lobby.py"),
         ("mercure.md", "yaml", "mercure/.rr.yaml"),
         ("mercure.md", "php", "mercure/worker.php"),
+        ("discovery.md", "yaml", "discovery/.rr.yaml"),
+        ("discovery.md", "yaml", "discovery/prometheus.yml"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/jobs.php"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerConnector.php"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerJob.php"),

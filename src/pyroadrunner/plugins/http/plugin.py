@@ -17,6 +17,7 @@ from pyroadrunner.contracts import (
     AppResponse,
     EffectiveConfig,
     HandlesRequests,
+    HasAddresses,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -29,6 +30,7 @@ from pyroadrunner.contracts import (
     PoolFactory,
     PreparedReload,
     Reloadable,
+    ServedAddress,
     Tracing,
     WatchesRequests,
     WorkerPool,
@@ -60,7 +62,16 @@ _GIVEN_UP_GRACE = 10.0  # seconds for the first requests if the start is cancell
 
 
 class HttpPlugin(
-    Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, HandlesRequests, Reloadable
+    Plugin,
+    HasTask,
+    HasPools,
+    HasMetrics,
+    HasStatus,
+    HasConnections,
+    HasCertificates,
+    HandlesRequests,
+    Reloadable,
+    HasAddresses,
 ):
     """The ``http`` section: serves HTTP with the workers of ``http.pool`` and ``http.routes``."""
 
@@ -183,6 +194,9 @@ class HttpPlugin(
         """Handle a request of another plugin."""
         assert self._application is not None
         return await respond(self._application, request)
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        return self._listeners.addresses() if self._listeners is not None else []
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """``http``, and one pool per route; empty before the start."""

@@ -9,6 +9,7 @@ from typing import Any
 from pyroadrunner.contracts import (
     EffectiveConfig,
     HandlesRequests,
+    HasAddresses,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -30,6 +31,7 @@ from pyroadrunner.contracts import (
     PublishesToTopics,
     Reloadable,
     RpcMethod,
+    ServedAddress,
     Tracing,
     WorkerPool,
     all_serve,
@@ -95,6 +97,7 @@ class WebSocketPlugin(
     MountsOnHttp,
     PublishesToTopics,
     Reloadable,
+    HasAddresses,
 ):
     """The ``websocket`` section: a WebSocket server on the HTTP port, or on a port of its own."""
 
@@ -287,6 +290,10 @@ class WebSocketPlugin(
     def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
         return WebSocketEndpoint(app, compression=lambda: self._config.compression)
 
+    def addresses(self) -> Sequence[ServedAddress]:
+        address, key = (self._port.address, "websocket.address") if self._port is not None else ("", "websocket.path")
+        return [ServedAddress(kind=self.name, address=address, key=key, path=self._config.path)]
+
     async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
         """Publish as text if it is UTF-8, otherwise as bytes."""
         assert self._environment is not None
@@ -327,14 +334,14 @@ class WebSocketPlugin(
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
-        """Whether the pool has a worker that is ready or working."""
-        return await all_serve(self._pools.values())
+        """Whether the pool has a worker that is ready or working; without events none is needed."""
+        return not self._pools or await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
         """The same, since events wait for a worker; and publications reach the other servers."""
         environment = self._environment
         carried = environment is not None and not environment.hub.driver.error
-        return carried and self._draining is None and await all_serve(self._pools.values())
+        return carried and self._draining is None and await self.healthy()
 
     def status_message(self) -> str:
         """Why publications do not reach other servers."""
