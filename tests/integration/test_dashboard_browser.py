@@ -127,6 +127,7 @@ def test_a_worker_shows_what_it_does_and_is_killed_restarted_and_joined(browser:
         busy = row(view, "GET /slow")
         expect(busy).to_be_visible()
         expect(busy).to_contain_text("working")
+        view.evaluate("scrollTo(0, document.body.scrollHeight)")
         shown.picture("dashboard-workers")
         view.get_by_label("only busy ones").check()
         expect(view.get_by_role("row")).to_have_count(2)  # one is the head

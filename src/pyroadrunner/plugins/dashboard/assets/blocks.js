@@ -43,7 +43,7 @@ function Rows({ row, block, act, readOnly, width }) {
       ${block.columns.map((column, at) => html`<td key=${column.key} data-label=${column.label} class=${RIGHT.has(column.kind) ? "right" : `is-${column.kind}`}>
         ${at === 0 && details && html`<button class="plain open" aria-expanded=${open} aria-label=${`Details of ${name}`} onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>`}
         <${Value} value=${row.cells[column.key]} kind=${column.kind} /></td>`)}
-      ${block.actions.length > 0 && !readOnly && html`<td class="right"><${Buttons} actions=${own} row=${row.id} act=${act} readOnly=${readOnly} name=${name} /></td>`}
+      ${block.actions.length > 0 && !readOnly && html`<td class="actions"><${Buttons} actions=${own} row=${row.id} act=${act} readOnly=${readOnly} name=${name} /></td>`}
     </tr>
     ${open && html`<tr class="details"><td colspan=${width}><${Details} details=${row.details} /></td></tr>`}`;
 }

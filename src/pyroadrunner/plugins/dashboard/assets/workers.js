@@ -70,7 +70,7 @@ export function Workers({ first, now, act, readOnly }) {
         <td data-label="Memory" class="right">${bytes(one.memory)}</td>
         <td data-label="Curve"><${Spark} values=${curves.current[one.pid] || [one.memory]} label=${`Memory of ${one.pid}: ${bytes(one.memory)}`} /></td>
         <td data-label="Age" class="right">${one.began ? seconds(Math.max(0, clock - one.began)) : ""}</td>
-        ${!readOnly && html`<td class="right">${isPooled(now, one) && html`<${Buttons} actions=${WORKER_ACTIONS} row=${`${one.pool}/${one.pid}`} act=${act} name=${`worker ${one.pid}`} />`}</td>`}
+        ${!readOnly && html`<td class="actions">${isPooled(now, one) && html`<${Buttons} actions=${WORKER_ACTIONS} row=${`${one.pool}/${one.pid}`} act=${act} name=${`worker ${one.pid}`} />`}</td>`}
       </tr>`)}</tbody>
     </table></div>`}
     </section>`;
