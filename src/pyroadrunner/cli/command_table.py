@@ -30,6 +30,7 @@ GROUPS = {
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
+    "plugin": "install, list and remove plugins of the server",
 }
 
 COMMANDS = (
@@ -259,6 +260,26 @@ COMMANDS = (
             Flag(name="reason", value="TEXT", help="reason that the client sees"),
         ),
         example="rr websocket disconnect --user ann --code 4001 --reason banned",
+    ),
+    Command(
+        words=("plugin", "install"),
+        arguments="NAME...",
+        most=None,
+        help="install plugins from the Python package index (wheels only)",
+        flags=(
+            Flag(name="from", value="FOLDER", help="use the wheels in this folder, and no network"),
+            Flag(name="upgrade", help="replace installed plugins by their newest versions"),
+        ),
+        example="rr plugin install rr-plugin-spool",
+    ),
+    Command(
+        words=("plugin", "list"), help="list the installed plugins and what they add to the server", flags=(_JSON,)
+    ),
+    Command(words=("plugin", "remove"), arguments="NAME...", most=None, help="remove plugins"),
+    Command(
+        words=("licenses",),
+        help="list everything this installation consists of, with licences",
+        flags=(Flag(name="full", help="with the texts of the licences"), _JSON),
     ),
     Command(
         words=("php-library",),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyroadrunner import installation
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.console import complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
@@ -24,6 +25,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rr`` with ``arguments`` (``None`` = those of the process) and return the exit code."""
     occupy_standard()
+    installation.enter(os.environ)
     try:
         return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
     except UsageError as wrong:
@@ -48,8 +50,9 @@ def version_line() -> str:
     system = os.uname()
     architecture = _ARCHITECTURES.get(system.machine, system.machine)
     python = ".".join(map(str, sys.version_info[:3]))
+    kind = ", one file" if installation.file() else ""
     return (
-        f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}),"
+        f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}{kind}),"
         f" OS: {system.sysname.lower()}, arch: {architecture}"
     )
 
@@ -60,6 +63,10 @@ def _run(line: Line) -> int:
         return 0
     if line.command is None or line.on("help"):
         return _help(line.words)
+    if installation.bundle_folder() is not None:
+        from pyroadrunner.installation import plugin_folder
+
+        plugin_folder.activate()
     return _ACTIONS[line.words](line)
 
 
@@ -268,6 +275,24 @@ def _websocket(line: Line) -> int:
             return command.disconnect(options, line.arguments, **closing)
 
 
+def _plugin(line: Line) -> int:
+    from pyroadrunner.cli.plugin import command
+
+    match line.words[1:]:
+        case ("install",):
+            return command.install(line.arguments, source=line.text("from"), upgrade=line.on("upgrade"))
+        case ("list",):
+            return command.list_plugins(as_json=line.on("json"))
+        case _:
+            return command.remove(line.arguments)
+
+
+def _licenses(line: Line) -> int:
+    from pyroadrunner.cli.licenses import command
+
+    return command.run(full=line.on("full"), as_json=line.on("json"))
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -315,6 +340,10 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,
     ("websocket", "disconnect"): _websocket,
+    ("plugin", "install"): _plugin,
+    ("plugin", "list"): _plugin,
+    ("plugin", "remove"): _plugin,
+    ("licenses",): _licenses,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),
