@@ -9,7 +9,8 @@ cd "$(dirname "$0")"
 . ./versions.sh
 libraries=$(sh libraries.sh)
 
-key=$(cat versions.sh interpreter.sh toolchain.sh libraries.sh sources/Cargo.lock | sha256sum | cut -c1-16)
+inputs="$python_sha256 $patches_sha256 $zig_sha256 $glibc $libraries"
+key=$(echo "$inputs" | cat - interpreter.sh toolchain.sh | sha256sum | cut -c1-16)
 home=$cache/python-$key
 [ -e "$home/.complete" ] && echo "$home" && exit 0
 work=$cache/build-python

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 . ./versions.sh
 
-key=$(cat libraries.sh toolchain.sh sources/Cargo.lock | sha256sum | cut -c1-16)
+key=$(echo "$zig_sha256 $glibc" | cat - libraries.sh toolchain.sh sources/Cargo.lock | sha256sum | cut -c1-16)
 home=$cache/libraries-$key
 [ -e "$home/.complete" ] && echo "$home" && exit 0
 work=$cache/build-libraries
@@ -82,8 +82,10 @@ libffi() {
 openssl() {
     cp -R "$(crate openssl-src)/openssl" "$work/openssl"
     (cd "$work/openssl" && perl ./Configure linux-"$machine" no-shared no-tests no-docs no-apps no-module no-engine \
-        no-legacy no-comp no-ssl3 no-quic --openssldir=/etc/ssl --libdir=lib --prefix="$home" &&
-        make -j"$jobs" build_libs && make install_dev)
+        no-legacy no-comp no-ssl3 no-quic --openssldir=/etc/ssl --libdir=lib --prefix=/usr &&
+        make -j"$jobs" build_libs && make install_dev DESTDIR="$work/installed")
+    cp -R "$work/installed/usr/include/." "$home/include"
+    cp "$work/installed/usr/lib/"*.a "$home/lib"
 }
 
 run_parts "$cache/libraries.log" zlib bzip2 xz sqlite libffi openssl

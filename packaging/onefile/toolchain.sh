@@ -17,7 +17,8 @@ mkdir -p "$work/bin"
 tool cc "cc -target $machine-linux-gnu.$glibc -fno-sanitize=all -Wno-date-time -ffile-prefix-map=$cache=."
 tool ar ar
 tool ranlib ranlib
-export CC="$work/bin/cc" CXX="$work/bin/cc" AR="$work/bin/ar" RANLIB="$work/bin/ranlib"
+PATH=$work/bin:$PATH # by name only: programs keep the command that compiled them, as a text
+export CC=cc CXX=cc AR=ar RANLIB=ranlib
 
 # Run functions in order, each with all of its output in a log; show the end of it if one fails.
 run_parts() { # LOG FUNCTION...
