@@ -59,7 +59,7 @@ cp "$python_home/lib/python3.13/LICENSE.txt" "$cache/licenses/CPython.txt"
 cp "$cache/debian/usr/lib/$machine-linux-gnu/libstdc++.so.6.0.28" "$cache/debian/libstdc++.so.6"
 
 rm -rf "$out"
-site rr-light acme,amqp,compress,http3,mercure,nats,redis,sql,watch,websocket
+site rr-light amqp,compress,nats,redis,sql,watch,websocket
 build rr-light
 site rr acme,amqp,centrifuge,compress,google-pub-sub,grpc,http3,kafka,mercure,nats,otel,redis,sql,sqs,temporal,watch,websocket
 build rr --cxx "$cache/debian/libstdc++.so.6" --deb

@@ -1,4 +1,4 @@
-"""Build the files of one variant from an interpreter, a launcher and a folder of packages; ``scripts/onefile.sh`` calls it."""
+"""Build the files of one variant from an interpreter, a launcher and a folder of packages (``scripts/onefile.sh``)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A Debian package of the tree: in ``/opt/pyroadrunner``, with ``/usr/bin/rr`` and a unit for systemd. It needs no first
-start and no cache."""
+"""A Debian package of the tree: in ``/opt/pyroadrunner``, with ``/usr/bin/rr`` and a unit for systemd. It needs no
+first start and no cache."""
 
 from __future__ import annotations
 

@@ -53,13 +53,13 @@ def _package(package: Distribution) -> dict[str, Any]:
 
 
 def _native(native: Native) -> dict[str, Any]:
-    return _part(native.name, native.version, native.license, native.purl)
+    return _part(native.name, native.version, native.licence, native.purl)
 
 
-def _part(name: str, version: str, license: str, purl: str) -> dict[str, Any]:
+def _part(name: str, version: str, licence: str, purl: str) -> dict[str, Any]:
     part: dict[str, Any] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
-    if license:
-        part["licenses"] = [_license(license)]
+    if licence:
+        part["licenses"] = [_license(licence)]
     return part
 
 

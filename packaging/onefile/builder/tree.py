@@ -24,6 +24,13 @@ _NOT_PACKED = re.compile(
     r"(__pycache__|tests?|.*\.(a|c|cc|cpp|cxx|exe|h|hpp|js|map|md|pxd|pxi|pyi|pyx|rst|whl)|py\.typed|direct_url\.json|INSTALLER)"
 )
 _LICENCE = re.compile(r"(licen[sc]e|copying|notice|authors)", re.IGNORECASE)
+# What packages bring and the server never uses: sources in Rust, and tools for building packages.
+_UNUSED_OF_PACKAGES = (
+    *("temporalio/bridge/Cargo*", "temporalio/bridge/sdk-core", "temporalio/bridge/src"),
+    *("setuptools*", "pkg_resources", "_distutils_hack", "distutils-precedence.pth"),  # grpcio-tools
+)
+_BOTOCORE_DATA = "botocore/data"  # a description of each service; these are for SQS and for finding credentials
+_SERVICES = {"signin", "sqs", "sso", "sso-oidc", "sts"}
 _TIME = (1980, 1, 1, 0, 0, 0)  # of entries in the archive of modules
 
 
@@ -67,6 +74,7 @@ def assemble(tree: Tree, interpreter: Path, site: Path, libraries: list[Path]) -
     source = interpreter / "lib" / f"python{tree.version}"
     shutil.copytree(source, tree.library, ignore=_left_out_of_library(source))
     shutil.copytree(site, tree.packages, ignore=_left_out_of_packages(site))
+    _remove_unused(tree.packages)
     (tree.root / "share" / "pyroadrunner").mkdir(parents=True)
     shutil.move(tree.packages / "pyroadrunner" / "php", tree.root / "share" / "pyroadrunner" / "php")
     for library in libraries:
@@ -99,6 +107,15 @@ def _left_out_of_packages(top: Path):  # type: ignore[no-untyped-def]  # as abov
         }
 
     return left_out
+
+
+def _remove_unused(packages: Path) -> None:
+    services = [path for path in packages.glob(f"{_BOTOCORE_DATA}/*/") if path.name not in _SERVICES]
+    for path in [*services, *(path for pattern in _UNUSED_OF_PACKAGES for path in packages.glob(pattern))]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _strip(tree: Tree) -> None:

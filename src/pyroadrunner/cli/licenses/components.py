@@ -78,13 +78,13 @@ def _component(package: Distribution) -> Component:
     return Component(
         name=package.metadata["Name"],
         version=package.version,
-        license=_license(package),
+        license=license_of(package),
         texts=tuple(_texts(package)),
     )
 
 
-def _license(package: Distribution) -> str:
-    """By PEP 639, else the classifiers, else the first line of the old field."""
+def license_of(package: Distribution) -> str:
+    """The licence of a package: by PEP 639, else the classifiers, else the first line of the old field."""
     metadata = package.metadata
     if "License-Expression" in metadata:
         return metadata["License-Expression"]
