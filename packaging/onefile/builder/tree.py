@@ -1,7 +1,9 @@
 """The tree that the one file unpacks: ``bin/rr`` (CPython), its standard library and the packages as compiled modules.
 
-Creating files is what the first start costs, so all pure modules are in one archive, ``lib/pythonXY.zip``. Packages
-with extension modules stay as files, and so does the PHP library.
+Creating files is what the first start costs, so pure modules are in two archives. Python reads the directory of an
+archive before it imports the first module from it: ``lib/pythonXY.zip`` has what every start needs, and
+``lib/packages.zip`` the rest, which comes last in the search path. Packages with extension modules stay as files, and so
+does the PHP library.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _UNUSED_OF_PACKAGES = (
 )
 _BOTOCORE_DATA = "botocore/data"  # a description of each service; these are for SQS and for finding credentials
 _SERVICES = {"signin", "sqs", "sso", "sso-oidc", "sts"}
+_CORE = re.compile(r"(pyroadrunner|cronsim|msgspec|multipart|python_multipart|protobuf)([-.].*)?")
 _TIME = (1980, 1, 1, 0, 0, 0)  # of entries in the archive of modules
 
 
@@ -55,8 +58,12 @@ class Tree:
         return self.library / "site-packages"
 
     @property
-    def modules(self) -> Path:
+    def core_archive(self) -> Path:
         return self.root / "lib" / f"python{self.version.replace('.', '')}.zip"
+
+    @property
+    def rest_archive(self) -> Path:
+        return self.root / "lib" / "packages.zip"
 
 
 def assemble(tree: Tree, interpreter: Path, site: Path, libraries: list[Path]) -> None:
@@ -83,7 +90,7 @@ def assemble(tree: Tree, interpreter: Path, site: Path, libraries: list[Path]) -
     _strip(tree)
     search_for_all(program)
     _compile(tree, interpreter)
-    _move_into_archive(tree)
+    _move_into_archives(tree)
 
 
 def _left_out_of_library(top: Path):  # type: ignore[no-untyped-def]  # shutil's own type is private
@@ -139,14 +146,19 @@ def _compile(tree: Tree, interpreter: Path) -> None:
             source.unlink()
 
 
-def _move_into_archive(tree: Tree) -> None:
-    with zipfile.ZipFile(tree.modules, "w", zipfile.ZIP_STORED) as archive:
+def _move_into_archives(tree: Tree) -> None:
+    with (
+        zipfile.ZipFile(tree.core_archive, "w", zipfile.ZIP_STORED) as core,
+        zipfile.ZipFile(tree.rest_archive, "w", zipfile.ZIP_STORED) as rest,
+    ):
         for path in sorted(tree.library.iterdir()):
             if path.name not in ("site-packages", "lib-dynload"):
-                _move(archive, path, tree.library)
+                _move(core, path, tree.library)
         for path in sorted(tree.packages.iterdir()):
             if not _needs_files(path):
-                _move(archive, path, tree.packages)
+                _move(core if _CORE.fullmatch(path.name) else rest, path, tree.packages)
+    relative = os.path.relpath(tree.rest_archive, tree.packages)
+    (tree.packages / "packages.pth").write_text(f"{relative}\n", "utf-8")
 
 
 def _needs_files(path: Path) -> bool:
@@ -158,8 +170,8 @@ def _needs_files(path: Path) -> bool:
 
 def _move(archive: zipfile.ZipFile, path: Path, top: Path) -> None:
     if path.is_dir():
-        # An entry for the folder itself: without it packages that have no __init__ are not found.
-        archive.writestr(zipfile.ZipInfo(f"{path.relative_to(top)}/", _TIME), b"")
+        if not (path / "__init__.pyc").exists():  # it needs an entry of its own to be found as a package
+            archive.writestr(zipfile.ZipInfo(f"{path.relative_to(top)}/", _TIME), b"")
         for inside in sorted(path.iterdir()):
             _move(archive, inside, top)
         path.rmdir()
