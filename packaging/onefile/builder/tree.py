@@ -2,8 +2,8 @@
 
 Creating files is what the first start costs, so pure modules are in two archives. Python reads the directory of an
 archive before it imports the first module from it: ``lib/pythonXY.zip`` has what every start needs, and
-``lib/packages.zip`` the rest, which comes last in the search path. Packages with extension modules stay as files, and so
-does the PHP library.
+``lib/packages.zip`` the rest, which comes last in the search path. Packages with extension modules stay as files, and
+so does the PHP library.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ def assemble(tree: Tree, interpreter: Path, site: Path, libraries: list[Path]) -
     (tree.library / "lib-dynload").mkdir()  # CPython looks for it; all its modules are built in
     _strip(tree)
     search_for_all(program)
+    # Each start looks for this module; not to find it would mean to search, and thus to read, all archives.
+    (tree.library / "sitecustomize.py").write_text("")
     _compile(tree, interpreter)
     _move_into_archives(tree)
 

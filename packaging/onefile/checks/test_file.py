@@ -98,7 +98,8 @@ def test_serving(file: Path, tmp_path: Path) -> None:
         assert running.stop() == 0
         running.kill()
     print(
-        f"first answer {statistics.median(times):.0f} ms; RSS {memory.rss / 2**20:.1f} MiB, PSS {memory.pss / 2**20:.1f}"
+        f"first answer {statistics.median(times):.0f} ms;"
+        f" RSS {memory.rss / 2**20:.1f} MiB, PSS {memory.pss / 2**20:.1f} MiB"
     )
 
 

@@ -63,7 +63,7 @@ def _run(line: Line) -> int:
         return 0
     if line.command is None or line.on("help"):
         return _help(line.words)
-    if installation.bundle_folder() is not None:
+    if installation.bundle_folder():
         from pyroadrunner.installation import plugin_folder
 
         plugin_folder.activate()

@@ -3,9 +3,9 @@ one file or as a Debian package (``packaging/onefile``). Imports little: every c
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import MutableMapping, Sequence
-from pathlib import Path
 
 _VARIABLE = "RR_ONEFILE"  # the launcher sets it to its path
 _LAUNCHED = 4  # words before the arguments: bin/rr -I -m pyroadrunner.cli
@@ -24,11 +24,11 @@ def file() -> str:
     return _file
 
 
-def bundle_folder() -> Path | None:
+def bundle_folder() -> str:
     """The folder of what is bundled beside the interpreter: the PHP library, licences, the list of components.
-    ``None`` = an environment of Python."""
-    folder = Path(sys.prefix) / "share" / "pyroadrunner"
-    return folder if folder.is_dir() else None
+    Empty = this is an environment of Python."""
+    folder = os.path.join(sys.prefix, "share", "pyroadrunner")
+    return folder if os.path.isdir(folder) else ""
 
 
 def command(file: str, executable: str, launched: Sequence[str]) -> list[str]:

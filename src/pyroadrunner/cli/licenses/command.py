@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from pyroadrunner.cli.console import say
 from pyroadrunner.cli.licenses.components import Component, of_bundle, of_environment
@@ -15,7 +16,7 @@ _WIDTH = 60  # of a licence in the table
 def run(*, full: bool, as_json: bool) -> int:
     """Print the components with their licences; ``full``: the texts too."""
     bundle = bundle_folder()
-    components = of_environment() if bundle is None else of_bundle(bundle)
+    components = of_bundle(Path(bundle)) if bundle else of_environment()
     rows = [(one.name, one.version, one.license) for one in components]
     if as_json:
         facts = [dict(zip(("name", "version", "license"), row, strict=True)) for row in rows]

@@ -39,7 +39,7 @@ class Environment:
 
 def current() -> Environment:
     """The environment of this process; nothing is created."""
-    if bundle_folder() is None:
+    if not bundle_folder():
         return Environment(Path(sys.executable), None, tuple(_pins("pyroadrunner")))
     folder = plugin_folder.installs_to(os.environ, os.geteuid())
     return Environment(folder / "bin" / "python", folder, tuple(_pins()))

@@ -16,7 +16,7 @@ _FOLDERS = (
 def php_library() -> str:
     """Absolute path of the folder with ``autoload.php``, ``src/`` and ``composer.json``; empty if it is missing."""
     bundle = bundle_folder()  # its Python modules are in an archive, which PHP can't read
-    for folder in _FOLDERS if bundle is None else (bundle / "php", *_FOLDERS):
+    for folder in (Path(bundle) / "php", *_FOLDERS) if bundle else _FOLDERS:
         if (folder / "autoload.php").is_file():
             return str(folder)
     return ""
