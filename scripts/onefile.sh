@@ -25,7 +25,7 @@ launcher=$cache/launcher
 sh launcher.sh "$launcher"
 
 echo '== onefile: packages' >&2
-export SOURCE_DATE_EPOCH=1577836800
+export SOURCE_DATE_EPOCH=1577836800 PIP_ROOT_USER_ACTION=ignore
 pip="$python -I $sources/$pip_wheel/pip --quiet --disable-pip-version-check --no-input"
 rm -rf "$cache/wheel"
 "$root/.venv/bin/python" -m pip --quiet --disable-pip-version-check wheel --no-deps --no-build-isolation \

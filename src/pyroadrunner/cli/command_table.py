@@ -15,6 +15,7 @@ SHARED = (
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
     Flag(name="force", short="f", help="with stop: stop immediately"),
+    Flag(name="unpack", value="FOLDER", help="only the one file: unpack it there for all users, and exit"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )

@@ -61,6 +61,8 @@ def _run(line: Line) -> int:
     if line.on("version"):
         print(version_line())
         return 0
+    if line.text("unpack"):  # the launcher of the one file does it, if it is the first word
+        raise UsageError("only the one file can be unpacked, and --unpack must come first: rr --unpack FOLDER")
     if line.command is None or line.on("help"):
         return _help(line.words)
     if installation.bundle_folder():

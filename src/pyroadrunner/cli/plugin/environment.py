@@ -66,7 +66,7 @@ def prepare(environment: Environment) -> None:
         for folder in (environment.folder, plugin_folder.packages_in(environment.folder)):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)  # a umask may let the group write, and then nothing here would be loaded
-        interpreter = Path(sys._base_executable)
+        interpreter = Path(getattr(sys, "_base_executable", sys.executable))
         settings = f"home = {interpreter.parent}\ninclude-system-site-packages = true\n"
         (environment.folder / "pyvenv.cfg").write_text(settings, "utf-8")
         link = environment.python.with_name("python.new")
