@@ -5,19 +5,21 @@
 
 .POSIX:
 .SILENT:
-.PHONY: help serve test lint unit bench acceptance dist onefile clean
+.PHONY: help serve test lint unit bench acceptance docs dist onefile clean
 
 EXAMPLE = hello-php
 BENCH =
 JOBS =
 TCP =
+GRPC =
 TEMPORAL =
+WEBSOCKET =
 
 help: ## print this list
 	sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 	echo
 	echo '  variables           EXAMPLE=app-php  the folder of examples/ for "make serve"'
-	echo '                      BENCH="--quick"  arguments for the bench; JOBS=, TCP=, GRPC=, TEMPORAL= for its parts'
+	echo '                      BENCH="--quick"  arguments for the bench; JOBS=, TCP=, GRPC=, TEMPORAL=, WEBSOCKET= for its parts'
 	echo '                      PYTHON=, PHP=    the interpreters to use (Python 3.11, PHP 8.1 or newer)'
 
 serve: ## run the server on an example (EXAMPLE=hello-php, app-php, python)
@@ -34,17 +36,21 @@ unit: ## run the unit tests only: no processes, no network, seconds
 	sh scripts/venv.sh dev
 	.venv/bin/python -m pytest -q tests/unit
 
-bench: ## compare with nginx + php-fpm and the bare workers, measure jobs, TCP, gRPC, Temporal; writes docs/benchmarks.md
-	@http=0; jobs=0; tcp=0; grpc=0; temporal=0; \
+bench: ## compare with nginx + php-fpm and the bare workers, measure jobs, TCP, gRPC, Temporal, WebSocket; writes docs/benchmarks.md
+	@http=0; jobs=0; tcp=0; grpc=0; temporal=0; websocket=0; \
 	sh scripts/bench.sh -m bench $(BENCH) || http=$$?; \
 	sh scripts/bench.sh -m bench.jobs $(JOBS) || jobs=$$?; \
 	sh scripts/bench.sh -m bench.tcp $(TCP) || tcp=$$?; \
 	sh scripts/bench.sh -m bench.grpc $(GRPC) || grpc=$$?; \
 	sh scripts/bench.sh -m bench.temporal $(TEMPORAL) || temporal=$$?; \
-	exit $$((http | jobs | tcp | grpc | temporal))
+	sh scripts/bench.sh -m bench.websocket $(WEBSOCKET) || websocket=$$?; \
+	exit $$((http | jobs | tcp | grpc | temporal | websocket))
 
 acceptance: ## measure start, large bodies, overload, churn (4 minutes)
 	sh scripts/bench.sh -m bench.acceptance $(BENCH)
+
+docs: ## build the documentation as a site: build/site/index.html
+	sh scripts/docs.sh
 
 dist: ## build sdist and wheel, try them like a user; then the one file and the Debian package (Linux x86_64, 15 minutes)
 	sh scripts/dist.sh

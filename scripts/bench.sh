@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 sh scripts/venv.sh
 php=$(sh scripts/php.sh)
 sh scripts/packages.sh nginx=nginx php-fpm=php-fpm wrk=wrk h2load=nghttp2-client redis-server=redis-server
+sh scripts/node-tools.sh
 PATH=$php:$PATH
 export PATH
 exec .venv/bin/python "$@"

@@ -34,6 +34,14 @@ platforms=''
 for minor in 28 24 17 12 5; do platforms="$platforms --platform manylinux_2_${minor}_$machine"; done
 for old in manylinux2014 manylinux2010 manylinux1; do platforms="$platforms --platform ${old}_$machine"; done
 
+extras() { # LEFT-OUT...: all others, with commas
+    "$root/.venv/bin/python" - "$@" <<'PYTHON'
+import pathlib, sys, tomllib
+project = tomllib.loads(pathlib.Path("../../pyproject.toml").read_text("utf-8"))["project"]
+print(",".join(sorted(set(project["optional-dependencies"]) - set(sys.argv[1:]))))
+PYTHON
+}
+
 site() { # NAME EXTRAS: install the packages of a variant into a folder
     rm -rf "$cache/site-$1"
     set -- "$1" "$cache/wheel"/*.whl "[$2]"
@@ -59,9 +67,9 @@ cp "$python_home/lib/python3.13/LICENSE.txt" "$cache/licenses/CPython.txt"
 cp "$cache/debian/usr/lib/$machine-linux-gnu/libstdc++.so.6.0.28" "$cache/debian/libstdc++.so.6"
 
 rm -rf "$out"
-site rr-light amqp,compress,nats,redis,sql,watch,websocket
+site rr-light "$(extras acme centrifuge google-pub-sub grpc http3 https kafka mercure otel sqs temporal top webhooks)"
 build rr-light
-site rr acme,amqp,centrifuge,compress,google-pub-sub,grpc,http3,kafka,mercure,nats,otel,redis,sql,sqs,temporal,watch,websocket
+site rr "$(extras)"
 build rr --cxx "$cache/debian/libstdc++.so.6" --deb
 cd "$out"
 sha256sum -- * >SHA256SUMS

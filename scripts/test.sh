@@ -13,10 +13,13 @@ sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
 sh scripts/packages.sh cc=gcc /usr/include/zstd.h=libzstd-dev ||
     echo "== no compiler or no zstd: the tests of the one file's launcher are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
+sh scripts/packages.sh tmux=tmux || echo "== tmux is not installed: tests of rr top in a terminal are skipped" >&2
+sh scripts/packages.sh chromium=chromium || echo "== Chromium is not installed: its tests are skipped" >&2
 lib=/usr/share/php
 sh scripts/packages.sh $lib/Illuminate/autoload.php=php-laravel-framework $lib/Nyholm/Psr7/autoload.php=php-nyholm-psr7 \
     $lib/Psr/Log/autoload.php=php-psr-log $lib/Psr/SimpleCache/autoload.php=php-psr-simple-cache \
-    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle ||
+    $lib/Symfony/Bundle/FrameworkBundle/autoload.php=php-symfony-framework-bundle \
+    $lib/Symfony/Component/Mercure/autoload.php=php-symfony-mercure ||
     echo "== PHP frameworks are not installed: their tests are skipped" >&2
 # Maven fetches Kafka in the background: a minute, the first time only.
 said=$(mktemp) kafka=''
@@ -54,9 +57,25 @@ echo "== with $(python --version), PHP $(php -r 'echo PHP_VERSION;')"
 } &
 checks=$!
 
+# A busy machine can make a test fail that waits for processes. Up to three failed tests get a second run, alone; those
+# that pass then are named as unsteady: each is a fault of the test, or of the product under load, still to be found.
+again() {
+    failed=.pytest_cache/v/cache/lastfailed
+    [ -s $failed ] || return
+    [ "$(python -c "import json; print(len(json.load(open('$failed'))))")" -le 3 ] || return
+    cp $failed "$said"
+    echo '== the failed tests once more, alone'
+    python -m pytest --last-failed --last-failed-no-failures none "$@" || return
+    tests=passed
+    echo '== UNSTEADY: these tests passed only when they ran alone' >&2
+    cat "$said" >&2
+    echo >&2
+}
+
 echo '== tests'
 lint=passed tests=passed
 python -m pytest -n auto --dist worksteal "$@" || tests=FAILED
 wait "$checks" || lint=FAILED
+[ $tests = passed ] || again "$@"
 echo "== lint $lint, tests $tests"
 [ "$lint $tests" = 'passed passed' ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from support.brokers import Brokers
+from support.browser import Browser
 from support.http import ENGINES, Listening
 from support.http import listening as serve
 
@@ -53,6 +55,22 @@ def brokers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _BROKERS in session.config.stash:
         session.config.stash[_BROKERS].close()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium of this process; tests use ``browser``."""
+    browser = Browser(tmp_path_factory.mktemp("pictures"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """Pages in headless Chromium."""
+    chromium.resume()
+    yield chromium
+    chromium.pause()
 
 
 @pytest.fixture(params=ENGINES)

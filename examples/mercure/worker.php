@@ -10,24 +10,14 @@ use PyRoadRunner\Http\Server;
 use PyRoadRunner\Mercure\Mercure;
 
 $hub = Mercure::create();
+$page = file_get_contents(__DIR__ . '/prices.html');
 
-Server::run(static function (Request $request) use ($hub): Response|string {
-    if ($request->method === 'POST') {
-        $price = ['book' => 1, 'price' => random_int(10, 99)];
+Server::run(static function (Request $request) use ($hub, $page): Response|string {
+    if ($request->method === 'POST' && preg_match('#^/books/([1-3])$#', $request->path(), $found)) {
+        $price = ['book' => (int) $found[1], 'price' => random_int(500, 2999) / 100];
 
-        return $hub->publish('https://example.com/books/1', json_encode($price));
+        return $hub->publish("https://example.com/books/$found[1]", json_encode($price, JSON_THROW_ON_ERROR));
     }
 
-    return new Response(headers: ['Content-Type' => 'text/html; charset=utf-8'], body: <<<'HTML'
-        <!doctype html>
-        <title>Prices</title>
-        <p>Price: <output id="price">?</output> <button id="change">change it</button></p>
-        <script>
-            const hub = new URL('/.well-known/mercure', location);
-            hub.searchParams.append('topic', 'https://example.com/books/{id}');
-            hub.searchParams.append('lastEventID', 'earliest');
-            new EventSource(hub).onmessage = ({data}) => { price.value = JSON.parse(data).price; };
-            change.onclick = () => fetch('/', {method: 'POST'});
-        </script>
-        HTML);
+    return new Response(200, $page, ['Content-Type' => 'text/html; charset=utf-8']);
 });

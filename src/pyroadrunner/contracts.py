@@ -45,6 +45,7 @@ from pyroadrunner.workers.errors import (
     ExecTimeout,
     LeaseEnded,
     NoFreeWorker,
+    NoSuchWorker,
     PoolClosed,
     PoolError,
     QueueFull,
@@ -178,6 +179,16 @@ class HasStatus(Protocol):
         """Whether the plugin accepts more work now: at least one worker is free."""
 
 
+class HasStatusMessage(Protocol):
+    """A plugin with a status whose probes say in words what is wrong, such as a server that is away."""
+
+    name: str
+
+    @abstractmethod
+    def status_message(self) -> str:
+        """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
 class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     """A queue of a plugin, as probes and operators see it.
 
@@ -187,6 +198,8 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
         ready: whether its jobs are being received.
         state: ``connecting``, ``ready``, ``paused`` or ``failed``.
         error_message: what is wrong; empty = nothing.
+        running: jobs that workers run now.
+        done, failed: jobs since the start whose worker has answered properly, and not.
     """
 
     pipeline: str
@@ -199,6 +212,9 @@ class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = 0
     state: str = ""
     error_message: str = ""
+    running: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 class HasPipelines(Protocol):
@@ -346,6 +362,18 @@ class MountsOnHttp(Protocol):
         """Its paths; asked for once, when the HTTP port starts."""
 
 
+class PublishesToTopics(Protocol):
+    """A plugin whose clients follow topics, for plugins that publish."""
+
+    @abstractmethod
+    async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
+        """Publish a message to each topic, for the clients of all servers.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: it was not published, or not to all topics.
+        """
+
+
 class Span(Protocol):
     """One operation in a trace, from its creation to :meth:`end`. Cheap if the trace is not recorded."""
 
@@ -435,7 +463,9 @@ class Reloadable(Protocol):
     @abstractmethod
     def reloadable_keys(self) -> Collection[str]:
         """Keys of its section that it can apply: ``pool.num_workers``. A key covers those below it, and the empty key
-        the whole section. A change of any other key is refused: it needs a restart."""
+        the whole section. A change of any other key is refused: it needs a restart.
+
+        Where it is a static method, ``rr config explain`` names these keys, too."""
 
     @abstractmethod
     async def prepare_reload(self, section: Any, whole: Mapping[str, Any]) -> PreparedReload:
@@ -499,6 +529,7 @@ __all__ = [
     "HasProcesses",
     "HasRpc",
     "HasStatus",
+    "HasStatusMessage",
     "HasStopHook",
     "HasTask",
     "HttpMount",
@@ -510,6 +541,7 @@ __all__ = [
     "MountsOnHttp",
     "NewJob",
     "NoFreeWorker",
+    "NoSuchWorker",
     "OnCancel",
     "Partial",
     "PartialDynamicAllocatorConfig",
@@ -525,6 +557,7 @@ __all__ = [
     "PoolFactory",
     "PoolStats",
     "PreparedReload",
+    "PublishesToTopics",
     "PushesJobs",
     "QueueFull",
     "QueuePolicy",

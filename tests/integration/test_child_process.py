@@ -11,7 +11,7 @@ import pytest
 
 from pyroadrunner.workers.child_process import Credentials, UnknownUser, is_child, start_child
 from pyroadrunner.workers.output import MAX_LINE, OutputReader
-from pyroadrunner.workers.usage import cpu_of, memory_of
+from pyroadrunner.workers.usage import cpu_seconds_of, memory_of
 from support.pools import run, until
 
 
@@ -155,7 +155,7 @@ def test_a_flood_of_short_lines_is_processed_in_portions() -> None:
 
 def test_memory_and_cpu_of_a_process_are_reported_and_zero_after_its_exit() -> None:
     assert memory_of(os.getpid()) > 10_000_000
-    assert cpu_of(os.getpid(), 1000.0) > 0.0
+    assert cpu_seconds_of(os.getpid()) > 0.0
 
     async def main() -> int:
         child = start_child(["true"], env=os.environ)
@@ -163,7 +163,7 @@ def test_memory_and_cpu_of_a_process_are_reported_and_zero_after_its_exit() -> N
         return child.pid
 
     gone = run(main())
-    assert (memory_of(gone), cpu_of(gone, 1.0)) == (0, 0.0)
+    assert (memory_of(gone), cpu_seconds_of(gone)) == (0, 0.0)
 
 
 def test_ids_may_be_given_instead_of_names_and_unknown_names_are_refused() -> None:

@@ -164,6 +164,12 @@ def test_the_stderr_of_a_dead_worker_is_that_of_its_last_request_under_load(tmp_
 # -- on a terminal -----------------------------------------------------------------------------------------------------
 
 
+def test_an_empty_no_color_is_none(tmp_path: Path) -> None:
+    with Terminal(tmp_path, config(), {"NO_COLOR": ""}) as seen:
+        assert "\x1b[" in seen.text
+        assert seen.ctrl_c() == 0
+
+
 def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
     with Terminal(tmp_path, config()) as seen:
         assert get(seen.url + "/") == 200
@@ -199,7 +205,7 @@ def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:
     assert text.endswith(" stopped\n")
     assert "{" not in text.replace("{main}", "").replace("{closure}", ""), "no JSON among it"
     colours = set(re.findall(r"\x1b\[([0-9;]*)m", seen.text))
-    assert colours <= {"0", "1", "2", "31", "35", "1;31", "1;35"}
+    assert colours <= {"0", "1", "2", "31", "35", "1;31", "1;32", "1;35"}
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

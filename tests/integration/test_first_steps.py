@@ -47,6 +47,7 @@ def _begin(output: str) -> str:
     ("page", "least"),
     [
         ("README.md", 5),
+        ("docs/first-steps.md", 6),
         ("docs/php.md", 3),
         ("docs/plain-php.md", 3),
         ("docs/python-workers.md", 4),

@@ -136,6 +136,13 @@ def descriptors() -> int:
     return len(os.listdir("/dev/fd"))
 
 
+def undated(head: bytes) -> bytes:
+    """The head without the time of the answer."""
+    kept = [line for line in head.split(b"\r\n") if not line.startswith(b"Date: ")]
+    assert len(kept) == head.count(b"\r\n")
+    return b"\r\n".join(kept)
+
+
 @pytest.mark.usefixtures("where")
 def test_a_file_arrives_complete_and_the_connection_is_kept(run: Run, tmp_path: Path) -> None:
     content = os.urandom(5 * MB + 1)
@@ -147,7 +154,7 @@ def test_a_file_arrives_complete_and_the_connection_is_kept(run: Run, tmp_path: 
             head = await client.until(b"\r\n\r\n")
             assert b"Content-Length: %d\r\n" % len(content) in head
             assert await client.exactly(len(content)) == content
-            assert await client.until(b"\r\n\r\n") == head
+            assert undated(await client.until(b"\r\n\r\n")) == undated(head)
             await client.send(request(range=f"bytes=100000-{4 * MB}"))
             status, _, body = split(await client.rest())
             assert (status, body) == (206, content[100_000 : 4 * MB + 1])

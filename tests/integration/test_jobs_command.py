@@ -157,7 +157,7 @@ def test_an_unknown_pipeline_or_job_is_named_and_where_to_look(server: Server) -
     assert paused.stderr == "no such pipeline, requested: zzz\nrr jobs list shows the pipelines\n"
     retried = run(server, "retry", "dead", "nope", "neither")
     assert (retried.code, retried.stdout) == (1, "0 jobs retried\n")
-    assert retried.stderr == "not in dead: 2 of 2\n"
+    assert retried.stderr == "not in dead: 2 of 2; rr jobs peek dead shows those that are\n"
     unknown = run(server, "frobnicate")
     assert (unknown.code, unknown.stderr.splitlines()[0]) == (1, 'unknown command "frobnicate" for "rr jobs"')
 

@@ -18,15 +18,16 @@ from urllib.request import urlopen
 
 import jwt
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from test_mercure import WORKER, config, serving
 
 from pyroadrunner.sdk.rpc import RpcClient
 from support.http2 import DATA, HEADERS, Http2, field
-from support.mercure import HUB, PATIENCE, Events, ask, publish, publisher, subscribed, subscriber
+from support.mercure import HUB, PATIENCE, PUBLISHER_KEY, Events, ask, publish, publisher, subscribed, subscriber
 from support.metrics import scrape
 from support.ports import free_port
-from support.server import READY, Server
+from support.server import READY, Server, rr
 
 
 def the_end(events: Events) -> None:
@@ -290,6 +291,7 @@ def test_metrics_and_readiness(tmp_path: Path) -> None:
             "rr_mercure_refused_total": 1,
             "rr_mercure_selectors": 2,
             "rr_mercure_slow_subscribers_total": 0,
+            'rr_mercure_store_up{store="memory"}': 1,
         }
         assert {name: found[name] for name in wanted} == wanted
         with urlopen(f"http://{status}/ready?plugin=mercure", timeout=PATIENCE) as response:
@@ -351,3 +353,44 @@ def test_a_hub_is_not_there_without_its_section(tmp_path: Path) -> None:
     del settings["mercure"]
     with Server(tmp_path, settings) as server, urlopen(f"{server.url}{HUB}?topic=a", timeout=PATIENCE) as response:
         assert response.read() == b"http"
+
+
+def test_a_reload_changes_the_keys_of_new_requests_alone(tmp_path: Path) -> None:
+    with serving(tmp_path, publisher_jwt={"key": "another secret of publishers, as long as it has to be"}) as server:
+        with subscribed(server, "t") as events:
+            assert publish(server, "t", "refused").status == 401
+            server.config["mercure"] |= {"publisher_jwt": {"key": PUBLISHER_KEY}, "path": "/hub", "max_topics": 1}
+            (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(server.config))
+            done = rr("reload", cwd=tmp_path)
+            assert done.code == 3, done
+            applied, _, waiting = done.stdout.partition("needs a restart")
+            assert "mercure.publisher_jwt.key" in applied
+            assert PUBLISHER_KEY not in done.stdout
+            assert "mercure.path" in waiting
+            assert publish(server, ["t", "u"], "too many").status == 400
+            assert publish(server, "t", "accepted").status == 200
+            assert events.data(1) == ["accepted"]
+        server.config["mercure"] |= {"publisher_jwt": {"key": "no key", "alg": "RS256"}}
+        (tmp_path / ".rr.yaml").write_text(yaml.safe_dump(server.config))
+        refused = rr("reload", cwd=tmp_path)
+        assert refused.code == 1
+        assert "mercure.publisher_jwt: the key can't be used" in refused.stderr
+        assert publish(server, "t", "still accepted").status == 200
+
+
+def test_the_command_line_lists_subscribers_and_publishes(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        told = rr("mercure", "publish", "a", "nothing", cwd=tmp_path)
+        assert told.stdout.endswith("no client is connected to this server\n")
+        with subscribed(server, "a/{id}") as events, subscribed(server, "b", token=subscriber("b")):
+            sent = rr("mercure", "publish", "a/1", "b", "hello", "--type", "greeting", "--json", cwd=tmp_path)
+            assert sent.code == 0, sent
+            event = events.next()
+            assert event is not None
+            assert event == {"id": json.loads(sent.stdout)["id"], "event": "greeting", "data": "hello"}
+            shown = rr("mercure", "list", cwd=tmp_path).stdout
+            assert "a/{id}" in shown
+            assert "127.0.0.1" in shown
+            (found,) = json.loads(rr("mercure", "list", "--topic", "b", "--json", cwd=tmp_path).stdout)
+            assert (found["topics"], found["private"]) == (["b"], True)
+        assert rr("mercure", "publish", "alone", cwd=tmp_path).code == 1

@@ -158,8 +158,8 @@ def test_a_reset_as_json(folder: Path, listen: str) -> None:
 QUICK = """
 import sys
 from pyroadrunner.cli.main import main
-from pyroadrunner.cli.workers import watch
-watch.INTERVAL = 0.1
+from pyroadrunner.cli.workers import command
+command.INTERVAL = 0.1
 sys.exit(main())
 """
 
@@ -359,4 +359,4 @@ def test_no_library_for_terminals_or_protobuf_is_imported(folder: Path, listen: 
         )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert "pyroadrunner.cli.workers.command" in imported
-    assert not imported & {"rich", "typer", "google.protobuf", "asyncio", "uvloop", "psutil"}
+    assert not imported & {"rich", "textual", "typer", "google.protobuf", "asyncio", "uvloop", "psutil"}

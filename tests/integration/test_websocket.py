@@ -508,32 +508,71 @@ def example(name: str, folder: Path, program: str) -> Server:
     return Server(folder, given)
 
 
-def test_the_chat_in_php(tmp_path: Path) -> None:
-    with example("websocket", tmp_path, require_php()) as server:
+@pytest.mark.parametrize("name", ["websocket", "websocket-python"])
+def test_the_chat_of_the_manual(tmp_path: Path, name: str) -> None:
+    program = sys.executable if name.endswith("python") else require_php()
+    with example(name, tmp_path, program) as server:
 
         @on_the_loop
         async def scene() -> None:
+            async def send(connection: ClientConnection, **message: Any) -> None:
+                await connection.send(json.dumps(message))
+
+            async def receive(connection: ClientConnection) -> Any:
+                return json.loads(await connection.recv())
+
             with pytest.raises(InvalidStatus):
                 async with client(server):
                     pass
             async with client(server, "name=ann") as ann:
+                await send(ann, hello=True)
+                assert await receive(ann) == {"people": ["ann"]}
                 async with client(server, "name=bob") as bob:
-                    await bob.send("hello")
-                    first = json.loads(await bob.recv())
+                    await send(bob, hello=True)
+                    assert sorted((await receive(bob))["people"]) == ["ann", "bob"]
+                    assert await receive(ann) == {"joined": "bob"}
+                    await send(bob, typing=True)
+                    assert await receive(ann) == {"typing": "bob"}
+                    await send(bob, text="hello")
+                    first = await receive(bob)
                     assert json.loads(first["data"]) == {"from": "bob", "text": "hello"}
-                assert json.loads(await ann.recv()) == first
-                await ann.send("are you there?")
-                await ann.recv()
+                    assert await receive(ann) == first
+                assert await receive(ann) == {"left": "bob"}
+                await send(ann, text="are you there?")
+                await receive(ann)
                 async with client(server, f"name=bob&offset={first['offset']}&epoch={first['epoch']}") as bob:
-                    assert json.loads(json.loads(await bob.recv())["data"])["text"] == "are you there?"
+                    assert json.loads((await receive(bob))["data"])["text"] == "are you there?"
 
         scene()
         with urlopen(server.url, timeout=PATIENCE) as page:
             assert b"new WebSocket" in page.read()
 
 
-def test_the_echo_in_python(tmp_path: Path) -> None:
-    with example("websocket-python", tmp_path, sys.executable) as server:
+def test_the_chats_have_the_same_page() -> None:
+    pages = {(EXAMPLES / name / "chat.html").read_bytes() for name in ("websocket", "websocket-python")}
+    assert len(pages) == 1
+
+
+ECHO = """
+from pyroadrunner.sdk import websocket
+
+class Echo(websocket.Handler):
+    def on_connect(self, connection):
+        connection.join("all")
+        connection.state = {"messages": 0}
+
+    def on_message(self, connection, data, binary):
+        connection.state["messages"] += 1
+        connection.send(data if binary else f"{connection.state['messages']}: {data.decode()}")
+
+websocket.serve(Echo())
+"""
+
+
+def test_state_and_messages_in_python(tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ECHO)
+    config = {"server": {"command": f"{sys.executable} echo.py"}, "websocket": {"pool": {"num_workers": 1}}}
+    with Server(tmp_path, {"http": {"pool": {"num_workers": 1, "debug": True}}, **config}) as server:
 
         @on_the_loop
         async def scene() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -144,3 +145,14 @@ def test_a_slow_client_is_cut_and_a_stop_ends_the_others(tmp_path: Path) -> None
             assert quick.next() is None
             assert 1 <= quick.retry <= 10_000
         assert server.wait() == 0
+
+
+def test_a_stream_that_ends_leaves_its_topics(server: Server) -> None:
+    with RpcClient(server.rpc) as rpc:
+        with following(server, "topic=plain.left"):
+            assert rpc.call("websocket.Topics")["plain.left"] == 1
+        deadline = time.monotonic() + PATIENCE
+        while "plain.left" in rpc.call("websocket.Topics"):
+            assert time.monotonic() < deadline, "the stream still follows its topic"
+            time.sleep(0.02)
+    assert "Traceback" not in server.stderr

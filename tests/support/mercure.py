@@ -39,7 +39,7 @@ def modern(key: str, *details: Mapping[str, Any], **claims: Any) -> str:
     all_claims = {
         "iss": "https://issuer.test",
         "aud": "https://hub.test",
-        "exp": int(time.time()) + 600,
+        "exp": int(time.time()) + 3600,  # some are made at import, long before their tests run
         "authorization_details": [{"type": kind, **detail} for detail in details],
         **claims,
     }

@@ -45,12 +45,21 @@ def worker(pid: int, **fields: Any) -> WorkerInfo:
 
 
 class FakePool(UnusedPool):
-    """A pool that counts its calls; ``reset`` raises ``fails``."""
+    """A pool that counts its calls; ``reset`` raises ``fails``.
+
+    Attributes:
+        restarted, killed: pids of workers, in order.
+    """
 
     def __init__(self, name: str, infos: Sequence[WorkerInfo] = (), fails: Exception | None = None) -> None:
         self.name = name
         self.resets = 0
         self.added = 0
+        self.restarted: list[int] = []
+        self.killed: list[int] = []
+        self.queued = 0
+        self.calls = 0
+        self.failed = 0
         self._infos = list(infos)
         self._fails = fails
 
@@ -59,7 +68,9 @@ class FakePool(UnusedPool):
 
     async def stats(self) -> PoolStats:
         states = Counter(State(info.status) for info in self._infos)
-        return PoolStats(states=states, free=states[State.READY])
+        return PoolStats(
+            states=states, free=states[State.READY], queued=self.queued, calls=self.calls, failed=self.failed
+        )
 
     async def reset(self) -> None:
         await asyncio.sleep(0)
@@ -72,6 +83,12 @@ class FakePool(UnusedPool):
 
     async def remove_worker(self) -> None:
         self.added -= 1
+
+    async def restart_worker(self, pid: int) -> None:
+        self.restarted.append(pid)
+
+    async def kill_worker(self, pid: int) -> None:
+        self.killed.append(pid)
 
 
 class FakePlugin:

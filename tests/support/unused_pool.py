@@ -83,5 +83,11 @@ class UnusedPool:
     async def remove_worker(self) -> None:
         raise NotImplementedError
 
+    async def restart_worker(self, pid: int) -> None:
+        raise NotImplementedError
+
+    async def kill_worker(self, pid: int) -> None:
+        raise NotImplementedError
+
     async def destroy(self, grace: float) -> None:
         raise NotImplementedError

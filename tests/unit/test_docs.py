@@ -45,6 +45,8 @@ def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
     for included in ("http.yaml", "jobs.yaml"):
         (tmp_path / included).write_text('version: "3"\n', encoding="utf-8")
     (tmp_path / ".rr.yaml").write_text(text, encoding="utf-8")
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        monkeypatch.setenv(variable, "set")
     checked = check(load(LoadOptions(require_version=False)), MODELS)
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     found = [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]]
@@ -175,7 +177,7 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
         ("schedule.md", "php", "schedule/clean.php"),
         ("websocket.md", "yaml", "websocket/.rr.yaml"),
         ("websocket.md", "php", "websocket/worker.php"),
-        ("websocket.md", "python", "websocket-python/echo.py"),
+        ("websocket.md", "python", "websocket-python/lobby.py"),
         ("mercure.md", "yaml", "mercure/.rr.yaml"),
         ("mercure.md", "php", "mercure/worker.php"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/jobs.php"),

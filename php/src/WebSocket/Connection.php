@@ -23,7 +23,7 @@ final class Connection
     /**
      * @param string                      $user         as identify() has named it; may be empty
      * @param string                      $uri          of the handshake; only with onConnect
-     * @param array<string, list<string>> $headers      of the handshake, names in lower case; only with onConnect
+     * @param array<string, list<string>> $headers      of the handshake, names in lower case; with other events only those that name the trace
      * @param list<string>                $subprotocols that the client offers; only with onConnect
      */
     public function __construct(

@@ -14,7 +14,7 @@ SHARED = (
     Flag(name="enable-experimental", short="e", help="enable experimental features: `envfile`, HTTP/3"),
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
-    Flag(name="force", short="f", help="with stop: stop immediately"),
+    Flag(name="force", short="f", help="with stop: stop immediately; with init and migrate: overwrite files"),
     Flag(name="unpack", value="FOLDER", help="only the one file: unpack it there for all users, and exit"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
@@ -25,16 +25,38 @@ _LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this
 
 # First word and description of each group of two-word commands.
 GROUPS = {
-    "config": "check and show the config",
+    "config": "check, show and explain the config",
     "kv": "read and change key-value storages of a running server",
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
+    "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
+    "trust": "the local certificate authority of rr serve --https",
     "plugin": "install, list and remove plugins of the server",
 }
 
 COMMANDS = (
+    Command(
+        words=("init",),
+        help="write a commented .rr.yaml for the application in this folder, and a worker if it has none",
+        flags=(
+            Flag(name="stdout", help="print the file, write nothing"),
+            Flag(name="systemd", help="write a systemd unit instead: rr.service"),
+        ),
+        example="rr init && rr serve",
+    ),
+    Command(
+        words=("migrate",),
+        arguments="FILE [NAME]",
+        most=2,
+        help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
+        flags=(
+            Flag(name="write", help="write .rr.yaml (and a worker); without it, the config is printed"),
+            Flag(name="report", value="FORMAT", help="text (default) or json"),
+        ),
+        example="rr migrate /etc/php/8.3/fpm/pool.d/www.conf --write",
+    ),
     Command(
         words=("serve",),
         arguments="[WORKER]",
@@ -46,6 +68,7 @@ COMMANDS = (
                 many=True,
                 help="replace workers when a file changes; --watch=src,config limits the folders",
             ),
+            Flag(name="https", help="HTTPS for development, with a certificate of a local authority"),
         ),
         example="rr serve worker.php",
     ),
@@ -67,8 +90,20 @@ COMMANDS = (
         arguments="[PLUGIN...]",
         most=None,
         help="show the workers of a running server",
-        flags=(Flag(name="interactive", short="i", help="keep the table up to date"), _JSON),
+        flags=(Flag(name="interactive", short="i", help="keep the table up to date, with the keys of rr top"), _JSON),
         example="rr workers -i http",
+    ),
+    Command(
+        words=("top",),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="watch a running server: requests, workers, queues, pipelines; keys to reset, kill, scale, pause",
+        flags=(
+            Flag(name="once", help="print once and exit, after one interval"),
+            Flag(name="interval", value="DURATION", help="time between two updates (default: 1s)"),
+            Flag(name="json", help="print JSON: with --once one document, else one per line"),
+        ),
+        example="rr top --once --json",
     ),
     Command(
         words=("reset",),
@@ -94,6 +129,14 @@ COMMANDS = (
         words=("config", "show"),
         help="print the effective config and the source of each value",
         flags=(_JSON, Flag(name="reveal", help="show secrets")),
+    ),
+    Command(
+        words=("config", "explain"),
+        arguments="[KEY]",
+        most=1,
+        help="explain a key or a section: type, default, meaning, and its value here",
+        flags=(_JSON,),
+        example="rr config explain http.pool.num_workers",
     ),
     Command(words=("config", "schema"), help="print the JSON Schema of the config"),
     Command(words=("kv", "list"), help="list the key-value storages of a running server", flags=(_JSON,)),
@@ -233,11 +276,30 @@ COMMANDS = (
         example="rr schedule run report",
     ),
     Command(
+        words=("mercure", "list"),
+        help="list the subscribers of this server",
+        flags=(Flag(name="topic", value="TOPIC", help="only those that follow this topic"), _JSON),
+    ),
+    Command(
+        words=("mercure", "publish"),
+        arguments="TOPIC... DATA",
+        most=None,
+        help="publish an update to one or more topics",
+        flags=(
+            Flag(name="private", help="only for subscribers whose token permits a topic"),
+            Flag(name="id", value="ID", help="id of the update (default: a new one)"),
+            Flag(name="type", value="NAME", help="event type that the clients see"),
+            _JSON,
+        ),
+        example="rr mercure publish https://example.com/books/1 '{\"price\": 12}'",
+    ),
+    Command(
         words=("websocket", "list"),
         help="list the open connections",
         flags=(
-            Flag(name="topic", value="TOPIC", help="only those that follow this topic"),
+            Flag(name="topic", value="TOPIC", help="only those that follow this topic or channel"),
             Flag(name="user", value="NAME", help="only those of this user"),
+            Flag(name="app", value="ID", help="only those of this application (Pusher protocol)"),
             _JSON,
         ),
     ),
@@ -262,6 +324,9 @@ COMMANDS = (
         ),
         example="rr websocket disconnect --user ann --code 4001 --reason banned",
     ),
+    Command(words=("trust", "install"), help="make this machine trust the authority of rr serve --https"),
+    Command(words=("trust", "uninstall"), help="make this machine forget the authority of rr serve --https"),
+    Command(words=("trust", "path"), help="print the path of the authority's certificate"),
     Command(
         words=("plugin", "install"),
         arguments="NAME...",

@@ -65,7 +65,7 @@ _rr() {{
     case "$current" in
         -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
         *) COMPREPLY=($(compgen -W "$words" -- "$current"))
-           if [ "$command" = serve ]; then COMPREPLY+=($(compgen -f -- "$current")); fi ;;
+           if [[ " serve migrate " = *" $command "* ]]; then COMPREPLY+=($(compgen -f -- "$current")); fi ;;
     esac
 }}
 complete -o filenames -F _rr rr
@@ -82,7 +82,7 @@ def _fish() -> str:
     for command in COMMANDS:
         lines += _fish_command(command)
     lines += [_fish_flag(flag, "") for flag in SHARED]
-    lines.append(f"complete -c rr {_seen('serve')} -F")
+    lines += [f"complete -c rr {_seen(command)} -F" for command in ("serve", "migrate")]
     lines += [f"complete -c rr {_seen('completion')} -a {shell}" for shell in SHELLS]
     return "\n".join(lines) + "\n"
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
+
+from pyroadrunner.cli.palette import ERROR, paint
+from pyroadrunner.cli.workers.box_drawing import Look
 
 
 def say(text: str) -> None:
@@ -12,10 +16,66 @@ def say(text: str) -> None:
 
 
 def complain(text: str, *, plain: bool = False) -> None:
-    """Write a message to stderr: bold red on a terminal, unless ``plain``."""
-    if not plain and sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
-        text = f"\x1b[1;31m{text}\x1b[0m"
+    """Write a message to stderr. On a terminal an error begins with ``error:`` in red, unless ``plain``."""
+    if not plain and on_terminal(sys.stderr):
+        first, *others = text.removeprefix("error: ").split("\n")
+        label = paint("error:", ERROR, coloured=coloured(sys.stderr))
+        text = "\n".join([f"{label} {first}", *others])
     _write(2, text)
+
+
+def report(text: str, colour: str = "") -> None:
+    """Write a line of progress to stderr, in a colour on a terminal."""
+    _write(2, paint(text, colour, coloured=coloured(sys.stderr)))
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal."""
+    return stream is not None and stream.isatty()
+
+
+def coloured(stream: TextIO | None = None) -> bool:
+    """Whether a stream is a terminal that shows colours, and the user wants them (https://no-color.org).
+
+    Args:
+        stream: ``None`` = stdout.
+    """
+    stream = stream or sys.stdout
+    return on_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def look() -> Look:
+    """How tables look on stdout."""
+    return Look(coloured(), _columns() if on_terminal(sys.stdout) else 0)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 0
+
+
+def terminal_width() -> int:
+    """Columns for text: those of the terminal (or of ``COLUMNS``), at most 120."""
+    from shutil import get_terminal_size  # not needed by most commands
+
+    return max(40, min(get_terminal_size((100, 24)).columns, 120))
+
+
+def wrapped(text: str, indent: str, width: int) -> list[str]:
+    """The lines of a text that is wider than ``width``; all but the first begin with ``indent``."""
+    from textwrap import wrap  # not needed by most commands
+
+    lead = text[: len(text) - len(text.lstrip())]
+    return wrap(
+        text.lstrip(),
+        width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
 
 
 def _write(fd: int, text: str) -> None:

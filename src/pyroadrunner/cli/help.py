@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.flags import Command, Flag
+from pyroadrunner.cli.palette import HEADING, paint
 
+_HEADING = re.compile(r"^[A-Z][\w ]*:$", re.MULTILINE)
 _ABOUT = "pyroadrunner: an application server that keeps PHP and Python workers running between requests."
 
 
-def help_text(words: Sequence[str]) -> str:
+def help_text(words: Sequence[str], *, coloured: bool = False) -> str:
     """The help of a command, of a group such as ``config``, or of ``rr`` if there are no words."""
+    text = _help_text(words)
+    return _HEADING.sub(lambda found: paint(found[0], HEADING), text) if coloured else text
+
+
+def _help_text(words: Sequence[str]) -> str:
     command = next((command for command in COMMANDS if command.words == tuple(words)), None)
     if command is not None:
         return _command_help(command)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyroadrunner import installation
+from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
-from pyroadrunner.cli.console import complain, occupy_standard
+from pyroadrunner.cli.console import coloured, complain, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"{wrong}\nrr help shows all commands and flags")
         return FAILED
     except RoadRunnerError as wrong:
-        complain(str(wrong))
+        complain(advised(str(wrong)))
         return FAILED
     except BrokenPipeError:  # rr config show | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -77,7 +78,7 @@ def _help(words: Sequence[str]) -> int:
 
     if words and not any(command.words[: len(words)] == tuple(words) for command in COMMANDS):
         raise UsageError(f'unknown command "{" ".join(words)}" for "rr"')
-    print(help_text(words))
+    print(help_text(words, coloured=coloured()))
     return 0
 
 
@@ -104,6 +105,30 @@ def _options(line: Line, *, require_version: bool = True) -> LoadOptions:
     )
 
 
+def _init(line: Line) -> int:
+    from pyroadrunner.cli.init import command
+
+    return command.run(
+        _options(line),
+        force=line.on("force"),
+        to_stdout=line.on("stdout"),
+        systemd=line.on("systemd"),
+    )
+
+
+def _migrate(line: Line) -> int:
+    from pyroadrunner.cli.migrate import command
+
+    file, name = (*line.arguments, "", "")[:2]
+    return command.run(
+        file,
+        name,
+        write=line.on("write"),
+        force=line.on("force"),
+        report=line.text("report", "text"),
+    )
+
+
 def _serve(line: Line) -> int:
     from pyroadrunner.cli.serve import command
 
@@ -115,6 +140,7 @@ def _serve(line: Line) -> int:
         pid_file=line.on("pid"),
         debug=line.on("debug"),
         watch=line.texts("watch"),
+        https=line.on("https"),
     )
 
 
@@ -139,6 +165,13 @@ def _workers(line: Line) -> int:
         interactive=line.on("interactive"),
         as_json=line.on("json"),
     )
+
+
+def _top(line: Line) -> int:
+    from pyroadrunner.cli.top import command
+
+    flags = command.TopOptions(once=line.on("once"), as_json=line.on("json"), interval=line.text("interval"))
+    return command.run(_options(line, require_version=False), line.arguments, flags)
 
 
 def _reset(line: Line) -> int:
@@ -176,6 +209,13 @@ def _config_show(line: Line) -> int:
     from pyroadrunner.cli.config import command
 
     return command.show(_options(line), as_json=line.on("json"), reveal=line.on("reveal"))
+
+
+def _config_explain(line: Line) -> int:
+    from pyroadrunner.cli.config import explain
+
+    path = line.arguments[0] if line.arguments else ""
+    return explain.run(_options(line, require_version=False), path, as_json=line.on("json"))
 
 
 def _config_schema(line: Line) -> int:
@@ -261,13 +301,24 @@ def _schedule(line: Line) -> int:
             return command.run(options, arguments, as_json=as_json)
 
 
+def _mercure(line: Line) -> int:
+    from pyroadrunner.cli.mercure import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    if line.words[1] == "list":
+        return command.list_subscribers(options, topic=line.text("topic"), as_json=as_json)
+    given = {"identity": line.text("id"), "kind": line.text("type")}
+    return command.publish(options, line.arguments, private=line.on("private"), as_json=as_json, **given)
+
+
 def _websocket(line: Line) -> int:
     from pyroadrunner.cli.websocket import command
 
     options, as_json = _options(line, require_version=False), line.on("json")
     match line.words[1:]:
         case ("list",):
-            return command.list_connections(options, topic=line.text("topic"), user=line.text("user"), as_json=as_json)
+            wanted = {name: line.text(name) for name in ("topic", "user", "app")}
+            return command.list_connections(options, as_json=as_json, **wanted)
         case ("topics",):
             return command.topics(options, as_json=as_json)
         case ("publish",):
@@ -295,6 +346,12 @@ def _licenses(line: Line) -> int:
     return command.run(full=line.on("full"), as_json=line.on("json"))
 
 
+def _trust(line: Line) -> int:
+    from pyroadrunner.cli.trust import command
+
+    return {"install": command.install, "uninstall": command.uninstall, "path": command.path}[line.words[1]]()
+
+
 def _php_library(line: Line) -> int:
     from pyroadrunner.plugins.server.php_library import php_library
 
@@ -306,14 +363,18 @@ def _php_library(line: Line) -> int:
 
 
 _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
+    ("init",): _init,
+    ("migrate",): _migrate,
     ("serve",): _serve,
     ("stop",): _stop,
     ("workers",): _workers,
+    ("top",): _top,
     ("reset",): _reset,
     ("reload",): _reload,
     ("doctor",): _doctor,
     ("config", "check"): _config_check,
     ("config", "show"): _config_show,
+    ("config", "explain"): _config_explain,
     ("config", "schema"): _config_schema,
     ("kv", "list"): _kv,
     ("kv", "get"): _kv,
@@ -338,10 +399,15 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("schedule", "next"): _schedule,
     ("schedule", "history"): _schedule,
     ("schedule", "run"): _schedule,
+    ("mercure", "list"): _mercure,
+    ("mercure", "publish"): _mercure,
     ("websocket", "list"): _websocket,
     ("websocket", "topics"): _websocket,
     ("websocket", "publish"): _websocket,
     ("websocket", "disconnect"): _websocket,
+    ("trust", "install"): _trust,
+    ("trust", "uninstall"): _trust,
+    ("trust", "path"): _trust,
     ("plugin", "install"): _plugin,
     ("plugin", "list"): _plugin,
     ("plugin", "remove"): _plugin,
@@ -355,7 +421,7 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
 def _report_bug(bug: Exception) -> None:
     import traceback
 
-    complain("".join(traceback.format_exception(bug)).rstrip())
+    complain("".join(traceback.format_exception(bug)).rstrip(), plain=True)
     complain(f"this is a bug in pyroadrunner {__version__}: please report it with the lines above")
 
 

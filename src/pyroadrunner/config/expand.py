@@ -57,11 +57,11 @@ def loses_text(text: str) -> bool:
 
 
 def expand_layer(layer: Layer, env: Mapping[str, str]) -> None:
-    """Expand in place every string that is a map's value or a direct element of a list, and store the original text in
-    its origin.
+    """Expand in place every string, and store the original text in its origin. Keys are not expanded.
 
-    As in RoadRunner, keys are not expanded, nor are maps and lists inside lists. Elements of a list that are not
-    strings are kept (RoadRunner drops them).
+    RoadRunner expands no maps and lists inside lists, and drops elements of a list that are not strings. Its only maps
+    inside lists are those of ``fileserver.serve`` and ``env: [{NAME: value}]``; the latter are left alone here too:
+    their values are expanded when a process starts, and must not be expanded twice.
     """
 
     def expanded(value: Any, path: KeyPath) -> Any:
@@ -73,7 +73,11 @@ def expand_layer(layer: Layer, env: Mapping[str, str]) -> None:
         if isinstance(value, dict):
             return {key: expanded(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
-            return [expanded(item, (*path, i)) if isinstance(item, str) else item for i, item in enumerate(value)]
+            later = path[-1:] == ("env",)
+            return [
+                item if later and not isinstance(item, str) else expanded(item, (*path, i))
+                for i, item in enumerate(value)
+            ]
         return value
 
     layer.data = expanded(layer.data, ())

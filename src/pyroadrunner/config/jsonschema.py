@@ -92,7 +92,7 @@ def _struct(model: type[msgspec.Struct]) -> Schema:
     named = named_field(model)
     if named is not None:
         return _type(named.type)
-    texts = _descriptions(model)
+    texts = descriptions(model)
     properties: Schema = {}
     for key, field in fields_of(model).items():
         schema = _type(field.type)
@@ -101,7 +101,7 @@ def _struct(model: type[msgspec.Struct]) -> Schema:
         text = " ".join(part for part in (texts.get(field.name, ""), unbuilt) if part)
         if text:
             schema["description"] = text
-        default = _default(field)
+        default = default_of(field)
         if default is not None:
             schema["default"] = default
         properties[key] = schema
@@ -145,7 +145,7 @@ def _limits(kind: inspect.IntType | inspect.FloatType) -> Iterator[tuple[str, fl
     return ((name, limit) for name, limit in limits.items() if limit is not None)
 
 
-def _default(field: inspect.Field) -> Any:
+def default_of(field: inspect.Field) -> Any:
     """The default in the notation of the config; ``None`` for an empty one."""
     value = field.default_factory() if callable(field.default_factory) else field.default
     if value in (None, "", msgspec.NODEFAULT, [], {}) and value is not False and value != 0:
@@ -156,10 +156,10 @@ def _default(field: inspect.Field) -> Any:
     return None if isinstance(value, msgspec.Struct) else msgspec.to_builtins(value)
 
 
-def _descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
+def descriptions(model: type[msgspec.Struct]) -> dict[str, str]:
     """The docstring below each field as one line, including those of base classes and, for a ``Partial``, of the whole
     model."""
-    texts = _descriptions(model.whole) if issubclass(model, Partial) else {}
+    texts = descriptions(model.whole) if issubclass(model, Partial) else {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, msgspec.Struct) and cls not in (msgspec.Struct, Partial):
             texts |= _module_descriptions(cls.__module__).get(cls.__qualname__, {})

@@ -19,13 +19,11 @@ STORAGE_SECTIONS = ("boltdb", "memcached", "memory", "redis")
 
 # Removed from RoadRunner, which ignores them without a warning.
 OBSOLETE_SECTIONS = {
-    "broadcast": "removed in RoadRunner 2.12; use centrifuge",
     "reload": "removed in RoadRunner 2023.1; use rr serve --watch or http.pool.debug",
-    "websockets": "removed in RoadRunner 2.12; use centrifuge",
 }
 
 # Their workers come from `server`: without that section RoadRunner does not start them, without a warning.
-NEED_SERVER = ("http", "grpc", "jobs", "tcp", "centrifuge", "temporal")
+NEED_SERVER = ("http", "grpc", "jobs", "tcp", "centrifuge", "temporal", "websockets")
 
 # Active with their defaults if the section is absent.
 ALWAYS_ON = ("logs", "endure")

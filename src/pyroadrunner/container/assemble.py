@@ -41,9 +41,9 @@ def assemble(
 
     Args:
         sections: the typed sections; one that is absent gets its defaults.
-        config: for those who ask for the whole config.
+        config: for plugins that ask for the whole config.
         others: installed and not wanted; looked at only to say which section would meet a need.
-        guests: constructed already, by whoever calls; they start last.
+        guests: plugins that the caller has constructed; they start last.
 
     Raises:
         PluginError: a plugin can't be loaded, is written wrong, or needs one that is not there.

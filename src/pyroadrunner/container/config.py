@@ -8,7 +8,7 @@ from pyroadrunner.config.values import Duration
 
 
 class EndureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``endure``."""
+    """``endure``: how the server itself starts and stops."""
 
     grace_period: Duration = 30.0
     """Time for running requests to finish when the server stops; seconds."""

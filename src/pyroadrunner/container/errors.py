@@ -31,7 +31,7 @@ class NotLoaded(PluginError):
 
 
 class NeedNotMet(PluginError):
-    """Nobody keeps, or more than one keeps, a promise its constructor asks for."""
+    """No plugin, or more than one, keeps a promise that its constructor asks for."""
 
 
 class NeedsInACircle(RoadRunnerError):

@@ -24,12 +24,16 @@ class Admission:
     Args:
         pool: its name, for error messages.
         limit: most calls at a time; 0 = any number.
+
+    Attributes:
+        refused: calls that it has refused because of the limit.
     """
 
-    __slots__ = ("_closed", "_empty", "_pool", "limit", "load")
+    __slots__ = ("_closed", "_empty", "_pool", "limit", "load", "refused")
 
     def __init__(self, pool: str, limit: int) -> None:
         self.load = 0
+        self.refused = 0
         self._pool = pool
         self.limit = limit
         self._closed = False
@@ -54,6 +58,7 @@ class Admission:
         if self._closed:
             raise PoolClosed(self._pool)
         if self.limit and self.load >= self.limit:
+            self.refused += 1
             raise QueueFull(self._pool, self.limit)
         if not payload.context and not payload.body:  # as check(), without a call on the hot path
             raise EmptyPayload

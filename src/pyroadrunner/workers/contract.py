@@ -125,6 +125,20 @@ class WorkerPool(Protocol):
 
     async def remove_worker(self) -> None: ...
 
+    async def restart_worker(self, pid: int) -> None:
+        """Replace one worker; it finishes its call first. Returns at once.
+
+        Raises:
+            NoSuchWorker: no running worker of the pool has this pid.
+        """
+
+    async def kill_worker(self, pid: int) -> None:
+        """Kill one worker; its call fails, and another worker starts in its place. Returns at once.
+
+        Raises:
+            NoSuchWorker: no running worker of the pool has this pid.
+        """
+
     async def destroy(self, grace: float) -> None:
         """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker."""
 

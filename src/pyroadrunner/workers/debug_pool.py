@@ -11,7 +11,7 @@ from pyroadrunner.workers.admission import Admission
 from pyroadrunner.workers.call import Call, OnCancel, Receiver, ReplyRule, Submission, drop_stream, new_call
 from pyroadrunner.workers.config import PoolConfig
 from pyroadrunner.workers.drain import Drain
-from pyroadrunner.workers.errors import LeaseEnded, PoolClosed, WorkerRefused
+from pyroadrunner.workers.errors import LeaseEnded, NoSuchWorker, PoolClosed, WorkerRefused
 from pyroadrunner.workers.events import PoolEvent, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
@@ -20,7 +20,7 @@ from pyroadrunner.workers.pool import MAX_ATTEMPTS
 from pyroadrunner.workers.spawn import Spawner
 from pyroadrunner.workers.stats import PoolStats
 from pyroadrunner.workers.ticker import Ticker
-from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker
+from pyroadrunner.workers.worker import STOP_TIMEOUT, Worker, infos
 
 _TICK = 0.05  # seconds between two checks of exec_ttl
 
@@ -36,6 +36,8 @@ class DebugPool:
         self._spawner = spawner
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, Worker] = {}
+        self._calls_of_exited = 0  # calls that processes were given which have exited since
+        self._failures_of_exited = 0
         self._admission = Admission(name, config.max_queue_size)
         self._subscribers = Subscribers()
         self._drain = Drain(name, self._admission, self._members)
@@ -227,6 +229,8 @@ class DebugPool:
 
     def on_exited(self, worker: Worker) -> None:
         self._members.pop(worker.pid, None)
+        self._calls_of_exited += worker.execs
+        self._failures_of_exited += worker.failures
         cause = (worker.cause or worker.state).label
         self._subscribers.emit(WorkerGone(self.name, worker.pid, cause, worker.exit_status))
         self._drain.check()
@@ -249,11 +253,17 @@ class DebugPool:
 
     async def stats(self) -> PoolStats:
         """The running processes by state. No call waits: each gets a process."""
-        return PoolStats(states=Counter(worker.state for worker in self._members.values()))
+        workers = self._members.values()
+        failed = self._failures_of_exited + sum(worker.failures for worker in workers)
+        return PoolStats(
+            states=Counter(worker.state for worker in workers),
+            calls=self._calls_of_exited + sum(worker.execs for worker in workers),
+            failed=failed + self._admission.refused,
+        )
 
     async def workers(self) -> list[WorkerInfo]:
         """The processes that run a call."""
-        return [worker.info(self.name) for worker in self._members.values()]
+        return await infos(self._members.values(), self.name)
 
     async def reset(self) -> None:
         """Do nothing: every call runs new code."""
@@ -263,6 +273,20 @@ class DebugPool:
 
     async def remove_worker(self) -> None:
         log.warning("a pool in debug mode has no workers to remove", pool=self.name)
+
+    async def restart_worker(self, pid: int) -> None:
+        """Do nothing: the process ends with its call."""
+        self._running(pid)
+
+    async def kill_worker(self, pid: int) -> None:
+        """Kill one process; its call fails."""
+        self._running(pid).kill()
+
+    def _running(self, pid: int) -> Worker:
+        worker = self._members.get(pid)
+        if worker is None:
+            raise NoSuchWorker(self.name, pid)
+        return worker
 
     async def destroy(self, grace: float) -> None:
         """Refuse new calls, wait up to ``grace`` seconds for running ones, stop every worker. Idempotent."""

@@ -74,6 +74,14 @@ class TooManyWorkers(PoolError):
         super().__init__("WorkerAllocate: container is full, maximum number of workers reached")
 
 
+class NoSuchWorker(PoolError):
+    """No running worker of the pool has this pid."""
+
+    def __init__(self, pool: str, pid: int) -> None:
+        super().__init__(f"the pool {pool} has no worker with the pid {pid}; it may have been replaced")
+        self.pid = pid
+
+
 class LeaseEnded(PoolError):
     """The leased worker takes no more calls; this one was not run. Take another lease for it.
 

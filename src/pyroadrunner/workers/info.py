@@ -37,11 +37,13 @@ class WorkerInfo(PublicWorkerInfo, kw_only=True, rename="camel"):
         pool: name of its pool.
         activity: its current call, e.g. ``GET /slow``; empty when idle.
         activity_since: when the call began, unix nanoseconds; 0 when idle.
+        cpu_seconds: CPU time since its start.
     """
 
     pool: str = ""
     activity: str = ""
     activity_since: int = 0
+    cpu_seconds: float = 0.0
 
     def public(self) -> PublicWorkerInfo:
         """Return a copy without these keys."""

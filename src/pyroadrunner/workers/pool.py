@@ -18,7 +18,14 @@ from pyroadrunner.workers.call_queue import AdaptiveLifoQueue, CallQueue, Entry,
 from pyroadrunner.workers.config import MAX_WORKERS, PoolConfig
 from pyroadrunner.workers.drain import Drain
 from pyroadrunner.workers.dynamic_allocator import DynamicAllocator
-from pyroadrunner.workers.errors import LeaseEnded, NoFreeWorker, PoolClosed, TooManyWorkers, WorkerRefused
+from pyroadrunner.workers.errors import (
+    LeaseEnded,
+    NoFreeWorker,
+    NoSuchWorker,
+    PoolClosed,
+    TooManyWorkers,
+    WorkerRefused,
+)
 from pyroadrunner.workers.events import PoolEvent, ResetBegan, ResetEnded, Subscribers, WorkerGone, WorkerReady
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.lease import Lease, LeaseReceiver, LeaseRequest, check_leased
@@ -28,7 +35,7 @@ from pyroadrunner.workers.state import State, active
 from pyroadrunner.workers.stats import PoolStats, WaitTimes
 from pyroadrunner.workers.supervisor import Supervisor
 from pyroadrunner.workers.ticker import Ticker
-from pyroadrunner.workers.worker import Worker
+from pyroadrunner.workers.worker import Worker, infos
 from pyroadrunner.workers.worker_set import WorkerSet
 
 MAX_ATTEMPTS = 5  # workers that may hand a call back before it fails
@@ -58,6 +65,9 @@ class Pool:
         self._stopped = False  # the grace is over: calls that workers hand back fail
         self._has_surplus = False  # more workers than wanted, all busy: stop the next ones that become free
         self._waits = WaitTimes()
+        self._calls_of_exited = 0  # calls that workers were given which have exited since
+        self._failures_of_exited = 0
+        self._expired = 0  # calls that waited too long for a worker
         self._subscribers = Subscribers()
         self._allocator: DynamicAllocator | None = None
         self._configure_allocator(config)
@@ -243,6 +253,8 @@ class Pool:
         self._workers.on_failed(worker)
 
     def on_exited(self, worker: Worker) -> None:
+        self._calls_of_exited += worker.execs
+        self._failures_of_exited += worker.failures
         self._workers.on_exited(worker)
         self._subscribers.emit(
             WorkerGone(self.name, worker.pid, (worker.cause or worker.state).label, worker.exit_status)
@@ -277,6 +289,7 @@ class Pool:
         for entry in self._queue.take_late(now, self._config.allocate_timeout):
             waited = now - entry.waits_since
             self._waits.add(waited)
+            self._expired += 1
             entry.fail(NoFreeWorker(self.name, waited))
 
     def _stop_surplus(self) -> None:
@@ -327,8 +340,10 @@ class Pool:
     async def stats(self) -> PoolStats:
         """The workers by state, the queue, the dynamic allocator. Does not read /proc."""
         policy = self._allocator.policy if self._allocator is not None else None
+        workers = self._workers.members.values()
+        failed = self._failures_of_exited + sum(worker.failures for worker in workers)
         return PoolStats(
-            states=Counter(worker.state for worker in self._workers.members.values()),
+            states=Counter(worker.state for worker in workers),
             free=len(self._idle),
             queued=len(self._queue),
             waiting=self._queue.oldest_wait(self._loop.time()),
@@ -338,11 +353,13 @@ class Pool:
             added=policy.added if policy is not None else 0,
             scale_ups=policy.added_total if policy is not None else 0,
             scale_downs=policy.removed_total if policy is not None else 0,
+            calls=self._calls_of_exited + sum(worker.execs for worker in workers),
+            failed=failed + self._admission.refused + self._expired,
         )
 
     async def workers(self) -> list[WorkerInfo]:
         """Every worker whose process has not ended, oldest first."""
-        return [worker.info(self.name) for worker in self._workers.members.values()]
+        return await infos(self._workers.members.values(), self.name)
 
     async def reset(self) -> None:
         """Replace all workers. The new ones are ready before the old ones stop, so no call fails.
@@ -390,6 +407,27 @@ class Pool:
             chosen.retire(State.INVALID)
             self._stop_when_idle(chosen)
             await chosen.wait_exited(self._config.destroy_timeout)
+
+    async def restart_worker(self, pid: int) -> None:
+        """Replace one worker; see ``contracts.WorkerPool``."""
+        worker = self._running(pid)
+        if active(worker.state):
+            log.info("worker is replaced", pool=self.name, pid=pid)
+            worker.retire(State.INVALID)
+            self._stop_when_idle(worker)
+
+    async def kill_worker(self, pid: int) -> None:
+        """Kill one worker; see ``contracts.WorkerPool``."""
+        worker = self._running(pid)
+        call = worker.current_call
+        log.warning("worker is killed", pool=self.name, pid=pid, request=call.describe() if call is not None else "")
+        worker.kill()
+
+    def _running(self, pid: int) -> Worker:
+        worker = self._workers.members.get(pid)
+        if worker is None:
+            raise NoSuchWorker(self.name, pid)
+        return worker
 
     async def destroy(self, grace: float) -> None:
         """Refuse new calls, wait up to ``grace`` seconds for accepted calls, streams and leases, stop every worker.

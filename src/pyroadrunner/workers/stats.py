@@ -53,6 +53,8 @@ class PoolStats:
         waited_total, waited_longest: seconds, of all waits and of the longest.
         added: workers that the dynamic allocator has added and not stopped.
         scale_ups, scale_downs: workers that it has added and stopped since the start.
+        calls: calls that workers were given since the start.
+        failed: calls without a proper reply since the start: refused, expired in the queue, or failed by their worker.
     """
 
     states: Mapping[State, int] = field(default_factory=dict)
@@ -65,6 +67,8 @@ class PoolStats:
     added: int = 0
     scale_ups: int = 0
     scale_downs: int = 0
+    calls: int = 0
+    failed: int = 0
 
     @property
     def waited(self) -> int:

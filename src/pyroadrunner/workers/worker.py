@@ -23,6 +23,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterable
 from functools import cache
 from typing import Protocol
 
@@ -40,7 +41,7 @@ from pyroadrunner.workers.output import OutputReader
 from pyroadrunner.workers.payload import Reply
 from pyroadrunner.workers.reply_stream import WorkerStream, read_chunk
 from pyroadrunner.workers.state import State, transition
-from pyroadrunner.workers.usage import cpu_of, memory_of
+from pyroadrunner.workers.usage import cpu_seconds_of, memory_of
 
 STOP_TIMEOUT = 10.0  # seconds a worker has to exit after the stop frame: RoadRunner's constant
 _TERM_TIMEOUT = 1.0  # seconds between SIGTERM and SIGKILL
@@ -87,6 +88,7 @@ class Worker:
         state: see ``state.py``.
         execs: calls it was given so far.
         answers: calls it has answered so far; a streamed reply counts from its first frame.
+        failures: calls that it has answered with an error, or not to the end.
         max_jobs: calls after which it is replaced; 0 = never.
         stream_timeout: seconds it has to end a stream after STOP.
         started: when it was started, seconds of the loop's clock.
@@ -100,6 +102,7 @@ class Worker:
         self.state = State.READY
         self.execs = 0
         self.answers = 0
+        self.failures = 0
         self.max_jobs = 0
         self.stream_timeout = 60.0
         self.started = started
@@ -199,6 +202,7 @@ class Worker:
             call, self._call = self._call, None
             text = frame.payload.decode(errors="replace")
             self.answers += 1
+            self.failures += 1
             self._finish()
             call.fail(WorkerFailed(text, self.pid, frame.payload))
         elif len(frame.options) != 1:
@@ -239,6 +243,7 @@ class Worker:
                 self._fenced = True
                 call.succeed(Reply(b"", b"", 0))
             else:
+                self.failures += 1
                 call.fail(WorkerFailed(_NO_REPLY, self.pid))
 
     def _finish(self) -> None:
@@ -337,6 +342,7 @@ class Worker:
     def _close_stream(self, error: Exception | None) -> None:
         stream = self._detach_stream()
         if stream is not None:
+            self.failures += error is not None
             stream.end(error)
         self._finish()
 
@@ -447,8 +453,10 @@ class Worker:
         self._fence = None
         stream = self._detach_stream()
         if stream is not None:
+            self.failures += 1
             stream.end(error)
         if call is not None:
+            self.failures += 1
             call.fail(error)
 
     def _release(self) -> None:
@@ -509,18 +517,31 @@ class Worker:
         """A snapshot for ``informer``; reads /proc."""
         now = self._loop.time()
         call = self.current_call
+        age = now - self.started
+        cpu_seconds = cpu_seconds_of(self.pid)
         return WorkerInfo(
             pid=self.pid,
             status=int(self.state),
             num_execs=self.execs,
             created=self.created_ns,
             memory_usage=self.memory(),
-            cpu_percent=cpu_of(self.pid, now - self.started),
+            cpu_percent=100.0 * cpu_seconds / age if age > 0 else 0.0,
+            cpu_seconds=cpu_seconds,
             status_str=self.state.label,
             pool=pool,
             activity=call.describe() if call else "",
             activity_since=max(self.created_ns, time.time_ns() - int((now - call.began) * 1e9)) if call else 0,
         )
+
+
+async def infos(workers: Iterable[Worker], pool: str) -> list[WorkerInfo]:
+    """Snapshots of workers. Reading /proc takes some 30 us per worker, so other work runs in between."""
+    found = []
+    for worker in list(workers):
+        if not worker.exited:
+            found.append(worker.info(pool))
+            await asyncio.sleep(0)
+    return found
 
 
 @cache

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from bench import bare, job_server, rr
+from bench import bare, job_server, rr, websocket
 from bench.broker import Broker
 from bench.client import NotUp, ask, check
 from bench.jobs import workers_alone
@@ -67,3 +67,14 @@ def test_bare_workers_run_jobs() -> None:
 def test_a_command_that_does_not_exist_is_an_error_with_its_name() -> None:
     with pytest.raises(NotUp, match="no-such-command"), rr.serving(("no-such-command",)):
         pass
+
+
+@php
+def test_sockets_get_publications_and_answers() -> None:
+    with websocket.serving(rr.RR, workers=False) as server:
+        found = websocket.fan_out(server, 20)
+    assert found.slowest_ms >= found.last_ms > 0
+    with websocket.serving(rr.RR, workers=True) as server:
+        sample = websocket.echoes(server, 4, 0.2)
+    assert sample.echoes > 0
+    assert sample.wrong == 0

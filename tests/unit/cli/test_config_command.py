@@ -101,16 +101,16 @@ def test_the_effective_config_is_shown_and_secrets_only_on_request(
     assert json.loads(capsys.readouterr().out)["config"]["server"]["env"] == {"app_key": "hidden"}
 
 
-def test_a_config_with_errors_is_shown_as_far_as_possible(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_config_with_errors_is_shown_as_far_as_possible(options: Options, capfd: pytest.CaptureFixture[str]) -> None:
     assert command.show(options(BAD), as_json=False, reveal=False) == 1
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert "raw_body: maybe" in out
     assert err.startswith(".rr.yaml:5: http.raw_body: ")
 
 
-def test_an_unreadable_config_can_not_be_shown(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_config_can_not_be_shown(options: Options, capfd: pytest.CaptureFixture[str]) -> None:
     assert command.show(options("[1]"), as_json=False, reveal=False) == 1
-    assert capsys.readouterr() == ("", '.rr.yaml: has no sections; expected a map, such as `version: "3"`\n')
+    assert capfd.readouterr() == ("", '.rr.yaml: has no sections; expected a map, such as `version: "3"`\n')
 
 
 def test_the_schema_is_json(options: Options, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,3 +41,8 @@ def test_the_address_is_a_clickable_url(config: dict[str, Any], where: str) -> N
     assert ready(config, "1.0", "2025.1") == (
         f"ready{where}: pyroadrunner 1.0, compatible with RoadRunner 2025.1; Ctrl-C stops it"
     )
+
+
+def test_ready_stands_out_on_a_terminal_with_colours() -> None:
+    assert on_terminal("ready: x", NOW, coloured=True) == "\x1b[2m03:04:05\x1b[0m \x1b[1;32mready\x1b[0m: x"
+    assert on_terminal("stopped", NOW, coloured=True) == "\x1b[2m03:04:05\x1b[0m stopped"

@@ -8,6 +8,7 @@ from pyroadrunner.cli.websocket import render
 
 CONNECTION = {
     "id": "abc",
+    "app": "",
     "user": "ann",
     "remote_addr": "192.0.2.1",
     "topics": ["room.1", "room.2"],

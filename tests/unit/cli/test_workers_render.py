@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
+from pyroadrunner.cli.top.redraw import screen
 from pyroadrunner.cli.workers.box_drawing import Cell, draw
 from pyroadrunner.cli.workers.render import as_json, text
 from pyroadrunner.cli.workers.snapshot import PluginView
-from pyroadrunner.cli.workers.watch import screen
 from support.rpc import CREATED, worker
 
 NOW = CREATED / 1e9 + 2.5
@@ -138,10 +139,21 @@ def test_an_untrusted_path_can_not_control_the_terminal() -> None:
 
 def test_a_wide_table_is_truncated_at_the_terminals_edge() -> None:
     busy = told(1, activity="GET /" + "x" * 300, activity_since=CREATED)
-    for width in (80, 150):
-        lines = text([PluginView("http", [busy])], NOW, coloured=True, width=width, live=True).splitlines()
-        assert {len(line) for line in lines[1:]} == {width}
-        assert all(line.endswith(" ≈") for line in lines[1:])
+    lines = text([PluginView("http", [busy])], NOW, coloured=True, width=150, live=True).splitlines()
+    assert {len(line) for line in lines[1:]} == {150}
+    assert all(line.endswith(" ≈") for line in lines[1:])
+
+
+@pytest.mark.parametrize("width", [60, 80, 149])
+def test_on_a_narrower_terminal_the_widest_cells_are_shortened(width: int) -> None:
+    views = [PluginView("http", [told(1, activity="GET /" + "x" * 300, activity_since=CREATED)])]
+    coloured = text(views, NOW, coloured=True, width=width, live=True)
+    lines = re.sub(r"\x1b\[\d*m", "", coloured).splitlines()
+    assert {len(line) for line in lines[1:]} == {width}
+    if width > 60:  # below, not even short cells fit
+        assert lines[1][-1] + lines[2][-1] + lines[-1][-1] == "┐│┘"
+        assert "x ≈ │" in lines[4]
+        assert "\x1b[36mready\x1b[0m" in coloured
 
 
 def test_a_table_may_have_no_rows() -> None:

@@ -56,10 +56,16 @@ def test_a_reference_that_may_have_a_value_is_not_detected(text: str) -> None:
     assert not loses_text(text)
 
 
-def test_strings_in_maps_and_lists_are_expanded_and_other_elements_are_kept() -> None:
+def test_strings_at_any_depth_are_expanded_and_other_values_are_kept() -> None:
     layer = normalise({"a": {"b": "$A"}, "l": ["${A}", 1, "x", {"k": "$A"}, ["$A"]], "$A": 1}, {}, FILE)
     expand_layer(layer, ENV)
-    assert layer.data == {"a": {"b": "val"}, "l": ["val", 1, "x", {"k": "$A"}, ["$A"]], "$a": 1}
+    assert layer.data == {"a": {"b": "val"}, "l": ["val", 1, "x", {"k": "val"}, ["val"]], "$a": 1}
+
+
+def test_a_list_of_environment_variables_is_expanded_when_a_process_starts() -> None:
+    layer = normalise({"server": {"env": [{"K": "$A"}]}, "apps": [{"env": "$A"}]}, {}, FILE)
+    expand_layer(layer, ENV)
+    assert layer.data == {"server": {"env": [{"k": "$A"}]}, "apps": [{"env": "val"}]}
 
 
 def test_the_origin_keeps_the_original_text() -> None:

@@ -17,6 +17,7 @@ INFO = WorkerInfo(
     pool="http",
     activity="GET /slow",
     activity_since=1_700_000_000_000_000_001,
+    cpu_seconds=0.25,
 )
 
 
@@ -30,10 +31,10 @@ THEIRS = {
     "command": "",
     "statusStr": "working",
 }
-OURS = {"pool": "http", "activity": "GET /slow", "activitySince": 1_700_000_000_000_000_001}
+OURS = {"pool": "http", "activity": "GET /slow", "activitySince": 1_700_000_000_000_000_001, "cpuSeconds": 0.25}
 
 
-def test_the_keys_are_those_of_roadrunner_and_three_of_ours() -> None:
+def test_the_keys_are_those_of_roadrunner_and_four_of_ours() -> None:
     assert msgspec.json.decode(msgspec.json.encode(INFO)) == THEIRS | OURS
 
 

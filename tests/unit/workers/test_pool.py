@@ -10,6 +10,7 @@ from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.errors import (
     ExecTimeout,
     NoFreeWorker,
+    NoSuchWorker,
     PoolClosed,
     QueueFull,
     WorkerCrashed,
@@ -434,5 +435,80 @@ def test_a_destroyed_pool_refuses_calls() -> None:
             await pool.destroy(0.0)
             assert await outcome(ask(pool)) is PoolClosed
             assert not spawner.running()
+
+    run_virtual(main())
+
+
+# -- one worker --------------------------------------------------------------------------------------------------------
+
+
+def test_a_restarted_worker_finishes_its_call_and_is_replaced() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, spawner):
+            [first] = spawner.processes
+            task = ask(pool, b"hello")
+            await turns()
+            await pool.restart_worker(first.pid)
+            await turns()
+            assert not task.done()
+            first.answer()
+            assert await outcome(task) == b"hello"
+            await asyncio.sleep(1)
+            [info] = await pool.workers()
+            assert info.pid != first.pid
+
+    run_virtual(main())
+
+
+def test_the_call_of_a_killed_worker_fails_and_the_worker_is_replaced() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, spawner):
+            [first] = spawner.processes
+            task = ask(pool)
+            await turns()
+            await pool.kill_worker(first.pid)
+            assert await outcome(task) is WorkerCrashed
+            await asyncio.sleep(1)
+            [info] = await pool.workers()
+            assert info.pid != first.pid
+            with pytest.raises(NoSuchWorker, match="no worker with the pid"):
+                await pool.kill_worker(first.pid)
+            with pytest.raises(NoSuchWorker):
+                await pool.restart_worker(first.pid)
+
+    run_virtual(main())
+
+
+def test_calls_are_counted_beyond_the_life_of_their_worker() -> None:
+    async def main() -> None:
+        async with fake_pool() as (pool, spawner):
+            for _ in range(2):
+                task = ask(pool)
+                await turns()
+                spawner.running()[-1].answer()
+                await task
+                await pool.restart_worker(spawner.running()[-1].pid)
+                await asyncio.sleep(1)
+            assert (await pool.stats()).calls == 2
+
+    run_virtual(main())
+
+
+def test_calls_without_a_proper_reply_are_counted() -> None:
+    async def main() -> None:
+        async with fake_pool(max_queue_size=2, allocate_timeout="1s") as (pool, spawner):
+            first, second = ask(pool), ask(pool)
+            await turns()
+            assert await outcome(ask(pool)) is QueueFull
+            assert await outcome(second) is NoFreeWorker
+            spawner.processes[0].answer_error("no")
+            assert await outcome(first) is WorkerFailed
+            third = ask(pool)
+            await turns()
+            await pool.kill_worker(spawner.running()[-1].pid)
+            assert await outcome(third) is WorkerCrashed
+            await asyncio.sleep(1)
+            stats = await pool.stats()
+            assert (stats.calls, stats.failed) == (2, 4)
 
     run_virtual(main())

@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 
 from pyroadrunner.cli.config import render
+from pyroadrunner.cli.console import coloured, complain
 from pyroadrunner.config.check import Checked, absent, doubtful
 from pyroadrunner.config.check import check as check_config
 from pyroadrunner.config.effective import effective
@@ -37,7 +38,7 @@ def check(options: LoadOptions, *, as_json: bool) -> int:
     if as_json:
         print(render.faults_json(faults, warnings, checked.sections))
     else:
-        print(render.faults_text(faults, warnings, len(checked.sections)))
+        print(render.faults_text(faults, warnings, len(checked.sections), coloured=coloured()))
     return 1 if faults else 0
 
 
@@ -56,13 +57,13 @@ def show(options: LoadOptions, *, as_json: bool, reveal: bool) -> int:
         models = section_models()
         raw = load(replace(options, require_version=False))
     except ConfigError as wrong:
-        print(wrong, file=sys.stderr)
+        complain(str(wrong))
         return 1
     checked = check_config(raw, models)
     leaves = effective(raw, checked, models, reveal=reveal)
-    print(render.show_json(leaves) if as_json else render.show_yaml(leaves))
+    print(render.show_json(leaves) if as_json else render.show_yaml(leaves, coloured=coloured()))
     if checked.faults:
-        print(ConfigError(checked.faults), file=sys.stderr)
+        complain(str(ConfigError(checked.faults)))
         return 1
     return 0
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pyroadrunner.cli.palette import ERROR, FAINT, GOOD, NAME, WARNING, paint
 from pyroadrunner.config.effective import Leaf
 from pyroadrunner.config.errors import Fault
 from pyroadrunner.config.origin import KeyPath, dotted
@@ -17,12 +18,22 @@ _OLD_BOOLS = frozenset({"y", "n", "yes", "no", "on", "off"})  # strings here, bu
 _COMMENT_COLUMN = 44  # the sources start here, unless a value is longer
 
 
-def faults_text(faults: Sequence[Fault], warnings: Sequence[Fault], sections: int) -> str:
+def faults_text(faults: Sequence[Fault], warnings: Sequence[Fault], sections: int, *, coloured: bool = False) -> str:
     """One line per error, one per warning, then the totals."""
-    lines = [str(fault) for fault in faults] + [f"warning: {warning}" for warning in warnings]
+    label = paint("warning:", WARNING, coloured=coloured)
+    lines = [_marked(fault, coloured) for fault in faults] + [f"{label} {warning}" for warning in warnings]
     counted = [_count(len(faults), "fault")] if faults else [_count(sections, "section"), "no faults"]
     counted += [_count(len(warnings), "warning")] if warnings else []
-    return "\n".join([*lines, ", ".join(counted)])
+    return "\n".join([*lines, paint(", ".join(counted), ERROR if faults else GOOD, coloured=coloured)])
+
+
+def _marked(fault: Fault, coloured: bool) -> str:
+    """A fault with its place in bold."""
+    text = str(fault)
+    place = f"{fault.origin}: " if fault.origin else ""
+    if place and text.startswith(place):
+        return paint(place.rstrip(), NAME, coloured=coloured) + " " + text.removeprefix(place)
+    return text
 
 
 def _count(number: int, noun: str) -> str:
@@ -52,7 +63,7 @@ def _fault_data(fault: Fault) -> dict[str, Any]:
     }
 
 
-def show_yaml(leaves: Sequence[Leaf]) -> str:
+def show_yaml(leaves: Sequence[Leaf], *, coloured: bool = False) -> str:
     """The effective config as YAML; a comment after each value names its source."""
     lines: list[str] = []
     open_keys: KeyPath = ()
@@ -62,8 +73,8 @@ def show_yaml(leaves: Sequence[Leaf]) -> str:
         for depth in range(shared, len(parents)):
             lines.append(f"{'  ' * depth}{_scalar(str(parents[depth]))}:")
         open_keys = parents
-        text = f"{'  ' * len(parents)}{_scalar(str(leaf.path[-1]))}: {_value(leaf.value)}"
-        lines.append(f"{text.ljust(_COMMENT_COLUMN)} # {leaf.source}")
+        text = f"{'  ' * len(parents)}{_scalar(str(leaf.path[-1]))}: {value_text(leaf.value)}"
+        lines.append(f"{text.ljust(_COMMENT_COLUMN)} {paint(f'# {leaf.source}', FAINT, coloured=coloured)}")
     return "\n".join(lines)
 
 
@@ -97,11 +108,12 @@ def _shared(one: KeyPath, other: KeyPath) -> int:
     return length
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value in the notation of YAML, on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(value_text(item) for item in value)}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(str(key))}: {_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_scalar(str(key))}: {value_text(item)}" for key, item in value.items()) + "}"
     return _scalar(value)
 
 

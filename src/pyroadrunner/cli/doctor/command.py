@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
-from pyroadrunner.cli.console import say
+from pyroadrunner.cli.console import coloured, say
 from pyroadrunner.cli.doctor import endpoints, extras, machine, php, remote_servers, render, worker_start
 from pyroadrunner.cli.doctor.finding import Finding, Verdict, fail, ok, warn
+from pyroadrunner.cli.progress import Progress
 from pyroadrunner.config.check import Checked, absent, check, doubtful
 from pyroadrunner.config.errors import ConfigError
 from pyroadrunner.config.load import LoadOptions, load
@@ -29,13 +29,26 @@ def run(options: LoadOptions, *, as_json: bool) -> int:
     Returns:
         1 if a finding prevents the server from starting or serving, else 0.
     """
-    findings = list(inspect(options))
+    findings = list(_with_progress(inspect(options)))
     if as_json:
         say(render.as_json(findings))
     else:
-        coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        say("\n".join(render.text(findings, coloured=coloured)))
+        say("\n".join(render.text(findings, coloured=coloured())))
     return 1 if render.failed(findings) else 0
+
+
+def _with_progress(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; on a terminal a changing line shows what is being checked."""
+    progress = Progress()
+    try:
+        if progress.live:
+            progress.show("checking the machine ...")
+        for finding in findings:
+            yield finding
+            if progress.live:
+                progress.show(f"checking {finding.part} ...")
+    finally:
+        progress.clear()
 
 
 def inspect(options: LoadOptions) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from pyroadrunner.cli.doctor.holders import Holder
 from pyroadrunner.config.temporary import temporary_folder
 
 _PART = "places"
-_IPV4_ONLY = ("http.", "fileserver.", "tcp.", "centrifuge.")  # for these, `:port` means all IPv4 addresses and no IPv6
+# For these, `:port` means all IPv4 addresses and no IPv6.
+_IPV4_ONLY = ("http.", "fileserver.", "tcp.", "centrifuge.", "mercure.", "websocket.")
 _SQLITE = "sqlite:///"
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # the host's other address family is disabled on this machine
 # Keys that name an address. Checked if the section is present and the value is not empty.
@@ -30,6 +31,8 @@ _LISTEN = (
     "fileserver.address",
     "grpc.listen",
     "centrifuge.proxy_address",
+    "mercure.address",
+    "websocket.address",
 )
 
 

@@ -72,13 +72,29 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         yield Need("mercure", ("jwt",), "mercure")
         if value(config, "mercure.store") == "redis":
             yield Need("mercure.store", _REDIS, "redis")
+    for section in ("websocket", "websockets"):
+        if value(config, section) is not None:
+            yield Need(section, ("websockets",), "websocket")
+    if value(config, "websocket.driver") == "redis":
+        yield Need("websocket.driver", _REDIS, "redis")
+    if any("://" in url for url in _webhooks(config)):
+        yield Need("websocket.apps: webhooks", ("aiohttp",), "webhooks")
     if value(config, "temporal") is not None:
         yield Need("temporal", ("temporalio",), "temporal")
-    stores = value(config, "kv")
-    for name, store in stores.items() if isinstance(stores, dict) else ():
-        if isinstance(store, dict) and store.get("driver") == "redis":
-            yield Need(f"kv.{name}.driver", _REDIS, "redis")
+    for section in ("kv", "broadcast"):
+        stores = value(config, section)
+        for name, store in stores.items() if isinstance(stores, dict) else ():
+            if isinstance(store, dict) and store.get("driver") == "redis":
+                yield Need(f"{section}.{name}.driver", _REDIS, "redis")
     yield from _of_jobs(config)
+
+
+def _webhooks(config: Mapping[str, Any]) -> Iterator[str]:
+    apps = value(config, "websocket.apps")
+    for app in apps if isinstance(apps, list) else ():
+        webhooks = app.get("webhooks") if isinstance(app, dict) else None
+        for webhook in webhooks if isinstance(webhooks, list) else ():
+            yield str(webhook.get("url")) if isinstance(webhook, dict) else ""
 
 
 def _of_jobs(config: Mapping[str, Any]) -> Iterator[Need]:

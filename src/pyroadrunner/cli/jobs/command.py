@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import complain, look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.jobs import render
 from pyroadrunner.cli.rpc_address import server_address
+from pyroadrunner.cli.workers.box_drawing import Look
 from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.sdk.rpc.blocking import RpcClient
 from pyroadrunner.sdk.rpc.errors import CallFailed
@@ -25,8 +26,6 @@ _FORMS = "command should be in form of: `rr jobs --<destroy/resume/pause> pipe1,
 
 _HINTS = {
     "no such pipeline": "rr jobs list shows the pipelines",
-    "can't find service jobs.": "the server runs without jobs: its config has no section `jobs`, or its log says why "
-    "they were not started",
 }
 
 
@@ -62,25 +61,25 @@ def of_roadrunner(options: LoadOptions, action: str, names: str, *, silent: bool
         return 1
     with RpcClient(server_address(options)) as server:
         if action == "list":
-            say(render.names(server.call("jobs.List", {}).get("pipelines", [])))
+            say(render.names(server.call("jobs.List", {}).get("pipelines", []), look()))
             return 0
         reply = server.call(f"jobs.{action.capitalize()}", {"pipelines": pipelines})
     if not silent:
-        say(render.names(reply.get("pipelines", []) if action == "destroy" else pipelines))
+        say(render.names(reply.get("pipelines", []) if action == "destroy" else pipelines, look()))
     return 0
 
 
 def list_pipelines(options: LoadOptions, *, as_json: bool) -> int:
     """List the pipelines with their states. Returns 1 if one of them has an error."""
     found = _stats(options)
-    say(render.as_json(found) if as_json else render.states(found))
+    say(render.as_json(found) if as_json else render.states(found, look()))
     return 1 if any(one.get("error_message") for one in found) else 0
 
 
 def stats(options: LoadOptions, *, as_json: bool) -> int:
     """Show the numbers of jobs."""
     found = _stats(options)
-    say(render.as_json(found) if as_json else render.stats(found))
+    say(render.as_json(found) if as_json else render.stats(found, look()))
     return 0
 
 
@@ -176,13 +175,13 @@ def _show(
     method: str,
     arguments: Sequence[str],
     limit: str,
-    draw: Callable[[Sequence[Mapping[str, Any]]], str],
+    draw: Callable[[Sequence[Mapping[str, Any]], Look], str],
     *,
     as_json: bool,
 ) -> int:
     with _server(options) as server:
         found = server.call(method, {**_chosen(arguments), "limit": _whole("limit", limit)}).get("jobs", [])
-    say(render.as_json([render.plain(job) for job in found]) if as_json else draw(found))
+    say(render.as_json([render.plain(job) for job in found]) if as_json else draw(found, look()))
     return 0
 
 
@@ -193,7 +192,7 @@ def _change(options: LoadOptions, method: str, arguments: Sequence[str], done: s
     named = len(set(arguments[1:]))
     if count >= named:
         return 0
-    complain(f"not in {arguments[0]}: {named - count} of {named}")
+    complain(f"not in {arguments[0]}: {named - count} of {named}; rr jobs peek {arguments[0]} shows those that are")
     return 1
 
 

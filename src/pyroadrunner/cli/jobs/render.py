@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.palette import BAD, STATES
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 from pyroadrunner.cli.workers.humanize import count
 
 _WIDTH = 60  # of a payload or the error of a job in a table
@@ -20,25 +21,31 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def names(pipelines: Sequence[str]) -> str:
+def names(pipelines: Sequence[str], look: Look = PLAIN) -> str:
     """RoadRunner's table, with its header."""
-    return draw(["PIPELINE ( S )"], [[Cell(name)] for name in pipelines], coloured=False)
+    return table(["PIPELINE ( S )"], [[Cell(name)] for name in pipelines], look)
 
 
-def states(found: Found) -> str:
+def states(found: Found, look: Look = PLAIN) -> str:
     """One line per pipeline: what it does, and what is wrong."""
     if not found:
         return "no pipelines"
     rows = [
-        [Cell(one["pipeline"]), Cell(one["driver"]), Cell(one.get("state", "")), Cell(_error(one))] for one in found
+        [
+            Cell(one["pipeline"]),
+            Cell(one["driver"]),
+            Cell(one.get("state", ""), STATES.get(one.get("state", ""), "")),
+            Cell(_error(one), BAD),
+        ]
+        for one in found
     ]
     headers = ["PIPELINE", "DRIVER", "STATE", "ERROR"]
     if not any(_error(one) for one in found):
         headers, rows = headers[:3], [row[:3] for row in rows]
-    return draw(headers, rows, coloured=False, width=_ERROR_WIDTH + _WIDTH)
+    return table(headers, rows, look, width=_ERROR_WIDTH + _WIDTH)
 
 
-def stats(found: Found) -> str:
+def stats(found: Found, look: Look = PLAIN) -> str:
     """One line per pipeline: numbers of jobs, as the broker counts them."""
     if not found:
         return "no pipelines"
@@ -50,10 +57,10 @@ def stats(found: Found) -> str:
         ]
         for one in found
     ]
-    return draw(["PIPELINE", "QUEUE", "ACTIVE", "DELAYED", "RESERVED", "PRIORITY"], rows, coloured=False)
+    return table(["PIPELINE", "QUEUE", "ACTIVE", "DELAYED", "RESERVED", "PRIORITY"], rows, look)
 
 
-def jobs(found: Found) -> str:
+def jobs(found: Found, look: Look = PLAIN) -> str:
     """One line per job."""
     if not found:
         return "no jobs"
@@ -61,10 +68,10 @@ def jobs(found: Found) -> str:
         [Cell(job.get("id", "")), Cell(job.get("job", "")), Cell(_priority(job)), Cell(_headers(job)), Cell(_body(job))]
         for job in found
     ]
-    return draw(["ID", "JOB", "PRIORITY", "HEADERS", "PAYLOAD"], rows, coloured=False)
+    return table(["ID", "JOB", "PRIORITY", "HEADERS", "PAYLOAD"], rows, look)
 
 
-def failed(found: Found) -> str:
+def failed(found: Found, look: Look = PLAIN) -> str:
     """One line per dead letter: where and why it has failed."""
     if not found:
         return "no failed jobs"
@@ -76,13 +83,13 @@ def failed(found: Found) -> str:
             Cell(_header(job, "rr_dead_attempts")),
             Cell(_header(job, "rr_dead_at")),
             Cell(_header(job, "rr_dead_reason")),
-            Cell(_shown(_header(job, "rr_dead_error"))),
+            Cell(_shown(_header(job, "rr_dead_error")), BAD),
             Cell(_body(job)),
         ]
         for job in found
     ]
     headers = ["ID", "JOB", "PIPELINE", "ATTEMPTS", "FAILED AT", "REASON", "ERROR", "PAYLOAD"]
-    return draw(headers, rows, coloured=False, width=240)
+    return table(headers, rows, look, width=240)
 
 
 def plain(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import complain, look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.kv import render
 from pyroadrunner.cli.rpc_address import server_address
@@ -31,7 +31,7 @@ def list_storages(options: LoadOptions, *, as_json: bool) -> int:
     """
     with RpcClient(server_address(options)) as server:
         storages = server.call("kv.List")
-    say(render.as_json(storages) if as_json else render.storages(storages))
+    say(render.as_json(storages) if as_json else render.storages(storages, look()))
     return 1 if any(storage["error"] for storage in storages) else 0
 
 
@@ -44,7 +44,7 @@ def get(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: boo
     if as_json:
         say(render.as_json({key: render.value(value) for key, value in values.items()}))
     elif len(keys) > 1:
-        say(render.values(values))
+        say(render.values(values, look()))
     elif values:
         _write(values[keys[0]])
     return _missing(keys, values)
@@ -78,7 +78,7 @@ def ttl(options: LoadOptions, storage: str, keys: Sequence[str], *, as_json: boo
         there = {item["key"] for item in _items(server, "Has", storage, keys)}
         told = {item["key"]: item.get("timeout", "") for item in _items(server, "TTL", storage, keys)}
     times = {key: parse_timestamp(told[key]) / 1000 if told.get(key) else None for key in keys if key in there}
-    say(render.as_json(times) if as_json else render.times(times, time.time()))
+    say(render.as_json(times) if as_json else render.times(times, time.time(), look()))
     return _missing(keys, there)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.palette import BAD
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 from pyroadrunner.cli.workers.humanize import count, duration
 
 _WIDTH = 80  # of a value in a table
@@ -18,7 +19,7 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def storages(found: Sequence[Mapping[str, Any]]) -> str:
+def storages(found: Sequence[Mapping[str, Any]], look: Look = PLAIN) -> str:
     """One line per storage."""
     if not found:
         return "no storages"
@@ -27,14 +28,14 @@ def storages(found: Sequence[Mapping[str, Any]]) -> str:
             Cell(storage["name"]),
             Cell(storage["driver"]),
             Cell("?" if storage["error"] else count(storage["items"])),
-            Cell(" ".join(storage["error"].split())),
+            Cell(" ".join(storage["error"].split()), BAD),
         ]
         for storage in found
     ]
     headers = ["STORAGE", "DRIVER", "ITEMS", "ERROR"]
     if not any(storage["error"] for storage in found):
         headers, rows = headers[:3], [row[:3] for row in rows]
-    return draw(headers, rows, coloured=False)
+    return table(headers, rows, look)
 
 
 def value(found: bytes) -> dict[str, str]:
@@ -45,13 +46,13 @@ def value(found: bytes) -> dict[str, str]:
         return {"base64": base64.b64encode(found).decode()}
 
 
-def values(found: Mapping[str, bytes]) -> str:
+def values(found: Mapping[str, bytes], look: Look = PLAIN) -> str:
     """One line per value, with control characters escaped; long values are truncated."""
     rows = [[Cell(key), Cell(cut(_shown(data), _WIDTH))] for key, data in found.items()]
-    return draw(["KEY", "VALUE"], rows, coloured=False)
+    return table(["KEY", "VALUE"], rows, look)
 
 
-def times(found: Mapping[str, float | None], now: float) -> str:
+def times(found: Mapping[str, float | None], now: float, look: Look = PLAIN) -> str:
     """One line per key: when it expires, and the time left from ``now``; both unix time in seconds."""
     rows = [
         [
@@ -61,7 +62,7 @@ def times(found: Mapping[str, float | None], now: float) -> str:
         ]
         for key, moment in found.items()
     ]
-    return draw(["KEY", "EXPIRES", "LEFT"], rows, coloured=False)
+    return table(["KEY", "EXPIRES", "LEFT"], rows, look)
 
 
 def _shown(data: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import complain, look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.lock import render
 from pyroadrunner.cli.rpc_address import server_address
@@ -20,7 +20,7 @@ def list_locks(options: LoadOptions, *, as_json: bool) -> int:
     """
     with RpcClient(server_address(options)) as server:
         locks = server.call("lock.List")
-    say(render.as_json(locks) if as_json else render.locks(locks))
+    say(render.as_json(locks) if as_json else render.locks(locks, look()))
     return 0
 
 
@@ -43,5 +43,5 @@ def release(options: LoadOptions, names: Sequence[str], *, as_json: bool) -> int
         say(render.as_json({"released": released}))
     missing = [name for name in dict.fromkeys(names) if name not in released]
     for name in missing:
-        complain(f"the lock is not held: {name}")
+        complain(f"the lock is not held: {name}; rr lock list shows those that are")
     return 1 if missing else 0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 from pyroadrunner.cli.workers.humanize import count, duration
 
 _WIDTH = 60  # of a name or an id
@@ -16,7 +16,7 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def locks(found: Sequence[Mapping[str, Any]]) -> str:
+def locks(found: Sequence[Mapping[str, Any]], look: Look = PLAIN) -> str:
     """One line per holder."""
     if not found:
         return "no locks"
@@ -32,7 +32,7 @@ def locks(found: Sequence[Mapping[str, Any]]) -> str:
         for lock in found
         for holder in lock["holders"]
     ]
-    return draw(["RESOURCE", "KIND", "HOLDER", "LEFT", "TOKEN", "WAITING"], rows, coloured=False)
+    return table(["RESOURCE", "KIND", "HOLDER", "LEFT", "TOKEN", "WAITING"], rows, look)
 
 
 def _shown(text: str) -> str:

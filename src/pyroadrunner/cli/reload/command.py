@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import coloured, complain, say
 from pyroadrunner.cli.reload import render
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.config.load import LoadOptions
@@ -38,6 +38,6 @@ def run(options: LoadOptions, *, check: bool, silent: bool, as_json: bool) -> in
     if as_json:
         say(render.as_json(outcome))
     elif not silent:
-        for line in render.lines(outcome, check=check):
+        for line in render.lines(outcome, check=check, coloured=coloured()):
             say(line)
     return NEEDS_RESTART if outcome["restart"] else 0

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pyroadrunner.cli.palette import GOOD, WARNING, paint
+
 _WHOLE = ("the section", "the entry")  # sent in place of the keys of an added or removed section or entry
 _NOT_SET = "(not set)"
 _CHANGED = "(changed)"
 
 
-def lines(outcome: Mapping[str, Any], *, check: bool) -> Iterator[str]:
+def lines(outcome: Mapping[str, Any], *, check: bool, coloured: bool = False) -> Iterator[str]:
     """Lines that describe the difference.
 
     Args:
@@ -20,14 +22,17 @@ def lines(outcome: Mapping[str, Any], *, check: bool) -> Iterator[str]:
     """
     applied, restart = outcome["applied"], outcome["restart"]
     for warning in outcome["warnings"]:
-        yield f"warning: {warning}"
+        yield f"{paint('warning:', WARNING, coloured=coloured)} {warning}"
     if not applied and not restart:
         yield "nothing has changed"
     if applied:
-        yield "would be reloaded:" if check else "reloaded:"
+        yield paint("would be reloaded:" if check else "reloaded:", GOOD, coloured=coloured)
         yield from _table(applied)
     if restart:
-        yield "needs a restart (kill -USR2, or stop and start); the old value stays in use until then:"
+        yield (
+            paint("needs a restart", WARNING, coloured=coloured)
+            + " (kill -USR2, or stop and start); the old value stays in use until then:"
+        )
         yield from _table(restart)
 
 

@@ -12,13 +12,30 @@ def begun(plugin: str) -> str:
     return f"{_stamp()} resetting plugin: [{plugin}] "
 
 
-def done(plugin: str) -> str:
-    """The line for a finished reset."""
+def running(plugins: Sequence[str]) -> str:
+    """The changing line of a terminal."""
+    return f"replacing the workers of {', '.join(plugins)} ..."
+
+
+def done(plugin: str, seconds: float | None = None) -> str:
+    """The line for a finished reset.
+
+    Args:
+        seconds: how long it took; for a terminal. ``None`` = RoadRunner's line.
+    """
+    if seconds is not None:
+        return f"{plugin}: workers replaced in {seconds:.1f} s"
     return f"{_stamp()} plugin reset: [{plugin}]"
 
 
-def failed(plugin: str, reason: str) -> str:
-    """The line for a failed reset; the old workers keep running."""
+def failed(plugin: str, reason: str, *, live: bool = False) -> str:
+    """The line for a failed reset; the old workers keep running.
+
+    Args:
+        live: for a terminal.
+    """
+    if live:
+        return f"{plugin} was not reset, its old workers keep running: {reason}"
     return f"{_stamp()} plugin was not reset: [{plugin}]: {reason}"
 
 

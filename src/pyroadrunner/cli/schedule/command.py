@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.console import complain, look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.schedule import render
@@ -22,7 +22,7 @@ def list_entries(options: LoadOptions, *, as_json: bool) -> int:
     """
     with RpcClient(server_address(options)) as server:
         found = server.call("schedule.List")
-    say(render.as_json(found) if as_json else render.entries(found))
+    say(render.as_json(found) if as_json else render.entries(found, look()))
     return 0
 
 
@@ -30,7 +30,7 @@ def next_runs(options: LoadOptions, entries: Sequence[str], count: str, *, as_js
     """Show the times of the next runs."""
     with RpcClient(server_address(options)) as server:
         found = server.call("schedule.Next", {"entries": list(entries), "count": _number(count)})
-    say(render.as_json(found) if as_json else render.times(found))
+    say(render.as_json(found) if as_json else render.times(found, look()))
     return 0
 
 
@@ -38,7 +38,7 @@ def history(options: LoadOptions, entries: Sequence[str], count: str, *, as_json
     """Show the last runs."""
     with RpcClient(server_address(options)) as server:
         found = server.call("schedule.History", {"entries": list(entries), "count": _number(count)})
-    say(render.as_json(found) if as_json else render.runs(found))
+    say(render.as_json(found) if as_json else render.runs(found, look()))
     return 0
 
 

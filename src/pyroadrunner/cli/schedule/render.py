@@ -8,7 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.palette import IDLE, STATES
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 
 _ACTION = 50  # characters of an action
 _DETAIL = 80  # characters of a detail
@@ -21,7 +22,7 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def entries(found: Found) -> str:
+def entries(found: Found, look: Look = PLAIN) -> str:
     """One line per entry; times in its time zone."""
     if not found:
         return "no entries"
@@ -35,23 +36,23 @@ def entries(found: Found) -> str:
                 Cell(cut(one["action"], _ACTION)),
                 Cell(_time(one["next"], zone)),
                 Cell(_time(last.get("began"), zone)),
-                Cell(f"{one['running']} running" if one["running"] else last.get("outcome", "")),
+                Cell(f"{one['running']} running", IDLE) if one["running"] else _outcome(last.get("outcome", "")),
                 Cell(_duration(last.get("seconds"))),
             ]
         )
     headers = ["ENTRY", "SCHEDULE", "ACTION", "NEXT RUN", "LAST RUN", "OUTCOME", "DURATION"]
-    return draw(headers, rows, coloured=False, width=_WIDTH)
+    return table(headers, rows, look, width=_WIDTH)
 
 
-def times(found: Found) -> str:
+def times(found: Found, look: Look = PLAIN) -> str:
     """One line per run, in order of time."""
     if not found:
         return "no runs"
     rows = [[Cell(_time(one["time"], _zone(one["timezone"]))), Cell(one["entry"])] for one in found]
-    return draw(["TIME", "ENTRY"], rows, coloured=False)
+    return table(["TIME", "ENTRY"], rows, look)
 
 
-def runs(found: Found) -> str:
+def runs(found: Found, look: Look = PLAIN) -> str:
     """One line per run, newest first; times in UTC."""
     if not found:
         return "no runs"
@@ -60,7 +61,7 @@ def runs(found: Found) -> str:
             Cell(_time(one["began"], UTC)),
             Cell(one["entry"]),
             Cell(one["trigger"]),
-            Cell(one["outcome"]),
+            _outcome(one["outcome"]),
             Cell(_duration(one["seconds"])),
             Cell(one["server"]),
             Cell(_detail(one)),
@@ -68,12 +69,16 @@ def runs(found: Found) -> str:
         for one in found
     ]
     headers = ["BEGAN", "ENTRY", "TRIGGER", "OUTCOME", "DURATION", "SERVER", "DETAIL"]
-    return draw(headers, rows, coloured=False, width=_WIDTH)
+    return table(headers, rows, look, width=_WIDTH)
 
 
 def run(one: Mapping[str, Any]) -> str:
     """One run in a line."""
     return f"{one['entry']}: {one['outcome']} after {_duration(one['seconds'])}: {_detail(one)}"
+
+
+def _outcome(outcome: str) -> Cell:
+    return Cell(outcome, STATES.get(outcome, ""))
 
 
 def _detail(one: Mapping[str, Any]) -> str:

@@ -11,16 +11,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pyroadrunner.cli.palette import FAINT, HEADING, paint
+
 _STOP = re.compile(r"stop signal received, grace timeout is: (\S+) seconds$")
+_READY = "ready"
 _FORCED = "exit forced"
 _OVER_CTRL_C = "\r"  # the terminal has echoed ^C at the start of the line
 
 
-def on_terminal(text: str, now: datetime) -> str:
+def on_terminal(text: str, now: datetime, *, coloured: bool = False) -> str:
     """The line to print instead of RoadRunner's.
 
     Args:
         now: local time.
+        coloured: in the colours of the log lines around it.
     """
     over = ""
     if stop := _STOP.match(text):
@@ -29,7 +33,10 @@ def on_terminal(text: str, now: datetime) -> str:
     elif text == _FORCED:
         text = "stopped immediately, without waiting for requests"
         over = _OVER_CTRL_C
-    return f"{over}{now:%H:%M:%S} {text.removeprefix('[INFO] ')}"
+    text = text.removeprefix("[INFO] ")
+    if text.startswith(_READY):
+        text = paint(_READY, HEADING, coloured=coloured) + text.removeprefix(_READY)
+    return f"{over}{paint(f'{now:%H:%M:%S}', FAINT, coloured=coloured)} {text}"
 
 
 def ready(config: Mapping[str, Any], version: str, roadrunner: str) -> str:

@@ -10,8 +10,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pyroadrunner.cli.console import complain, say
+from pyroadrunner.cli.advice import advised
+from pyroadrunner.cli.console import coloured, complain, say
 from pyroadrunner.cli.serve import announce
+from pyroadrunner.cli.serve.https import with_https
+from pyroadrunner.cli.serve.no_config import NoConfig
 from pyroadrunner.cli.serve.pid_file import PidFile
 from pyroadrunner.cli.serve.source import Source
 from pyroadrunner.cli.serve.watch import Watcher, split
@@ -49,6 +52,7 @@ def run(
     pid_file: bool,
     debug: bool,
     watch: Sequence[str] = (),
+    https: bool = False,
 ) -> int:
     """Run the server until a signal or a failure.
 
@@ -56,6 +60,7 @@ def run(
         worker: a ``.php`` or ``.py`` file to run as worker; empty = the command of the config.
         config_named: whether ``-c`` was given: then the config must exist.
         watch: values of ``--watch``; empty = files are not watched.
+        https: serve HTTPS with a certificate of the local authority.
 
     Returns:
         0 after a graceful stop, else 1. Does not return after SIGUSR2: the process executes itself again.
@@ -81,6 +86,7 @@ def run(
             pid_file=pid_file and not role.stand_in,
             debug=debug and not role.stand_in,
             watch=() if role.stand_in else watch,
+            https=https,
             origin=origin,
             role=role,
         )
@@ -92,7 +98,7 @@ def run(
     if ending.failure is not None and not role.stand_in:
         if not isinstance(ending.failure, RoadRunnerError):
             raise ending.failure  # a bug: main prints the traceback
-        complain(f"error: {ending.failure}")
+        complain(advised(f"error: {ending.failure}"))
     if ending.restart:
         origin.start_again(ending.stand_in)
     if seen and not ending.code:
@@ -110,12 +116,18 @@ def _serve(
     pid_file: bool,
     debug: bool,
     watch: Sequence[str],
+    https: bool,
     origin: LaunchContext,
     role: Role,
 ) -> Outcome:
     # Paths are relative to the user's folder: resolve them before the folder changes.
     watched = [os.path.abspath(path) for path in split(watch)] if watch else []
     source = Source.of(options, worker, config_named=config_named)
+    if not worker and not config_named and not os.path.exists(source.options.path):
+        raise NoConfig(source.options.path)
+    about_https = ""
+    if https:
+        source, about_https = with_https(source)
     raw = source.read()
     models = section_models()
     checked = check(raw, models)
@@ -145,6 +157,8 @@ def _serve(
             say(f"[INFO] RoadRunner server started; version: {ROADRUNNER_VERSION}, buildtime: {built}")
         if source.built_in:
             say(f"[INFO] {_notice(source, raw)}")
+        if about_https:
+            say(f"[INFO] {about_https}")
 
     def remove_pid() -> None:
         if pid is not None:
@@ -228,7 +242,7 @@ def _log_warnings(checked: Checked) -> None:
 
 
 def _say_on_terminal(text: str) -> None:
-    say(announce.on_terminal(text, datetime.now()))
+    say(announce.on_terminal(text, datetime.now(), coloured=coloured()))
 
 
 def _silent(text: str) -> None:

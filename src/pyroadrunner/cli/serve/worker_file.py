@@ -43,9 +43,13 @@ def defaults(command: list[str]) -> dict[str, Any]:
 def override(command: list[str]) -> str:
     """The ``-o`` flag that sets ``server.command`` to these words. They may contain any character except ``$``, which
     can't be escaped in a config."""
-    words = " ".join(_word(word) for word in command)
-    escaped = words.replace("\\", "\\\\").replace("'", "\\'")
-    return f"server.command='{escaped}'"
+    return f"server.command={quoted(' '.join(_word(word) for word in command))}"
+
+
+def quoted(text: str) -> str:
+    """The value of an ``-o`` flag, in quotes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _word(word: str) -> str:

@@ -6,14 +6,16 @@ The server is the process in ``.pid``; without that file, the one at the RPC add
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 
-from pyroadrunner.cli.console import complain
+from pyroadrunner.cli.console import complain, on_terminal, report
+from pyroadrunner.cli.palette import GOOD
+from pyroadrunner.cli.progress import Progress
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.serve.pid_file import NoPidFile, read_pid
 from pyroadrunner.cli.stop.process import NotThere
-from pyroadrunner.cli.stop.progress import Progress
 from pyroadrunner.cli.stop.render import waiting_for
 from pyroadrunner.cli.stop.server import CalledServer, LocalServer, Server, workers_of
 from pyroadrunner.config.durations import parse_duration
@@ -43,9 +45,14 @@ def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, t
     prepared = prepare(options)
     client = _client(prepared, named=options.path != LoadOptions.path)
     try:
+        live = on_terminal(sys.stderr)
         server = _find(client, folder=_folder_asked(prepared, options))
         if not silent:
-            complain(f"{_now()} stopping process with PID: {server.pid}", plain=True)
+            report(
+                f"stopping the server (PID {server.pid})"
+                if live
+                else f"{_now()} stopping process with PID: {server.pid}"
+            )
         begun = time.monotonic()
         server.ask()
         if force and not server.ended_within(_FORCE_AFTER):
@@ -57,7 +64,7 @@ def run(options: LoadOptions, *, silent: bool, force: bool, wait: bool = True, t
             complain(f"the server still runs (PID {server.pid}) and keeps stopping; rr stop -f ends it immediately")
             return STILL_RUNS
         if not silent:
-            complain(f"{_now()} stopped after {time.monotonic() - begun:.1f} s", plain=True)
+            report(f"{'' if live else _now() + ' '}stopped after {time.monotonic() - begun:.1f} s", GOOD)
         return 0
     finally:
         if isinstance(client, RpcClient):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyroadrunner.cli.console import say
+from pyroadrunner.cli.console import look, say
 from pyroadrunner.cli.flags import UsageError
 from pyroadrunner.cli.rpc_address import server_address
 from pyroadrunner.cli.websocket import render
@@ -12,15 +12,15 @@ from pyroadrunner.config.load import LoadOptions
 from pyroadrunner.sdk.rpc.blocking import RpcClient
 
 
-def list_connections(options: LoadOptions, *, topic: str, user: str, as_json: bool) -> int:
+def list_connections(options: LoadOptions, *, topic: str, user: str, app: str, as_json: bool) -> int:
     """List the open connections.
 
     Raises:
         ConfigError, NoRpc, InvalidAddress, Unreachable, CallFailed: as do all of these commands.
     """
     with RpcClient(server_address(options)) as server:
-        found = server.call("websocket.List", {"topic": topic, "user": user})
-    say(render.as_json(found) if as_json else render.connections(found))
+        found = server.call("websocket.List", {"topic": topic, "user": user, "app": app})
+    say(render.as_json(found) if as_json else render.connections(found, look()))
     return 0
 
 
@@ -28,7 +28,7 @@ def topics(options: LoadOptions, *, as_json: bool) -> int:
     """List the topics with followers."""
     with RpcClient(server_address(options)) as server:
         found = server.call("websocket.Topics")
-    say(render.as_json(found) if as_json else render.topics(found))
+    say(render.as_json(found) if as_json else render.topics(found, look()))
     return 0
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyroadrunner.cli.workers.box_drawing import Cell, cut, draw
+from pyroadrunner.cli.workers.box_drawing import PLAIN, Cell, Look, cut, table
 
 _TOPICS = 60  # characters of the topics of a connection
 _WIDTH = 240
@@ -16,13 +16,14 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def connections(found: Sequence[Mapping[str, Any]]) -> str:
+def connections(found: Sequence[Mapping[str, Any]], look: Look = PLAIN) -> str:
     """One line per connection, the oldest first."""
     if not found:
         return "no connections"
     rows = [
         [
             Cell(one["id"]),
+            Cell(one["app"]),
             Cell(one["user"]),
             Cell(one["remote_addr"]),
             Cell(duration(one["seconds"])),
@@ -32,18 +33,18 @@ def connections(found: Sequence[Mapping[str, Any]]) -> str:
         ]
         for one in sorted(found, key=lambda one: -one["seconds"])
     ]
-    headers = ["CONNECTION", "USER", "ADDRESS", "OPEN FOR", "TOPICS", "BYTES WAITING", "DROPPED"]
-    return draw(headers, rows, coloured=False, width=_WIDTH)
+    headers = ["CONNECTION", "APP", "USER", "ADDRESS", "OPEN FOR", "TOPICS", "BYTES WAITING", "DROPPED"]
+    return table(headers, rows, look, width=_WIDTH)
 
 
-def topics(found: Mapping[str, int]) -> str:
+def topics(found: Mapping[str, int], look: Look = PLAIN) -> str:
     """One line per topic, the one with most followers first."""
     if not found:
         return "no topics"
     rows = [
         [Cell(topic), Cell(str(count))] for topic, count in sorted(found.items(), key=lambda one: (-one[1], one[0]))
     ]
-    return draw(["TOPIC", "FOLLOWERS"], rows, coloured=False, width=_WIDTH)
+    return table(["TOPIC", "FOLLOWERS"], rows, look, width=_WIDTH)
 
 
 def published(found: Mapping[str, Mapping[str, Any]]) -> str:

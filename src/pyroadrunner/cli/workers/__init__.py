@@ -1,5 +1,5 @@
 """``rr workers``.
 
 ``command.py`` runs it. ``snapshot.py`` asks the server, ``render.py`` draws the reply (``box_drawing.py``: tables,
-``humanize.py``: numbers), ``watch.py`` repeats both.
+``humanize.py``: numbers). ``-i`` is the view of ``rr top``.
 """

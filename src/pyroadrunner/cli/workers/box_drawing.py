@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyroadrunner.cli.palette import paint
+
 MAX_WIDTH = 150  # characters, as in RoadRunner
 
 _CUT = " ≈"
+_NARROWEST = 8  # characters of a column that is shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,45 @@ class Cell:
 
     text: str
     colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How tables look where they are printed.
+
+    Attributes:
+        coloured: whether to use the colours of the cells.
+        width: columns of the terminal, which tables fit into; 0 = no terminal.
+    """
+
+    coloured: bool = False
+    width: int = 0
+
+
+PLAIN = Look()
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], look: Look = PLAIN, *, width: int = MAX_WIDTH) -> str:
+    """Draw a table that fits: on a terminal its widest columns are shortened; elsewhere lines longer than ``width`` are
+    truncated."""
+    if not look.width:
+        return draw(headers, rows, coloured=look.coloured, width=width)
+    texts = [[printable(cell.text) for cell in row] for row in rows]
+    widths = _shrunk([max(len(header), *(len(row[i]) for row in texts), 0) for i, header in enumerate(headers)], look)
+    short = [
+        [Cell(cut(text, size), cell.colour) for text, cell, size in zip(line, row, widths, strict=True)]
+        for line, row in zip(texts, rows, strict=True)
+    ]
+    tops = [cut(header, size) for header, size in zip(headers, widths, strict=True)]
+    return draw(tops, short, coloured=look.coloured, width=look.width)
+
+
+def _shrunk(widths: list[int], look: Look) -> list[int]:
+    """Narrower columns, the widest first, so that their table fits; none becomes unreadable."""
+    while sum(widths) + 3 * len(widths) + 1 > look.width and max(widths, default=0) > _NARROWEST:
+        widest = widths.index(max(widths))
+        widths[widest] -= 1
+    return widths
 
 
 def draw(headers: Sequence[str], rows: Sequence[Sequence[Cell]], *, coloured: bool, width: int = MAX_WIDTH) -> str:
@@ -51,11 +93,6 @@ def draw(headers: Sequence[str], rows: Sequence[Sequence[Cell]], *, coloured: bo
 def cut(line: str, width: int) -> str:
     """``line`` truncated to ``width`` characters, with a mark; it must not contain colours."""
     return line if len(line) <= width else line[: max(width - len(_CUT), 0)] + _CUT
-
-
-def paint(text: str, colour: str) -> str:
-    """``text`` in a colour; unchanged if the colour is empty."""
-    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
 
 
 def printable(text: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pyroadrunner.cli.palette import paint
 from pyroadrunner.cli.workers import humanize
-from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, Cell, draw, paint
+from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, Cell, Look, table
 from pyroadrunner.cli.workers.snapshot import PluginView
 
 Worker = dict[str, Any]
@@ -63,7 +64,12 @@ def _workers(view: PluginView, now: float, *, coloured: bool, width: int, live: 
     rows = [[cell(worker) for _, cell in columns] for worker in view.workers]
     if view.error:
         rows = [[_error_cell(header, view.error) for header in headers]]
-    return draw(headers, rows, coloured=coloured, width=width)
+    return table(headers, rows, _look(coloured, width), width=width)
+
+
+def _look(coloured: bool, width: int) -> Look:
+    """Below RoadRunner's maximum the width is that of a terminal."""
+    return Look(coloured, width if width < MAX_WIDTH else 0)
 
 
 def _error_cell(header: str, error: str) -> Cell:
@@ -110,4 +116,4 @@ def _jobs(view: PluginView, *, coloured: bool, width: int) -> str:
         ]
         for job in sorted(view.jobs, key=lambda job: str(job["Pipeline"]))
     ]
-    return draw(headers, rows, coloured=coloured, width=width)
+    return table(headers, rows, _look(coloured, width), width=width)

@@ -24,7 +24,8 @@ class Endure(Reloadable):
     def __repr__(self) -> str:
         return f"Endure({self.config})"
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         return ("grace_period", "retirement", "log_level", "print_graph")
 
     async def prepare_reload(self, section: EndureConfig, whole: Mapping[str, Any]) -> PreparedReload:

@@ -9,6 +9,9 @@ from typing import Protocol
 from pyroadrunner.asgi import Scope
 from pyroadrunner.httpd.websocket.message import OutMessage
 
+BLAMED = frozenset({1002, 1003, 1007, 1008, 1009})
+"""Closes for which the client is to blame: protocol, encoding, policy, size. (RFC 6455, section 7.4.1)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
@@ -79,7 +82,8 @@ class SocketHandler(Protocol):
         """A whole message has arrived; text is valid UTF-8."""
 
     def closed(self, code: int, reason: str) -> None:
-        """The socket is closed; called once. 1005 = without a code, 1006 = the connection broke."""
+        """The socket is closed; called once. 1005 = without a code, 1006 = the connection broke, with a reason if it
+        was cut here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

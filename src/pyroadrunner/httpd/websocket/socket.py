@@ -52,6 +52,7 @@ class TransportSocket(asyncio.Protocol):
         "_queue",
         "_queued",
         "_transport",
+        "_why",
         "_window_bits",
         "_ws",
         "dropped",
@@ -75,6 +76,7 @@ class TransportSocket(asyncio.Protocol):
         self._heard = self._loop.time()
         self._ping_until = 0.0
         self._closing_until = 0.0
+        self._why = ""  # the connection was cut
         self._ended = False
         self._failed = False  # a message was refused: what follows is ignored
         self.dropped = 0
@@ -165,6 +167,7 @@ class TransportSocket(asyncio.Protocol):
                 self._transport.abort()
         elif self._ping_until:
             if now >= self._ping_until:
+                self._why = "the client did not answer a ping"
                 self._transport.abort()
         elif limits.ping_interval and now - self._heard >= limits.ping_interval:
             self._ping_until = now + limits.ping_timeout
@@ -272,6 +275,6 @@ class TransportSocket(asyncio.Protocol):
         self._ended = True
         closed = self._ws.close_rcvd or self._ws.close_sent
         if closed is None:
-            self._handler.closed(CloseCode.ABNORMAL_CLOSURE, "")
+            self._handler.closed(CloseCode.ABNORMAL_CLOSURE, self._why)
         else:
             self._handler.closed(int(closed.code), closed.reason)

@@ -120,7 +120,8 @@ class CentrifugePlugin(
         if self._api is not None:
             self._api.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of ``centrifuge.pool``."""
         return {f"pool.{key}" for key in POOL_KEYS}
 

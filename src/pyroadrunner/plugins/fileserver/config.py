@@ -36,7 +36,7 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
 
 
 class FileServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``fileserver``."""
+    """``fileserver``: folders of static files on an address of their own, without workers."""
 
     address: str = "127.0.0.1:10101"
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""

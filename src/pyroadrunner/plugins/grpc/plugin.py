@@ -127,7 +127,8 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
         if self._listener is not None:
             await self._listener.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of the pool that running workers do not depend on."""
         return [f"pool.{key}" for key in POOL_KEYS]
 

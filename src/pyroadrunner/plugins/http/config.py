@@ -77,7 +77,7 @@ class LimitsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
 
 
 class Http2Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.http2``."""
+    """``http.http2``: HTTP/2, with and without TLS."""
 
     h2c: bool = False
     """Also serve HTTP/2 on ``http.address``. Over TLS it is always served."""
@@ -111,14 +111,14 @@ class Http3Config(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
 
 
 class FcgiConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http.fcgi``."""
+    """``http.fcgi``: FastCGI for a web server in front."""
 
     address: str = ""
     """Address for FastCGI: ``tcp://host:port``, ``host:port`` or ``unix://path``; empty = off."""
 
 
 class HttpConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``http``."""
+    """``http``: HTTP, HTTPS and FastCGI for workers."""
 
     address: str = ""
     """``host:port``, ``:port``, ``[::1]:port``, ``tcp://...`` or ``unix://path``."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from pyroadrunner.asgi import ASGIApp, Message, Receive, Scope, Send
 from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
-from pyroadrunner.plugins.http.mounts import Mounts
+from pyroadrunner.httpd.mounts import Mounts
 from pyroadrunner.plugins.http.response import EMPTY, body_message
 
 _SCHEMES = {"ws": "http", "wss": "https"}

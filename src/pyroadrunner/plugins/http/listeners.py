@@ -13,6 +13,7 @@ from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.httpd.http1.refusals import Refusals
 from pyroadrunner.httpd.limits import Limits
+from pyroadrunner.httpd.mounts import Mounts
 from pyroadrunner.httpd.tls import TlsFiles
 from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
@@ -24,7 +25,6 @@ from pyroadrunner.net.errors import ListenError
 from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.gateway import Gateway
 from pyroadrunner.plugins.http.middleware.redirect import Redirect
-from pyroadrunner.plugins.http.mounts import Mounts
 from pyroadrunner.plugins.http.tls.client import ClientCertificate
 from pyroadrunner.plugins.http.tls.config import AcmeConfig
 from pyroadrunner.plugins.http.tls.files import files_of

@@ -1,36 +1,12 @@
-"""Paths of the HTTP port that other plugins serve. Pure."""
+"""Serves the paths of the HTTP port that other plugins mount. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from pyroadrunner.asgi import ASGIApp, Receive, Scope, Send
-from pyroadrunner.contracts import HttpMount
 from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
-
-
-class Mounts:
-    """Finds the application of a path."""
-
-    def __init__(self, mounts: Sequence[HttpMount]) -> None:
-        self._exact = {mount.path: mount.app for mount in mounts if not mount.path.endswith("/*")}
-        self._below = [(mount.path[:-1], mount.app) for mount in mounts if mount.path.endswith("/*")]
-        # What a raw path may begin with to be one of these; others are not even decoded.
-        self._starts = tuple(path.encode() for path in (*self._exact, *(prefix for prefix, _ in self._below)))
-
-    def __repr__(self) -> str:
-        return f"Mounts({[*self._exact, *(prefix for prefix, _ in self._below)]})"
-
-    def may_match(self, raw_path: bytes) -> bool:
-        """Whether a path may be one of these; ``False`` is certain."""
-        return raw_path.startswith(self._starts) or b"%" in raw_path
-
-    def find(self, path: str) -> ASGIApp | None:
-        """The application of a decoded path."""
-        found = self._exact.get(path)
-        if found is not None:
-            return found
-        return next((app for prefix, app in self._below if path.startswith(prefix)), None)
+from pyroadrunner.httpd.mounts import Mounts
 
 
 class Mounted:

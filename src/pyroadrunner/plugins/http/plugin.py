@@ -32,6 +32,7 @@ from pyroadrunner.contracts import (
     Tracing,
     WorkerPool,
 )
+from pyroadrunner.httpd.mounts import Mounts
 from pyroadrunner.net.peers import peer_ports
 from pyroadrunner.plugins.http.app import WorkerApp
 from pyroadrunner.plugins.http.body.uploads import UploadRules
@@ -44,7 +45,7 @@ from pyroadrunner.plugins.http.listeners import Listeners
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
-from pyroadrunner.plugins.http.mounts import Mounted, Mounts
+from pyroadrunner.plugins.http.mounts import Mounted
 from pyroadrunner.plugins.http.reloadable import RELOADABLE_KEYS
 from pyroadrunner.plugins.http.routes import Router
 from pyroadrunner.workers.call_queue import QueuePolicy
@@ -150,7 +151,8 @@ class HttpPlugin(
         if self._listeners is not None and self._listeners.tls is not None:
             await self._listeners.tls.reload()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of the application and the pools, but not of the sockets."""
         return RELOADABLE_KEYS
 

@@ -11,3 +11,11 @@ class NoWorkers(RoadRunnerError):
     def __init__(self, plugin: str) -> None:
         super().__init__(f"plugin {plugin} does not support workers management")
         self.plugin = plugin
+
+
+class NotAWorker(RoadRunnerError):
+    """No pool has a worker with this process id."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"no pool has a worker with the pid {pid}; it may have been replaced: rr workers shows them")
+        self.pid = pid

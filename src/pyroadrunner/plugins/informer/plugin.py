@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, HasRpc, Plugin, RpcMethod
+from pyroadrunner.plugins.informer.overview import Overviews
 from pyroadrunner.plugins.informer.rpc import methods
 
 
 class InformerPlugin(Plugin, HasRpc):
-    """Reports the workers of all plugins. Its start and stop do nothing."""
+    """Reports the workers of all plugins."""
 
     name = "informer"
 
@@ -22,12 +23,13 @@ class InformerPlugin(Plugin, HasRpc):
         self._plugins = plugins
         self._sidecars = sidecars
         self._queues = queues
+        self._overviews = Overviews(plugins, sidecars, queues)
 
     async def start(self) -> None:
         pass
 
     async def stop(self, grace: float) -> None:
-        pass
+        self._overviews.stop()
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
-        return methods(self._plugins, self._sidecars, self._queues)
+        return methods(self._plugins, self._sidecars, self._queues, self._overviews)

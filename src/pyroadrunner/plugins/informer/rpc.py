@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pyroadrunner.contracts import HasPipelines, HasPools, HasProcesses, PipelineState, RpcMethod, WorkerPool
-from pyroadrunner.plugins.informer.errors import NoWorkers
+from pyroadrunner.plugins.informer.errors import NotAWorker, NoWorkers
+from pyroadrunner.plugins.informer.overview import Overview, Overviews
 from pyroadrunner.workers.info import PublicWorkerInfo, WorkerInfo
 
 
@@ -46,9 +47,10 @@ def methods(
     plugins: Sequence[HasPools],
     sidecars: Sequence[HasProcesses] = (),
     queues: Sequence[HasPipelines] = (),
+    overviews: Overviews | None = None,
 ) -> Mapping[str, RpcMethod]:
-    """``List``, ``Workers``, ``WorkerDetails``, ``Jobs``, ``AddWorker``, ``RemoveWorker``, for the plugins that are
-    running at the time of the call."""
+    """The methods, for the plugins that are running at the time of the call."""
+    looks = overviews or Overviews(plugins, sidecars, queues)
 
     def names(_: bool) -> list[str]:
         return [plugin.name for plugin in plugins] + [sidecar.name for sidecar in sidecars]
@@ -72,7 +74,8 @@ def methods(
         return Workers([info.public() for info in await found_workers(name)])
 
     async def worker_details(name: str) -> WorkerDetails:
-        """The workers with additional keys (``pool``, ``activity``, ``activitySince``); not in RoadRunner."""
+        """The workers with additional keys (``pool``, ``activity``, ``activitySince``, ``cpuSeconds``); not in
+        RoadRunner."""
         return WorkerDetails(await found_workers(name))
 
     async def jobs(name: str) -> list[JobsView] | None:
@@ -88,6 +91,20 @@ def methods(
         await _default_pool(plugins, name).remove_worker()
         return False
 
+    async def whole_server(_: bool) -> Overview:
+        """All plugins at once; not in RoadRunner."""
+        return await looks.take()
+
+    async def restart_worker(pid: int) -> bool:
+        """Replace one worker once it is free; not in RoadRunner."""
+        await (await _pool_of(plugins, pid)).restart_worker(pid)
+        return True
+
+    async def kill_worker(pid: int) -> bool:
+        """Kill one worker, with its call; not in RoadRunner."""
+        await (await _pool_of(plugins, pid)).kill_worker(pid)
+        return True
+
     return {
         "List": RpcMethod(names),
         "Workers": RpcMethod(workers, str),
@@ -95,7 +112,19 @@ def methods(
         "Jobs": RpcMethod(jobs, str),
         "AddWorker": RpcMethod(add_worker, str),
         "RemoveWorker": RpcMethod(remove_worker, str),
+        "Overview": RpcMethod(whole_server),
+        "RestartWorker": RpcMethod(restart_worker, int),
+        "KillWorker": RpcMethod(kill_worker, int),
     }
+
+
+async def _pool_of(plugins: Sequence[HasPools], pid: int) -> WorkerPool:
+    """The pool of a worker. Other processes than workers of pools can't be stopped over RPC."""
+    for plugin in plugins:
+        for pool in list(plugin.pools().values()):
+            if any(info.pid == pid for info in await pool.workers()):
+                return pool
+    raise NotAWorker(pid)
 
 
 def _pools(plugins: Sequence[HasPools], name: str) -> list[WorkerPool]:

@@ -456,6 +456,9 @@ class JobPipeline(Host):
             priority=self.settings.priority,
             state=self.state,
             error_message=error,
+            running=self.lane.running,
+            done=self.figures.done,
+            failed=self.figures.failed,
         )
 
     async def _cancel(self) -> None:

@@ -115,7 +115,8 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
         """Whether workers are alive, even if all are busy, and each pipeline is connected."""
         return await self.healthy() and all(pipeline.connection.connected for pipeline in self._pipelines)
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of ``jobs.pool``."""
         return {f"pool.{key}" for key in POOL_KEYS}
 

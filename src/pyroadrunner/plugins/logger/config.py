@@ -91,7 +91,7 @@ class ChannelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
 
 
 class LogsConfig(ChannelConfig, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``logs``."""
+    """``logs``: where log lines go, in which format, and from which level on."""
 
     level: str = "debug"
     """Lowest level to write: debug, info, warn, error, dpanic, panic, fatal."""

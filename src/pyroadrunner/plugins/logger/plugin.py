@@ -44,7 +44,8 @@ class LoggerPlugin(Plugin, Reloadable):
         if self._routing is not None:
             self._routing.remove()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """All keys are reloadable."""
         return ("",)
 

@@ -131,4 +131,4 @@ def _took(output: Output, line: bytes) -> bool:
 
 def _colours_wanted() -> bool:
     """Whether terminals show colours (https://no-color.org)."""
-    return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

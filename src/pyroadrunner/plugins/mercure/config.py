@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, field
 
 from pyroadrunner.config.values import Duration, StringList
+from pyroadrunner.httpd.port_config import PortTlsConfig, port_faults
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count
 
@@ -55,8 +56,12 @@ class HistoryConfig(msgspec.Struct, kw_only=True, frozen=True):
 class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``mercure``: a Mercure hub (in RoadRunner there is none)."""
 
+    address: str = ""
+    """A port of its own: `host:port`, `:port` or `unix://path`. Empty = the HTTP port."""
+    tls: PortTlsConfig = PortTlsConfig()
+    """Certificate of that port."""
     path: str = "/.well-known/mercure"
-    """Path on the HTTP port."""
+    """Path of the hub."""
     publisher_jwt: JwtConfig = JwtConfig()
     """Verifies the tokens of publishers. Without it, only workers can publish, over RPC."""
     subscriber_jwt: JwtConfig = JwtConfig()
@@ -117,15 +122,20 @@ class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
             yield "redis", RedisConfig
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Settings of Redis that prevent a connection."""
+        """Settings of Redis that prevent a connection, TLS files that can't be used."""
         yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if one.fatal)
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
         yield from ((f"config.{key}", message) for key, message in self._of_redis().doubtful())
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if not one.fatal)
         for name in ("publisher_jwt", "subscriber_jwt"):
             config: JwtConfig = getattr(self, name)
             if config.key == _WELL_KNOWN:
-                yield f"{name}.key", "is the example that all know: anybody can sign tokens; set a key of your own"
+                yield (
+                    f"{name}.key",
+                    "is the published example: any program can sign tokens with it; set your own key",
+                )
             elif config.key and len(config.key.encode()) < _SHORTEST.get(config.alg, 0):
                 yield f"{name}.key", f"is short: {config.alg} needs {_SHORTEST[config.alg]} bytes"
 
@@ -133,6 +143,7 @@ class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         return self.config if self.store == "redis" and self.config is not None else RedisConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
+        yield from port_faults(self.address, self.tls)
         if not self.path.startswith("/") or self.path.endswith(("/", "*")):
             yield "path", f'"{self.path}" is no path of a hub: it starts with / and does not end with it'
         for name in ("publisher", "subscriber"):
@@ -142,7 +153,7 @@ class MercureConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
             if url and getattr(self, f"{name}_jwt").key:
                 yield f"{name}_jwks_url", f"is in the way of {name}_jwt.key: set one of them"
         if not self.anonymous and not self.subscriber_jwt.key and not self.subscriber_jwks_url:
-            yield "subscriber_jwt", "nobody can subscribe: set its key, subscriber_jwks_url, or anonymous: true"
+            yield "subscriber_jwt", "no client can subscribe: set its key, subscriber_jwks_url, or anonymous: true"
         for name in ("publish_origins", "cors_origins"):
             for number, origin in enumerate(getattr(self, name)):
                 if origin != "*" and "://" not in origin:

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from pyroadrunner.asgi import CLIENT, Message, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, PEER, Message, Receive, Scope, Send
 from pyroadrunner.contracts import Log
+from pyroadrunner.httpd.event_streams import tick_all
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.mercure import documents
 from pyroadrunner.plugins.mercure.config import MercureConfig
 from pyroadrunner.plugins.mercure.credentials import MODERN_COOKIE, find, from_allowed_page
@@ -49,6 +51,7 @@ class Endpoint:
     Attributes:
         streams: the open streams, by the id of the subscriber.
         refused: requests with a token that is not valid, or without one.
+        ended: streams that have ended, by reason: ``left``, ``slow``, ``expired``, ``drained``.
     """
 
     def __init__(
@@ -60,26 +63,17 @@ class Endpoint:
         subscribers: Verifier,
         clock: Callable[[], float],
     ) -> None:
-        self._config = config
         self._hub = hub
         self._publisher = publisher
-        self._publishers = publishers
-        self._subscribers = subscribers
         self._clock = clock
-        self._publish_origins = Origins(config.publish_origins)
-        self._cors = Cors(Origins(config.cors_origins))
         self._challenges = Challenges(METADATA + config.path)
-        self._limits = StreamLimits(
-            queue=config.max_queue,
-            queue_bytes=config.max_buffer_size << 10,
-            heartbeat=config.heartbeat,
-            dispatch_timeout=config.dispatch_timeout,
-        )
+        self.reconfigure(config, publishers, subscribers)
         self._announcing: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._flood_log = FloodLog(log, clock)
         self.streams: dict[str, Stream] = {}
         self.refused = 0
-        self.slow = 0
+        self.ended: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Endpoint({self._config.path}, streams={len(self.streams)})"
@@ -107,10 +101,23 @@ class Endpoint:
 
     # -- for the plugin ----------------------------------------------------------------------------------------------
 
+    def reconfigure(self, config: MercureConfig, publishers: Verifier, subscribers: Verifier) -> None:
+        """Use these settings and keys for new requests."""
+        self._config = config
+        self._publishers = publishers
+        self._subscribers = subscribers
+        self._publish_origins = Origins(config.publish_origins)
+        self._cors = Cors(Origins(config.cors_origins))
+        self._limits = StreamLimits(
+            queue=config.max_queue,
+            queue_bytes=config.max_buffer_size << 10,
+            heartbeat=config.heartbeat,
+            dispatch_timeout=config.dispatch_timeout,
+        )
+
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""
-        for stream in list(self.streams.values()):
-            stream.tick(now)
+        tick_all(self.streams.values(), now)
 
     def drain(self) -> None:
         """End all streams; each client is told to come back after a time of its own."""
@@ -232,7 +239,7 @@ class Endpoint:
         after: int | None,
     ) -> None:
         """Send updates until the stream ends."""
-        hub = self._hub
+        hub, client = self._hub, scope.get("client")
         stream = Stream(
             identity,
             selectors,
@@ -242,6 +249,8 @@ class Endpoint:
             after=after,
             deadline=self._deadline(grant),
             clock=self._clock,
+            remote_addr=client[0] if client else "",
+            connection=scope.get(PEER, client) or (),
         )
         watching = _watch(scope, receive, stream)
         self.streams[identity] = stream
@@ -260,8 +269,10 @@ class Endpoint:
                 watching.cancel()
             hub.remove(stream)
             del self.streams[identity]
-            if stream.ended == "slow":
-                self.slow += 1
+            why = stream.ended or "left"
+            self.ended[why] = self.ended.get(why, 0) + 1
+            if why == "slow":
+                self._flood_log.warning("a subscriber was cut: it reads too slowly", subscriber=identity)
                 if CLIENT in scope:
                     scope[CLIENT].cut()
 

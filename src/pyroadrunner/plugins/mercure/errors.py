@@ -23,7 +23,7 @@ class NoHttp(MercureError):
     """Nothing listens."""
 
     def __init__(self) -> None:
-        super().__init__("the section mercure needs the section http: the hub is served on the HTTP port")
+        super().__init__("the section mercure needs the section http, or mercure.address for a port of its own")
 
 
 class StoreNotUsable(MercureError):

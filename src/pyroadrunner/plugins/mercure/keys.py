@@ -41,7 +41,7 @@ class Keys(Protocol):
 
     async def start(self) -> None: ...
 
-    async def stop(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class StaticKey:
@@ -66,7 +66,7 @@ class StaticKey:
 
     async def start(self) -> None: ...
 
-    async def stop(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class KeySet:
@@ -105,7 +105,7 @@ class KeySet:
         await self._refresh(fatal=urlsplit(self._url).scheme == "file")
         self._refreshing = asyncio.create_task(self._keep_fresh(), name=f"mercure {self._setting}")
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()
 

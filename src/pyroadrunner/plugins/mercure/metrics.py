@@ -10,8 +10,14 @@ from pyroadrunner.plugins.mercure.hub import Hub
 from pyroadrunner.plugins.mercure.publisher import Publisher
 
 
-def families(hub: Hub, publisher: Publisher, endpoint: Endpoint) -> Sequence[MetricFamily]:
-    """``mercure_*`` as the reference hub names them, and ``rr_mercure_*``."""
+def families(hub: Hub, publisher: Publisher, endpoint: Endpoint, store: str) -> Sequence[MetricFamily]:
+    """``mercure_*`` as the reference hub names them, and ``rr_mercure_*``.
+
+    Args:
+        store: its name in the config.
+    """
+    slow = endpoint.ended.get("slow", 0)
+    ended = [Sample({"reason": why}, count) for why, count in sorted(endpoint.ended.items())]
     return [
         _one("mercure_subscribers_connected", "gauge", "Connected subscribers.", len(hub.subscribers)),
         _one("mercure_subscribers_total", "counter", "Subscribers that have connected.", hub.opened),
@@ -19,7 +25,14 @@ def families(hub: Hub, publisher: Publisher, endpoint: Endpoint) -> Sequence[Met
         _one("rr_mercure_failed_updates_total", "counter", "Updates that could not be published.", publisher.failed),
         _one("rr_mercure_delivered_total", "counter", "Updates given to subscribers here.", hub.delivered),
         _one("rr_mercure_selectors", "gauge", "Different selectors that are followed.", hub.selectors),
-        _one("rr_mercure_slow_subscribers_total", "counter", "Subscribers cut for reading slowly.", endpoint.slow),
+        _one("rr_mercure_slow_subscribers_total", "counter", "Subscribers cut for reading slowly.", slow),
+        MetricFamily("rr_mercure_ended_total", "counter", "Streams that have ended, by reason.", ended),
+        MetricFamily(
+            "rr_mercure_store_up",
+            "gauge",
+            "Whether updates can be published: 0 = the store is away.",
+            [Sample({"store": store}, float(not hub.store.error))],
+        ),
         _one("rr_mercure_refused_total", "counter", "Requests refused for their token.", endpoint.refused),
     ]
 

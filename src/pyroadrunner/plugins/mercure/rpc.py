@@ -1,4 +1,4 @@
-"""RPC methods ``mercure.*``: workers publish without a token."""
+"""RPC methods ``mercure.*``: workers publish without a token, operators see the subscribers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import msgspec
 from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.plugins.mercure.hub import Hub
 from pyroadrunner.plugins.mercure.publisher import Publisher
+from pyroadrunner.plugins.mercure.stream import Stream
+
+_LISTED = 1000  # subscribers of one answer
 
 
 class PublishRequest(msgspec.Struct, kw_only=True):
@@ -30,17 +33,30 @@ class PublishRequest(msgspec.Struct, kw_only=True):
     retry: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class MercureRpc:
-    """Handles the calls."""
+class ListRequest(msgspec.Struct, kw_only=True):
+    """Which subscribers to list: all, or those that follow a topic, by any selector."""
 
-    def __init__(self, hub: Hub, publisher: Publisher) -> None:
+    topic: str = ""
+    limit: int = _LISTED
+
+
+class MercureRpc:
+    """Handles the calls.
+
+    Args:
+        streams: a live view of the open streams.
+    """
+
+    def __init__(self, hub: Hub, publisher: Publisher, streams: Mapping[str, Stream]) -> None:
         self._hub = hub
+        self._streams = streams
         self._publisher = publisher
 
     def methods(self) -> Mapping[str, RpcMethod]:
         return {
             "Publish": RpcMethod(self.publish, argument=PublishRequest),
             "Count": RpcMethod(self.count),
+            "List": RpcMethod(self.subscribers, argument=ListRequest),
         }
 
     async def publish(self, request: PublishRequest) -> dict[str, str]:
@@ -58,3 +74,14 @@ class MercureRpc:
     def count(self, _: bool) -> dict[str, Any]:
         """Numbers of subscribers and selectors here."""
         return {"subscribers": len(self._hub.subscribers), "selectors": self._hub.selectors}
+
+    def subscribers(self, request: ListRequest) -> list[dict[str, Any]]:
+        """Subscribers here, up to ``limit``."""
+        found = []
+        for stream in self._streams.values():
+            if request.topic and not self._hub.matcher.any_matches(stream.selectors, [request.topic]):
+                continue
+            found.append(stream.view())
+            if len(found) >= min(request.limit, _LISTED):
+                break
+        return found

@@ -6,8 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyroadrunner.asgi import Send
+from pyroadrunner.httpd.event_streams import Connection
 from pyroadrunner.plugins.mercure.grants import Grant
 from pyroadrunner.plugins.mercure.hub import Hub
 from pyroadrunner.plugins.mercure.selectors import Selector
@@ -44,6 +46,8 @@ class Stream:
     Args:
         after: the position to begin behind; ``None`` = only new updates.
         deadline: time of ``clock`` at which the stream ends; 0 = never.
+        remote_addr: of the client.
+        connection: address and port of its peer; empty = unknown.
         clock: seconds, monotonic.
 
     Attributes:
@@ -61,8 +65,13 @@ class Stream:
         after: int | None,
         deadline: float,
         clock: Callable[[], float],
+        remote_addr: str = "",
+        connection: Connection = (),
     ) -> None:
         self.id = identity
+        self.remote_addr = remote_addr
+        self.connection = connection
+        self._opened_at = clock()
         self.selectors = selectors
         self.grant = grant
         self._hub = hub
@@ -85,6 +94,17 @@ class Stream:
     def __repr__(self) -> str:
         return f"Stream({self.id}, position={self._position}, queued={len(self._queue)}, ended={self.ended!r})"
 
+    def view(self) -> dict[str, Any]:
+        """For operators."""
+        return {
+            "id": self.id,
+            "remote_addr": self.remote_addr,
+            "topics": [selector.text for selector in self.selectors],
+            "private": bool(self.grant.subscribe),
+            "seconds": round(self._clock() - self._opened_at, 1),
+            "waiting": len(self._queue),
+        }
+
     # -- for the hub -------------------------------------------------------------------------------------------------
 
     def offer(self, update: Update) -> None:
@@ -102,11 +122,16 @@ class Stream:
         self._position = 0
         self._resets += 1
 
+    def blocked(self, now: float) -> float:
+        """Seconds for which the client has not read, if it takes longer than it may; otherwise 0."""
+        limit, since = self._limits.dispatch_timeout, self._sending_since
+        return now - since if limit and since and now - since >= limit else 0.0
+
     def tick(self, now: float) -> None:
         """Look after the stream; call it about once a second."""
         limits = self._limits
         if self._sending_since:
-            if limits.dispatch_timeout and now - self._sending_since >= limits.dispatch_timeout:
+            if self.blocked(now):
                 self._cut("slow")
         elif self._deadline and now >= self._deadline:
             self.end("expired")

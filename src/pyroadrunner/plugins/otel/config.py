@@ -27,7 +27,7 @@ class ResourceConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
 
 
 class OtelConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``otel``."""
+    """``otel``: traces of requests, calls and jobs for OpenTelemetry."""
 
     exporter: str = "otlp"
     """``otlp``, ``zipkin``, ``stdout`` or ``stderr``."""

@@ -116,7 +116,8 @@ class SchedulePlugin(Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStopHook
         """Whether the store answers: without it nothing runs."""
         return not self.scheduler.store_lost
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The entries and their default time zone."""
         return {"entries", "timezone"}
 

@@ -26,7 +26,7 @@ class OnInitConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
 
 
 class ServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``server``."""
+    """``server``: the command of the workers, and how the server talks to them."""
 
     command: Command
     """Command of a worker: a string (quotes as in a shell) or a list."""

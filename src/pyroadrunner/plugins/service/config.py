@@ -15,7 +15,7 @@ TIMEOUT_STOP_SEC = 5
 
 
 class ServiceConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``service.<name>``."""
+    """``service.<name>``: one command."""
 
     command: Command
     """The command: a string (quotes as in a shell, but without a shell) or a list."""
@@ -38,7 +38,7 @@ class ServiceConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
 
 
 class ServiceSection(msgspec.Struct, kw_only=True, frozen=True):
-    """``service``."""
+    """``service``: commands that are kept running beside the server."""
 
     services: Annotated[dict[str, ServiceConfig], NAMED] = msgspec.field(default_factory=dict)
     """The services by name."""

@@ -22,7 +22,7 @@ from pyroadrunner.plugins.service.errors import StartFailed
 from pyroadrunner.workers.child_process import SERVER_CREDENTIALS, Child, Credentials, start_child
 from pyroadrunner.workers.info import WorkerInfo
 from pyroadrunner.workers.output import OutputReader
-from pyroadrunner.workers.usage import cpu_of, memory_of
+from pyroadrunner.workers.usage import cpu_seconds_of, memory_of
 
 _OUTPUT_TIMEOUT = 1.0  # seconds to wait for remaining output if a descendant outside the group holds the pipe
 
@@ -99,13 +99,16 @@ class ServiceProcess:
     def info(self) -> WorkerInfo:
         """Data for ``informer`` and ``Statuses``; memory and CPU are 0 if the process is not running."""
         alive = self.running
+        cpu_seconds = cpu_seconds_of(self.pid) if alive else 0.0
+        age = time.monotonic() - self._started
         return WorkerInfo(
             pid=self.pid,
             status=1,
             num_execs=0,
             created=0,
             memory_usage=memory_of(self.pid) if alive else 0,
-            cpu_percent=cpu_of(self.pid, time.monotonic() - self._started) if alive else 0.0,
+            cpu_percent=100.0 * cpu_seconds / age if age > 0 else 0.0,
+            cpu_seconds=cpu_seconds,
             command=self.command,
             status_str="",
         )

@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from pyroadrunner.contracts import HasStatus
+from pyroadrunner.contracts import HasStatus, HasStatusMessage
 from pyroadrunner.log import Log
 
 log = Log("status")
@@ -38,10 +38,18 @@ class Checks:
         plugins: a live view of the plugins with a status.
         unavailable: HTTP status for an unavailable plugin.
         timeout: seconds for the check of a plugin.
+        messages: a live view of the plugins that say what is wrong. A message alone does not change the status.
     """
 
-    def __init__(self, plugins: Sequence[HasStatus], unavailable: int, timeout: float) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[HasStatus],
+        unavailable: int,
+        timeout: float,
+        messages: Sequence[HasStatusMessage] = (),
+    ) -> None:
         self._plugins = plugins
+        self._messages = messages
         self._unavailable = unavailable
         self._timeout = timeout
 
@@ -73,4 +81,5 @@ class Checks:
         except Exception as error:  # a bug in the plugin: report it as unavailable, and the others as usual
             log.error("check failed", plugin=plugin.name, error=f"{type(error).__name__}: {error}")
             good = False
-        return Entry(plugin.name, "" if good else FAILED, 200 if good else self._unavailable)
+        message = next((one.status_message() for one in self._messages if one.name == plugin.name), "")
+        return Entry(plugin.name, message or ("" if good else FAILED), 200 if good else self._unavailable)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyroadrunner.admin.server import LIMITS, AdminServer
-from pyroadrunner.contracts import HasPipelines, HasRpc, HasStatus, HasStopHook, Plugin, RpcMethod
+from pyroadrunner.contracts import HasPipelines, HasRpc, HasStatus, HasStatusMessage, HasStopHook, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.status.checks import Check, Checks
@@ -24,9 +24,15 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc):
     name = "status"
     weight = 950  # only the log starts earlier and stops later, so that probes always get a response
 
-    def __init__(self, config: StatusConfig, plugins: Sequence[HasStatus], queues: Sequence[HasPipelines] = ()) -> None:
+    def __init__(
+        self,
+        config: StatusConfig,
+        plugins: Sequence[HasStatus],
+        queues: Sequence[HasPipelines] = (),
+        messages: Sequence[HasStatusMessage] = (),
+    ) -> None:
         code = config.unavailable_status_code
-        self._checks = Checks(plugins, code, config.check_timeout)
+        self._checks = Checks(plugins, code, config.check_timeout, messages)
         self._pages = Pages(self._checks, code, queues)
         limits = replace(LIMITS, head_timeout=config.check_timeout)
         self._server = AdminServer(

@@ -59,7 +59,7 @@ class TlsConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
 
 class ServerConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``tcp.servers.<name>``."""
+    """``tcp.servers.<name>``: one listening address."""
 
     addr: str
     """``host:port``, ``:port``, ``[ipv6]:port``, ``tcp://host:port`` or ``unix://path``; required."""

@@ -122,7 +122,8 @@ class TcpPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasCertificates
         for listener in self._listeners:
             await listener.reload_certificates()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of ``tcp.pool``."""
         return {f"pool.{key}" for key in POOL_KEYS}
 

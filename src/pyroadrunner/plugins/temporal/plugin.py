@@ -144,7 +144,8 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
         """Whether workers run and Temporal is connected."""
         return self._host is not None and self._host.state == "ready" and await self.healthy()
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         """The keys of ``temporal.activities``."""
         return {f"activities.{key}" for key in POOL_KEYS}
 

@@ -9,9 +9,12 @@ import msgspec
 from msgspec import field
 
 from pyroadrunner.config.values import Duration, StringList, StringMap
+from pyroadrunner.httpd.port_config import PortTlsConfig, port_faults
 from pyroadrunner.plugins.websocket.pusher.config import AppConfig
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.config import Count, PoolConfig
+
+_MIN_PRESENCE_TTL = 1.0
 
 Event = Literal["connect", "message", "close"]
 
@@ -59,8 +62,12 @@ class TopicConfig(msgspec.Struct, kw_only=True, frozen=True):
 class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``websocket``: a WebSocket server whose clients talk to workers and follow topics (not in RoadRunner)."""
 
+    address: str = ""
+    """A port of its own for all paths of this section: `host:port`, `:port` or `unix://path`. Empty = the HTTP port."""
+    tls: PortTlsConfig = PortTlsConfig()
+    """Certificate of that port."""
     path: str = "/ws"
-    """Path on the HTTP port."""
+    """Path of the sockets."""
     allowed_origins: StringList = field(default_factory=list)
     """Origins of pages that may connect: `https://example.com`, with stars: `https://*.example.com`, or `*` = all.
     Empty = only pages of the same host. Clients that are no browsers send no origin, and are not checked."""
@@ -86,6 +93,8 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """Prefix of the keys and channels in Redis."""
     config: RedisConfig | None = None
     """Connection to Redis; absent = the section `redis`, else its defaults."""
+    presence_ttl: Duration = 15.0
+    """With Redis: clients of a server that has died are no longer present after this time."""
     compression: bool = True
     """Whether permessage-deflate is accepted, on plain HTTP/1.1; over TLS and HTTP/2 it always is."""
     ping_interval: Duration = 30.0
@@ -102,22 +111,28 @@ class WebSocketConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
             yield "redis", RedisConfig
 
     def absent(self) -> Iterable[tuple[str, str]]:
-        """Settings of Redis that prevent a connection."""
+        """Settings of Redis that prevent a connection, TLS files that can't be used."""
         yield from ((f"config.{key}", message) for key, message in self._of_redis().absent())
+
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if one.fatal)
 
     def doubtful(self) -> Iterable[tuple[str, str]]:
         yield from ((f"config.{key}", message) for key, message in self._of_redis().doubtful())
+        yield from ((f"tls.{one.key}", one.message) for one in self.tls.problems() if not one.fatal)
 
     def _of_redis(self) -> RedisConfig:
         return self.config if self.driver == "redis" and self.config is not None else RedisConfig()
 
     def faults(self) -> Iterable[tuple[str, str]]:
+        yield from port_faults(self.address, self.tls)
         if not self.path.startswith("/"):
             yield "path", f'"{self.path}" matches no request: a path starts with /'
         if self.sse_path and not self.sse_path.startswith("/"):
             yield "sse_path", f'"{self.sse_path}" matches no request: a path starts with /'
         if self.apps_path and (not self.apps_path.startswith("/") or self.apps_path.endswith("/")):
             yield "apps_path", f'"{self.apps_path}" is no prefix of a path: it begins with / and does not end with it'
+        if self.presence_ttl < _MIN_PRESENCE_TTL:
+            yield "presence_ttl", f"should be {_MIN_PRESENCE_TTL:g}s or more: servers renew it three times in that time"
         for name in ("id", "key"):
             seen: set[str] = set()
             for number, app in enumerate(self.apps):

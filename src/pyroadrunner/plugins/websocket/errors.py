@@ -30,7 +30,14 @@ class NoHttp(WebSocketError):
     """Nothing listens."""
 
     def __init__(self) -> None:
-        super().__init__("the section websocket needs the section http: it is served on the HTTP port")
+        super().__init__("the section websocket needs the section http, or websocket.address for a port of its own")
+
+
+class NoApplication(WebSocketError):
+    """A webhook is for the application of this server."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"websocket.apps: the webhook {path} is for the application behind the section http: add that")
 
 
 class UnknownConnection(WebSocketError):

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from pyroadrunner.asgi import Scope
 from pyroadrunner.plugins.websocket.errors import BadMessage
+
+Pairs = Sequence[tuple[bytes, bytes]]
 
 _encode = msgspec.json.Encoder().encode
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -30,17 +32,22 @@ class Connect(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """A message of a client; it is the body of the frame."""
+    """A message of a client; it is the body of the frame.
+
+    Attributes:
+        headers: name the trace of the event; only if traces are recorded.
+    """
 
     event: Literal["message"] = "message"
     connection: str
     binary: bool
     user: str
     state: Raw
+    headers: Mapping[str, Sequence[str]] | UnsetType = UNSET
 
 
 class Close(msgspec.Struct, kw_only=True):
-    """A client is gone; the body of the frame is empty."""
+    """A client is gone; the body of the frame is empty. Headers as in :class:`Message`."""
 
     event: Literal["close"] = "close"
     connection: str
@@ -48,6 +55,7 @@ class Close(msgspec.Struct, kw_only=True):
     reason: str
     user: str
     state: Raw
+    headers: Mapping[str, Sequence[str]] | UnsetType = UNSET
 
 
 class Join(msgspec.Struct, kw_only=True):
@@ -160,11 +168,13 @@ def read_reply(context: bytes) -> Reply:
         raise BadMessage(f"the reply of the worker is malformed: {wrong}") from wrong
 
 
-def connect_context(connection: str, scope: Scope, subprotocols: Sequence[str]) -> bytes:
-    """The context of a ``connect`` event."""
-    headers: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("utf-8", "replace"))
+def connect_context(connection: str, scope: Scope, subprotocols: Sequence[str], pairs: Pairs) -> bytes:
+    """The context of a ``connect`` event.
+
+    Args:
+        pairs: the headers.
+    """
+    headers = _lists(pairs)
     query = scope["query_string"].decode("utf-8", "replace")
     host = headers.get("host", [""])[0]
     path = scope["raw_path"].decode("utf-8", "replace")
@@ -181,11 +191,25 @@ def connect_context(connection: str, scope: Scope, subprotocols: Sequence[str]) 
     )
 
 
-def message_context(connection: str, user: str, state: Raw, *, binary: bool) -> bytes:
-    """The context of a ``message`` event."""
-    return _encode(Message(connection=connection, binary=binary, user=user, state=state))
+def message_context(connection: str, user: str, state: Raw, *, binary: bool, trace: Pairs = ()) -> bytes:
+    """The context of a ``message`` event.
+
+    Args:
+        trace: headers that name the trace of the event.
+    """
+    headers = _lists(trace) if trace else UNSET
+    return _encode(Message(connection=connection, binary=binary, user=user, state=state, headers=headers))
 
 
-def close_context(connection: str, user: str, state: Raw, code: int, reason: str) -> bytes:
+def close_context(connection: str, user: str, state: Raw, code: int, reason: str, *, trace: Pairs = ()) -> bytes:
     """The context of a ``close`` event."""
-    return _encode(Close(connection=connection, code=code, reason=reason, user=user, state=state))
+    headers = _lists(trace) if trace else UNSET
+    return _encode(Close(connection=connection, code=code, reason=reason, user=user, state=state, headers=headers))
+
+
+def _lists(pairs: Pairs) -> dict[str, list[str]]:
+    """Headers by name: a header may come several times."""
+    headers: dict[str, list[str]] = {}
+    for name, value in pairs:
+        headers.setdefault(name.decode("latin-1"), []).append(value.decode("utf-8", "replace"))
+    return headers

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from pyroadrunner.contracts import RoadRunnerError
+from pyroadrunner.plugins.websocket.counters import TopicCounters
 from pyroadrunner.plugins.websocket.drivers.contract import Driver, Recovered
 from pyroadrunner.plugins.websocket.publication import Publication
 
@@ -23,13 +25,18 @@ class Follower(Protocol):
 
 
 class Hub:
-    """The topics of this server and their followers."""
+    """The topics of this server and their followers.
 
-    def __init__(self, driver: Driver) -> None:
+    Attributes:
+        counters: of publications and deliveries.
+        failed: publications that were not accepted.
+    """
+
+    def __init__(self, driver: Driver, counters: TopicCounters | None = None) -> None:
         self.driver = driver
         self._followers: dict[str, dict[str, Follower]] = {}
-        self.published = 0
-        self.delivered = 0
+        self.counters = counters or TopicCounters()
+        self.failed = 0
 
     def __repr__(self) -> str:
         return f"Hub(topics={len(self._followers)}, driver={self.driver})"
@@ -59,8 +66,13 @@ class Hub:
 
     async def publish(self, topic: str, data: bytes, *, text: bool, origin: str = "") -> tuple[Publication, int | None]:
         """Publish to a topic; see ``Driver.publish``."""
-        self.published += 1
-        return await self.driver.publish(topic, data, text=text, origin=origin)
+        try:
+            published = await self.driver.publish(topic, data, text=text, origin=origin)
+        except RoadRunnerError:
+            self.failed += 1
+            raise
+        self.counters.count_published(topic)
+        return published
 
     async def recover(self, topic: str, offset: int, epoch: str) -> Recovered:
         """What was published behind a position."""
@@ -76,5 +88,5 @@ class Hub:
         for identity, follower in list(followers.items()):
             if identity != origin and follower.deliver(publication):
                 count += 1
-        self.delivered += count
+        self.counters.count_delivered(publication.topic, count)
         return count

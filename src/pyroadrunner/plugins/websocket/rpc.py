@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,8 @@ from pyroadrunner.contracts import RpcMethod
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket.errors import BadMessage, UnknownConnection
 from pyroadrunner.plugins.websocket.events import Outgoing
+from pyroadrunner.plugins.websocket.pusher.app import PusherApp
+from pyroadrunner.plugins.websocket.pusher.client import PusherClient
 from pyroadrunner.plugins.websocket.session import Environment, Session
 from pyroadrunner.plugins.websocket.topics import MAX_NAME
 
@@ -46,10 +48,11 @@ class DisconnectRequest(msgspec.Struct, kw_only=True):
 
 
 class ListRequest(msgspec.Struct, kw_only=True):
-    """Which connections to list: all, or those of a topic or a user."""
+    """Which connections to list: all, or those of a topic, a channel, a user or an application."""
 
     topic: str = ""
     user: str = ""
+    app: str = ""
     limit: int = _LISTED
 
 
@@ -60,10 +63,15 @@ class TopicRequest(msgspec.Struct, kw_only=True):
 
 
 class WebSocketRpc:
-    """Handles the calls."""
+    """Handles the calls.
 
-    def __init__(self, environment: Environment) -> None:
+    Args:
+        apps: the applications that speak the Pusher protocol.
+    """
+
+    def __init__(self, environment: Environment, apps: Sequence[PusherApp] = ()) -> None:
         self._environment = environment
+        self._apps = apps
         self._hub = environment.hub
 
     def methods(self) -> Mapping[str, RpcMethod]:
@@ -98,7 +106,7 @@ class WebSocketRpc:
 
     def disconnect(self, request: DisconnectRequest) -> dict[str, int]:
         """Close connections; returns how many."""
-        chosen = self._chosen(request.connection, request.user)
+        chosen = self._chosen_of_all(request.connection, request.user)
         if request.code not in _CODES and not 3000 <= request.code <= 4999:
             raise BadMessage(f"{request.code} is no code to close with: 1000, 1008, 1011 to 1013, or 3000 to 4999")
         for one in chosen:
@@ -108,7 +116,7 @@ class WebSocketRpc:
     def connections(self, request: ListRequest) -> list[dict[str, Any]]:
         """Open connections, up to ``limit``."""
         found = []
-        for one in self._environment.sessions.values():
+        for one in self._all(request.app):
             if (request.topic and request.topic not in one.topics) or (request.user and request.user != one.user):
                 continue
             found.append(one.view())
@@ -131,9 +139,32 @@ class WebSocketRpc:
             entry["connections"].append(member.connection)
         return list(users.values())
 
-    def count(self, _: bool) -> dict[str, int]:
-        """Numbers of connections and topics here."""
-        return {"connections": len(self._environment.sessions), "topics": len(self._hub.topics)}
+    def count(self, _: bool) -> dict[str, Any]:
+        """Numbers of connections and topics here; ``apps`` are connections by application."""
+        return {
+            "connections": len(self._environment.sessions),
+            "topics": len(self._hub.topics),
+            "apps": {app.config.id: len(app.clients) for app in self._apps},
+        }
+
+    def _all(self, app: str) -> Iterator[Session | PusherClient]:
+        """The connections of an application; empty = all, and those of no application."""
+        if not app:
+            yield from self._environment.sessions.values()
+        for one in self._apps:
+            if app in ("", one.config.id):
+                yield from one.clients.values()
+
+    def _chosen_of_all(self, connection: str, user: str) -> Sequence[Session | PusherClient]:
+        found = next((one.clients[connection] for one in self._apps if connection in one.clients), None)
+        if found is not None:
+            return [found]
+        chosen: list[Session | PusherClient] = [*self._chosen(connection, user)]
+        return chosen if connection else [*chosen, *self._of_user(user)]
+
+    def _of_user(self, user: str) -> Iterator[PusherClient]:
+        for app in self._apps:
+            yield from (one for one in app.clients.values() if one.user == user)
 
     def _chosen(self, connection: str, user: str) -> list[Session]:
         sessions = self._environment.sessions

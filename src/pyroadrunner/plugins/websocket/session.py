@@ -10,11 +10,13 @@ from typing import Any
 
 from msgspec import Raw
 
-from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, WorkerPool
-from pyroadrunner.httpd.websocket.contract import Socket
+from pyroadrunner.contracts import Log, Payload, QueueFull, Reply, RoadRunnerError, Span, WorkerPool
+from pyroadrunner.httpd.flood_log import FloodLog
+from pyroadrunner.httpd.websocket.contract import BLAMED, Socket
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import LimitsConfig
+from pyroadrunner.plugins.websocket.counters import Counters
 from pyroadrunner.plugins.websocket.drivers.contract import Member
 from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.events import Join, Outgoing
@@ -22,6 +24,7 @@ from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.plugins.websocket.rate import Rate
 from pyroadrunner.plugins.websocket.topics import MAX_NAME, Topics
+from pyroadrunner.plugins.websocket.tracing import EventTracer, Pairs
 from pyroadrunner.plugins.websocket.turns import Turns
 
 _MAX_WAITING = 16  # messages of one client that wait for a worker; more are not read
@@ -31,22 +34,8 @@ log = Log("websocket")
 
 
 @dataclass(slots=True)
-class Counters:
-    """Counts of all sessions."""
-
-    opened: int = 0
-    received: int = 0
-    received_bytes: int = 0
-    sent: int = 0
-    sent_bytes: int = 0
-    dropped: int = 0
-    failed: int = 0
-    closed: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
-    """What all sessions share.
+    """What all sessions share; a reload replaces settings.
 
     Attributes:
         pool: ``None`` = no events go to workers.
@@ -64,7 +53,12 @@ class Environment:
     clock: Callable[[], float]
     sessions: dict[str, Session]
     counters: Counters
+    tracer: EventTracer = field(default_factory=EventTracer)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    flood_log: FloodLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.flood_log = FloodLog(log, self.clock)
 
 
 class Session:
@@ -75,6 +69,7 @@ class Session:
         user, info: as a worker has named them.
         topics: that it follows, and whether it wants envelopes.
         remote_addr: of the client.
+        trace: headers that name the trace of its events.
     """
 
     __slots__ = (
@@ -85,16 +80,20 @@ class Session:
         "_first",
         "_opened_at",
         "_paused",
+        "_present",
         "_rate",
         "_reached",
         "_running",
+        "_slow",
         "_socket",
+        "_span",
         "_state",
         "closed_at",
         "id",
         "info",
         "remote_addr",
         "topics",
+        "trace",
         "user",
     )
 
@@ -104,34 +103,48 @@ class Session:
         self.user = ""
         self.info = events.NULL
         self.topics: dict[str, bool] = {}
+        self.trace: Pairs = ()
         self._environment = environment
         self._state = events.NULL
         self._socket: Socket | None = None
         self._events: deque[tuple[bytes, bytes]] = deque()  # contexts and bodies
         self._current = "connect"
+        self._span: Span | None = None  # of the current event
         self._running = False
         self._paused = False
+        self._present: frozenset[str] = frozenset()  # topics whose presence has this connection
         self._catching_up: dict[str, list[Publication]] = {}
         self._reached: dict[str, tuple[str, int]] = {}  # epoch and offset that the history has brought, by topic
         self._rate = Rate(environment.limits.messages_per_second, environment.clock())
         self._first: tuple[events.Reply, bytes] | None = None
         self._opened_at = 0.0
+        self._slow = False  # it was logged that messages are dropped
         self.closed_at: tuple[int, str] | None = None
 
     def __repr__(self) -> str:
         return f"Session({self.id}, user={self.user!r}, topics={len(self.topics)}, waiting={len(self._events)})"
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait, since the client reads slowly."""
+        return self._socket.buffered if self._socket is not None else 0
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were dropped, since the client reads too slowly."""
+        return self._socket.dropped if self._socket is not None else 0
+
     def view(self) -> dict[str, Any]:
         """For operators."""
-        socket = self._socket
         return {
             "id": self.id,
+            "app": "",
             "user": self.user,
             "remote_addr": self.remote_addr,
             "topics": sorted(self.topics),
             "seconds": round(self._environment.clock() - self._opened_at, 1) if self._opened_at else 0.0,
-            "buffered": socket.buffered if socket is not None else 0,
-            "dropped": socket.dropped if socket is not None else 0,
+            "buffered": self.buffered,
+            "dropped": self.dropped,
         }
 
     # -- SocketHandler -----------------------------------------------------------------------------------------------
@@ -142,6 +155,7 @@ class Session:
         self._opened_at = environment.clock()
         environment.sessions[self.id] = self
         environment.counters.opened += 1
+        log.debug("connection was opened", connection=self.id, remote_addr=self.remote_addr, user=self.user)
         if self._first is not None:
             self._running = True  # messages wait until the reply to the handshake was applied
             self._spawn(self._apply_first(*self._first))
@@ -167,11 +181,12 @@ class Session:
         self.closed_at = code, reason
         environment = self._environment
         environment.sessions.pop(self.id, None)
-        counts = environment.counters.closed
-        counts[code] = counts.get(code, 0) + 1
-        if self._socket is not None:
-            environment.counters.dropped += self._socket.dropped
+        environment.counters.count_close(code, self.dropped)
         log.debug("connection was closed", connection=self.id, code=code, reason=reason)
+        if code in BLAMED:
+            environment.flood_log.warning(
+                "a client broke a rule", f"{code} {reason}", connection=self.id, code=code, reason=reason
+            )
         if self.topics:
             self._spawn(self._leave(list(self.topics)))
         if "close" in environment.events and self._opened_at:
@@ -209,9 +224,13 @@ class Session:
         if self._socket is not None:
             self._socket.close(code, reason)
 
-    def restart(self) -> None:
-        """The server stops or is replaced: the client connects again."""
-        self.close(_RESTART, "the server restarts")
+    def restart(self, delay_ms: int = 0) -> None:
+        """The server stops or is replaced: the client connects again.
+
+        Args:
+            delay_ms: advice, in the reason of the close: how long the client waits before.
+        """
+        self.close(_RESTART, f"the server restarts, retry in {delay_ms} ms")
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -219,9 +238,15 @@ class Session:
             self._socket.abort()
 
     def tick(self, now: float) -> None:
-        """Look after silent clients."""
-        if self._socket is not None:
-            self._socket.tick(now)
+        """Look after silent and slow clients."""
+        if self._socket is None:
+            return
+        self._socket.tick(now)
+        if self._socket.dropped and not self._slow and self._environment.limits.slow_clients == "drop_oldest":
+            self._slow = True
+            self._environment.flood_log.warning(
+                "messages of a client are dropped: it reads too slowly", connection=self.id, buffered=self.buffered
+            )
 
     async def apply(self, reply: events.Reply, body: bytes) -> None:
         """Do what a worker wants.
@@ -276,7 +301,11 @@ class Session:
 
     def _fail(self, error: Exception) -> None:
         self._environment.counters.failed += 1
-        log.error("event failed", event=self._current, connection=self.id, error=str(error))
+        self._environment.flood_log.error(
+            "event failed", str(error), event=self._current, connection=self.id, error=str(error)
+        )
+        if self._span is not None:
+            self._span.fail(str(error))
         if isinstance(error, QueueFull):
             self.close(_TRY_LATER, "the server is overloaded")
         else:
@@ -296,13 +325,16 @@ class Session:
     def _begin(self) -> None:
         """It is this session's turn to use a worker."""
         kind, body = self._events.popleft()
+        self._current = "close" if kind == b"c" else "message"
+        code, reason = self.closed_at or (1006, "")
+        span = self._span = self._environment.tracer.begin(
+            self._current, self.id, self.remote_addr, self.trace, code=code, size=len(body)
+        )
+        trace = span.headers() if span is not None else ()
         if kind == b"c":
-            self._current = "close"
-            code, reason = self.closed_at or (1006, "")
-            context = events.close_context(self.id, self.user, self._state, code, reason)
+            context = events.close_context(self.id, self.user, self._state, code, reason, trace=trace)
         else:
-            self._current = "message"
-            context = events.message_context(self.id, self.user, self._state, binary=kind == b"b")
+            context = events.message_context(self.id, self.user, self._state, binary=kind == b"b", trace=trace)
         pool = self._environment.pool
         assert pool is not None
         try:
@@ -312,6 +344,9 @@ class Session:
 
     def _ended(self) -> None:
         """The event was handled, or has failed."""
+        if self._span is not None:
+            self._span.end()
+            self._span = None
         if self.closed_at is not None and self._events and self._events[0][0] != b"c":
             closing = self._events[-1]
             self._events.clear()  # messages of a client that is gone
@@ -373,6 +408,7 @@ class Session:
     async def _follow(self, topic: str, wanted: Join) -> None:
         hub = self._environment.hub
         if self._environment.topics.of(topic).presence:
+            self._present |= {topic}
             await hub.driver.enter(topic, Member(connection=self.id, user=self.user, info=bytes(self.info)))
         if not wanted.epoch:
             await hub.join(topic, self)
@@ -398,11 +434,14 @@ class Session:
         hub = self._environment.hub
         await hub.leave(topics, self)
         for topic in topics:
-            if self._environment.topics.of(topic).presence:
+            if topic in self._present:
+                self._present -= {topic}
                 try:
                     await hub.driver.leave(topic, self.id)
                 except RoadRunnerError as error:
-                    log.warning("the end of a presence is not known to other servers", topic=topic, error=str(error))
+                    self._environment.flood_log.warning(
+                        "the end of a presence is not known to other servers", str(error), topic=topic, error=str(error)
+                    )
 
     def _send_to(self, connection: str, outgoing: Outgoing) -> None:
         data, text = outgoing.payload()

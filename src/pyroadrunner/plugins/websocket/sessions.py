@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qs
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from pyroadrunner.contracts import NoFreeWorker, Payload, PoolClosed, QueueFull, RoadRunnerError
 from pyroadrunner.httpd.websocket.contract import Accepted, Handshake, Refused, SocketLimits
@@ -15,8 +18,9 @@ from pyroadrunner.plugins.websocket import events
 from pyroadrunner.plugins.websocket.config import WebSocketConfig
 from pyroadrunner.plugins.websocket.errors import BadMessage
 from pyroadrunner.plugins.websocket.origins import Origins
-from pyroadrunner.plugins.websocket.session import Environment, Session, log
+from pyroadrunner.plugins.websocket.session import Environment, Session
 from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.tracing import Pairs
 
 _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 _STEP = 0.1  # seconds between two groups of connections that are closed
@@ -33,9 +37,11 @@ class Sessions:
         self._environment = environment
         self._topics = topics
         self._draining = False
-        self._apply(config)
+        self.reconfigure(config)
 
-    def _apply(self, config: WebSocketConfig) -> None:
+    def reconfigure(self, config: WebSocketConfig) -> None:
+        """Use these settings for new connections."""
+        self._environment.limits = config.limits
         self._config = config
         self._origins = Origins(config.allowed_origins)
         limits = config.limits
@@ -56,13 +62,15 @@ class Sessions:
         environment = self._environment
         most = self._config.limits.max_connections
         if self._draining or (most and len(environment.sessions) >= most):
-            return _refused(503, "all connections are in use" if not self._draining else "the server stops")
+            return self._try_later("all connections are in use" if not self._draining else "the server stops")
         scope = handshake.scope
         if not self._origins.allow(handshake.headers, secure=scope["scheme"] in ("https", "wss")):
-            log.warning("refused a page of another origin", origin=handshake.headers[b"origin"].decode("latin-1"))
+            origin = handshake.headers[b"origin"].decode("latin-1")
+            environment.flood_log.warning("refused a page of another origin", origin=origin)
             return _refused(403, "this origin may not connect")
         client = scope.get("client")
         session = Session(secrets.token_urlsafe(15), client[0] if client else "", environment)
+        session.trace = environment.tracer.carriers(scope["headers"])
         reply, body = events.NOTHING, b""
         if "connect" in environment.events:
             answer = await self._ask(session, handshake)
@@ -71,7 +79,7 @@ class Sessions:
             reply, body = answer
         public = [topic for topic in _query(scope["query_string"], "topic") if self._topics.of(topic).public]
         if public:
-            reply = replace(reply, join=[*reply.join, *public])
+            reply = structs.replace(reply, join=[*reply.join, *public])
         session.begin_with(reply, body)
         return Accepted(
             handler=session,
@@ -81,7 +89,24 @@ class Sessions:
 
     async def _ask(self, session: Session, handshake: Handshake) -> tuple[events.Reply, bytes] | Refused:
         """Let a worker decide."""
-        context = events.connect_context(session.id, handshake.scope, handshake.subprotocols)
+        tracer, headers = self._environment.tracer, handshake.scope["headers"]
+        span = tracer.begin("connect", session.id, session.remote_addr, headers)
+        if span is None:
+            return await self._exec(session, handshake, headers)
+        # Later events belong to the trace of the handshake; without one, to that of this event.
+        session.trace = session.trace or span.headers()
+        try:
+            answer = await self._exec(session, handshake, tracer.replaced(headers, span))
+            if isinstance(answer, Refused) and answer.status >= 500:
+                span.fail(answer.body.decode("utf-8", "replace").rstrip())
+            return answer
+        finally:
+            span.end()
+
+    async def _exec(
+        self, session: Session, handshake: Handshake, headers: Pairs
+    ) -> tuple[events.Reply, bytes] | Refused:
+        context = events.connect_context(session.id, handshake.scope, handshake.subprotocols, headers)
         pool = self._environment.pool
         assert pool is not None
         try:
@@ -91,21 +116,29 @@ class Sessions:
                 raise BadMessage("the worker streams its reply, which has no meaning here")
             reply = events.read_reply(answer.context)
         except (QueueFull, NoFreeWorker, PoolClosed) as overload:
-            log.warning("handshake failed", error=str(overload))
-            return _refused(503, "the server is overloaded")
+            self._environment.flood_log.warning("handshake failed", str(overload), error=str(overload))
+            return self._try_later("the server is overloaded")
         except RoadRunnerError as error:
             self._environment.counters.failed += 1
-            log.error("event failed", event="connect", connection=session.id, error=str(error))
+            self._environment.flood_log.error(
+                "event failed", str(error), event="connect", connection=session.id, error=str(error)
+            )
             return _refused(500, "the handshake could not be handled")
         if reply.accept:
             return reply, answer.body
-        headers = [
+        own = [
             (name.encode(), value.encode())
             for name, values in reply.headers.items()
             for value in ([values] if isinstance(values, str) else values)
         ]
         status = reply.status if 300 <= reply.status <= 599 else 403
-        return Refused(status=status, headers=headers or _TEXT, body=answer.body)
+        return Refused(status=status, headers=own or _TEXT, body=answer.body)
+
+    def _try_later(self, why: str) -> Refused:
+        """503; the refused clients are asked to come back at different times."""
+        seconds = random.randint(1, max(1, round(self._config.drain_timeout)))
+        refused = _refused(503, why)
+        return replace(refused, headers=[*refused.headers, (b"retry-after", b"%d" % seconds)])
 
     def tick(self, now: float) -> None:
         """Look after silent clients; call it about once a second."""
@@ -123,7 +156,13 @@ class Sessions:
             more: functions that close other connections.
         """
         self.refuse()
-        closing = [*more, *(session.restart for session in self._environment.sessions.values())]
+        most = max(1, int(seconds * 1000))
+        sessions = list(self._environment.sessions.values())
+        closing: list[Callable[[], None]] = [
+            *more,
+            *(partial(session.restart, random.randint(1, most)) for session in sessions),
+        ]
+        random.shuffle(closing)  # or those that came first would always have to leave first
         steps = max(1, int(seconds / _STEP)) if len(closing) > 1 else 1
         group = max(1, -(-len(closing) // steps))
         for start in range(0, len(closing), group):

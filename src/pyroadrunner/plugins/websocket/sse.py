@@ -9,10 +9,13 @@ import secrets
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic
 from urllib.parse import parse_qsl
 
-from pyroadrunner.asgi import CLIENT, Receive, Scope, Send
+from pyroadrunner.asgi import CLIENT, PEER, Receive, Scope, Send
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.httpd.event_streams import Connection, tick_all
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.config import WebSocketConfig
 from pyroadrunner.plugins.websocket.hub import Hub
 from pyroadrunner.plugins.websocket.origins import Origins
@@ -27,6 +30,7 @@ _JOINED = 1 << 16  # bytes that are sent together
 _LAST_ID = ("lastEventID", "Last-Event-ID", "last_event_id")
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class SseEndpoint:
@@ -41,24 +45,26 @@ class SseEndpoint:
     """
 
     def __init__(self, config: WebSocketConfig, hub: Hub, topics: Topics, clock: Callable[[], float]) -> None:
-        self._config = config
         self._hub = hub
         self._topics = topics
-        self._origins = Origins(config.allowed_origins)
+        self.reconfigure(config)
         self._clock = clock
         self._draining = False
         self.streams: set[SseStream] = set()
         self.opened = 0
         self.dropped = 0
-        self.slow = False
 
     def __repr__(self) -> str:
         return f"SseEndpoint({len(self.streams)})"
 
+    def reconfigure(self, config: WebSocketConfig) -> None:
+        """Use these settings for new streams."""
+        self._config = config
+        self._origins = Origins(config.allowed_origins)
+
     def tick(self, now: float) -> None:
         """Look after the streams; call it about once a second."""
-        for stream in list(self.streams):
-            stream.tick(now)
+        tick_all(self.streams, now)
 
     def drain(self) -> None:
         """End all streams; each client is told to come back after a time of its own."""
@@ -122,7 +128,8 @@ class SseEndpoint:
         return None
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, topics: Sequence[str], last_id: str) -> None:
-        stream = SseStream(topics, self._config.limits.max_buffer_size << 10, self._clock)
+        connection = scope.get(PEER, scope.get("client")) or ()
+        stream = SseStream(topics, self._config.limits.max_buffer_size << 10, self._clock, connection)
         client = scope.get(CLIENT)
         watching: asyncio.Task[None] | None = None
         if client is not None:
@@ -139,12 +146,14 @@ class SseEndpoint:
         except ConnectionError:
             pass  # the client has left
         except RoadRunnerError as error:
-            log.error("a topic can't be followed; the client has to come back", error=str(error))
+            flood_log.error("a topic can't be followed; the client has to come back", error=str(error))
         finally:
             self.streams.discard(stream)
             self.dropped += stream.dropped
-            if stream.slow and client is not None:
-                client.cut()
+            if stream.slow:
+                flood_log.warning("an event stream was cut: the client reads too slowly", connection=stream.id)
+                if client is not None:
+                    client.cut()
             if watching is not None:
                 watching.cancel()
             await self._hub.leave(topics, stream)
@@ -169,11 +178,15 @@ class SseStream:
     cut, and comes back with the position of its last event.
 
     Attributes:
+        connection: address and port of its peer; empty = unknown.
         dropped: events that were not sent.
         slow: whether it was cut since it reads too slowly.
     """
 
-    def __init__(self, topics: Sequence[str], max_buffer: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, topics: Sequence[str], max_buffer: int, clock: Callable[[], float], connection: Connection = ()
+    ) -> None:
+        self.connection = connection
         self.id = f"sse-{secrets.token_urlsafe(12)}"
         self._positions = dict.fromkeys(topics, ("", 0))
         self._max_buffer = max_buffer
@@ -187,6 +200,7 @@ class SseStream:
         self._silent_since = clock()
         self._farewell: bytes | None = None
         self._cut = False
+        self.slow = False
         self.dropped = 0
 
     def __repr__(self) -> str:
@@ -227,9 +241,13 @@ class SseStream:
         for publication in held:
             self.deliver(publication)
 
+    def blocked(self, now: float) -> float:
+        since = self._sending_since
+        return now - since if since and now - since >= WRITE_TIMEOUT else 0.0
+
     def tick(self, now: float) -> None:
         if self._sending_since:
-            if now - self._sending_since >= WRITE_TIMEOUT:
+            if self.blocked(now):
                 self._give_up()
         elif not self._queue and now - self._silent_since >= HEARTBEAT:
             self._silent_since = now

@@ -24,6 +24,9 @@ class Subscription:
         on_message: called with each message.
         on_subscribed: called after every (re)connect, when messages may have been missed.
         log: receives one line when Redis becomes unreachable and one when it is reachable again.
+
+    Attributes:
+        error: why no messages arrive now; empty = they do.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Subscription:
         self._on_subscribed = on_subscribed
         self._log = log
         self._away = False
+        self.error = "not connected yet"
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -67,6 +71,7 @@ class Subscription:
                 if not self._away:
                     self._log.error("redis is unreachable; retrying", redis=str(self._redis), error=str(error))
                 self._away = True
+                self.error = str(error)
             await asyncio.sleep(_PATIENCE)
 
     async def _receive(self, connection: PipelinedConnection) -> None:
@@ -77,6 +82,7 @@ class Subscription:
             if self._away:
                 self._log.info("redis is reachable again", redis=str(self._redis))
             self._away = False
+            self.error = ""
             self._on_subscribed()
             while not connection.closed:
                 await asyncio.sleep(_PING_EVERY)

@@ -43,7 +43,7 @@ class Connection:
         user: as :meth:`identify` has named it.
         state: any JSON value; the next events of this connection get it back, whichever worker handles them.
         remote_addr, uri, query, headers, subprotocols: of the handshake; only in ``on_connect``. Headers have
-            lower-case names.
+            lower-case names; other events have those that name the trace, if traces are recorded.
     """
 
     def __init__(self, context: _Context) -> None:

@@ -27,6 +27,9 @@ def test_each_part_names_what_it_needs() -> None:
         "lock": {"driver": "redis"},
         "schedule": {"driver": "redis"},
         "mercure": {"store": "redis"},
+        "broadcast": {"default": {"driver": "redis"}},
+        "websocket": {"driver": "redis", "apps": [{"webhooks": [{"url": "/x"}, {"url": "https://example.test"}]}]},
+        "websockets": {"broker": "default"},
         "kv": {"fast": {"driver": "redis"}, "near": {"driver": "memory"}},
     }
     assert keys(config, experimental=True) == [
@@ -38,7 +41,12 @@ def test_each_part_names_what_it_needs() -> None:
         ("schedule.driver", "redis"),
         ("mercure", "mercure"),
         ("mercure.store", "redis"),
+        ("websocket", "websocket"),
+        ("websockets", "websocket"),
+        ("websocket.driver", "redis"),
+        ("websocket.apps: webhooks", "webhooks"),
         ("kv.fast.driver", "redis"),
+        ("broadcast.default.driver", "redis"),
     ]
     assert keys({"http": {"http3": {"address": ""}}, "lock": {"driver": "memory"}}, experimental=True) == []
 

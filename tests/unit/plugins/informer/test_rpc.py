@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import msgspec
 import pytest
 
 from pyroadrunner.contracts import HasPools, PipelineState
-from pyroadrunner.plugins.informer.errors import NoWorkers
+from pyroadrunner.plugins.informer.errors import NotAWorker, NoWorkers
 from pyroadrunner.plugins.informer.plugin import InformerPlugin
 from support.rpc import FakePlugin, FakePool, FakeSidecars, worker
+from support.virtual_time import run_virtual
 
 HTTP = FakePlugin("http", FakePool("http", [worker(1)]), FakePool("http.slow", [worker(2, pool="http.slow")]))
 JOBS = FakePlugin("jobs", FakePool("jobs"))
@@ -52,7 +54,7 @@ def test_the_workers_of_all_pools_of_a_plugin_have_roadrunners_keys_alone() -> N
 def test_the_details_have_additional_keys() -> None:
     workers = call("WorkerDetails", "http", HTTP, JOBS)["workers"]
     assert [(one["pid"], one["pool"]) for one in workers] == [(1, "http"), (2, "http.slow")]
-    assert list(workers[0]) == [*THEIRS, "pool", "activity", "activitySince"]
+    assert list(workers[0]) == [*THEIRS, "pool", "activity", "activitySince", "cpuSeconds"]
     assert call("WorkerDetails", "nope", HTTP) == {"workers": []}
 
 
@@ -128,3 +130,88 @@ def test_pipelines_have_roadrunners_keys_and_their_state() -> None:
 def test_a_plugin_without_pipelines_has_none() -> None:
     jobs = InformerPlugin([], [], [Queues()]).rpc_methods()["Jobs"].call
     assert asyncio.run(jobs("http")) is None
+
+
+def test_one_worker_is_restarted_or_killed_by_its_pid() -> None:
+    default, other = FakePool("http", [worker(1)]), FakePool("http.slow", [worker(2)])
+    plugin = FakePlugin("http", default, other)
+    assert call("RestartWorker", 2, plugin) is True
+    assert call("KillWorker", 1, plugin) is True
+    assert (default.restarted, default.killed, other.restarted, other.killed) == ([], [1], [2], [])
+
+
+@pytest.mark.parametrize("method", ["RestartWorker", "KillWorker"])
+def test_other_processes_of_the_machine_are_not_stopped(method: str) -> None:
+    with pytest.raises(NotAWorker, match=r"^no pool has a worker with the pid 3; it may have been replaced"):
+        call(method, 3, HTTP)
+
+
+def test_the_overview_has_pools_workers_other_processes_and_pipelines() -> None:
+    pool = FakePool("http", [worker(1), worker(2, status=2, status_str="working", activity="GET /a")])
+    pool.queued, pool.calls, pool.failed = 3, 40, 5
+    sidecars = FakeSidecars("service", [worker(3, command="php a.php", status_str="", pool="")])
+    methods = InformerPlugin([FakePlugin("http", pool), JOBS], [sidecars], [Queues()]).rpc_methods()
+    found = msgspec.json.decode(msgspec.json.encode(asyncio.run(methods["Overview"].call(True))))
+    assert list(found) == ["time", "pid", "version", "started", "plugins"]
+    assert (found["pid"], found["started"] <= found["time"]) == (os.getpid(), True)
+    http, jobs, service = found["plugins"]
+    assert http["pools"] == [
+        {
+            "name": "http",
+            "workers": 2,
+            "busy": 1,
+            "free": 1,
+            "queued": 3,
+            "oldestWait": 0.0,
+            "calls": 40,
+            "failed": 5,
+        }
+    ]
+    assert [one["activity"] for one in http["workers"]] == ["", "GET /a"]
+    assert jobs["pipelines"] == [
+        {
+            "name": "p",
+            "driver": "memory",
+            "queue": "",
+            "state": "ready",
+            "error": "",
+            "running": 0,
+            "active": 2,
+            "delayed": 0,
+            "reserved": 0,
+            "done": 0,
+            "failed": 0,
+        }
+    ]
+    assert [one["command"] for one in service["workers"]] == ["php a.php"]
+
+
+class HangingQueues(Queues):
+    """Its broker answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+        self.asked = 0
+
+    async def pipelines(self) -> list[PipelineState]:
+        self.asked += 1
+        await self.answered.wait()
+        return await super().pipelines()
+
+
+def test_a_broker_that_hangs_does_not_hide_the_rest() -> None:
+    async def main() -> None:
+        queues = HangingQueues()
+        plugin = InformerPlugin([HTTP], [], [queues])
+        take = plugin.rpc_methods()["Overview"].call
+        for _ in range(2):
+            found = await take(True)
+            assert [one.name for one in found.plugins] == ["http"]
+        assert queues.asked == 1  # the first question still waits
+        queues.answered.set()
+        assert (await take(True)).plugins[1].pipelines[0].name == "p"
+        queues.answered.clear()
+        assert (await take(True)).plugins[1].pipelines[0].name == "p"  # the last known state
+        await plugin.stop(0.0)
+
+    run_virtual(main())

@@ -282,7 +282,7 @@ def test_public_keys(tmp_path: Any) -> None:
         file.write_text("nonsense")
         await keys._refresh(fatal=False)
         assert tokens.verify(second).publish  # the old keys stay
-        await keys.stop()
+        keys.stop()
         with pytest.raises(BadKey):
             await KeySet(file.as_uri(), "publisher_jwks_url").start()
 

@@ -158,3 +158,19 @@ def test_a_pipeline_with_an_error_is_told_with_the_code_of_unavailability() -> N
     answer = ask_jobs(Queues("dial tcp: refused"))
     assert answer.status == 555
     assert [one["error_message"] for one in json.loads(answer.body)] == ["", "dial tcp: refused"]
+
+
+def test_a_plugin_says_what_is_wrong_and_stays_healthy() -> None:
+    class Explained(Told):
+        def status_message(self) -> str:
+            return "redis is away"
+
+    plugin = Explained("websocket", ready=False)
+    checks = Checks([plugin, Told("http")], 503, 20.0, [plugin])
+
+    def shown(check: Check) -> list[tuple[str, str, int]]:
+        found = asyncio.run(checks.entries(check))
+        return [(one.plugin_name, one.error_message, one.status_code) for one in found]
+
+    assert shown(Check.READY) == [("websocket", "redis is away", 503), ("http", "", 200)]
+    assert shown(Check.HEALTH) == [("websocket", "redis is away", 200), ("http", "", 200)]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from itertools import pairwise
 from typing import Any
 
 from pyroadrunner.httpd.websocket.message import OutMessage
 from pyroadrunner.plugins.websocket import events
-from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig
+from pyroadrunner.plugins.websocket.config import HistoryConfig, LimitsConfig, WebSocketConfig
+from pyroadrunner.plugins.websocket.counters import Counters
 from pyroadrunner.plugins.websocket.drivers.memory import MemoryDriver
 from pyroadrunner.plugins.websocket.hub import Hub
-from pyroadrunner.plugins.websocket.session import Counters, Environment, Session
+from pyroadrunner.plugins.websocket.session import Environment, Session
+from pyroadrunner.plugins.websocket.sessions import Sessions
 from pyroadrunner.plugins.websocket.topics import Topics
+from pyroadrunner.plugins.websocket.tracing import EventTracer
 from pyroadrunner.plugins.websocket.turns import Turns
 from pyroadrunner.workers.errors import QueueFull, WorkerFailed
 from pyroadrunner.workers.payload import Payload, Reply
+from support.tracing import KeptTracing
 from support.virtual_time import in_virtual_time
 
 
@@ -309,3 +315,102 @@ async def test_what_the_history_has_brought_does_not_come_again_from_the_channel
         it.hub.deliver(late)
     await it.hub.publish("room", b"3", text=True)
     assert [data for data, _ in socket.sent] == [b"1", b"2", b"3"]
+
+
+# -- traces ----------------------------------------------------------------------------------------------------------
+
+
+def traced(it: Scene) -> KeptTracing:
+    tracing = KeptTracing()
+    it.environment.tracer = EventTracer([tracing], "/ws")
+    it.environment.tracer.start()
+    return tracing
+
+
+@in_virtual_time
+async def test_each_event_has_a_span_in_the_trace_of_the_handshake() -> None:
+    it = Scene()
+    tracing = traced(it)
+    session, _ = it.connect()
+    session.trace = [(b"traceparent", b"of the handshake")]
+    session.received(b"four", text=True)
+    session.received(b"1", text=True)
+    assert len(tracing.spans) == 1  # the next event begins when the first has ended
+    assert it.pool.calls[0][0]["headers"] == {"traceparent": ["1"]}
+    it.pool.answer({"join": ["room"]})
+    await settle()
+    it.pool.answer()
+    session.closed(4000, "")
+    await settle()
+    it.pool.answer()
+    assert [(span.name, span.ended, span.failed) for span in tracing.spans] == [
+        ("message /ws", 1, None),
+        ("message /ws", 1, None),
+        ("close /ws", 1, None),
+    ]
+    assert tracing.asked == [[(b"traceparent", b"of the handshake")]] * 3
+    assert tracing.spans[0].attributes == {
+        "messaging.system": "websocket",
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "message",
+        "messaging.destination.name": "/ws",
+        "messaging.message.conversation_id": "a",
+        "messaging.message.body.size": 4,
+        "client.address": "192.0.2.1",
+    }
+    assert tracing.spans[2].attributes["websocket.close.code"] == 4000
+
+
+@in_virtual_time
+async def test_the_span_of_an_event_that_fails_says_why() -> None:
+    it = Scene()
+    tracing = traced(it)
+    session, _ = it.connect()
+    session.received(b"1", text=True)
+    it.pool.calls.pop()[2].on_error(WorkerFailed("boom", 1))
+    session.received(b"2", text=True)
+    it.pool.answer({"join": [""]})
+    await settle()
+    it.pool.error = QueueFull("websocket", 1)
+    other, _ = it.connect("b")
+    other.received(b"3", text=True)
+    assert [span.ended for span in tracing.spans] == [1, 1, 1]
+    first, second, third = (span.failed or "" for span in tracing.spans)
+    assert "boom" in first
+    assert "a topic has 1 to 200 characters" in second
+    assert "max queue size reached" in third
+
+
+@in_virtual_time
+async def test_without_traces_workers_get_no_headers() -> None:
+    it = Scene()
+    session, _ = it.connect()
+    session.received(b"1", text=True)
+    assert "headers" not in it.pool.calls[0][0]
+
+
+# -- the end of the server -------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_connections_are_closed_in_waves_and_get_different_advice() -> None:
+    it = Scene()
+    sessions = Sessions(WebSocketConfig(), it.environment, Topics([]))
+    sockets = [it.connect(str(number))[1] for number in range(100)]
+    closed_by_then: list[int] = []
+
+    async def watch() -> None:
+        for _ in range(10):
+            closed_by_then.append(sum(bool(socket.closes) for socket in sockets))
+            await asyncio.sleep(0.2)
+
+    await asyncio.gather(sessions.drain(2.0), watch())
+    assert closed_by_then[-1] >= 90
+    assert all(5 <= after - before <= 15 for before, after in pairwise(closed_by_then[1:]))
+    assert all(len(socket.closes) == 1 for socket in sockets)
+    assert {code for socket in sockets for code, _ in socket.closes} == {1012}
+    advice = [re.fullmatch(r"the server restarts, retry in (\d+) ms", socket.closes[0][1]) for socket in sockets]
+    delays = [int(one[1]) for one in advice if one is not None]
+    assert len(delays) == 100
+    assert len(set(delays)) > 50
+    assert 1 <= min(delays) <= max(delays) <= 2000

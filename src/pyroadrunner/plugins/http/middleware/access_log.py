@@ -4,8 +4,9 @@ middleware are not logged.
 Laravel Octane reads these lines: ``http log`` with ``status``, ``method``, ``URI``, ``remote_address``, and ``elapsed``
 as a whole number of milliseconds. Fields that RoadRunner does not have follow those.
 
-Values of a query that are secrets are masked: a token of Mercure (``authorization``), and the signature of a backend of
-the Pusher protocol (``auth_signature``), with which the request could be repeated.
+Values of a query that are secrets are masked: a token of Mercure (``authorization``), the signature of a backend of the
+Pusher protocol (``auth_signature``), with which the request could be repeated, and the ``access_token`` of RFC 6750:
+WebSocket clients in browsers can't send a header.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pyroadrunner.asgi import REQUEST_ID, TRACE_ID, ASGIApp, Message, Receive, S
 from pyroadrunner.httpd.http1.whole import ServeWhole, WholeExchange
 from pyroadrunner.log import Log
 
-_SECRETS = re.compile(r"(?i)(?<![^&])(authorization|auth_signature)=[^&]*")
+_SECRETS = re.compile(r"(?i)(?<![^&])(authorization|auth_signature|access_token)=[^&]*")
 
 log = Log("http")
 

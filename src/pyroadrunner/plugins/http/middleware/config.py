@@ -29,6 +29,7 @@ BUILT_IN: dict[str, str] = {
     "request_id": "request_id",
     "sendfile": "sendfile",
     "static": "static",
+    "websockets": "websockets",
 }
 
 

@@ -37,12 +37,14 @@ class Store(Protocol):
     """Keeps updates.
 
     Attributes:
-        error: why nothing can be published now; empty = it can.
         position: the sequence of the last update that this server was given.
     """
 
-    error: str
     position: int
+
+    @property
+    def error(self) -> str:
+        """Why nothing can be published now; empty = it can."""
 
     async def start(self, deliver: Deliver, reset: Reset) -> None:
         """Return when updates can be published, or will be once a server is back.

@@ -73,11 +73,16 @@ class RedisStore:
         self._reading: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._registered: dict[str, bytes] = {}
-        self.error = "not connected yet"
+        self._not_renewed = ""  # why the lease was not renewed
+        self._reconnected = asyncio.Event()
         self.position = 0
 
     def __repr__(self) -> str:
         return f"RedisStore({self._redis}, position={self.position})"
+
+    @property
+    def error(self) -> str:
+        return self._subscription.error or self._not_renewed
 
     async def start(self, deliver: Deliver, reset: Reset) -> None:
         self._deliver = deliver
@@ -168,8 +173,8 @@ class RedisStore:
             self._give(unpack(record, sequence))
 
     def _on_subscribed(self) -> None:
-        """Messages may have been missed."""
-        self.error = ""
+        """Messages may have been missed, and the lease may be over."""
+        self._reconnected.set()
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -224,16 +229,19 @@ class RedisStore:
     async def _renew(self) -> None:
         """Keep the lease of this server; repeat its entries, which another server or a flush may have removed."""
         while True:
-            await asyncio.sleep(_RENEW)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RENEW):
+                    await self._reconnected.wait()
+            self._reconnected.clear()
             commands = [self._lease()]
             if self._registered:
                 commands.append(self._entries(self._registered))
             try:
                 await self._redis.execute_many(commands)
             except StoreError as error:
-                self.error = str(error)
+                self._not_renewed = str(error)
             else:
-                self.error = ""
+                self._not_renewed = ""
 
     def _lease(self) -> tuple[str | bytes | int, ...]:
         return ("SET", self._lease_prefix + self._server, 1, "EX", _LEASE)

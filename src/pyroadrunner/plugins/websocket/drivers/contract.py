@@ -11,6 +11,12 @@ from pyroadrunner.plugins.websocket.publication import Publication
 Deliver = Callable[[Publication], int]
 """Gives a publication to the clients of this server; returns how many."""
 
+Departed = Callable[[str, "Left"], None]
+"""Told of connections that left a topic without a call of :meth:`Driver.leave`."""
+
+Entrance = Callable[[str, "Member", "Entered"], None]
+"""Told of connections that were entered again, since other servers had taken this one for dead."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
@@ -42,14 +48,66 @@ class Member:
     info: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """What a connection has changed in a topic with presence, on all servers. Exactly one caller sees each change.
+
+    Attributes:
+        count: connections in the topic now.
+        first: whether the topic had none.
+        first_of_user: whether its user had none there.
+        returned, user_returned: whether that takes back a departure that was still held, see :meth:`Driver.confirm`.
+    """
+
+    count: int
+    first: bool
+    first_of_user: bool
+    returned: bool = False
+    user_returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """The same for connections that have left.
+
+    Attributes:
+        count: connections in the topic now.
+        last: whether it has none any more.
+        users: those whose last connection has left.
+    """
+
+    count: int
+    last: bool
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The last publication of a history.
+
+    Attributes:
+        age: seconds since then.
+    """
+
+    publication: Publication
+    age: float
+
+
 class Driver(Protocol):
     """Carries publications.
 
     Attributes:
-        error: why publications are not carried now; empty = they are.
+        shared: whether other servers have clients in the same topics.
+        on_departed, on_entrance: callbacks of the owner; see their types.
     """
 
-    error: str
+    shared: bool
+    on_departed: Departed
+    on_entrance: Entrance
+
+    @property
+    def error(self) -> str:
+        """Why publications are not carried now; empty = they are."""
 
     async def start(self, deliver: Deliver) -> None:
         """Return when publications can be carried, or will be once a server is back."""
@@ -73,18 +131,43 @@ class Driver(Protocol):
     async def recover(self, topic: str, offset: int, epoch: str) -> Recovered:
         """What was published behind a position."""
 
-    async def last(self, topic: str) -> Publication | None:
+    async def last(self, topic: str) -> Newest | None:
         """The newest publication in the history."""
 
-    async def enter(self, topic: str, member: Member) -> None:
-        """A client joins a topic with presence, or its user has changed."""
+    async def enter(self, topic: str, member: Member) -> Entered:
+        """A client joins a topic with presence, or its user has changed.
 
-    async def leave(self, topic: str, connection: str) -> None:
-        """It has left."""
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: the other servers do not know it yet; they will.
+        """
+
+    async def leave(self, topic: str, connection: str) -> Left:
+        """It has left.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: the other servers do not know it yet. It is tried again, with the
+                result for ``on_departed``.
+        """
+
+    async def confirm(self, topic: str, user: str = "") -> bool:
+        """Whether a departure that is held has lasted until now; ``True`` for exactly one caller, on all servers. In
+        topics for which the owner asks for it (``holds``), the departure of the last connection, and of the last one of
+        a user, is held for this call.
+
+        Args:
+            user: whose departure; empty = that of the last connection.
+        """
 
     async def members(self, topic: str) -> Sequence[Member]:
         """Who follows a topic with presence, on all servers."""
 
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        """The number of connections of each topic with presence, or of its distinct users, on all servers."""
+
     async def occupied(self, prefix: str) -> Mapping[str, int]:
         """Topics with presence whose name begins so, with the number of their connections. For operators and backends:
         it may look at all topics."""
+
+
+def ignore(*_: object) -> None:
+    """A callback that does nothing."""

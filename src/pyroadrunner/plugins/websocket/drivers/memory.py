@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from pyroadrunner.plugins.websocket.config import HistoryConfig
-from pyroadrunner.plugins.websocket.drivers.contract import Deliver, Member, Recovered
+from pyroadrunner.plugins.websocket.drivers.contract import (
+    Deliver,
+    Departed,
+    Entered,
+    Entrance,
+    Left,
+    Member,
+    Newest,
+    Recovered,
+    ignore,
+)
 from pyroadrunner.plugins.websocket.publication import Publication
 
 _SWEEP = 1024  # topics with a history from which on expired ones are looked for
@@ -23,22 +33,44 @@ class _Log:
         self.entries: deque[tuple[float, Publication]] = deque()
 
 
+class _Presence:
+    __slots__ = ("members", "users")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.users: dict[str, int] = {}  # their connections
+
+
+_EMPTY = _Presence()
+
+
 class MemoryDriver:
     """Delivers at once; keeps the history that the config asks for.
 
     Args:
         history: the settings of a topic.
         clock: seconds, monotonic.
+        holds: whether departures from a topic are held until they are confirmed.
     """
 
-    def __init__(self, history: Callable[[str], HistoryConfig], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        history: Callable[[str], HistoryConfig],
+        clock: Callable[[], float],
+        holds: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._history = history
         self._clock = clock
         self._logs: dict[str, _Log] = {}
         self._deliver: Deliver = lambda _: 0
         self._sweep_at = _SWEEP
-        self._members: dict[str, dict[str, Member]] = {}
+        self._holds = holds
+        self._presence: dict[str, _Presence] = {}
+        self._held: set[tuple[str, str]] = set()
+        self.on_departed: Departed = ignore
+        self.on_entrance: Entrance = ignore
         self.error = ""
+        self.shared = False
 
     def __repr__(self) -> str:
         return f"MemoryDriver(topics with history={len(self._logs)})"
@@ -80,27 +112,79 @@ class MemoryDriver:
         found = [entry for _, entry in islice(log.entries, max(0, kept - missed), None)]
         return Recovered(publications=found, offset=log.offset, epoch=log.epoch, complete=missed <= kept)
 
-    async def last(self, topic: str) -> Publication | None:
+    async def last(self, topic: str) -> Newest | None:
         log = self._logs.get(topic)
         if log is None:
             return None
-        self._trim(log, self._history(topic), self._clock())
-        return log.entries[-1][1] if log.entries else None
+        now = self._clock()
+        self._trim(log, self._history(topic), now)
+        if not log.entries:
+            return None
+        at, publication = log.entries[-1]
+        return Newest(publication=publication, age=now - at)
 
-    async def enter(self, topic: str, member: Member) -> None:
-        self._members.setdefault(topic, {})[member.connection] = member
+    async def enter(self, topic: str, member: Member) -> Entered:
+        presence = self._presence.setdefault(topic, _Presence())
+        before = presence.members.get(member.connection)
+        presence.members[member.connection] = member
+        first_of_user = False
+        if before is None or before.user != member.user:
+            if before is not None:
+                self._forget_user(presence, before.user)
+            if member.user:
+                count = presence.users[member.user] = presence.users.get(member.user, 0) + 1
+                first_of_user = count == 1
+        first = before is None and len(presence.members) == 1
+        return Entered(
+            count=len(presence.members),
+            first=first,
+            first_of_user=first_of_user,
+            returned=first and self._take_held(topic, ""),
+            user_returned=first_of_user and self._take_held(topic, member.user),
+        )
 
-    async def leave(self, topic: str, connection: str) -> None:
-        members = self._members.get(topic, {})
-        members.pop(connection, None)
-        if not members:
-            self._members.pop(topic, None)
+    async def leave(self, topic: str, connection: str) -> Left:
+        presence = self._presence.get(topic)
+        member = presence.members.pop(connection, None) if presence is not None else None
+        if presence is None or member is None:
+            return Left(count=len(presence.members) if presence is not None else 0, last=False)
+        users = (member.user,) if self._forget_user(presence, member.user) else ()
+        last = not presence.members
+        if last:
+            del self._presence[topic]
+        if self._holds(topic):
+            self._held |= {(topic, user) for user in users} | ({(topic, "")} if last else set())
+        return Left(count=len(presence.members), last=last, users=users)
+
+    async def confirm(self, topic: str, user: str = "") -> bool:
+        return self._take_held(topic, user)
 
     async def members(self, topic: str) -> Sequence[Member]:
-        return list(self._members.get(topic, {}).values())
+        presence = self._presence.get(topic)
+        return list(presence.members.values()) if presence is not None else []
+
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        found = [self._presence.get(topic, _EMPTY) for topic in topics]
+        return [len(one.users if users else one.members) for one in found]
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
-        return {topic: len(members) for topic, members in self._members.items() if topic.startswith(prefix)}
+        return {topic: len(presence.members) for topic, presence in self._presence.items() if topic.startswith(prefix)}
+
+    def _take_held(self, topic: str, user: str) -> bool:
+        if (topic, user) not in self._held:
+            return False
+        self._held.discard((topic, user))
+        return True
+
+    def _forget_user(self, presence: _Presence, user: str) -> bool:
+        """Count a connection of a user less; whether it was the last."""
+        if not user:
+            return False
+        presence.users[user] -= 1
+        if presence.users[user]:
+            return False
+        del presence.users[user]
+        return True
 
     def _begin(self, topic: str) -> _Log:
         if len(self._logs) >= self._sweep_at:

@@ -4,38 +4,43 @@ A publication is numbered, kept and published by one script, so that the history
 Each server reads one channel, and looks at the history when a number is missing: after a lost connection nothing is
 lost that the history still has. Topics without a history are only published.
 
-Who follows a topic with presence is a hash for each topic, whose entries name their server; a server that has died
-stops renewing its lease, and the others ignore its entries.
+Who follows a topic with presence: see ``redis_presence.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.websocket.config import HistoryConfig
-from pyroadrunner.plugins.websocket.drivers.contract import Deliver, Member, Recovered
+from pyroadrunner.plugins.websocket.drivers.contract import (
+    Deliver,
+    Departed,
+    Entered,
+    Entrance,
+    Left,
+    Member,
+    Newest,
+    Recovered,
+)
+from pyroadrunner.plugins.websocket.drivers.redis_presence import RedisPresence
+from pyroadrunner.plugins.websocket.drivers.redis_script import Script
 from pyroadrunner.plugins.websocket.publication import Publication
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.client import RedisClient
 from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.remote.redis.pubsub import Subscription
 
-_LEASE = 15  # seconds after which the clients of a server that has died are no longer present
-_RENEW = 5.0  # seconds
 _BATCH = 500  # publications of one read
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[str, bytes, bool, str]).decode  # topic, data, whether it is text, origin
-_decode_member = msgspec.msgpack.Decoder(tuple[str, str, bytes]).decode  # server, user, info
 
 log = Log("websocket")
 
@@ -63,31 +68,62 @@ class RedisDriver:
 
     Args:
         history: the settings of a topic.
+        lease: seconds after which the clients of a server that has died are no longer present.
+        holds: whether departures from a topic are held until they are confirmed.
 
     Raises:
         StoreError: the settings can't be used.
     """
 
-    def __init__(self, config: RedisConfig, prefix: str, history: Callable[[str], HistoryConfig]) -> None:
+    def __init__(
+        self,
+        config: RedisConfig,
+        prefix: str,
+        history: Callable[[str], HistoryConfig],
+        *,
+        lease: float = 15.0,
+        holds: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._redis = RedisClient(config)
         self._prefix = prefix
         self._history = history
-        self._server = secrets.token_urlsafe(9)
         self._channel = f"{prefix}:publications"
-        self._text = files(__package__).joinpath("publish.lua").read_bytes()
-        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest()
+        self._publish_script = Script(self._redis, "publish.lua")
+        self._presence = RedisPresence(self._redis, prefix, lease, holds, time.monotonic)
         self._followed: dict[str, _Position] = {}
         self._subscription = Subscription(
             self._redis, self._channel, on_message=self._on_message, on_subscribed=self._on_subscribed, log=log
         )
         self._deliver: Deliver = lambda _: 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._present: dict[str, dict[str, bytes]] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self.error = "not connected yet"
+        self._not_renewed = ""  # why the lease was not renewed
+        self._reconnected = asyncio.Event()
+        self._was_subscribed = False
+        self.shared = True
+
+    @property
+    def on_departed(self) -> Departed:
+        return self._presence.on_departed
+
+    @on_departed.setter
+    def on_departed(self, act: Departed) -> None:
+        self._presence.on_departed = act
+
+    @property
+    def on_entrance(self) -> Entrance:
+        return self._presence.on_entrance
+
+    @on_entrance.setter
+    def on_entrance(self, act: Entrance) -> None:
+        self._presence.on_entrance = act
 
     def __repr__(self) -> str:
         return f"RedisDriver({self._redis}, topics={len(self._followed)})"
+
+    @property
+    def error(self) -> str:
+        return self._subscription.error or self._not_renewed
 
     async def start(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -99,8 +135,7 @@ class RedisDriver:
             if task is not None:
                 task.cancel()
         with contextlib.suppress(StoreError):
-            for topic, members in self._present.items():
-                await self._redis.execute("HDEL", self._presence_key(topic), *members)
+            await self._presence.stop()
         await self._subscription.close()
         await self._redis.close()
 
@@ -109,15 +144,14 @@ class RedisDriver:
         if not config.size:
             await self._redis.execute("PUBLISH", self._channel, b"0  " + _encode((topic, data, text, origin)))
             return Publication(topic, data, text=text, origin=origin), None
-        keys = (2, self._position_key(topic), self._history_key(topic))
-        arguments = (self._channel, secrets.token_urlsafe(6), config.size, max(1, int(config.ttl)))
-        rest = (*keys, *arguments, _encode((topic, data, text, origin)))
-        try:
-            offset, epoch = await self._redis.execute("EVALSHA", self._digest, *rest)
-        except StoreError as error:
-            if not str(error).startswith("NOSCRIPT"):
-                raise
-            offset, epoch = await self._redis.execute("EVAL", self._text, *rest)
+        offset, epoch = await self._publish_script.run(
+            (self._position_key(topic), self._history_key(topic)),
+            self._channel,
+            secrets.token_urlsafe(6),
+            config.size,
+            max(1, int(config.ttl)),
+            _encode((topic, data, text, origin)),
+        )
         publication = Publication(topic, data, text=text, offset=offset, epoch=epoch.decode(), origin=origin)
         return publication, None
 
@@ -147,50 +181,32 @@ class RedisDriver:
             publications=kept, offset=max(reached, last), epoch=current, complete=reached - offset == len(kept)
         )
 
-    async def last(self, topic: str) -> Publication | None:
+    async def last(self, topic: str) -> Newest | None:
         epoch, _ = await self._read_position(topic)
         entries = await self._redis.execute("XREVRANGE", self._history_key(topic), "+", "-", "COUNT", 1)
         for identity, flat in entries:
-            return _publication(dict(_pairs(flat))[b"p"], int(identity.partition(b"-")[0]), epoch)
+            fields = dict(_pairs(flat))
+            publication = _publication(fields[b"p"], int(identity.partition(b"-")[0]), epoch)
+            return Newest(publication=publication, age=max(0.0, time.time() - float(fields[b"t"])))
         return None
 
-    async def enter(self, topic: str, member: Member) -> None:
-        entry = _encode((self._server, member.user, bytes(member.info)))
-        self._present.setdefault(topic, {})[member.connection] = entry
-        await self._redis.execute_many(
-            [
-                ("SET", self._lease_key(self._server), 1, "EX", _LEASE),
-                ("HSET", self._presence_key(topic), member.connection, entry),
-            ]
-        )
+    async def enter(self, topic: str, member: Member) -> Entered:
+        return await self._presence.enter(topic, member)
 
-    async def leave(self, topic: str, connection: str) -> None:
-        members = self._present.get(topic, {})
-        members.pop(connection, None)
-        if not members:
-            self._present.pop(topic, None)
-        await self._redis.execute("HDEL", self._presence_key(topic), connection)
+    async def leave(self, topic: str, connection: str) -> Left:
+        return await self._presence.leave(topic, connection)
+
+    async def confirm(self, topic: str, user: str = "") -> bool:
+        return await self._presence.confirm(topic, user)
 
     async def members(self, topic: str) -> Sequence[Member]:
-        flat = await self._redis.execute("HGETALL", self._presence_key(topic))
-        entries = [(connection.decode(), _decode_member(entry)) for connection, entry in _pairs(flat)]
-        servers = sorted({server for _, (server, _, _) in entries})
-        leases = await self._redis.execute_many([("EXISTS", self._lease_key(server)) for server in servers])
-        alive = {server for server, lease in zip(servers, leases, strict=True) if lease}
-        dead = [connection for connection, (server, _, _) in entries if server not in alive]
-        if dead:
-            await self._redis.execute("HDEL", self._presence_key(topic), *dead)
-        return [
-            Member(connection=connection, user=user, info=info)
-            for connection, (server, user, info) in entries
-            if server in alive
-        ]
+        return await self._presence.members(topic)
+
+    async def counts(self, topics: Sequence[str], *, users: bool = False) -> Sequence[int]:
+        return await self._presence.counts(topics, users=users)
 
     async def occupied(self, prefix: str) -> Mapping[str, int]:
-        start = f"{self._prefix}:presence:{{"
-        found = await self._redis.keys("".join(f"\\{one}" if one in "*?[]\\" else one for one in start + prefix) + "*")
-        counts = await self._redis.execute_many([("HLEN", key) for key in found])
-        return {key.decode()[len(start) : -1]: count for key, count in zip(found, counts, strict=True) if count}
+        return await self._presence.occupied(prefix)
 
     # -- private -----------------------------------------------------------------------------------------------------
 
@@ -217,8 +233,11 @@ class RedisDriver:
             self._catch_up(name, position)
 
     def _on_subscribed(self) -> None:
-        """Messages may have been missed."""
-        self.error = ""
+        """Messages may have been missed, and the lease may be over."""
+        if self._was_subscribed:
+            self._presence.reconnected()
+        self._was_subscribed = True
+        self._reconnected.set()
         for topic, position in self._followed.items():
             if self._history(topic).size:
                 self._catch_up(topic, position)
@@ -278,19 +297,18 @@ class RedisDriver:
                 return found
 
     async def _renew(self) -> None:
-        """Keep the lease of this server; repeat its entries, which another server or a flush may have removed."""
+        """Keep the lease of this server."""
         while True:
-            await asyncio.sleep(_RENEW)
-            commands: list[Any] = [("SET", self._lease_key(self._server), 1, "EX", _LEASE)]
-            for topic, members in self._present.items():
-                entries = [part for one in members.items() for part in one]
-                commands.append(("HSET", self._presence_key(topic), *entries))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._presence.interval):
+                    await self._reconnected.wait()
+            self._reconnected.clear()
             try:
-                await self._redis.execute_many(commands)
+                await self._presence.renew()
             except StoreError as error:
-                self.error = str(error)
+                self._not_renewed = str(error)
             else:
-                self.error = ""
+                self._not_renewed = ""
 
     # The braces put the keys of a topic into one slot of a cluster.
 
@@ -299,12 +317,6 @@ class RedisDriver:
 
     def _history_key(self, topic: str) -> str:
         return f"{self._prefix}:history:{{{topic}}}"
-
-    def _presence_key(self, topic: str) -> str:
-        return f"{self._prefix}:presence:{{{topic}}}"
-
-    def _lease_key(self, server: str) -> str:
-        return f"{self._prefix}:server:{server}"
 
 
 def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,8 +12,9 @@ import msgspec
 
 from pyroadrunner.asgi import Receive, Scope, Send
 from pyroadrunner.contracts import Log, RoadRunnerError
+from pyroadrunner.httpd.flood_log import FloodLog
 from pyroadrunner.plugins.websocket.pusher import frames, signatures
-from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp
+from pyroadrunner.plugins.websocket.pusher.app import PusherApp
 from pyroadrunner.plugins.websocket.pusher.channels import Channel, Kind, is_valid
 
 _MAX_CHANNELS = 100  # of one event
@@ -22,6 +24,7 @@ _MAX_NAME = 200  # characters of the name of an event
 _T = TypeVar("_T")
 
 log = Log("websocket")
+flood_log = FloodLog(log, monotonic)
 
 
 class _Event(msgspec.Struct, kw_only=True):
@@ -63,7 +66,7 @@ class PusherApi:
         except ApiError as error:
             status, answer = error.status, {"error": str(error)}
         except RoadRunnerError as error:
-            log.error("the request of a backend failed", path=scope["path"], error=str(error))
+            flood_log.error("the request of a backend failed", path=scope["path"], error=str(error))
             status, answer = 503, {"error": "the event can't be published now"}
         body = msgspec.json.encode(answer)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -115,12 +118,18 @@ class PusherApi:
             raise ApiError(413, f"the data of an event has at most {limit >> 10} KB (websocket.apps.max_event_size)")
         if event.channels and len(channels) > 1 and any(one.kind is Kind.ENCRYPTED for one in channels):
             raise ApiError(400, "an event for an encrypted channel is for no other channel")
+        wanted = _wanted({"info": event.info})
+        for one in wanted:
+            if one not in ("user_count", "subscription_count"):
+                raise ApiError(400, f"unknown info: {one}")
         for channel in channels:
             await app.publish(event.name, channel, event.data, socket_id=event.socket_id)
-        wanted = _wanted({"info": event.info})
         if not wanted:
             return {}
-        return {"channels": {channel.name: await _info(app, channel, wanted) for channel in channels}}
+        # Channels of several kinds: each has the attributes of its kind.
+        return {
+            "channels": {channel.name: await _info(app, channel, _fitting(channel, wanted)) for channel in channels}
+        }
 
     async def _publish_batch(self, app: PusherApp, events: list[_Event]) -> dict[str, Any]:
         if len(events) > _MAX_BATCH:
@@ -159,19 +168,25 @@ def _wanted(query: Mapping[str, str]) -> list[str]:
     return [one.strip() for one in query.get("info", "").split(",") if one.strip()]
 
 
+def _fitting(channel: Channel, wanted: list[str]) -> list[str]:
+    return [one for one in wanted if one != "user_count" or channel.kind is Kind.PRESENCE]
+
+
 async def _info(app: PusherApp, channel: Channel, wanted: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in wanted:
         if one == "user_count":
             if channel.kind is not Kind.PRESENCE:
                 raise ApiError(400, "user_count is of presence channels only")
-            found[one] = len(await app.members(channel))
+            found[one] = await app.users(channel)
         elif one == "subscription_count":
             found[one] = await app.subscriptions(channel)
         elif one == "cache":
-            last = await app.cached(channel) if channel.cached else None
-            data = frames.fields(last.decode()).get("data") if last is not None else None
-            found[one] = {"data": data, "ttl": CACHE_TTL} if data is not None else None
+            if not channel.cached:
+                raise ApiError(400, "cache is of cache channels only")
+            last = await app.cached(channel)
+            data = frames.fields(last[0].decode()).get("data") if last is not None else None
+            found[one] = {"data": data, "ttl": int(last[1])} if last is not None and data is not None else None
         else:
             raise ApiError(400, f"unknown info: {one}")
     return found

@@ -4,12 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import field
 
-from pyroadrunner.config.values import Duration, StringList
+from pyroadrunner.config.values import Duration, StringList, StringMap
 from pyroadrunner.workers.config import Count
+
+WebhookEvent = Literal[
+    "channel_occupied",
+    "channel_vacated",
+    "member_added",
+    "member_removed",
+    "client_event",
+    "cache_miss",
+    "subscription_count",
+]
+
+
+class WebhookConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """An entry of ``webhooks``: who is told what happens in the channels."""
+
+    url: str
+    """`https://example.com/pusher/webhooks`, or a path of the application behind `http`: `/pusher/webhooks`."""
+    events: list[WebhookEvent] = field(default_factory=list)
+    """Which events; empty = all."""
+    channels: StringList = field(default_factory=list)
+    """Of which channels: names, with stars for any text: `presence-*`. Empty = all."""
+    headers: StringMap = field(default_factory=dict)
+    """More headers of the request."""
+    timeout: Duration = 10.0
+    """Of one attempt."""
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        if self.url.startswith("/") and not self.url.startswith("//"):
+            return
+        try:
+            parts = urlsplit(self.url)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            yield "url", f'"{self.url}" is neither an http or https address nor a path such as /pusher/webhooks'
+        if self.timeout <= 0:
+            yield "timeout", "should be positive"
 
 
 class AppConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -36,6 +75,13 @@ class AppConfig(msgspec.Struct, kw_only=True, frozen=True):
     the same."""
     client_events_per_second: Count = 10
     """From one client; more gets error 4301. 0 = no limit."""
+    subscription_count: bool = False
+    """Whether subscribers are told the number of subscribers of a channel, in `pusher:subscription_count`. Not in
+    presence channels, which have members."""
+    watchlists: bool = True
+    """Whether signed-in clients may watch which other users are online."""
+    webhooks: list[WebhookConfig] = field(default_factory=list)
+    """Who is told of occupied channels, members and so on."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         for name in ("id", "key", "secret"):

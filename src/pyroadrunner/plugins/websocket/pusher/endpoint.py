@@ -27,6 +27,10 @@ class PusherEndpoint:
         self._limits = limits
         self.draining = False
 
+    def reconfigure(self, limits: SocketLimits) -> None:
+        """Use these limits for new sockets."""
+        self._limits = limits
+
     async def accept(self, handshake: Handshake) -> Accepted | Refused:
         scope = handshake.scope
         app = self._apps.get(scope["path"].rpartition("/")[2])
@@ -42,7 +46,8 @@ class PusherEndpoint:
             close_timeout=self._limits.close_timeout,
             compression=self._limits.compression,
         )
-        return Accepted(handler=PusherClient(app, refusal), limits=limits)
+        client = scope.get("client")
+        return Accepted(handler=PusherClient(app, refusal, client[0] if client else ""), limits=limits)
 
     def _refusal(self, app: PusherApp, handshake: Handshake) -> tuple[int, str] | None:
         scope, config = handshake.scope, app.config

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -68,6 +68,13 @@ def error(code: int, message: str) -> bytes:
 
 def subscription_error(channel: str, message: str, status: int) -> bytes:
     return event("pusher:subscription_error", channel, {"type": "AuthError", "error": message, "status": status})
+
+
+def watchlist(online: Sequence[str], offline: Sequence[str]) -> bytes:
+    """Which watched users came and left."""
+    found = [("online", online), ("offline", offline)]
+    events = [{"name": name, "user_ids": users} for name, users in found if users]
+    return event("pusher_internal:watchlist_events", data={"events": events})
 
 
 def presence(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:

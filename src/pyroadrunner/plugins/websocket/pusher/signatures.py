@@ -14,7 +14,12 @@ MAX_AGE = 600  # seconds between the time of a request and that of the server
 
 def sign(secret: str, text: str) -> str:
     """The signature of a text."""
-    return hmac.new(secret.encode(), text.encode(), sha256).hexdigest()
+    return sign_bytes(secret, text.encode())
+
+
+def sign_bytes(secret: str, data: bytes) -> str:
+    """The signature of bytes: the whole body of a webhook."""
+    return hmac.new(secret.encode(), data, sha256).hexdigest()
 
 
 def is_authorised(key: str, secret: str, auth: str, text: str) -> bool:

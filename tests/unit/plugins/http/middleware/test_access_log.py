@@ -77,6 +77,7 @@ def test_the_content_length_is_minus_one_when_unknown(headers: dict[str, str], l
     ("query", "shown"),
     [
         ("authorization=secret&topic=a", "authorization=***&topic=a"),
+        ("access_token=secret", "access_token=***"),
         ("topic=a&Authorization=secret", "topic=a&Authorization=***"),
         ("auth_key=k&auth_signature=secret&x=authorization", "auth_key=k&auth_signature=***&x=authorization"),
         ("preauthorization=plain", "preauthorization=plain"),

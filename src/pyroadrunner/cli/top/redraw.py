@@ -1,4 +1,4 @@
-"""``rr workers -i``: redraw the table every second until interrupted."""
+"""Repeat a text until interrupted: the live view without a terminal library, and in a pipe."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pyroadrunner.cli.workers import render
 from pyroadrunner.cli.workers.box_drawing import MAX_WIDTH, cut
-from pyroadrunner.cli.workers.snapshot import take
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address
 from pyroadrunner.sdk.rpc.blocking import RpcClient
 
-INTERVAL = 1.0  # seconds
+Draw = Callable[[RpcClient, int], str]  # from the server and the width of the terminal
+
+
+def error_text(error: RoadRunnerError, width: int) -> str:
+    """What is shown while the server does not answer."""
+    return "\n".join(cut(line, width) for line in str(error).splitlines())
+
 
 _CLEAR = "\x1b[2J"
 _HOME = "\x1b[H"
@@ -32,33 +36,42 @@ class _Interrupted(BaseException):
     """SIGINT or SIGTERM was received. Not an ``Exception``, so that no handler takes it for an error."""
 
 
-def watch(address: Address, plugins: Sequence[str]) -> int:
+def redraw(
+    address: Address,
+    draw: Draw,
+    interval: float,
+    *,
+    draw_error: Callable[[RoadRunnerError, int], str] = error_text,
+    gap: str = "\n",
+) -> int:
     """Redraw until SIGINT, SIGTERM, or until stdout is closed; return 0.
 
-    If the server does not answer (during a restart, for example), show the error instead of the table and retry after a
-    second.
+    If the server does not answer (during a restart, for example), show the error instead and retry.
+
+    Args:
+        interval: seconds.
+        draw_error: the text for an error.
+        gap: written between two texts in a pipe.
     """
     terminal = sys.stdout.isatty()
-    colours = terminal and "NO_COLOR" not in os.environ
     client: RpcClient | None = None
     try:
         with _signals():
             if terminal:
                 _write(_HIDE_CURSOR + _CLEAR)
             while True:
-                width, height = shutil.get_terminal_size() if terminal else (MAX_WIDTH, 0)
+                columns, height = shutil.get_terminal_size() if terminal else (MAX_WIDTH, 0)
+                width = min(columns, MAX_WIDTH)
                 try:
                     client = client or RpcClient(address)
-                    shown = render.text(
-                        take(client, plugins), time.time(), coloured=colours, width=min(width, MAX_WIDTH), live=True
-                    )
+                    shown = draw(client, width)
                 except RoadRunnerError as error:
                     if client is not None:
                         client.close()
                         client = None
-                    shown = "\n".join(cut(line, width) for line in str(error).splitlines())
-                _write(screen(shown, height) if terminal else f"{shown}\n\n")
-                time.sleep(INTERVAL)
+                    shown = draw_error(error, width)
+                _write(screen(shown, height) if terminal else f"{shown}\n{gap}")
+                time.sleep(interval)
     except (_Interrupted, BrokenPipeError):
         return 0
     finally:

@@ -1,0 +1,1 @@
+"""``rr mercure``: the subscribers of a running Mercure hub."""
