@@ -6,15 +6,18 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from websockets.sync.client import connect
 
 from pyroadrunner.sdk.jobs import Jobs
 from pyroadrunner.sdk.rpc import RpcClient
+from support.mercure import subscribed
 from support.metrics import scrape
 from support.php import require_php
 from support.server import Server, free_port
@@ -40,6 +43,25 @@ while ($request = $worker->waitRequest()) {
 """
 
 
+def follow(server: Server) -> None:
+    """A WebSocket client and a Mercure subscriber come, get a message, and leave."""
+    url = f"ws://{server.config['http']['address']}/ws?topic=all"
+    with RpcClient(server.rpc) as rpc:
+        with connect(url) as client, subscribed(server, "t") as events:
+            wait(lambda: rpc.call("websocket.Topics") == {"all": 1})
+            rpc.call("websocket.Publish", {"topics": ["all"], "data": "hello"})
+            rpc.call("mercure.Publish", {"topics": ["t"], "data": "hello"})
+            assert (client.recv(), events.data(1)) == ("hello", ["hello"])
+        wait(lambda: not rpc.call("websocket.Count")["connections"] and not rpc.call("mercure.Count")["subscribers"])
+
+
+def wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[str]]]:
     """Names and labels of the metrics of a server that has served and refused requests."""
@@ -50,6 +72,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
         "server": {"command": f"{require_php()} worker.php"},
         "http": {"pool": pool, "middleware": ["http_metrics"], "routes": [{"name": "slow", "match": "/slow"}]},
         "jobs": {"pool": {"num_workers": 1}, "consume": ["p"], "pipelines": {"p": {"driver": "memory"}}},
+        "websocket": {"events": [], "topics": [{"match": "all", "public": True}]},
+        "mercure": {"anonymous": True},
         "metrics": {"address": f"127.0.0.1:{free_port()}"},
     }
     with Server(folder, config) as server:
@@ -69,6 +93,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
         with Jobs(RpcClient(server.rpc)) as jobs:
             jobs.push("p", "Job")
         server.wait_for("a job runs")
+        follow(server)
         found: dict[str, set[str]] = {}
         for sample in scrape(address):
             name, _, labels = sample.partition("{")
@@ -77,7 +102,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
 
 
 def test_there_are_dashboards() -> None:
-    assert [path.stem for path in DASHBOARDS] == ["http", "jobs", "process", "temporal", "workers"]
+    assert [path.stem for path in DASHBOARDS] == ["http", "jobs", "process", "realtime", "temporal", "workers"]
 
 
 @pytest.mark.parametrize("path", [path for path in DASHBOARDS if path.stem not in ENGINES], ids=lambda path: path.stem)
@@ -86,7 +111,7 @@ def test_the_server_exposes_every_metric_and_label(path: Path, shown: dict[str, 
     targets = [target for panel in board["panels"] for target in panel["targets"]]
     assert targets
     for target in targets:
-        names = re.findall(r"\b(?:rr|process|python)_\w+", target["expr"])
+        names = re.findall(r"\b(?:rr|process|python|mercure)_\w+", target["expr"])
         assert names, target["expr"]
         assert [name for name in names if name not in shown] == []
         wanted = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))

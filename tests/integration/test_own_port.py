@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 from test_websocket import PATIENCE, WORKER, ask, on_the_loop
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from support import mercure
 from support.mercure import HUB
@@ -104,8 +104,8 @@ def test_a_new_certificate_is_used_for_new_clients(tmp_path: Path) -> None:
     tls = {"cert": str(identity.cert), "key": str(identity.key)}
     with serving(tmp_path, websocket=websocket(port, tls=tls)):
 
-        def wss() -> connect:
-            url = f"wss://localhost:{port}/ws"
+        def wss(path: str = "/ws") -> connect:
+            url = f"wss://localhost:{port}{path}"
             return connect(url, ssl=authority.context(), open_timeout=PATIENCE)
 
         def name(one: ClientConnection) -> str:
@@ -124,6 +124,10 @@ def test_a_new_certificate_is_used_for_new_clients(tmp_path: Path) -> None:
                     assert name(new) == "second"
                     assert await ask(new, "hello") == "hello"
                 assert await ask(old, "hello") == "hello"
+            with pytest.raises(InvalidStatus) as missing:
+                async with wss("/other"):
+                    pass
+            assert missing.value.response.status_code == 404
 
         scene()
 

@@ -331,4 +331,5 @@ def test_all_clients_come_back_at_once_and_other_requests_are_served(tmp_path: P
 
         scene()
         assert server.wait() == 0
-    assert (server.stdout + server.stderr).count("handshake failed") <= 60  # not a line for each refused client
+    # One line a second, not one for each refused client.
+    assert (server.stdout + server.stderr).count("handshake failed") <= 120

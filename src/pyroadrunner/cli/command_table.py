@@ -21,6 +21,7 @@ SHARED = (
 )
 
 _JSON = Flag(name="json", help="print JSON")
+_RESULTS = Flag(name="timeout", value="DURATION", help="how long to wait for the results (default: 1m)")
 _LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this (default: 100)")
 
 # First word and description of each group of two-word commands.
@@ -30,6 +31,7 @@ GROUPS = {
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
+    "cluster": "list the servers of a cluster, reset or reload all of them",
     "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
     "trust": "the local certificate authority of rr serve --https",
@@ -274,6 +276,20 @@ COMMANDS = (
         help="run an entry now, and wait for its end",
         flags=(_JSON,),
         example="rr schedule run report",
+    ),
+    Command(words=("cluster",), help="list the servers of the cluster with their health", flags=(_JSON,)),
+    Command(
+        words=("cluster", "reset"),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="replace the workers of all servers without failing requests",
+        flags=(_RESULTS, _JSON),
+        example="rr cluster reset http --timeout 5m",
+    ),
+    Command(
+        words=("cluster", "reload"),
+        help="reload the config of all servers, each from its own file",
+        flags=(_RESULTS, _JSON),
     ),
     Command(
         words=("mercure", "list"),

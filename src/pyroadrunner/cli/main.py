@@ -346,6 +346,15 @@ def _licenses(line: Line) -> int:
     return command.run(full=line.on("full"), as_json=line.on("json"))
 
 
+def _cluster(line: Line) -> int:
+    from pyroadrunner.cli.cluster import command
+
+    options, as_json = _options(line, require_version=False), line.on("json")
+    if line.words == ("cluster",):
+        return command.show(options, as_json=as_json)
+    return command.act(options, line.words[1], line.arguments, line.text("timeout"), as_json=as_json)
+
+
 def _trust(line: Line) -> int:
     from pyroadrunner.cli.trust import command
 
@@ -399,6 +408,9 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("schedule", "next"): _schedule,
     ("schedule", "history"): _schedule,
     ("schedule", "run"): _schedule,
+    ("cluster",): _cluster,
+    ("cluster", "reset"): _cluster,
+    ("cluster", "reload"): _cluster,
     ("mercure", "list"): _mercure,
     ("mercure", "publish"): _mercure,
     ("websocket", "list"): _websocket,

@@ -61,6 +61,9 @@ class HttpListener:
         tls: the files of the certificate; ``None`` = plain HTTP.
         date: whether responses carry the header ``date``.
         channel: of the log.
+
+    Attributes:
+        sockets: open WebSockets; :meth:`refuse` would close them.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class HttpListener:
         # A client that leaves cancels up to two tasks per stream: that alone must not exceed the limit.
         self._resets = ResetGuard(max(RESETS, 2 * streams))
         self._to_cut: set[Client] = set()
+        self.sockets = 0
         self._config = _config(bound, streams, self._connections, limits, tls, date=date)
         self._server = Server(self._request, self._config)
 
@@ -192,6 +196,8 @@ class HttpListener:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = _Response(send, self._closes if scope["http_version"] == "1.1" else _never)
+        is_socket = scope["type"] == "websocket"
+        self.sockets += is_socket
         try:
             await self._app(scope, receive, response.send)
             if not response.started and scope["type"] == "http":  # the client has left in the middle of its body
@@ -201,6 +207,8 @@ class HttpListener:
                 self._count_reset(scope)
                 raise
             # Cancelled by finish(): returning closes the connection without a traceback.
+        finally:
+            self.sockets -= is_socket
 
     def _closes(self) -> bool:
         return self._retired

@@ -4,7 +4,8 @@ Theory of operation. The engine reads its settings once, and ends the connection
 together. So for a new certificate, or when connections have reached their age, a new engine starts beside the old one
 and gets all new connections from then on (``net/reuseport.py``). The old engine retires: it closes each of its
 connections of HTTP/1.1 after the next response. After some seconds it announces to the others that it closes, and calls
-that still run then end in their own time, or after ``age_grace``.
+that still run then end in their own time, or after ``age_grace``. It would close all WebSockets at once, so with those
+it waits until the last has ended, or until its port is needed (the next new engine, a takeover).
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ class RenewableListener:
             if loop.time() >= self._renew_at:
                 await self._renew()
             for old in self._retired:
-                if old.until <= loop.time():
+                if old.until <= loop.time() and (BOTH_ACCEPT or not old.listener.sockets):
                     old.refuse()
             for old in [old for old in self._retired if old.listener.done or old.cut <= loop.time()]:
                 self._retired.remove(old)

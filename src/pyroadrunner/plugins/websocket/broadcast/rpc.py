@@ -72,7 +72,7 @@ class BroadcastRpc:
     async def _publish(self, request: Request) -> None:
         publishers = list(self._publishers)
         if not publishers:
-            log.warning("nobody can get the messages: there is neither a section websockets nor websocket")
+            log.warning("no client can get the messages: there is neither a section websockets nor websocket")
         for message in request.messages:
             topics = [topic for topic in message.topics if topic]
             if len(topics) < len(message.topics):

@@ -63,7 +63,7 @@ class WebhookCounters:
     Attributes:
         sent: events that were received.
         failed: attempts that were not.
-        dropped: events that were not delivered: too many waited, or nobody received them in time.
+        dropped: events that were not delivered: too many waited, or the endpoint did not receive them in time.
     """
 
     sent: int = 0
