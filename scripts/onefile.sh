@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the one file into dist/onefile: rr with all drivers, rr-light without the heavy ones, a Debian package, bills of
 # materials, SHA256SUMS. The first run takes 15 minutes on 2 cores, mostly for OpenSSL and CPython, which stay in .cache.
-# The same commit gives the same bytes. How the file works: docs/design/2026-11-30-onefile.md.
+# How the file works: docs/design/2026-11-30-onefile.md. `sh scripts/onefile-check.sh --reproducible` compares two builds.
 set -eu
 cd "$(dirname "$0")/.."
 case $(uname -sm) in

@@ -87,6 +87,8 @@ def assemble(tree: Tree, interpreter: Path, site: Path, libraries: list[Path]) -
     for library in libraries:
         shutil.copy(library, tree.root / "lib" / library.name)
     (tree.library / "lib-dynload").mkdir()  # CPython looks for it; all its modules are built in
+    for settings in tree.library.glob("_sysconfigdata*.py"):  # has the folder of the build
+        settings.write_text(settings.read_text("utf-8").replace(str(interpreter.parent), "/build"), "utf-8")
     _strip(tree)
     search_for_all(program)
     # Each start looks for this module; not to find it would mean to search, and thus to read, all archives.
