@@ -10,6 +10,8 @@ sh scripts/packages.sh apache2=apache2-bin haproxy=haproxy || # apache2-bin has 
     echo "== Apache or HAProxy is not installed: their tests are skipped" >&2
 sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
     echo "== RabbitMQ is not installed: its tests are skipped" >&2
+sh scripts/packages.sh cc=gcc /usr/include/zstd.h=libzstd-dev ||
+    echo "== no compiler or no zstd: the tests of the one file's launcher are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
 sh scripts/packages.sh tmux=tmux || echo "== tmux is not installed: tests of rr top in a terminal are skipped" >&2
 sh scripts/packages.sh chromium=chromium || echo "== Chromium is not installed: its tests are skipped" >&2
@@ -28,10 +30,14 @@ if sh scripts/packages.sh java=default-jre-headless mvn=maven; then
 fi
 [ -n "${RR_TEST_CENTRIFUGO:-}" ] ||
     echo "== tests with a Centrifugo server run with RR_TEST_CENTRIFUGO=1; without it they are skipped" >&2
+[ -n "${RR_TEST_CONSUL:-}" ] ||
+    echo "== tests with a Consul agent run with RR_TEST_CONSUL=1; without it they are skipped" >&2
 sh scripts/go-tools.sh || echo "== tools built with Go are not available: their tests are skipped" >&2
 sh scripts/node-tools.sh || echo "== packages for Node are not available: their tests are skipped" >&2
 sh scripts/packages.sh curl=curl memcached=memcached redis-server=redis-server beanstalkd=beanstalkd \
     nats-server=nats-server || exit 1
+sh scripts/packages.sh etcd=etcd-server prometheus=prometheus ||
+    echo "== etcd or Prometheus is not installed: their tests are skipped" >&2
 # Debian keeps PostgreSQL's programs outside of PATH.
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) sh scripts/packages.sh postgres=postgresql ||
     echo "== PostgreSQL is not installed: its tests are skipped" >&2

@@ -51,8 +51,11 @@ def section_page(name: str, schema: Schema, manual: str) -> str:
 def keys(schema: Schema, path: str = "") -> Iterator[Key]:
     """All keys below a section, in the order of the config's structs."""
     seen: set[str] = set()
-    for variant in [schema, *schema.get("anyOf", ())]:
+    variants = [schema, *schema.get("anyOf", ())]
+    for variant in variants:
         for name, found in variant.get("properties", {}).items():
+            if "const" in found:  # such as `driver`
+                found = {"enum": [one for each in variants for one in _constants(each, name)]}
             yield from _unseen(seen, _key(f"{path}{name}", found))
             yield from _unseen(seen, keys(found, f"{path}{name}."))
         others = variant.get("additionalProperties")
@@ -61,6 +64,12 @@ def keys(schema: Schema, path: str = "") -> Iterator[Key]:
         items = variant.get("items")
         if isinstance(items, dict):
             yield from _unseen(seen, keys(items, f"{path[:-1]}[]."))
+
+
+def _constants(variant: Schema, name: str) -> Iterator[Any]:
+    found = variant.get("properties", {}).get(name, {})
+    if "const" in found:
+        yield found["const"]
 
 
 def _key(path: str, schema: Schema) -> Iterator[Key]:

@@ -417,7 +417,9 @@ def test_a_stop_closes_all_clients_with_1012(tmp_path: Path, stop: signal.Signal
 
 def test_without_events_no_workers_are_started(tmp_path: Path) -> None:
     topics = [{"match": "news", "public": True, "history": {"size": 10}}]
-    with serving(tmp_path, events=[], topics=topics) as server:
+    status = {"address": f"127.0.0.1:{free_port()}"}
+    (tmp_path / "worker.php").write_text(WORKER)
+    with Server(tmp_path, {**config(events=[], topics=topics), "status": status}) as server:
 
         @on_the_loop
         async def scene() -> None:
@@ -430,6 +432,9 @@ def test_without_events_no_workers_are_started(tmp_path: Path) -> None:
 
         scene()
         assert server.workers("websocket") == set()
+        for page in ("health", "ready"):
+            with urlopen(f"http://{status['address']}/{page}?plugin=websocket", timeout=PATIENCE) as response:
+                assert response.status == 200
 
 
 def test_clients_over_tls(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
         (tmp_path / included).write_text('version: "3"\n', encoding="utf-8")
     (tmp_path / ".rr.yaml").write_text(text, encoding="utf-8")
     for variable in re.findall(r"\$\{(\w+)\}", text):
-        monkeypatch.setenv(variable, "set")
+        monkeypatch.setenv(variable, "a value of a test")
     checked = check(load(LoadOptions(require_version=False)), MODELS)
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     found = [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]]
@@ -180,6 +180,8 @@ def test_every_page_with_differences_is_linked_from_the_page_of_all_differences(
         ("websocket.md", "python", "websocket-python/lobby.py"),
         ("mercure.md", "yaml", "mercure/.rr.yaml"),
         ("mercure.md", "php", "mercure/worker.php"),
+        ("discovery.md", "yaml", "discovery/.rr.yaml"),
+        ("discovery.md", "yaml", "discovery/prometheus.yml"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/jobs.php"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerConnector.php"),
         ("jobs-from-laravel.md", "php", "jobs-laravel/app/Queue/RoadRunnerJob.php"),

@@ -42,8 +42,8 @@ def test_keys_below_names_and_lists_have_their_path() -> None:
 
 def test_keys_of_several_drivers_are_listed_once() -> None:
     drivers = [{"properties": {"file": {"type": "string"}, "driver": {"const": name}}} for name in ("one", "two")]
-    found = [key.path for key in keys({"additionalProperties": {"anyOf": drivers}})]
-    assert found == ["*.file", "*.driver"]
+    found = [(key.path, key.type) for key in keys({"additionalProperties": {"anyOf": drivers}})]
+    assert found == [("*.file", "string"), ("*.driver", "`one`, `two`")]
 
 
 def test_a_type_is_said_in_words() -> None:

@@ -15,11 +15,13 @@ SHARED = (
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
     Flag(name="force", short="f", help="with stop: stop immediately; with init and migrate: overwrite files"),
+    Flag(name="unpack", value="FOLDER", help="only the one file: unpack it there for all users, and exit"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )
 
 _JSON = Flag(name="json", help="print JSON")
+_RESULTS = Flag(name="timeout", value="DURATION", help="how long to wait for the results (default: 1m)")
 _LIMIT = Flag(name="limit", value="NUMBER", help="look at no more jobs than this (default: 100)")
 
 # First word and description of each group of two-word commands.
@@ -29,9 +31,11 @@ GROUPS = {
     "lock": "list and release named locks of a running server",
     "jobs": "control the queues of a running server, look at jobs, retry failed ones",
     "schedule": "show the scheduled entries of a running server and their runs, run one now",
+    "cluster": "list the servers of a cluster, reset or reload all of them",
     "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
     "trust": "the local certificate authority of rr serve --https",
+    "plugin": "install, list and remove plugins of the server",
 }
 
 COMMANDS = (
@@ -273,6 +277,20 @@ COMMANDS = (
         flags=(_JSON,),
         example="rr schedule run report",
     ),
+    Command(words=("cluster",), help="list the servers of the cluster with their health", flags=(_JSON,)),
+    Command(
+        words=("cluster", "reset"),
+        arguments="[PLUGIN...]",
+        most=None,
+        help="replace the workers of all servers without failing requests",
+        flags=(_RESULTS, _JSON),
+        example="rr cluster reset http --timeout 5m",
+    ),
+    Command(
+        words=("cluster", "reload"),
+        help="reload the config of all servers, each from its own file",
+        flags=(_RESULTS, _JSON),
+    ),
     Command(
         words=("mercure", "list"),
         help="list the subscribers of this server",
@@ -325,6 +343,26 @@ COMMANDS = (
     Command(words=("trust", "install"), help="make this machine trust the authority of rr serve --https"),
     Command(words=("trust", "uninstall"), help="make this machine forget the authority of rr serve --https"),
     Command(words=("trust", "path"), help="print the path of the authority's certificate"),
+    Command(
+        words=("plugin", "install"),
+        arguments="NAME...",
+        most=None,
+        help="install plugins from the Python package index (wheels only)",
+        flags=(
+            Flag(name="from", value="FOLDER", help="use the wheels in this folder, and no network"),
+            Flag(name="upgrade", help="replace installed plugins by their newest versions"),
+        ),
+        example="rr plugin install rr-plugin-spool",
+    ),
+    Command(
+        words=("plugin", "list"), help="list the installed plugins and what they add to the server", flags=(_JSON,)
+    ),
+    Command(words=("plugin", "remove"), arguments="NAME...", most=None, help="remove plugins"),
+    Command(
+        words=("licenses",),
+        help="list everything this installation consists of, with licences",
+        flags=(Flag(name="full", help="with the texts of the licences"), _JSON),
+    ),
     Command(
         words=("php-library",),
         help="print the folder of the PHP library (workers get it in RR_PHP_LIBRARY)",

@@ -49,6 +49,11 @@ class OwnPort:
         return f"OwnPort({self._bound.address.short}{', tls' if self._files is not None else ''})"
 
     @property
+    def address(self) -> str:
+        """The address in use, even if the config says port 0."""
+        return self._bound.address.short
+
+    @property
     def port(self) -> int:
         """The port in use, even if the config says 0."""
         return self._bound.port

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyroadrunner.cli.console import coloured, say
-from pyroadrunner.cli.doctor import endpoints, extras, machine, php, remote_servers, render, worker_start
+from pyroadrunner.cli.doctor import discovery, endpoints, extras, machine, php, remote_servers, render, worker_start
 from pyroadrunner.cli.doctor.finding import Finding, Verdict, fail, ok, warn
 from pyroadrunner.cli.progress import Progress
 from pyroadrunner.config.check import Checked, absent, check, doubtful
@@ -70,6 +70,8 @@ def inspect(options: LoadOptions) -> Iterator[Finding]:
     yield from _php(checked, effective)
     yield from (extras.inspect(need) for need in extras.needs(effective, experimental=options.experimental))
     yield from (_with_line(raw, finding) for finding in _places(raw, effective))
+    addresses = endpoints.addresses(effective)
+    yield from (_with_line(raw, finding) for finding in discovery.inspect(effective, addresses))
     yield from (_with_line(raw, remote_servers.inspect(*one)) for one in remote_servers.brokers(effective))
     server = checked.sections.get("server")
     if isinstance(server, ServerConfig):

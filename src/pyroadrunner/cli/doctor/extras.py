@@ -72,6 +72,8 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
         yield Need("mercure", ("jwt",), "mercure")
         if value(config, "mercure.store") == "redis":
             yield Need("mercure.store", _REDIS, "redis")
+    if value(config, "discovery.registry") is not None:
+        yield from _of_discovery(config)
     for section in ("websocket", "websockets"):
         if value(config, section) is not None:
             yield Need(section, ("websockets",), "websocket")
@@ -87,6 +89,14 @@ def needs(config: Mapping[str, Any], *, experimental: bool) -> Iterator[Need]:
             if isinstance(store, dict) and store.get("driver") == "redis":
                 yield Need(f"{section}.{name}.driver", _REDIS, "redis")
     yield from _of_jobs(config)
+
+
+def _of_discovery(config: Mapping[str, Any]) -> Iterator[Need]:
+    from pyroadrunner.plugins.discovery.installed import installed_drivers  # imports the settings of all drivers
+
+    info = installed_drivers().get(str(value(config, "discovery.registry.driver")))
+    if info is not None and info.modules:
+        yield Need("discovery.registry.driver", info.modules, info.extra)
 
 
 def _webhooks(config: Mapping[str, Any]) -> Iterator[str]:

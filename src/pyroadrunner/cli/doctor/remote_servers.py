@@ -25,6 +25,8 @@ _SECTIONS = {
     "nsq.addr": 4150,
     "temporal.address": 7233,
     "centrifuge.grpc_api_address": 10000,
+    "discovery.registry.address": 80,
+    "discovery.registry.addresses": 80,
 }
 _STORES = {"redis": ("addrs", 6379, "127.0.0.1:6379"), "memcached": ("addr", 11211, "127.0.0.1:11211")}
 # Drivers of jobs: their section's key and their default address.

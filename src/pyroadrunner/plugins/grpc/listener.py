@@ -47,6 +47,11 @@ class GrpcListener:
         return f"GrpcListener({self._bound.address.short})"
 
     @property
+    def address(self) -> str:
+        """The address in use, even if the config says port 0."""
+        return self._bound.address.short
+
+    @property
     def port(self) -> int:
         return self._bound.port
 

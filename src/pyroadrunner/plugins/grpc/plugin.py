@@ -9,6 +9,7 @@ from typing import Any
 from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.contracts import (
     POOL_KEYS,
+    HasAddresses,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -20,6 +21,7 @@ from pyroadrunner.contracts import (
     PoolFactory,
     PreparedReload,
     Reloadable,
+    ServedAddress,
     Tracing,
     WorkerPool,
     all_serve,
@@ -48,7 +50,9 @@ _GIVEN_UP_GRACE = 10.0  # seconds for the first calls if the start is cancelled,
 log = Log("grpc")
 
 
-class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable):
+class GrpcPlugin(
+    Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, Reloadable, HasAddresses
+):
     """The ``grpc`` section: serves the services of ``.proto`` files with the workers of ``grpc.pool``."""
 
     name = "grpc"
@@ -141,6 +145,11 @@ class GrpcPlugin(Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnection
                 self._pools[name].reconfigure(config)
 
         return PreparedReload(apply)
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        if self._listener is None:
+            return []
+        return [ServedAddress(kind=self.name, address=self._listener.address, key="grpc.listen")]
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """``grpc``; empty before the start."""

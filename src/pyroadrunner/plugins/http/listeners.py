@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.contracts import ServedAddress
 from pyroadrunner.httpd.engine import DEFAULT_STREAMS, HttpListener
 from pyroadrunner.httpd.errors import TlsError
 from pyroadrunner.httpd.http1.listener import Http1Listener
@@ -134,6 +135,16 @@ class Listeners:
     def port(self) -> int:
         """The port of plain HTTP, even if the config says 0. 0 = not configured."""
         return self._plain_sockets.port if self._plain_sockets is not None else 0
+
+    def addresses(self) -> list[ServedAddress]:
+        """The addresses of plain HTTP and of TLS."""
+        bound = (
+            ("http", self._plain_sockets, "http.address"),
+            ("https", self._tls_sockets, "http.ssl.address"),
+        )
+        return [
+            ServedAddress(kind=kind, address=sockets.address.short, key=key) for kind, sockets, key in bound if sockets
+        ]
 
     async def start(self, chain: Chain) -> None:
         """Accept connections.

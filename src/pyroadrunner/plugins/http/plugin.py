@@ -17,6 +17,7 @@ from pyroadrunner.contracts import (
     AppResponse,
     EffectiveConfig,
     HandlesRequests,
+    HasAddresses,
     HasCertificates,
     HasConnections,
     HasMetrics,
@@ -29,7 +30,9 @@ from pyroadrunner.contracts import (
     PoolFactory,
     PreparedReload,
     Reloadable,
+    ServedAddress,
     Tracing,
+    WatchesRequests,
     WorkerPool,
 )
 from pyroadrunner.httpd.mounts import Mounts
@@ -42,6 +45,7 @@ from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.internal_request import respond
 from pyroadrunner.plugins.http.listeners import Listeners
+from pyroadrunner.plugins.http.measure import ended_of
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
@@ -58,7 +62,16 @@ _GIVEN_UP_GRACE = 10.0  # seconds for the first requests if the start is cancell
 
 
 class HttpPlugin(
-    Plugin, HasTask, HasPools, HasMetrics, HasStatus, HasConnections, HasCertificates, HandlesRequests, Reloadable
+    Plugin,
+    HasTask,
+    HasPools,
+    HasMetrics,
+    HasStatus,
+    HasConnections,
+    HasCertificates,
+    HandlesRequests,
+    Reloadable,
+    HasAddresses,
 ):
     """The ``http`` section: serves HTTP with the workers of ``http.pool`` and ``http.routes``."""
 
@@ -71,12 +84,14 @@ class HttpPlugin(
         effective: EffectiveConfig,
         tracing: Sequence[Tracing] = (),
         mounting: Sequence[MountsOnHttp] = (),
+        watching: Sequence[WatchesRequests] = (),
     ) -> None:
         self._config = config
         self._factory = factory
         self._effective = effective
         self._tracing = tracing
         self._mounting = mounting
+        self._watching = watching
         self._mounts: Mounts | None = None
         self._pools: dict[str, WorkerPool] = {}
         self._counters = RequestCounters()
@@ -180,6 +195,9 @@ class HttpPlugin(
         assert self._application is not None
         return await respond(self._application, request)
 
+    def addresses(self) -> Sequence[ServedAddress]:
+        return self._listeners.addresses() if self._listeners is not None else []
+
     def pools(self) -> Mapping[str, WorkerPool]:
         """``http``, and one pool per route; empty before the start."""
         return self._pools
@@ -209,9 +227,11 @@ class HttpPlugin(
         """The application without middleware."""
         rules = UploadRules(config.uploads, owner(effective))
         configs = config.pools()
+        ended = ended_of(self._watching)
 
         def app(name: str) -> WorkerApp:
-            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules, self._calls)
+            pool = self._pools[name]
+            return WorkerApp(structs.replace(config, pool=configs[name]), pool, rules, self._calls, ended=ended)
 
         served: ASGIApp = app(self.name)
         if config.routes:

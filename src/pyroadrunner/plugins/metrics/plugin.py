@@ -6,9 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
 from pyroadrunner.admin.app import AdminRequest
+from pyroadrunner.admin.pages import page_of
 from pyroadrunner.admin.response import AdminResponse
 from pyroadrunner.admin.server import AdminServer
-from pyroadrunner.contracts import HasMetrics, HasPools, HasRpc, MetricFamily, Plugin, RpcMethod
+from pyroadrunner.contracts import (
+    HasAddresses,
+    HasMetrics,
+    HasMonitoringPages,
+    HasPools,
+    HasRpc,
+    MetricFamily,
+    Plugin,
+    RpcMethod,
+    ServedAddress,
+)
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.metrics.config import MetricsConfig
@@ -24,14 +35,21 @@ log = Log("metrics")
 _PATIENCE = 5.0  # seconds for a plugin's metrics; Prometheus times out after 10
 
 
-class MetricsPlugin(Plugin, HasRpc):
+class MetricsPlugin(Plugin, HasRpc, HasAddresses):
     """Serves the metrics of all plugins and of the application to Prometheus."""
 
     name = "metrics"
     weight = 1
 
-    def __init__(self, config: MetricsConfig, plugins: Sequence[HasMetrics], workers: Sequence[HasPools]) -> None:
+    def __init__(
+        self,
+        config: MetricsConfig,
+        plugins: Sequence[HasMetrics],
+        workers: Sequence[HasPools],
+        pages: Sequence[HasMonitoringPages] = (),
+    ) -> None:
         self._config = config
+        self._pages = pages
         self._plugins = plugins
         self._workers = workers
         self._registry = Registry(config.max_series)
@@ -63,7 +81,13 @@ class MetricsPlugin(Plugin, HasRpc):
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         return methods(self._registry)
 
+    def addresses(self) -> Sequence[ServedAddress]:
+        return [ServedAddress(kind=self.name, address=self._server.address.short, key="metrics.address")]
+
     async def _answer(self, request: AdminRequest) -> AdminResponse:
+        """All paths return the metrics, as in RoadRunner, except for pages of other plugins."""
+        if page := await page_of(self._pages, request.path.rstrip("/"), request):
+            return page
         return AdminResponse(200, exposition(await self.families()), CONTENT_TYPE)
 
     async def families(self) -> list[MetricFamily]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pyroadrunner.contracts import EffectiveConfig, HasRpc, Plugin
+from pyroadrunner.contracts import EffectiveConfig, HasAddresses, HasRpc, Plugin, ServedAddress
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import Address, parse_address
 from pyroadrunner.plugins.rpc.builtin import builtin_methods
@@ -16,7 +16,7 @@ from pyroadrunner.plugins.rpc.server import RpcServer
 log = Log("rpc")
 
 
-class RpcPlugin(Plugin):
+class RpcPlugin(Plugin, HasAddresses):
     """Serves RPC at the address of its section."""
 
     name = "rpc"
@@ -35,6 +35,9 @@ class RpcPlugin(Plugin):
     def address(self) -> Address:
         """The address; after the start with the actual port."""
         return self._server.address if self._server is not None else parse_address(self._config.listen)
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        return [ServedAddress(kind=self.name, address=self.address.short, key="rpc.listen")]
 
     async def start(self) -> None:
         """Listen. A plugin's methods are loaded with the first call to it.

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from pyroadrunner.admin.app import AdminRequest
+from pyroadrunner.admin.pages import page_of
 from pyroadrunner.admin.response import NOT_FOUND, AdminResponse
-from pyroadrunner.contracts import HasPipelines, PipelineState
+from pyroadrunner.contracts import HasMonitoringPages, HasPipelines, PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 
 _STOPPING = "service is shutting down\n"
@@ -25,18 +26,26 @@ class Pages:
         checks: asks the plugins.
         unavailable: status code of a negative response.
         queues: a live view of the plugins with pipelines.
+        pages: a live view of the plugins with pages of their own.
     """
 
-    def __init__(self, checks: Checks, unavailable: int, queues: Sequence[HasPipelines] = ()) -> None:
+    def __init__(
+        self,
+        checks: Checks,
+        unavailable: int,
+        queues: Sequence[HasPipelines] = (),
+        pages: Sequence[HasMonitoringPages] = (),
+    ) -> None:
         self._checks = checks
         self._queues = queues
+        self._pages = pages
         self._unavailable = unavailable
         self.stopping = False
 
     async def answer(self, request: AdminRequest) -> AdminResponse:
         path = request.path.rstrip("/")
         if path not in _STOPPING_CODES:
-            return NOT_FOUND
+            return await page_of(self._pages, path, request) or NOT_FOUND
         if self.stopping:
             return AdminResponse(_STOPPING_CODES[path], _STOPPING)
         if path == "/jobs":

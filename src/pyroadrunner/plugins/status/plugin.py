@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyroadrunner.admin.server import LIMITS, AdminServer
-from pyroadrunner.contracts import HasPipelines, HasRpc, HasStatus, HasStatusMessage, HasStopHook, Plugin, RpcMethod
+from pyroadrunner.contracts import (
+    HasAddresses,
+    HasMonitoringPages,
+    HasPipelines,
+    HasRpc,
+    HasStatus,
+    HasStatusMessage,
+    HasStopHook,
+    Plugin,
+    RpcMethod,
+    ServedAddress,
+)
 from pyroadrunner.log import Log
 from pyroadrunner.net.address import parse_address
 from pyroadrunner.plugins.status.checks import Check, Checks
@@ -18,7 +29,7 @@ from pyroadrunner.proto.status.v1 import status_pb2 as pb
 log = Log("status")
 
 
-class StatusPlugin(Plugin, HasStopHook, HasRpc):
+class StatusPlugin(Plugin, HasStopHook, HasRpc, HasAddresses):
     """Reports the status of plugins until all others have stopped."""
 
     name = "status"
@@ -30,10 +41,11 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc):
         plugins: Sequence[HasStatus],
         queues: Sequence[HasPipelines] = (),
         messages: Sequence[HasStatusMessage] = (),
+        pages: Sequence[HasMonitoringPages] = (),
     ) -> None:
         code = config.unavailable_status_code
         self._checks = Checks(plugins, code, config.check_timeout, messages)
-        self._pages = Pages(self._checks, code, queues)
+        self._pages = Pages(self._checks, code, queues, pages)
         limits = replace(LIMITS, head_timeout=config.check_timeout)
         self._server = AdminServer(
             parse_address(config.address, default_scheme="tcp"), "status.address", self._pages.answer, log, limits
@@ -57,6 +69,9 @@ class StatusPlugin(Plugin, HasStopHook, HasRpc):
     async def stop(self, grace: float) -> None:
         """Finish running requests, then close."""
         await self._server.stop(grace)
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        return [ServedAddress(kind=self.name, address=self._server.address.short, key="status.address")]
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         """``Status`` and ``Ready`` of one plugin."""

@@ -82,6 +82,11 @@ class Listener:
         return f"Listener({self.name!r}, {self._bound.address.short}, connections={len(self.open)})"
 
     @property
+    def address(self) -> str:
+        """The address in use, also if the config says port 0."""
+        return self._bound.address.short
+
+    @property
     def port(self) -> int:
         """The port in use, also if the config says 0."""
         return self._bound.port

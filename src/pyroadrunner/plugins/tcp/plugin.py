@@ -8,6 +8,7 @@ from typing import Any
 
 from pyroadrunner.contracts import (
     POOL_KEYS,
+    HasAddresses,
     HasCertificates,
     HasMetrics,
     HasPools,
@@ -20,6 +21,7 @@ from pyroadrunner.contracts import (
     PreparedReload,
     Reloadable,
     RpcMethod,
+    ServedAddress,
     WorkerPool,
     all_serve,
     destroy_pools,
@@ -36,7 +38,7 @@ from pyroadrunner.plugins.tcp.rpc import TcpRpc
 _TICK = 1.0  # seconds between two checks of deadlines and certificates
 
 
-class TcpPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasCertificates, Reloadable):
+class TcpPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasCertificates, Reloadable, HasAddresses):
     """The ``tcp`` section: gives the events of connections to the workers of ``tcp.pool``."""
 
     name = "tcp"
@@ -98,6 +100,12 @@ class TcpPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasCertificates
         for listener in self._listeners:
             listener.close()
         await destroy_pools(self._pools, max(0.0, until - loop.time()))
+
+    def addresses(self) -> Sequence[ServedAddress]:
+        return [
+            ServedAddress(kind=self.name, address=one.address, key=f"tcp.servers.{one.name}.addr", name=one.name)
+            for one in self._listeners
+        ]
 
     def pools(self) -> Mapping[str, WorkerPool]:
         """``tcp``; empty before the start."""

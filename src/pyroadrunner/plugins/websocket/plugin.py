@@ -9,9 +9,11 @@ from typing import Any
 from pyroadrunner.contracts import (
     EffectiveConfig,
     HandlesRequests,
+    HasAddresses,
     HasCertificates,
     HasConnections,
     HasMetrics,
+    HasPages,
     HasPools,
     HasRpc,
     HasStatus,
@@ -21,12 +23,15 @@ from pyroadrunner.contracts import (
     HttpMount,
     MetricFamily,
     MountsOnHttp,
+    Page,
+    PageInfo,
     Plugin,
     PoolFactory,
     PreparedReload,
     PublishesToTopics,
     Reloadable,
     RpcMethod,
+    ServedAddress,
     Tracing,
     WorkerPool,
     all_serve,
@@ -58,6 +63,7 @@ _TICK = 1.0  # seconds between two checks of silent clients
 try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
+    from pyroadrunner.plugins.websocket.pages import INFO, close, connections_page
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
     from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
@@ -84,12 +90,14 @@ class WebSocketPlugin(
     HasMetrics,
     HasStatus,
     HasStatusMessage,
+    HasPages,
     HasStopHook,
     HasConnections,
     HasCertificates,
     MountsOnHttp,
     PublishesToTopics,
     Reloadable,
+    HasAddresses,
 ):
     """The ``websocket`` section: a WebSocket server on the HTTP port, or on a port of its own."""
 
@@ -282,6 +290,10 @@ class WebSocketPlugin(
     def _endpoint(self, app: WebSocketApp) -> WebSocketEndpoint:
         return WebSocketEndpoint(app, compression=lambda: self._config.compression)
 
+    def addresses(self) -> Sequence[ServedAddress]:
+        address, key = (self._port.address, "websocket.address") if self._port is not None else ("", "websocket.path")
+        return [ServedAddress(kind=self.name, address=address, key=key, path=self._config.path)]
+
     async def publish_to_topics(self, topics: Sequence[str], payload: bytes) -> None:
         """Publish as text if it is UTF-8, otherwise as bytes."""
         assert self._environment is not None
@@ -300,6 +312,17 @@ class WebSocketPlugin(
         assert self._environment is not None
         return WebSocketRpc(self._environment, self._apps).methods()
 
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,) if self._environment is not None else ()
+
+    async def page(self, name: str) -> Page:
+        assert self._environment is not None
+        return connections_page(self._environment, self._apps)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        assert self._environment is not None
+        return close(self._environment, self._apps, action, row)
+
     async def metrics(self) -> Sequence[MetricFamily]:
         own: Sequence[MetricFamily] = ()
         if self._environment is not None:
@@ -311,14 +334,14 @@ class WebSocketPlugin(
         return [*own, *await queue_metrics(self.name, self._pools)]
 
     async def healthy(self) -> bool:
-        """Whether the pool has a worker that is ready or working."""
-        return await all_serve(self._pools.values())
+        """Whether the pool has a worker that is ready or working; without events none is needed."""
+        return not self._pools or await all_serve(self._pools.values())
 
     async def ready(self) -> bool:
         """The same, since events wait for a worker; and publications reach the other servers."""
         environment = self._environment
         carried = environment is not None and not environment.hub.driver.error
-        return carried and self._draining is None and await all_serve(self._pools.values())
+        return carried and self._draining is None and await self.healthy()
 
     def status_message(self) -> str:
         """Why publications do not reach other servers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +12,7 @@ import pytest
 
 from pyroadrunner.admin.app import AdminRequest
 from pyroadrunner.admin.response import AdminResponse
-from pyroadrunner.contracts import PipelineState
+from pyroadrunner.contracts import HasMonitoringPages, MonitoringPage, PipelineState
 from pyroadrunner.plugins.status.checks import Check, Checks
 from pyroadrunner.plugins.status.pages import Pages
 from support.log import logged
@@ -174,3 +174,23 @@ def test_a_plugin_says_what_is_wrong_and_stays_healthy() -> None:
 
     assert shown(Check.READY) == [("websocket", "redis is away", 503), ("http", "", 200)]
     assert shown(Check.HEALTH) == [("websocket", "redis is away", 200), ("http", "", 200)]
+
+
+class Paged(HasMonitoringPages):
+    """A plugin with a page."""
+
+    name = "paged"
+
+    def monitoring_pages(self) -> Mapping[str, Callable[[Mapping[str, Sequence[str]]], Awaitable[MonitoringPage]]]:
+        async def page(query: Mapping[str, Sequence[str]]) -> MonitoringPage:
+            return MonitoringPage(status=200, body=str(dict(query)).encode())
+
+        return {"/sd": page}
+
+
+def test_a_page_of_a_plugin_is_served() -> None:
+    pages = Pages(Checks([], 503, 20.0), 503, (), [Paged()])
+    found = asyncio.run(pages.answer(AdminRequest("/sd/", {"kind": ["http"]})))
+    assert (found.status, found.content) == (200, b"{'kind': ['http']}")
+    assert found.content_type == "application/json"
+    assert asyncio.run(pages.answer(AdminRequest("/other", {}))).status == 404

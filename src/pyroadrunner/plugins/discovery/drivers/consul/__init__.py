@@ -1,0 +1,1 @@
+"""Consul, over the HTTP API of an agent."""

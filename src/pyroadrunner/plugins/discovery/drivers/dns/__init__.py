@@ -1,0 +1,1 @@
+"""SRV records of DNS (RFC 2782); only read."""

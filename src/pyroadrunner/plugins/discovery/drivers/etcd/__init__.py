@@ -1,0 +1,1 @@
+"""etcd 3.4 and newer, over its JSON gateway."""

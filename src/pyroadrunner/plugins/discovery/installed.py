@@ -1,0 +1,36 @@
+"""The drivers of all installed packages. Loading one imports its settings, not its client library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from pyroadrunner.plugins.discovery.drivers.contract import DriverInfo
+
+GROUP = "pyroadrunner.discovery_drivers"
+
+
+@cache
+def installed_drivers() -> dict[str, DriverInfo]:
+    """Every driver, by name.
+
+    Raises:
+        ImportError: a package names a driver that can't be loaded.
+    """
+    return from_entries(entry_points(group=GROUP))
+
+
+def from_entries(entries: Iterable[EntryPoint]) -> dict[str, DriverInfo]:
+    """The drivers of entry points; see :func:`installed_drivers`."""
+    found: dict[str, DriverInfo] = {}
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        package = entry.dist.name if entry.dist else "its package"
+        try:
+            info = entry.load()
+        except (ImportError, AttributeError) as wrong:
+            raise ImportError(f"the discovery driver {entry.name} of {package} can't be loaded: {wrong}") from wrong
+        if not isinstance(info, DriverInfo):
+            raise ImportError(f"the discovery driver {entry.name} of {package} is no DriverInfo: {entry.value}")
+        found[entry.name] = info
+    return found
