@@ -310,6 +310,24 @@ def test_laravel_echo_comes_back_after_a_restart(browser: Browser, tmp_path: Pat
         expect(last(ben)).to_have_text("Annhere again")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "logged"),
+    [
+        ("key", "another", "The application does not exist", "a client was refused"),
+        ("allowed_origins", ["https://shop.example"], "The origin is not allowed", "a client was refused"),
+        ("secret", "another", "not in the room: the signature is invalid", "a subscription was refused"),
+    ],
+)
+def test_laravel_echo_says_what_is_wrong_with_its_settings(
+    key: str, value: object, shown: str, logged: str, browser: Browser, tmp_path: Path
+) -> None:
+    server = echo_example(tmp_path)
+    server.config["websocket"]["apps"][0][key] = value
+    with Server(tmp_path, server.config) as server, browser.page(f"{server.url}/?name=Ann") as ann:
+        expect(ann.page.get_by_role("status")).to_have_text(shown)
+        server.wait_for(logged)
+
+
 def test_pictures_of_laravel_echo(browser: Browser, tmp_path: Path) -> None:
     with echo_example(tmp_path) as server, ExitStack() as pages:
         ann, ben = (
