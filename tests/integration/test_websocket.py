@@ -130,7 +130,8 @@ def client(server: Server, query: str = "", **options: Any) -> connect:
 
 
 async def followers(sockets: WebSockets, topic: str, count: int) -> None:
-    """Return once so many connections follow a topic: an open socket joins in the next turn of the server."""
+    """Return once so many connections follow a topic: an open socket joins in the next turn of the server. With Redis
+    a topic is listed before it is followed: ask a worker instead."""
     while len(sockets.connections(topic=topic)) < count:  # noqa: ASYNC110 - the server tells nobody
         await asyncio.sleep(0.02)
 
