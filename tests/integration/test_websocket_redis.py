@@ -34,7 +34,8 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def start(stack: ExitStack, folder: Path, redis: RedisServer) -> Server:
     folder.mkdir(exist_ok=True)
     (folder / "worker.php").write_text(WORKER)
-    given = config(driver="redis", config={"addrs": [redis.address]}, topics=TOPICS)
+    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "6s"}
+    given = config(**driver, topics=TOPICS)
     return stack.enter_context(Server(folder, given))
 
 
