@@ -50,7 +50,7 @@ COMMANDS = (
     ),
     Command(
         words=("migrate",),
-        arguments="FILE [NAME]",
+        arguments="FILE|- [NAME]",
         most=2,
         help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
         flags=(
