@@ -5,7 +5,7 @@
 
 .POSIX:
 .SILENT:
-.PHONY: help serve test lint unit bench acceptance docs dist clean
+.PHONY: help serve test lint unit bench acceptance docs dist onefile clean
 
 EXAMPLE = hello-php
 BENCH =
@@ -52,8 +52,12 @@ acceptance: ## measure start, large bodies, overload, churn (4 minutes)
 docs: ## build the documentation as a site: build/site/index.html
 	sh scripts/docs.sh
 
-dist: ## build sdist and wheel, install them elsewhere and serve the example
+dist: ## build sdist and wheel, try them like a user; then the one file and the Debian package (Linux x86_64, 15 minutes)
 	sh scripts/dist.sh
+	sh scripts/onefile.sh
+
+onefile: ## build only the one file and the Debian package
+	sh scripts/onefile.sh
 
 clean: ## remove .venv, builds and caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -63,9 +63,16 @@ def executable(name: str) -> str:
 
 @contextlib.contextmanager
 def serving(
-    command: tuple[str, ...] = RR, worker: str = "worker.php", http: Mapping[str, Any] | None = None
+    command: tuple[str, ...] = RR,
+    worker: str = "worker.php",
+    http: Mapping[str, Any] | None = None,
+    sections: Mapping[str, Any] | None = None,
 ) -> Iterator[RoadRunner]:
     """Start the server, wait for its first response, stop it at the end.
+
+    Args:
+        http: added to the section ``http``.
+        sections: added to the config.
 
     Raises:
         NotUp: with its output, or because there is no such command.
@@ -74,7 +81,7 @@ def serving(
     with tempfile.TemporaryDirectory(prefix="bench-rr-") as name:
         folder = Path(name)
         port = free_port()
-        options = settings(port, free_port(), worker, http or {})
+        options = {**settings(port, free_port(), worker, http or {}), **(sections or {})}
         options["server"]["env"] = classes.write(folder / "classes")
         config = write(folder, options)
         log = folder / "log"

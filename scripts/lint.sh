@@ -14,7 +14,7 @@ check() {
 bin=.venv/bin
 check ruff $bin/ruff check .
 check format $bin/ruff format --check .
-check mypy $bin/mypy src tests/support bench examples scripts/site
+check mypy $bin/mypy src tests/support bench examples scripts/site packaging/onefile/builder
 check layers $bin/lint-imports
 [ -z "$failed" ] || {
     echo "failed:$failed" >&2

@@ -10,6 +10,8 @@ sh scripts/packages.sh apache2=apache2-bin haproxy=haproxy || # apache2-bin has 
     echo "== Apache or HAProxy is not installed: their tests are skipped" >&2
 sh scripts/packages.sh /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server ||
     echo "== RabbitMQ is not installed: its tests are skipped" >&2
+sh scripts/packages.sh cc=gcc /usr/include/zstd.h=libzstd-dev ||
+    echo "== no compiler or no zstd: the tests of the one file's launcher are skipped" >&2
 sh scripts/packages.sh caddy=caddy || echo "== Caddy is not installed: its tests are skipped" >&2
 sh scripts/packages.sh tmux=tmux || echo "== tmux is not installed: tests of rr top in a terminal are skipped" >&2
 sh scripts/packages.sh chromium=chromium || echo "== Chromium is not installed: its tests are skipped" >&2

@@ -25,16 +25,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from pyroadrunner.asgi import ASGIApp
+from pyroadrunner.config.effective import Leaf
 from pyroadrunner.config.partial import Partial
 from pyroadrunner.config.values import NAMED, Command, Duration, StringList, StringMap
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
 from pyroadrunner.metric import MetricFamily, Sample
+from pyroadrunner.page import Action, Cell, Column, Figure, Figures, Page, PageInfo, Row, Table, excerpt
 from pyroadrunner.workers.call import OnCancel, ReplyRule, Submission
 from pyroadrunner.workers.call_queue import QueuePolicy
 from pyroadrunner.workers.config import Count, DynamicAllocatorConfig, PoolConfig, SupervisorConfig
@@ -187,6 +189,84 @@ class HasStatusMessage(Protocol):
     @abstractmethod
     def status_message(self) -> str:
         """What is wrong now; empty = nothing. Without secrets: probes have no password."""
+
+
+class HasPages(Protocol):
+    """A plugin with pages of the dashboard. They are asked for only while a browser shows them."""
+
+    name: str
+
+    @abstractmethod
+    def pages(self) -> Sequence[PageInfo]:
+        """Its pages, in the order of the menu; cheap. A page may come and go."""
+
+    @abstractmethod
+    async def page(self, name: str) -> Page:
+        """The current contents of a page. All text is shown as text, never as HTML.
+
+        Raises:
+            pyroadrunner.errors.RoadRunnerError: there is nothing to show; the text is.
+        """
+
+    @abstractmethod
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        """Run an action of a page. The dashboard has checked that the user may.
+
+        Args:
+            row: id of the row; empty = the action is one of the page. Both names come from the browser: check them.
+
+        Returns:
+            What was done, as a sentence for the user.
+
+        Raises:
+            UnknownAction: the page has no such action.
+            pyroadrunner.errors.RoadRunnerError: why it was not done.
+        """
+
+
+class UnknownAction(RoadRunnerError):
+    """The page has no such action."""
+
+    def __init__(self, page: str, action: str) -> None:
+        super().__init__(f"the page {page} has no action {action!r}")
+
+
+class WatchesRequests(Protocol):
+    """A plugin that is told of each request that the workers of ``http`` have answered, or failed to."""
+
+    @abstractmethod
+    def request_watcher(self) -> Callable[[int, float], None]:
+        """The function to call after each request, on the hot path: it must be cheap and must not fail. Its arguments:
+        the status of the response (499 if the client left before it), and the seconds from the head of the request to
+        the end of its handling. Asked for when ``http`` starts or is reloaded."""
+
+
+class LogLine(NamedTuple):
+    """A line of the log.
+
+    Attributes:
+        time: Unix time, nanoseconds.
+        level: of Python's ``logging``.
+    """
+
+    time: int
+    level: int
+    channel: str
+    message: str
+    fields: Mapping[str, Any]
+
+
+class LogSource(Protocol):
+    """The plugin that writes the log, for plugins that show it."""
+
+    @abstractmethod
+    def listen(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
+        """Call ``listener`` with each line that is logged from now on, from any thread. It must be cheap, and must not
+        log.
+
+        Returns:
+            a function that ends it; idempotent.
+        """
 
 
 class PipelineState(msgspec.Struct, kw_only=True, frozen=True):
@@ -544,6 +624,9 @@ class EffectiveConfig(Protocol):
 
     def as_dict(self) -> dict[str, Any]: ...
 
+    def leaves(self) -> Sequence[Leaf]:
+        """Every value with its source and its default; secrets are masked."""
+
     def section(self, name: str) -> msgspec.Struct | None:
         """A checked section; ``None`` if it is absent. A section without a model is checked only if the model of
         another section names it (``elsewhere``, see ``config/check.py``)."""
@@ -557,11 +640,14 @@ __all__ = [
     "BOUNDS",
     "NAMED",
     "POOL_KEYS",
+    "Action",
     "AppRequest",
     "AppResponse",
     "BadReply",
+    "Cell",
     "Chunk",
     "Codec",
+    "Column",
     "Command",
     "Count",
     "Duration",
@@ -569,12 +655,15 @@ __all__ = [
     "EffectiveConfig",
     "EmptyPayload",
     "ExecTimeout",
+    "Figure",
+    "Figures",
     "HandlesRequests",
     "HasAddresses",
     "HasCertificates",
     "HasConnections",
     "HasMetrics",
     "HasMonitoringPages",
+    "HasPages",
     "HasPipelines",
     "HasPools",
     "HasProcesses",
@@ -585,9 +674,12 @@ __all__ = [
     "HasTask",
     "HttpMount",
     "InterceptsTemporal",
+    "Leaf",
     "Lease",
     "LeaseEnded",
     "Log",
+    "LogLine",
+    "LogSource",
     "MetricFamily",
     "MonitoringPage",
     "MountsOnHttp",
@@ -595,6 +687,8 @@ __all__ = [
     "NoFreeWorker",
     "NoSuchWorker",
     "OnCancel",
+    "Page",
+    "PageInfo",
     "Partial",
     "PartialDynamicAllocatorConfig",
     "PartialPoolConfig",
@@ -620,6 +714,7 @@ __all__ = [
     "ResetBegan",
     "ResetEnded",
     "RoadRunnerError",
+    "Row",
     "RpcMethod",
     "Sample",
     "ServedAddress",
@@ -629,9 +724,12 @@ __all__ = [
     "StringMap",
     "Submission",
     "SupervisorConfig",
+    "Table",
     "TemporalCall",
     "TooManyWorkers",
     "Tracing",
+    "UnknownAction",
+    "WatchesRequests",
     "WorkerCrashed",
     "WorkerError",
     "WorkerFailed",
@@ -643,6 +741,7 @@ __all__ = [
     "WorkerStartError",
     "all_serve",
     "destroy_pools",
+    "excerpt",
     "has_free_worker",
     "queue_metrics",
     "start_pools",

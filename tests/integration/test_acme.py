@@ -90,7 +90,7 @@ def test_a_certificate_is_renewed_in_time_and_no_request_fails(tmp_path: Path) -
     """The challenge arrives on ``http.address``, before its redirect."""
     http_port = free_port()
     plain = {"address": f"127.0.0.1:{http_port}", "ssl": {"redirect": True}}
-    with Pebble(tmp_path, http_port, lifetime=12) as pebble, Site(tmp_path, pebble, http_port, **plain) as site:
+    with Pebble(tmp_path, http_port, lifetime=24) as pebble, Site(tmp_path, pebble, http_port, **plain) as site:
         issuer = pebble.issuer(tmp_path)
         first = site.serial(issuer)
         loop = Loop(site.port, ssl.create_default_context(cafile=str(issuer)), keep=True)
@@ -131,7 +131,7 @@ def test_a_certificate_is_renewed_with_a_handshake_and_no_request_fails(tmp_path
     port = free_port()
     challenge = {"challenge_type": "tlsalpn-01", "alt_tlsalpn_port": port}
     with (
-        Pebble(tmp_path, lifetime=12, tls_port=port) as pebble,
+        Pebble(tmp_path, lifetime=24, tls_port=port) as pebble,
         Site(tmp_path, pebble, port=port, challenge=challenge) as site,
     ):
         issuer = pebble.issuer(tmp_path)

@@ -63,7 +63,7 @@ def check(folder: Path, kind: str, test: Callable[[Make], Coroutine[Any, Any, No
         asyncio.run(bounded(lambda: SqliteStore(config, SIZE)))
     else:
         with redis_server(folder) as redis:
-            config_of_redis = RedisConfig(addrs=[redis.address])
+            config_of_redis = RedisConfig(addrs=[redis.address], read_timeout=30.0)
             asyncio.run(bounded(lambda: RedisStore(config_of_redis, "test", SIZE)))
 
 

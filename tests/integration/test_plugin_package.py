@@ -16,6 +16,7 @@ import yaml
 
 from pyroadrunner.sdk.rpc import RpcClient
 from pyroadrunner.sdk.rpc.errors import CallFailed
+from support.dashboard import TOKEN, Client
 from support.metrics import scrape
 from support.packages import EXAMPLES, installed
 from support.php import require_php
@@ -40,6 +41,7 @@ def server(tmp_path: Path, site: Path) -> Iterator[Server]:
     config["rpc"]["listen"] = f"tcp://127.0.0.1:{free_port()}"
     config["metrics"]["address"] = f"127.0.0.1:{free_port()}"
     config["status"]["address"] = f"127.0.0.1:{free_port()}"
+    config["dashboard"] = {"address": f"127.0.0.1:{free_port()}", "token": TOKEN}
     config["spool"]["interval"] = "20ms"
     with Server(tmp_path, config, env=environment(site)) as server:
         yield server
@@ -135,3 +137,20 @@ def test_a_missing_folder_is_refused_in_its_words(site: Path, tmp_path: Path) ->
     finally:
         server.kill()
     assert "spool: spool.folder: there is no folder nowhere" in server.stderr
+
+
+def test_a_failed_file_is_on_the_page_of_the_dashboard_and_is_retried_there(server: Server) -> None:
+    inbox = server.folder / "inbox"
+    (inbox / "empty.txt").write_text(" ")
+    until((inbox / "empty.failed").exists)
+    client = Client(server).sign_in()
+    assert ("spool/files", "Spool") in [(entry["id"], entry["title"]) for entry in client.get("/api/session")["menu"]]
+    figures, table = client.page("spool/files")["blocks"]
+    assert {"label": "Failed", "value": 1, "kind": "number"} in figures["figures"]
+    [row] = table["rows"]
+    assert (row["id"], row["cells"], row["details"]) == ("empty.failed", {"file": "empty", "size": 1}, {"Text": " "})
+    assert client.act("spool/files", "retry", "empty.failed") == "empty is processed again."
+    until((inbox / "empty.failed").exists)
+    for action, name in (("retry", "../.rr.yaml"), ("retry", "none.failed"), ("delete", "empty.failed")):
+        request = {"page": "spool/files", "action": action, "row": name}
+        assert client.send("POST", "/api/action", request)[0] == 409

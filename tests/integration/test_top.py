@@ -125,6 +125,21 @@ def test_a_session_from_the_first_look_to_quit(server: Server, tmp_path: Path) -
     assert statuses == [500]
 
 
+def test_control_z_suspends_it_and_fg_goes_on(server: Server) -> None:
+    with Tmux(["bash", "--norc", "-i"], server.folder, env={"PS1": "ready> "}) as tmux:
+        tmux.wait_for("ready>")
+        tmux.keys(f"{RR} top", "Enter")
+        tmux.wait_for("CREATED")
+        tmux.keys("C-z")
+        tmux.wait_for("Stopped", "ready>")
+        tmux.keys("fg", "Enter")
+        tmux.wait_for("CREATED")
+        tmux.keys("q")
+        tmux.wait_without("CREATED")
+        tmux.keys("exit", "Enter")
+        tmux.wait_for("exit code 0")
+
+
 def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     first = served(tmp_path)
     with first, Tmux([str(RR), "top", "--interval", "200ms"], tmp_path) as tmux:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pyroadrunner.config.effective import Leaf
 from pyroadrunner.config.origin import Origin
 from pyroadrunner.config.section import SectionReader
 from pyroadrunner.contracts import EffectiveConfig, PoolFactory, Tracing, WorkerPool
@@ -46,6 +47,9 @@ class NoSections(EffectiveConfig):
 
     def as_dict(self) -> dict[str, Any]:
         return {}
+
+    def leaves(self) -> Sequence[Leaf]:
+        return ()
 
     def section(self, name: str) -> msgspec.Struct | None:
         return None

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import msgspec
 
+from pyroadrunner.config.effective import Leaf
 from pyroadrunner.contracts import EffectiveConfig, HasRpc, HasTask, Plugin, PoolFactory, RpcMethod, Tracing, WorkerPool
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.workers.call_queue import QueuePolicy
@@ -235,6 +236,9 @@ class WholeConfig:
 
     def as_dict(self) -> dict[str, Any]:
         return {"whole": True}
+
+    def leaves(self) -> Sequence[Leaf]:
+        return ()
 
     experimental = False
 

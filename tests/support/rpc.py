@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pyroadrunner.config.effective import Leaf
 from pyroadrunner.contracts import HasRpc, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.goridge.frame import Flag, Frame
@@ -194,6 +195,9 @@ class FakeEffective:
 
     def as_dict(self) -> dict[str, Any]:
         return {"version": "3", "rpc": {"listen": "tcp://127.0.0.1:6001"}}
+
+    def leaves(self) -> Sequence[Leaf]:
+        return ()
 
     experimental = False
 

@@ -27,7 +27,8 @@ import yaml
 from pyroadrunner.sdk.rpc import RpcClient
 from support.ports import free_port as free_port
 
-RR = Path(sys.executable).parent / "rr"
+# The one file and a packaged server are tested in this way (scripts/onefile-check.sh).
+RR = Path(os.environ.get("RR_UNDER_TEST") or Path(sys.executable).parent / "rr")
 READY = "RoadRunner server started"
 _FOREIGN = (
     "DOTENV_PATH",

@@ -46,7 +46,7 @@ def test_a_config_of_the_manual_has_no_fault_and_no_unknown_key(
         (tmp_path / included).write_text('version: "3"\n', encoding="utf-8")
     (tmp_path / ".rr.yaml").write_text(text, encoding="utf-8")
     for variable in re.findall(r"\$\{(\w+)\}", text):
-        monkeypatch.setenv(variable, "set")
+        monkeypatch.setenv(variable, "a value of a test")
     checked = check(load(LoadOptions(require_version=False)), MODELS)
     unknown = [warning for warning in checked.warnings if warning.kind == "unknown"]
     found = [f"{fault.path}: {fault.message}" for fault in [*checked.faults, *unknown]]

@@ -107,7 +107,7 @@ def test_the_workflows_test_every_python_that_the_package_names() -> None:
 def test_only_the_last_step_of_a_release_may_publish_and_it_has_no_password() -> None:
     workflow = load(ROOT / ".github" / "workflows" / "release.yml")
     publish = workflow["jobs"]["publish"]
-    assert set(publish["needs"]) == {"test", "wheels"}
+    assert set(publish["needs"]) == {"test", "wheels", "onefile"}
     assert publish["permissions"] == {"id-token": "write"}
     assert [name for name, job in workflow["jobs"].items() if "id-token" in job.get("permissions", {})] == ["publish"]
     assert "secrets." not in json.dumps(workflow)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pyroadrunner.admin.app import AdminApp, Handler
+from pyroadrunner.asgi import ASGIApp
 from pyroadrunner.httpd.http1.listener import Http1Listener
 from pyroadrunner.httpd.limits import Limits
+from pyroadrunner.httpd.tls import TlsFiles
+from pyroadrunner.httpd.tls_listener import TlsListener
 from pyroadrunner.log import Log
 from pyroadrunner.net import takeover
 from pyroadrunner.net.address import Address
@@ -19,29 +22,41 @@ LIMITS = Limits(
     max_connections=256,
 )
 
+_STREAMS = 100  # of one HTTP/2 connection
 
-class AdminServer:
-    """An HTTP server for monitoring.
+
+class WebServer:
+    """An HTTP server for one ASGI application of the server's operators.
 
     Args:
         address: the address to listen on.
         key: config key of the address, for error messages.
-        answer: turns a request into its response; an exception is logged and becomes a 500.
+        app: the application.
         log: the owner's channel.
+        files: certificate for HTTPS; ``None`` = HTTP.
     """
 
-    def __init__(self, address: Address, key: str, answer: Handler, log: Log, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        key: str,
+        app: ASGIApp,
+        log: Log,
+        limits: Limits = LIMITS,
+        files: TlsFiles | None = None,
+    ) -> None:
         self._address = address
         self._key = key
-        self._app = AdminApp(answer, log)
+        self._app = app
         self._log = log
         self._limits = limits
+        self._files = files
         self._bound: BoundSockets | None = None
-        self._listener: Http1Listener | None = None
+        self._listener: Http1Listener | TlsListener | None = None
         self._stopped = False
 
     def __repr__(self) -> str:
-        return f"AdminServer({self.address}, {self._listener!r})"
+        return f"{type(self).__name__}({self.address}, {self._listener!r})"
 
     @property
     def address(self) -> Address:
@@ -53,7 +68,11 @@ class AdminServer:
 
         Raises:
             ListenError: it can't listen on the address.
+            TlsError: the certificate can't be used.
         """
+        if self._files is not None:
+            for warning in self._files.check():
+                self._log.warning(warning)
         self._bound = listen(self._address, self._key, late=True)
         if takeover.taking_over():
             # Opened now, it would report "not ready" to probes while the old server still serves.
@@ -64,8 +83,18 @@ class AdminServer:
     async def _open(self) -> None:
         if self._bound is None or self._stopped:
             return
-        self._listener = Http1Listener(self._app, self._bound, self._limits, log=self._log)
+        if self._files is not None:
+            self._listener = TlsListener(
+                self._app, self._bound, self._files, streams=_STREAMS, limits=self._limits, channel=self._log.name
+            )
+        else:
+            self._listener = Http1Listener(self._app, self._bound, self._limits, log=self._log)
         await self._listener.start()
+
+    async def reload_certificates(self) -> None:
+        """Check the certificate files now; without this call they are checked every second."""
+        if isinstance(self._listener, TlsListener):
+            await self._listener.reload()
 
     async def stop(self, grace: float) -> None:
         """Refuse new connections, let running requests end within ``grace`` seconds, close. Idempotent."""
@@ -75,3 +104,14 @@ class AdminServer:
             await self._listener.finish(grace)
         elif self._bound is not None:
             self._bound.close()
+
+
+class AdminServer(WebServer):
+    """An HTTP server for monitoring.
+
+    Args:
+        answer: turns a request into its response; an exception is logged and becomes a 500.
+    """
+
+    def __init__(self, address: Address, key: str, answer: Handler, log: Log, limits: Limits = LIMITS) -> None:
+        super().__init__(address, key, AdminApp(answer, log), log, limits)

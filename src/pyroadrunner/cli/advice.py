@@ -11,6 +11,7 @@ _ADVICE = (
     ),
     (r"can't find method (\S+)", "the server does not know this: it is older than this rr, or it is RoadRunner itself"),
     (r"the server at \S+ closed the connection$", "it may be stopping or restarting: try again; its log says more"),
+    (r"is not the RPC of a RoadRunner server", "another program listens there: is this the server's `rpc.listen`?"),
     (r"the connection to \S+ was lost", "it may be stopping or restarting: try again; its log says more"),
     (
         r"did not answer within",

@@ -15,6 +15,7 @@ SHARED = (
     Flag(name="override", short="o", value="KEY=VALUE", many=True, help="set a key of the config; may be repeated"),
     Flag(name="pid", short="p", help="write the process id to .pid, where `rr stop` finds it"),
     Flag(name="force", short="f", help="with stop: stop immediately; with init and migrate: overwrite files"),
+    Flag(name="unpack", value="FOLDER", help="only the one file: unpack it there for all users, and exit"),
     Flag(name="version", short="v", help="print the version"),
     Flag(name="help", short="h", help="print this help"),
 )
@@ -34,6 +35,7 @@ GROUPS = {
     "mercure": "show the subscribers of a running Mercure hub, publish updates",
     "websocket": "show and close the WebSocket connections of a running server, publish to their topics",
     "trust": "the local certificate authority of rr serve --https",
+    "plugin": "install, list and remove plugins of the server",
 }
 
 COMMANDS = (
@@ -48,7 +50,7 @@ COMMANDS = (
     ),
     Command(
         words=("migrate",),
-        arguments="FILE [NAME]",
+        arguments="FILE|- [NAME]",
         most=2,
         help="make a config from a pool of PHP-FPM, NGINX Unit's JSON or RoadRunner's .rr.yaml, with a report",
         flags=(
@@ -341,6 +343,26 @@ COMMANDS = (
     Command(words=("trust", "install"), help="make this machine trust the authority of rr serve --https"),
     Command(words=("trust", "uninstall"), help="make this machine forget the authority of rr serve --https"),
     Command(words=("trust", "path"), help="print the path of the authority's certificate"),
+    Command(
+        words=("plugin", "install"),
+        arguments="NAME...",
+        most=None,
+        help="install plugins from the Python package index (wheels only)",
+        flags=(
+            Flag(name="from", value="FOLDER", help="use the wheels in this folder, and no network"),
+            Flag(name="upgrade", help="replace installed plugins by their newest versions"),
+        ),
+        example="rr plugin install rr-plugin-spool",
+    ),
+    Command(
+        words=("plugin", "list"), help="list the installed plugins and what they add to the server", flags=(_JSON,)
+    ),
+    Command(words=("plugin", "remove"), arguments="NAME...", most=None, help="remove plugins"),
+    Command(
+        words=("licenses",),
+        help="list everything this installation consists of, with licences",
+        flags=(Flag(name="full", help="with the texts of the licences"), _JSON),
+    ),
     Command(
         words=("php-library",),
         help="print the folder of the PHP library (workers get it in RR_PHP_LIBRARY)",

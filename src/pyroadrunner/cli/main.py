@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyroadrunner import installation
 from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
 from pyroadrunner.cli.console import coloured, complain, occupy_standard
@@ -25,6 +26,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``rr`` with ``arguments`` (``None`` = those of the process) and return the exit code."""
     occupy_standard()
+    installation.enter(os.environ)
     try:
         return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
     except UsageError as wrong:
@@ -49,8 +51,9 @@ def version_line() -> str:
     system = os.uname()
     architecture = _ARCHITECTURES.get(system.machine, system.machine)
     python = ".".join(map(str, sys.version_info[:3]))
+    kind = ", one file" if installation.file() else ""
     return (
-        f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}),"
+        f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}{kind}),"
         f" OS: {system.sysname.lower()}, arch: {architecture}"
     )
 
@@ -59,8 +62,14 @@ def _run(line: Line) -> int:
     if line.on("version"):
         print(version_line())
         return 0
+    if line.text("unpack"):  # the launcher of the one file does it, if it is the first word
+        raise UsageError("only the one file can be unpacked, and --unpack must come first: rr --unpack FOLDER")
     if line.command is None or line.on("help"):
         return _help(line.words)
+    if installation.bundle_folder():
+        from pyroadrunner.installation import plugin_folder
+
+        plugin_folder.activate()
     return _ACTIONS[line.words](line)
 
 
@@ -328,6 +337,24 @@ def _cluster(line: Line) -> int:
     return command.act(options, line.words[1], line.arguments, line.text("timeout"), as_json=as_json)
 
 
+def _plugin(line: Line) -> int:
+    from pyroadrunner.cli.plugin import command
+
+    match line.words[1:]:
+        case ("install",):
+            return command.install(line.arguments, source=line.text("from"), upgrade=line.on("upgrade"))
+        case ("list",):
+            return command.list_plugins(as_json=line.on("json"))
+        case _:
+            return command.remove(line.arguments)
+
+
+def _licenses(line: Line) -> int:
+    from pyroadrunner.cli.licenses import command
+
+    return command.run(full=line.on("full"), as_json=line.on("json"))
+
+
 def _trust(line: Line) -> int:
     from pyroadrunner.cli.trust import command
 
@@ -393,6 +420,10 @@ _ACTIONS: dict[tuple[str, ...], Callable[[Line], int]] = {
     ("trust", "install"): _trust,
     ("trust", "uninstall"): _trust,
     ("trust", "path"): _trust,
+    ("plugin", "install"): _plugin,
+    ("plugin", "list"): _plugin,
+    ("plugin", "remove"): _plugin,
+    ("licenses",): _licenses,
     ("php-library",): _php_library,
     ("completion",): _completion,
     ("help",): lambda line: _help(line.arguments),

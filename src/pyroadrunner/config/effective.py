@@ -22,11 +22,22 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
-    """One value: a scalar, a list, or an empty map. ``source`` is ``.rr.yaml:12``, ``-o http.address``, ``default``."""
+    """One value: a scalar, a list, or an empty map.
+
+    Attributes:
+        source: ``.rr.yaml:12``, ``-o http.address``, ``default``.
+        default: the value without it; ``UNSET`` = it has none.
+    """
 
     path: KeyPath
     value: Any
     source: str
+    default: Any = msgspec.UNSET
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs from its default, or has none."""
+        return bool(self.value != self.default)
 
 
 def effective(
@@ -76,27 +87,31 @@ class _View:
             if isinstance(value, msgspec.Struct):
                 yield from self.struct(value, written, here)
             elif written is None:
-                yield self._leaf(here, _plain(value, field.type), DEFAULT)
+                plain = _plain(value, field.type)
+                yield self._leaf(here, plain, DEFAULT, plain)
             else:
-                yield from self.plain(_plain(value, field.type), here)
+                yield from self.plain(_plain(value, field.type), here, default=_default(field))
         for key, value in given.items():
             if key not in fields and key != tag:
                 yield from self.plain(value, (*path, key), note=", unknown key")
 
-    def plain(self, value: Any, path: KeyPath, note: str = "") -> Iterator[Leaf]:
+    def plain(self, value: Any, path: KeyPath, note: str = "", default: Any = msgspec.UNSET) -> Iterator[Leaf]:
         if isinstance(value, dict) and value:
+            defaults = default if isinstance(default, dict) else {}
             for key, item in value.items():
-                yield from self.plain(item, (*path, key), note)
+                yield from self.plain(item, (*path, key), note, defaults.get(key, msgspec.UNSET))
         else:
-            yield self._leaf(path, value, self._source(path) + note)
+            yield self._leaf(path, value, self._source(path) + note, default)
 
     def _source(self, path: KeyPath) -> str:
         origin = self.raw.origin(path)
         known = origin.template and (self.reveal or not is_secret(path)) and origin.template.isprintable()
         return f"{origin} from {masked(origin.template, ())}" if known else str(origin)
 
-    def _leaf(self, path: KeyPath, value: Any, source: str) -> Leaf:
-        return Leaf(path=path, value=value if self.reveal else masked(value, path), source=source)
+    def _leaf(self, path: KeyPath, value: Any, source: str, default: Any) -> Leaf:
+        if not self.reveal:
+            value, default = masked(value, path), masked(default, path)
+        return Leaf(path=path, value=value, source=source, default=default)
 
 
 def _given(data: Any) -> dict[str, Any]:
@@ -104,6 +119,14 @@ def _given(data: Any) -> dict[str, Any]:
         return to_map(data)
     except Unreadable:  # not a map: no keys are given here
         return {}
+
+
+def _default(field: msgspec.inspect.Field) -> Any:
+    if field.default is not msgspec.NODEFAULT:
+        return _plain(field.default, field.type)
+    if field.default_factory is not msgspec.NODEFAULT:
+        return _plain(field.default_factory(), field.type)
+    return msgspec.UNSET
 
 
 def _plain(value: Any, kind: msgspec.inspect.Type) -> Any:

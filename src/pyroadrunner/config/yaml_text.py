@@ -21,6 +21,7 @@ from pyroadrunner.config.values import parse_whole
 _PLAIN = "!plain"  # the resolver's tag below for a scalar without quotes and without a tag
 _TAG = "tag:yaml.org,2002:"
 _DEEPEST = 100  # nested maps and lists
+_MOST_REPEATED = 100_000  # values that aliases repeat; ten lines of aliases can stand for billions
 _TYPED = frozenset({_PLAIN, f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"})
 
 _CONSTANTS: dict[str, Any] = {
@@ -55,7 +56,8 @@ def parse_yaml(text: str) -> tuple[Any, dict[KeyPath, int]]:
     """The document, and the line of every key and list element by path. An empty document is ``None``.
 
     Raises:
-        TextFault: not YAML, a key set twice in one map, or an anchor that contains itself.
+        TextFault: not YAML, a key set twice in one map, an anchor that contains itself, or aliases that repeat too
+            many values.
     """
     try:
         _refuse_depth(text)
@@ -104,8 +106,11 @@ class _NodeReader:
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
         self._open: set[int] = set()  # the nodes being read: an alias to one of them would recurse forever
+        self._known: set[int] = set()  # the nodes that have been read; an alias leads to one of them again
+        self._repeated = 0
 
     def read(self, node: Node, path: KeyPath) -> Any:
+        self._count(node)
         if isinstance(node, ScalarNode):
             plain = node.tag in _TYPED or not node.tag.startswith(_TAG)
             return read_plain(node.value) if plain and not node.style else node.value
@@ -116,6 +121,14 @@ class _NodeReader:
             return self._map(node, path) if isinstance(node, MappingNode) else self._list(node.value, path)
         finally:
             self._open.discard(id(node))
+
+    def _count(self, node: Node) -> None:
+        if id(node) not in self._known:
+            self._known.add(id(node))
+            return
+        self._repeated += 1
+        if self._repeated > _MOST_REPEATED:
+            raise TextFault("aliases repeat more than 100000 values", node.start_mark.line + 1)
 
     def _list(self, nodes: list[Node], path: KeyPath) -> list[Any]:
         items = []

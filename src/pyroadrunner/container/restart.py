@@ -25,6 +25,7 @@ import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
+from pyroadrunner import installation
 from pyroadrunner.container.signals import STOP
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.log import Log
@@ -56,7 +57,7 @@ class LaunchContext:
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, *sys.orig_argv[1:]]
+        return installation.command(installation.file(), sys.executable, sys.orig_argv)
 
     def environment(self, *, without: Sequence[str] = (), **more: str) -> dict[str, str]:
         kept = {name: value for name, value in self.env.items() if name not in (*_LISTEN, *without)}
@@ -85,7 +86,7 @@ class LaunchContext:
             for fd in fds:
                 os.set_inheritable(fd, True)
             os.chdir(self.folder)
-            os.execve(sys.executable, self.command, self.environment(**more))
+            os.execve(self.command[0], self.command, self.environment(**more))
         except OSError as wrong:
             raise RoadRunnerError(f"restart failed: {wrong}") from wrong
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from pyroadrunner.config.check import Checked
-from pyroadrunner.config.effective import effective
+from pyroadrunner.config.effective import Leaf, effective
 from pyroadrunner.config.origin import KeyPath
 from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.config.secrets import masked
@@ -36,6 +36,23 @@ class RunningConfig:
             return self._values
         leaves = effective(self._raw, self._checked, self._models, reveal=True)
         return {leaf.path: leaf.value for leaf in leaves}
+
+    def leaves(self) -> Sequence[Leaf]:
+        """The same with sources and defaults; secrets are masked. The source of a value that a reload has changed is
+        ``reload``."""
+        leaves = effective(self._raw, self._checked, self._models)
+        if self._values is None:
+            return leaves
+        began = {leaf.path: leaf for leaf in leaves}
+        old = {leaf.path: leaf.value for leaf in effective(self._raw, self._checked, self._models, reveal=True)}
+        found = []
+        for path, value in self._values.items():
+            leaf = began.get(path)
+            if leaf is None or old[path] != value:
+                default = leaf.default if leaf is not None else msgspec.UNSET
+                leaf = Leaf(path=path, value=masked(value, path), source="reload", default=default)
+            found.append(leaf)
+        return found
 
     def become(self, values: Mapping[KeyPath, Any]) -> None:
         """Replace the values after a reload."""

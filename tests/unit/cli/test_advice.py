@@ -13,6 +13,7 @@ from pyroadrunner.cli.advice import advised
         ("rpc: can't find service schedule.List", "its config has no section `schedule`"),
         ("rpc: can't find method informer.KillWorker", "it is older than this rr"),
         ("the server at tcp://127.0.0.1:6001 closed the connection", "try again"),
+        ("tcp://127.0.0.1:6001 is not the RPC of a RoadRunner server: not a frame", "another program listens there"),
         ("the connection to tcp://127.0.0.1:6001 was lost: broken pipe", "try again"),
         ("the server at tcp://127.0.0.1:6001 did not answer within 10 s", "see its log, and rr top"),
     ],

@@ -47,6 +47,11 @@ def test_a_wrong_command_line_is_reported_and_exits_1(arguments: list[str], capf
     assert err.endswith("\nrr help shows all commands and flags\n")
 
 
+def test_only_the_one_file_can_be_unpacked(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--unpack", "/srv/rr"]) == 1
+    assert capfd.readouterr().err.startswith("only the one file can be unpacked")
+
+
 def test_php_library_prints_the_folder_that_workers_load_it_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["php-library"]) == 0
     folder = Path(capsys.readouterr().out.removesuffix("\n"))

@@ -70,3 +70,14 @@ def test_secrets_are_masked_with_their_variables_unless_revealed() -> None:
     assert hidden["redis.password"] == ("***", ".rr.yaml")
     assert open_["server.env.db_password"][0] == "x"
     assert open_["redis.password"] == ("value", ".rr.yaml from ${NAME:-fallback}")
+
+
+def test_a_value_knows_its_default_and_whether_it_differs() -> None:
+    written = {"http": {"address": "127.0.0.1:8080", "pool": {"allocate_timeout": "60s", "num_workers": 3}}}
+    layer = normalise(written, {}, FILE)
+    raw = RawConfig(layer.data, layer.origins, root=FILE)
+    leaves = {dotted(leaf.path): leaf for leaf in effective(raw, check(raw, MODELS), MODELS)}
+    assert (leaves["http.pool.num_workers"].default, leaves["http.pool.num_workers"].changed) == (0, True)
+    assert (leaves["http.pool.allocate_timeout"].default, leaves["http.pool.allocate_timeout"].changed) == ("1m", False)
+    assert not leaves["http.pool.max_jobs"].changed
+    assert leaves["http.address"].changed

@@ -105,6 +105,19 @@ def test_an_error_has_its_line(text: str, line: int, problem: str) -> None:
     assert refused.value.line == line
 
 
+def test_aliases_that_stand_for_billions_of_values_are_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+    with pytest.raises(TextFault, match="aliases repeat more than 100000 values"):
+        parse_yaml("\n".join(lines))
+
+
+def test_a_few_thousand_repeated_values_are_read() -> None:
+    pool = "{" + ", ".join(f"k{i}: {i}" for i in range(20)) + "}"
+    document, _ = parse_yaml(f"a: &a {pool}\nb: [{', '.join(['*a'] * 1000)}]")
+    assert document["b"][999]["k19"] == 19
+
+
 def test_an_empty_document_is_none() -> None:
     assert parse_yaml("# nothing\n") == (None, {})
 

@@ -1,4 +1,4 @@
-"""The plugin: lifecycle, RPC, metrics, status and reload."""
+"""The plugin: lifecycle, RPC, metrics, status, a page of the dashboard, and reload."""
 
 from __future__ import annotations
 
@@ -9,24 +9,35 @@ from typing import Any, final
 
 from pyroadrunner.contracts import (
     POOL_KEYS,
+    Action,
+    Column,
+    Figure,
+    Figures,
     HasMetrics,
+    HasPages,
     HasPools,
     HasRpc,
     HasStatus,
     HasTask,
     Log,
     MetricFamily,
+    Page,
+    PageInfo,
     Payload,
     Plugin,
     PoolFactory,
     PreparedReload,
     Reloadable,
     RoadRunnerError,
+    Row,
     RpcMethod,
     Sample,
+    Table,
+    UnknownAction,
     WorkerPool,
     all_serve,
     destroy_pools,
+    excerpt,
     has_free_worker,
     queue_metrics,
     start_pools,
@@ -38,7 +49,7 @@ log = Log("spool")
 
 
 @final
-class SpoolPlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, Reloadable):
+class SpoolPlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, HasPages, Reloadable):
     """The ``spool`` section."""
 
     name = "spool"
@@ -96,6 +107,44 @@ class SpoolPlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, Relo
 
     async def ready(self) -> bool:
         return await has_free_worker(self._pools.get("spool"))
+
+    # HasPages: the `dashboard` section
+
+    def pages(self) -> Sequence[PageInfo]:
+        return [PageInfo(name="files", title="Spool")]
+
+    async def page(self, name: str) -> Page:
+        results = self._consumer.results if self._consumer is not None else {}
+        figures = [Figure(label=result.capitalize(), value=count, kind="number") for result, count in results.items()]
+        rows = [
+            Row(
+                id=file.name,
+                cells={"file": file.stem, "size": file.stat().st_size},
+                actions=["retry"],
+                details={"Text": excerpt(file.read_bytes())},
+            )
+            for file in self._failed()
+        ]
+        table = Table(
+            title="Failed files",
+            columns=[Column(key="file", label="File"), Column(key="size", label="Size", kind="bytes")],
+            rows=rows,
+            actions=[Action(name="retry", label="Retry")],
+            empty="No file has failed.",
+        )
+        return Page(blocks=[Figures(figures=figures), table])
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        if action != "retry":
+            raise UnknownAction(page, action)
+        for file in self._failed():  # the name comes from the browser: it must be one of ours
+            if file.name == row:
+                file.rename(file.with_suffix(".txt"))
+                return f"{file.stem} is processed again."
+        raise RoadRunnerError(f"There is no failed file {row}.")
+
+    def _failed(self) -> list[Path]:
+        return sorted(Path(self._config.folder).glob("*.failed"))[:100]
 
     # Reloadable: `rr reload`, SIGHUP
 

@@ -28,6 +28,7 @@ _LISTEN = (
     "server.relay",
     "metrics.address",
     "status.address",
+    "dashboard.address",
     "fileserver.address",
     "grpc.listen",
     "centrifuge.proxy_address",

@@ -123,6 +123,8 @@ def _write(path: Path, text: str) -> None:
 
 def _systemd(config: Path, *, force: bool, to_stdout: bool) -> int:
     folder = config.parent
+    if unfit := next((part for part in (str(folder), config.name) if not part.isprintable() or part[-1] == "\\"), ""):
+        raise RoadRunnerError(f"a systemd unit can't contain the path {unfit!a}: rename it")
     owner = folder.stat()
     user, group = _user(owner.st_uid), _group(owner.st_gid)
     text = systemd_unit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,9 @@ class Folder:
     def text(self, name: str, most: int = _MOST) -> str:
         """The text of a file, at most ``most`` bytes of it."""
         try:
-            with (self.path / name).open("rb") as file:
+            with open(self.path / name, "rb", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return ""
                 return file.read(most).decode("utf-8", "replace")
         except OSError:
             return ""
@@ -82,6 +85,24 @@ class Folder:
         return _strings(_json(self.text("composer.json")).get("require"))
 
     @cached_property
+    def unreadable_composer(self) -> str:
+        """Why ``composer.json`` can't be read, in words; empty if it can, or if there is none."""
+        if not os.path.lexists(self.path / "composer.json"):
+            return ""
+        text = self.text("composer.json", _MOST + 1)
+        if len(text) > _MOST:
+            return "is larger than 256 KB"
+        try:
+            data = json.loads(text)
+        except RecursionError:
+            return "is nested too deep"
+        except json.JSONDecodeError as wrong:
+            return f"is not valid JSON (line {wrong.lineno}: {wrong.msg})" if text else "is empty or can't be read"
+        except ValueError as wrong:
+            return f"is not valid JSON ({wrong})"
+        return "" if isinstance(data, dict) else "is not a JSON object"
+
+    @cached_property
     def installed(self) -> Mapping[str, str]:
         """Packages that Composer has installed, by name: their versions."""
         data = _json(self.text("vendor/composer/installed.json", _INSTALLED_MOST))
@@ -102,6 +123,11 @@ class Folder:
         text = self.installed.get(package) or self.required.get(package, "")
         number = text.lstrip("^~>=v ").partition(".")[0]
         return number if number.isdecimal() else ""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; opening a named pipe would otherwise wait for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -86,6 +86,9 @@ def look(folder: Folder, *, php: bool, python: str = "python3") -> Project:
         python: the interpreter for a worker in Python; it must have this package.
     """
     project = _look(folder, php=php)
+    if folder.unreadable_composer and project.kind not in PYTHON:
+        note = f"composer.json {folder.unreadable_composer}, so the packages it requires are unknown."
+        project = replace(project, notes=(note, *project.notes))
     return replace(project, command=f"{python} {project.command}") if project.kind in PYTHON else project
 
 

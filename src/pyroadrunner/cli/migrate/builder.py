@@ -8,6 +8,7 @@ from typing import Any
 
 from pyroadrunner.cli.config.render import value_text
 from pyroadrunner.cli.migrate.report import Entry, Outcome
+from pyroadrunner.config.secrets import masked
 from pyroadrunner.errors import RoadRunnerError
 
 
@@ -42,6 +43,16 @@ class Builder:
     ) -> None:
         """Report a key."""
         self.entries.append(Entry(outcome=outcome, source=source, line=line, target=target, note=note))
+
+    def variable(self, source: str, line: int | None, name: str, value: str) -> None:
+        """Set and report a variable of the workers. Copying a secret into ``.rr.yaml`` is not quite the same."""
+        target = f"server.env.{name}"
+        self.set(target, value)
+        if masked(value, (name,)) == value or value.startswith("$"):
+            self.note("kept", source, line, target=target)
+            return
+        note = f"a secret in clear text: better set {name} in the environment of rr, and write {name}: ${{{name}}}"
+        self.note("different", source, line, target=target, note=note)
 
     def add(self, target: str, value: Any, note: str) -> None:
         """Set and report a key that the old config has no counterpart of."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from pyroadrunner.config.raw import RawConfig
 from pyroadrunner.errors import RoadRunnerError
 
 CONFIG = ".rr.yaml"
+STDIN = "-"
 _MOST = 16 * 1024 * 1024  # bytes of a config
 
 
@@ -31,7 +34,7 @@ def run(file: str, name: str, *, write: bool, force: bool, report: str) -> int:
     """Print the new config on stdout and the report on stderr, or write the files.
 
     Args:
-        file: a pool of PHP-FPM, the JSON of NGINX Unit, or a config of RoadRunner.
+        file: a pool of PHP-FPM, the JSON of NGINX Unit, or a config of RoadRunner; ``-`` = standard input.
         name: of the pool or the application, if the file has several.
         write: write ``.rr.yaml`` and a worker into the current folder; the report is then on stdout.
         force: overwrite files; a config that is replaced is kept as ``.rr.yaml.before``.
@@ -73,7 +76,7 @@ def _read(file: str) -> str:
             "name a file: rr migrate /etc/php/8.3/fpm/pool.d/www.conf, a config of NGINX Unit in JSON, or an .rr.yaml"
         )
     try:
-        with open(file, "rb") as source:
+        with nullcontext(sys.stdin.buffer) if file == STDIN else open(file, "rb") as source:
             data = source.read(_MOST + 1)
     except OSError as wrong:
         raise RoadRunnerError(f"open {file}: {(wrong.strerror or str(wrong)).lower()}") from wrong
@@ -83,7 +86,16 @@ def _read(file: str) -> str:
 
 
 def _migrate(text: str, file: str, name: str) -> Migration:
-    suffix = os.path.splitext(file)[1][1:].lower() or "yaml"
+    if not text.strip():
+        raise Unmigratable(f"{file} is empty")
+    try:
+        return _by_format(text, file, name)
+    except Unmigratable as wrong:
+        raise wrong if str(wrong).startswith(file) else Unmigratable(f"{file}: {wrong}") from wrong
+
+
+def _by_format(text: str, file: str, name: str) -> Migration:
+    suffix = os.path.splitext(file)[1][1:].lower()
     if unit_json.is_unit(text):
         return unit_json.migrate(text, name, _project("."))
     if suffix not in ("yaml", "yml", "json", "toml") and is_fpm(text):
@@ -117,6 +129,13 @@ def _verified(migration: Migration) -> Migration:
 
 
 def _write(migration: Migration, source: Path, *, force: bool) -> None:
+    try:
+        _write_files(migration, source, force=force)
+    except OSError as wrong:
+        raise RoadRunnerError(f"open {wrong.filename}: {(wrong.strerror or str(wrong)).lower()}") from wrong
+
+
+def _write_files(migration: Migration, source: Path, *, force: bool) -> None:
     target = Path(CONFIG)
     same = target.exists() and source.exists() and target.samefile(source)
     if target.exists() and not force and not same:
@@ -133,7 +152,4 @@ def _write(migration: Migration, source: Path, *, force: bool) -> None:
             return
         Path(f"{CONFIG}.before").write_bytes(before)
     for name, text in {CONFIG: migration.config, **migration.files}.items():
-        try:
-            Path(name).write_text(text, encoding="utf-8")
-        except OSError as wrong:
-            raise RoadRunnerError(f"open {name}: {(wrong.strerror or str(wrong)).lower()}") from wrong
+        Path(name).write_text(text, encoding="utf-8")

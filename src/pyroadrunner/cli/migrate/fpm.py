@@ -162,6 +162,10 @@ def _pm(build: Builder, setting: Setting, kind: str) -> None:
 
 def _max_children(build: Builder, setting: Setting, kind: str) -> None:
     most = int(setting.value) if WHOLE.fullmatch(setting.value) else 0
+    if not most:
+        note = f"not a number of processes: {setting.value}; http.pool.num_workers is 1"
+        build.note("different", setting.name, setting.line, target="http.pool.num_workers", note=note)
+        return
     workers, added = build.get("http.pool.num_workers"), build.get("http.pool.dynamic_allocator.max_workers") or 0
     target = "http.pool.num_workers" if kind == "static" else "http.pool.dynamic_allocator.max_workers"
     if workers + added < most:

@@ -118,8 +118,7 @@ def _env(build: Builder, setting: Setting) -> None:
     if name != name.upper():
         build.note("ignored", setting.name, setting.line, note="names in server.env become upper case")
         return
-    build.set(f"server.env.{name}", value)
-    build.note("kept", setting.name, setting.line, target=f"server.env.{name}")
+    build.variable(setting.name, setting.line, name, value)
 
 
 def _clear_env(build: Builder, setting: Setting) -> None:

@@ -235,8 +235,7 @@ def _environment(build: Builder, path: str, value: Any) -> None:
         elif not re.fullmatch(r"[A-Z_][A-Z0-9_]*", key):
             build.note("ignored", f"{path}.{key}", note="names in server.env become upper case")
         else:
-            build.set(f"server.env.{key}", str(item))
-            build.note("kept", f"{path}.{key}", target=f"server.env.{key}")
+            build.variable(f"{path}.{key}", None, key, str(item))
 
 
 def _name(target: str) -> Callable[[Builder, str, Any], None]:

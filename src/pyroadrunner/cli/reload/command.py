@@ -29,6 +29,7 @@ def run(options: LoadOptions, *, check: bool, silent: bool, as_json: bool) -> in
         ConfigError, NoRpc, InvalidAddress, Unreachable: the server can't be asked.
     """
     with RpcClient(server_address(options)) as server:
+        server.call("roadrunner.Process")  # with a time limit: a server that hangs would be waited for without end
         try:
             # No time limit: the server opens certificates and log files meanwhile, and has its own limits.
             outcome = server.call("roadrunner.Reload", {"check": check}, timeout=None)

@@ -47,6 +47,7 @@ def run(options: LoadOptions, entries: Sequence[str], *, as_json: bool) -> int:
     if not entries:
         raise UsageError("name an entry: rr schedule run ENTRY; rr schedule list shows them")
     with RpcClient(server_address(options)) as server:
+        server.call("schedule.List")  # with a time limit: a server that hangs would be waited for without end
         ended = server.call("schedule.Run", {"entry": entries[0]}, timeout=None)
     succeeded = ended["outcome"] == "ok"
     if as_json:

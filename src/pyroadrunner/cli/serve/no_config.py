@@ -27,6 +27,8 @@ def advice(folder: Folder, *, php: bool) -> Iterator[str]:
     project = look(folder, php=php)
     seen = f" ({', '.join(project.seen)})" if project.seen else ""
     yield f"This folder has {project.title}{seen}." if project.kind != "empty" else "The folder is empty."
+    if folder.unreadable_composer:
+        yield f"Its composer.json {folder.unreadable_composer}."
     commands = list(_commands(folder, project))
     width = max(len(command) for command, _ in commands)
     yield from (f"  {command.ljust(width)}  {effect}" for command, effect in commands)

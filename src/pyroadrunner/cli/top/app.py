@@ -95,6 +95,7 @@ class TopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),  # fg goes on
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("r", "reset", "reset"),
         Binding("plus,equals_sign", "scale(1)", "add", key_display="+"),

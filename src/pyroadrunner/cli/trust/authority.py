@@ -22,6 +22,7 @@ from pyroadrunner.errors import RoadRunnerError
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -95,10 +96,19 @@ class Authority:
         try:
             authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
             key = load_pem_private_key(self._key.read_bytes(), None)
-        except ValueError as wrong:
-            raise UnusableAuthority(f"{self._folder} has no usable authority: remove the folder") from wrong
+            authority.extensions.get_extension_for_class(x509.NameConstraints)
+        except (ValueError, TypeError, x509.ExtensionNotFound, UnsupportedAlgorithm) as wrong:
+            # No PEM; a key with a password; a certificate that is not from here; an unknown kind of key.
+            raise UnusableAuthority(
+                f"{self._folder} has no usable authority: rr trust uninstall, remove the folder, and start again"
+            ) from wrong
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != authority.public_key():
             raise UnusableAuthority(f"{self._key} is not the key of {self.certificate.name}: remove {self._folder}")
+        if authority.not_valid_before_utc > self._now:
+            raise UnusableAuthority(
+                f"{self.certificate} is valid from {authority.not_valid_before_utc:%Y-%m-%d} on, and the clock of this"
+                f" machine says {self._now:%Y-%m-%d}: set the clock"
+            )
         if authority.not_valid_after_utc - self._now < LIFETIME:
             raise UnusableAuthority(
                 f"{self.certificate} ends on {authority.not_valid_after_utc:%Y-%m-%d}: rr trust uninstall, remove the"

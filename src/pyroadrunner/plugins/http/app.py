@@ -23,6 +23,7 @@ from pyroadrunner.plugins.http.config import HttpConfig
 from pyroadrunner.plugins.http.disconnects import PendingCalls
 from pyroadrunner.plugins.http.error_log import OverloadLog, log, log_error
 from pyroadrunner.plugins.http.errors import CLIENT_LEFT, OVERLOAD, Answer, ClientGone, RequestError, failure, refusal
+from pyroadrunner.plugins.http.measure import Ended, measured
 from pyroadrunner.plugins.http.request import FORM, MULTIPART, NONE, RAW, Context, build, build_whole, encode_json
 from pyroadrunner.plugins.http.response import (
     Head,
@@ -93,6 +94,7 @@ class WorkerApp:
         rules: where uploads are stored and which are refused.
         calls: registers the calls whose server does not tell that their client has left.
         limits: limits on request bodies; ``None`` = those of the config.
+        ended: called with the status and the duration of each request; ``None`` = they are not measured.
     """
 
     def __init__(
@@ -102,8 +104,10 @@ class WorkerApp:
         rules: UploadRules,
         calls: PendingCalls,
         limits: BodyLimits | None = None,
+        ended: Ended | None = None,
     ) -> None:
         self._pool = pool
+        self._ended = ended
         self._heads = HeadCache()
         self._rules = rules
         self._calls = calls
@@ -126,6 +130,11 @@ class WorkerApp:
         """Serve one ``http`` request. If this returns before the response has ended, the server must close the
         connection."""
         began = monotonic()
+        if self._ended is not None:
+            return measured(self._ended, began, send, lambda seen: self._serve(scope, receive, seen, began))
+        return self._serve(scope, receive, send, began)
+
+    def _serve(self, scope: Scope, receive: Receive, send: Send, began: float) -> Awaitable[None]:
         context, kind, length = build(scope)
         if kind == NONE:
             return self._execute(context, b"", scope, send, began)
@@ -170,7 +179,11 @@ class WorkerApp:
     def respond(self, reply: Reply, exchange: WholeExchange, began: float) -> None:
         """The second half of :meth:`serve_whole`: send a reply."""
         if reply.stream is not None:
-            exchange.continue_in_task(self._stream(reply, exchange.scope, False, exchange.send, began))
+            stream = partial(self._stream, reply, exchange.scope, False, began=began)
+            ended = self._ended
+            exchange.continue_in_task(
+                stream(exchange.send) if ended is None else measured(ended, began, exchange.send, stream)
+            )
             return
         head = self._heads.shared(reply.context)
         if head is None:
@@ -184,11 +197,15 @@ class WorkerApp:
             _complain(head, reply, self._named(exchange.scope))
         body, length = framing(head, body, head_only=exchange.head.method == "HEAD")
         exchange.respond(head.status, head.block(), body, length)
+        if self._ended is not None:
+            self._ended(head.status, monotonic() - began)
 
     def respond_error(self, error: Exception, exchange: WholeExchange, began: float) -> None:
         """Send the response to a failure."""
         answer = self._failed("execute", error, exchange.scope, began)
         exchange.respond(answer.status, HeaderBlock(answer.headers), answer.body, len(answer.body))
+        if self._ended is not None:
+            self._ended(answer.status, monotonic() - began)
 
     def stopped(self) -> PoolClosed:
         """The error of a request whose grace period is over."""

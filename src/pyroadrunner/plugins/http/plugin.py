@@ -32,6 +32,7 @@ from pyroadrunner.contracts import (
     Reloadable,
     ServedAddress,
     Tracing,
+    WatchesRequests,
     WorkerPool,
 )
 from pyroadrunner.httpd.mounts import Mounts
@@ -44,6 +45,7 @@ from pyroadrunner.plugins.http.disconnects import Disconnects, PendingCalls
 from pyroadrunner.plugins.http.gateway import chain
 from pyroadrunner.plugins.http.internal_request import respond
 from pyroadrunner.plugins.http.listeners import Listeners
+from pyroadrunner.plugins.http.measure import ended_of
 from pyroadrunner.plugins.http.metrics import refusal_metrics, request_metrics
 from pyroadrunner.plugins.http.middleware.access_log import AccessLog
 from pyroadrunner.plugins.http.middleware.registry import Setup, layers
@@ -82,12 +84,14 @@ class HttpPlugin(
         effective: EffectiveConfig,
         tracing: Sequence[Tracing] = (),
         mounting: Sequence[MountsOnHttp] = (),
+        watching: Sequence[WatchesRequests] = (),
     ) -> None:
         self._config = config
         self._factory = factory
         self._effective = effective
         self._tracing = tracing
         self._mounting = mounting
+        self._watching = watching
         self._mounts: Mounts | None = None
         self._pools: dict[str, WorkerPool] = {}
         self._counters = RequestCounters()
@@ -223,9 +227,11 @@ class HttpPlugin(
         """The application without middleware."""
         rules = UploadRules(config.uploads, owner(effective))
         configs = config.pools()
+        ended = ended_of(self._watching)
 
         def app(name: str) -> WorkerApp:
-            return WorkerApp(structs.replace(config, pool=configs[name]), self._pools[name], rules, self._calls)
+            pool = self._pools[name]
+            return WorkerApp(structs.replace(config, pool=configs[name]), pool, rules, self._calls, ended=ended)
 
         served: ASGIApp = app(self.name)
         if config.routes:

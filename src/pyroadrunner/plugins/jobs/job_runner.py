@@ -7,6 +7,7 @@ future per job. Only a job that must be acknowledged before its run (``auto_ack`
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -139,7 +140,10 @@ class JobRunner:
         figures.waits.add(self._began - delivery.received)
         figures.runs.add(now - self._began)
         _log_answer(answer, delivery, now - self._began)
-        self._settle(job, after_answer(answer, delivery, pipeline.policy))
+        outcome = after_answer(answer, delivery, pipeline.policy)
+        if pipeline.failures is not None and answer.kind in (Kind.ERROR, Kind.NACK):
+            pipeline.failures.add(delivery, pipeline.name, answer.message, outcome, time.time())
+        self._settle(job, outcome)
         self.run()
 
     def on_error(self, error: Exception) -> None:
@@ -176,6 +180,8 @@ class JobRunner:
             return
         pipeline.figures.failed += 1
         outcome = after_failure(error, delivery, pipeline.policy)
+        if pipeline.failures is not None:
+            pipeline.failures.add(delivery, pipeline.name, error, outcome, time.time())
         log.error(
             "job processed with errors",
             error=error,

@@ -27,6 +27,7 @@ from pyroadrunner.plugins.jobs.drivers.contract import (
     PushRefused,
 )
 from pyroadrunner.plugins.jobs.errors import AlreadyRunning, JobsError, NoAnswer, NotRunning
+from pyroadrunner.plugins.jobs.failures import Failures
 from pyroadrunner.plugins.jobs.figures import PipelineFigures
 from pyroadrunner.plugins.jobs.job_queue import JobQueue
 from pyroadrunner.plugins.jobs.outcome import Ack, Bury, Nack, Outcome, Policy, Redeliver, Requeue
@@ -71,6 +72,7 @@ class JobPipeline(Host):
     Attributes:
         consumes: whether its jobs are wanted: not paused.
         figures: counters.
+        failures: keeps its failed runs; ``None`` = nothing does.
         policy: what becomes of failed jobs.
 
     Args:
@@ -91,6 +93,7 @@ class JobPipeline(Host):
         self.settings = settings
         self.consumes = False
         self.figures = PipelineFigures()
+        self.failures: Failures | None = None
         self.lane = queue.open_lane(settings.concurrency)
         self._queue = queue
         self._wake = wake

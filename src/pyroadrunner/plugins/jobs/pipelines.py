@@ -22,6 +22,7 @@ from pyroadrunner.plugins.jobs.errors import (
     NoDriverNamed,
     NoSuchPipeline,
 )
+from pyroadrunner.plugins.jobs.failures import Failures
 from pyroadrunner.plugins.jobs.figures import PipelineFigures
 from pyroadrunner.plugins.jobs.installed import installed_drivers
 from pyroadrunner.plugins.jobs.outcome import Policy
@@ -36,12 +37,14 @@ class Pipelines:
 
     Attributes:
         gone: sums of the figures of destroyed pipelines.
+        failures: the last ones; ``None`` = they are not kept.
     """
 
     def __init__(
         self, config: JobsConfig, factory: PoolFactory, effective: EffectiveConfig, tracer: PushTracer
     ) -> None:
         self.gone = PipelineFigures()
+        self.failures = Failures() if effective.section("dashboard") is not None else None
         self._config = config
         self._effective = effective
         self._factory = factory
@@ -217,6 +220,7 @@ class Pipelines:
             ),
         )
         found = JobPipeline(settings, made, consumer.queue, consumer.wake, bury)
+        found.failures = self.failures
         consumer.add(found)
         self._found[name] = found
         if pipeline.dead_letter:

@@ -9,12 +9,15 @@ from pyroadrunner.contracts import (
     POOL_KEYS,
     EffectiveConfig,
     HasMetrics,
+    HasPages,
     HasPipelines,
     HasPools,
     HasRpc,
     HasStatus,
     MetricFamily,
     NewJob,
+    Page,
+    PageInfo,
     PipelineState,
     Plugin,
     PoolFactory,
@@ -30,12 +33,13 @@ from pyroadrunner.contracts import (
 from pyroadrunner.plugins.jobs.config import JobsConfig
 from pyroadrunner.plugins.jobs.drivers.contract import Job
 from pyroadrunner.plugins.jobs.metrics import job_metrics
+from pyroadrunner.plugins.jobs.pages import JobPages
 from pyroadrunner.plugins.jobs.pipelines import Pipelines
 from pyroadrunner.plugins.jobs.push import Push
 from pyroadrunner.plugins.jobs.tracing import PushTracer
 
 
-class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, PushesJobs, Reloadable):
+class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, HasPages, PushesJobs, Reloadable):
     """Takes jobs over RPC, keeps them on brokers, and runs them on its workers."""
 
     name = "jobs"
@@ -46,6 +50,7 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
     ) -> None:
         self._tracer = PushTracer(tracing)
         self._pipelines = Pipelines(config, factory, effective, self._tracer)
+        self._pages = JobPages(self._pipelines, self._pipelines.failures)
 
     def __repr__(self) -> str:
         return f"JobsPlugin({self._pipelines!r})"
@@ -81,6 +86,16 @@ class JobsPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, 
     async def pipelines(self) -> Sequence[PipelineState]:
         """All pipelines."""
         return await self._pipelines.look()
+
+    def pages(self) -> Sequence[PageInfo]:
+        """Pipelines, and failed jobs."""
+        return self._pages.infos
+
+    async def page(self, name: str) -> Page:
+        return await self._pages.page(name)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        return await self._pages.run_action(page, action, row)
 
     async def push_job(self, job: NewJob) -> None:
         """Push a job of another plugin.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import EffectiveConfig, HasRpc, Plugin, RpcMethod
+from pyroadrunner.contracts import EffectiveConfig, HasPages, HasRpc, Page, PageInfo, Plugin, RpcMethod
 from pyroadrunner.log import Log
 from pyroadrunner.plugins.kv.config import KvConfig
 from pyroadrunner.plugins.kv.errors import StorageNotStarted
+from pyroadrunner.plugins.kv.pages import INFO, clear, storages_page
 from pyroadrunner.plugins.kv.rpc import KvRpc
 from pyroadrunner.plugins.kv.storages import driver_of, make_stores
 from pyroadrunner.plugins.kv.store import Store
@@ -16,7 +17,7 @@ from pyroadrunner.remote.errors import StoreError
 log = Log("kv")
 
 
-class KvPlugin(Plugin, HasRpc):
+class KvPlugin(Plugin, HasRpc, HasPages):
     """Serves the storages of the ``kv`` section."""
 
     name = "kv"
@@ -51,6 +52,15 @@ class KvPlugin(Plugin, HasRpc):
     async def stop(self, grace: float) -> None:
         while self._started:
             await self._started.pop().stop()
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,)
+
+    async def page(self, name: str) -> Page:
+        return await storages_page(self._stores, self._drivers)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        return await clear(self._stores, action, row)
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         # Called when `rpc` starts, before this plugin does: the dict of stores is filled later.

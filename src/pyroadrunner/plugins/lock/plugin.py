@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import EffectiveConfig, HasMetrics, HasRpc, MetricFamily, Plugin, RpcMethod, Sample
+from pyroadrunner.contracts import (
+    EffectiveConfig,
+    HasMetrics,
+    HasPages,
+    HasRpc,
+    MetricFamily,
+    Page,
+    PageInfo,
+    Plugin,
+    RpcMethod,
+    Sample,
+)
 from pyroadrunner.plugins.lock.config import LockConfig
 from pyroadrunner.plugins.lock.driver import LockDriver
 from pyroadrunner.plugins.lock.drivers.memory import MemoryLocks
 from pyroadrunner.plugins.lock.errors import RedisNotInstalled, RedisNotUsable
+from pyroadrunner.plugins.lock.pages import INFO, locks_page, release
 from pyroadrunner.remote.errors import StoreError
 from pyroadrunner.remote.redis.config import RedisConfig
 
 
-class LockPlugin(Plugin, HasRpc, HasMetrics):
+class LockPlugin(Plugin, HasRpc, HasMetrics, HasPages):
     """Named locks, kept where the ``lock`` section says."""
 
     name = "lock"
@@ -43,6 +55,17 @@ class LockPlugin(Plugin, HasRpc, HasMetrics):
         from pyroadrunner.plugins.lock.rpc import LockRpc  # importing protobuf costs time and memory
 
         return LockRpc(self._driver).methods()
+
+    def pages(self) -> Sequence[PageInfo]:
+        """Locks, if they are configured or have been used."""
+        used = self._effective.section(self.name) is not None or self._driver.stats().token
+        return (INFO,) if used else ()
+
+    async def page(self, name: str) -> Page:
+        return await locks_page(self._driver)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        return await release(self._driver, action, row)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         held, waiting, token = self._driver.stats()

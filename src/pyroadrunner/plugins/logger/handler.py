@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pyroadrunner.contracts import LogLine
 from pyroadrunner.log import ROOT
 from pyroadrunner.plugins.logger.encoders import Encoder
 from pyroadrunner.plugins.logger.sink import Sink
@@ -15,13 +16,20 @@ from pyroadrunner.plugins.logger.sink import Sink
 _PREFIX = len(ROOT) + 1
 _NO_FIELDS: Mapping[str, Any] = {}
 
+Listener = Callable[[LogLine], None]
+
 
 class ChannelHandler(logging.Handler):
     """Encodes the records of ``pyroadrunner.log`` channels. It takes no lock: sinks have their own.
 
     Args:
         routes: each encoder with the sinks that get its lines.
+
+    Attributes:
+        listeners: called with each line.
     """
+
+    listeners: tuple[Listener, ...] = ()
 
     def __init__(self, routes: Sequence[tuple[Encoder, Sequence[Sink]]]) -> None:
         super().__init__()
@@ -43,6 +51,8 @@ class ChannelHandler(logging.Handler):
             line = encode(level, ns, channel, message, fields)
             for sink in sinks:
                 sink.put(line, at_once=level >= logging.ERROR)
+        for listener in self.listeners:
+            listener(LogLine(ns, level, channel, message, fields))
 
 
 class ForeignHandler(ChannelHandler):

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pyroadrunner.contracts import Plugin, PreparedReload, Reloadable
+from pyroadrunner.contracts import LogLine, LogSource, Plugin, PreparedReload, Reloadable
 from pyroadrunner.plugins.logger.config import LogsConfig
 from pyroadrunner.plugins.logger.routing import LogRouting
 
 
-class LoggerPlugin(Plugin, Reloadable):
+class LoggerPlugin(Plugin, LogSource, Reloadable):
     """Installs handlers on the ``rr`` logger, on each channel with its own settings, and on the root logger. The latter
     gets warnings and errors of other libraries, so that they do not write to stderr themselves."""
 
@@ -23,6 +23,7 @@ class LoggerPlugin(Plugin, Reloadable):
     def __init__(self, config: LogsConfig) -> None:
         self._config = config
         self._routing: LogRouting | None = None
+        self._listeners: tuple[Callable[[LogLine], None], ...] = ()
 
     def __repr__(self) -> str:
         return f"LoggerPlugin(mode={self._config.mode}, {self._routing})"
@@ -36,6 +37,7 @@ class LoggerPlugin(Plugin, Reloadable):
         self._routing = LogRouting(self._config)
         _save_lookups()
         self._routing.install(LoopScheduler(asyncio.get_running_loop()))
+        self._routing.listeners = self._listeners
         logging.captureWarnings(True)
 
     async def stop(self, grace: float) -> None:
@@ -43,6 +45,20 @@ class LoggerPlugin(Plugin, Reloadable):
         logging.captureWarnings(False)
         if self._routing is not None:
             self._routing.remove()
+
+    def listen(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
+        """Call ``listener`` with each line of every channel; a reload keeps it."""
+
+        def end() -> None:
+            self._become(tuple(one for one in self._listeners if one is not listener))
+
+        self._become((*self._listeners, listener))
+        return end
+
+    def _become(self, listeners: tuple[Callable[[LogLine], None], ...]) -> None:
+        self._listeners = listeners
+        if self._routing is not None:
+            self._routing.listeners = listeners
 
     @staticmethod
     def reloadable_keys() -> Collection[str]:
@@ -63,6 +79,7 @@ class LoggerPlugin(Plugin, Reloadable):
                 self._routing.remove()
             self._config, self._routing = section, routing
             routing.install(scheduler)
+            routing.listeners = self._listeners
 
         return PreparedReload(apply, routing.close)
 

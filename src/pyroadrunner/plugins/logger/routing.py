@@ -11,7 +11,7 @@ from functools import partial
 from pyroadrunner.log import ROOT
 from pyroadrunner.plugins.logger.config import ChannelConfig, LogsConfig
 from pyroadrunner.plugins.logger.encoders import Encoder, encoder
-from pyroadrunner.plugins.logger.handler import ChannelHandler, ForeignHandler
+from pyroadrunner.plugins.logger.handler import ChannelHandler, ForeignHandler, Listener
 from pyroadrunner.plugins.logger.outputs import Output, open_output
 from pyroadrunner.plugins.logger.rotation import RotatingOutput
 from pyroadrunner.plugins.logger.sink import Scheduler, Sink
@@ -23,6 +23,9 @@ Route = tuple[Encoder, list[Sink]]
 class LogRouting:
     """The open outputs of one section.
 
+    Attributes:
+        listeners: get each line of all channels.
+
     Raises:
         OutputError: a file can't be opened.
     """
@@ -32,7 +35,8 @@ class LogRouting:
         self._sinks: dict[str, Sink] = {}
         self._err_outputs: dict[str, Output] = {}
         self._last_resort = open_output("stderr")
-        self._installed: list[tuple[logging.Logger, logging.Handler]] = []
+        self._installed: list[tuple[logging.Logger, ChannelHandler]] = []
+        self._listeners: tuple[Listener, ...] = ()
         self._channels: dict[str, tuple[ChannelConfig, list[Route]]] = {}
         try:
             self._main = self._routes(config)
@@ -45,6 +49,16 @@ class LogRouting:
 
     def __repr__(self) -> str:
         return f"LogRouting(sinks={list(self._sinks.values())})"
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        return self._listeners
+
+    @listeners.setter
+    def listeners(self, listeners: tuple[Listener, ...]) -> None:
+        self._listeners = listeners
+        for _, handler in self._installed:
+            handler.listeners = listeners
 
     def install(self, scheduler: Scheduler) -> None:
         """Install the handlers on all channels."""
@@ -77,7 +91,7 @@ class LogRouting:
         self._sinks.clear()
         self._err_outputs.clear()
 
-    def _install(self, logger: logging.Logger, handler: logging.Handler, level: int) -> None:
+    def _install(self, logger: logging.Logger, handler: ChannelHandler, level: int) -> None:
         logger.addHandler(handler)
         logger.setLevel(level)
         self._installed.append((logger, handler))

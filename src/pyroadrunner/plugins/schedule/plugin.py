@@ -10,11 +10,14 @@ from pyroadrunner.contracts import (
     HandlesRequests,
     HasConnections,
     HasMetrics,
+    HasPages,
     HasRpc,
     HasStatus,
     HasStopHook,
     HasTask,
     MetricFamily,
+    Page,
+    PageInfo,
     Plugin,
     PreparedReload,
     PushesJobs,
@@ -30,6 +33,7 @@ from pyroadrunner.plugins.schedule.config import EntryConfig, ScheduleConfig
 from pyroadrunner.plugins.schedule.entry import Entry
 from pyroadrunner.plugins.schedule.errors import RedisNotInstalled, SectionMissing, StoreNotUsable, UserUnknown
 from pyroadrunner.plugins.schedule.metrics import schedule_metrics
+from pyroadrunner.plugins.schedule.pages import INFO, entries_page, run_now
 from pyroadrunner.plugins.schedule.rpc import ScheduleRpc
 from pyroadrunner.plugins.schedule.scheduler import Scheduler
 from pyroadrunner.plugins.schedule.store import Store, StoreFailed
@@ -39,7 +43,7 @@ from pyroadrunner.remote.redis.config import RedisConfig
 from pyroadrunner.workers.child_process import Credentials, UnknownUser
 
 
-class SchedulePlugin(Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStopHook, HasConnections, Reloadable):
+class SchedulePlugin(Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasPages, HasStopHook, HasConnections, Reloadable):
     """Runs the entries of its section at their times."""
 
     name = "schedule"
@@ -104,6 +108,15 @@ class SchedulePlugin(Plugin, HasTask, HasRpc, HasMetrics, HasStatus, HasStopHook
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         return ScheduleRpc(self.scheduler).methods()
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,) if self._scheduler is not None else ()
+
+    async def page(self, name: str) -> Page:
+        return await entries_page(self.scheduler)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        return await run_now(self.scheduler, action, row)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         return schedule_metrics(self.scheduler, connected=not self.scheduler.store_lost)

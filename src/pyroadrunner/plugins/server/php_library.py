@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyroadrunner.installation import bundle_folder
+
 _PACKAGE = Path(__file__).parents[2]
 _FOLDERS = (
     _PACKAGE / "php",  # installed from a wheel
@@ -13,7 +15,8 @@ _FOLDERS = (
 
 def php_library() -> str:
     """Absolute path of the folder with ``autoload.php``, ``src/`` and ``composer.json``; empty if it is missing."""
-    for folder in _FOLDERS:
+    bundle = bundle_folder()  # its Python modules are in an archive, which PHP can't read
+    for folder in (Path(bundle) / "php", *_FOLDERS) if bundle else _FOLDERS:
         if (folder / "autoload.php").is_file():
             return str(folder)
     return ""

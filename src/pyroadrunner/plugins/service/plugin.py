@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pyroadrunner.contracts import HasProcesses, HasRpc, Plugin, RpcMethod
+from pyroadrunner.contracts import HasPages, HasProcesses, HasRpc, Page, PageInfo, Plugin, RpcMethod
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.plugins.service.config import ServiceSection
 from pyroadrunner.plugins.service.errors import ResetFailed
+from pyroadrunner.plugins.service.pages import INFO, services_page, steer
 from pyroadrunner.plugins.service.rpc import methods
 from pyroadrunner.plugins.service.services import Services
 from pyroadrunner.workers.info import WorkerInfo
 
 
-class ServicePlugin(Plugin, HasProcesses, HasRpc):
+class ServicePlugin(Plugin, HasProcesses, HasRpc, HasPages):
     """Keeps the commands of its section running; ``informer`` lists their processes, ``resetter`` restarts them."""
 
     name = "service"
@@ -63,6 +64,15 @@ class ServicePlugin(Plugin, HasProcesses, HasRpc):
                 raise error  # a bug: the caller logs it
         if failed:
             raise ResetFailed(failed)
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,)
+
+    async def page(self, name: str) -> Page:
+        return services_page(self._services)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        return await steer(self._services, action, row)
 
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         return methods(self._services)

@@ -11,12 +11,15 @@ import msgspec
 from pyroadrunner.contracts import (
     POOL_KEYS,
     HasMetrics,
+    HasPages,
     HasPipelines,
     HasPools,
     HasRpc,
     HasStatus,
     InterceptsTemporal,
     MetricFamily,
+    Page,
+    PageInfo,
     PipelineState,
     Plugin,
     PoolConfig,
@@ -25,6 +28,7 @@ from pyroadrunner.contracts import (
     Reloadable,
     RpcMethod,
     Tracing,
+    UnknownAction,
     WorkerPool,
     all_serve,
     destroy_pools,
@@ -42,7 +46,7 @@ _ENV = {"RR_MODE": "temporal", "RR_CODEC": "protobuf"}
 _START = 600.0  # seconds; RoadRunner waits 240 hours
 
 
-class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, Reloadable):
+class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelines, HasPages, Reloadable):
     """Runs workflows and activities of Temporal in PHP."""
 
     name = "temporal"
@@ -131,6 +135,18 @@ class TemporalPlugin(Plugin, HasPools, HasRpc, HasMetrics, HasStatus, HasPipelin
             )
             for info in host.infos
         ]
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (PageInfo(name="queues", title="Temporal"),) if self._host is not None else ()
+
+    async def page(self, name: str) -> Page:
+        from pyroadrunner.plugins.temporal.pages import queues_page
+
+        assert self._host is not None
+        return queues_page(self._host)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        raise UnknownAction(page, action)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         return await queue_metrics(self.name, self._pools)

@@ -13,6 +13,7 @@ from pyroadrunner.contracts import (
     HasCertificates,
     HasConnections,
     HasMetrics,
+    HasPages,
     HasPools,
     HasRpc,
     HasStatus,
@@ -22,6 +23,8 @@ from pyroadrunner.contracts import (
     HttpMount,
     MetricFamily,
     MountsOnHttp,
+    Page,
+    PageInfo,
     Plugin,
     PoolFactory,
     PreparedReload,
@@ -60,6 +63,7 @@ _TICK = 1.0  # seconds between two checks of silent clients
 try:
     from pyroadrunner.httpd.websocket.contract import WebSocketApp
     from pyroadrunner.httpd.websocket.endpoint import WebSocketEndpoint
+    from pyroadrunner.plugins.websocket.pages import INFO, close, connections_page
     from pyroadrunner.plugins.websocket.pusher.api import PusherApi
     from pyroadrunner.plugins.websocket.pusher.app import CACHE_TTL, PusherApp, class_of, is_cached, is_channel_of
     from pyroadrunner.plugins.websocket.pusher.client import PusherClient
@@ -86,6 +90,7 @@ class WebSocketPlugin(
     HasMetrics,
     HasStatus,
     HasStatusMessage,
+    HasPages,
     HasStopHook,
     HasConnections,
     HasCertificates,
@@ -306,6 +311,17 @@ class WebSocketPlugin(
     def rpc_methods(self) -> Mapping[str, RpcMethod]:
         assert self._environment is not None
         return WebSocketRpc(self._environment, self._apps).methods()
+
+    def pages(self) -> Sequence[PageInfo]:
+        return (INFO,) if self._environment is not None else ()
+
+    async def page(self, name: str) -> Page:
+        assert self._environment is not None
+        return connections_page(self._environment, self._apps)
+
+    async def run_action(self, page: str, action: str, row: str) -> str:
+        assert self._environment is not None
+        return close(self._environment, self._apps, action, row)
 
     async def metrics(self) -> Sequence[MetricFamily]:
         own: Sequence[MetricFamily] = ()

@@ -8,6 +8,7 @@ from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.net.address import Address, TcpAddress
 
 _HINT = "is the server running (rr serve), with this `rpc.listen`?"
+_DENIED = "the socket belongs to the user of the server: run this as that user, or with sudo"
 _NO_RPC = "RR_RPC is not set: the server's config has no section `rpc`"
 
 
@@ -31,7 +32,8 @@ def not_connected(address: Address, error: OSError, *, lookup: bool = False) -> 
         lookup: the host name was not found.
     """
     if not isinstance(address, TcpAddress):
-        return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{_hint()}")
+        hint = _DENIED if isinstance(error, PermissionError) else _hint()
+        return Unreachable(f"dial unix {address.path}: connect: {_words(error)}\n{hint}")
     where = address.to_connect()
     if lookup:
         return Unreachable(f"dial tcp: lookup {where.host}: {_words(error)}\n{_hint()}")

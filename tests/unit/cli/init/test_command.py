@@ -109,3 +109,12 @@ def test_the_unit_names_this_folder(folder: Path, capfd: pytest.CaptureFixture[s
     assert "missing  .rr.yaml: rr init writes it" in capfd.readouterr().out
     with pytest.raises(RoadRunnerError, match="exists and is not overwritten"):
         init(systemd=True)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "bell\a", "end\\"])
+def test_a_path_that_would_break_the_unit_is_refused(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / name).mkdir()
+    monkeypatch.chdir(folder / name)
+    with pytest.raises(RoadRunnerError, match="a systemd unit can't contain the path"):
+        init(systemd=True)
+    assert not list((folder / name).iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,27 @@ def test_rr_serve_without_a_config_says_what_to_do(name: str, lines: list[str], 
 def test_rr_serve_without_a_config_names_one_with_another_name(tmp_path: Path) -> None:
     told = list(advice(made(tmp_path, {"rr.yaml": ""}), php=True))
     assert any("rr serve -c rr.yaml" in line for line in told)
+
+
+def test_a_named_pipe_is_not_read(tmp_path: Path) -> None:
+    for name in ("composer.json", "worker.php", "app.py"):
+        os.mkfifo(tmp_path / name)
+    assert look(Folder(tmp_path), php=True).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"{nope", "is not valid JSON (line 1: Expecting property name enclosed in double quotes)"),
+        (b"\xff\xfe", "is not valid JSON (line 1: Expecting value)"),
+        (b"", "is empty or can't be read"),
+        (b"[1]", "is not a JSON object"),
+        (b"[" * 200_000, "is nested too deep"),
+        (b'{"a": "' + b"y" * 300_000 + b'"}', "is larger than 256 KB"),
+        (b"9" * 10_000, "is not valid JSON"),
+    ],
+)
+def test_a_composer_file_that_can_not_be_read_is_named(tmp_path: Path, text: bytes, problem: str) -> None:
+    (tmp_path / "composer.json").write_bytes(text)
+    assert f"composer.json {problem}" in look(Folder(tmp_path), php=True).notes[0]
+    assert any(f"composer.json {problem}" in line for line in advice(Folder(tmp_path), php=True))

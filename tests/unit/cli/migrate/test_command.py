@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -110,3 +111,68 @@ def test_what_is_wrong_is_said(file: str, name: str, report: str, reason: str, f
     (folder / "old.yaml").write_text('version: "3"', encoding="utf-8")
     with pytest.raises(RoadRunnerError, match=reason):
         migrate(file, name, report=report)
+
+
+def test_a_pool_needs_no_extension(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "pool").write_text(POOL, encoding="utf-8")
+    assert migrate("pool") == 0
+    assert "pool: the pool [www] of PHP-FPM" in capfd.readouterr().err
+
+
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(POOL.encode())))
+    assert migrate("-") == 0
+    out, err = capfd.readouterr()
+    assert "num_workers: 4" in out
+    assert "-: the pool [www] of PHP-FPM" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("empty.conf", b" \n", "empty.conf is empty"),
+        ("broken.yaml", b"a: [1", "broken.yaml: line 2: "),
+        ("list.json", b"[1]", "list.json: the file has no sections"),
+        ("two.conf", b"[a]\npm=static\n[b]\npm=static\n", "two.conf: the file has several pools: a, b"),
+    ],
+)
+def test_an_error_names_the_file(folder: Path, name: str, text: bytes, problem: str) -> None:
+    (folder / name).write_bytes(text)
+    with pytest.raises(RoadRunnerError) as refused:
+        migrate(name)
+    assert str(refused.value).startswith(problem)
+
+
+def test_a_target_that_can_not_be_written_is_named(folder: Path) -> None:
+    (folder / ".rr.yaml").write_text("mine", encoding="utf-8")
+    (folder / ".rr.yaml.before").mkdir()
+    with pytest.raises(RoadRunnerError, match=r"open \.rr\.yaml\.before: is a directory"):
+        migrate("www.conf", write=True, force=True)
+    assert (folder / ".rr.yaml").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "outcome"),
+    [
+        ("DB_PASSWORD", "hunter2", "different"),
+        ("DATABASE_URL", "mysql://app:hunter2@db/app", "different"),
+        ("DB_HOST", "db.local", "kept"),
+        ("APP_KEY", "$APP_KEY", "kept"),
+    ],
+)
+def test_a_secret_that_is_copied_is_reported(
+    folder: Path, name: str, value: str, outcome: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "www.conf").write_text(f"{POOL}env[{name}] = {value}\n", encoding="utf-8")
+    assert migrate("www.conf", report="json") == 0
+    entries = json.loads(capfd.readouterr().out)["entries"]
+    found = next(entry for entry in entries if entry["target"] == f"server.env.{name}")
+    assert found["outcome"] == outcome
+    assert ("a secret in clear text" in found["note"]) == (outcome == "different")
+    assert "hunter2" not in found["note"]
+
+
+def test_a_number_of_processes_that_is_none_is_reported(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "www.conf").write_text("[www]\npm = dynamic\npm.max_children = many\n", encoding="utf-8")
+    assert migrate("www.conf") == 0
+    assert "not a number of processes: many" in capfd.readouterr().err

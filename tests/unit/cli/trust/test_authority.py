@@ -13,7 +13,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from pyroadrunner.cli.trust.authority import CA_LIFETIME, Authority, UnusableAuthority
 from pyroadrunner.cli.trust.places import authority_folder
@@ -169,3 +174,35 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 )
 def test_the_folder_is_that_of_the_user_also_under_sudo(env: dict[str, str], root: bool, folder: str) -> None:
     assert str(authority_folder(env, root=root)) == folder
+
+
+def test_a_key_with_a_password_or_the_certificate_of_another_authority_is_refused(tmp_path: Path) -> None:
+    Authority(tmp_path).server()
+    key = load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "another")])
+    other = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + CA_LIFETIME)
+        .sign(key, SHA256())
+    )
+    ours = (tmp_path / "ca.crt").read_bytes()
+    (tmp_path / "ca.crt").write_bytes(other.public_bytes(Encoding.PEM))
+    with pytest.raises(UnusableAuthority, match="has no usable authority"):
+        Authority(tmp_path).server()
+    (tmp_path / "ca.crt").write_bytes(ours)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
+    (tmp_path / "ca.key").write_bytes(locked)
+    with pytest.raises(UnusableAuthority, match="has no usable authority"):
+        Authority(tmp_path).server()
+
+
+def test_a_clock_that_was_set_back_is_named(tmp_path: Path) -> None:
+    Authority(tmp_path, now=NOW).server()
+    with pytest.raises(UnusableAuthority, match="set the clock"):
+        Authority(tmp_path, now=NOW - timedelta(days=2)).server()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from pyroadrunner.config.effective import Leaf
 from pyroadrunner.contracts import EffectiveConfig
 from pyroadrunner.plugins.schedule.errors import (
     RedisNotInstalled,
@@ -27,6 +29,9 @@ DIRECT = "pyroadrunner.remote.redis.direct"
 class Config(EffectiveConfig):
     def as_dict(self) -> dict[str, Any]:
         return {}
+
+    def leaves(self) -> Sequence[Leaf]:
+        return ()
 
     def section(self, name: str) -> msgspec.Struct | None:
         return None

@@ -1,0 +1,1 @@
+"""``rr licenses``: the licences of everything this installation consists of."""

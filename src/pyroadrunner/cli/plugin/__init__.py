@@ -1,0 +1,1 @@
+"""``rr plugin``: installs, lists and removes plugins from the Python package index."""
