@@ -330,12 +330,15 @@ def test_a_worker_that_is_killed_costs_the_connection_of_its_event(server: Serve
     async def scene() -> None:
         async with client(server) as bad, client(server) as good:
             pid = int(await ask(good, "pid"))
+            asleep = (server.stdout + server.stderr).count("asleep")
             waiting = [asyncio.create_task(ask(one, "sleep")) for one in (bad, good)]
-            await asyncio.to_thread(server.wait_for, "asleep", times=2)
+            await asyncio.to_thread(server.wait_for, "asleep", times=asleep + 2)
             os.kill(pid, signal.SIGKILL)
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            (server.folder / "wake").touch()
+            wake = server.folder / "wake"
+            wake.touch()
             results = await asyncio.gather(*waiting, return_exceptions=True)
+            wake.unlink()
             assert sorted(map(str, results))[-1] == "slept"
             assert sum(isinstance(one, ConnectionClosed) for one in results) == 1
 

@@ -69,7 +69,8 @@ class NodeProgram:
         self._process = process
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._events: deque[list[Any]] = deque()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def call(self, body: str) -> Any:
         """Run the body of an async function; return what it returns.
@@ -94,6 +95,11 @@ class NodeProgram:
             return self._events.popleft()
         event: list[Any] = self._line()["event"]
         return event
+
+    def close(self) -> None:
+        """Kill it; return when all its output was read."""
+        self._process.kill()
+        self._reader.join(PATIENCE)
 
     def _line(self) -> dict[str, Any]:
         line = self._lines.get(timeout=PATIENCE)
@@ -121,7 +127,8 @@ def node_program(folder: Path, text: str) -> Iterator[NodeProgram]:
     with subprocess.Popen(
         [node, "program.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        program = NodeProgram(process)
         try:
-            yield NodeProgram(process)
+            yield program
         finally:
-            process.kill()
+            program.close()
