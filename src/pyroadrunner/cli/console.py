@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from pyroadrunner.cli.palette import ERROR, paint
 from pyroadrunner.cli.workers.box_drawing import Look
 
+_lost: list[OSError] = []  # why output was lost: a full disk, but not a closed pipe
+
 
 def say(text: str) -> None:
-    """Write a line to stdout, unbuffered and in one write (Octane reads these lines). Ignores a closed pipe."""
-    _write(1, text)
+    """Write a line to stdout, unbuffered and in one write (Octane reads these lines). Ignores a closed pipe; other
+    errors are remembered, see :func:`lost_output`."""
+    try:
+        _write(1, text)
+    except OSError as wrong:
+        _lost[:] = [wrong]
+
+
+def lost_output() -> OSError | None:
+    """Why a part of the output is missing; ``None`` if it is complete, or its reader has gone. Forgets it."""
+    return _lost.pop() if _lost else None
 
 
 def complain(text: str, *, plain: bool = False) -> None:
@@ -21,12 +33,14 @@ def complain(text: str, *, plain: bool = False) -> None:
         first, *others = text.removeprefix("error: ").split("\n")
         label = paint("error:", ERROR, coloured=coloured(sys.stderr))
         text = "\n".join([f"{label} {first}", *others])
-    _write(2, text)
+    with suppress(OSError):
+        _write(2, text)
 
 
 def report(text: str, colour: str = "") -> None:
     """Write a line of progress to stderr, in a colour on a terminal."""
-    _write(2, paint(text, colour, coloured=coloured(sys.stderr)))
+    with suppress(OSError):
+        _write(2, paint(text, colour, coloured=coloured(sys.stderr)))
 
 
 def on_terminal(stream: TextIO | None) -> bool:
@@ -83,7 +97,7 @@ def _write(fd: int, text: str) -> None:
     try:
         while data:
             data = data[os.write(fd, data) :]
-    except OSError:  # closed, or full and non-blocking
+    except (BrokenPipeError, BlockingIOError):  # closed, or full and non-blocking
         pass
 
 

@@ -3,6 +3,7 @@ fast: at most 0.3 s per command, ``rr --version`` less."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyroadrunner import installation
 from pyroadrunner.cli.advice import advised
 from pyroadrunner.cli.command_table import COMMANDS, SHARED
-from pyroadrunner.cli.console import coloured, complain, occupy_standard
+from pyroadrunner.cli.console import coloured, complain, lost_output, occupy_standard
 from pyroadrunner.cli.flags import Line, UsageError, parse
 from pyroadrunner.errors import RoadRunnerError
 from pyroadrunner.version import ROADRUNNER_VERSION, __version__
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pyroadrunner.config.load import LoadOptions
 
 FAILED = 1
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -28,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     occupy_standard()
     installation.enter(os.environ)
     try:
-        return _run(parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED))
+        line = parse(sys.argv[1:] if arguments is None else arguments, COMMANDS, SHARED)
+        code = _run(line)
+        return code if line.words == ("serve",) else _complete(code)  # a server outlives a full disk
     except UsageError as wrong:
         # 1 and not 2: RoadRunner returns 1, and scripts rely on it.
         complain(f"{wrong}\nrr help shows all commands and flags")
@@ -42,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return FAILED
     except Exception as bug:
+        if isinstance(bug, OSError) and bug.errno in _DISK_FULL and bug.filename is None:  # print()
+            return _not_written(bug)
         _report_bug(bug)
         return FAILED
 
@@ -56,6 +62,19 @@ def version_line() -> str:
         f"rr version {ROADRUNNER_VERSION} (pyroadrunner {__version__}, Python {python}{kind}),"
         f" OS: {system.sysname.lower()}, arch: {architecture}"
     )
+
+
+def _complete(code: int) -> int:
+    """The exit code of a command whose output may have been lost: a truncated file is no success."""
+    sys.stdout.flush()
+    lost = lost_output()
+    return code if lost is None else _not_written(lost)
+
+
+def _not_written(error: OSError) -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter would try again at its end
+    complain(f"write stdout: {(error.strerror or str(error)).lower()}")
+    return FAILED
 
 
 def _run(line: Line) -> int:
