@@ -78,18 +78,18 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[st
     }
     with Server(folder, config) as server:
         address = server.config["metrics"]["address"]
-        with socket.create_connection(server.address, 20) as connection:
+        with socket.create_connection(server.address, 60) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
-        request = threading.Thread(target=lambda: urlopen(f"{server.url}/wait", timeout=20).close())
+        request = threading.Thread(target=lambda: urlopen(f"{server.url}/wait", timeout=60).close())
         request.start()
         server.wait_for("waiting")
         with pytest.raises(HTTPError) as refused:
-            urlopen(server.url, timeout=20)
+            urlopen(server.url, timeout=60)
         assert refused.value.headers["No-Workers"] == "true"
         refused.value.close()
         (folder / "go").touch()
-        request.join(20)
+        request.join(60)
         with Jobs(RpcClient(server.rpc)) as jobs:
             jobs.push("p", "Job")
         server.wait_for("a job runs")

@@ -29,7 +29,7 @@ def config(how: str = "", pool: dict[str, Any] | None = None, **more: Any) -> di
 
 def get(url: str) -> int:
     try:
-        with urlopen(url, timeout=20) as answer:
+        with urlopen(url, timeout=60) as answer:
             status: int = answer.status
             return status
     except HTTPError as error:

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from pyroadrunner.sdk.jobs import Jobs, NewJob
 from pyroadrunner.sdk.rpc import CallFailed, RpcClient, Unreachable
 from support.job_runs import JobServer
@@ -57,6 +59,7 @@ class Producer(threading.Thread):
             time.sleep(0.02)
 
 
+@pytest.mark.timeout(300)  # RabbitMQ starts three times, half a minute each on a busy machine
 def test_a_broker_that_stops_or_is_killed_loses_no_job(tmp_path: Path) -> None:
     with rabbitmq(tmp_path) as node:
         servers = []

@@ -99,10 +99,10 @@ def test_comments_keep_a_silent_stream_and_its_life_ends(tmp_path: Path) -> None
 
 def test_the_life_of_a_token_ends_a_stream(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        expires = time.time() + 5
-        with subscribed(server, "a", token=subscriber("a", exp=int(expires))) as events:
+        expires = int(time.time()) + 10
+        with subscribed(server, "a", token=subscriber("a", exp=expires)) as events:
             the_end(events)
-        assert time.time() <= expires + 1.5
+        assert time.time() < expires + 30  # without the end of the token it would last ten minutes
 
 
 def test_limits_of_subscribers(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_updates_in_a_file_survive_kill_9(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=go_on)
         thread.start()
-        while len(acknowledged) < 10:
+        while len(acknowledged) < 10 and thread.is_alive():
             time.sleep(0.01)
         server.kill()
         thread.join()

@@ -32,13 +32,13 @@ async def until(done: Any) -> None:
 def test_sockets_of_a_replaced_engine_stay_and_it_stops_after_the_last() -> None:
     async def main() -> None:
         bound = BoundSockets(TcpAddress("127.0.0.1", 0))
-        listener = RenewableListener(echo, bound, streams=10, tick=0.05, retirement=0.1, max_age=1.0)
+        listener = RenewableListener(echo, bound, streams=10, tick=0.05, retirement=0.1, max_age=600.0)
         await listener.start()
         first = listener._current
         url = f"ws://127.0.0.1:{bound.port}/"
         async with connect(url, open_timeout=PATIENCE) as old:
+            listener._renew_at = 0.0  # the age of the engine is over
             await until(lambda: listener._current is not first)
-            listener._renew_at = float("inf")  # one renewal is enough
             retired = next(one for one in listener._retired if one.listener is first)
             await until(lambda: asyncio.get_running_loop().time() > retired.until + 0.5)
             async with connect(url, open_timeout=PATIENCE) as new:

@@ -182,7 +182,7 @@ class Live:
 
     def wait_for(self, text: str, times: int = 1) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self._out.text.count(text) >= times, 20), self._out.text
+            assert self._changed.wait_for(lambda: self._out.text.count(text) >= times, 60), self._out.text
 
     def count(self, text: str) -> int:
         return self._out.text.count(text)
@@ -190,7 +190,7 @@ class Live:
     def end(self, number: signal.Signals) -> tuple[int, bytes]:
         """Exit code and stderr."""
         self.process.send_signal(number)
-        code = self.process.wait(10)
+        code = self.process.wait(60)
         assert self.process.stderr is not None
         with self.process.stderr as stderr:
             said = stderr.read()
@@ -220,7 +220,7 @@ def test_the_live_view_ends_when_stdout_is_closed(folder: Path, listen: str) -> 
         assert live.stdout is not None
         assert live.stdout.readline() == b"Workers of [http]:\n"
         live.stdout.close()
-        assert live.wait(20) == 0
+        assert live.wait(60) == 0
 
 
 def test_on_a_terminal_the_live_view_fits_and_restores_the_cursor(folder: Path, listen: str) -> None:
@@ -248,7 +248,7 @@ def test_on_a_terminal_the_live_view_fits_and_restores_the_cursor(folder: Path, 
                 shown += data
         except OSError:  # Linux reports EIO when the other side has closed
             pass
-        assert live.wait(10) == 0
+        assert live.wait(60) == 0
         assert live.stderr is not None
         with live.stderr as stderr:
             assert stderr.read() == b""

@@ -238,7 +238,7 @@ def test_a_slow_client_loses_its_oldest_messages_and_is_logged_once(tmp_path: Pa
 
 
 def test_a_worker_that_hangs_holds_up_its_own_client_alone(tmp_path: Path) -> None:
-    pool = {"num_workers": 2, "supervisor": {"exec_ttl": "2s"}}
+    pool = {"num_workers": 2, "supervisor": {"exec_ttl": "5s"}}
     (tmp_path / "worker.php").write_text(WORKER)
     with Server(tmp_path, config(pool=pool)) as server:
 
@@ -340,14 +340,16 @@ def test_a_client_that_never_reads_is_closed_and_delays_no_publisher(site: Site,
 
 
 def test_waves_fit_into_the_grace_period(tmp_path: Path) -> None:
+    """Over 600 s, ten of these clients would be closed per second."""
     (tmp_path / "worker.php").write_text(WORKER)
-    given = config(drain_timeout="600s") | {"endure": {"grace_period": "3s"}}
+    given = config(drain_timeout="600s") | {"endure": {"grace_period": "8s"}}
     with Server(tmp_path, given) as server:
 
         @on_the_loop
         async def scene() -> None:
             url = f"{server.url.replace('http', 'ws')}/ws"
-            clients = [await connect(url, open_timeout=PATIENCE) for _ in range(20)]
+            # One at a time, as a wave of 600 s would close so few, they would need 10 s.
+            clients = [await connect(url, open_timeout=PATIENCE) for _ in range(100)]
             server.send(signal.SIGTERM)
             for one in clients:
                 await one.wait_closed()

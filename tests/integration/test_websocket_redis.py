@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from test_websocket import WORKER, ask, client, config, followers, on_the_loop
+from test_websocket import WORKER, ask, client, config, on_the_loop
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pyroadrunner.sdk.rpc import AsyncRpcClient, CallFailed, RpcClient
@@ -34,7 +34,8 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def start(stack: ExitStack, folder: Path, redis: RedisServer) -> Server:
     folder.mkdir(exist_ok=True)
     (folder / "worker.php").write_text(WORKER)
-    given = config(driver="redis", config={"addrs": [redis.address]}, topics=TOPICS)
+    driver = {"driver": "redis", "config": {"addrs": [redis.address]}, "presence_ttl": "6s"}
+    given = config(**driver, topics=TOPICS)
     return stack.enter_context(Server(folder, given))
 
 
@@ -127,12 +128,15 @@ def test_clients_of_a_server_that_was_killed_miss_nothing(tmp_path: Path, redis:
         one, two = (start(stack, tmp_path / name, redis) for name in "ab")
         servers = [two]
 
-        async def follow(got: list[int]) -> None:
+        async def follow(got: list[int], joined: asyncio.Event) -> None:
             """Follow by an envelope and come back as a page does."""
             position = ""
             while len(got) < count:
                 try:
                     async with client(servers[0], f"back=kept.x{position}") as connection:
+                        if not joined.is_set():
+                            await ask(connection, "ready?")  # answered when it has joined
+                            joined.set()
                         async for message in connection:
                             envelope = json.loads(message)
                             position = f"&offset={envelope['offset']}&epoch={envelope['epoch']}"
@@ -146,16 +150,20 @@ def test_clients_of_a_server_that_was_killed_miss_nothing(tmp_path: Path, redis:
             two.kill()
             servers[0] = await asyncio.to_thread(start, stack, tmp_path / "c", redis)
 
+        everything: list[list[int]] = [[], [], []]
+
         async def scene() -> None:
-            everything: list[list[int]] = [[], [], []]
-            following = [asyncio.create_task(follow(got)) for got in everything]
-            with WebSockets(RpcClient(two.rpc)) as sockets:
-                await followers(sockets, "kept.x", len(everything))
+            joined = [asyncio.Event() for _ in everything]
+            following = [asyncio.create_task(follow(*pair)) for pair in zip(everything, joined, strict=True)]
+            for event in joined:
+                await event.wait()
             replacing = None
             async with AsyncWebSockets(AsyncRpcClient(one.rpc)) as sockets:
                 for number in range(count):
                     await sockets.publish("kept.x", str(number))
                     if number == count // 4:
+                        while not all(everything):  # each has a position to come back with  # noqa: ASYNC110
+                            await asyncio.sleep(0.02)
                         replacing = asyncio.create_task(replace())
                     if number == count // 2 and replacing is not None:
                         await replacing
@@ -163,7 +171,11 @@ def test_clients_of_a_server_that_was_killed_miss_nothing(tmp_path: Path, redis:
             assert everything == [list(range(count))] * 3
 
         async def bounded() -> None:
-            async with asyncio.timeout(60 + count / 200):
-                await scene()
+            try:
+                async with asyncio.timeout(90 + count / 200):
+                    await scene()
+            except TimeoutError:
+                missing = [sorted(set(range(count)) - set(got))[:10] for got in everything]
+                pytest.fail(f"received {[len(got) for got in everything]}, missing {missing}")
 
         asyncio.run(bounded())

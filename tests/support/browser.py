@@ -65,11 +65,13 @@ class Page:
     Attributes:
         page: the page of Playwright.
         problems: what the page logged as an error, threw, or could not load, in order.
+        closing: the end of the page cuts its event streams, which is no problem.
     """
 
     def __init__(self, page: PlaywrightPage, pictures: Path) -> None:
         self.page = page
         self.problems: list[str] = []
+        self.closing = False
         self._pictures = pictures
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.problems.append(f"thrown: {error}"))
@@ -94,6 +96,8 @@ class Page:
             self.problems.append(f"{message.type}: {message.text}")
 
     def _on_failed(self, request: Request) -> None:
+        if self.closing and request.failure == "net::ERR_ABORTED":
+            return
         self.problems.append(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _on_response(self, response: Response) -> None:
@@ -181,6 +185,8 @@ class Browser:
             except BaseException as error:
                 error.add_note(f"problems of {page.page.url}: {page.problems}")
                 raise
+            finally:
+                page.closing = True
         allowed = [re.compile(pattern) for pattern in expected]
         problems = [text for text in page.problems if not any(one.search(text) for one in allowed)]
         assert not problems, f"problems of {url}: {problems}"

@@ -20,7 +20,7 @@ ENGINES: dict[str, Callable[[ASGIApp, BoundSockets], Http1Listener | HttpListene
     "h2corn": HttpListener,
 }
 Listening = Callable[..., AbstractAsyncContextManager["Served"]]  # the function below, with an engine
-PATIENCE = 20.0  # seconds to wait for an event before the test fails
+PATIENCE = 60.0  # seconds to wait for an event before the test fails
 
 
 class Served:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 PATIENCE = 60.0
-_HOME = Path(__file__).parent.parent.parent / ".cache" / "node"
+_ROOT = Path(__file__).parent.parent.parent
+_HOME, _WANTED = _ROOT / ".cache" / "node", _ROOT / "scripts" / "node"
 # Each line on stdin is the body of an async function; its result or error is a line on stdout, as are events.
 _LOOP = """
 import { createInterface } from 'node:readline';
@@ -40,12 +41,20 @@ def require_node() -> tuple[str, dict[str, str]]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed")
-    if not (_HOME / "complete").exists():
-        why = "the packages for Node are not installed: run scripts/node-tools.sh"
+    if not _installed():
+        why = "the packages for Node, in the versions of scripts/node, are not installed: run scripts/node-tools.sh"
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
     return node, {**os.environ, "NODE_PATH": str(_HOME / "node_modules")}
+
+
+def _installed() -> bool:
+    """Packages of an older checkout do not count: a page that misses one would be waited for in vain."""
+    names = ("package.json", "package-lock.json")
+    return (_HOME / "complete").exists() and all(
+        (_HOME / name).read_bytes() == (_WANTED / name).read_bytes() for name in names
+    )
 
 
 def node_modules() -> Path:
@@ -60,7 +69,8 @@ class NodeProgram:
         self._process = process
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._events: deque[list[Any]] = deque()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def call(self, body: str) -> Any:
         """Run the body of an async function; return what it returns.
@@ -85,6 +95,11 @@ class NodeProgram:
             return self._events.popleft()
         event: list[Any] = self._line()["event"]
         return event
+
+    def close(self) -> None:
+        """Kill it; return when all its output was read."""
+        self._process.kill()
+        self._reader.join(PATIENCE)
 
     def _line(self) -> dict[str, Any]:
         line = self._lines.get(timeout=PATIENCE)
@@ -112,7 +127,8 @@ def node_program(folder: Path, text: str) -> Iterator[NodeProgram]:
     with subprocess.Popen(
         [node, "program.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        program = NodeProgram(process)
         try:
-            yield NodeProgram(process)
+            yield program
         finally:
-            process.kill()
+            program.close()

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Received(NamedTuple):

@@ -23,7 +23,7 @@ from support.php import require_php
 
 T = TypeVar("T")
 ANY_WORKER = Path(__file__).parent / "workers" / "any.php"
-PATIENCE = 20.0  # seconds an event may take before the test fails
+PATIENCE = 60.0  # seconds an event may take before the test fails
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -75,6 +75,6 @@ def test_sockets_get_publications_and_answers() -> None:
         found = websocket.fan_out(server, 20)
     assert found.slowest_ms >= found.last_ms > 0
     with websocket.serving(rr.RR, workers=True) as server:
-        sample = websocket.echoes(server, 4, 0.2)
+        sample = websocket.echoes(server, 4, 1.0)
     assert sample.echoes > 0
     assert sample.wrong == 0

@@ -165,9 +165,10 @@ class Sessions:
         random.shuffle(closing)  # or those that came first would always have to leave first
         steps = max(1, int(seconds / _STEP)) if len(closing) > 1 else 1
         group = max(1, -(-len(closing) // steps))
-        for start in range(0, len(closing), group):
-            if start:
-                await asyncio.sleep(_STEP)
+        began = self._environment.clock()
+        for number, start in enumerate(range(0, len(closing), group)):
+            if number:  # by the clock: on a busy machine each sleep takes longer, and the sum would exceed `seconds`
+                await asyncio.sleep(max(0.0, began + number * _STEP - self._environment.clock()))
             for close in closing[start : start + group]:
                 close()
 

@@ -414,3 +414,23 @@ async def test_connections_are_closed_in_waves_and_get_different_advice() -> Non
     assert len(delays) == 100
     assert len(set(delays)) > 50
     assert 1 <= min(delays) <= max(delays) <= 2000
+
+
+@in_virtual_time
+async def test_a_busy_server_closes_them_in_the_same_time() -> None:
+    loop = asyncio.get_running_loop()
+    it = Scene()
+    sessions = Sessions(WebSocketConfig(), it.environment, Topics([]))
+    sockets = [it.connect(str(number))[1] for number in range(100)]
+
+    async def keep_busy() -> None:
+        while True:
+            await asyncio.sleep(0.001)
+            loop._clock.now += 0.07  # type: ignore[attr-defined]  # a call that takes long: every timer is late
+
+    busy = asyncio.create_task(keep_busy())
+    began = loop.time()
+    await sessions.drain(2.0)
+    busy.cancel()
+    assert all(socket.closes for socket in sockets)
+    assert loop.time() - began < 2.2

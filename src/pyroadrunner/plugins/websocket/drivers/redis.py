@@ -62,6 +62,12 @@ class _Position:
         self.known = False
         self.behind = False
 
+    def begin(self, epoch: str, offset: int) -> None:
+        """The clients get what comes after this. The first call counts: when a later reply arrives, they have got
+        publications, or wait for some, that it includes."""
+        if not self.known:
+            self.epoch, self.offset, self.known = epoch, offset, True
+
 
 class RedisDriver:
     """Implements :class:`~pyroadrunner.plugins.websocket.drivers.contract.Driver`.
@@ -171,6 +177,8 @@ class RedisDriver:
         if not config.size:
             return Recovered(publications=(), offset=0, epoch="", complete=False)
         current, last = await self._read_position(topic)
+        if (position := self._followed.get(topic)) is not None:
+            position.begin(current, last)
         if not current or epoch != current or offset > last:
             return Recovered(publications=(), offset=last, epoch=current, complete=False)
         found = await self._read(topic, current, offset)
@@ -221,10 +229,10 @@ class RedisDriver:
         if not offset:
             self._deliver(publication)
             return
+        position.begin(publication.epoch, offset - 1)
         if position.epoch != publication.epoch:
-            # A new history: what came before it can't be read any more.
-            position.epoch, position.offset, position.seen = publication.epoch, offset - 1, 0
-        position.known = True
+            # A new history, which this server needs from its begin; the old one can't be read any more.
+            position.epoch, position.offset, position.seen = publication.epoch, 0, 0
         position.seen = max(position.seen, offset)
         if offset == position.offset + 1 and not position.behind:
             position.offset = offset
@@ -258,8 +266,11 @@ class RedisDriver:
             while self._followed.get(topic) is position:
                 epoch, last = await self._read_position(topic)
                 if epoch != position.epoch:
-                    position.epoch, position.offset = epoch, 0
-                for publication, _ in await self._read(topic, epoch, position.offset):
+                    position.epoch, position.offset, position.seen = epoch, 0, 0
+                found = await self._read(topic, epoch, position.offset)
+                if self._followed.get(topic) is not position or epoch != position.epoch:
+                    continue  # followed anew, or a new history began
+                for publication, _ in found:
                     position.offset = publication.offset
                     self._deliver(publication)
                 if position.offset >= max(last, position.seen):
@@ -276,8 +287,7 @@ class RedisDriver:
             position.behind = False
 
     async def _locate(self, topic: str, position: _Position) -> None:
-        position.epoch, position.offset = await self._read_position(topic)
-        position.known = True
+        position.begin(*await self._read_position(topic))
 
     async def _read_position(self, topic: str) -> tuple[str, int]:
         epoch, offset = await self._redis.execute("HMGET", self._position_key(topic), "epoch", "offset")
