@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +24,7 @@ from support.browser import Browser, Page
 from support.node import node_modules
 from support.packages import EXAMPLES
 from support.php import require_php, require_php_package
-from support.server import READY, Server, free_port
+from support.server import READY, Server, free_port, rr
 from support.tls import Authority
 
 # What Chromium logs when a page connects while the server restarts.
@@ -231,6 +233,30 @@ def test_pictures_of_the_prices(browser: Browser, tmp_path: Path) -> None:
         desk.picture("mercure-prices")
 
 
+def test_the_news_of_the_broadcast_example_go_on_after_a_restart(browser: Browser, tmp_path: Path) -> None:
+    with example("broadcast", tmp_path) as server, browser.page(expected=RESTART) as reader:
+        library = rr("php-library", cwd=tmp_path).stdout.strip()
+        environment = {**os.environ, "RR_PHP_LIBRARY": library, "RR_RPC": server.rpc}
+        command = [require_php(), "publish.php"]
+        usage = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert (usage.returncode, usage.stderr) == (1, "usage: php publish.php TEXT\n")
+
+        def follow(text: str) -> None:
+            """Publish until the page, which may still be joining, has it."""
+            for _ in range(60):
+                subprocess.run([*command, text], cwd=tmp_path, env=environment, check=True)
+                reader.page.wait_for_timeout(500)
+                if reader.page.get_by_text(text).count():
+                    return
+            raise AssertionError(f"{text} did not come")
+
+        reader.page.goto(server.url)
+        follow("first <b>news</b>")
+        server.send(signal.SIGUSR2)
+        server.wait_for(READY, times=2)
+        follow("second")
+
+
 def echo_example(folder: Path) -> Server:
     """The example, with the packages for Node in the place of those that its README installs."""
     packages = node_modules()
@@ -308,6 +334,24 @@ def test_laravel_echo_comes_back_after_a_restart(browser: Browser, tmp_path: Pat
             people(page, "Ann", "Ben")
         say(ann, "here again")
         expect(last(ben)).to_have_text("Annhere again")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "logged"),
+    [
+        ("key", "another", "The application does not exist", "a client was refused"),
+        ("allowed_origins", ["https://shop.example"], "The origin is not allowed", "a client was refused"),
+        ("secret", "another", "not in the room: the signature is invalid", "a subscription was refused"),
+    ],
+)
+def test_laravel_echo_says_what_is_wrong_with_its_settings(
+    key: str, value: object, shown: str, logged: str, browser: Browser, tmp_path: Path
+) -> None:
+    server = echo_example(tmp_path)
+    server.config["websocket"]["apps"][0][key] = value
+    with Server(tmp_path, server.config) as server, browser.page(f"{server.url}/?name=Ann") as ann:
+        expect(ann.page.get_by_role("status")).to_have_text(shown)
+        server.wait_for(logged)
 
 
 def test_pictures_of_laravel_echo(browser: Browser, tmp_path: Path) -> None:

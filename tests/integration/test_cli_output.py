@@ -1,4 +1,4 @@
-"""Output of the commands that its reader does not get."""
+"""Commands whose output is lost, or whose folder is."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: list[str], tmp_path:
     with open(writer, "wb") as pipe:
         done = subprocess.run([RR, *command], cwd=tmp_path, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [["init"], ["serve"], ["workers"], ["config", "check"], ["stop"]])
+def test_a_folder_that_was_removed_is_named(command: list[str], tmp_path: Path) -> None:
+    gone = tmp_path / "release"
+    gone.mkdir()
+    program = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", str(RR), *command]
+    done = subprocess.run(program, cwd=gone, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "the current folder was removed: change to another one, also if it has the same path\n"

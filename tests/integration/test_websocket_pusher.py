@@ -262,6 +262,7 @@ def test_refusals_are_in_the_words_of_the_protocol(servers: Sequence[Server], ke
             assert connection.close_code == code
 
     scene()
+    servers[0].wait_for(f'"code": {code}, "reason"')
 
 
 def test_quota_and_origin_of_an_application(servers: Sequence[Server]) -> None:

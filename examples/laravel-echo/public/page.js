@@ -21,8 +21,12 @@ if (name) {
     authEndpoint: asUser('/broadcasting/auth'),
   });
 
+  let refused = ''; // why: a wrong key, origin or signature; the browser itself shows nothing
+  const refuse = (why) => { status.textContent = refused = why; };
+  echo.connector.pusher.connection.bind('error', ({ error }) => error?.data?.message && refuse(error.data.message));
   echo.connector.onConnectionChange((state) => {
-    status.textContent = state === 'connected' ? state : 'connecting';
+    if (state !== 'disconnected') refused = '';
+    status.textContent = refused || (state === 'connected' ? state : 'connecting');
     status.className = state === 'connected' ? 'online' : '';
     find('main button').disabled = state !== 'connected';
   });
@@ -33,7 +37,8 @@ if (name) {
     .joining((user) => { people.add(user.name); showPeople(); })
     .leaving((user) => { people.delete(user.name); showPeople(); })
     .listen('.message', showMessage)
-    .listenForWhisper('typing', showTyping);
+    .listenForWhisper('typing', showTyping)
+    .error(({ error, status }) => refuse(`not in the room: ${error ?? status}`));
 
   echo.private(`users.${name}`).listen('.wave', ({ from }) => show(wave, `${from} waves to you`));
 
@@ -50,7 +55,8 @@ if (name) {
     text.value = '';
     typedAt = 0;
     showMessage(message); // the others get it from the server
-    await post('/messages', { text: message.text });
+    const answer = await post('/messages', { text: message.text }).catch(() => undefined); // no connection
+    if (!answer?.ok) refuse('the message was not sent');
   };
 
   let typedAt = 0;

@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as bug:
         if isinstance(bug, OSError) and bug.errno in _DISK_FULL and bug.filename is None:  # print()
             return _not_written(bug)
+        if isinstance(bug, FileNotFoundError) and _folder_is_gone():  # os.getcwd()
+            complain("the current folder was removed: change to another one, also if it has the same path")
+            return FAILED
         _report_bug(bug)
         return FAILED
 
@@ -69,6 +72,14 @@ def _complete(code: int) -> int:
     sys.stdout.flush()
     lost = lost_output()
     return code if lost is None else _not_written(lost)
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _not_written(error: OSError) -> int:

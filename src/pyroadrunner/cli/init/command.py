@@ -93,7 +93,7 @@ def found_line(project: Project) -> str:
 
 def _refuse_overwriting(path: Path, *, force: bool) -> None:
     # Octane creates an empty .rr.yaml: there is nothing to lose.
-    if force or not path.exists() or not path.read_bytes().strip():
+    if force or not path.exists() or not _read(path).strip():
         return
     raise RoadRunnerError(
         f"{path.name} exists and is not overwritten. Check it with rr config check, start with rr serve;"
@@ -107,10 +107,17 @@ def _write_worker(project: Project, folder: Path, *, force: bool) -> None:
         return
     target = folder / script.name
     text = worker_script(script)
-    if target.exists() and not force and target.read_text("utf-8", "replace") != text:
+    if target.exists() and not force and _read(target).decode("utf-8", "replace") != text:
         say(f"kept     {script.name}, which exists (rr init --force replaces it)")
         return
     _write(target, text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as wrong:
+        raise RoadRunnerError(f"open {path}: {(wrong.strerror or str(wrong)).lower()}") from wrong
 
 
 def _write(path: Path, text: str) -> None:

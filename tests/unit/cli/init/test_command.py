@@ -118,3 +118,9 @@ def test_a_path_that_would_break_the_unit_is_refused(folder: Path, name: str, mo
     with pytest.raises(RoadRunnerError, match="a systemd unit can't contain the path"):
         init(systemd=True)
     assert not list((folder / name).iterdir())
+
+
+def test_a_config_that_can_not_be_read_is_named(folder: Path) -> None:
+    (folder / ".rr.yaml").mkdir()
+    with pytest.raises(RoadRunnerError, match=r"open .*\.rr\.yaml: is a directory"):
+        init()

@@ -340,6 +340,8 @@ class PusherClient:
                 flood_log.warning("other servers do not know yet that a client has left", error=str(error))
 
     def _refuse_subscription(self, channel: str, why: str, status: int) -> None:
+        app = self._app.config.id
+        flood_log.warning("a subscription was refused", why, app=app, channel=channel, socket_id=self.id, reason=why)
         self._send(frames.subscription_error(channel, why, status))
         self._send(frames.error(_UNAUTHORISED, why))
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from pyroadrunner.httpd.websocket.contract import Accepted, Handshake, Refused, SocketLimits
 from pyroadrunner.plugins.websocket.pusher.app import PusherApp
-from pyroadrunner.plugins.websocket.pusher.client import PusherClient
+from pyroadrunner.plugins.websocket.pusher.client import PusherClient, flood_log
 
 _VERSIONS = ("5", "6", "7")
 _UNKNOWN_APP, _ORIGIN, _QUOTA, _UNSUPPORTED, _NO_VERSION, _RECONNECT = 4001, 4009, 4004, 4007, 4008, 4200
@@ -33,11 +33,15 @@ class PusherEndpoint:
 
     async def accept(self, handshake: Handshake) -> Accepted | Refused:
         scope = handshake.scope
-        app = self._apps.get(scope["path"].rpartition("/")[2])
+        key = scope["path"].rpartition("/")[2]
+        app = self._apps.get(key)
         if app is None:
-            unknown = PusherClient(next(iter(self._apps.values())), (_UNKNOWN_APP, "The application does not exist"))
-            return Accepted(handler=unknown, limits=self._limits)
+            missing = _UNKNOWN_APP, "The application does not exist"
+            _log_refusal(missing, key, handshake)
+            return Accepted(handler=PusherClient(next(iter(self._apps.values())), missing), limits=self._limits)
         refusal = self._refusal(app, handshake)
+        if refusal is not None and refusal[0] != _RECONNECT:
+            _log_refusal(refusal, key, handshake)
         limits = SocketLimits(
             max_message=app.config.max_message_size << 10,
             max_buffer=self._limits.max_buffer,
@@ -63,3 +67,10 @@ class PusherEndpoint:
         if self.draining:
             return _RECONNECT, "The server restarts"
         return None
+
+
+def _log_refusal(refusal: tuple[int, str], key: str, handshake: Handshake) -> None:
+    """Browsers show a refusal after the handshake nowhere, so a wrong key or origin would be hard to find."""
+    code, reason = refusal
+    origin = handshake.headers.get(b"origin", b"").decode("latin-1")
+    flood_log.warning("a client was refused", str(code), key=key[:100], origin=origin[:200], code=code, reason=reason)
