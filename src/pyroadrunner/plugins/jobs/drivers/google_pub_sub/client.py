@@ -30,6 +30,7 @@ _TIMEOUT = 10.0  # seconds for an answer
 _PULL_TIMEOUT = 90.0  # the service answers a call that waits for messages before
 _TRIES = 4  # of a call that the service could not answer now
 _PAUSE = 0.2  # seconds before the second one; it doubles
+_RECONNECTION = 0.1  # seconds before a call that found no connection twice
 _BUSY = frozenset((StatusCode.ABORTED, StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED))
 # The pipeline connects again: a new channel must not share the connection, and the pauses, of the one before.
 _OPTIONS = (
@@ -165,13 +166,16 @@ class Client:
     # inside
 
     async def _try(self, method: Method[A], request: Message, timeout: float) -> A:
-        """Call a method. Once more if there was no connection: the service closes each from time to time."""
-        try:
-            return await self._send(method, request, timeout)
-        except _NotReached as error:
-            if error.timed_out:
-                raise
-            return await self._send(method, request, timeout)
+        """Call a method. Again if there was no connection: the service closes each from time to time. A second call may
+        still go to the one that is being closed."""
+        for pause in (0.0, _RECONNECTION):
+            try:
+                return await self._send(method, request, timeout)
+            except _NotReached as error:
+                if error.timed_out:
+                    raise
+            await asyncio.sleep(pause)
+        return await self._send(method, request, timeout)
 
     async def _send(self, method: Method[A], request: Message, timeout: float) -> A:
         if self._channel is None:
