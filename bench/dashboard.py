@@ -1,5 +1,5 @@
 """What the dashboard costs: latency under a steady load, with the section absent, present, and with pages open; CPU and
-memory when nobody looks.
+memory while no page is open.
 
 The servers run side by side and get the load in turns, since the machine is not equally fast all the time. h2load sends
 at a steady rate; wrk would send faster to a faster server.

@@ -232,7 +232,7 @@ class UnknownAction(RoadRunnerError):
 
 
 class WatchesRequests(Protocol):
-    """A plugin that is told of each request that the workers of ``http`` have answered, or failed to."""
+    """A plugin that hears of each request that the workers of ``http`` have answered, or failed to."""
 
     @abstractmethod
     def request_watcher(self) -> Callable[[int, float], None]:

@@ -171,7 +171,7 @@ def test_any_order_of_joins_and_leaves_adds_up(redis: RedisServer) -> None:
 
 
 class Events:
-    """What the owner of a driver is told."""
+    """The calls that the owner of a driver gets."""
 
     def __init__(self, driver: RedisDriver) -> None:
         self.departed: asyncio.Queue[tuple[str, Left]] = asyncio.Queue()

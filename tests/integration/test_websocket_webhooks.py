@@ -353,7 +353,7 @@ def test_info_of_an_event_is_that_of_each_kind_of_channel(servers: Sequence[Serv
 def test_after_a_killed_server_the_others_report_that_its_clients_are_gone(
     tmp_path: Path, redis: RedisServer, receiver: WebhookReceiver
 ) -> None:
-    """What is left of a server that was killed with SIGKILL disappears, and each change is told once."""
+    """What is left of a server that was killed with SIGKILL disappears, and each change is reported once."""
     app = {**APP, "webhooks": [{"url": f"{receiver.url}/killed"}]}
     with ExitStack() as stack:
         victim, one, two = (

@@ -156,7 +156,7 @@ class Browser:
 
         Args:
             url: is opened first.
-            dark: the page is told that its user prefers dark colours.
+            dark: the browser says that its user prefers dark colours.
             phone: it has the size and touch screen of a phone.
             any_certificate: certificates of unknown authorities are good.
             expected: patterns of problems that the test provokes.

@@ -9,7 +9,7 @@ from pyroadrunner.plugins.discovery.drivers.contract import Registrar, RegistryE
 
 
 class FakeRegistry(Registrar):
-    """What it is told is in ``entries``, by instance.
+    """What servers announce is in ``entries``, by instance.
 
     Attributes:
         error: raised by every method if set.

@@ -63,7 +63,7 @@ def node_modules() -> Path:
 
 
 class NodeProgram:
-    """A running program that is told what to do, in JavaScript."""
+    """A running program in JavaScript that carries out orders."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process

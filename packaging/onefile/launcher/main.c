@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
 
     choose_place(payload.digest, place, sizeof place);
     snprintf(home, sizeof home, "%s/%s", place, payload.digest);
-    while (hold_folder(home) < 0) { // until nobody removes it between the two
+    while (hold_folder(home) < 0) { // again if it was removed between the two
         mode_t mask = umask(022);
         unpack(&payload, place);
         umask(mask);

@@ -1,4 +1,4 @@
-// Chooses the folder in which the archive is unpacked: one that belongs to us or to root, that nobody else may write, on a
+// Chooses the folder in which the archive is unpacked: one that belongs to us or to root, that no other user may write, on a
 // file system that executes programs.
 #pragma once
 

@@ -22,7 +22,7 @@ NOWHERE = TcpAddress("127.0.0.1", 1)
 
 
 class FakePoller:
-    """Asks nobody; the test says what the server answers."""
+    """Asks no server; the test says what one answers."""
 
     def __init__(self, _address: object, _interval: float, on_overview: Any, on_error: Any) -> None:
         self.answer: Callable[[Any], None] = on_overview

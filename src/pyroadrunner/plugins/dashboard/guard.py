@@ -27,7 +27,7 @@ class Caller:
     """Who sends the request.
 
     Attributes:
-        user: name for the log; empty = nobody has signed in.
+        user: name for the log; empty = no user has signed in.
         cookie: of its session; empty = it has none.
         whole: whether it may read and act; with the cookie alone it gets the files of the page only.
     """

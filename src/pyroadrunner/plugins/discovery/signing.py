@@ -1,7 +1,8 @@
 """Commands of one server to all others, signed with the secret that they share. Pure.
 
-A registry only carries bytes: whoever may write to it could put a command there. So each has a MAC (HMAC-SHA256) over
-its purpose, the name of the cluster and its body. A body says when it was issued: servers take it for a minute, once.
+A registry only carries bytes: a program that may write to it could put a command there. So each has a MAC (HMAC-SHA256)
+over its purpose, the name of the cluster and its body. A body says when it was issued: servers take it for a minute,
+once.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ async def locks_page(driver: LockDriver) -> Page:
 
 
 async def release(driver: LockDriver, action: str, row: str) -> str:
-    """Release a lock, whoever holds it.
+    """Release a lock, also one that another client holds.
 
     Raises:
         UnknownAction

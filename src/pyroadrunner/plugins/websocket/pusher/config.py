@@ -24,7 +24,7 @@ WebhookEvent = Literal[
 
 
 class WebhookConfig(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """An entry of ``webhooks``: who is told what happens in the channels."""
+    """An entry of ``webhooks``: an address that gets events of the channels."""
 
     url: str
     """`https://example.com/pusher/webhooks`, or a path of the application behind `http`: `/pusher/webhooks`."""
@@ -81,7 +81,7 @@ class AppConfig(msgspec.Struct, kw_only=True, frozen=True):
     watchlists: bool = True
     """Whether signed-in clients may watch which other users are online."""
     webhooks: list[WebhookConfig] = field(default_factory=list)
-    """Who is told of occupied channels, members and so on."""
+    """Addresses that get events of the channels: occupied, members and so on."""
 
     def faults(self) -> Iterable[tuple[str, str]]:
         for name in ("id", "key", "secret"):

@@ -1,10 +1,10 @@
-"""When the number of subscribers of a channel is told to them. Pure."""
+"""When the subscribers of a channel get their number. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-_LARGE = 100  # subscribers above which the number is told only now and then
+_LARGE = 100  # subscribers above which they get the number only now and then
 _INTERVAL = 5.0  # seconds, for large channels
 _SETTLE = 1.0  # seconds after which the number is looked at again, since other servers change it too
 
@@ -25,7 +25,7 @@ class SubscriptionCounts:
         return f"SubscriptionCounts(to look at={len(self._due)})"
 
     def changed(self, channel: str, count: int) -> bool:
-        """A client has come or left; whether the number is told now."""
+        """A client has come or left; whether the subscribers get the number now."""
         now = self._clock()
         if count > _LARGE:
             self._due.setdefault(channel, now + _INTERVAL)
@@ -43,5 +43,5 @@ class SubscriptionCounts:
         return found
 
     def looked(self, channel: str, count: int) -> bool:
-        """What was found; whether it is told."""
+        """What was found; whether the subscribers get it."""
         return self._told.pop(channel, None) != count

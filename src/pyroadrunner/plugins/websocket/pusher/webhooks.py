@@ -116,7 +116,7 @@ class WebhookEndpoint:
         return len(self._waiting)
 
     def wants(self, name: str, channel: str) -> bool:
-        """Whether the endpoint is told of such an event."""
+        """Whether the endpoint gets such an event."""
         if self._events and name not in self._events:
             return False
         return self._channels is None or self._channels.fullmatch(channel) is not None
