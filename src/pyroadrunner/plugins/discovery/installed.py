@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from pyroadrunner.driver_packages import load_drivers
 from pyroadrunner.plugins.discovery.drivers.contract import DriverInfo
 
 GROUP = "pyroadrunner.discovery_drivers"
@@ -23,14 +24,4 @@ def installed_drivers() -> dict[str, DriverInfo]:
 
 def from_entries(entries: Iterable[EntryPoint]) -> dict[str, DriverInfo]:
     """The drivers of entry points; see :func:`installed_drivers`."""
-    found: dict[str, DriverInfo] = {}
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        package = entry.dist.name if entry.dist else "its package"
-        try:
-            info = entry.load()
-        except (ImportError, AttributeError) as wrong:
-            raise ImportError(f"the discovery driver {entry.name} of {package} can't be loaded: {wrong}") from wrong
-        if not isinstance(info, DriverInfo):
-            raise ImportError(f"the discovery driver {entry.name} of {package} is no DriverInfo: {entry.value}")
-        found[entry.name] = info
-    return found
+    return load_drivers(entries, DriverInfo, "discovery driver")
