@@ -148,7 +148,8 @@ class SpoolPlugin(Plugin, HasTask, HasPools, HasRpc, HasMetrics, HasStatus, HasP
 
     # Reloadable: `rr reload`, SIGHUP
 
-    def reloadable_keys(self) -> Collection[str]:
+    @staticmethod
+    def reloadable_keys() -> Collection[str]:
         return {"interval", "timeout", *(f"pool.{key}" for key in POOL_KEYS)}
 
     async def prepare_reload(self, section: SpoolConfig, whole: Mapping[str, Any]) -> PreparedReload:
